@@ -1,0 +1,1 @@
+"""What happens: data, models, training, runs and checkpoints. Knows no screen and no terminal."""

@@ -1,0 +1,38 @@
+"""What can go wrong, said to the person: one exception type an area, each message one line (what, where, what to do)."""
+
+
+class EngineError(Exception):
+    """Something the person can mend; `str(error)` is one line for them. A bug is any other exception."""
+
+
+class ConfigError(EngineError):
+    """A setting that can't be used."""
+
+    def __init__(self, field: str, message: str) -> None:
+        """`field` is the name in `TrainConfig`; `message` says what is wrong with its value."""
+        super().__init__(message)
+        self.field = field
+
+
+class DataError(EngineError):
+    """A data set that is not there, or is not what it should be."""
+
+
+class DownloadCancelled(DataError):
+    """The person stopped a download."""
+
+
+class DeviceError(EngineError):
+    """A device that this machine does not have."""
+
+
+class ModelError(EngineError):
+    """A model that can't be built or does not fit the data."""
+
+
+class RunError(EngineError):
+    """A run that can't be found, started or commanded."""
+
+
+class CheckpointError(EngineError):
+    """A checkpoint that could not be written."""

@@ -1,0 +1,177 @@
+"""What to train and how: `TrainConfig`, validated. Imports no torch, so a form can check what is typed at once."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from engine.errors import ConfigError
+
+DATASETS = ("auto", "fashion-mnist", "demo")
+LOSSES = ("cross_entropy", "nll", "mse")
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
+ON_NON_FINITE = ("pause", "stop", "continue")
+MODELS = ("mlp", "cnn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a run's numbers. The defaults are the tutorial's reference run.
+
+    Raises ConfigError, naming the field, for a value that can't be used.
+    """
+
+    model: str = "mlp"  # a name of the registry, or path/to/file.py:ClassName
+    dataset: str = "auto"  # fashion-mnist, demo, or auto: Fashion-MNIST where it is found, else the demo data
+    loss: str = "cross_entropy"
+    optimizer: str = "sgd"
+    lr: float = 1e-3
+    momentum: float = 0.0  # sgd and rmsprop
+    weight_decay: float = 0.0
+    batch_size: int = 64  # samples
+    epochs: int = 10
+    shuffle: bool = False
+    seed: int = 0
+    device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
+    threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
+    transform: str = ""  # path/to/file.py:NAME, called with each PIL image; empty: ToTensor
+    on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check(field.name, getattr(self, field.name))
+        if self.momentum and self.optimizer in ("adam", "adamw"):
+            raise ConfigError(
+                "momentum",
+                f"--momentum: {self.optimizer} has no momentum setting; leave it at 0, or take sgd or rmsprop",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON can hold them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
+        """The inverse of `to_dict`; unknown fields (of a newer version) are left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+def check(name: str, value: Any) -> None:
+    """Check one field by itself. Raises ConfigError with what is wrong and what is allowed."""
+    try:
+        _CHECKS[name](value)
+    except ValueError as error:
+        raise ConfigError(name, f"{option(name)}: {error}") from None
+
+
+def parse(name: str, text: str) -> Any:
+    """What was typed for the field `name`, as the field's own type and checked. Raises ConfigError."""
+    text = text.strip()
+    value: Any = text
+    try:
+        if name in ("lr", "momentum", "weight_decay"):
+            value = float(text)
+        elif name in ("batch_size", "epochs", "seed", "threads"):
+            value = int(text)
+        elif name == "shuffle":
+            value = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[text.lower()]
+    except (ValueError, KeyError):
+        raise ConfigError(name, f"{option(name)}: {text!r} is not {_WANTED[name]}") from None
+    check(name, value)
+    return value
+
+
+def option(name: str) -> str:
+    """The command line's name of a field: `batch_size` is `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+_WANTED = {
+    "lr": "a number, such as 1e-3",
+    "momentum": "a number, such as 0.9",
+    "weight_decay": "a number, such as 1e-4",
+    "batch_size": "a whole number, such as 64",
+    "epochs": "a whole number, such as 10",
+    "seed": "a whole number, such as 0",
+    "threads": "a whole number, such as 2",
+    "shuffle": "yes or no",
+}
+
+
+def _one_of(choices: tuple[str, ...]) -> Any:
+    def check_choice(value: Any) -> None:
+        if value not in choices:
+            raise ValueError(f"{value!r} is unknown; choose from {', '.join(choices)}")
+
+    return check_choice
+
+
+def _number(low: float, high: float, *, low_included: bool = True) -> Any:
+    def check_number(value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{value!r} is not a number")
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is not a finite number")
+        if value < low or (value == low and not low_included) or value > high:
+            bound = "at least" if low_included else "more than"
+            ceiling = f" and at most {high:g}" if math.isfinite(high) else ""
+            raise ValueError(f"{value:g} is out of range; it must be {bound} {low:g}{ceiling}")
+
+    return check_number
+
+
+def _whole(low: int, high: int) -> Any:
+    def check_whole(value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{value!r} is not a whole number")
+        if not low <= value <= high:
+            raise ValueError(f"{value} is out of range; it must be from {low} to {high}")
+
+    return check_whole
+
+
+def _flag(value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither yes nor no")
+
+
+def _model(value: Any) -> None:
+    if not isinstance(value, str) or (value not in MODELS and not _is_file_reference(value)):
+        raise ValueError(f"{value!r} is unknown; choose from {', '.join(MODELS)}, or path/to/file.py:ClassName")
+
+
+def _transform(value: Any) -> None:
+    if not isinstance(value, str) or (value and not _is_file_reference(value)):
+        raise ValueError(f"{value!r} is not of the form path/to/file.py:NAME")
+
+
+def _is_file_reference(value: str) -> bool:
+    path, colon, name = value.rpartition(":")
+    return bool(colon) and path.endswith(".py") and name.isidentifier()
+
+
+def _device(value: Any) -> None:
+    kind, colon, index = str(value).partition(":")
+    if value in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and colon and index.isdecimal()):
+        return
+    raise ValueError(f"{value!r} is unknown; choose from auto, cpu, cuda, cuda:N, mps")
+
+
+_CHECKS: dict[str, Any] = {
+    "model": _model,
+    "dataset": _one_of(DATASETS),
+    "loss": _one_of(LOSSES),
+    "optimizer": _one_of(OPTIMIZERS),
+    "lr": _number(0, math.inf, low_included=False),
+    "momentum": _number(0, 1),
+    "weight_decay": _number(0, math.inf),
+    "batch_size": _whole(1, 1_000_000),
+    "epochs": _whole(1, 1_000_000),
+    "shuffle": _flag,
+    "seed": _whole(0, 2**63 - 1),
+    "device": _device,
+    "threads": _whole(0, 1024),
+    "transform": _transform,
+    "on_non_finite": _one_of(ON_NON_FINITE),
+}

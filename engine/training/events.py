@@ -1,0 +1,191 @@
+"""What a run says of itself: one frozen dataclass a kind, and the JSON lines they are written as (docs/events.md).
+
+Imports no torch. JSON has no NaN or infinity: a loss that is not finite is written as null, and read back as NaN.
+"""
+
+import json
+import math
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened. `seq` counts from 1 in a run's log without gaps; `t` is Unix time in seconds."""
+
+    kind: ClassVar[str] = ""
+    seq: int = 0
+    t: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """The host is ready to train."""
+
+    kind = "run_started"
+    config: dict[str, Any]  # TrainConfig.to_dict(), with `dataset` resolved
+    device: str  # "cpu", "cuda:0"
+    device_name: str  # for people: "AMD EPYC, 1 thread", "NVIDIA H200"
+    threads: int
+    dataset: dict[str, Any]  # name, title, demo, train, test (counts), classes (names), checksum
+    loader: str  # "resident" or "DataLoader"
+    parameters: int
+    epochs: int
+    steps: int  # per epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """What happened since the last one: at most about 10 a second, whatever the step rate."""
+
+    kind = "progress"
+    epoch: int  # from 1
+    step: int  # steps done in this epoch, from 1
+    steps: int  # steps in an epoch
+    loss: float  # mean of the steps' losses since the last progress event
+    lr: float
+    samples_per_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchLoss(Event):
+    """The loss of one batch, every 100 batches: the tutorial's log line `loss: 2.297350 [    0/60000]`."""
+
+    kind = "batch_loss"
+    epoch: int
+    step: int
+    loss: float
+    seen: int  # samples before this batch
+    of: int  # samples in an epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(Event):
+    """The test set, after an epoch."""
+
+    kind = "evaluated"
+    epoch: int
+    loss: float  # mean of the batch means
+    accuracy: float  # fraction of 1
+    per_class: list[float | None]  # fraction of each class that was recognised; None: the test set has none of it
+    confusion: list[list[int]]  # row: true class, column: predicted class
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochFinished(Event):
+    kind = "epoch_finished"
+    epoch: int
+    loss: float  # mean of the epoch's step losses
+    seconds: float  # training alone, pauses left out
+    samples_per_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    kind = "paused"
+    epoch: int
+    step: int
+    reason: str  # "asked", "step", "non_finite_loss", "cannot_write"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpaused(Event):
+    kind = "unpaused"
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(Event):
+    kind = "checkpoint_saved"
+    file: str  # inside the run's folder
+    epoch: int
+    step: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something the person should know; `code` is for programs, `message` for people."""
+
+    kind = "warning"
+    code: str  # "non_finite_loss", "cannot_write"
+    message: str
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings(Event):
+    """The device and the host process, every few seconds while training."""
+
+    kind = "readings"
+    load: float | None  # 0..1 of all the machine's cores, or of the GPU; None: not known
+    memory: int | None  # bytes this run uses on the device (on the CPU: the host's resident memory)
+    memory_total: int | None  # bytes the device has
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """Ended before its last epoch because somebody asked."""
+
+    kind = "stopped"
+    epoch: int
+    step: int
+    reason: str  # "asked", "SIGTERM", "SIGINT", "SIGHUP", "non_finite_loss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """All epochs done."""
+
+    kind = "finished"
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The run can't go on. `log` names the file that holds the traceback."""
+
+    kind = "failed"
+    message: str
+    log: str
+
+
+_KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RunStarted, Progress, BatchLoss, Evaluated, EpochFinished, Paused, Unpaused, CheckpointSaved, Warned, Readings,
+        Stopped, Finished, Failed,
+    )
+}  # fmt: skip
+
+
+def encode(event: Event) -> str:
+    """The event as one line of JSON, without the line's end."""
+    body = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+    return json.dumps({"v": VERSION, "seq": body.pop("seq"), "t": body.pop("t"), "kind": event.kind, **body})
+
+
+def decode(line: str | bytes) -> Event | None:
+    """The event of one line; None for a kind or a shape this version does not know (older readers read newer runs)."""
+    try:
+        body = json.loads(line)
+        cls = _KINDS[body["kind"]]
+        values = {field.name: body[field.name] for field in fields(cls)}
+    except (ValueError, KeyError, TypeError):
+        return None
+    if "loss" in values and values["loss"] is None:
+        values["loss"] = math.nan
+    return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
