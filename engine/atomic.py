@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or the next start after a crash, sees the old file or the new one, whole.
+    """Write `data` to `path`: a reader, or the next start after a crash, sees the old file or the new one, whole.
 
     Written beside, fsynced, renamed, the folder fsynced. Raises OSError (a full disk, no permission) with `path`
     untouched and nothing left beside it.

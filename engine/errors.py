@@ -1,4 +1,4 @@
-"""What can go wrong, said to the person: one exception type an area, each message one line (what, where, what to do)."""
+"""What can go wrong, said to the person: one exception type an area, each message one line: what, where, what to do."""
 
 
 class EngineError(Exception):
@@ -18,7 +18,7 @@ class DataError(EngineError):
     """A data set that is not there, or is not what it should be."""
 
 
-class DownloadCancelled(DataError):
+class DownloadCancelledError(DataError):
     """The person stopped a download."""
 
 

@@ -15,7 +15,7 @@ def resolve(given: str | Path | None = None) -> Path:
 
 
 def ensure(home: Path) -> Path:
-    """Make `home/runs` (mode 0700) where it is missing. Raises RunError, saying what to do, where it can't be written."""
+    """Make `home/runs` (mode 0700) where it is missing. Raises RunError where it can't be written."""
     runs = home / "runs"
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,27 @@
+"""The tutorial's network."""
+
+import torch
+from torch import nn
+
+
+class NeuralNetwork(nn.Module):
+    """784 → 512 → 512 → 10 with ReLU between, as in the course: the same attribute and parameter names.
+
+    `forward` takes images of shape [batch, 1, 28, 28] (any shape of 784 numbers a sample) and gives logits [batch, 10].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flatten = nn.Flatten()
+        self.linear_relu_stack = nn.Sequential(
+            nn.Linear(28 * 28, 512),
+            nn.ReLU(),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Linear(512, 10),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.flatten(x)
+        logits: torch.Tensor = self.linear_relu_stack(x)
+        return logits

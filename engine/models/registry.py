@@ -1,0 +1,71 @@
+"""Models by name: the program's own, and `path/to/file.py:ClassName` for the person's."""
+
+import inspect
+
+import torch
+from torch import nn
+
+from engine.errors import ModelError
+from engine.models.cnn import ConvNet
+from engine.models.mlp import NeuralNetwork
+from engine.models.person import describe, load_name
+
+REGISTRY: dict[str, type[nn.Module]] = {"mlp": NeuralNetwork, "cnn": ConvNet}
+
+
+def build(name: str) -> nn.Module:
+    """A new model on the CPU, its weights drawn from torch's global generator. Raises ModelError."""
+    if name in REGISTRY:
+        return REGISTRY[name]()
+    if ":" not in name:
+        raise ModelError(
+            f"--model: {name!r} is unknown; choose from {', '.join(REGISTRY)}, or path/to/file.py:ClassName"
+        )
+    found = load_name(name)
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        raise ModelError(f"{name} is not a class made from torch.nn.Module")
+    _refuse_arguments(name, found)
+    try:
+        return found()
+    except Exception as error:
+        raise ModelError(f"{name}: building it raised {describe(error)}") from error
+
+
+def check_fit(name: str, model: nn.Module, images: torch.Tensor, classes: int) -> None:
+    """Send `images`, [batch, 1, 28, 28] float, through `model` and check that logits [batch, `classes`] come out.
+
+    In evaluation mode, so that no running statistic moves, and with the generators put back. Raises ModelError.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []), torch.no_grad():
+            logits = model(images)
+    except Exception as error:
+        shape = list(images.shape)
+        raise ModelError(f"--model {name}: a batch of shape {shape} raised {describe(error)}") from error
+    finally:
+        model.train(was_training)
+    wanted = [images.shape[0], classes]
+    if not isinstance(logits, torch.Tensor):
+        raise ModelError(f"--model {name}: its forward gave a {type(logits).__name__}, not a tensor of logits {wanted}")
+    if list(logits.shape) != wanted:
+        raise ModelError(
+            f"--model {name}: its output has shape {list(logits.shape)}, but must be {wanted}: a logit a class"
+        )
+    if not logits.is_floating_point():
+        raise ModelError(f"--model {name}: its output is {logits.dtype}, but logits must be floating point")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ModelError(f"--model {name}: it has no parameter to train")
+
+
+def _refuse_arguments(name: str, found: type[nn.Module]) -> None:
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(found).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        plural = "argument" if len(needed) == 1 else "arguments"
+        raise ModelError(f"{name} needs {plural} {', '.join(needed)}; give them defaults, or a class without")

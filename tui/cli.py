@@ -1,0 +1,241 @@
+"""The command line: `fmnist-tui`, everything reachable without the app. Imports nothing heavy until a command needs it."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from engine import home as homes
+from engine.errors import EngineError
+from engine.training.config import DATASETS, LOSSES, MODELS, ON_NON_FINITE, OPTIMIZERS, TrainConfig, option, parse
+
+if TYPE_CHECKING:
+    from engine.runs.store import RunSummary
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+# What `train` takes: the fields of TrainConfig, and what each is.
+TRAIN_OPTIONS = {
+    "model": f"{', '.join(MODELS)}, or path/to/file.py:ClassName for your own nn.Module",
+    "dataset": f"{', '.join(DATASETS)}; auto is Fashion-MNIST where it is found, else the built-in demo data",
+    "loss": ", ".join(LOSSES),
+    "optimizer": ", ".join(OPTIMIZERS),
+    "lr": "learning rate",
+    "momentum": "for sgd and rmsprop",
+    "weight_decay": "L2 penalty (adamw: decoupled)",
+    "batch_size": "samples in a step",
+    "epochs": "passes over the training set",
+    "seed": "of the weights and of the shuffling",
+    "device": "auto, cpu, cuda, cuda:N, mps",
+    "threads": "threads of torch on the CPU; 0 is the usable cores less one",
+    "transform": "path/to/file.py:NAME, called with each PIL image in place of ToTensor",
+    "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 failed while running, 2 bad input, 128 + a signal's number."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except EngineError as error:
+        print(f"fmnist-tui: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # what it was printing to was closed, as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def _parser() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument(
+        "--home", type=Path, metavar="DIR", help="where runs and downloads are kept (default: $FMNIST_TUI_HOME, else your data folder)"
+    )
+    data = Parser(add_help=False)
+    data.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="a torchvision data folder (default: $FMNIST_TUI_DATA, else HOME/data)"
+    )
+
+    parser = Parser(
+        prog="fmnist-tui",
+        description="Train and look into neural networks on Fashion-MNIST, in a terminal. Without a command: the app.",
+        epilog="example: fmnist-tui train --model cnn --optimizer adam --epochs 3",
+        parents=[common, data],
+    )
+    parser.add_argument("--version", action="version", version=f"fmnist-tui {version('fmnist-tui')}")
+    parser.add_argument("--dataset", choices=DATASETS, default="auto", help=TRAIN_OPTIONS["dataset"])
+    parser.set_defaults(run=_app)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Any], int], summary: str, example: str, *, with_data: bool = False) -> Parser:
+        # The common options may stand before the command too: then its own default must not overwrite them.
+        parents = [_without_defaults(common), *([_without_defaults(data)] if with_data else [])]
+        made: Parser = commands.add_parser(
+            name, help=summary, description=summary, epilog=f"example: fmnist-tui {example}", parents=parents
+        )
+        made.set_defaults(run=run)
+        return made
+
+    train = command(
+        "train", _train, "train a model, here or detached", "train --lr 1e-2 --epochs 5 --json > events.jsonl", with_data=True
+    )
+    for name, meaning in TRAIN_OPTIONS.items():
+        default = getattr(TrainConfig(), name)
+        shown = f" (default: {default})" if default != "" else ""
+        train.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{meaning}{shown}")
+    train.add_argument(
+        "--shuffle", action=argparse.BooleanOptionalAction, default=False, help="a new order every epoch (default: no)"
+    )
+    train.add_argument("--name", default="", help="what to call the run")
+    form = train.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the run's events as JSON lines (docs/events.md)")
+    form.add_argument("--detach", action="store_true", help="start it, print its id, and leave it training")
+
+    watch = command("watch", _watch, "open the app on a run", "watch last", with_data=True)
+    watch.add_argument("which", metavar="RUN", nargs="?", default="last", help="an id, its beginning, a name, or last")
+
+    runs = command("runs", _runs, "list the runs", "runs --json | jq '.[0].accuracy'")
+    runs.add_argument("--json", action="store_true", help="as a JSON list")
+
+    for name, summary in (
+        ("pause", "pause a run between two steps"),
+        ("unpause", "let a paused run go on"),
+        ("step", "pause a run, or let a paused one do one step"),
+        ("checkpoint", "let a run save a checkpoint now"),
+        ("stop", "let a run save a checkpoint and end"),
+    ):
+        made = command(name, _command, summary, f"{name} last")
+        made.add_argument("which", metavar="RUN", help="an id, its beginning, a name, or last")
+        made.set_defaults(command=name)
+
+    where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
+    where.add_argument("--json", action="store_true", help="as a JSON object")
+    where.add_argument("--download", action="store_true", help="fetch Fashion-MNIST (30 MB) into the data folder first")
+    return parser
+
+
+def _without_defaults(parent: Parser) -> Parser:
+    copy = Parser(add_help=False)
+    for action in parent._actions:
+        copy.add_argument(
+            *action.option_strings, type=action.type, metavar=action.metavar, help=action.help, default=argparse.SUPPRESS
+        )
+    return copy
+
+
+def _home(options: argparse.Namespace) -> Path:
+    return homes.resolve(options.home)
+
+
+def _app(options: argparse.Namespace, watch: Path | None = None) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(
+            "fmnist-tui: the app needs a terminal, and this is none; run it in one (ssh -t), "
+            "or see fmnist-tui --help for the commands that do without",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    home = _home(options)
+    homes.ensure(home)
+    from tui.app import FmnistApp
+
+    app = FmnistApp(home=home, data_dir=options.data_dir, dataset=options.dataset, watch=watch)
+    app.run()
+    if app.farewell:
+        print(app.farewell)
+    return app.return_code or DONE
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from engine.runs import store
+
+    return _app(options, watch=store.find(_home(options), options.which))
+
+
+def _train(options: argparse.Namespace) -> int:
+    given = {name: parse(name, getattr(options, name)) for name in TRAIN_OPTIONS if name in options and name != "dataset"}
+    config = TrainConfig(**given, dataset=parse("dataset", options.dataset), shuffle=options.shuffle)
+    home = _home(options)
+    if options.detach:
+        from engine.runs import client
+
+        print(client.start(home, config, name=options.name, data_dir=options.data_dir).name)
+        return DONE
+    from tui import headless
+
+    return headless.train(home, config, name=options.name, data_dir=options.data_dir, as_json=options.json)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from engine.runs import store
+
+    home = _home(options)
+    found = store.list_runs(home)
+    if options.json:
+        print(json.dumps([run.to_dict() for run in found], indent=1))
+    elif not found:
+        print(f"no runs yet in {home / 'runs'}; start one with: fmnist-tui train")
+    else:
+        _print_runs(found)
+    return DONE
+
+
+def _print_runs(found: "list[RunSummary]") -> None:
+    import time
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from tui.format import age, percent
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "state", "model", "data", "epoch", "best accuracy", "started"):
+        table.add_column(column, overflow="fold")
+    for run in found:
+        label = f"{run.id} {run.name}".strip()
+        state = "ended without finishing" if run.state == "ended" else run.state
+        best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
+        table.add_row(
+            label, state, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, age(time.time() - run.started)
+        )
+    console = Console(highlight=False, markup=False) if sys.stdout.isatty() else Console(width=200, highlight=False)
+    console.print(table)
+
+
+def _command(options: argparse.Namespace) -> int:
+    from engine.runs import client, store
+
+    folder = store.find(_home(options), options.which)
+    client.command(folder, options.command)
+    if options.command == "stop":
+        from tui import headless
+
+        return headless.wait_for_end(folder)
+    said = {"pause": "paused", "unpause": "training", "step": "one step", "checkpoint": "saving a checkpoint"}
+    print(f"{folder.name}: {said[options.command]}")
+    return DONE
+
+
+def _data(options: argparse.Namespace) -> int:
+    from tui import headless
+
+    return headless.data(_home(options), options.data_dir, download=options.download, as_json=options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
