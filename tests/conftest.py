@@ -1,0 +1,36 @@
+"""What every test stands on: its own home folder, one torch thread, and no process left behind."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own; also in the environment, for the processes it starts."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("FMNIST_TUI_HOME", str(path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real Fashion-MNIST's folder; the test is skipped where there is none."""
+    given = os.environ.get("FMNIST_TUI_DATA")
+    if not given or not list(Path(given).rglob("train-images-idx3-ubyte*")):
+        pytest.skip("needs the real data set: set FMNIST_TUI_DATA")
+    return Path(given)
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left(tmp_path: Path) -> Iterator[None]:
+    """End what the test started in its folder and did not end, by its id."""
+    yield
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(tmp_path) in part for part in process.info["cmdline"] or []):
+            os.kill(process.pid, signal.SIGKILL)

@@ -1,0 +1,100 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from engine.runs.state import CURVE_POINTS, Fold, RunState, fold
+from engine.training import events as ev
+
+STARTED = ev.RunStarted(
+    config={"lr": 1e-3, "model": "mlp"}, device="cpu", device_name="a CPU", threads=1,
+    dataset={"name": "demo", "title": "demo data", "demo": True}, loader="resident", parameters=10, epochs=2, steps=5,
+)  # fmt: skip
+
+
+def numbered(*events: ev.Event) -> list[ev.Event]:
+    """The events as a log gives them: seq from 1, a second apart."""
+    return [replace(event, seq=index, t=1000.0 + index) for index, event in enumerate(events, 1)]
+
+
+def progress(step: int, loss: float, epoch: int = 1) -> ev.Progress:
+    return ev.Progress(epoch=epoch, step=step, steps=5, loss=loss, lr=1e-3, samples_per_s=100.0)
+
+
+def evaluated(epoch: int, accuracy: float) -> ev.Evaluated:
+    return ev.Evaluated(epoch=epoch, loss=2.0, accuracy=accuracy, per_class=[1.0], confusion=[[1]], seconds=0.1)
+
+
+def test_no_events_are_a_run_that_is_starting() -> None:
+    assert fold([]) == RunState()
+    assert fold([]).status == "starting"
+
+
+def test_a_run_from_its_start_to_its_end() -> None:
+    run = fold(
+        numbered(
+            STARTED, progress(3, 2.0), progress(5, 1.5), evaluated(1, 0.6), progress(5, 1.0, epoch=2), evaluated(2, 0.5),
+            ev.Finished(epochs=2, seconds=5.0),
+        )
+    )  # fmt: skip
+    assert run.status == "finished"
+    assert [(point.x, point.mean) for point in run.curve] == [(3, 2.0), (5, 1.5), (10, 1.0)]
+    assert [(result.x, result.accuracy) for result in run.tests] == [(5, 0.6), (10, 0.5)]
+    assert run.best is not None
+    assert run.best.epoch == 1
+    assert run.x == run.total == 10
+
+
+def test_the_time_of_a_pause_is_no_training_time() -> None:
+    events = numbered(STARTED, progress(1, 2.0), ev.Paused(epoch=1, step=1, reason="asked"))
+    events += [replace(ev.Unpaused(epoch=1, step=1), seq=4, t=5000.0), replace(progress(2, 1.9), seq=5, t=5001.0)]
+    run = fold(events)
+    assert run.training_s == pytest.approx(3.0)
+    assert run.eta_s == pytest.approx(8 * 3.0 / 2)
+
+
+def test_states_follow_pause_and_failure() -> None:
+    events = numbered(STARTED, ev.Paused(epoch=1, step=0, reason="non_finite_loss"), ev.Unpaused(epoch=1, step=0),
+                      ev.Failed(message="RuntimeError: boom", log="host.log"))  # fmt: skip
+    assert [fold(events[:count]).status for count in range(1, 5)] == ["training", "paused", "training", "failed"]
+    assert fold(events[:2]).reason == "non_finite_loss"
+    assert fold(events).reason == "RuntimeError: boom"
+
+
+def test_an_event_seen_twice_counts_once() -> None:
+    events = numbered(STARTED, progress(1, 2.0), evaluated(1, 0.5))
+    assert fold(events + events[1:]) == fold(events)
+
+
+def test_a_snapshot_does_not_change_with_later_events() -> None:
+    so_far = Fold()
+    first, second = numbered(STARTED, progress(1, 2.0))
+    so_far.add(first)
+    early = so_far.snapshot()
+    so_far.add(second)
+    assert early.curve == ()
+    assert len(so_far.snapshot().curve) == 1
+
+
+def test_a_loss_that_is_not_finite_is_marked_and_left_out_of_the_curve() -> None:
+    warning = ev.Warned(code="non_finite_loss", message="NaN", epoch=2, step=3)
+    run = fold(numbered(STARTED, progress(1, 2.0), progress(2, math.nan), warning))
+    assert [point.x for point in run.curve] == [1]
+    assert [mark.x for mark in run.marks] == [8]
+    assert run.warnings[0].message == "NaN"
+
+
+def test_a_long_runs_curve_stays_bounded_and_keeps_its_extremes() -> None:
+    so_far = Fold()
+    so_far.add(replace(STARTED, seq=1, t=1.0, steps=10**6))
+    many = 5 * CURVE_POINTS + 3
+    for step in range(1, many + 1):
+        loss = 100.0 if step == 7777 else float(step % 10)
+        event = ev.Progress(epoch=1, step=step, steps=10**6, loss=loss, lr=1e-3, samples_per_s=1.0)
+        so_far.add(replace(event, seq=step + 1, t=float(step)))
+    curve = so_far.snapshot().curve
+    assert CURVE_POINTS <= len(curve) < 2 * CURVE_POINTS
+    assert max(point.high for point in curve) == 100.0
+    assert curve[-1].x == many
+    assert [point.x for point in curve] == sorted(point.x for point in curve)
+    assert sum(point.mean for point in curve) / len(curve) == pytest.approx(4.5, abs=0.1)
