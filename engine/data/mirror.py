@@ -30,8 +30,8 @@ class Answer:
 def receive(url: str, start: int, cancelled: threading.Event, patience: float) -> Generator[Answer | bytes, None, None]:
     """The server's answer for the file from the byte `start` on, then its bytes as they come.
 
-    A server that does not know ranges answers from 0; one that breaks off just ends. Raises MirrorError where it refuses
-    or is silent for `patience` seconds, and DownloadCancelledError within GLANCE seconds of `cancelled` being set.
+    A server that does not know ranges answers from 0; one that breaks off ends early. Raises MirrorError where it
+    refuses or is silent for `patience` seconds, DownloadCancelledError within GLANCE seconds of `cancelled` being set.
     """
     inbox: queue.Queue[Answer | bytes | MirrorError] = queue.Queue(maxsize=16)
     left = threading.Event()
