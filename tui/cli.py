@@ -1,4 +1,4 @@
-"""The command line: `fmnist-tui`, everything reachable without the app. Imports nothing heavy until a command needs it."""
+"""The command line, `fmnist-tui`. Imports nothing heavy until a command needs it."""
 
 import argparse
 import json
@@ -62,37 +62,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument(
-        "--home", type=Path, metavar="DIR", help="where runs and downloads are kept (default: $FMNIST_TUI_HOME, else your data folder)"
-    )
-    data = Parser(add_help=False)
-    data.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="a torchvision data folder (default: $FMNIST_TUI_DATA, else HOME/data)"
-    )
-
     parser = Parser(
         prog="fmnist-tui",
         description="Train and look into neural networks on Fashion-MNIST, in a terminal. Without a command: the app.",
         epilog="example: fmnist-tui train --model cnn --optimizer adam --epochs 3",
-        parents=[common, data],
     )
+    _add_home(parser, default=None)
+    _add_data_dir(parser, default=None)
     parser.add_argument("--version", action="version", version=f"fmnist-tui {version('fmnist-tui')}")
     parser.add_argument("--dataset", choices=DATASETS, default="auto", help=TRAIN_OPTIONS["dataset"])
     parser.set_defaults(run=_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(name: str, run: Callable[[Any], int], summary: str, example: str, *, with_data: bool = False) -> Parser:
-        # The common options may stand before the command too: then its own default must not overwrite them.
-        parents = [_without_defaults(common), *([_without_defaults(data)] if with_data else [])]
         made: Parser = commands.add_parser(
-            name, help=summary, description=summary, epilog=f"example: fmnist-tui {example}", parents=parents
+            name, help=summary, description=summary, epilog=f"example: fmnist-tui {example}"
         )
+        # These may stand before the command too: given here or not, they must not undo what stood there.
+        _add_home(made, default=argparse.SUPPRESS)
+        if with_data:
+            _add_data_dir(made, default=argparse.SUPPRESS)
         made.set_defaults(run=run)
         return made
 
     train = command(
-        "train", _train, "train a model, here or detached", "train --lr 1e-2 --epochs 5 --json > events.jsonl", with_data=True
+        "train",
+        _train,
+        "train a model, here or detached",
+        "train --lr 1e-2 --epochs 5 --json > events.jsonl",
+        with_data=True,
     )
     for name, meaning in TRAIN_OPTIONS.items():
         default = getattr(TrainConfig(), name)
@@ -129,13 +127,14 @@ def _parser() -> Parser:
     return parser
 
 
-def _without_defaults(parent: Parser) -> Parser:
-    copy = Parser(add_help=False)
-    for action in parent._actions:
-        copy.add_argument(
-            *action.option_strings, type=action.type, metavar=action.metavar, help=action.help, default=argparse.SUPPRESS
-        )
-    return copy
+def _add_home(parser: Parser, default: str | None) -> None:
+    meaning = "where runs and downloads are kept (default: $FMNIST_TUI_HOME, else your data folder)"
+    parser.add_argument("--home", type=Path, metavar="DIR", default=default, help=meaning)
+
+
+def _add_data_dir(parser: Parser, default: str | None) -> None:
+    meaning = "a torchvision data folder (default: $FMNIST_TUI_DATA, else HOME/data)"
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", default=default, help=meaning)
 
 
 def _home(options: argparse.Namespace) -> Path:
@@ -168,7 +167,9 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    given = {name: parse(name, getattr(options, name)) for name in TRAIN_OPTIONS if name in options and name != "dataset"}
+    given = {
+        name: parse(name, getattr(options, name)) for name in TRAIN_OPTIONS if name in options and name != "dataset"
+    }
     config = TrainConfig(**given, dataset=parse("dataset", options.dataset), shuffle=options.shuffle)
     home = _home(options)
     if options.detach:
@@ -232,9 +233,9 @@ def _command(options: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from tui import headless
+    from tui import data_report
 
-    return headless.data(_home(options), options.data_dir, download=options.download, as_json=options.json)
+    return data_report.run(_home(options), options.data_dir, download=options.download, as_json=options.json)
 
 
 if __name__ == "__main__":

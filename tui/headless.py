@@ -1,4 +1,4 @@
-"""`fmnist-tui train` and `stop` without the app: a run told as a progress bar, as one line an epoch, or as JSON lines."""
+"""`fmnist-tui train` and `stop` without the app: a run as progress bars, as one line an epoch, or as JSON lines."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ from engine.training.config import TrainConfig
 from tui.format import count, duration, percent
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
 Listener = Callable[[ev.Event], None]
 
@@ -85,7 +85,9 @@ class LineReport:
                 self._write(f"warning: {event.message}")
             case ev.Paused():
                 how = f"fmnist-tui unpause {self.folder.name}"
-                self._write(f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); go on with: {how}")
+                self._write(
+                    f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); go on with: {how}"
+                )
             case ev.Unpaused():
                 self._write("going on")
             case ev.Stopped() | ev.Finished() | ev.Failed():
@@ -94,15 +96,16 @@ class LineReport:
     def opening(self, event: ev.RunStarted) -> str:
         data = event.dataset
         return (
-            f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters) on {data['title']} "
-            f"({count(data['train'])} + {count(data['test'])} images), {event.device} ({event.device_name})"
+            f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters) "
+            f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), {event.device} ({event.device_name})"
         )
 
     def epoch_line(self, event: ev.Evaluated) -> str:
         run = self._fold.snapshot()
         line = f"epoch {event.epoch}/{run.epochs}  test accuracy {percent(event.accuracy)}  test loss {event.loss:.6f}"
         if trained := self._losses.get(event.epoch):
-            line += f"  train loss {trained.loss:.6f}  {duration(trained.seconds)}  {count(round(trained.samples_per_s))} samples/s"
+            pace = count(round(trained.samples_per_s))
+            line += f"  train loss {trained.loss:.6f}  {duration(trained.seconds)}  {pace} samples/s"
         return line
 
     def ending(self, run: RunState) -> str:
@@ -174,12 +177,3 @@ def print_line(line: str) -> None:
 
 def _print_json(event: ev.Event) -> None:
     print(ev.encode(event), flush=True)
-
-
-def data(home: Path, data_dir: Path | None, *, download: bool, as_json: bool) -> int:
-    """Say which data is there; with `download`, fetch Fashion-MNIST first. Returns 0, or 2 where the data is damaged."""
-    from tui import data_report
-
-    return data_report.run(home, data_dir, download=download, as_json=as_json)
-
-
