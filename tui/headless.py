@@ -97,7 +97,8 @@ class LineReport:
         data = event.dataset
         return (
             f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters) "
-            f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), {event.device} ({event.device_name})"
+            f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), "
+            f"{event.device} ({event.device_name})"
         )
 
     def epoch_line(self, event: ev.Evaluated) -> str:

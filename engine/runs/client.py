@@ -71,10 +71,9 @@ def command(folder: Path, name: str) -> None:
 
     Raises RunError with the reason where it is refused or there is nobody to take it.
     """
-    record = store.read_host(folder)
-    run_id = folder.name
-    if record is None or not store.alive(folder):
-        state = store.state_of(store.quick_state(folder), living=False)
+    record, living, run_id = store.read_host(folder), store.alive(folder), folder.name
+    state = store.state_of(store.quick_state(folder), living)
+    if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
         raise RunError(f"{run_id} does not run any more: {ended}")
     if not record.socket:
