@@ -61,7 +61,9 @@ def test_what_is_typed_becomes_the_fields_own_type() -> None:
     assert parse("model", "nets/mine.py:Net") == "nets/mine.py:Net"
 
 
-@pytest.mark.parametrize(("field", "text"), [("lr", "1e"), ("batch_size", "6.4"), ("shuffle", "perhaps"), ("lr", "nan")])
+@pytest.mark.parametrize(
+    ("field", "text"), [("lr", "1e"), ("batch_size", "6.4"), ("shuffle", "perhaps"), ("lr", "nan")]
+)
 def test_what_can_not_be_read_says_what_was_typed(field: str, text: str) -> None:
     with pytest.raises(ConfigError, match=option(field)) as refused:
         parse(field, text)

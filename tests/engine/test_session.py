@@ -185,7 +185,9 @@ def test_a_pause_changes_no_number(ran: Callable[..., Ran]) -> None:
     paused.on(at(1, 4), lambda: paused.session.send(Command.PAUSE))
     paused.on(is_("paused"), lambda: paused.session.send(Command.UNPAUSE))
     paused.to_the_end()
-    told = [[event.loss for event in run.kinds("progress") if isinstance(event, ev.Progress)] for run in (straight, paused)]
+    told = [
+        [event.loss for event in run.kinds("progress") if isinstance(event, ev.Progress)] for run in (straight, paused)
+    ]
     assert told[0] == told[1]
 
 

@@ -33,8 +33,8 @@ def test_no_events_are_a_run_that_is_starting() -> None:
 def test_a_run_from_its_start_to_its_end() -> None:
     run = fold(
         numbered(
-            STARTED, progress(3, 2.0), progress(5, 1.5), evaluated(1, 0.6), progress(5, 1.0, epoch=2), evaluated(2, 0.5),
-            ev.Finished(epochs=2, seconds=5.0),
+            STARTED, progress(3, 2.0), progress(5, 1.5), evaluated(1, 0.6),
+            progress(5, 1.0, epoch=2), evaluated(2, 0.5), ev.Finished(epochs=2, seconds=5.0),
         )
     )  # fmt: skip
     assert run.status == "finished"
