@@ -144,7 +144,8 @@ class _Transfer:
                 if out.tell() > file.gz_size:
                     _cut(out, 0)
                     raise MirrorError(f"it sends more than the published {file.gz_size:,} bytes")
-                self._tell(file, out.tell())
+                if out.tell() < file.gz_size:  # the end is told once the MD5 was right
+                    self._tell(file, out.tell())
         finally:
             stream.close()
             out.flush()
@@ -161,8 +162,10 @@ class _Transfer:
 
 
 def _cut(out: BinaryIO, size: int) -> None:
-    out.seek(size)
-    out.truncate()
+    """Shorten the part to `size` bytes, and write there next."""
+    if out.seek(0, os.SEEK_END) != size:
+        out.seek(size)
+        out.truncate()
 
 
 def _lock(out: BinaryIO, folder: Path) -> None:

@@ -61,7 +61,10 @@ def find(roots: list[Path]) -> Found | None:
 
 def not_found(roots: list[Path]) -> str:
     """What to say where `find` found nothing."""
-    looked = ", ".join(str(root) if root.is_dir() else f"{root} (no such folder)" for root in roots)
+    looked = ", ".join(
+        str(root) if os.path.isdir(root) else f"{root} ({'not a' if os.path.exists(root) else 'no such'} folder)"
+        for root in roots
+    )
     return (
         f"no Fashion-MNIST found; looked in {looked}; fetch it with fmnist-tui data --download, or use --dataset demo"
     )
@@ -106,7 +109,7 @@ def read_preview(found: Found, split: str, count: int) -> Preview:
 def is_published(file: File, path: Path) -> bool:
     """Whether the file at `path` has the published MD5; a .gz packed anew has it where its content does.
 
-    Takes about 0.1 s for the largest. Raises DataError where it can't be read.
+    Takes 60 ms for the largest, 0.4 s where it is such a .gz. Raises DataError where the file can't be read.
     """
     try:
         with open(path, "rb") as opened:
@@ -123,8 +126,12 @@ def item_shape(file: File) -> tuple[int, ...]:
     return (SIDE, SIDE) if file.holds == "images" else ()
 
 
-def _content_md5(file: File, path: Path) -> str:
-    content = idx.read(path, item_shape(file))
+def _content_md5(file: File, path: Path) -> str | None:
+    """The MD5 that the extracted form of a .gz has; None where it is damaged."""
+    try:
+        content = idx.read(path, item_shape(file))
+    except DataError:
+        return None
     digest = _md5(idx.header(content))
     digest.update(content.data)
     return digest.hexdigest()

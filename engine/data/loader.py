@@ -38,7 +38,7 @@ class Batches(Protocol):
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     """The CPU generator that decides an epoch's order. Neighbouring seeds and epochs have unrelated streams."""
     (mixed,) = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(mixed) >> 1)  # manual_seed takes signed 64-bit integers
+    return torch.Generator().manual_seed(int(mixed))
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> torch.Tensor:
@@ -49,7 +49,8 @@ def epoch_order(samples: int, seed: int, epoch: int) -> torch.Tensor:
 class ResidentBatches:
     """A split kept on the device as uint8 (47 MB for Fashion-MNIST's training set), scaled a batch at a time.
 
-    The arithmetic is that of torchvision's ToTensor, bit for bit: to float32, divided by 255.
+    The arithmetic is that of torchvision's ToTensor, bit for bit: to float32, divided by 255. A batch of 64 costs the
+    CPU about 15 µs, 20 µs where shuffled; on CUDA nothing waits for the device but the beginning of an epoch.
     """
 
     kind = "resident"
@@ -60,6 +61,8 @@ class ResidentBatches:
         # np.array copies: the split's arrays are read-only, and may be a file that goes away.
         self._images = torch.from_numpy(np.array(split.images)).unsqueeze(1).to(device)
         self._targets = torch.from_numpy(split.labels.astype(np.int64)).to(device)
+        # A tensor, not the number: CUDA multiplies by a number's reciprocal instead, and the last bit is another.
+        self._full = torch.tensor(255, dtype=torch.float32, device=device)
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
@@ -82,16 +85,16 @@ class ResidentBatches:
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the batch `start` on."""
-        images, targets, size = self._images, self._targets, self._batch_size
+        images, targets, full, size = self._images, self._targets, self._full, self._batch_size
         if not self._shuffle:
             for first in range(start * size, self.samples, size):
                 last = first + size
-                yield images[first:last].to(torch.float32).div_(255), targets[first:last]
+                yield images[first:last].to(torch.float32).div_(full), targets[first:last]
             return
         order = epoch_order(self.samples, self._seed, self._epoch).to(images.device)
         for first in range(start * size, self.samples, size):
-            index = order[first : first + size]
-            yield images[index].to(torch.float32).div_(255), targets[index]
+            index = order[first : first + size]  # index_select: a third of the time of images[index]
+            yield images.index_select(0, index).to(torch.float32).div_(full), targets.index_select(0, index)
 
 
 class LoaderBatches:
@@ -139,7 +142,10 @@ class LoaderBatches:
         return self.batches()
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """The epoch's batches from the batch `start` on; the samples before it are not loaded."""
+        """The epoch's batches from the batch `start` on; the samples before it are not loaded.
+
+        Raises TypeError where the transform returns what no batch can be made of, and whatever the transform raises.
+        """
         n, size = self.samples, self._batch_size
         order: list[int] = epoch_order(n, self._seed, self._epoch).tolist() if self._shuffle else list(range(n))
         loader = DataLoader(
@@ -150,6 +156,8 @@ class LoaderBatches:
             generator=epoch_generator(self._seed, self._epoch),
         )
         for X, y in loader:
+            if not isinstance(X, torch.Tensor):
+                raise TypeError("the transform must return a tensor of one image, or an array")
             yield X.to(self._device), y.to(self._device)
 
 
