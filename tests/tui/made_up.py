@@ -1,0 +1,103 @@
+"""Made-up runs for the screens' tests: an app that is only as much of one as they need, and event logs."""
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.app import App
+
+from engine.runs import store
+from engine.runs.log import FILE
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from tui.screens.runs import RunsScreen
+from tui.screens.train import TrainScreen
+
+CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+SIZES = [(80, 24), (120, 40), (200, 60)]
+STEPS = 100
+
+
+class ScreensApp(App[None]):
+    """The two screens with what they need of the app."""
+
+    MODES = {"train": TrainScreen, "runs": RunsScreen}
+    BINDINGS = [("2", "switch_mode('train')", "Train"), ("3", "switch_mode('runs')", "Runs")]
+
+    def __init__(self, home: Path, mode: str = "train") -> None:
+        super().__init__()
+        self.home = home
+        self.data_dir: Path | None = None
+        self.dataset = "auto"
+        self.watched: Path | None = None
+        self._first = mode
+
+    def on_mount(self) -> None:
+        self.switch_mode(self._first)
+
+    def attach(self, folder: Path) -> None:
+        self.watched = folder
+        if self.current_mode != "train":
+            self.switch_mode("train")
+        screen = self.screen
+        assert isinstance(screen, TrainScreen)
+        screen.attach(folder)
+
+    @property
+    def train(self) -> TrainScreen:
+        assert isinstance(self.screen, TrainScreen)
+        return self.screen
+
+
+class MadeUpRun:
+    """A run folder whose events the test writes. It lives as long as this process, unless `dead`."""
+
+    def __init__(self, home: Path, run_id: str, *, name: str = "", dead: bool = False, demo: bool = False) -> None:
+        self.folder = home / "runs" / run_id
+        self.folder.mkdir(parents=True)
+        config = TrainConfig().to_dict()
+        store.write_run(self.folder, {"v": 1, "id": run_id, "name": name, "created": time.time(), "config": config})
+        if not dead:
+            store.write_host(self.folder, "", os.getpid())
+        self._seq = 0
+        title = "demo data, not Fashion-MNIST" if demo else "Fashion-MNIST"
+        self.add(
+            ev.RunStarted(
+                config=config, device="cpu", device_name="Some CPU, 1 thread", threads=1,
+                dataset={"name": "x", "title": title, "demo": demo, "train": 6400, "test": 1000, "classes": CLASSES},
+                loader="resident", parameters=669706, epochs=10, steps=STEPS,
+            )
+        )  # fmt: skip
+
+    def add(self, *events: ev.Event) -> None:
+        with open(self.folder / FILE, "a") as log:
+            for event in events:
+                self._seq += 1
+                log.write(ev.encode(dataclasses.replace(event, seq=self._seq, t=1000.0 + self._seq)) + "\n")
+
+    def train(self, epochs: Iterable[int]) -> None:
+        """Whole epochs, each with ten progress events, two log lines and a test result."""
+        for epoch in epochs:
+            for step in range(10, STEPS + 1, 10):
+                self.add(progress(epoch, step))
+            self.add(
+                ev.BatchLoss(epoch=epoch, step=1, loss=2.29735, seen=0, of=6400),
+                ev.EpochFinished(epoch=epoch, loss=1.0, seconds=2.0, samples_per_s=3200.0),
+                evaluated(epoch),
+                ev.Readings(load=0.63, memory=512 * 2**20, memory_total=4 * 2**30),
+            )
+
+
+def progress(epoch: int, step: int, loss: float = 1.5) -> ev.Progress:
+    return ev.Progress(epoch=epoch, step=step, steps=STEPS, loss=loss / epoch, lr=1e-3, samples_per_s=3200.0)
+
+
+def evaluated(epoch: int) -> ev.Evaluated:
+    """Each class: 50 + epoch of 100 images recognised, the others taken for the next class."""
+    right = 50 + epoch
+    confusion = [[right if p == t else 100 - right if p == (t + 1) % 10 else 0 for p in range(10)] for t in range(10)]
+    return ev.Evaluated(
+        epoch=epoch, loss=2.153763, accuracy=right / 100, per_class=[right / 100] * 10, confusion=confusion, seconds=0.2
+    )

@@ -1,0 +1,142 @@
+import math
+import time
+
+import pytest
+from textual.app import App, ComposeResult
+
+from engine.runs import state as runs
+from tui.widgets.chart import DOT, MARK, Chart, ChartView, accuracy_chart, draw, loss_chart, thin, x_limit
+
+
+def falling(points: int, epochs: float = 10.0) -> tuple[tuple[float, float, float], ...]:
+    xs = [epochs * (i + 1) / points for i in range(points)]
+    return tuple((x, 2 * math.exp(-x / 3), 2.1 * math.exp(-x / 3) + 0.1) for x in xs)
+
+
+def is_braille(character: str) -> bool:
+    return "⠀" < character <= "⣿"
+
+
+@pytest.mark.parametrize(("width", "height"), [(26, 8), (70, 16), (140, 30)])
+def test_a_chart_fills_its_rows_with_a_line_and_points(width: int, height: int) -> None:
+    rows = draw(Chart(line=falling(400), dots=((1, 1.9), (2, 1.5)), x_limit=10), width, height)
+    assert len(rows) == height
+    assert {len(row) for row in rows} == {width}
+    assert sum(map(is_braille, "".join(rows))) > width // 3
+    assert "".join(rows).count(DOT) == 2
+
+
+def test_at_most_two_points_a_column_and_never_one_that_is_not_finite() -> None:
+    points = ((0.5, math.nan, math.nan), (0.6, 1.0, math.inf), *falling(5000))
+    thinned = thin(points, 10, 60)
+    assert len(thinned) <= 2 * 60
+    assert all(math.isfinite(y) for _, y in thinned)
+    assert max(y for _, y in thinned) == max(high for _, _, high in falling(5000))
+
+
+@pytest.mark.parametrize("log_y", [False, True])
+@pytest.mark.parametrize(
+    "chart",
+    [
+        Chart(x_limit=10),
+        Chart(x_limit=1, marks=(0.3,)),
+        Chart(line=((0.1, 2.3, 2.3),), x_limit=1),
+        Chart(line=((0.1, 0.0, 0.0), (0.2, 0.0, 0.0)), x_limit=1),
+        Chart(line=((0.1, -1.0, 1e30),), dots=((1, math.inf),), x_limit=1),
+        Chart(dots=((1, 100.0),), joined=True, ceiling=100, x_limit=2000),
+    ],
+)
+def test_odd_data_draws_too(chart: Chart, log_y: bool) -> None:
+    from dataclasses import replace
+
+    assert len(draw(replace(chart, log_y=log_y), 60, 12)) == 12
+
+
+def test_percents_stop_at_100() -> None:
+    rows = draw(Chart(dots=((1, 99.2), (2, 99.9)), ceiling=100, x_limit=2), 60, 12)
+    labels = [float(row.split("┤")[0]) for row in rows if "┤" in row]
+    assert max(labels) == 100
+
+
+def test_a_step_that_was_not_finite_is_marked_in_its_place() -> None:
+    state = runs.RunState(
+        epochs=10,
+        steps=100,
+        epoch=5,
+        curve=(runs.Point(50, 2, 2, 2), runs.Point(400, 1, 1, 1)),
+        marks=(runs.Mark(500, "x"),),
+    )
+    rows = draw(loss_chart(state), 70, 14)
+    marked = next(row for row in rows if MARK in row)
+    left = marked.index("┤") + 1
+    assert abs((marked.index(MARK) - left) / (70 - left) - 0.5) < 0.03
+
+
+def test_the_axis_is_the_whole_of_a_short_run_and_grows_in_steps_in_a_long_one() -> None:
+    assert x_limit(runs.RunState(epochs=10, steps=100, epoch=1, step=1)) == 10
+    limits = [x_limit(runs.RunState(epochs=300, steps=100, epoch=epoch, step=50)) for epoch in range(1, 301)]
+    assert sorted(set(limits)) == [5, 10, 20, 50, 100, 200, 300]
+
+
+def test_accuracy_is_in_percent() -> None:
+    tests = (runs.TestResult(1, 100, 2.0, 0.453, (), ()),)
+    assert accuracy_chart(runs.RunState(epochs=10, steps=100, tests=tests)).dots == ((1.0, pytest.approx(45.3)),)
+
+
+def test_a_chart_is_built_within_the_event_loops_budget() -> None:
+    chart = Chart(line=falling(8000), dots=tuple((i, 1.0) for i in range(10)), x_limit=10)
+    draw(chart, 72, 16)
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        draw(chart, 72, 16)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.03
+
+
+class ChartApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield ChartView(ascii_only=False)
+
+
+async def test_only_what_changed_is_sent_and_the_same_chart_sends_nothing() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 20)) as pilot:
+        view = app.query_one(ChartView)
+        view.show(Chart(title="loss", line=falling(200, 5), x_limit=10), now=True)
+        await pilot.pause()
+        sent = view.sent
+        view.show(Chart(title="loss", line=falling(200, 5), x_limit=10), now=True)
+        await pilot.pause()
+        assert view.sent == sent
+        view.show(Chart(title="loss", line=(*falling(200, 5), (5.8, 0.4, 0.4)), x_limit=10), now=True)
+        await pilot.pause()
+        assert 0 < view.sent - sent <= 4
+
+
+async def test_redraws_come_once_a_second_at_most() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 20)) as pilot:
+        view = app.query_one(ChartView)
+        view.show(Chart(line=falling(50), x_limit=10), now=True)
+        before = view.text()
+        view.show(Chart(line=falling(90), x_limit=10))
+        await pilot.pause(0.2)
+        assert view.text() == before
+        await pilot.pause(1.0)
+        assert view.text() != before
+
+
+async def test_a_terminal_without_braille_gets_plain_characters() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(80, 20)):
+        view = app.query_one(ChartView)
+        view._ascii = True
+        view.show(
+            Chart(title="loss", line=falling(50), line_name="train", dots=((1, 1.0),), dots_name="test", x_limit=10),
+            now=True,
+        )
+        plain = view.text()
+        assert plain.isascii() or not [c for c in plain if not c.isascii()]
+        assert "*" in plain
+        assert "o" in plain

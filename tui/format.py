@@ -1,0 +1,81 @@
+"""The one way numbers are written on a screen: durations, sizes, counts, losses, and the tutorial's log lines."""
+
+import math
+
+from engine.training import events as ev
+
+NOTHING = "–"  # where a number is not known (yet)
+
+
+def duration(seconds: float | None) -> str:
+    """A stretch of time: `8 s`, `3 min 05 s`, `2 h 07 min`, `3 d 4 h`."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the largest unit alone: `< 1 min`, `3 min`, `2 h`, `5 d`. Short, for a column."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "< 1 min"
+
+
+def size(count: int | None) -> str:
+    """A number of bytes in binary units: `512 B`, `3.4 MiB`, `139 GiB`."""
+    if count is None:
+        return NOTHING
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands apart: `669,706`."""
+    return f"{number:,}"
+
+
+def setting(number: float) -> str:
+    """A setting exactly as it is, the shorter of two spellings: `1e-3`, `0.01`, `0.9`, `0`."""
+    if number == int(number) and abs(number) < 1e6:
+        return str(int(number))
+    for places in range(17):
+        digits, _, exponent = f"{number:.{places}e}".partition("e")
+        scientific = f"{digits}e{int(exponent)}"
+        if float(scientific) == number:
+            break
+    plain = repr(number)
+    return scientific if len(scientific) < len(plain) else plain
+
+
+def loss(value: float) -> str:
+    """A loss to four places; `nan` and `inf` as they are."""
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.3e}"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction of 1 to a tenth of a percent: `45.3%`."""
+    return NOTHING if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.1f}%"
+
+
+def batch_line(event: ev.BatchLoss) -> str:
+    """The tutorial's line of the train loop: `loss: 2.297350  [    0/60000]`."""
+    return f"loss: {event.loss:>7f}  [{event.seen:>5d}/{event.of:>5d}]"
+
+
+def test_line(event: ev.Evaluated) -> str:
+    """The tutorial's line of the test loop: `Test Error: Accuracy: 45.3%, Avg loss: 2.153763`."""
+    return f"Test Error: Accuracy: {100 * event.accuracy:>0.1f}%, Avg loss: {event.loss:>8f}"

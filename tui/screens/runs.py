@@ -1,0 +1,281 @@
+"""*Runs*: every run, newest first; from here one is watched, paused or stopped."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import ClassVar, Protocol, cast
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Input, Static
+
+from engine.errors import RunError
+from engine.runs import client, log, store
+from engine.runs.store import RunSummary
+from tui import format as fmt
+from tui.screens.stop_dialog import STOP, StopDialog
+from tui.widgets.facts import model_name
+from tui.widgets.lines import fit
+
+REFRESH_S = 2.0
+EMPTY = "No runs yet. Press 2, then s, to start the first one."
+ENDED = "ended without finishing"
+WIDTHS = {"state": 24, "run": 13, "model": 7, "data": 14, "epoch": 8, "best": 7, "age": 7}  # 80 columns, no gaps
+STYLES = {"training": "$text-success", "paused": "$text-warning", "failed": "$text-error", "ended": "$text-error"}
+
+
+class Host(Protocol):
+    """What this screen needs of the app."""
+
+    home: Path
+
+    def attach(self, folder: Path) -> None: ...
+
+
+class RunsScreen(Screen[None]):
+    """A table that a thread keeps up to date while it is in view, and only where something changed."""
+
+    CSS_PATH = "runs.tcss"
+    AUTO_FOCUS = "#table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause/go on", id="runs.pause"),
+        Binding("x", "stop", "Stop", id="runs.stop"),
+        Binding("slash", "filter", "Filter", key_display="/", id="runs.filter"),
+        Binding("j", "move(1)", "Down", show=False, id="runs.down"),
+        Binding("k", "move(-1)", "Up", show=False, id="runs.up"),
+        Binding("escape", "unfilter", "All runs", show=False, id="runs.unfilter"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: list[RunSummary] = []
+        self._known: dict[Path, tuple[object, RunSummary]] = {}
+        self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="summary")
+        yield _Table(id="table", cursor_type="row", cell_padding=0, zebra_stripes=False)
+        yield Static(EMPTY, id="empty")
+        yield Static("", id="detail", markup=False)
+        yield Input(placeholder="a part of a name, model, data set or state", id="filter", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._lay_out_columns()
+        self._looking = self.set_interval(REFRESH_S, self.look)
+        self.look()
+
+    def on_screen_suspend(self) -> None:
+        self._looking.pause()
+
+    def on_screen_resume(self) -> None:
+        self._looking.resume()
+        self.look()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out_columns()
+
+    @work(exclusive=True, group="runs")
+    async def look(self) -> None:
+        """Read the runs again, in a thread, if this screen is in view."""
+        if not self.is_active:
+            return
+        self._runs = await asyncio.to_thread(self._read)
+        self._fill()
+
+    @property
+    def selected(self) -> RunSummary | None:
+        """The run under the cursor."""
+        table = self._table
+        if not table.row_count:
+            return None
+        run_id = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+        return next((run for run in self._runs if run.id == run_id), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("pause", "stop"):
+            run = self.selected
+            return True if run is not None and run.state in ("training", "paused") else None
+        return True
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        if (run := self.selected) is not None:
+            cast(Host, self.app).attach(run.folder)
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        self._tell_detail()
+        self.refresh_bindings()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._fill()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._table.focus()
+
+    def action_pause(self) -> None:
+        if (run := self.selected) is not None:
+            self._send(run, "unpause" if run.state == "paused" else "pause")
+
+    def action_stop(self) -> None:
+        if (run := self.selected) is not None:
+
+            def answered(choice: str | None, run: RunSummary = run) -> None:
+                if choice == STOP:
+                    self._send(run, "stop")
+
+            self.app.push_screen(StopDialog(run.name or run.id, can_detach=False), answered)
+
+    def action_filter(self) -> None:
+        self._filter.display = True
+        self._filter.focus()
+
+    def action_unfilter(self) -> None:
+        self._filter.value = ""
+        self._filter.display = False
+        self._table.focus()
+
+    def action_move(self, by: int) -> None:
+        if by > 0:
+            self._table.action_cursor_down()
+        else:
+            self._table.action_cursor_up()
+
+    @work(group="commands")
+    async def _send(self, run: RunSummary, command: str) -> None:
+        try:
+            await asyncio.to_thread(client.command, run.folder, command)
+        except RunError as error:
+            self.notify(str(error), severity="warning", markup=False)
+        self.look()
+
+    def _read(self) -> list[RunSummary]:
+        """All runs; those whose log has not grown and whose host lives as before are not read again."""
+        runs, known = [], {}
+        for folder in store.run_folders(cast(Host, self.app).home):
+            try:
+                written = (folder / log.FILE).stat()
+                stamp: object = (written.st_size, written.st_mtime_ns, store.alive(folder))
+            except OSError:
+                stamp = (0, 0, store.alive(folder))
+            before = self._known.get(folder)
+            try:
+                run = before[1] if before is not None and before[0] == stamp else store.summary(folder)
+            except RunError:
+                continue
+            known[folder] = (stamp, run)
+            runs.append(run)
+        self._known = known
+        return runs
+
+    def _fill(self) -> None:
+        """Bring the table to the runs that pass the filter, touching only cells that differ."""
+        wanted = self._filter.value.casefold().strip()
+        shown = [run for run in self._runs if wanted in _searched(run)]
+        cells = {run.id: self._row(run) for run in shown}
+        table = self._table
+        if list(cells) != list(self._cells):
+            kept = run.id if (run := self.selected) is not None and run.id in cells else None
+            table.clear()
+            for run_id, row in cells.items():
+                table.add_row(*row, key=run_id)
+            if kept is not None:
+                table.move_cursor(row=table.get_row_index(kept))
+        else:
+            for run_id, row in cells.items():
+                for column, cell in zip(WIDTHS, row, strict=True):
+                    if cell != self._cells[run_id][list(WIDTHS).index(column)]:
+                        table.update_cell(run_id, column, cell)
+        changed = cells != self._cells
+        self._cells = cells
+        self._tell_summary(len(shown))
+        if changed:
+            self._tell_detail()
+            self.refresh_bindings()
+
+    def _row(self, run: RunSummary) -> list[Content]:
+        widths = self._widths
+        model = model_name(run.model)
+        texts = {
+            "state": ENDED if run.state == "ended" else run.state,
+            "run": run.name or (run.id if len(run.id) < widths["run"] else run.id[4:15]),  # month, day, time
+            "model": model,
+            "data": "demo data" if run.demo else run.dataset,
+            "epoch": f"{run.epoch}/{run.epochs}",
+            "best": fmt.percent(run.best_accuracy),
+            "age": fmt.age(time.time() - run.started),
+        }
+        styles = {"state": STYLES.get(run.state, ""), "data": "$text-warning" if run.demo else ""}
+        cells = []
+        for column, text in texts.items():
+            room = widths[column] - (column != "age")  # a gap after all but the last
+            text = fit(text, room)
+            if column in ("epoch", "best", "age"):
+                text = f"{text:>{room}}"
+            cells.append(Content.styled(text, styles.get(column, "")))
+        return cells
+
+    @property
+    def _widths(self) -> dict[str, int]:
+        """The columns' widths: what the terminal has beyond 80 columns goes to the run, the model and the data."""
+        more = max(0, self.size.width - 80)
+        return WIDTHS | {
+            "run": WIDTHS["run"] + min(more // 2, 40),
+            "model": WIDTHS["model"] + min(more // 8, 12),
+            "data": WIDTHS["data"] + min(more // 8, 12),
+        }
+
+    def _lay_out_columns(self) -> None:
+        table = self._table
+        table.clear(columns=True)
+        heads = {"best": "best", "age": "age", "epoch": "epoch"}
+        for column, width in self._widths.items():
+            label = f"{heads[column]:>{width - (column != 'age')}}" if column in heads else column
+            table.add_column(label, width=width, key=column)
+        self._cells = {}
+        self._fill()
+
+    def _tell_summary(self, shown: int) -> None:
+        training = sum(run.state in ("training", "paused") for run in self._runs)
+        words = f"{len(self._runs)} runs" if len(self._runs) != 1 else "1 run"
+        words += f", {training} of them live" if training else ""
+        words += f", {shown} shown" if shown != len(self._runs) else ""
+        _tell(self.query_one("#summary", Static), words if self._runs else "")
+        self.query_one("#empty").display = not self._runs
+        self._table.display = bool(self._runs)
+
+    def _tell_detail(self) -> None:
+        run = self.selected
+        words = ""
+        if run is not None:
+            began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+            last = f" · last test accuracy {fmt.percent(run.accuracy)}" if run.accuracy is not None else ""
+            words = f"{run.id} · began {began}{last}\n{run.folder}"
+        _tell(self.query_one("#detail", Static), words)
+
+    @property
+    def _table(self) -> "_Table":
+        return self.query_one("#table", _Table)
+
+    @property
+    def _filter(self) -> Input:
+        return self.query_one("#filter", Input)
+
+
+class _Table(DataTable[Content]):
+    """The runs; enter watches one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Watch", id="runs.watch")]
+
+
+def _searched(run: RunSummary) -> str:
+    state = ENDED if run.state == "ended" else run.state
+    return " ".join((run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", state)).casefold()
+
+
+def _tell(widget: Static, words: str) -> None:
+    """Update a text only where it changed: an idle screen sends nothing."""
+    if str(widget.content) != words:
+        widget.update(words)

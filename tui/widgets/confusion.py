@@ -1,0 +1,104 @@
+"""The test set by class: how much of each class was recognised, and the 10×10 confusion matrix."""
+
+from engine.runs.state import TestResult
+from tui import format as fmt
+from tui.widgets.lines import Line, Lines, fit
+
+LEVELS = 5  # shades of a cell
+
+
+class ClassBars(Lines):
+    """A bar for each class: the fraction of its test images that was recognised."""
+
+    DEFAULT_CSS = "ClassBars { width: 1fr; height: 11; }"
+    interval = 2.0
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._result: TestResult | None = None
+        self._names: tuple[str, ...] = ()
+
+    def show(self, result: TestResult | None, names: tuple[str, ...]) -> None:
+        if (result, names) != (self._result, self._names):
+            first = self._result is None
+            self._result, self._names = result, names
+            self.repaint(now=first)
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        if self._result is None:
+            return [[("test accuracy by class", "strong")], [("after the first epoch", "dim")]]
+        title: Line = [(f"test accuracy by class, epoch {self._result.epoch}"[:width], "strong")]
+        lines = [title]
+        length = max(0, width - 12 - 7)
+        for index, fraction in enumerate(self._result.per_class):
+            name = self._names[index] if index < len(self._names) else str(index)
+            filled = round(length * (fraction or 0.0))
+            lines.append(
+                [
+                    (f"{fit(name, 11):<12}", ""),
+                    ("━" * filled, "good"),
+                    ("─" * (length - filled), "track"),
+                    (f"{fmt.percent(fraction):>7}", ""),
+                ]
+            )
+        return lines
+
+
+class ConfusionMatrix(Lines):
+    """Rows are the true classes, columns the predicted ones; a stronger colour is a larger part of the row."""
+
+    COMPONENT_CLASSES = {f"lines--{kind}{level}" for kind in ("hit", "miss") for level in range(1, LEVELS + 1)}
+    DEFAULT_CSS = """
+    ConfusionMatrix { width: 1fr; height: 13; }
+    ConfusionMatrix > .lines--hit1 { background: $success 15%; }
+    ConfusionMatrix > .lines--hit2 { background: $success 30%; }
+    ConfusionMatrix > .lines--hit3 { background: $success 45%; }
+    ConfusionMatrix > .lines--hit4 { background: $success 60%; }
+    ConfusionMatrix > .lines--hit5 { background: $success 75%; color: auto; }
+    ConfusionMatrix > .lines--miss1 { background: $error 15%; }
+    ConfusionMatrix > .lines--miss2 { background: $error 35%; }
+    ConfusionMatrix > .lines--miss3 { background: $error 55%; }
+    ConfusionMatrix > .lines--miss4 { background: $error 75%; color: auto; }
+    ConfusionMatrix > .lines--miss5 { background: $error 95%; color: auto; }
+    """
+    interval = 3.0
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._result: TestResult | None = None
+        self._names: tuple[str, ...] = ()
+
+    def show(self, result: TestResult | None, names: tuple[str, ...]) -> None:
+        if (result, names) != (self._result, self._names):
+            first = self._result is None
+            self._result, self._names = result, names
+            self.repaint(now=first)
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        if self._result is None:
+            return [[("confusion matrix", "strong")], [("after the first epoch", "dim")]]
+        matrix = self._result.confusion
+        names = [self._names[i] if i < len(self._names) else str(i) for i in range(len(matrix))]
+        digits = max((len(str(number)) for row in matrix for number in row), default=1)
+        cell = max(4, min(6, (width - 8) // max(1, len(matrix))), digits)
+        label = max(0, min(12, width - cell * len(matrix)))
+        lines: list[Line] = [
+            [(f"confusion, epoch {self._result.epoch}"[:width], "strong"), (": true ↓  predicted →", "dim")],
+            [(" " * label, ""), ("".join(f"{name[: cell - 1]:>{cell}}" for name in names), "dim")],
+        ]
+        for true, row in enumerate(matrix):
+            total = sum(row)
+            line: Line = [(f"{names[true][:label]:<{label}}", "")]
+            for predicted, number in enumerate(row):
+                text = f"{number if number else '·':>{cell}}"
+                line.append((text, _shade(number / total if total else 0.0, hit=true == predicted)))
+            lines.append(line)
+        return lines
+
+
+def _shade(fraction: float, *, hit: bool) -> str:
+    """The style of a cell that holds this part of its row: hits by fifths, misses, which are rarer, by twelfths."""
+    if fraction <= 0:
+        return "dim"
+    level = min(LEVELS, 1 + int(fraction * (LEVELS if hit else 12)))
+    return f"{'hit' if hit else 'miss'}{level}"

@@ -1,0 +1,161 @@
+"""A run in words: what it is and how it stands (`Headline`), its numbers (`Numbers`), its newest warning (`Notice`)."""
+
+from engine.runs.state import RunState
+from tui import format as fmt
+from tui.widgets.lines import Line, Lines, fit
+
+PAUSE_REASONS = {
+    "asked": "",
+    "step": "after one step",
+    "non_finite_loss": "loss not finite",
+    "cannot_write": "can't write",
+}
+STOP_REASONS = {"asked": "", "non_finite_loss": "loss not finite"}
+
+
+def status(state: RunState, alive: bool) -> tuple[str, str]:
+    """How a run stands, and the style for it: `("paused: loss not finite", "warning")`."""
+    if not state.done and not alive:
+        return "ended without finishing", "bad"
+    if state.status == "paused":
+        reason = PAUSE_REASONS.get(state.reason, state.reason)
+        return (f"paused: {reason}" if reason else "paused"), "warning"
+    if state.status == "stopped":
+        reason = STOP_REASONS.get(state.reason, f"by {state.reason}")
+        return (f"stopped: {reason}" if reason else "stopped"), "warning"
+    if state.status == "failed":
+        return f"failed: {state.reason}", "bad"
+    return state.status, "good"
+
+
+def model_name(model: str) -> str:
+    """A model's name, or the class of `path/to/file.py:Class`."""
+    return model.rpartition(":")[2]
+
+
+def notice(state: RunState, alive: bool) -> tuple[str, str]:
+    """What the person should know or do now, and its style; empty where there is nothing to say."""
+    if not state.done and not alive:
+        return "Its process is gone and never said why; host.log in the run's folder may tell.", "bad"
+    if state.status == "failed":
+        return state.reason, "bad"
+    if state.status == "paused" and state.reason == "non_finite_loss":
+        return "The loss is NaN or infinite: n starts anew, with a smaller lr; space goes on.", "bad"
+    if state.status == "paused" and state.reason == "cannot_write":
+        return "The disk can't be written: make room, then go on with space.", "bad"
+    if state.warnings:
+        newest = state.warnings[-1]
+        more = f" ({len(state.warnings)} warnings in all)" if len(state.warnings) > 1 else ""
+        return f"Warning, epoch {newest.epoch} step {fmt.count(newest.step)}: {newest.message}{more}", "warning"
+    return "", ""
+
+
+class _RunLines(Lines):
+    """Lines that are drawn from a run's state."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._state = RunState()
+        self._alive = True
+
+    def show(self, state: RunState, alive: bool) -> None:
+        self._state, self._alive = state, alive
+        self.repaint()
+
+
+class Headline(_RunLines):
+    """One line: how the run stands, its name, model, optimizer, data; at the right, which of the live runs it is."""
+
+    DEFAULT_CSS = "Headline { height: 1; width: 1fr; }"
+    run_name = ""
+    place = ""
+
+    def identify(self, name: str, place: str) -> None:
+        """`name`: the run's name or id; `place`: "run 1 of 2 training", or nothing."""
+        if (name, place) != (self.run_name, self.place):
+            self.run_name, self.place = name, place
+            self.repaint()
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        state, config = self._state, self._state.config
+        word, style = status(state, self._alive)
+        pieces: Line = [(fit(word, max(20, width - 40)), style), (f"  {fit(self.run_name, 24)}", "strong")]
+        if config:
+            demo = bool(state.dataset.get("demo"))
+            pieces += [(" · ", ""), (str(state.dataset.get("title", config["dataset"])), "warning" if demo else "")]
+            lr = fmt.setting(state.lr) if state.lr == state.lr else fmt.setting(float(config["lr"]))
+            pieces.append((f" · {model_name(config['model'])} · {config['optimizer']} lr {lr}", ""))
+        place = self.place if width >= 100 else self.place.replace(" training", "")
+        return [_with_right(pieces, place, width)]
+
+
+class Numbers(_RunLines):
+    """Two lines: where the training is, and what it runs on."""
+
+    DEFAULT_CSS = "Numbers { height: 2; width: 1fr; }"
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        state = self._state
+        first = [
+            ("loss", f"{fmt.loss(state.loss):<6}"),
+            ("lr", fmt.setting(state.lr) if state.lr == state.lr else fmt.NOTHING),
+            ("", f"{state.samples_per_s:,.0f} samples/s"),
+            ("elapsed", fmt.duration(state.training_s)),
+        ]
+        if width >= 100:  # below, the bar above says it
+            first.insert(0, ("step", fmt.count(state.step)))
+        if state.best is not None:
+            first.append(("best", f"{fmt.percent(state.best.accuracy)} (epoch {state.best.epoch})"))
+        readings = state.readings
+        second = [("", state.device_name or state.device or "device not known yet")]
+        if state.device and state.device not in state.device_name.lower():
+            second.insert(0, ("", state.device))
+        if readings is not None:
+            if readings.memory is not None:
+                of = f" of {fmt.size(readings.memory_total)}" if readings.memory_total else ""
+                second.append(("memory", fmt.size(readings.memory) + of))
+            if readings.load is not None:
+                whose = "all cores" if state.device == "cpu" else "the GPU"
+                second.append(("load", f"{100 * readings.load:.0f}% of {whose}"))
+        if state.parameters:
+            second.append(("", f"{fmt.count(state.parameters)} parameters"))
+        return [_facts(first, width), _facts(second, width)]
+
+
+class Notice(_RunLines):
+    """One line with what the person should know now; takes no room while there is nothing."""
+
+    DEFAULT_CSS = "Notice { height: 1; width: 1fr; display: none; }"
+
+    def show(self, state: RunState, alive: bool) -> None:
+        self.display = bool(notice(state, alive)[0])
+        super().show(state, alive)
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        words, style = notice(self._state, self._alive)
+        return [[(fit(words, width), style)]]
+
+
+def _facts(facts: list[tuple[str, str]], width: int) -> Line:
+    """`label value · label value`, as many whole ones as fit."""
+    line: Line = []
+    room = width
+    for label, value in facts:
+        between = " · " if line else ""
+        needed = len(between) + len(label) + bool(label) + len(value)
+        if needed > room:
+            continue
+        line += [(between, "dim"), (f"{label} " if label else "", "dim"), (value, "")]
+        room -= needed
+    return line
+
+
+def _with_right(pieces: Line, right: str, width: int) -> Line:
+    """The pieces, and `right` at the end of the line where there is room."""
+    right = f"  {right}" if right else ""
+    room, line = width - len(right), []
+    for text, style in pieces:
+        cut = fit(text, room)
+        line.append((cut, style))
+        room -= len(cut)
+    return [*line, (" " * room, ""), (right, "dim")]

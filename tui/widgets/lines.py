@@ -1,0 +1,119 @@
+"""A widget made of styled lines that sends the terminal only the cells that changed: the base of what shows a run."""
+
+from time import monotonic
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+Line = list[tuple[str, str]]  # pieces of text, each with a style: a component class without `lines--`, "" for plain
+
+
+class Lines(Widget):
+    """Draws what `paint` gives; `repaint` refreshes only what differs from the screen."""
+
+    COMPONENT_CLASSES = {
+        "lines--dim", "lines--strong", "lines--good", "lines--warning", "lines--bad", "lines--train", "lines--test",
+        "lines--track",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    Lines {
+        & > .lines--dim { color: $foreground 60%; }
+        & > .lines--strong { text-style: bold; }
+        & > .lines--good { color: $text-success; }
+        & > .lines--warning { color: $text-warning; }
+        & > .lines--bad { color: $text-error; text-style: bold; }
+        & > .lines--train { color: $text-primary; }
+        & > .lines--test { color: $text-accent; }
+        & > .lines--track { color: $foreground 30%; }
+    }
+    """
+    interval = 0.0  # seconds between two paintings at least
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Line] = []
+        self._painted_at = float("-inf")
+        self._later: Timer | None = None
+        self.sent = 0  # refreshed stretches of cells so far
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        """The content for this size in cells, at most `height` lines."""
+        raise NotImplementedError
+
+    def repaint(self, *, now: bool = False) -> None:
+        """Paint what changed, at once or, within `interval` of the last time, a little later."""
+        wait = self._painted_at + self.interval - monotonic()
+        if wait > 0 and not now:
+            if self._later is None:
+                self._later = self.set_timer(wait, self._paint)
+            return
+        self._paint()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.repaint(now=True)
+
+    def on_show(self, event: events.Show) -> None:
+        self.repaint(now=True)
+
+    def render_line(self, y: int) -> Strip:
+        if y >= len(self._lines):
+            return Strip.blank(self.size.width, self.rich_style)
+        segments = [
+            Segment(text, self.get_component_rich_style(f"lines--{style}") if style else self.rich_style)
+            for text, style in self._lines[y]
+        ]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+
+    def text(self) -> str:
+        """What is on the screen, without its styles."""
+        return "\n".join("".join(piece for piece, _ in line) for line in self._lines)
+
+    def _paint(self) -> None:
+        if self._later is not None:
+            self._later.stop()
+            self._later = None
+        width, height = self.size
+        if not self.is_attached or not width or not height or not self.display:
+            return
+        self._painted_at = monotonic()
+        lines = self.paint(width, height)[:height]
+        old, self._lines = self._lines, lines
+        for y in range(max(len(old), len(lines))):
+            before = old[y] if y < len(old) else []
+            after = lines[y] if y < len(lines) else []
+            if before != after:
+                start, end = _difference(before, after, width)
+                self.sent += 1
+                self.refresh(Region(start, y, end - start, 1))
+
+
+def fit(text: str, width: int) -> str:
+    """`text` in at most `width` cells, cut with an ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[:-1]
+    return text + "…" if width > 0 else ""
+
+
+def _difference(before: Line, after: Line, width: int) -> tuple[int, int]:
+    """The first and one past the last column in which two lines differ."""
+    a, b = _cells(before, width), _cells(after, width)
+    if a is None or b is None:
+        return 0, width
+    start = next((x for x in range(width) if a[x] != b[x]), 0)
+    end = next((x + 1 for x in reversed(range(width)) if a[x] != b[x]), width)
+    return start, end
+
+
+def _cells(line: Line, width: int) -> list[tuple[str, str]] | None:
+    """Each cell's character and style; None where a character is not one cell wide."""
+    if any(cell_len(text) != len(text) for text, _ in line):
+        return None
+    cells = [(character, style) for text, style in line for character in text][:width]
+    return cells + [(" ", "")] * (width - len(cells))

@@ -1,0 +1,58 @@
+"""The tutorial's log of a run: the loss of every hundredth batch, the test result after each epoch."""
+
+from collections.abc import Sequence
+
+from engine.training import events as ev
+from tui import format as fmt
+from tui.widgets.lines import Line, Lines, fit
+
+
+class TextLog(Lines):
+    """Shows the newest lines; `scroll_back` shows older ones and stays there until it is back at the end."""
+
+    DEFAULT_CSS = "TextLog { width: 1fr; height: 1fr; }"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._events: Sequence[ev.BatchLoss | ev.Evaluated] = ()
+        self._back = 0  # lines between the last one shown and the newest
+
+    def show(self, log: Sequence[ev.BatchLoss | ev.Evaluated]) -> None:
+        if log != self._events:
+            if self._back:
+                self._back += len(log_lines(log)) - len(log_lines(self._events))
+            self._events = log
+            self.repaint()
+
+    def scroll_back(self, pages: int) -> None:
+        """Go `pages` towards the beginning, or with a negative number towards the end."""
+        page = max(1, self.size.height - 2)
+        most = max(0, len(log_lines(self._events)) - page)
+        self._back = min(most, max(0, self._back + pages * page))
+        self.repaint()
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        title: Line = [("log", "strong")]
+        if self._back:
+            title.append((f"  {self._back} newer lines below (Page Down)"[: width - 3], "dim"))
+        lines = log_lines(self._events)
+        if not lines:
+            return [title, [("the first line comes with the first batch", "dim")]]
+        end = len(lines) - self._back
+        shown = lines[max(0, end - (height - 1)) : end]
+        return [title, *([(fit(text, width), style)] for text, style in shown)]
+
+
+def log_lines(log: Sequence[ev.BatchLoss | ev.Evaluated]) -> list[tuple[str, str]]:
+    """The log as the tutorial prints it: a header where an epoch begins, a line each 100 batches, the test result."""
+    lines: list[tuple[str, str]] = []
+    epoch = 0
+    for event in log:
+        if event.epoch != epoch:
+            epoch = event.epoch
+            lines.append((f"Epoch {epoch}", "dim"))
+        if isinstance(event, ev.Evaluated):
+            lines.append((fmt.test_line(event), "test"))
+        else:
+            lines.append((fmt.batch_line(event), ""))
+    return lines
