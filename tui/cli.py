@@ -153,7 +153,8 @@ def _app(options: argparse.Namespace, watch: Path | None = None) -> int:
     homes.ensure(home)
     from tui.app import FmnistApp
 
-    app = FmnistApp(home=home, data_dir=options.data_dir, dataset=options.dataset, watch=watch)
+    data_dir = options.data_dir.resolve() if options.data_dir else None
+    app = FmnistApp(home=home, data_dir=data_dir, dataset=options.dataset, watch=watch)
     app.run()
     if app.farewell:
         print(app.farewell)

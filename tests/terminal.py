@@ -1,0 +1,136 @@
+"""A real pseudo-terminal with a program in it: for the end-to-end tests and the benchmarks."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyte
+
+PROGRAM = str(Path(sys.executable).with_name("fmnist-tui"))
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "pagedown": "\x1b[6~",
+    "pageup": "\x1b[5~",
+    "space": " ",
+    "backspace": "\x7f",
+    "tab": "\t",
+}
+
+
+class Terminal:
+    """A program on a terminal of `columns` × `rows`; what it sends is read at once, counted, and drawn by pyte."""
+
+    def __init__(
+        self, command: Sequence[str], *, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._changed = threading.Condition()
+        self.received = 0  # bytes
+        self.raw = bytearray()  # everything received
+        self.started = time.perf_counter()
+        self._master, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        environment.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None
+        self.process = subprocess.Popen(
+            command,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=environment,
+        )
+        os.close(terminal)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.hang_up()
+
+    def press(self, *keys: str, pause: float = 0.05) -> None:
+        """Type keys: names of `KEYS`, or text as it is."""
+        for key in keys:
+            os.write(self._master, KEYS.get(key, key).encode())
+            time.sleep(pause)
+
+    def text(self) -> str:
+        """What the screen shows."""
+        with self._changed:
+            return "\n".join(self._screen.display)
+
+    def wait_for(self, what: str | Callable[[str], object], seconds: float = 30) -> str:
+        """The screen's text once it holds `what`. Fails with the screen where it never does."""
+        holds = what if callable(what) else lambda text: what in text
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                text = "\n".join(self._screen.display)
+                if holds(text):
+                    return text
+                left = deadline - time.monotonic()
+                if left <= 0 or (self.process.poll() is not None and not self._reader.is_alive()):
+                    raise AssertionError(f"never on the screen: {what!r}\n{text}")
+                self._changed.wait(min(left, 0.5))
+
+    def wait_for_raw(self, what: bytes, since: int = 0, seconds: float = 30) -> float:
+        """The `perf_counter` time at which the bytes received from position `since` on held `what`."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while self.raw.find(what, since) < 0:
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise AssertionError(f"never sent: {what!r}\n" + "\n".join(self._screen.display))
+        return time.perf_counter()
+
+    def exit_code(self, seconds: float = 10) -> int:
+        """Wait for the program to end."""
+        return self.process.wait(timeout=seconds)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a dropped connection does: the program's session gets a SIGHUP."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    def kill(self) -> None:
+        """End the program at once, if it still runs."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._reader.join(timeout=2)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                data = b""
+            with self._changed:
+                if not data:
+                    self._changed.notify_all()
+                    return
+                self.received += len(data)
+                self.raw += data
+                self._changed.notify_all()
+                with contextlib.suppress(Exception):  # a sequence that pyte does not know
+                    self._stream.feed(data)

@@ -1,0 +1,142 @@
+"""The app: its screens, the keys that hold everywhere, and which run is watched."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from tui.widgets.image import PictureStyle, picture_style
+
+if TYPE_CHECKING:
+    from tui.screens.train import TrainScreen
+
+SMALLEST = (60, 18)  # columns and rows
+
+
+def _data() -> Screen[None]:
+    from tui.screens.data import DataScreen
+
+    return DataScreen()
+
+
+def _train() -> Screen[None]:
+    from tui.screens.train import TrainScreen
+
+    return TrainScreen()
+
+
+def _runs() -> Screen[None]:
+    from tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+class FmnistApp(App[None]):
+    """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
+
+    data_told: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
+
+    CSS_PATH = "app.tcss"
+    TITLE = "fmnist-tui"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {"data": _data, "train": _train, "runs": _runs}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "switch_mode('data')", "Data", show=False, id="app.data"),
+        Binding("2", "switch_mode('train')", "Train", show=False, id="app.train"),
+        Binding("3", "switch_mode('runs')", "Runs", show=False, id="app.runs"),
+        Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit_anywhere"),
+    ]
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        data_dir: Path | None = None,
+        dataset: str = "auto",
+        watch: Path | None = None,
+        ascii_only: bool = False,
+    ) -> None:
+        """`watch`: the folder of a run to show first. `ascii_only`: pictures as characters whatever the terminal."""
+        super().__init__()
+        self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing
+        self.home = home
+        self.data_dir = data_dir
+        self.dataset = dataset
+        self.watched: Path | None = watch
+        self.farewell = ""  # for the shell, once the app is gone
+        self.theme = "textual-dark"
+        self.picture_style: PictureStyle = (
+            "ascii" if ascii_only else picture_style(self.console.color_system, os.environ)
+        )
+
+    async def on_mount(self) -> None:
+        await self.switch_mode("train" if self.watched else "data")
+        if self.watched:
+            self._train_screen.attach(self.watched)
+
+    # Runs
+
+    def attach(self, folder: Path) -> None:
+        """Watch a run on *Train*."""
+        self.watched = folder
+
+        async def show() -> None:
+            await self.switch_mode("train")
+            self._train_screen.attach(folder)
+
+        self.run_worker(show(), name="attach", group="attach", exclusive=True)
+
+    @property
+    def _train_screen(self) -> "TrainScreen":
+        from tui.screens.train import TrainScreen
+
+        screen = self.screen
+        assert isinstance(screen, TrainScreen)
+        return screen
+
+    # Data
+
+    def tell_data(self, title: str, demo: bool) -> None:
+        """Name the browsed data on every screen."""
+        self.data_told = (title, demo)
+
+    # Keys
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    async def action_quit(self) -> None:
+        """Nothing is lost: a run goes on without the app. Say how to come back to it."""
+        from engine.runs import store
+
+        if self.watched is not None and store.alive(self.watched):
+            run = self.watched.name
+            if not store.quick_state(self.watched).done:
+                self.farewell = f"Run {run} goes on without the app. Come back with: fmnist-tui watch {run}"
+        self.exit()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every key of this screen by its description, then what Textual offers."""
+        seen = set()
+        for _key, (node, binding, enabled, _tooltip) in screen.active_bindings.items():
+            if not enabled or not binding.description or binding.action in seen or (binding.id or "").count(".") == 0:
+                continue
+            seen.add(binding.action)
+            shown = self.get_key_display(binding)
+
+            def act(node: object = node, action: str = binding.action) -> None:
+                self.call_later(self.run_action, action, node)
+
+            yield SystemCommand(f"{binding.description}  ({shown})", f"press {shown}", act)
+        for command in super().get_system_commands(screen):
+            if command.title not in ("Quit", "Keys"):
+                yield command

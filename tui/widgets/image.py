@@ -1,0 +1,83 @@
+"""Grey images as terminal cells: half blocks where the terminal has greys, characters where it has not."""
+
+import locale
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Grey = npt.NDArray[np.uint8]  # (rows, columns)
+
+PictureStyle = Literal["blocks", "ascii"]
+RAMP = " .:-=+*#%@"
+UPPER_HALF = "▀"
+PIXEL = "  "  # a pixel of an enlarged picture, two cells wide: about square
+
+
+def picture_style(color_system: str | None, environ: Mapping[str, str], encoding: str | None = None) -> PictureStyle:
+    """What a terminal can show: half blocks need at least 256 colours and UTF-8, and that nobody asked for no colour.
+
+    `color_system` is Rich's: None, "standard", "256" or "truecolor".
+    """
+    encoding = encoding or locale.getpreferredencoding(False)
+    greys = color_system in ("256", "truecolor") and not environ.get("NO_COLOR")
+    return "blocks" if greys and encoding.lower().replace("-", "") == "utf8" else "ascii"
+
+
+def halved(image: "Grey") -> "Grey":
+    """The image at half its width and height: each pixel the mean of 2×2."""
+    import numpy as np
+
+    rows, columns = image.shape
+    half: Grey = image.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3)).astype(np.uint8)
+    return half
+
+
+def half_block_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
+    """The image with a cell for 1 × 2 pixels: `rows / 2` lines of `columns` cells."""
+    pairs = image.reshape(image.shape[0] // 2, 2, image.shape[1])
+    if style == "ascii":
+        return [_ramp_line(line, 1) for line in pairs.mean(axis=1)]
+    return [
+        _joined([(UPPER_HALF, _style(int(top), int(bottom))) for top, bottom in zip(upper, lower, strict=True)])
+        for upper, lower in pairs
+    ]
+
+
+def large_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
+    """The image with two cells for each pixel: `rows` lines of `2 × columns` cells."""
+    if style == "ascii":
+        return [_ramp_line(row, 2) for row in image]
+    return [_joined([(PIXEL, _style(int(grey), int(grey))) for grey in row]) for row in image]
+
+
+def _ramp_line(row: "npt.NDArray[np.number]", width: int) -> list[Segment]:
+    return [Segment("".join(RAMP[int(grey) * len(RAMP) // 256] * width for grey in row))]
+
+
+def _joined(cells: list[tuple[str, Style]]) -> list[Segment]:
+    """Cells of the same style as one segment: fewer bytes on the wire."""
+    segments: list[Segment] = []
+    for text, style in cells:
+        if segments and segments[-1].style == style:
+            segments[-1] = Segment(segments[-1].text + text, style)
+        else:
+            segments.append(Segment(text, style))
+    return segments
+
+
+_STYLES: dict[tuple[int, int], Style] = {}
+
+
+def _style(top: int, bottom: int) -> Style:
+    found = _STYLES.get((top, bottom))
+    if found is None:
+        found = Style(color=Color.from_rgb(top, top, top), bgcolor=Color.from_rgb(bottom, bottom, bottom))
+        _STYLES[top, bottom] = found
+    return found

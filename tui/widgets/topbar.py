@@ -1,0 +1,46 @@
+"""The top line of every screen: the program, its screens with their keys, and which data is browsed.
+
+The app has the reactive `data_told`: the data's title, and whether it is the demo data.
+"""
+
+from textual.content import Content
+from textual.widgets import Static
+
+SCREENS = (("1", "Data", "data"), ("2", "Train", "train"), ("3", "Runs", "runs"))
+
+
+class TopBar(Static):
+    """`active` is the name of the screen it stands on."""
+
+    DEFAULT_CSS = """
+    TopBar {
+        dock: top;
+        height: 1;
+        background: $panel;
+        color: $foreground;
+    }
+    """
+
+    def __init__(self, active: str) -> None:
+        super().__init__(markup=False)
+        self._active = active
+        self._data = ("", False)
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "data_told", self._tell)
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _tell(self, told: tuple[str, bool]) -> None:
+        self._data = told
+        self._show()
+
+    def _show(self) -> None:
+        line = Content.styled(" fmnist-tui ", "bold")
+        for key, word, name in SCREENS:
+            line += Content.styled(f" {key} {word} ", "reverse bold" if name == self._active else "")
+        title, demo = self._data
+        right = Content.styled(f"{title} ", "$text-warning bold" if demo else "dim")
+        gap = self.size.width - line.cell_length - right.cell_length
+        self.update(line + Content(" " * gap) + right if gap > 0 else line)
