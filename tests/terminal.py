@@ -36,8 +36,17 @@ class Terminal:
     """A program on a terminal of `columns` × `rows`; what it sends is read at once, counted, and drawn by pyte."""
 
     def __init__(
-        self, command: Sequence[str], *, columns: int = 120, rows: int = 40, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        columns: int = 120,
+        rows: int = 40,
+        env: Mapping[str, str] | None = None,
+        draw: bool = True,
     ) -> None:
+        """`draw` False: what is sent is counted and kept, but no screen is made of it, which costs time."""
+        self._draw = draw
+        self._arrived: list[tuple[int, float]] = []  # bytes received so far, and when
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
@@ -100,7 +109,8 @@ class Terminal:
             while self.raw.find(what, since) < 0:
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     raise AssertionError(f"never sent: {what!r}\n" + "\n".join(self._screen.display))
-        return time.perf_counter()
+            end = self.raw.find(what, since) + len(what)
+            return next(when for received, when in self._arrived if received >= end)
 
     def exit_code(self, seconds: float = 10) -> int:
         """Wait for the program to end."""
@@ -125,12 +135,15 @@ class Terminal:
                 data = os.read(self._master, 65536)
             except OSError:
                 data = b""
+            now = time.perf_counter()
             with self._changed:
                 if not data:
                     self._changed.notify_all()
                     return
                 self.received += len(data)
                 self.raw += data
+                self._arrived.append((self.received, now))
                 self._changed.notify_all()
-                with contextlib.suppress(Exception):  # a sequence that pyte does not know
-                    self._stream.feed(data)
+                if self._draw:
+                    with contextlib.suppress(Exception):  # a sequence that pyte does not know
+                        self._stream.feed(data)

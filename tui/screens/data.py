@@ -8,12 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.errors import DataError
 from tui.format import count
 from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import ImagePage, Tile
+from tui.widgets.keyline import KeyLine
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class DataScreen(Screen[None]):
         Binding("down,j", "move_row(1)", "Image below", show=False, id="data.down"),
         Binding("up,k", "move_row(-1)", "Image above", show=False, id="data.up"),
         Binding("pagedown,n,space", "page(1)", "Next page", key_display="PgDn", id="data.next_page"),
-        Binding("pageup,p", "page(-1)", "Previous page", key_display="PgUp", id="data.previous_page"),
+        Binding("pageup,p", "page(-1)", "Previous page", show=False, id="data.previous_page"),
         Binding("home,g", "first", "First image", show=False, id="data.first"),
         Binding("end,G", "last", "Last image", show=False, id="data.last"),
         Binding("enter", "enlarge", "Enlarge", id="data.enlarge"),
@@ -68,7 +69,7 @@ class DataScreen(Screen[None]):
         yield ImagePage(self._host.picture_style, id="page")
         yield Static(id="problem", markup=False)
         yield Static(id="chosen", markup=False)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._say()
@@ -286,5 +287,5 @@ class DataScreen(Screen[None]):
             self.action_open()
 
 
-DEMO = "demo data: drawn by the program, because Fashion-MNIST was not found. Press D to download it (30 MB)."
+DEMO = "demo data: no Fashion-MNIST was found. Press D to download it (30 MB)."
 DEMO_ASKED = "demo data: drawn by the program, as asked (--dataset demo)."

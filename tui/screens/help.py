@@ -58,8 +58,7 @@ class HelpScreen(ModalScreen[None]):
                     if key in seen or not binding.description or binding.id is None or "." not in binding.id:
                         continue
                     seen.add(key)
-                    shown = self.app.get_key_display(binding) if binding.key_display else self._shown(key)
-                    keys.setdefault((binding.action, binding.description), []).append(shown)
+                    keys.setdefault((binding.action, binding.description), []).append(self._shown(key))
             if keys:
                 title = (
                     "Everywhere" if holder is self.app else ("This screen" if isinstance(holder, Screen) else "Here")
