@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from textual.app import App
+from textual.reactive import reactive
 
 from engine.runs import store
 from engine.runs.log import FILE
@@ -26,6 +27,8 @@ class ScreensApp(App[None]):
     MODES = {"train": TrainScreen, "runs": RunsScreen}
     BINDINGS = [("2", "switch_mode('train')", "Train"), ("3", "switch_mode('runs')", "Runs")]
 
+    data_told: reactive[tuple[str, bool]] = reactive(("", False))
+
     def __init__(self, home: Path, mode: str = "train") -> None:
         super().__init__()
         self.home = home
@@ -34,16 +37,17 @@ class ScreensApp(App[None]):
         self.watched: Path | None = None
         self._first = mode
 
-    def on_mount(self) -> None:
-        self.switch_mode(self._first)
+    async def on_mount(self) -> None:
+        await self.switch_mode(self._first)
 
     def attach(self, folder: Path) -> None:
         self.watched = folder
-        if self.current_mode != "train":
-            self.switch_mode("train")
-        screen = self.screen
-        assert isinstance(screen, TrainScreen)
-        screen.attach(folder)
+
+        async def show() -> None:
+            await self.switch_mode("train")
+            self.train.attach(folder)
+
+        self.run_worker(show())
 
     @property
     def train(self) -> TrainScreen:

@@ -12,7 +12,8 @@ from tui.widgets.progress import RunBars
 from tui.widgets.text_log import TextLog
 
 WIDE, TALL = 112, 34  # from this size on, every panel is on the screen at once
-PANELS = ("log", "accuracy", "classes", "confusion")
+NARROW = 76  # below, the loss chart and the panels take turns
+PANELS = ("loss", "log", "accuracy", "classes", "confusion")
 
 
 class LiveView(Vertical, can_focus=True):
@@ -22,7 +23,7 @@ class LiveView(Vertical, can_focus=True):
         super().__init__(id=id, classes="-compact")
         self._state = RunState()
         self._alive = True
-        self._panel = 0
+        self._panel = PANELS.index("log")
         self._log_y = False
 
     def compose(self) -> ComposeResult:
@@ -46,6 +47,7 @@ class LiveView(Vertical, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= WIDE and event.size.height >= TALL, "-wide")
         self.set_class(not self.has_class("-wide"), "-compact")
+        self.set_class(event.size.width < NARROW, "-narrow")
         self._arrange()
 
     @property
@@ -88,7 +90,12 @@ class LiveView(Vertical, can_focus=True):
         self.query_one(TextLog).scroll_back(pages)
 
     def _arrange(self) -> None:
+        narrow = self.has_class("-narrow")
+        if not narrow:
+            self._panel = max(1, self._panel)  # the loss chart is there anyway
         chosen = PANELS[self._panel]
+        self.query_one("#charts").display = not narrow or chosen == "loss"
+        self.query_one("#panels").display = not narrow or chosen != "loss"
         self.query_one("#accuracy").display = self.wide
         self.query_one("#accuracy-panel").display = not self.wide and chosen == "accuracy"
         for panel in ("log", "classes", "confusion"):

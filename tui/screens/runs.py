@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Input, Static
 
 from engine.errors import RunError
 from engine.runs import client, log, store
@@ -18,7 +18,9 @@ from engine.runs.store import RunSummary
 from tui import format as fmt
 from tui.screens.stop_dialog import STOP, StopDialog
 from tui.widgets.facts import model_name
+from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import fit
+from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
 EMPTY = "No runs yet. Press 2, then s, to start the first one."
@@ -56,12 +58,13 @@ class RunsScreen(Screen[None]):
         self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
 
     def compose(self) -> ComposeResult:
+        yield TopBar("runs")
         yield Static("", id="summary")
         yield _Table(id="table", cursor_type="row", cell_padding=0, zebra_stripes=False)
         yield Static(EMPTY, id="empty")
         yield Static("", id="detail", markup=False)
         yield Input(placeholder="a part of a name, model, data set or state", id="filter", compact=True)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._lay_out_columns()

@@ -8,7 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from engine import device
 from engine.errors import EngineError, RunError
@@ -21,6 +21,8 @@ from tui.screens.live import LiveView
 from tui.screens.stop_dialog import DETACH, STOP, StopDialog
 from tui.widgets import chart
 from tui.widgets.config_form import ConfigForm
+from tui.widgets.keyline import KeyLine
+from tui.widgets.run_bar import RunTopBar
 
 LIVE_RUNS_S = 2.0  # between two looks for other live runs
 
@@ -68,10 +70,11 @@ class TrainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         host = self._host
+        yield RunTopBar("train")
         with ContentSwitcher(initial="form", id="views"):
             yield ConfigForm(data_dir=host.data_dir, dataset=host.dataset, id="form")
             yield LiveView(id="live")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._preload_charts()
@@ -199,7 +202,6 @@ class TrainScreen(Screen[None]):
 
     def action_back(self) -> None:
         self._switch("live")
-        self._show(now=True)
 
     def action_other(self, by: int) -> None:
         others = self._living
@@ -240,7 +242,6 @@ class TrainScreen(Screen[None]):
         self._wants_checkpoint = False
         self._run_name = _name_of(folder)
         self._switch("live")
-        self._show(now=True)
         self._identify()
         self._follower = FollowThread(self, folder)
         self._follower.start()
@@ -254,9 +255,12 @@ class TrainScreen(Screen[None]):
     def _switch(self, view: str) -> None:
         self.query_one("#views", ContentSwitcher).current = view
         (self._live if view == "live" else self._form).focus()
+        self._show(now=True)
         self.refresh_bindings()
 
     def _show(self, *, now: bool = False) -> None:
+        data = self._state.dataset if self.watching else {}
+        self.query_one(RunTopBar).tell_run(str(data.get("title", "")), bool(data.get("demo")))
         if self.watching:
             self._live.show(self._state, self._alive, now=now)
 

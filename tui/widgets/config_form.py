@@ -25,14 +25,14 @@ class ConfigForm(Vertical, can_focus=True):
 
     DEFAULT_CSS = """
     ConfigForm { height: 1fr; }
-    ConfigForm #settings-box { width: 42; height: 19; }
-    ConfigForm #settings { height: 19; }
+    ConfigForm #upper { height: 1fr; max-height: 18; }
+    ConfigForm #settings-box { width: 42; height: 1fr; }
+    ConfigForm #settings { height: 1fr; }
     ConfigForm #typing {
         position: absolute; offset: 18 0; width: 24; height: 1; border: none; padding: 0; display: none;
         background: $boost;
     }
-    ConfigForm #about { width: 1fr; height: 19; margin: 0 1 0 2; }
-    ConfigForm #upper { height: 19; }
+    ConfigForm #about { width: 1fr; height: 1fr; margin: 0 1 0 2; }
     ConfigForm #command { height: 4; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -172,7 +172,7 @@ class ConfigForm(Vertical, can_focus=True):
         typing = self._input
         typing.placeholder = "file.py:ClassName" if fields.NAMES[self.cursor] == "model" else ""
         typing.value = text
-        typing.styles.offset = (LABEL, self.cursor + (self.cursor == START))
+        typing.styles.offset = (LABEL, self.cursor - self.query_one(_Settings).top)
         typing.display = True
         typing.focus()  # selects what stands there: typing replaces it
         self._redraw()
@@ -220,7 +220,9 @@ class ConfigForm(Vertical, can_focus=True):
 
 
 class _Settings(Lines):
-    """A row for each setting, and the row that starts."""
+    """A row for each setting, and the row that starts; scrolls where they don't all fit."""
+
+    top = 0  # the first row shown
 
     def __init__(self, form: ConfigForm, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -250,7 +252,10 @@ class _Settings(Lines):
         words = "starting… (importing PyTorch, reading the data)" if form.starting else "Start training"
         here = form.cursor == START
         start: Line = [("› " if here else "  ", "strong"), (fit(words, width - 2), "good" if not here else "strong")]
-        return [*lines, [], start]
+        lines += [[], start]
+        cursor = form.cursor + here  # the start row has an empty one above it
+        self.top = min(max(self.top, cursor - height + 1), cursor) if len(lines) > height else 0
+        return lines[self.top :]
 
 
 class _About(Lines):

@@ -82,9 +82,9 @@ class Headline(_RunLines):
         pieces: Line = [(fit(word, max(20, width - 40)), style), (f"  {fit(self.run_name, 24)}", "strong")]
         if config:
             demo = bool(state.dataset.get("demo"))
-            pieces += [(" · ", ""), (str(state.dataset.get("title", config["dataset"])), "warning" if demo else "")]
             lr = fmt.setting(state.lr) if state.lr == state.lr else fmt.setting(float(config["lr"]))
-            pieces.append((f" · {model_name(config['model'])} · {config['optimizer']} lr {lr}", ""))
+            pieces.append((f" · {model_name(config['model'])} · {config['optimizer']} lr {lr} · ", ""))
+            pieces.append((str(state.dataset.get("title", config["dataset"])), "warning" if demo else ""))
         place = self.place if width >= 100 else self.place.replace(" training", "")
         return [_with_right(pieces, place, width)]
 

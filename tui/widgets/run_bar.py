@@ -1,0 +1,15 @@
+"""The top line over a run: names the run's own data, which need not be the data that is browsed."""
+
+from tui.widgets.topbar import TopBar
+
+
+class RunTopBar(TopBar):
+    """Says nothing of data until it is told a run's."""
+
+    def tell_run(self, title: str, demo: bool) -> None:
+        """Name the data of the run on the screen; empty: none is."""
+        if self._data != (title, demo):
+            super()._tell((title, demo))
+
+    def _tell(self, told: tuple[str, bool]) -> None:
+        """What is browsed does not matter here."""
