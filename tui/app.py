@@ -1,15 +1,18 @@
 """The app: its screens, the keys that hold everywhere, and which run is watched."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from tui import crash
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -79,6 +82,13 @@ class FmnistApp(App[None]):
         await self.switch_mode("train" if self.watched else "data")
         if self.watched:
             self._train_screen.attach(self.watched)
+
+    def _fatal_error(self) -> None:
+        """In place of Textual's screenful: a line that names the log with the traceback."""
+        error = sys.exception()
+        assert error is not None
+        self._exit_renderables.append(Text(crash.record(self.home, error)))
+        self._close_messages_no_wait()
 
     # Runs
 

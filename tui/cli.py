@@ -58,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # what it was printing to was closed, as by `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except Exception as error:
+        from tui import crash
+
+        print(crash.record(_home(options), error), file=sys.stderr)
+        return FAILED
     return code
 
 

@@ -138,7 +138,8 @@ class DataScreen(Screen[None]):
 
     def tile(self, index: int) -> Tile | None:
         """An image of the split that is shown; None while it is not read yet."""
-        source = self._dataset.splits[self._split] if self._dataset is not None else self._preview
+        early = self._preview if self._split == "train" else None
+        source = self._dataset.splits[self._split] if self._dataset is not None else early
         if source is None or not 0 <= index < len(source.labels):
             return None
         classes = self._dataset.classes if self._dataset is not None else cast("Preview", self._preview).classes
@@ -252,9 +253,9 @@ class DataScreen(Screen[None]):
         self.go_to(self._total - 1)
 
     def action_split(self) -> None:
-        if self._dataset is not None:
-            self._split = "test" if self._split == "train" else "train"
-            self._show_page()
+        """Show the other split; one that is not read yet appears when it is."""
+        self._split = "test" if self._split == "train" else "train"
+        self._show_page()
 
     def action_size(self, size: str) -> None:
         self._page.ask_size(size)

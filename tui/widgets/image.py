@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PictureStyle = Literal["blocks", "ascii"]
 RAMP = " .:-=+*#%@"
 UPPER_HALF = "▀"
+PLAIN = Style()  # Textual's filters for NO_COLOR need a style, even an empty one
 PIXEL = "  "  # a pixel of an enlarged picture, two cells wide: about square
 
 
@@ -58,7 +59,7 @@ def large_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
 
 
 def _ramp_line(row: "npt.NDArray[np.number]", width: int) -> list[Segment]:
-    return [Segment("".join(RAMP[int(grey) * len(RAMP) // 256] * width for grey in row))]
+    return [Segment("".join(RAMP[int(grey) * len(RAMP) // 256] * width for grey in row), PLAIN)]
 
 
 def _joined(cells: list[tuple[str, Style]]) -> list[Segment]:

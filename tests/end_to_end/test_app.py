@@ -1,0 +1,209 @@
+"""The whole program in a real pseudo-terminal, driven by keys."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.runs import client, store
+from engine.runs.follow import Follower
+from engine.runs.state import RunState, fold
+from engine.training.config import TrainConfig
+from tests.terminal import PROGRAM, Terminal
+
+pytestmark = pytest.mark.slow
+
+LONG = TrainConfig(dataset="demo", epochs=100_000, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def the_demo_data_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
+
+
+@pytest.fixture
+def run(home: Path) -> Iterator[Path]:
+    """A run that trains until it is stopped."""
+    folder = client.start(home, LONG, name="long")
+    yield folder
+    record = store.read_host(folder)
+    if record is not None and store.alive(folder):
+        os.kill(record.pid, signal.SIGKILL)
+
+
+def state(folder: Path) -> RunState:
+    return fold(Follower(folder).poll())
+
+
+def has_gone_on(folder: Path, seconds: float = 20) -> bool:
+    """Whether the run does more steps from now on."""
+    before, deadline = state(folder).x, time.monotonic() + seconds
+    while state(folder).x <= before:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (200, 60)])
+def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
+    with Terminal([PROGRAM], columns=columns, rows=rows) as terminal:
+        terminal.wait_for("demo data")
+        terminal.wait_for("page 1/")
+        terminal.press("right", "t")
+        terminal.wait_for("test: images")
+        terminal.press("2")
+        terminal.wait_for("learning rate")
+        terminal.press("j", "j", "j", "j")  # model, dataset, loss, optimizer, learning rate
+        terminal.press("s")
+        text = terminal.wait_for("samples/s", seconds=40)
+        assert "demo data" in text
+        terminal.press("space")
+        terminal.wait_for("paused")
+        (folder,) = store.run_folders(home)
+        paused_at = state(folder).x
+        terminal.press(".")
+        deadline = time.monotonic() + 10
+        while state(folder).x == paused_at:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert state(folder).x == paused_at + 1
+        terminal.press("space")
+        terminal.wait_for("finished", seconds=60)
+        assert state(folder).epochs == 10
+        terminal.press("3")
+        terminal.wait_for("finished")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+    assert [found.state for found in store.list_runs(home)] == ["finished"]
+
+
+def test_a_closed_terminal_ends_the_app_at_once_and_not_the_run(run: Path) -> None:
+    terminal = Terminal([PROGRAM, "watch", "last"])
+    terminal.wait_for("samples/s")
+    terminal.hang_up()
+    begin = time.monotonic()
+    terminal.exit_code(seconds=5)
+    assert time.monotonic() - begin < 2
+    assert has_gone_on(run)
+    with Terminal([PROGRAM, "watch", "last"]) as again:  # the whole curve is there, from the first step on
+        again.wait_for("samples/s")
+        again.wait_for("loss by epoch")
+        assert has_gone_on(run)
+
+
+def test_a_killed_app_leaves_the_run_alive(run: Path) -> None:
+    terminal = Terminal([PROGRAM, "watch", "last"])
+    terminal.wait_for("samples/s")
+    terminal.kill()
+    terminal.hang_up()
+    assert has_gone_on(run)
+    assert store.summary(run).state == "training"
+
+
+def test_quitting_detaches_and_says_how_to_come_back(run: Path) -> None:
+    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+        terminal.wait_for("samples/s")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        time.sleep(0.2)
+        assert f"fmnist-tui watch {run.name}".encode() in terminal.raw
+    assert has_gone_on(run)
+
+
+def test_a_stop_is_asked_for_and_saves(run: Path) -> None:
+    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+        terminal.wait_for("samples/s")
+        terminal.press("x")
+        text = terminal.wait_for("stop and save")
+        assert "detach" in text
+        assert "go on" in text
+        terminal.press("escape")
+        assert has_gone_on(run)
+        terminal.press("x")
+        terminal.wait_for("stop and save")
+        terminal.press("s")
+        terminal.wait_for("stopped")
+    assert state(run).checkpoints
+
+
+def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, run: Path) -> None:
+    second = client.start(home, LONG, name="second")
+    with Terminal([PROGRAM, "watch", "second"]) as terminal:
+        terminal.wait_for("second")
+        terminal.wait_for("of 2")
+        terminal.press("]")
+        terminal.wait_for("long")
+        terminal.press("3")
+        terminal.wait_for(lambda text: text.count("training") >= 2)
+    for folder in (run, second):
+        client.command(folder, "stop")
+
+
+def test_a_killed_host_is_said_to_have_ended(run: Path) -> None:
+    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+        terminal.wait_for("samples/s")
+        record = store.read_host(run)
+        assert record is not None
+        os.kill(record.pid, signal.SIGKILL)
+        terminal.wait_for("ended without finishing")
+
+
+def test_a_paused_run_sends_nothing(run: Path) -> None:
+    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+        terminal.wait_for("samples/s")
+        client.command(run, "pause")
+        terminal.wait_for("paused")
+        time.sleep(3)
+        before = terminal.received
+        time.sleep(4)
+        assert terminal.received == before
+
+
+def test_an_idle_data_screen_sends_nothing() -> None:
+    with Terminal([PROGRAM]) as terminal:
+        terminal.wait_for("page 1/")
+        time.sleep(2)
+        before = terminal.received
+        time.sleep(3)
+        assert terminal.received == before
+
+
+@pytest.mark.parametrize(
+    "env", [{"NO_COLOR": "1"}, {"TERM": "xterm", "COLORTERM": ""}, {"TERM": "screen-256color", "COLORTERM": ""}]
+)
+def test_it_works_with_few_colours_or_none(run: Path, env: dict[str, str]) -> None:
+    with Terminal([PROGRAM], columns=80, rows=24, env=env) as terminal:
+        terminal.wait_for("page 1/")
+        terminal.press("3")
+        terminal.wait_for("training")
+        terminal.press("enter")
+        terminal.wait_for("samples/s")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_real_images_are_shown_without_torch_in_the_apps_process(real_data: Path) -> None:
+    with Terminal([PROGRAM, "--data-dir", str(real_data)]) as terminal:
+        terminal.wait_for("0 Ankle Boot")
+        terminal.wait_for("of 60,000")
+        time.sleep(2)
+        mapped = {Path(entry.path).name for entry in psutil.Process(terminal.process.pid).memory_maps()}
+        assert not [name for name in mapped if name.startswith("libtorch")]
+
+
+def test_damaged_data_is_said_and_can_be_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"damaged")
+    with Terminal([PROGRAM, "--data-dir", str(tmp_path / "data")]) as terminal:
+        text = terminal.wait_for("Press r to try again")
+        assert "train-labels-idx1-ubyte" in text
+        terminal.press("2")
+        terminal.wait_for("model")
+        terminal.press("q")
+        assert terminal.exit_code() == 0

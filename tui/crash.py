@@ -1,0 +1,21 @@
+"""A bug: its traceback goes to a log file, and one line that names the file to the person."""
+
+import contextlib
+import time
+import traceback
+from pathlib import Path
+
+LOG = "fmnist-tui.log"
+
+
+def record(home: Path, error: BaseException) -> str:
+    """Append the traceback to `<home>/fmnist-tui.log`. Returns the line for the person."""
+    lines = str(error).strip().splitlines()
+    what = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    path = home / LOG
+    with contextlib.suppress(OSError):
+        home.mkdir(parents=True, exist_ok=True)
+        with open(path, "a") as log:
+            log.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
+        return f"fmnist-tui: a bug in the program: {what} (traceback in {path}); runs that train go on"
+    return f"fmnist-tui: a bug in the program: {what} (and {path} can't be written); runs that train go on"
