@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -18,7 +18,7 @@ from tui.widgets.image import PictureStyle, picture_style
 if TYPE_CHECKING:
     from tui.screens.train import TrainScreen
 
-SMALLEST = (60, 18)  # columns and rows
+HERE = Path(__file__).parent
 
 
 def _data() -> Screen[None]:
@@ -44,7 +44,11 @@ class FmnistApp(App[None]):
 
     data_told: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
 
-    CSS_PATH = "app.tcss"
+    # All of them at the start: a sheet read when its screen first opens would hold up that key press.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        HERE / "app.tcss",
+        *sorted((HERE / "screens").glob("*.tcss")),
+    ]
     TITLE = "fmnist-tui"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {"data": _data, "train": _train, "runs": _runs}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,15 +67,18 @@ class FmnistApp(App[None]):
         data_dir: Path | None = None,
         dataset: str = "auto",
         watch: Path | None = None,
+        start: str = "data",
         ascii_only: bool = False,
     ) -> None:
-        """`watch`: the folder of a run to show first. `ascii_only`: pictures as characters whatever the terminal."""
+        """`watch`: the folder of a run to show first. `start`: the first screen else. `ascii_only`: pictures as
+        characters, whatever the terminal."""
         super().__init__()
         self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing
         self.home = home
         self.data_dir = data_dir
         self.dataset = dataset
         self.watched: Path | None = watch
+        self._start = start
         self.farewell = ""  # for the shell, once the app is gone
         self.theme = "textual-dark"
         self.picture_style: PictureStyle = (
@@ -79,9 +86,9 @@ class FmnistApp(App[None]):
         )
 
     async def on_mount(self) -> None:
-        await self.switch_mode("train" if self.watched else "data")
+        await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
-            self._train_screen.attach(self.watched)
+            self.train.attach(self.watched)
 
     def _fatal_error(self) -> None:
         """In place of Textual's screenful: a line that names the log with the traceback."""
@@ -98,12 +105,13 @@ class FmnistApp(App[None]):
 
         async def show() -> None:
             await self.switch_mode("train")
-            self._train_screen.attach(folder)
+            self.train.attach(folder)
 
         self.run_worker(show(), name="attach", group="attach", exclusive=True)
 
     @property
-    def _train_screen(self) -> "TrainScreen":
+    def train(self) -> "TrainScreen":
+        """*Train*, which must be the screen that is shown."""
         from tui.screens.train import TrainScreen
 
         screen = self.screen

@@ -6,53 +6,22 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from textual.app import App
-from textual.reactive import reactive
-
 from engine.runs import store
 from engine.runs.log import FILE
 from engine.training import events as ev
 from engine.training.config import TrainConfig
-from tui.screens.runs import RunsScreen
-from tui.screens.train import TrainScreen
+from tui.app import FmnistApp
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 SIZES = [(80, 24), (120, 40), (200, 60)]
 STEPS = 100
 
 
-class ScreensApp(App[None]):
-    """The two screens with what they need of the app."""
-
-    MODES = {"train": TrainScreen, "runs": RunsScreen}
-    BINDINGS = [("2", "switch_mode('train')", "Train"), ("3", "switch_mode('runs')", "Runs")]
-
-    data_told: reactive[tuple[str, bool]] = reactive(("", False))
+class ScreensApp(FmnistApp):
+    """The app, opened on the screen that a test is about."""
 
     def __init__(self, home: Path, mode: str = "train") -> None:
-        super().__init__()
-        self.home = home
-        self.data_dir: Path | None = None
-        self.dataset = "auto"
-        self.watched: Path | None = None
-        self._first = mode
-
-    async def on_mount(self) -> None:
-        await self.switch_mode(self._first)
-
-    def attach(self, folder: Path) -> None:
-        self.watched = folder
-
-        async def show() -> None:
-            await self.switch_mode("train")
-            self.train.attach(folder)
-
-        self.run_worker(show())
-
-    @property
-    def train(self) -> TrainScreen:
-        assert isinstance(self.screen, TrainScreen)
-        return self.screen
+        super().__init__(home=home, dataset="demo", start=mode)
 
 
 class MadeUpRun:

@@ -220,7 +220,7 @@ async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, mon
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("right", "s")
         await until(pilot, lambda: app.train.watching)
-        assert asked == [(TrainConfig(model="cnn"), "")]
+        assert asked == [(TrainConfig(model="cnn", dataset="demo"), "")]
         assert app.watched == run.folder
 
 

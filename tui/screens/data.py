@@ -35,7 +35,6 @@ class Host(Protocol):
 class DataScreen(Screen[None]):
     """Shows the first images at once, and the whole set when a thread has opened it."""
 
-    CSS_PATH = "data.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,l", "move(1)", "Next image", show=False, id="data.right"),
         Binding("left,h", "move(-1)", "Previous image", show=False, id="data.left"),

@@ -25,7 +25,6 @@ TELL_S = 0.5  # seconds between two changes of the bar
 class DownloadScreen(ModalScreen[bool]):
     """Gives True once the data set is there, False where it is not."""
 
-    CSS_PATH = "download.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="download.cancel"),
         Binding("r", "start", "Try again", id="download.retry"),

@@ -43,7 +43,6 @@ class Picture(Widget):
 class EnlargedScreen(ModalScreen[int]):
     """Gives the index of the image it showed last."""
 
-    CSS_PATH = "enlarged.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "Back", key_display="esc", id="enlarged.close"),
         Binding("right,l,down,j", "move(1)", "Next image", show=False, id="enlarged.next"),

@@ -15,7 +15,6 @@ from textual.widgets import Static
 class HelpScreen(ModalScreen[None]):
     """Closed by escape, `?` or q."""
 
-    CSS_PATH = "help.tcss"
     AUTO_FOCUS = "#keys"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "dismiss", "Close", key_display="esc", id="help.close"),

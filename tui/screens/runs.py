@@ -40,7 +40,6 @@ class Host(Protocol):
 class RunsScreen(Screen[None]):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
-    CSS_PATH = "runs.tcss"
     AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause/go on", id="runs.pause"),

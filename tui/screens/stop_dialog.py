@@ -21,7 +21,6 @@ _CHOICES = {
 class StopDialog(ModalScreen[str]):
     """Gives STOP, DETACH or GO_ON."""
 
-    CSS_PATH = "stop_dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "choose('stop')", "Stop and save", id="stop.stop"),
         Binding("d", "choose('detach')", "Detach", id="stop.detach"),

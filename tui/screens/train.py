@@ -41,7 +41,6 @@ class Host(Protocol):
 class TrainScreen(Screen[None]):
     """Turns keys into commands for the watched run's host, and its news into the live view."""
 
-    CSS_PATH = "train.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause/go on", id="train.pause"),

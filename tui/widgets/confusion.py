@@ -47,20 +47,7 @@ class ClassBars(Lines):
 class ConfusionMatrix(Lines):
     """Rows are the true classes, columns the predicted ones; a stronger colour is a larger part of the row."""
 
-    COMPONENT_CLASSES = {f"lines--{kind}{level}" for kind in ("hit", "miss") for level in range(1, LEVELS + 1)}
-    DEFAULT_CSS = """
-    ConfusionMatrix { width: 1fr; height: 13; }
-    ConfusionMatrix > .lines--hit1 { background: $success 15%; }
-    ConfusionMatrix > .lines--hit2 { background: $success 30%; }
-    ConfusionMatrix > .lines--hit3 { background: $success 45%; }
-    ConfusionMatrix > .lines--hit4 { background: $success 60%; }
-    ConfusionMatrix > .lines--hit5 { background: $success 75%; color: auto; }
-    ConfusionMatrix > .lines--miss1 { background: $error 15%; }
-    ConfusionMatrix > .lines--miss2 { background: $error 35%; }
-    ConfusionMatrix > .lines--miss3 { background: $error 55%; }
-    ConfusionMatrix > .lines--miss4 { background: $error 75%; color: auto; }
-    ConfusionMatrix > .lines--miss5 { background: $error 95%; color: auto; }
-    """
+    DEFAULT_CSS = "ConfusionMatrix { width: 1fr; height: 13; }"
     interval = 3.0
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002

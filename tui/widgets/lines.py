@@ -10,28 +10,14 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-Line = list[tuple[str, str]]  # pieces of text, each with a style: a component class without `lines--`, "" for plain
+from tui.widgets.palette import style_of
+
+Line = list[tuple[str, str]]  # pieces of text, each with the name of its style in the palette, "" for plain
 
 
 class Lines(Widget):
     """Draws what `paint` gives; `repaint` refreshes only what differs from the screen."""
 
-    COMPONENT_CLASSES = {
-        "lines--dim", "lines--strong", "lines--good", "lines--warning", "lines--bad", "lines--train", "lines--test",
-        "lines--track",
-    }  # fmt: skip
-    DEFAULT_CSS = """
-    Lines {
-        & > .lines--dim { color: $foreground 60%; }
-        & > .lines--strong { text-style: bold; }
-        & > .lines--good { color: $text-success; }
-        & > .lines--warning { color: $text-warning; }
-        & > .lines--bad { color: $text-error; text-style: bold; }
-        & > .lines--train { color: $text-primary; }
-        & > .lines--test { color: $text-accent; }
-        & > .lines--track { color: $foreground 30%; }
-    }
-    """
     interval = 0.0  # seconds between two paintings at least
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -63,11 +49,9 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
-        segments = [
-            Segment(text, self.get_component_rich_style(f"lines--{style}") if style else self.rich_style)
-            for text, style in self._lines[y]
-        ]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+        base = self.rich_style
+        segments = [Segment(text, base + style_of(self.app, style)) for text, style in self._lines[y]]
+        return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def text(self) -> str:
         """What is on the screen, without its styles."""

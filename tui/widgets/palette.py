@@ -1,0 +1,70 @@
+"""The few styles of what is drawn by lines, from the theme's colours.
+
+Textual's component classes would do the same, but each is a node that is styled anew, in each widget, at every change
+of screen: a third of that change's time.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+
+
+class Spec(NamedTuple):
+    """Colours by their names in the theme, each with how much of it is laid over the background."""
+
+    color: str = ""
+    strength: float = 1.0
+    under: str = ""
+    under_strength: float = 1.0
+    bold: bool = False
+
+
+SPECS = {
+    "dim": Spec("foreground", 0.6),
+    "strong": Spec(bold=True),
+    "good": Spec("text-success"),
+    "warning": Spec("text-warning"),
+    "bad": Spec("text-error", bold=True),
+    "train": Spec("text-primary"),
+    "test": Spec("text-accent"),
+    "track": Spec("foreground", 0.3),
+    # A cell of the confusion matrix: right and wrong, from few to many.
+    **{f"hit{level}": Spec(under="success", under_strength=0.15 * level) for level in range(1, 6)},
+    **{f"miss{level}": Spec(under="error", under_strength=0.2 * level - 0.05) for level in range(1, 6)},
+}
+
+
+def style_of(app: App[object], name: str) -> Style:
+    """The style `name` of SPECS in the app's theme; for "" the plain one, which changes nothing."""
+    if not name:
+        return PLAIN
+    if app.theme not in _made:
+        _made[app.theme] = _styles(app.theme_variables)
+    return _made[app.theme][name]
+
+
+PLAIN = Style()
+_made: dict[str, dict[str, Style]] = {}  # by the theme's name
+
+
+def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
+    background = Color.parse(colors["background"])
+
+    def laid_over(name: str, strength: float) -> Color:
+        return background.blend(Color.parse(colors[name]), strength)
+
+    found = {}
+    for name, spec in SPECS.items():
+        under = laid_over(spec.under, spec.under_strength) if spec.under else None
+        color = laid_over(spec.color, spec.strength) if spec.color else None
+        if under is not None and spec.under_strength > 0.7:
+            color = under.get_contrast_text(1.0)
+        found[name] = Style(
+            color=color.rich_color if color else None,
+            bgcolor=under.rich_color if under else None,
+            bold=spec.bold or None,
+        )
+    return found
