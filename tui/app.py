@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -94,7 +93,7 @@ class FmnistApp(App[None]):
         """In place of Textual's screenful: a line that names the log with the traceback."""
         error = sys.exception()
         assert error is not None
-        self._exit_renderables.append(Text(crash.record(self.home, error)))
+        self.farewell = crash.record(self.home, error)
         self._close_messages_no_wait()
 
     # Runs

@@ -162,7 +162,7 @@ def _app(options: argparse.Namespace, watch: Path | None = None) -> int:
     app = FmnistApp(home=home, data_dir=data_dir, dataset=options.dataset, watch=watch)
     app.run()
     if app.farewell:
-        print(app.farewell)
+        print(app.farewell, file=sys.stderr if app.return_code else sys.stdout)
     return app.return_code or DONE
 
 

@@ -34,7 +34,7 @@ class DownloadScreen(ModalScreen[bool]):
         super().__init__()
         self._root = root
         self._cancelled = threading.Event()
-        self._running = False
+        self._fetching = False
         self._told = 0.0
 
     def compose(self) -> ComposeResult:
@@ -50,13 +50,13 @@ class DownloadScreen(ModalScreen[bool]):
         self._cancelled.set()
 
     def action_start(self) -> None:
-        if not self._running:
-            self._running = True
+        if not self._fetching:
+            self._fetching = True
             self._cancelled.clear()
             self._fetch()
 
     def action_cancel(self) -> None:
-        if self._running:
+        if self._fetching:
             self._cancelled.set()
             self._say("cancelling …")
         else:
@@ -90,7 +90,7 @@ class DownloadScreen(ModalScreen[bool]):
             self.query_one("#state", Static).update(text)
 
     def _end(self, problem: str | None) -> None:
-        self._running = False
+        self._fetching = False
         if not self.is_mounted:
             return
         if problem:

@@ -44,7 +44,6 @@ class HelpScreen(ModalScreen[None]):
 
     def _groups(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """The bindings of the focused widget, its parents, the screen and the app, each with a heading."""
-        seen: set[str] = set()
         node: DOMNode | None = self._beneath.focused or self._beneath
         chain: list[DOMNode] = []
         while node is not None:
@@ -54,9 +53,8 @@ class HelpScreen(ModalScreen[None]):
             keys: dict[tuple[str, str], list[str]] = {}
             for key, bindings in holder._bindings.key_to_bindings.items():
                 for binding in bindings:
-                    if key in seen or not binding.description or binding.id is None or "." not in binding.id:
+                    if not binding.description or binding.id is None or "." not in binding.id:
                         continue
-                    seen.add(key)
                     keys.setdefault((binding.action, binding.description), []).append(self._shown(key))
             if keys:
                 title = (

@@ -1,0 +1,128 @@
+import sys
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tests.tui.made_up import MadeUpRun
+from tui.app import FmnistApp
+from tui.screens.data import DataScreen
+from tui.screens.download import DownloadScreen
+from tui.screens.enlarged import EnlargedScreen
+from tui.screens.help import HelpScreen
+from tui.screens.runs import RunsScreen
+from tui.screens.stop_dialog import StopDialog
+from tui.screens.train import TrainScreen
+from tui.widgets.config_form import ConfigForm
+
+EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
+HOLDERS: list[type[DOMNode]] = [
+    FmnistApp, DataScreen, TrainScreen, RunsScreen, EnlargedScreen, DownloadScreen, HelpScreen, StopDialog, ConfigForm,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.__name__)
+def test_every_key_has_an_id_and_a_description_and_reaches_the_program(holder: type[DOMNode]) -> None:
+    bindings = [binding for binding in holder.__dict__["BINDINGS"] if isinstance(binding, Binding)]
+    assert len(bindings) == len(holder.__dict__["BINDINGS"]) > 0
+    for binding in bindings:
+        assert binding.id, binding
+        assert binding.description, binding
+        assert not EATEN & set(binding.key.split(",")), binding
+    ids = [binding.id for binding in bindings]
+    assert len(set(ids)) == len(ids)
+
+
+async def test_digits_change_the_screen_and_each_keeps_its_state(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.5)
+        data = app.screen
+        for key, kind in (("2", TrainScreen), ("3", RunsScreen), ("1", DataScreen)):
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(app.screen, kind)
+        assert app.screen is data
+
+
+@pytest.mark.parametrize("key", ["1", "2", "3"])
+async def test_help_lists_every_key_of_the_screen(home: Path, key: str) -> None:
+    MadeUpRun(home, "20260101-000000-aaaa")
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(key)
+        await pilot.pause()
+        beneath: Screen[object] = app.screen
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        text = str(app.screen.query_one(Static).content)
+        for binding in type(beneath).__dict__["BINDINGS"] + FmnistApp.BINDINGS:
+            assert binding.description in text, binding
+        await pilot.press("escape")
+        assert app.screen is beneath
+
+
+async def test_the_palette_offers_the_screens_commands(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.3)
+        offered = " ".join(command.title for command in app.get_system_commands(app.screen))
+        for words in ("Next page", "Enlarge", "Train/test", "Help", "Runs"):
+            assert words in offered
+
+
+async def test_leaving_a_run_that_trains_says_how_to_come_back(home: Path) -> None:
+    run = MadeUpRun(home, "20260101-000000-aaaa")
+    app = FmnistApp(home=home, dataset="demo", watch=run.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.5)
+        await pilot.press("q")
+    assert "fmnist-tui watch 20260101-000000-aaaa" in app.farewell
+
+
+async def test_leaving_without_a_run_says_nothing(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+    assert app.farewell == ""
+
+
+async def test_a_bug_is_one_line_and_a_traceback_in_the_log(home: Path) -> None:
+    class Broken(FmnistApp):
+        def action_help(self) -> None:
+            raise RuntimeError("out of luck\nand more")
+
+    app = Broken(home=home, dataset="demo")
+    with pytest.raises(RuntimeError, match="out of luck"):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("question_mark")
+    (line,) = app.farewell.splitlines()
+    assert "RuntimeError: out of luck" in line
+    log = home / "fmnist-tui.log"
+    assert str(log) in line
+    assert "in action_help" in log.read_text()
+
+
+def test_the_apps_process_starts_without_torch(tmp_path: Path) -> None:
+    import subprocess
+
+    code = (
+        "import sys, tui.app, tui.cli, tui.screens.data, tui.screens.train, tui.screens.runs;"
+        "print([name for name in ('torch', 'torchvision', 'plotext', 'PIL') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_the_engine_runs_without_a_screen() -> None:
+    import subprocess
+
+    code = (
+        "import sys, engine.runs.host, engine.training.session, engine.data.loader, engine.checkpoints.write;"
+        "print([name for name in ('textual', 'rich', 'plotext', 'tui') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

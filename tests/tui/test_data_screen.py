@@ -1,0 +1,234 @@
+import gzip
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from engine.data.dataset import open_dataset
+from engine.data.download import Progress
+from engine.errors import DataError, DownloadCancelledError
+from tui.app import FmnistApp
+from tui.screens.data import DataScreen
+from tui.screens.download import DownloadScreen
+from tui.screens.enlarged import EnlargedScreen, Picture
+from tui.widgets.image_page import ImagePage
+from tui.widgets.topbar import TopBar
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+DEMO = open_dataset("demo", None, Path())
+
+
+@pytest.fixture(autouse=True)
+def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if holds():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("it never came true")
+
+
+def line(app: FmnistApp, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).content)
+
+
+def drawn(app: FmnistApp) -> str:
+    page = app.screen.query_one(ImagePage)
+    return "\n".join(page.render_line(y).text for y in range(page.size.height))
+
+
+async def opened(pilot: Pilot[None]) -> DataScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, DataScreen)
+    await until(pilot, lambda: screen._dataset is not None)
+    return screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_page_of_labelled_images_fits_the_terminal(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        assert page.capacity >= 8
+        assert f"images 0–{page.capacity - 1} of 6,000" in line(app, "#where")
+        text = drawn(app)
+        for index in range(page.capacity):
+            assert f"{index} {DEMO.classes[DEMO.train.labels[index]]}"[:12] in text
+        assert "demo data" in line(app, "#banner")
+        assert "demo data" in str(app.screen.query_one(TopBar).content)
+        assert page.region.right <= size[0]
+
+
+async def test_keys_move_page_and_switch(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        columns, _ = page.grid
+
+        def chosen() -> int:
+            return int(line(app, "#chosen").split()[1])
+
+        for key, index in (
+            ("right", 1), ("l", 2), ("left", 1), ("down", 1 + columns), ("k", 1), ("j", 1 + columns), ("h", columns),
+            ("pagedown", columns + page.capacity), ("n", columns + 2 * page.capacity), ("p", columns + page.capacity),
+            ("pageup", columns), ("pageup", 0), ("left", 0), ("up", 0), ("end", 5999), ("right", 5999), ("down", 5999),
+            ("g", 0), ("G", 5999), ("home", 0),
+        ):  # fmt: skip
+            await pilot.press(key)
+            assert chosen() == index, key
+            assert f"▸{index} "[:15] in drawn(app)
+        await pilot.press("pagedown", "t")
+        assert "test: images" in line(app, "#where")
+        assert "of 1,000" in line(app, "#where")
+        assert chosen() == 0
+        await pilot.press("t")
+        assert chosen() == page.capacity  # each split remembers its place
+
+
+async def test_a_cursor_move_sends_two_captions_and_no_picture(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        refreshed: list[object] = []
+        refresh = page.refresh
+
+        def record(*regions: object, **options: object) -> object:
+            refreshed.append(regions)
+            return refresh(*regions, **options)  # type: ignore[arg-type]
+
+        page.refresh = record  # type: ignore[assignment, method-assign]
+        await pilot.press("right")
+        ((old, new),) = refreshed  # type: ignore[misc]
+        assert old.height == new.height == 1
+
+
+async def test_the_enlarged_image_says_all_of_itself(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "enter")
+        assert isinstance(app.screen, EnlargedScreen)
+        image, label = DEMO.train.images[1], DEMO.train.labels[1]
+        facts = line(app, "#facts")
+        assert DEMO.classes[label] in facts
+        assert f"label {label}" in facts
+        assert "image 1 of 6,000, demo data" in facts
+        assert f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}" in facts
+        assert app.screen.query_one(Picture).size == (56, 28)
+        await pilot.press("right", "escape")
+        assert isinstance(app.screen, DataScreen)
+        assert line(app, "#chosen").split()[1] == "2"
+
+
+async def test_the_enlarged_image_fits_a_small_terminal(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        assert app.screen.query_one(Picture).size == (28, 14)
+        assert app.screen.query_one("#frame").region.bottom <= 24
+
+
+async def test_sizes_and_styles_are_switched_by_key(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        full = page.capacity
+        await pilot.press("minus")
+        assert page.capacity > 2 * full
+        assert f"images 0–{page.capacity - 1}" in line(app, "#where")
+        await pilot.press("plus")
+        assert page.capacity == full
+        before = "▀" in drawn(app)
+        await pilot.press("a")
+        assert ("▀" in drawn(app)) is not before
+
+
+async def test_a_resized_terminal_shows_more_of_the_data(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        before = line(app, "#where")
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: line(app, "#where") != before)
+        page = app.screen.query_one(ImagePage)
+        assert f"images 0–{page.capacity - 1}" in line(app, "#where")
+
+
+async def test_damaged_data_is_said_and_tried_again(home: Path) -> None:
+    folder = home / "data" / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"too short"))
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "train-labels" in line(app, "#problem"))
+        assert app.screen.has_class("-problem")
+        (folder / "train-images-idx3-ubyte.gz").unlink()
+        await pilot.press("r")
+        await opened(pilot)
+        assert not app.screen.has_class("-problem")
+
+
+class Mirror:
+    """Stands for `engine.data.download.download`."""
+
+    def __init__(self) -> None:
+        self.asked: list[Path] = []
+        self.error: Exception | None = None
+        self.go_on = threading.Event()
+
+    def __call__(self, root: Path, *, progress: Callable[[Progress], None], cancelled: threading.Event) -> None:
+        self.asked.append(root)
+        progress(Progress("train-images-idx3-ubyte.gz", 10, 20, 10_000_000, 30_000_000))
+        while not self.go_on.wait(0.02):
+            if cancelled.is_set():
+                raise DownloadCancelledError("cancelled")
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    made = Mirror()
+    monkeypatch.setattr("engine.data.download.download", made)
+    return made
+
+
+async def test_a_download_shows_its_progress_and_can_be_cancelled(home: Path, mirror: Mirror) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("D")
+        await until(pilot, lambda: "9.5 MiB of 28.6 MiB" in line(app, "#state"))
+        assert mirror.asked == [home / "data"]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        assert "demo data" in line(app, "#banner")
+
+
+async def test_a_download_that_fails_says_why_and_can_be_tried_again(home: Path, mirror: Mirror) -> None:
+    mirror.error = DataError("could not download: no network")
+    mirror.go_on.set()
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("D")
+        await until(pilot, lambda: "no network" in line(app, "#state"))
+        mirror.error = None
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        assert len(mirror.asked) == 2
+
+
+def test_the_download_screen_knows_its_keys() -> None:
+    assert {binding.action for binding in DownloadScreen.BINDINGS} == {"cancel", "start"}  # type: ignore[union-attr]

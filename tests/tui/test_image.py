@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from tui.widgets.image import RAMP, half_block_lines, halved, large_lines, picture_style
+
+IMAGE = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("colors", "environ", "encoding", "style"),
+    [
+        ("truecolor", {}, "UTF-8", "blocks"),
+        ("256", {}, "utf8", "blocks"),
+        ("standard", {}, "UTF-8", "ascii"),
+        (None, {}, "UTF-8", "ascii"),
+        ("truecolor", {"NO_COLOR": "1"}, "UTF-8", "ascii"),
+        ("truecolor", {"NO_COLOR": ""}, "UTF-8", "blocks"),  # empty is as good as absent (no-color.org)
+        ("truecolor", {}, "ISO-8859-1", "ascii"),
+    ],
+)
+def test_pictures_are_drawn_with_what_the_terminal_has(
+    colors: str | None, environ: dict[str, str], encoding: str, style: str
+) -> None:
+    assert picture_style(colors, environ, encoding) == style
+
+
+def test_a_half_block_is_two_pixels_one_above_the_other() -> None:
+    lines = half_block_lines(IMAGE, "blocks")
+    assert len(lines) == 14
+    for y, line in enumerate(lines):
+        cells = [(segment.style, character) for segment in line for character in segment.text]
+        assert len(cells) == 28
+        for x, (style, character) in enumerate(cells):
+            assert character == "▀"
+            assert style is not None
+            assert style.color is not None
+            assert style.bgcolor is not None
+            assert style.color.triplet == (IMAGE[2 * y, x],) * 3
+            assert style.bgcolor.triplet == (IMAGE[2 * y + 1, x],) * 3
+
+
+def test_a_large_pixel_is_two_cells_wide() -> None:
+    lines = large_lines(IMAGE, "blocks")
+    assert len(lines) == 28
+    assert all(sum(segment.cell_length for segment in line) == 56 for line in lines)
+
+
+def test_characters_go_from_dark_to_bright() -> None:
+    ramp = np.repeat(np.linspace(0, 255, 28).astype(np.uint8)[None], 28, axis=0)
+    (line, *_) = half_block_lines(ramp, "ascii")
+    text = "".join(segment.text for segment in line)
+    assert (text[0], text[-1]) == (RAMP[0], RAMP[-1])
+    assert [RAMP.index(character) for character in text] == sorted(RAMP.index(character) for character in text)
+    assert all(segment.style is not None for segment in line)  # or Textual's NO_COLOR filter fails
+
+
+def test_half_size_is_the_mean_of_four_pixels() -> None:
+    half = halved(np.array([[0, 100], [200, 100]], dtype=np.uint8))
+    assert half.tolist() == [[100]]
+    assert halved(IMAGE).shape == (14, 14)
