@@ -89,6 +89,10 @@ class FmnistApp(App[None]):
         if self.watched:
             self.train.attach(self.watched)
 
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Textual holds the terminal back so long at a change of screen, to mask a slow one; ours takes a few ms."""
+        super().delay_update(min(delay, 0.008))
+
     def _fatal_error(self) -> None:
         """In place of Textual's screenful: a line that names the log with the traceback."""
         error = sys.exception()
