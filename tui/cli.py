@@ -169,7 +169,10 @@ def _app(options: argparse.Namespace, watch: Path | None = None) -> int:
 def _watch(options: argparse.Namespace) -> int:
     from engine.runs import store
 
-    return _app(options, watch=store.find(_home(options), options.which))
+    folder = store.find(_home(options), options.which)
+    if options.data_dir is None and (used := store.read_run(folder).get("data_dir")):
+        options.data_dir = Path(used)  # *Data* shows what the run trains on
+    return _app(options, watch=folder)
 
 
 def _train(options: argparse.Namespace) -> int:

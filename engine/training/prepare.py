@@ -11,7 +11,7 @@ from engine import device as devices
 from engine.data.dataset import Dataset, open_dataset
 from engine.data.loader import Batches, make_batches
 from engine.errors import ConfigError, ModelError
-from engine.models.person import load_name
+from engine.models.person import describe, load_name
 from engine.models.registry import build, check_fit
 from engine.training.config import TrainConfig
 from engine.training.losses import make_loss
@@ -82,15 +82,17 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None) ->
         for split, shuffle in ((dataset.train, config.shuffle), (dataset.test, False))
     )
     try:
-        model = model.to(device)
         images, _ = next(iter(test))
+    except Exception as error:
+        if transform is None:
+            raise
+        what = f"--transform {config.transform}: the first batch of test images raised {describe(error)}"
+        raise ConfigError("transform", what) from error
+    try:
+        model = model.to(device)
         check_fit(config.model, model, images[:2], len(dataset.classes))
     except torch.OutOfMemoryError:
         raise ModelError(f"--model {config.model}: it does not fit into the memory of {device}") from None
-    except TypeError as error:
-        if transform is None:
-            raise
-        raise ConfigError("transform", f"--transform {config.transform}: {error}") from error
     optimizer = make_optimizer(config, (p for p in model.parameters() if p.requires_grad), device)
     return Prepared(config, dataset, device, model, make_loss(config.loss), optimizer, train, test)
 
