@@ -152,6 +152,9 @@ class Host:
             return
         self._next_look = now + READINGS_S
         self._log.retry()
+        if not self.folder.is_dir():  # somebody deleted the run: nobody could see or stop it any more
+            self.stop("folder_gone")
+            return
         if self._session.paused or self._session.ended or self._session.step == 0:
             return
         reading = device.read(self._prepared.device)

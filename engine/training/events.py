@@ -136,7 +136,7 @@ class Stopped(Event):
     kind = "stopped"
     epoch: int
     step: int
-    reason: str  # "asked", "SIGTERM", "SIGINT", "SIGHUP", "non_finite_loss"
+    reason: str  # "asked", "SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "non_finite_loss", "folder_gone"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from engine.training.prepare import Prepared
 REPORT_S = 0.1  # seconds between progress events in the first minute, …
 LATER_REPORT_S = 0.5  # … and after it, so that a day's events stay readable at once
 FIRST_MINUTE_S = 60.0
+UNASKED = ("folder_gone",)  # reasons to stop, beside signals, that do not wait for a checkpoint to succeed
 LOG_EVERY = 100  # batches, as the tutorial prints
 
 
@@ -229,7 +230,7 @@ class TrainingSession:
                     self._save_or_warn()
                 case Command.STOP:
                     self._report()
-                    if self._save_or_warn() or reason.startswith("SIG"):
+                    if self._save_or_warn() or reason in UNASKED or reason.startswith("SIG"):
                         raise _Stop(reason)
                     self._pause("cannot_write")
 

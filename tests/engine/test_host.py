@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -137,6 +138,15 @@ def test_a_killed_host_reads_ended_never_training(home: Path) -> None:
     assert store.summary(folder).state == "ended"
     with pytest.raises(RunError, match="ended without finishing"):
         client.command(folder, "stop")
+
+
+def test_a_host_whose_folder_was_deleted_ends(home: Path) -> None:
+    folder = client.start(home, LONG)
+    wait(folder, lambda run: run.x > 0)
+    client.command(folder, "pause")
+    process = host(folder)
+    shutil.rmtree(folder)
+    process.wait(timeout=10)
 
 
 def test_two_runs_train_at_once(home: Path) -> None:
