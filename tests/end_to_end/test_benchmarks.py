@@ -1,0 +1,43 @@
+"""The benchmarks run, print their one JSON object, and what they compare is the same arithmetic. No time is judged."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def benchmark(name: str, *arguments: str) -> dict[str, Any]:
+    shown = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--json", *arguments], capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(shown.stdout)
+    assert found["benchmark"] == name
+    assert all(isinstance(row["value"], int | float) for row in found["rows"])
+    return found
+
+
+@pytest.fixture(autouse=True)
+def the_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
+
+
+def test_the_engine_computes_the_tutorials_losses_bit_for_bit() -> None:
+    rows = benchmark("train_speed", "--threads", "1", "--rounds", "1")["rows"]
+    (equal,) = [row for row in rows if "bit for bit" in row["what"]]
+    assert equal["value"] == 94
+    assert equal["met"] is True
+
+
+def test_startup() -> None:
+    assert len(benchmark("startup", "--rounds", "1")["rows"]) == 5
+
+
+def test_ui_tax() -> None:
+    rows = benchmark("ui_tax", "--seconds", "1.5", "--rounds", "1", "--keys", "8")["rows"]
+    assert any("samples/s" in row["unit"] and row["value"] > 0 for row in rows)
+    (idle,) = [row for row in rows if "paused" in row["what"]]
+    assert idle["value"] == 0
