@@ -8,7 +8,7 @@ class ConvNet(nn.Module):
     """Three 3×3 convolutions with batch norm and ReLU, max pooling 28 → 14 → 7 between them, then two linear layers.
 
     `forward` takes [batch, 1, 28, 28] and gives logits [batch, 10]. The convolutions have no bias: batch norm has one.
-    With Adam at 1e-3, batch 64, shuffled: 92.4 % of Fashion-MNIST's test images after 4 epochs (seed 0, torch 2.15, CPU).
+    With Adam at 1e-3, batch 64, shuffled: 92.4 % of the 10,000 test images after 4 epochs (seed 0, torch 2.15, CPU).
     """
 
     def __init__(self, width: int = 24, dropout: float = 0.25) -> None:
