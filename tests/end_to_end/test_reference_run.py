@@ -43,9 +43,7 @@ def test_the_command_line_gives_the_tutorials_figures(real_data: Path) -> None:
     events = [json.loads(line) for line in shown.stdout.splitlines()]
     evaluated = [event for event in events if event["kind"] == "evaluated"]
     assert [event["epoch"] for event in evaluated] == list(range(1, 11))
-    check(10, evaluated[-1]["accuracy"], evaluated[-1]["loss"])
-    for event in evaluated[:2] + evaluated[3:]:
-        # Epoch 3's accuracies happen to lie within ± 0.2 of each other, closer than one seed more can be expected to.
+    for event in evaluated:
         check(event["epoch"], event["accuracy"], event["loss"])
 
 
@@ -63,4 +61,5 @@ def test_the_app_gives_the_tutorials_figures(home: Path, real_data: Path) -> Non
     (folder,) = store.run_folders(home)
     run = fold(Follower(folder).poll())
     assert len(run.tests) == 10
-    check(10, run.tests[-1].accuracy, run.tests[-1].loss)
+    for result in run.tests:
+        check(result.epoch, result.accuracy, result.loss)
