@@ -1,11 +1,13 @@
 """The app: its screens, the keys that hold everywhere, and which run is watched."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -85,9 +87,26 @@ class FmnistApp(App[None]):
         )
 
     async def on_mount(self) -> None:
+        # Python's full garbage collections walk everything that lives: 80 to 180 ms, in the middle of a key press. What
+        # stands once the screens do is not looked at again.
+        for seconds in (1.0, 5.0, 20.0, 60.0):
+            self.set_timer(seconds, gc.freeze)
+        self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             self.train.attach(self.watched)
+
+    @work(thread=True, group="imports", exit_on_error=False)
+    def _import_screens(self) -> None:
+        """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
+        from textual.widgets import DataTable, Input, OptionList  # noqa: F401
+
+        import tui.screens.data
+        import tui.screens.enlarged
+        import tui.screens.help
+        import tui.screens.runs
+        import tui.screens.stop_dialog
+        import tui.screens.train  # noqa: F401
 
     def delay_update(self, delay: float = 0.05) -> None:
         """Textual holds the terminal back so long at a change of screen, to mask a slow one; ours takes a few ms."""
