@@ -1,8 +1,10 @@
 """Run folders: making, finding and listing them, and telling whether their host lives. Imports no torch."""
 
+import contextlib
 import json
 import secrets
 import socket
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -149,36 +151,52 @@ def find(home: Path, text: str) -> Path:
     return matching[0]
 
 
+class QuickReader:
+    """A run's state without its curve. Decodes of the progress events only the newest, and reads on from where it read
+    to: looking again at the run of a whole day costs what the day has added since.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS
+        self._fold = Fold()
+        self._offset = 0
+
+    def read(self) -> RunState:
+        """The state as of now."""
+        newest_progress = b""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                for line in file:
+                    if not line.endswith(b"\n"):  # half-written: next time
+                        break
+                    self._offset += len(line)
+                    if b'"kind": "progress"' in line:
+                        newest_progress = line
+                    elif not any(kind in line for kind in (b'"kind": "batch_loss"', b'"kind": "readings"')):
+                        self._add(newest_progress)
+                        self._add(line)
+                        newest_progress = b""
+        except OSError:
+            pass
+        self._add(newest_progress)
+        return self._fold.snapshot()
+
+    def _add(self, line: bytes) -> None:
+        if line and (event := decode(line)) is not None:
+            self._fold.add(event)
+
+
 def quick_state(folder: Path) -> RunState:
-    """The state of a run without its curve: reads all but decodes no progress event except the last, so that a listing
-    of long runs is quick."""
-    fold, last_progress = Fold(), b""
-    try:
-        with open(folder / EVENTS, "rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                if b'"kind": "progress"' in line:
-                    last_progress = line
-                    continue
-                if b'"kind": "batch_loss"' in line or b'"kind": "readings"' in line:
-                    continue
-                if last_progress:
-                    _add(fold, last_progress)
-                    last_progress = b""
-                _add(fold, line)
-    except OSError:
-        pass
-    if last_progress:
-        _add(fold, last_progress)
-    return fold.snapshot()
+    """`QuickReader`'s state of a run, read once."""
+    return QuickReader(folder).read()
 
 
-def summary(folder: Path) -> RunSummary:
-    """One run. Raises RunError where its run.json can't be read."""
+def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
+    """One run; `reader` has read of its log before. Raises RunError where its run.json can't be read."""
     request = read_run(folder)
-    run = quick_state(folder)
-    living = alive(folder)
+    living = alive(folder)  # before the log: what a host wrote before it died is read before it is called dead
+    run = (reader or QuickReader(folder)).read()
     config = run.config or request.get("config", {})
     return RunSummary(
         id=folder.name,
@@ -196,21 +214,29 @@ def summary(folder: Path) -> RunSummary:
     )
 
 
+class Listing:
+    """All runs, looked at again and again; from any thread, one at a time."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._readers: dict[Path, QuickReader] = {}
+        self._lock = threading.Lock()
+
+    def look(self) -> list[RunSummary]:
+        """The runs as of now, newest first; a folder that can't be read is left out."""
+        found = []
+        with self._lock:
+            folders = run_folders(self._home)
+            self._readers = {folder: self._readers.get(folder) or QuickReader(folder) for folder in folders}
+            for folder, reader in self._readers.items():
+                with contextlib.suppress(RunError):
+                    found.append(summary(folder, reader))
+        return found
+
+
 def list_runs(home: Path) -> list[RunSummary]:
-    """All runs, newest first; a folder that can't be read is left out."""
-    found = []
-    for folder in run_folders(home):
-        try:
-            found.append(summary(folder))
-        except RunError:
-            continue
-    return found
-
-
-def _add(fold: Fold, line: bytes) -> None:
-    event = decode(line)
-    if event is not None:
-        fold.add(event)
+    """All runs, newest first, looked at once."""
+    return Listing(home).look()
 
 
 def _name(folder: Path) -> str:

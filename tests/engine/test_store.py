@@ -95,6 +95,22 @@ def test_a_summary_agrees_with_the_whole_fold(run: Path) -> None:
     assert (found.name, found.model, found.dataset, found.demo) == ("first", "mlp", "demo data", True)
 
 
+def test_a_second_look_reads_only_what_came_since(home: Path, run: Path) -> None:
+    log = EventLog(run)
+    log.append(STARTED)
+    log.append(progress(3, 2.0))
+    listing = store.Listing(home)
+    assert listing.look()[0].epoch == 1
+    written = (run / "events.jsonl").read_bytes()
+    # What was read before is not read again: as long as it is, its content does not matter.
+    (run / "events.jsonl").write_bytes(b"x" * (len(written) - 1) + b"\n")
+    for event in (evaluated(1, 0.7), progress(2, 1.5, epoch=2)):
+        log.append(event)
+    log.close()
+    (found,) = listing.look()
+    assert (found.epoch, found.accuracy) == (2, 0.7)
+
+
 def test_runs_are_found_by_id_by_its_beginning_by_name_and_as_last(home: Path) -> None:
     runs = [store.create(home, client.request(TrainConfig(), name=f"run {index}")) for index in range(2)]
     renamed = [run.rename(run.with_name(f"20260101-00000{index}-abcd")) for index, run in enumerate(runs)]

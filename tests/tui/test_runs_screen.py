@@ -50,7 +50,7 @@ async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, in
 
 
 async def test_without_runs_it_says_how_to_start_one(tmp_path: Path) -> None:
-    app = ScreensApp(tmp_path, "runs")
+    app = ScreensApp(tmp_path / "empty", "runs")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: bool(app.screen.query("#empty")) and app.screen.query_one("#empty").display)
         assert EMPTY == "No runs yet. Press 2, then s, to start the first one."

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
 from engine.errors import RunError
-from engine.runs import client, log, store
+from engine.runs import client, store
 from engine.runs.store import RunSummary
 from tui import format as fmt
 from tui.screens.stop_dialog import STOP, StopDialog
@@ -53,7 +53,7 @@ class RunsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[RunSummary] = []
-        self._known: dict[Path, tuple[object, RunSummary]] = {}
+        self._listing: store.Listing | None = None
         self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
 
     def compose(self) -> ComposeResult:
@@ -85,7 +85,9 @@ class RunsScreen(Screen[None]):
         """Read the runs again, in a thread, if this screen is in view."""
         if not self.is_active:
             return
-        self._runs = await asyncio.to_thread(self._read)
+        if self._listing is None:
+            self._listing = store.Listing(cast(Host, self.app).home)
+        self._runs = await asyncio.to_thread(self._listing.look)
         self._fill()
 
     @property
@@ -152,25 +154,6 @@ class RunsScreen(Screen[None]):
         except RunError as error:
             self.notify(str(error), severity="warning", markup=False)
         self.look()
-
-    def _read(self) -> list[RunSummary]:
-        """All runs; those whose log has not grown and whose host lives as before are not read again."""
-        runs, known = [], {}
-        for folder in store.run_folders(cast(Host, self.app).home):
-            try:
-                written = (folder / log.FILE).stat()
-                stamp: object = (written.st_size, written.st_mtime_ns, store.alive(folder))
-            except OSError:
-                stamp = (0, 0, store.alive(folder))
-            before = self._known.get(folder)
-            try:
-                run = before[1] if before is not None and before[0] == stamp else store.summary(folder)
-            except RunError:
-                continue
-            known[folder] = (stamp, run)
-            runs.append(run)
-        self._known = known
-        return runs
 
     def _fill(self) -> None:
         """Bring the table to the runs that pass the filter, touching only cells that differ."""
