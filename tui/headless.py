@@ -27,6 +27,8 @@ def train(home: Path, config: TrainConfig, *, name: str, data_dir: Path | None, 
     Returns 0 done, 1 failed while running, 128 + signal when one stopped it (after saving).
     """
     folder = store.create(home, client.request(config, name=name, data_dir=data_dir))
+    if sys.stderr.isatty():
+        print("importing PyTorch, reading the data …", file=sys.stderr)
     try:
         from engine.runs.host import Host, prepare_run  # torch: seconds
 

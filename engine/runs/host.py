@@ -63,7 +63,8 @@ class Host:
         self._signal: signal.Signals | None = None
         self._failed = False
         self._next_look = 0.0
-        self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_out, self._wake_in = os.pipe()
+        os.set_blocking(self._wake_in, False)  # a full pipe wakes as well as one byte more
         self._session = TrainingSession(
             prepared, sink=self._sink, save=CheckpointWriter(folder).save, trouble=lambda: self._log.trouble
         )
