@@ -56,8 +56,8 @@ class FmnistApp(App[None]):
         Binding("1", "switch_mode('data')", "Data", show=False, id="app.data"),
         Binding("2", "switch_mode('train')", "Train", show=False, id="app.train"),
         Binding("3", "switch_mode('runs')", "Runs", show=False, id="app.runs"),
-        Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
-        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains goes on without the app"),
         Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit_anywhere"),
     ]
 

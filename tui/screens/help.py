@@ -55,7 +55,8 @@ class HelpScreen(ModalScreen[None]):
                 for binding in bindings:
                     if not binding.description or binding.id is None or "." not in binding.id:
                         continue
-                    keys.setdefault((binding.action, binding.description), []).append(self._shown(key))
+                    words = f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
+                    keys.setdefault((binding.action, words), []).append(self._shown(key))
             if keys:
                 title = (
                     "Everywhere" if holder is self.app else ("This screen" if isinstance(holder, Screen) else "Here")
