@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.data.report import DataReport
-from engine.runs.store import HostRecord, RunSummary
+from engine.runs.listing import RunSummary
+from engine.runs.store import HostRecord
 from engine.training import events as ev
 from engine.training.config import TrainConfig, option
 from tui import cli

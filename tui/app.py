@@ -156,11 +156,11 @@ class FmnistApp(App[None]):
 
     async def action_quit(self) -> None:
         """Nothing is lost: a run goes on without the app. Say how to come back to it."""
-        from engine.runs import store
+        from engine.runs import listing, store
 
         if self.watched is not None and store.alive(self.watched):
             run = self.watched.name
-            if not store.quick_state(self.watched).done:
+            if not listing.quick_state(self.watched).done:
                 self.farewell = f"Run {run} goes on without the app. Come back with: fmnist-tui watch {run}"
         self.exit()
 

@@ -15,7 +15,7 @@ from engine.errors import EngineError
 from engine.training.config import DATASETS, LOSSES, MODELS, ON_NON_FINITE, OPTIMIZERS, TrainConfig, option, parse
 
 if TYPE_CHECKING:
-    from engine.runs.store import RunSummary
+    from engine.runs.listing import RunSummary
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -192,10 +192,10 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from engine.runs import store
+    from engine.runs import listing
 
     home = _home(options)
-    found = store.list_runs(home)
+    found = listing.list_runs(home)
     if options.json:
         print(json.dumps([run.to_dict() for run in found], indent=1))
     elif not found:

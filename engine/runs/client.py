@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import errors
 from engine.errors import ConfigError, EngineError, RunError
-from engine.runs import store
+from engine.runs import listing, store
 from engine.runs.control import ask
 from engine.training.config import TrainConfig
 
@@ -72,7 +72,7 @@ def command(folder: Path, name: str) -> None:
     Raises RunError with the reason where it is refused or there is nobody to take it.
     """
     record, living, run_id = store.read_host(folder), store.alive(folder), folder.name
-    state = store.state_of(store.quick_state(folder), living)
+    state = listing.state_of(listing.quick_state(folder), living)
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
         raise RunError(f"{run_id} does not run any more: {ended}")

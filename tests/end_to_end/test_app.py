@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.runs import client, store
+from engine.runs import client, listing, store
 from engine.runs.follow import Follower
 from engine.runs.state import RunState, fold
 from engine.training.config import TrainConfig
@@ -79,7 +79,7 @@ def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
         terminal.wait_for("finished")
         terminal.press("q")
         assert terminal.exit_code() == 0
-    assert [found.state for found in store.list_runs(home)] == ["finished"]
+    assert [found.state for found in listing.list_runs(home)] == ["finished"]
 
 
 def test_a_closed_terminal_ends_the_app_at_once_and_not_the_run(run: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_killed_app_leaves_the_run_alive(run: Path) -> None:
     terminal.kill()
     terminal.hang_up()
     assert has_gone_on(run)
-    assert store.summary(run).state == "training"
+    assert listing.summary(run).state == "training"
 
 
 def test_quitting_detaches_and_says_how_to_come_back(run: Path) -> None:

@@ -15,7 +15,7 @@ import torch
 
 from engine.errors import ConfigError, DataError, DeviceError, ModelError, RunError
 from engine.models.registry import build
-from engine.runs import client, store
+from engine.runs import client, listing, store
 from engine.runs.follow import Follower
 from engine.runs.state import RunState, fold
 from engine.training import events as ev
@@ -64,7 +64,7 @@ def test_a_run_from_start_to_end_leaves_what_it_promised(home: Path) -> None:
     assert [result.epoch for result in run.tests] == [1, 2]
     assert run.tests[-1].accuracy > 0.3
     assert run.dataset["demo"] is True
-    assert store.summary(folder).state == "finished"
+    assert listing.summary(folder).state == "finished"
     # The checkpoints load safely, and the bare state_dict fits the tutorial's network.
     kept = torch.load(folder / "checkpoints" / "epoch-0002.pt", weights_only=True)
     assert (kept["epoch"], kept["step"], kept["config"]["optimizer"]) == (2, 94, "adam")
@@ -94,7 +94,7 @@ def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
     client.command(folder, "checkpoint")
     saved = wait(folder, lambda run: run.checkpoints and run.checkpoints[-1].step == stepped.step).checkpoints[-1]
     assert (folder / saved.file).stat().st_size == saved.bytes
-    assert store.summary(folder).state == "paused"
+    assert listing.summary(folder).state == "paused"
     client.command(folder, "unpause")
     wait(folder, lambda run: run.x > stepped.x)
     with pytest.raises(RunError, match="'dance' is no command"):
@@ -132,10 +132,10 @@ def test_a_closed_terminal_is_no_business_of_a_host(home: Path) -> None:
 def test_a_killed_host_reads_ended_never_training(home: Path) -> None:
     folder = client.start(home, LONG)
     wait(folder, lambda run: run.x > 0)
-    assert store.summary(folder).state == "training"
+    assert listing.summary(folder).state == "training"
     host(folder).kill()
     assert gone(folder)
-    assert store.summary(folder).state == "ended"
+    assert listing.summary(folder).state == "ended"
     with pytest.raises(RunError, match="ended without finishing"):
         client.command(folder, "stop")
 
@@ -154,7 +154,7 @@ def test_two_runs_train_at_once(home: Path) -> None:
     for folder in folders:
         first = wait(folder, lambda run: run.x > 0)
         wait(folder, lambda run, x=first.x: run.x > x)  # type: ignore[misc]
-    assert [run.state for run in store.list_runs(home)] == ["training", "training"]
+    assert [run.state for run in listing.list_runs(home)] == ["training", "training"]
     for folder in folders:
         client.command(folder, "stop")
     assert all(gone(folder) for folder in folders)

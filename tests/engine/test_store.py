@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunError
-from engine.runs import client, store
+from engine.runs import client, listing, store
 from engine.runs.log import EventLog
 from engine.runs.state import fold
 from engine.training import events as ev
@@ -65,9 +65,9 @@ def test_a_run_whose_host_is_gone_ended(run: Path) -> None:
     log.append(STARTED)
     log.append(progress(3, 2.0))
     log.close()
-    assert store.summary(run).state == "training"
+    assert listing.summary(run).state == "training"
     (run / store.HOST).unlink()
-    assert store.summary(run).state == "ended"
+    assert listing.summary(run).state == "ended"
     with pytest.raises(RunError, match="does not run any more: ended without finishing"):
         client.command(run, "pause")
 
@@ -77,9 +77,9 @@ def test_a_run_that_said_how_it_ended_is_that_with_or_without_its_host(run: Path
     log.append(STARTED)
     log.append(ev.Stopped(epoch=1, step=0, reason="asked"))
     log.close()
-    assert store.summary(run).state == "stopped"
+    assert listing.summary(run).state == "stopped"
     (run / store.HOST).unlink()
-    assert store.summary(run).state == "stopped"
+    assert listing.summary(run).state == "stopped"
 
 
 def test_a_summary_agrees_with_the_whole_fold(run: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_summary_agrees_with_the_whole_fold(run: Path) -> None:
     written = [log.append(event) for event in events]
     log.close()
     whole = fold(written)
-    assert replace(store.quick_state(run), curve=whole.curve) == whole
-    found = store.summary(run)
+    assert replace(listing.quick_state(run), curve=whole.curve) == whole
+    found = listing.summary(run)
     assert (found.state, found.accuracy, found.best_accuracy, found.epoch, found.epochs) == ("finished", 0.6, 0.7, 2, 2)
     assert (found.name, found.model, found.dataset, found.demo) == ("first", "mlp", "demo data", True)
 
@@ -99,15 +99,15 @@ def test_a_second_look_reads_only_what_came_since(home: Path, run: Path) -> None
     log = EventLog(run)
     log.append(STARTED)
     log.append(progress(3, 2.0))
-    listing = store.Listing(home)
-    assert listing.look()[0].epoch == 1
+    looking = listing.Listing(home)
+    assert looking.look()[0].epoch == 1
     written = (run / "events.jsonl").read_bytes()
     # What was read before is not read again: as long as it is, its content does not matter.
     (run / "events.jsonl").write_bytes(b"x" * (len(written) - 1) + b"\n")
     for event in (evaluated(1, 0.7), progress(2, 1.5, epoch=2)):
         log.append(event)
     log.close()
-    (found,) = listing.look()
+    (found,) = looking.look()
     assert (found.epoch, found.accuracy) == (2, 0.7)
 
 
@@ -122,13 +122,13 @@ def test_runs_are_found_by_id_by_its_beginning_by_name_and_as_last(home: Path) -
         store.find(home, "2026")
     with pytest.raises(RunError, match="no run 'x'"):
         store.find(home, "x")
-    assert [run.id for run in store.list_runs(home)] == [renamed[1].name, renamed[0].name]
+    assert [run.id for run in listing.list_runs(home)] == [renamed[1].name, renamed[0].name]
 
 
 def test_no_runs_at_all_says_how_to_start_one(home: Path) -> None:
     with pytest.raises(RunError, match="fmnist-tui train"):
         store.find(home, "last")
-    assert store.list_runs(home) == []
+    assert listing.list_runs(home) == []
 
 
 def test_a_folder_that_is_no_run_is_left_out(home: Path, run: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_folder_that_is_no_run_is_left_out(home: Path, run: Path) -> None:
     broken = home / "runs" / "broken"
     broken.mkdir()
     (broken / store.RUN).write_text("{")
-    assert [found.id for found in store.list_runs(home)] == [run.name]
+    assert [found.id for found in listing.list_runs(home)] == [run.name]
 
 
 def test_a_home_that_can_not_be_written_is_named(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
 from engine.errors import RunError
-from engine.runs import client, store
-from engine.runs.store import RunSummary
+from engine.runs import client, listing
+from engine.runs.listing import RunSummary
 from tui import format as fmt
 from tui.screens.stop_dialog import STOP, StopDialog
 from tui.widgets.facts import model_name
@@ -53,7 +53,7 @@ class RunsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[RunSummary] = []
-        self._listing: store.Listing | None = None
+        self._listing: listing.Listing | None = None
         self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
 
     def compose(self) -> ComposeResult:
@@ -86,7 +86,7 @@ class RunsScreen(Screen[None]):
         if not self.is_active:
             return
         if self._listing is None:
-            self._listing = store.Listing(cast(Host, self.app).home)
+            self._listing = listing.Listing(cast(Host, self.app).home)
         self._runs = await asyncio.to_thread(self._listing.look)
         self._fill()
 
