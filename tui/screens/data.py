@@ -74,6 +74,7 @@ class DataScreen(Screen[None]):
         self._dataset: Dataset | None = None
         self._preview: Preview | None = None
         self._problem = ""
+        self._opening = False
         self._split = "train"
         self._index = {"train": 0, "test": 0}  # the chosen image of each split
 
@@ -89,12 +90,11 @@ class DataScreen(Screen[None]):
     def on_mount(self) -> None:
         self._say()
         self.set_focus(None)
-        self.call_after_refresh(self.action_open)
 
     # Opening
 
     def action_open(self) -> None:
-        self._problem = ""
+        self._problem, self._opening = "", True
         self._open(self._page.capacity)
 
     @work(thread=True, group="open", exclusive=True, exit_on_error=False)
@@ -118,14 +118,14 @@ class DataScreen(Screen[None]):
 
     def _take(self, dataset: "Dataset") -> None:
         first = self._preview is None or self._preview.name != dataset.name
-        self._dataset, self._problem = dataset, ""
+        self._dataset, self._problem, self._opening = dataset, "", False
         self._host.tell_data(dataset.title, dataset.demo)
         if first:
             self._index = {"train": 0, "test": 0}
         self._show_page()
 
     def _take_problem(self, problem: str) -> None:
-        self._problem = problem
+        self._problem, self._opening = problem, False
         self._dataset = self._preview = None
         self._say()
 
@@ -220,8 +220,9 @@ class DataScreen(Screen[None]):
     def on_image_page_resized(self) -> None:
         if self._dataset is not None:
             self._show_page()
-        elif not self._problem:
-            self.action_open()
+        elif not self._problem and not self._opening:
+            self._opening = True
+            self.call_after_refresh(self.action_open)  # the first frame first
 
     # Keys
 

@@ -1,5 +1,7 @@
 """Grey images as terminal cells: half blocks where the terminal has greys, characters where it has not."""
 
+import functools
+import itertools
 import locale
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -45,40 +47,34 @@ def half_block_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
     pairs = image.reshape(image.shape[0] // 2, 2, image.shape[1])
     if style == "ascii":
         return [_ramp_line(line, 1) for line in pairs.mean(axis=1)]
-    return [
-        _joined([(UPPER_HALF, _style(int(top), int(bottom))) for top, bottom in zip(upper, lower, strict=True)])
-        for upper, lower in pairs
-    ]
+    return [_line(UPPER_HALF, upper, lower) for upper, lower in pairs.tolist()]
 
 
 def large_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
     """The image with two cells for each pixel: `rows` lines of `2 × columns` cells."""
     if style == "ascii":
         return [_ramp_line(row, 2) for row in image]
-    return [_joined([(PIXEL, _style(int(grey), int(grey))) for grey in row]) for row in image]
+    return [_line(PIXEL, row, row) for row in image.tolist()]
 
 
 def _ramp_line(row: "npt.NDArray[np.number]", width: int) -> list[Segment]:
     return [Segment("".join(RAMP[int(grey) * len(RAMP) // 256] * width for grey in row), PLAIN)]
 
 
-def _joined(cells: list[tuple[str, Style]]) -> list[Segment]:
-    """Cells of the same style as one segment: fewer bytes on the wire."""
-    segments: list[Segment] = []
-    for text, style in cells:
-        if segments and segments[-1].style == style:
-            segments[-1] = Segment(segments[-1].text + text, style)
-        else:
-            segments.append(Segment(text, style))
-    return segments
+def _line(cell: str, upper: list[int], lower: list[int]) -> list[Segment]:
+    """A line of cells, `upper` their colours, `lower` their backgrounds; alike neighbours are one segment: each is some
+    40 bytes on the wire."""
+    return [
+        Segment(cell * len(list(alike)), _style(*greys))
+        for greys, alike in itertools.groupby(zip(upper, lower, strict=True))
+    ]
 
 
-_STYLES: dict[tuple[int, int], Style] = {}
-
-
+@functools.cache
 def _style(top: int, bottom: int) -> Style:
-    found = _STYLES.get((top, bottom))
-    if found is None:
-        found = Style(color=Color.from_rgb(top, top, top), bgcolor=Color.from_rgb(bottom, bottom, bottom))
-        _STYLES[top, bottom] = found
-    return found
+    return Style(color=_grey(top), bgcolor=_grey(bottom))
+
+
+@functools.cache
+def _grey(level: int) -> Color:
+    return Color.from_rgb(level, level, level)

@@ -86,14 +86,15 @@ class ImagePage(Widget):
         self.refresh(self._caption_region(old), self._caption_region(cursor))
 
     def render_line(self, y: int) -> Strip:
-        columns, _ = self.grid
-        width = SIZES[self.tile_size]
+        size = self.tile_size
+        columns, rows = self._grid_of(size, self.size)
+        width = SIZES[size]
         row, line = divmod(y, width // 2 + 1)
         base = self.rich_style
         segments: list[Segment] = []
-        for index in range(row * columns, min((row + 1) * columns, len(self._tiles), self.capacity)):
+        for index in range(row * columns, min((row + 1) * columns, len(self._tiles), columns * rows)):
             if line < width // 2:
-                segments += self._picture(index)[line]
+                segments += self._picture(index, size)[line]
                 segments.append(Segment(" " * GAP, base))
             else:
                 segments += self._caption(index, width + GAP, base)
@@ -104,11 +105,11 @@ class ImagePage(Widget):
             self._grid_known = self.grid
             self.post_message(self.Resized())
 
-    def _picture(self, index: int) -> list[list[Segment]]:
-        key = (index, self.tile_size)
+    def _picture(self, index: int, size: str) -> list[list[Segment]]:
+        key = (index, size)
         if key not in self._pictures:
             image = self._tiles[index].image
-            image = halved(image) if self.tile_size == "half" else image
+            image = halved(image) if size == "half" else image
             self._pictures[key] = half_block_lines(image, self._picture_style)
         return self._pictures[key]
 
