@@ -1,55 +1,195 @@
-"""The documents name what the program has."""
+"""The documents name what the program has, and what they show works."""
 
+import json
 import re
+import shlex
+from argparse import ArgumentParser
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
 
-from engine.data.report import DataReport
+from engine.data.report import DataReport, FileReport, SplitReport
 from engine.runs.listing import RunSummary
 from engine.runs.store import HostRecord
 from engine.training import events as ev
-from engine.training.config import TrainConfig, option
+from engine.training.config import TrainConfig, option, parse
 from tui import cli
+from tui.app import FmnistApp
+from tui.screens.data import DataScreen
+from tui.screens.download import DownloadScreen
+from tui.screens.enlarged import EnlargedScreen
+from tui.screens.help import HelpScreen
+from tui.screens.runs import RunsScreen, _Table
+from tui.screens.stop_dialog import StopDialog
+from tui.screens.train import TrainScreen
+from tui.widgets.config_form import ConfigForm
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 EVENTS = (ROOT / "docs" / "events.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+# How the README writes a key, where it is not the character itself. The arrows are told as one.
+KEYS = {
+    "right": "arrows", "left": "arrows", "up": "arrows", "down": "arrows", "pagedown": "`PgDn`", "pageup": "`PgUp`",
+    "plus": "`+`", "equals_sign": "`=`", "minus": "`-`", "full_stop": "`.`", "question_mark": "`?`", "slash": "`/`",
+    "left_square_bracket": "`[`", "right_square_bracket": "`]`",
+}  # fmt: skip
+SCREENS: list[tuple[str, type[DOMNode]]] = [
+    ("Data", DataScreen),
+    ("Data, one image", EnlargedScreen),
+    ("Train, the form", ConfigForm),
+    ("Train, a run", TrainScreen),
+    ("the question that `x` asks", StopDialog),
+    ("Runs", RunsScreen),
+    ("Runs", _Table),
+    ("the download", DownloadScreen),
+    ("Help", HelpScreen),
+]
+
+
+def section(text: str, heading: str) -> str:
+    """The part of a document below a heading, up to the next of its rank."""
+    rank = heading.split()[0]
+    return text.split(f"\n{heading}\n")[1].split(f"\n{rank} ")[0]
+
+
+def event_section(kind: str) -> str:
+    return next(part for part in EVENTS.split("\n### ") if f"`{kind}`" in part.splitlines()[0]).split("\n## ")[0]
+
+
+# docs/events.md
 
 
 @pytest.mark.parametrize("kind", sorted(ev._KINDS))
 def test_every_event_is_described_with_its_fields(kind: str) -> None:
-    section = next(part for part in EVENTS.split("\n### ") if f"`{kind}`" in part.splitlines()[0])
     for field in fields(ev._KINDS[kind]):
         if field.name not in ("seq", "t"):
-            assert f"`{field.name}`" in section, field.name
+            assert f"`{field.name}`" in event_section(kind), field.name
 
 
-@pytest.mark.parametrize("shape", [RunSummary, DataReport, HostRecord])
-def test_the_other_json_is_described(shape: type) -> None:
+@pytest.mark.parametrize("kind", sorted(ev._KINDS))
+def test_every_event_has_an_example_that_the_program_reads(kind: str) -> None:
+    lines = [line for line in event_section(kind).splitlines() if line.startswith('{"v"')]
+    read = [event for line in lines if (event := ev.decode(line)) is not None]
+    assert len(read) == len(lines)
+    (example,) = [event for event in read if event.kind == kind]
+    line = next(line for line in lines if f'"kind": "{kind}"' in line)
+    assert ev.encode(example) == line  # no field more or less, in this order
+
+
+def test_no_event_is_described_that_there_is_not() -> None:
+    headings = re.findall(r"^### (.*)$", section(EVENTS, "## Kinds"), re.MULTILINE)
+    assert {kind for heading in headings for kind in re.findall(r"`(\w+)`", heading)} == set(ev._KINDS)
+
+
+@pytest.mark.parametrize(
+    ("heading", "shape"),
+    [
+        ("## `fmnist-tui runs --json`", RunSummary),
+        ("## `fmnist-tui data --json`", DataReport),
+        ("## `fmnist-tui data --json`", FileReport),
+        ("## `fmnist-tui data --json`", SplitReport),
+        ("## The run folder's other files", HostRecord),
+    ],
+)
+def test_the_other_json_is_described(heading: str, shape: type[Any]) -> None:
     for name in shape.__dataclass_fields__:
-        assert f"`{name}`" in EVENTS, name
+        assert f"`{name}`" in section(EVENTS, heading), name
 
 
-def test_every_option_and_command_is_in_the_readme() -> None:
+def test_the_example_of_a_run_has_the_fields_of_one() -> None:
+    part = section(EVENTS, "## `fmnist-tui runs --json`")
+    (example,) = json.loads(next(line for line in part.splitlines() if line.startswith("[{")))
+    assert list(example) == list(RunSummary.__dataclass_fields__)
+
+
+# README.md
+
+
+def parsers() -> dict[str, ArgumentParser]:
+    """The parser of each command, by name."""
+    (commands,) = [action.choices for action in cli._parser()._actions if isinstance(action.choices, dict)]
+    return commands
+
+
+def test_every_command_has_its_row_in_the_readme() -> None:
+    rows = [line for line in section(README, "## Command line").splitlines() if line.startswith("| `fmnist-tui")]
+    shown = {match[1] for row in rows if (match := re.match(r"\| `fmnist-tui (\w+)", row))}
+    assert shown == set(parsers())
+
+
+def test_every_option_is_in_the_readme() -> None:
+    part = section(README, "## Command line")
+    for name, parser in {"the app": cli._parser(), **parsers()}.items():
+        for action in parser._actions:
+            for spelled in action.option_strings:
+                if spelled not in ("-h", "--version"):
+                    assert re.search(rf"{spelled}\b", README), f"{name}: {spelled}"
     for field in fields(TrainConfig):
-        assert f"`{option(field.name)}`" in README, field.name
-    for action in cli._parser()._actions:
-        for command in action.choices or () if action.dest == "==SUPPRESS==" else ():
-            assert f"`{command}`" in README or f"fmnist-tui {command}" in README, command
+        assert f"`{option(field.name)}`" in part, field.name
 
 
 def test_the_defaults_are_as_the_readme_says() -> None:
-    for name, shown in re.findall(r"^\| `--([a-z-]+)` \| `([^`]+)` \|", README, re.MULTILINE):
-        default = getattr(TrainConfig(), name.replace("-", "_"))
-        assert str(default) == shown or float(shown) == float(default), name
+    rows = re.findall(r"^\| `--([a-z-]+)` \| `([^`]+)` \|", README, re.MULTILINE)
+    assert len(rows) > 10
+    for name, shown in rows:
+        field = name.replace("-", "_")
+        assert parse(field, shown) == getattr(TrainConfig(), field), name
 
 
-def test_every_command_that_the_readme_shows_is_one() -> None:
-    shown = re.findall(r"`?fmnist-tui ([a-z][^`\n;]*)", README)
-    assert len(shown) > 10
-    for line in shown:
-        arguments = line.split()
-        if re.fullmatch(r"[a-z]+", arguments[0]) and arguments[0] in ("train", "watch", "runs", "data", "unpause"):
-            cli._parser().parse_args(arguments + (["last"] if arguments == ["unpause"] else []))
+def commands_shown() -> Iterator[tuple[str, list[str]]]:
+    """Each `fmnist-tui …` that a document shows, as it is typed, without what is piped."""
+    for text in (README, EVENTS, CONTRIBUTING):
+        for inline, line in re.findall(r"`fmnist-tui ?([^`]*)`|^fmnist-tui(?: (.*))?$", text, re.MULTILINE):
+            typed = inline or line
+            yield typed, shlex.split(re.split(r"[|>;]", typed)[0])
+
+
+@pytest.mark.parametrize(("typed", "arguments"), [pytest.param(*each, id=each[0]) for each in commands_shown()])
+def test_every_command_that_the_documents_show_is_one(typed: str, arguments: list[str]) -> None:
+    given = cli._parser().parse_args(arguments)
+    for name in (*cli.TRAIN_OPTIONS, "dataset"):
+        if isinstance(value := getattr(given, name, None), str):
+            parse(name, value)
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(list(commands_shown())) > 20
+
+
+@pytest.mark.parametrize(("row", "screen"), SCREENS)
+def test_every_key_is_in_the_readme(row: str, screen: type[DOMNode]) -> None:
+    keys = section(README, "## Keys")
+    (told,) = [line for line in keys.splitlines() if line.startswith(f"| {row} |")]
+    for binding in Binding.make_bindings(screen.BINDINGS):
+        assert KEYS.get(binding.key, f"`{binding.key}`") in told, binding
+
+
+def test_every_key_that_holds_everywhere_is_in_the_readme() -> None:
+    before_the_table = section(README, "## Keys").split("| screen |")[0]
+    for binding in Binding.make_bindings(FmnistApp.BINDINGS):
+        assert KEYS.get(binding.key, f"`{binding.key}`") in before_the_table, binding
+
+
+# All of them
+
+
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_what_a_document_points_to_is_there(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("picture", ["data.svg", "train.svg"])
+def test_the_pictures_are_small_and_show_the_real_data(picture: str) -> None:
+    path = ROOT / "docs" / picture
+    text = path.read_text()
+    assert path.stat().st_size < 400_000
+    assert "Fashion-MNIST" in text
+    assert "demo" not in text
