@@ -236,7 +236,12 @@ def _command(options: argparse.Namespace) -> int:
         from tui import headless
 
         return headless.wait_for_end(folder)
-    said = {"pause": "paused", "unpause": "training", "step": "one step", "checkpoint": "saving a checkpoint"}
+    said = {
+        "pause": "paused",
+        "unpause": "training",
+        "step": "one step, or paused",
+        "checkpoint": "saving a checkpoint",
+    }
     print(f"{folder.name}: {said[options.command]}")
     return DONE
 

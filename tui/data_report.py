@@ -1,12 +1,12 @@
 """`fmnist-tui data`: where the data set lies, whether it is whole, and fetching it."""
 
 import json
-import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
+from engine.data.dataset import candidates
 from engine.data.report import DataReport, describe
 from engine.errors import DownloadCancelledError
 from tui.format import count, size
@@ -16,7 +16,7 @@ def run(home: Path, data_dir: Path | None, *, download: bool, as_json: bool) -> 
     """Fetch Fashion-MNIST where asked, then say what is there. Returns 0, 2 where the data can't be used, 130 where
     the download was cancelled. Raises DataError where it can't be fetched."""
     if download:
-        root = data_dir or Path(os.environ.get("FMNIST_TUI_DATA") or home / "data")
+        root = candidates(data_dir, home)[0]  # where it is looked for first
         try:
             _download(root)
         except DownloadCancelledError:
@@ -67,8 +67,9 @@ def _print(report: DataReport) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{report.title}: {report.used or 'drawn by the program'}")
-    if report.used is None:
+    if report.used is not None or report.demo:
+        console.print(f"{report.title}: {report.used or 'drawn by the program'}")
+    if report.used is None and report.demo:
         console.print(f"  no Fashion-MNIST in {', '.join(report.looked_in)}; fetch it with: fmnist-tui data --download")
     if report.files:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

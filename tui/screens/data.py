@@ -292,9 +292,10 @@ class DataScreen(Screen[None]):
             self.app.push_screen(screen, lambda at: self.go_to(at if at is not None else index))
 
     def action_download(self) -> None:
+        from engine.data.dataset import candidates
         from tui.screens.download import DownloadScreen
 
-        root = self._host.data_dir or self._host.home / "data"
+        root = candidates(self._host.data_dir, self._host.home)[0]  # where it is looked for first
         self.app.push_screen(DownloadScreen(root), self._downloaded)
 
     def _downloaded(self, done: bool | None) -> None:
