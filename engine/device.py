@@ -76,11 +76,18 @@ def devices_in_child() -> list[str]:
 def describe(device: "torch.device", threads: int) -> str:
     """The device for people: the GPU's name, or the processor's with the threads used."""
     if device.type == "cuda":
+        return name(device)
+    plural = "thread" if threads == 1 else "threads"
+    return f"{name(device)}, {threads} {plural}"
+
+
+def name(device: "torch.device") -> str:
+    """The GPU's name, or the processor's."""
+    if device.type == "cuda":
         import torch
 
         return torch.cuda.get_device_name(device)
-    plural = "thread" if threads == 1 else "threads"
-    return f"{_processor()}, {threads} {plural}"
+    return _processor()
 
 
 @dataclass(frozen=True)

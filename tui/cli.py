@@ -1,6 +1,7 @@
 """The command line, `fmnist-tui`. Imports nothing heavy until a command needs it."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -11,13 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import home as homes
-from engine.errors import EngineError
-from engine.training.config import DATASETS, LOSSES, MODELS, ON_NON_FINITE, OPTIMIZERS, TrainConfig, option, parse
+from engine.errors import ConfigError, EngineError
+from engine.training.config import (
+    DATASETS,
+    EDITABLE,
+    LOSSES,
+    MODELS,
+    ON_NON_FINITE,
+    OPTIMIZERS,
+    SCHEDULES,
+    TrainConfig,
+    option,
+    parse,
+)
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
+RUN = "an id, its beginning, a name, or last"
 
 # What `train` takes: the fields of TrainConfig, and what each is.
 TRAIN_OPTIONS = {
@@ -30,11 +43,17 @@ TRAIN_OPTIONS = {
     "weight_decay": "L2 penalty (adamw: decoupled)",
     "batch_size": "samples in a step",
     "epochs": "passes over the training set",
+    "schedule": f"of the learning rate: {', '.join(SCHEDULES)}",
+    "warmup": "epochs in which the learning rate rises to what the schedule gives",
+    "step_size": "schedule step: epochs between two drops",
+    "gamma": "schedule step: what a drop multiplies the learning rate by",
     "seed": "of the weights and of the shuffling",
     "device": "auto, cpu, cuda, cuda:N, mps",
     "threads": "threads of torch on the CPU; 0 is the usable cores less one",
     "transform": "path/to/file.py:NAME, called with each PIL image in place of ToTensor",
     "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",
+    "checkpoint_every": "seconds of training between two checkpoints inside an epoch; 0 is none",
+    "keep": "which checkpoints stay: all epochs' ends, or the newest N; the best and the last besides",
 }
 
 
@@ -97,20 +116,52 @@ def _parser() -> Parser:
         "train --lr 1e-2 --epochs 5 --json > events.jsonl",
         with_data=True,
     )
-    for name, meaning in TRAIN_OPTIONS.items():
-        default = getattr(TrainConfig(), name)
-        shown = f" (default: {default})" if default != "" else ""
-        train.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{meaning}{shown}")
-    train.add_argument(
-        "--shuffle", action=argparse.BooleanOptionalAction, default=False, help="a new order every epoch (default: no)"
-    )
+    _add_train_options(train)
     train.add_argument("--name", default="", help="what to call the run")
-    form = train.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print the run's events as JSON lines (docs/events.md)")
-    form.add_argument("--detach", action="store_true", help="start it, print its id, and leave it training")
+    train.add_argument("--nproc", type=_processes, default=1, help="processes that train together, under torchrun")
+    _add_report(train)
+
+    resume = command(
+        "resume", _resume, "go on with a run that was stopped, killed or finished", "resume last --epochs 20"
+    )
+    resume.add_argument("which", metavar="RUN", help=RUN)
+    resume.add_argument("--epochs", metavar="EPOCHS", help="train to this epoch (default: as it was)")
+    resume.add_argument(
+        "--device", metavar="DEVICE", help="go on elsewhere (default: where it was; else not bit for bit)"
+    )
+    resume.add_argument("--threads", metavar="THREADS", help="with another number (default: as it was)")
+    _add_report(resume)
+
+    made = command(
+        "branch", _branch, "a new run from a checkpoint of another one", "branch last --at 3 lr=3e-4 epochs=8"
+    )
+    made.add_argument("which", metavar="RUN", help=RUN)
+    made.add_argument(
+        "--at", default="last", metavar="PLACE", help="an epoch (3), a step in it (3:412), last, best (default: last)"
+    )
+    made.add_argument(
+        "changes", nargs="*", metavar="SETTING=VALUE", help="settings that shall differ, named as in train"
+    )
+    made.add_argument("--name", default="", help="what to call the new run")
+    _add_report(made)
+
+    made = command("set", _set, f"change {', '.join(EDITABLE)} of a run that trains", "set last lr=3e-4 momentum=0.9")
+    made.add_argument("which", metavar="RUN", help=RUN)
+    made.add_argument("changes", nargs="+", metavar="SETTING=VALUE", help="a value, or x2, /2 of what it is")
+
+    verify = command(
+        "verify-resume",
+        _verify_resume,
+        "check that a killed and resumed training gives the same weights, bit for bit",
+        "verify-resume --model cnn --optimizer adam --schedule one_cycle --shuffle",
+        with_data=True,
+    )
+    _add_train_options(verify)
+    verify.add_argument("--steps", type=int, help="steps to train (default: one and a half epochs)")
+    verify.add_argument("--at", type=int, metavar="STEP", help="the step of the checkpoint (default: half an epoch)")
 
     watch = command("watch", _watch, "open the app on a run", "watch last", with_data=True)
-    watch.add_argument("which", metavar="RUN", nargs="?", default="last", help="an id, its beginning, a name, or last")
+    watch.add_argument("which", metavar="RUN", nargs="?", default="last", help=RUN)
 
     runs = command("runs", _runs, "list the runs", "runs --json | jq '.[0].accuracy'")
     runs.add_argument("--json", action="store_true", help="as a JSON list")
@@ -118,18 +169,40 @@ def _parser() -> Parser:
     for name, summary in (
         ("pause", "pause a run between two steps"),
         ("unpause", "let a paused run go on"),
-        ("step", "pause a run, or let a paused one do one step"),
+        ("step", "let a run do one step, and pause it"),
         ("checkpoint", "let a run save a checkpoint now"),
         ("stop", "let a run save a checkpoint and end"),
     ):
         made = command(name, _command, summary, f"{name} last")
-        made.add_argument("which", metavar="RUN", help="an id, its beginning, a name, or last")
+        made.add_argument("which", metavar="RUN", help=RUN)
         made.set_defaults(command=name)
 
     where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
     where.add_argument("--json", action="store_true", help="as a JSON object")
     where.add_argument("--download", action="store_true", help="fetch Fashion-MNIST (30 MB) into the data folder first")
     return parser
+
+
+def _add_train_options(parser: Parser) -> None:
+    for name, meaning in TRAIN_OPTIONS.items():
+        default = getattr(TrainConfig(), name)
+        shown = f" (default: {default})" if default != "" else ""
+        parser.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{meaning}{shown}")
+    parser.add_argument(
+        "--shuffle", action=argparse.BooleanOptionalAction, default=False, help="a new order every epoch (default: no)"
+    )
+
+
+def _add_report(parser: Parser) -> None:
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the run's events as JSON lines (docs/events.md)")
+    form.add_argument("--detach", action="store_true", help="start it, print its id, and leave it training")
+
+
+def _processes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 to 1024")
+    return int(text)
 
 
 def _add_home(parser: Parser, default: str | None) -> None:
@@ -175,20 +248,83 @@ def _watch(options: argparse.Namespace) -> int:
     return _app(options, watch=folder)
 
 
-def _train(options: argparse.Namespace) -> int:
+def _config(options: argparse.Namespace) -> TrainConfig:
     given = {
         name: parse(name, getattr(options, name)) for name in TRAIN_OPTIONS if name in options and name != "dataset"
     }
-    config = TrainConfig(**given, dataset=parse("dataset", options.dataset), shuffle=options.shuffle)
-    home = _home(options)
+    return TrainConfig(**given, dataset=parse("dataset", options.dataset), shuffle=options.shuffle)
+
+
+def _train(options: argparse.Namespace) -> int:
+    config, home = _config(options), _home(options)
     if options.detach:
         from engine.runs import client
 
-        print(client.start(home, config, name=options.name, data_dir=options.data_dir).name)
+        folder = client.start(home, config, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        print(folder.name)
         return DONE
     from tui import headless
 
-    return headless.train(home, config, name=options.name, data_dir=options.data_dir, as_json=options.json)
+    return headless.train(
+        home, config, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
+    )
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from engine.runs import client, store
+    from tui import headless
+
+    folder = store.find(_home(options), options.which)
+    given = {name: getattr(options, name) for name in ("epochs", "device", "threads")}
+    changes = {name: parse(name, text) for name, text in given.items() if text is not None}
+    if not options.detach:
+        return headless.resume(folder, changes, as_json=options.json)
+    resumed = client.resume(folder, **changes)
+    for words in headless.resumed_words(resumed.differences, resumed.bad):
+        print(f"fmnist-tui: {words}", file=sys.stderr)
+    print(folder.name)
+    return DONE
+
+
+def _branch(options: argparse.Namespace) -> int:
+    from engine.runs import client, store
+    from tui import headless
+
+    parent = store.find(_home(options), options.which)
+    new = client.prepare_branch(parent, options.at, _pairs(options.changes), name=options.name)
+    if not options.detach:
+        return headless.serve_new(new, as_json=options.json)
+    print(client.begin(new).name)
+    return DONE
+
+
+def _set(options: argparse.Namespace) -> int:
+    from engine.runs import client, store
+
+    folder = store.find(_home(options), options.which)
+    for words in client.command(folder, "set", _pairs(options.changes)):
+        print(f"{folder.name}: {words}")
+    return DONE
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """`lr=3e-4` as a name and what was typed for it. Raises ConfigError."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError("", f"{text!r} is not of the form SETTING=VALUE, such as lr=3e-4")
+        pairs[name.strip().removeprefix("--").replace("-", "_")] = value
+    return pairs
+
+
+def _verify_resume(options: argparse.Namespace) -> int:
+    from engine.runs import verify
+
+    report = verify.verify_resume(
+        _config(options), steps=options.steps, at=options.at, data_dir=options.data_dir, home=_home(options), tell=print
+    )
+    return DONE if report else FAILED
 
 
 def _runs(options: argparse.Namespace) -> int:
@@ -231,6 +367,9 @@ def _command(options: argparse.Namespace) -> int:
     from engine.runs import client, store
 
     folder = store.find(_home(options), options.which)
+    if options.command == "step":
+        with contextlib.suppress(EngineError):  # it is paused already
+            client.command(folder, "pause")
     client.command(folder, options.command)
     if options.command == "stop":
         from tui import headless
@@ -239,7 +378,7 @@ def _command(options: argparse.Namespace) -> int:
     said = {
         "pause": "paused",
         "unpause": "training",
-        "step": "one step, or paused",
+        "step": "one step, then paused",
         "checkpoint": "saving a checkpoint",
     }
     print(f"{folder.name}: {said[options.command]}")

@@ -79,3 +79,22 @@ def batch_line(event: ev.BatchLoss) -> str:
 def test_line(event: ev.Evaluated) -> str:
     """The tutorial's line of the test loop: `Test Error: Accuracy: 45.3%, Avg loss: 2.153763`."""
     return f"Test Error: Accuracy: {100 * event.accuracy:>0.1f}%, Avg loss: {event.loss:>8f}"
+
+
+def place_words(event: ev.Resumed | ev.Branched) -> str:
+    """Where a run goes on: `after epoch 3`, `at epoch 4, step 412`, `from its first step`."""
+    if event.evaluated:
+        return f"after epoch {event.epoch}"
+    return f"at epoch {event.epoch}, step {event.step}" if event.step or event.epoch > 1 else "from its first step"
+
+
+def edit_line(event: ev.Edited) -> str:
+    """An edit in words: `lr 1e-3 → 3e-4 at epoch 2, step 412`."""
+    again = " (done again)" if event.replayed else ""
+    when = f"at epoch {event.epoch}, step {event.step}"
+    if event.from_epoch > event.epoch:
+        when = f"from epoch {event.from_epoch}"
+    scaled = ""
+    if event.setting == "lr" and event.lr != event.after:
+        scaled = f", {setting(float(f'{event.lr:.3g}'))} by the schedule"
+    return f"{event.setting} {setting(event.before)} → {setting(event.after)} {when}{scaled}{again}"

@@ -1,65 +1,84 @@
 """Writing a run's checkpoints: whole or not at all, each with its SHA-256 in a manifest."""
 
+import contextlib
 import hashlib
 import io
-import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine import atomic
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import FOLDER, Entry
 from engine.errors import CheckpointError
 from engine.training.events import CheckpointSaved
 
-FOLDER = "checkpoints"
-MANIFEST = "manifest.json"
 WEIGHTS = "model_weights.pth"
 
 
 class CheckpointWriter:
     """Writes into `<run folder>/checkpoints`: `epoch-0003.pt` after an epoch, `epoch-0003-step-000412.pt` inside one,
-    `model_weights.pth` (the newest weights as a bare state_dict, the tutorial's form), `manifest.json`.
+    `model_weights.pth` (the weights of the newest that was not written for time alone, as a bare state_dict, the
+    tutorial's form), `manifest.json`.
+
+    `pinned()` names the files that must stay whatever the policy says.
     """
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: Path, pinned: Callable[[], set[str]] = set) -> None:
+        self._run_folder = run_folder
         self._folder = run_folder / FOLDER
+        self._pinned = pinned
 
-    def save(self, content: dict[str, Any]) -> CheckpointSaved:
-        """Write `content` (see `TrainingSession.content`). Raises CheckpointError with what was there before whole."""
-        epoch, step, steps = content["epoch"], content["step"], content["steps"]
-        name = f"epoch-{epoch:04}.pt" if step == steps else f"epoch-{epoch:04}-step-{step:06}.pt"
+    def save(self, content: dict[str, Any], reason: str = "epoch") -> CheckpointSaved:
+        """Write `content` (see `TrainingSession.content`), then delete what its config's `keep` lets go.
+
+        Raises CheckpointError with what was there before whole.
+        """
+        epoch, step = content["epoch"], content["step"]
+        name = f"epoch-{epoch:04}.pt" if content["evaluated"] else f"epoch-{epoch:04}-step-{step:06}.pt"
         content = _on_the_cpu(content)
-        data, weights = _serialised(content), _serialised(content["model"])
-        entry = {
-            "file": name,
-            "epoch": epoch,
-            "step": step,
-            "bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "t": time.time(),
-        }
+        data = _serialised(content)
+        digest = hashlib.sha256(data).hexdigest()
+        entry = Entry(name, epoch, step, len(data), digest, time.time(), reason, content["accuracy"])
         try:
             self._folder.mkdir(exist_ok=True)
             atomic.write_bytes(self._folder / name, data)
-            atomic.write_bytes(self._folder / WEIGHTS, weights)
-            entries = [old for old in self.entries() if old["file"] != name] + [entry]
-            atomic.write_text(self._folder / MANIFEST, json.dumps({"v": 1, "checkpoints": entries}, indent=1) + "\n")
+            if reason != "time":
+                atomic.write_bytes(self._folder / WEIGHTS, _serialised(content["model"]))
+            entries = [old for old in self._listed() if old.file != name] + [entry]
+            manifest.write(self._run_folder, entries)
         except OSError as error:
             what = error.strerror or str(error)
             raise CheckpointError(
                 f"the checkpoint {self._folder / name} can't be written ({what}); make room, then go on"
             ) from error
-        return CheckpointSaved(file=f"{FOLDER}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=entry["sha256"])
+        self._tidy(entries, content["config"]["keep"])
+        return CheckpointSaved(
+            file=f"{FOLDER}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason
+        )
 
-    def entries(self) -> list[dict[str, Any]]:
-        """What the manifest lists, oldest first; nothing where there is none yet."""
+    def _listed(self) -> list[Entry]:
+        """The manifest. One that can't be read is put aside: what it listed can't be used, what comes now shall be."""
         try:
-            listed: list[dict[str, Any]] = json.loads((self._folder / MANIFEST).read_text())["checkpoints"]
-        except FileNotFoundError:
+            return manifest.read(self._run_folder)
+        except CheckpointError:
+            path = self._folder / manifest.FILE
+            path.rename(path.with_suffix(".unreadable"))
             return []
-        return listed
+
+    def _tidy(self, entries: list[Entry], keep: str) -> None:
+        """Out of the list first: a file without its entry is no checkpoint, an entry without a file is a bad one."""
+        gone = manifest.superfluous(entries, keep, ())
+        if not gone:
+            return
+        gone = manifest.superfluous(entries, keep, self._pinned())
+        with contextlib.suppress(OSError):  # the disk has been written just now; what stays is only too much
+            manifest.write(self._run_folder, [entry for entry in entries if entry not in gone])
+            for entry in gone:
+                (self._folder / entry.file).unlink(missing_ok=True)
 
 
 def _serialised(content: Any) -> bytes:

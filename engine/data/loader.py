@@ -1,5 +1,6 @@
 """Batches for the training loops: a split resident on the device as one tensor, or torch's own DataLoader."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -23,11 +24,37 @@ class Batches(Protocol):
     def samples(self) -> int:
         """Samples in an epoch."""
 
+    @property
+    def batch_size(self) -> int:
+        """Samples in a batch of this epoch, over all processes."""
+
+    @property
+    def order(self) -> torch.Tensor:
+        """The state of the generator that the epoch's order is drawn from: uint8, as `torch.Generator.get_state`."""
+
     def __len__(self) -> int:
         """Batches in an epoch."""
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order the next iteration has (it matters where the batches are shuffled)."""
+    def set_epoch(self, epoch: int, order: torch.Tensor | None = None) -> None:
+        """Choose the epoch whose batches the next iteration has, and take what `change` was told.
+
+        `order`: the generator's state to draw its order from, where a checkpoint brings one.
+        """
+
+    @property
+    def shuffle(self) -> bool:
+        """Whether this epoch's order is drawn, or that of the files."""
+
+    def change(self, *, batch_size: int | None = None, shuffle: bool | None = None, seed: int | None = None) -> None:
+        """From the next `set_epoch` on, batches of another size or order."""
+
+    def share(self, rank: int, size: int) -> None:
+        """Give only every `size`-th sample of a batch, from the `rank`-th on: the part of one of `size` processes."""
+
+    @property
+    def weight(self) -> float:
+        """What the mean loss of the batch given last has to be multiplied by, so that the mean over the processes is
+        the mean over the whole batch: 1 where all have the same number of samples."""
 
     def __iter__(self) -> Iterator[Batch]: ...
 
@@ -46,7 +73,70 @@ def epoch_order(samples: int, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(samples, generator=epoch_generator(seed, epoch))
 
 
-class ResidentBatches:
+class _Ordered(ABC):
+    """What both ways share: how large an epoch's batches are, and in which order the samples come."""
+
+    kind = ""
+
+    def __init__(self, samples: int, batch_size: int, device: torch.device | str, shuffle: bool, seed: int) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.order = torch.empty(0, dtype=torch.uint8)
+        self.shuffle = shuffle
+        self.weight = 1.0
+        self._device = torch.device(device)
+        self._rank, self._size = 0, 1
+        self._seed = seed
+        self._next = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed}
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        return -(-self.samples // self.batch_size)
+
+    def set_epoch(self, epoch: int, order: torch.Tensor | None = None) -> None:
+        """Choose the epoch whose order the next iteration has."""
+        self.batch_size, self.shuffle = self._next["batch_size"], bool(self._next["shuffle"])
+        self._seed = self._next["seed"]
+        self.order = epoch_generator(self._seed, epoch).get_state() if order is None else order
+
+    def change(self, *, batch_size: int | None = None, shuffle: bool | None = None, seed: int | None = None) -> None:
+        """From the next `set_epoch` on, batches of another size or order."""
+        given = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed}
+        self._next |= {name: value for name, value in given.items() if value is not None}
+
+    def share(self, rank: int, size: int) -> None:
+        """Give only every `size`-th sample of each batch, from the `rank`-th on."""
+        self._rank, self._size = rank, size
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
+
+    @abstractmethod
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """The epoch's batches from the batch `start` on."""
+
+    def _slices(self, start: int) -> Iterator[tuple[slice, float]]:
+        """Where each batch's samples lie in the epoch's order, those of this process; and the batch's weight."""
+        for first in range(start * self.batch_size, self.samples, self.batch_size):
+            last = min(first + self.batch_size, self.samples)
+            if self._size == 1:
+                yield slice(first, last), 1.0
+                continue
+            mine = len(range(first + self._rank, last, self._size))
+            # A batch smaller than the number of processes: those without a sample take one that counts for nothing.
+            part = slice(first + self._rank, last, self._size) if mine else slice(first, first + 1)
+            yield part, mine * self._size / (last - first)
+
+    def _generator(self) -> torch.Generator:
+        generator = torch.Generator()
+        generator.set_state(self.order)
+        return generator
+
+    def _permutation(self) -> torch.Tensor:
+        return torch.randperm(self.samples, generator=self._generator())
+
+
+class ResidentBatches(_Ordered):
     """A split kept on the device as uint8 (47 MB for Fashion-MNIST's training set), scaled a batch at a time.
 
     The arithmetic is that of torchvision's ToTensor, bit for bit: to float32, divided by 255. A batch of 64 costs the
@@ -63,41 +153,24 @@ class ResidentBatches:
         self._targets = torch.from_numpy(split.labels.astype(np.int64)).to(device)
         # A tensor, not the number: CUDA multiplies by a number's reciprocal instead, and the last bit is another.
         self._full = torch.tensor(255, dtype=torch.float32, device=device)
-        self._batch_size = batch_size
-        self._shuffle = shuffle
-        self._seed = seed
-        self._epoch = 0
-
-    @property
-    def samples(self) -> int:
-        """Samples in an epoch."""
-        return len(self._targets)
-
-    def __len__(self) -> int:
-        return -(-self.samples // self._batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order the next iteration has."""
-        self._epoch = epoch
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.batches()
+        super().__init__(len(self._targets), batch_size, device, shuffle, seed)
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the batch `start` on."""
-        images, targets, full, size = self._images, self._targets, self._full, self._batch_size
-        if not self._shuffle:
-            for first in range(start * size, self.samples, size):
-                last = first + size
-                yield images[first:last].to(torch.float32).div_(full), targets[first:last]
+        images, targets, full = self._images, self._targets, self._full
+        if not self.shuffle:
+            for part, weight in self._slices(start):
+                self.weight = weight
+                yield images[part].to(torch.float32).div_(full), targets[part]
             return
-        order = epoch_order(self.samples, self._seed, self._epoch).to(images.device)
-        for first in range(start * size, self.samples, size):
-            index = order[first : first + size]  # index_select: a third of the time of images[index]
+        order = self._permutation().to(images.device)
+        for part, weight in self._slices(start):
+            self.weight = weight
+            index = order[part]  # index_select: a third of the time of images[index]
             yield images.index_select(0, index).to(torch.float32).div_(full), targets.index_select(0, index)
 
 
-class LoaderBatches:
+class LoaderBatches(_Ordered):
     """A split through torch's DataLoader: for a transform of one's own, called with each PIL image.
 
     A shuffled epoch has the same order as that of ResidentBatches.
@@ -119,43 +192,24 @@ class LoaderBatches:
         from torchvision.transforms import ToTensor
 
         self._dataset = torchvision_dataset(split, classes, transform or ToTensor())
-        self._batch_size = batch_size
-        self._device = torch.device(device)
-        self._shuffle = shuffle
-        self._seed = seed
         self._num_workers = num_workers
-        self._epoch = 0
-
-    @property
-    def samples(self) -> int:
-        """Samples in an epoch."""
-        return len(self._dataset)
-
-    def __len__(self) -> int:
-        return -(-self.samples // self._batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order the next iteration has."""
-        self._epoch = epoch
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.batches()
+        super().__init__(len(self._dataset), batch_size, device, shuffle, seed)
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the batch `start` on; the samples before it are not loaded.
 
         Raises TypeError where the transform returns what no batch can be made of, and whatever the transform raises.
         """
-        n, size = self.samples, self._batch_size
-        order: list[int] = epoch_order(n, self._seed, self._epoch).tolist() if self._shuffle else list(range(n))
+        order: list[int] = self._permutation().tolist() if self.shuffle else list(range(self.samples))
+        parts = list(self._slices(start))
         loader = DataLoader(
             self._dataset,
-            batch_sampler=[order[first : first + size] for first in range(start * size, n, size)],
+            batch_sampler=[order[part] for part, _ in parts],
             num_workers=self._num_workers,
             # Its own generator: a DataLoader without one draws its workers' seed from torch's global stream.
-            generator=epoch_generator(self._seed, self._epoch),
+            generator=self._generator(),
         )
-        for X, y in loader:
+        for (X, y), (_, self.weight) in zip(loader, parts, strict=True):
             if not isinstance(X, torch.Tensor):
                 raise TypeError("the transform must return a tensor of one image, or an array")
             yield X.to(self._device), y.to(self._device)

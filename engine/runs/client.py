@@ -1,89 +1,241 @@
-"""What others do with runs: start a detached host, and send it commands. Imports no torch. Both calls block: not for
-the event loop."""
+"""What others do with runs: start, resume and branch them in detached hosts, and send them commands. Imports no torch.
+All of it blocks: not for the event loop."""
 
+import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine import errors
+from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
-from engine.runs import listing, store
+from engine.runs import listing, places, store
 from engine.runs.control import ask
-from engine.training.config import TrainConfig
+from engine.training.config import TrainConfig, changed
+
+READY = "ready.json"
+POLL_S = 0.03
 
 
-def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Resumed:
+    """How a resumed run began: what is not as it was, and the checkpoints that could not be used."""
+
+    differences: list[str] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+
+
+def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1) -> Path:
     """Start a detached host for a new run and wait (2 to 5 seconds, most of it torch's import) until it trains.
 
-    Returns the run's folder. Raises the EngineError that says why it can't start; then no folder is left.
+    Returns the run's folder. Raises the EngineError that says why it can't start; then no folder is left, and likewise
+    where the person interrupts.
     """
-    folder = store.create(home, request(config, name=name, data_dir=data_dir))
-    ours, theirs = os.pipe()
+    folder = store.create(home, request(config, name=name, data_dir=data_dir, processes=processes))
+    return begin(folder)
+
+
+def resume(folder: Path, **changes: Any) -> Resumed:
+    """Go on with a run that ended, in a detached host. `changes`: see `engine.runs.begin.resume`; None is no change.
+
+    Raises the EngineError that says why it can't; then the run is as it was.
+    """
+    check_resumable(folder)
+    answer = _launch(folder, ["--resume", json.dumps({k: v for k, v in changes.items() if v is not None})])
+    return Resumed(answer["differences"], answer["bad"])
+
+
+def check_resumable(folder: Path) -> None:
+    """Raises RunError where the run is alive, or was never begun."""
+    request_ = store.read_run(folder)
+    if store.alive(folder):
+        record = store.read_host(folder)
+        assert record is not None
+        raise RunError(
+            f"{folder.name} is alive (process {record.pid} on {record.hostname}): nothing to resume; "
+            f"see it with: fmnist-tui watch {folder.name}"
+        )
+    if "dataset" not in request_:
+        raise RunError(f"{folder.name} was never begun; start it anew with: fmnist-tui train")
+
+
+def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
+    """A new run that goes on from a checkpoint of the run in `folder`, with other settings; the old one stays.
+
+    `at`: see `places.find`. `changes`: settings as they are typed, see `config.changed`. Returns the new run's folder.
+    Raises EngineError, with nothing changed.
+    """
+    return begin(prepare_branch(folder, at, changes, name=name))
+
+
+def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
+    """The branch's folder with its run.json and the checkpoint that it begins with, not yet begun."""
+    parent = store.read_run(folder)
+    entry = places.find(folder, at)
+    asked = places.config_at(folder, entry)
+    for setting in changes:
+        if setting in ("model", "dataset"):
+            raise ConfigError(setting, f"a branch keeps its parent's {setting}; start a new run for another one")
+    config = changed(asked, changes)
+    config = replace(config, transform=_absolute(config.transform))
+    done = entry.epoch if entry.reason == "epoch" else entry.epoch - 1
+    if config.epochs <= done:
+        raise ConfigError("epochs", f"epochs: {done} epochs are done there already; add epochs={done + 5}, say")
+    new = store.create(
+        folder.parent.parent,
+        {
+            "name": name,
+            "config": config.to_dict(),
+            "data_dir": parent.get("data_dir"),
+            "processes": parent.get("processes", 1),
+            "parent": {
+                "run": folder.name,
+                "file": f"{manifest.FOLDER}/{entry.file}",
+                "epoch": entry.epoch,
+                "step": entry.step,
+                "sha256": entry.sha256,
+                "changes": {name: getattr(config, name) for name in changes},
+            },
+        },
+    )
     try:
-        with open(folder / store.LOG, "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.runs.host", os.fspath(folder), "--ready-fd", str(theirs)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # its own session: a closed terminal takes only its own along
-                pass_fds=[theirs],
-            )
+        (new / manifest.FOLDER).mkdir()
+        _link(folder / manifest.FOLDER / entry.file, new / manifest.FOLDER / entry.file)
+        manifest.write(new, [replace(entry, reason="branch", rested_on=True)])
     except OSError as error:
-        os.close(ours)
-        shutil.rmtree(folder, ignore_errors=True)
-        raise RunError(f"cannot start the run's host process ({error.strerror})") from None
-    finally:
-        os.close(theirs)
-    threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
-    with open(ours, "rb") as pipe:
-        line = pipe.readline()
-    if not line:
-        code = process.wait()
-        raise RunError(f"the run's host process died while starting (exit {code}); see {folder / store.LOG}")
-    answer: dict[str, Any] = json.loads(line)
-    if not answer["ok"]:
-        process.wait()
-        if not answer.get("keep"):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise _refusal(answer)
-    return folder
+        shutil.rmtree(new, ignore_errors=True)
+        raise RunError(f"the checkpoint {entry.file} of {folder.name} can't be taken over ({error.strerror})") from None
+    return new
 
 
-def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None) -> dict[str, Any]:
+def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1) -> dict[str, Any]:
     """What a new run's run.json holds before its host adds what it found. Paths in it are absolute."""
     config = replace(config, model=_absolute(config.model), transform=_absolute(config.transform))
     return {
         "name": name,
         "config": config.to_dict(),
         "data_dir": str(data_dir.expanduser().absolute()) if data_dir else None,
+        "processes": processes,
     }
 
 
-def command(folder: Path, name: str) -> None:
-    """Send pause, unpause, step, stop or checkpoint to the run's host and wait until it is taken.
+def host_command(folder: Path, arguments: list[str] | None = None) -> list[str]:
+    """The command line of the run's host: under torchrun where it trains with several processes."""
+    processes = int(store.read_run(folder).get("processes", 1))
+    module = ["-m", "engine.runs.host", os.fspath(folder), *(arguments or [])]
+    if processes == 1:
+        return [sys.executable, "-P", *module]
+    torchrun = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [*torchrun, *module]
 
-    Raises RunError with the reason where it is refused or there is nobody to take it.
+
+def shown_command(folder: Path) -> str:
+    """The same for people, as torchrun is typed."""
+    processes = int(store.read_run(folder).get("processes", 1))
+    return shlex.join(
+        ["torchrun", "--standalone", f"--nproc-per-node={processes}", "-m", "engine.runs.host", os.fspath(folder)]
+    )
+
+
+def command(folder: Path, name: str, changes: Mapping[str, str] | None = None) -> list[str]:
+    """Send pause, unpause, step, stop, checkpoint or set to the run's host and wait until it is taken.
+
+    Returns what a `set` changes, for people. Raises RunError with the reason where it is refused or there is nobody to
+    take it.
     """
     record, living, run_id = store.read_host(folder), store.alive(folder), folder.name
     state = listing.state_of(listing.quick_state(folder), living)
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
         raise RunError(f"{run_id} does not run any more: {ended}")
+    if not store.is_here(record):
+        raise RunError(f"{run_id} trains on {record.hostname}: command it there")
     if not record.socket:
         raise RunError(f"{run_id} is still starting; try again in a moment")
     try:
-        answer = ask(record.socket, {"command": name})
+        answer = ask(record.socket, {"command": name} | ({"changes": dict(changes)} if changes else {}))
     except RunError as error:
         raise RunError(f"{run_id}: {error}") from None
     if not answer["ok"]:
         raise RunError(f"{run_id}: {answer['reason']}")
+    told: list[str] = answer.get("changed", [])
+    return told
+
+
+def begin(folder: Path) -> Path:
+    """Start a detached host for the run whose folder was just made. Raises EngineError; then no folder is left."""
+    try:
+        _launch(folder, [])
+    except _BugError:
+        raise
+    except (EngineError, KeyboardInterrupt):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+class _BugError(RunError):
+    """Its folder holds the log with the traceback: it stays."""
+
+
+def _launch(folder: Path, arguments: list[str]) -> dict[str, Any]:
+    """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
+    ready = folder / READY
+    ready.unlink(missing_ok=True)
+    try:
+        with open(folder / store.LOG, "ab") as log:
+            process = subprocess.Popen(
+                host_command(folder, [*arguments, "--ready", os.fspath(ready)]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # its own session: a closed terminal takes only its own along
+            )
+    except OSError as error:
+        raise RunError(f"cannot start the run's host process ({error.strerror})") from None
+    try:
+        answer = _answer(process, ready)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
+    if answer is None:
+        raise _BugError(f"the run's host process died while starting (exit {process.wait()}); see {folder / store.LOG}")
+    if not answer["ok"]:
+        process.wait()
+        raise _refusal(answer)
+    return answer
+
+
+def _answer(process: "subprocess.Popen[bytes]", ready: Path) -> dict[str, Any] | None:
+    """What the host says; None where it died without a word."""
+    while True:
+        ended = process.poll() is not None  # before the look: what it wrote last is seen
+        with contextlib.suppress(FileNotFoundError):
+            answer: dict[str, Any] = json.loads(ready.read_text())
+            ready.unlink()
+            return answer
+        if ended:
+            return None
+        time.sleep(POLL_S)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file once more, without its bytes where the file system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _absolute(reference: str) -> str:
@@ -92,6 +244,8 @@ def _absolute(reference: str) -> str:
 
 
 def _refusal(answer: dict[str, Any]) -> EngineError:
+    if answer.get("keep"):
+        return _BugError(answer["reason"])
     area = getattr(errors, answer["area"], RunError) if answer["area"] else RunError
     if area is ConfigError:
         return ConfigError(answer["field"], answer["reason"])

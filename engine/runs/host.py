@@ -1,8 +1,9 @@
 """The host: one process for one run. Its main thread answers the socket and the signals, its worker thread trains.
 
-    python -P -m engine.runs.host <run folder>
+    python -P -m engine.runs.host <run folder> [--resume '{"epochs": 20}']
 
-is a detached host, as `engine.runs.client.start` starts it; `fmnist-tui train` is a host in the foreground.
+is a detached host, as `engine.runs.client` starts it; `fmnist-tui train` is a host in the foreground. Under torchrun
+each process is one: the first writes the run folder and is commanded, the others do what it does.
 """
 
 import argparse
@@ -16,35 +17,38 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from engine import device
+from engine import atomic, device
 from engine.errors import EngineError, RunError
 from engine.runs import store
 from engine.runs.control import Answer, ControlServer
 from engine.training import events as ev
-from engine.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from engine.training.prepare import Prepared
+    from engine.runs.begin import Beginning
+    from engine.training.team import Team
 
 READINGS_S = 2.0  # seconds between looks at the device, and between tries to write what a full disk refused
+LEAVE_S = 4.0  # seconds after a signal that a run may take to save and end; a checkpoint under way may take …
+LEAVE_SAVING_S = 60.0  # … so long
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Host:
     """Holds one `TrainingSession` and serves it until it ends.
 
-    `listener` gets every event, in the main thread, after it was written.
+    `listener` gets every event after it was written, in a thread of its own: one that is stuck, as on a terminal that
+    nobody reads, holds up nothing.
     """
 
     def __init__(
         self,
         folder: Path,
-        prepared: "Prepared",
+        beginning: "Beginning",
         *,
         listener: Callable[[ev.Event], None] | None = None,
         stop_on: tuple[signal.Signals, ...] = SIGNALS,
@@ -55,20 +59,30 @@ class Host:
         from engine.training.session import TrainingSession
 
         self.folder = folder
-        self._prepared = prepared
+        self._device = beginning.prepared.device
         self._listener = listener
         self._stop_on = stop_on
-        self._log = EventLog(folder)
-        self._heard: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
+        self._log = EventLog(folder, beginning.last_seq)
+        self._writer = CheckpointWriter(folder, pinned=lambda: store.branches_from(folder))
+        self._sinking = threading.Lock()
+        self._heard: queue.SimpleQueue[ev.Event | None] = queue.SimpleQueue()
         self._signal: signal.Signals | None = None
+        self._leave_at = float("inf")
         self._failed = False
         self._next_look = 0.0
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_in, False)  # a full pipe wakes as well as one byte more
         self._session = TrainingSession(
-            prepared, sink=self._sink, save=CheckpointWriter(folder).save, trouble=lambda: self._log.trouble
+            beginning.prepared,
+            sink=self._sink,
+            save=self._save,
+            trouble=lambda: self._log.trouble,
+            start=beginning.start,
+            opening=beginning.opening,
+            agenda=beginning.agenda,
         )
         self._worker = threading.Thread(target=self._train, name="training", daemon=True)
+        self._teller = threading.Thread(target=self._tell, name="telling", daemon=True)
 
     def serve(self, ready: Callable[[], None] = lambda: None) -> int:
         """Train to the end. `ready` is called once commands are listened for. Returns the exit code: 0 finished or
@@ -80,14 +94,16 @@ class Host:
         try:
             store.write_host(self.folder, str(server.path))
             ready()
+            self._teller.start()
             self._worker.start()
             while self._worker.is_alive():
-                for key, _ in selector.select(timeout=READINGS_S):
+                for key, _ in selector.select(timeout=min(READINGS_S, max(0.05, self._leave_at - time.monotonic()))):
                     key.data()
-                self._tell()
                 self._look()
+                self._leave_in_time()
             self._worker.join()
-            self._tell()
+            self._heard.put(None)
+            self._teller.join(timeout=1.0)  # not for ever: nobody may be reading
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -96,9 +112,10 @@ class Host:
             self._log.close()
             os.close(self._wake_in)
             os.close(self._wake_out)
-        if self._failed:
-            return 1
-        return 128 + self._signal if self._signal else 0
+        code = 1 if self._failed else 128 + self._signal if self._signal else 0
+        if self._teller.is_alive():  # stuck in a terminal that nobody reads: nothing that is left would come through
+            os._exit(code)
+        return code
 
     def stop(self, reason: str = "asked") -> None:
         """Save, then end, at the next step boundary."""
@@ -120,31 +137,47 @@ class Host:
                 file.write(text)
             first = (str(error).strip().splitlines() or [""])[0]
             message = f"{type(error).__name__}: {first}" if first else type(error).__name__
-            self._sink(ev.Failed(message=message, log=str(path)))
+            self._session.tell_what_is_left()
+            self._sink(ev.Failed(message=message, log=str(path), epoch=self._session.epoch, step=self._session.step))
         finally:
             self._wake()
 
+    def _save(self, content: dict[str, Any], reason: str) -> ev.CheckpointSaved:
+        self._log.sync()  # after a power cut the log must not be behind the checkpoint
+        return self._writer.save(content, reason)
+
     def _sink(self, event: ev.Event) -> None:
-        event = self._log.append(event)
-        if self._listener:
-            self._heard.put(event)
-            self._wake()
+        with self._sinking:
+            if isinstance(event, ev.Readings) and self._session.ended:  # the last event is the last
+                return
+            event = self._log.append(event)
+            if isinstance(event, ev.Edited):
+                self._log.sync()
+            if self._listener:
+                self._heard.put(event)
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_in, b"x")
 
-    # In the main thread
+    # In the telling thread
 
     def _tell(self) -> None:
-        """Hand the events to the listener; one that can't take them any more (its pipe was closed) stops the run."""
-        while self._listener and not self._heard.empty():
+        """Hand the events to the listener. One that can't take them any more stops the run: its pipe was closed, or its
+        terminal is gone and the signal that says so is on its way."""
+        while (event := self._heard.get()) is not None:
+            if self._listener is None:
+                continue
             try:
-                self._listener(self._heard.get())
-            except BrokenPipeError:
+                self._listener(event)
+            except OSError as error:
                 self._listener = None
-                self._signal = signal.SIGPIPE
-                self.stop("SIGPIPE")
+                if isinstance(error, BrokenPipeError):
+                    self._signal = signal.SIGPIPE
+                    self.stop("SIGPIPE")
+                    self._wake()
+
+    # In the main thread
 
     def _look(self) -> None:
         """Every READINGS_S: read the device while training, and write what could not be written."""
@@ -153,20 +186,33 @@ class Host:
             return
         self._next_look = now + READINGS_S
         self._log.retry()
+        store.beat(self.folder)
         if not self.folder.is_dir():  # somebody deleted the run: nobody could see or stop it any more
             self.stop("folder_gone")
             return
         if self._session.paused or self._session.ended or self._session.step == 0:
             return
-        reading = device.read(self._prepared.device)
+        reading = device.read(self._device)
         self._sink(ev.Readings(load=reading.load, memory=reading.memory, memory_total=reading.memory_total))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._signal:  # asked twice: now, with what is on the disk
             os._exit(128 + number)
         self._signal = signal.Signals(number)
+        self._leave_at = time.monotonic() + LEAVE_S
         self.stop(self._signal.name)
         self._wake()
+
+    def _leave_in_time(self) -> None:
+        """A step that takes too long for a machine that is going down: end with the newest checkpoint."""
+        session, now = self._session, time.monotonic()
+        if self._signal is None or now < self._leave_at or session.ended:
+            return
+        if session.saving and now < self._leave_at + LEAVE_SAVING_S:
+            return
+        self._sink(ev.Stopped(epoch=session.epoch, step=session.step, reason=self._signal.name))
+        self._log.sync()
+        os._exit(128 + self._signal)
 
     def _answer(self, request: Answer) -> Answer:
         from engine.training.session import Command
@@ -182,60 +228,70 @@ class Host:
                 "step": session.step,
                 "trouble": self._log.trouble,
             }
+        changes = request.get("changes")
         try:
-            session.send(Command(name))
+            told = session.send(Command(name), changes=changes if isinstance(changes, dict) else None)
         except ValueError:
             names = ", ".join(command.value for command in Command)
             return {"ok": False, "reason": f"{name!r} is no command; there are status, {names}"}
-        except RunError as error:
+        except EngineError as error:
             return {"ok": False, "reason": str(error)}
-        return {"ok": True}
+        return {"ok": True, "changed": told} if told else {"ok": True}
 
 
-def prepare_run(folder: Path) -> "Prepared":
-    """Prepare what the folder's run.json asks for, and add to it what it turned out to be. Raises EngineError."""
-    import torch
-    import torchvision
+def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> "Beginning":
+    """Make this process the run's host, and prepare what it begins with: the run as run.json asks for it, or, with
+    `resume` (see `begin.resume`), its next stretch. Raises EngineError with everything as it was."""
+    store.lock(folder)
+    before = store.read_host(folder)
+    store.write_host(folder, socket_path="")
+    try:
+        from engine.runs import begin  # torch: seconds
 
-    from engine.training.prepare import prepare
+        beginning = begin.begin(folder, team) if resume is None else begin.resume(folder, resume, team)
+    except BaseException:
+        if before:
+            store.restore_host(folder, before)
+        raise
+    _clear_away(before)
+    return beginning
 
-    request = store.read_run(folder)
-    data_dir = request.get("data_dir")
-    prepared = prepare(
-        TrainConfig.from_dict(request["config"]),
-        home=folder.parent.parent,
-        data_dir=Path(data_dir) if data_dir else None,
-    )
-    described: dict[str, Any] = prepared.describe()
-    versions = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
-    store.write_run(folder, request | described | {"seed": prepared.config.seed, "versions": versions})
-    return prepared
+
+def host_of(folder: Path, beginning: "Beginning", **options: Any) -> Host:
+    """The host for a beginning, which is put on record: from here on the run is this process's."""
+    from engine.checkpoints import manifest
+
+    store.write_run(folder, dict(beginning.record))
+    if beginning.rests_on:
+        with contextlib.suppress(OSError, EngineError):
+            manifest.rest_on(folder, beginning.rests_on)
+    return Host(folder, beginning, **options)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """A detached host. Says once, on `--ready-fd`, whether it could start: `{"ok": true}` or the reason why not."""
+    """A detached host. Says once, in the file `--ready`, whether it could start: `{"ok": true}`, or why not."""
     parser = argparse.ArgumentParser(prog="python -P -m engine.runs.host", description=__doc__)
     parser.add_argument("folder", type=Path, help="the run's folder, with its run.json")
-    parser.add_argument("--ready-fd", type=int, default=-1, help="a pipe that waits for the answer")
+    parser.add_argument("--resume", metavar="JSON", help="go on with the run; a JSON object of changes")
+    parser.add_argument("--ready", type=Path, help="a file to write the answer to")
     options = parser.parse_args(arguments)
+    folder: Path = options.folder
 
     def answer(**reply: Any) -> None:
-        if options.ready_fd >= 0:
+        if options.ready is not None and os.environ.get("RANK", "0") == "0":
             with contextlib.suppress(OSError):
-                os.write(options.ready_fd, json.dumps(reply).encode() + b"\n")
-                os.close(options.ready_fd)
+                atomic.write_text(options.ready, json.dumps(reply))
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nobody's terminal: a closed one is none of its business
     try:
-        store.write_host(options.folder, socket_path="")
-        host = Host(options.folder, prepare_run(options.folder), stop_on=(signal.SIGINT, signal.SIGTERM))
-        return host.serve(ready=lambda: answer(ok=True))
+        return _serve(folder, options.resume, answer)
     except EngineError as error:
         answer(ok=False, area=type(error).__name__, field=getattr(error, "field", ""), reason=str(error))
+        print(f"fmnist-tui: {error}", file=sys.stderr)
         return 2
     except Exception as error:
         traceback.print_exc()
-        log = options.folder / store.LOG
+        log = folder / store.LOG
         answer(
             ok=False,
             area="",
@@ -244,6 +300,60 @@ def main(arguments: list[str] | None = None) -> int:
             keep=True,
         )
         return 1
+
+
+def _serve(folder: Path, resume: str | None, answer: Callable[..., None]) -> int:
+    team = _team(folder)
+    asked = None if resume is None else json.loads(resume)
+    try:
+        if team.rank:
+            return _follow(folder, asked, team)
+        beginning = take(folder, asked, team)
+        host = host_of(folder, beginning, stop_on=(signal.SIGINT, signal.SIGTERM))
+        return host.serve(ready=lambda: answer(ok=True, differences=beginning.differences, bad=beginning.bad))
+    finally:
+        team.close()
+
+
+def _team(folder: Path) -> "Team":
+    from engine.training.team import Team, TorchrunTeam, under_torchrun
+
+    if not under_torchrun():
+        return Team()
+    import torch
+
+    asked = str(store.read_run(folder)["config"].get("device", "auto"))
+    on_cuda = asked.startswith("cuda") or (asked == "auto" and torch.cuda.is_available())
+    return TorchrunTeam("cuda" if on_cuda else "cpu")
+
+
+def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int:
+    """Under torchrun, the processes after the first: train along, write nothing, and end when the first says so."""
+    from engine.runs import begin
+    from engine.training.session import TrainingSession
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    beginning = begin.begin(folder, team) if resume is None else begin.resume(folder, resume, team)
+    TrainingSession(
+        beginning.prepared,
+        sink=lambda event: None,
+        save=lambda content, reason: ev.CheckpointSaved(file="", epoch=0, step=0, bytes=0, sha256=""),
+        start=beginning.start,
+        opening=(),
+        agenda=beginning.agenda,
+    ).run()
+    return 0
+
+
+def _clear_away(record: "store.HostRecord | None") -> None:
+    """The socket's own folder of a host that was killed."""
+    if record and record.socket:
+        folder = Path(record.socket).parent
+        if folder.name.startswith("fmnist-tui-"):
+            with contextlib.suppress(OSError):
+                Path(record.socket).unlink(missing_ok=True)
+                folder.rmdir()
 
 
 if __name__ == "__main__":

@@ -19,14 +19,18 @@ class EventLog:
     kept, `trouble` says why, and `retry()` (or the next event) tries again. May be used from several threads.
     """
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: Path, last_seq: int = 0) -> None:
+        """`last_seq`: of the newest event that is there already. A line that was cut off when the host before this one
+        died is ended, so that it stands alone and is skipped: the log only grows, whoever follows it."""
         self._path = run_folder / FILE
         self._reserve = run_folder / RESERVE
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._lock = threading.Lock()
-        self._seq = 0
+        self._seq = last_seq
         self._waiting = b""  # bytes not written yet; may begin in the middle of a line
         self.trouble = ""
+        if last_seq and not _ends_whole(self._path):
+            self._waiting = b"\n"
         with contextlib.suppress(OSError):
             self._make_reserve()
 
@@ -38,6 +42,11 @@ class EventLog:
             self._waiting += encode(event).encode() + b"\n"
             self._flush()
             return event
+
+    def sync(self) -> None:
+        """Have what is written on the disk itself, where a power cut leaves it. Waits for the disk."""
+        with contextlib.suppress(OSError):
+            os.fsync(self._file)
 
     def retry(self) -> None:
         """Write what is waiting, where there is room again."""
@@ -82,3 +91,11 @@ class EventLog:
             file.write(os.urandom(RESERVE_BYTES))  # a file of zeros may take no room
             file.flush()
             os.fsync(file.fileno())
+
+
+def _ends_whole(path: Path) -> bool:
+    with open(path, "rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -11,12 +11,14 @@ from engine.training import events as ev
 LOG_LINES = 1000  # the tutorial's log lines that are kept
 CURVE_POINTS = 4096  # a curve past twice this many points is thinned to this many
 
+Told = ev.BatchLoss | ev.Evaluated | ev.Edited | ev.Resumed | ev.Branched  # what the log panel tells
+
 
 @dataclass(frozen=True)
 class Point:
-    """A stretch of the training loss: up to run step `x`, the lowest, mean and highest reported loss."""
+    """A stretch of the training loss: up to `x`, the lowest, mean and highest reported loss."""
 
-    x: float  # steps since the start of the run
+    x: float  # epochs done
     low: float
     mean: float
     high: float
@@ -27,7 +29,7 @@ class TestResult:
     """The test set after an epoch."""
 
     epoch: int
-    x: float  # steps since the start of the run
+    x: float  # epochs done
     loss: float
     accuracy: float
     per_class: tuple[float | None, ...]
@@ -36,10 +38,11 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Mark:
-    """A place on the chart: a loss that was not finite."""
+    """A place on the chart: a loss that was not finite, or an edit."""
 
-    x: float
+    x: float  # epochs done
     label: str
+    kind: str = "not finite"  # or "edit"
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,13 @@ class RunState:
     curve: tuple[Point, ...] = ()
     tests: tuple[TestResult, ...] = ()
     epoch_losses: tuple[float, ...] = ()  # mean training loss of each finished epoch
-    log: tuple[ev.BatchLoss | ev.Evaluated, ...] = ()
+    log: tuple[Told, ...] = ()
     marks: tuple[Mark, ...] = ()
     warnings: tuple[ev.Warned, ...] = ()
     checkpoints: tuple[ev.CheckpointSaved, ...] = ()
+    edits: tuple[ev.Edited, ...] = ()
+    resumes: tuple[ev.Resumed, ...] = ()
+    parent: ev.Branched | None = None  # where it branched off, if it is a branch
     seq: int = 0  # of the newest event
 
     @property
@@ -84,18 +90,30 @@ class RunState:
 
     @property
     def x(self) -> float:
-        """Steps since the start of the run."""
+        """Epochs done, with the part of the one under way."""
+        return place(self.epoch, self.step, self.steps)
+
+    @property
+    def begun_at(self) -> float:
+        """Epochs that were done when it began: 0 but for a branch."""
+        return 0.0 if self.parent is None else place(self.parent.epoch, self.parent.step, self.steps)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps since the start of the run, at the number of steps that an epoch has now."""
         return max(0, self.epoch - 1) * self.steps + self.step
 
     @property
     def total(self) -> int:
-        """Steps in the whole run."""
+        """Steps in the whole run, at the number of steps that an epoch has now."""
         return self.epochs * self.steps
 
     @property
     def evaluating(self) -> bool:
         """The epoch's last step is done and the test set's result is not in yet."""
-        return self.status == "training" and 0 < self.steps == self.step and len(self.tests) < self.epoch
+        tested = self.tests[-1].epoch if self.tests else 0
+        inherited = self.parent is not None and self.parent.evaluated and self.parent.epoch == self.epoch
+        return self.status == "training" and 0 < self.steps == self.step and tested < self.epoch and not inherited
 
     @property
     def best(self) -> TestResult | None:
@@ -105,9 +123,14 @@ class RunState:
     @property
     def eta_s(self) -> float | None:
         """Seconds to the end at the pace so far, None where there is no pace yet."""
-        if self.x <= 0 or self.training_s <= 0 or self.done:
+        if self.x <= self.begun_at or self.training_s <= 0 or self.done:
             return None
-        return (self.total - self.x) * self.training_s / self.x
+        return (self.epochs - self.x) * self.pace_s
+
+    @property
+    def pace_s(self) -> float:
+        """Seconds an epoch takes, so far."""
+        return self.training_s / max(1e-9, self.x - self.begun_at)
 
 
 class Fold:
@@ -120,10 +143,12 @@ class Fold:
         self._filled = 0  # events in the newest point
         self._tests: list[TestResult] = []
         self._epoch_losses: list[float] = []
-        self._log: deque[ev.BatchLoss | ev.Evaluated] = deque(maxlen=LOG_LINES)
+        self._log: deque[Told] = deque(maxlen=LOG_LINES)
         self._marks: list[Mark] = []
         self._warnings: list[ev.Warned] = []
         self._checkpoints: list[ev.CheckpointSaved] = []
+        self._edits: list[ev.Edited] = []
+        self._resumes: list[ev.Resumed] = []
         self._resumed_at = 0.0  # when the current stretch of training began; 0: not training
 
     def add(self, event: ev.Event) -> None:
@@ -143,19 +168,33 @@ class Fold:
                     lr=float(event.config["lr"]),
                 )  # fmt: skip
                 self._resumed_at = event.t
+            case ev.Resumed():
+                self._rewind(event)
+            case ev.Branched():
+                self._change(parent=event, epoch=event.epoch, step=event.step)
+                self._log.append(event)
+            case ev.Edited():
+                self._edits.append(event)
+                self._log.append(event)
+                self._marks.append(Mark(self._x(event.epoch, event.step), f"{event.setting} {event.after:g}", "edit"))
+                self._change(config=self._now["config"] | {event.setting: event.after})
+                if event.setting == "epochs":
+                    self._change(epochs=int(event.after))
+                if event.from_epoch == event.epoch:
+                    self._change(lr=event.lr)
             case ev.Progress():
                 self._change(
                     epoch=event.epoch, step=event.step, steps=event.steps, loss=event.loss, lr=event.lr,
                     samples_per_s=event.samples_per_s,
                 )  # fmt: skip
-                self._extend((event.epoch - 1) * event.steps + event.step, event.loss)
+                self._extend(place(event.epoch, event.step, event.steps), event.loss)
             case ev.BatchLoss():
                 self._log.append(event)
             case ev.Evaluated():
                 self._log.append(event)
                 self._tests.append(
                     TestResult(
-                        event.epoch, event.epoch * self._now["steps"], event.loss, event.accuracy,
+                        event.epoch, float(event.epoch), event.loss, event.accuracy,
                         tuple(event.per_class), tuple(tuple(row) for row in event.confusion),
                     )
                 )  # fmt: skip
@@ -170,18 +209,20 @@ class Fold:
             case ev.Warned():
                 self._warnings.append(event)
                 if event.code == "non_finite_loss":
-                    x = max(0, event.epoch - 1) * self._now["steps"] + event.step
-                    self._marks.append(Mark(x, "not finite"))
+                    self._marks.append(Mark(self._x(event.epoch, event.step), "not finite"))
             case ev.CheckpointSaved():
                 self._checkpoints.append(event)
             case ev.Readings():
                 self._change(readings=event)
             case ev.Stopped():
                 self._end("stopped", event.reason)
+                self._change(epoch=event.epoch, step=event.step)
             case ev.Finished():
                 self._end("finished", "")
             case ev.Failed():
                 self._end("failed", event.message)
+                if event.epoch:
+                    self._change(epoch=event.epoch, step=event.step)
 
     def snapshot(self) -> RunState:
         """The state after the events so far; it does not change when more are added."""
@@ -193,8 +234,37 @@ class Fold:
             "marks": tuple(self._marks),
             "warnings": tuple(self._warnings),
             "checkpoints": tuple(self._checkpoints),
+            "edits": tuple(self._edits),
+            "resumes": tuple(self._resumes),
         }
         return RunState(**(self._now | grown))
+
+    def _rewind(self, event: ev.Resumed) -> None:
+        """Go back to where the run goes on from: what was told of later steps is done again."""
+        here = self._x(event.epoch, event.step, event.steps)
+        done = event.epoch if event.evaluated else event.epoch - 1  # whole epochs
+        last = (event.epoch, event.step)
+        self._curve = [point for point in self._curve if point.x <= here + 1e-9]
+        self._filled = self._width
+        self._tests = [result for result in self._tests if result.epoch <= done]
+        begun = self._now["parent"].epoch - (not self._now["parent"].evaluated) if self._now["parent"] else 0
+        del self._epoch_losses[max(0, done - begun) :]
+        kept = (told for told in self._log if _counts(told, last, done))
+        self._log = deque(kept, maxlen=LOG_LINES)
+        self._log.append(event)
+        self._marks = [mark for mark in self._marks if mark.x <= here + 1e-9]
+        self._edits = [edit for edit in self._edits if (edit.epoch, edit.step) <= last]
+        self._checkpoints = [saved for saved in self._checkpoints if (saved.epoch, saved.step) <= last]
+        self._resumes.append(event)
+        self._change(
+            status="training", reason="", config=event.config, device=event.device, device_name=event.device_name,
+            threads=event.threads, loader=event.loader, epochs=event.epochs, steps=event.steps, epoch=event.epoch,
+            step=event.step, training_s=event.training_s, lr=float(event.config["lr"]), readings=None,
+        )  # fmt: skip
+        self._resumed_at = event.t
+
+    def _x(self, epoch: int, step: int, steps: int = 0) -> float:
+        return place(epoch, step, steps or self._now["steps"])
 
     def _change(self, **values: Any) -> None:
         self._now.update(values)
@@ -226,6 +296,18 @@ def fold(events: Iterable[ev.Event]) -> RunState:
     for event in events:
         so_far.add(event)
     return so_far.snapshot()
+
+
+def place(epoch: int, step: int, steps: int) -> float:
+    """Epochs done after `step` of the `steps` of an epoch; epochs count from 1."""
+    return max(0, epoch - 1) + (step / steps if steps else 0.0)
+
+
+def _counts(told: Told, last: tuple[int, int], done: int) -> bool:
+    """Whether what was told is of the steps up to `last`, or a test of the `done` epochs."""
+    if isinstance(told, ev.Evaluated):
+        return told.epoch <= done
+    return (told.epoch, told.step) <= last
 
 
 def _merge(a: Point, b: Point) -> Point:

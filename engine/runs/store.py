@@ -1,6 +1,9 @@
 """Run folders: making and finding them, and telling whether their host lives. Imports no torch."""
 
+import contextlib
+import fcntl
 import json
+import os
 import secrets
 import socket
 import time
@@ -17,6 +20,8 @@ from engine.home import ensure
 RUN = "run.json"
 HOST = "host.json"
 LOG = "host.log"
+LOCK = "host.lock"
+HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long is taken for dead
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ def create(home: Path, request: dict[str, Any]) -> Path:
     folder = runs / run_id
     try:
         folder.mkdir(mode=0o700)
+        (folder / LOCK).touch(mode=0o600)
         write_run(folder, {"v": 1, "id": run_id, "created": round(now, 3), **request})
         write_host(folder, socket_path="")  # until its host is there, the one who starts it stands for it
     except OSError as error:
@@ -61,7 +67,11 @@ def read_run(folder: Path) -> dict[str, Any]:
 def write_host(folder: Path, socket_path: str, pid: int | None = None) -> None:
     """Record process `pid` (default: this one) as the run's host."""
     process = psutil.Process(pid)
-    record = HostRecord(process.pid, process.create_time(), _boot_id(), socket.gethostname(), socket_path)
+    restore_host(folder, HostRecord(process.pid, process.create_time(), _boot_id(), socket.gethostname(), socket_path))
+
+
+def restore_host(folder: Path, record: HostRecord) -> None:
+    """Write host.json as it was read."""
     atomic.write_text(folder / HOST, json.dumps({"v": 1, **asdict(record)}, indent=1) + "\n")
 
 
@@ -75,9 +85,19 @@ def read_host(folder: Path) -> HostRecord | None:
 
 
 def alive(folder: Path) -> bool:
-    """Whether the run's host process lives: its pid, its start time and this boot of the machine all match."""
+    """Whether the run's host process lives: its pid, its start time and this boot of the machine all match.
+
+    Of a host on another machine (a home that machines share) only its heartbeat can be seen.
+    """
     record = read_host(folder)
-    if record is None or record.boot_id != _boot_id():
+    if record is None:
+        return False
+    if not is_here(record):
+        try:
+            return time.time() - (folder / HOST).stat().st_mtime < HEARTBEAT_S
+        except OSError:
+            return False
+    if record.boot_id != _boot_id():
         return False
     try:
         process = psutil.Process(record.pid)
@@ -86,13 +106,59 @@ def alive(folder: Path) -> bool:
         return False
 
 
-def run_folders(home: Path) -> list[Path]:
-    """All run folders, newest first."""
+def is_here(record: HostRecord) -> bool:
+    """Whether the host is a process of this machine."""
+    return record.hostname == socket.gethostname()
+
+
+def beat(folder: Path) -> None:
+    """The host's sign of life, for other machines."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / HOST)
+
+
+def lock(folder: Path) -> int:
+    """Be the one host of this run, as long as the process lives or until the descriptor is closed.
+
+    Raises RunError where another process is.
+    """
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        found = [path for path in (home / "runs").iterdir() if (path / RUN).is_file()]
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise RunError(f"{folder.name} is trained by another process already; see it with: fmnist-tui watch") from None
+    except OSError:  # a file system without locks: the check of host.json has to do
+        pass
+    return descriptor
+
+
+def branches_from(folder: Path) -> set[str]:
+    """The checkpoint files of this run that other runs in the same home began with."""
+    files = set()
+    for other in run_folders(folder.parent.parent):
+        with contextlib.suppress(RunError):
+            parent = read_run(other).get("parent") or {}
+            if parent.get("run") == folder.name:
+                files.add(Path(parent["file"]).name)
+    return files
+
+
+def run_folders(home: Path) -> list[Path]:
+    """All run folders, newest first (of one second: by when they were made)."""
+    try:
+        found = [(path.name[:15], _made(path), path) for path in (home / "runs").iterdir() if (path / RUN).is_file()]
     except OSError:
         return []
-    return sorted(found, key=lambda path: path.name, reverse=True)
+    return [path for *_, path in sorted(found, reverse=True)]
+
+
+def _made(folder: Path) -> float:
+    """When the run was made: Unix seconds, of the one file that is written then and never again."""
+    try:
+        return (folder / LOCK).stat().st_ctime
+    except OSError:
+        return 0.0
 
 
 def find(home: Path, text: str) -> Path:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from engine.errors import ConfigError
@@ -12,6 +12,8 @@ LOSSES = ("cross_entropy", "nll", "mse")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 ON_NON_FINITE = ("pause", "stop", "continue")
 MODELS = ("mlp", "cnn")
+SCHEDULES = ("constant", "step", "cosine", "one_cycle")
+EDITABLE = ("lr", "momentum", "weight_decay", "epochs", "batch_size")  # what a run takes while it trains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +32,18 @@ class TrainConfig:
     weight_decay: float = 0.0
     batch_size: int = 64  # samples
     epochs: int = 10
+    schedule: str = "constant"  # of the learning rate, see engine.training.schedules
+    warmup: float = 0.0  # epochs in which the learning rate rises to what the schedule gives
+    step_size: int = 3  # schedule step: epochs between two drops
+    gamma: float = 0.1  # schedule step: what a drop multiplies the learning rate by
     shuffle: bool = False
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
     transform: str = ""  # path/to/file.py:NAME, called with each PIL image; empty: ToTensor
     on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
+    checkpoint_every: float = 60.0  # seconds of training between two checkpoints inside an epoch; 0: none
+    keep: str = "all"  # "all" epochs' checkpoints, or the newest N as a number; the best and the last besides
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -44,6 +52,13 @@ class TrainConfig:
             raise ConfigError(
                 "momentum",
                 f"--momentum: {self.optimizer} has no momentum setting; leave it at 0, or take sgd or rmsprop",
+            )
+        if self.warmup and self.schedule == "one_cycle":
+            raise ConfigError("warmup", "--warmup: one_cycle warms up by itself; leave it at 0")
+        if self.warmup and self.warmup >= self.epochs:
+            raise ConfigError(
+                "warmup",
+                f"--warmup: {self.warmup:g} epochs of warm-up are too many for {self.epochs} epochs of training",
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,9 +85,9 @@ def parse(name: str, text: str) -> Any:
     text = text.strip()
     value: Any = text
     try:
-        if name in ("lr", "momentum", "weight_decay"):
+        if name in NUMBERS:
             value = float(text)
-        elif name in ("batch_size", "epochs", "seed", "threads"):
+        elif name in WHOLE_NUMBERS:
             value = int(text)
         elif name == "shuffle":
             value = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[text.lower()]
@@ -82,10 +97,48 @@ def parse(name: str, text: str) -> Any:
     return value
 
 
+def edited(config: TrainConfig, name: str, text: str) -> TrainConfig:
+    """`changed`, for what can be changed while a run trains. Raises ConfigError for a name that is not EDITABLE."""
+    if name not in EDITABLE:
+        raise ConfigError(name, f"{name!r} can't be changed while a run trains; {', '.join(EDITABLE)} can")
+    return changed(config, {name: text})
+
+
+def changed(config: TrainConfig, texts: Mapping[str, str]) -> TrainConfig:
+    """`config` with settings as they were typed: values, or for numbers `x2`, `*2`, `/2` of what they are now.
+
+    Raises ConfigError for an unknown name, a value that can't be used, or values that don't go together.
+    """
+    values = {}
+    for name, text in texts.items():
+        if name not in _CHECKS:
+            raise ConfigError(name, f"{name!r} is no setting; there are {', '.join(_CHECKS)}")
+        text = text.strip()
+        if name in NUMBERS + WHOLE_NUMBERS and text[:1] in ("x", "*", "/"):
+            factor = _factor(name, text[1:])
+            value = getattr(config, name) * factor if text[0] != "/" else getattr(config, name) / factor
+            text = f"{round(value)}" if name in WHOLE_NUMBERS else repr(float(f"{value:.12g}"))
+        values[name] = parse(name, text)
+    return replace(config, **values)
+
+
+def _factor(name: str, text: str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not (math.isfinite(factor) and factor > 0):
+        raise ConfigError(name, f"{option(name)}: {text!r} is no factor; give x2 or /2, or a value")
+    return factor
+
+
 def option(name: str) -> str:
     """The command line's name of a field: `batch_size` is `--batch-size`."""
     return "--" + name.replace("_", "-")
 
+
+NUMBERS = ("lr", "momentum", "weight_decay", "warmup", "gamma", "checkpoint_every")
+WHOLE_NUMBERS = ("batch_size", "epochs", "seed", "threads", "step_size")
 
 _WANTED = {
     "lr": "a number, such as 1e-3",
@@ -93,6 +146,10 @@ _WANTED = {
     "weight_decay": "a number, such as 1e-4",
     "batch_size": "a whole number, such as 64",
     "epochs": "a whole number, such as 10",
+    "warmup": "a number of epochs, such as 0.5",
+    "step_size": "a whole number of epochs, such as 3",
+    "gamma": "a number, such as 0.1",
+    "checkpoint_every": "a number of seconds, such as 60",
     "seed": "a whole number, such as 0",
     "threads": "a whole number, such as 2",
     "shuffle": "yes or no",
@@ -151,6 +208,12 @@ def _is_file_reference(value: str) -> bool:
     return bool(colon) and path.endswith(".py") and name.isidentifier()
 
 
+def _keep(value: Any) -> None:
+    if value == "all" or (isinstance(value, str) and value.isdecimal() and int(value) > 0):
+        return
+    raise ValueError(f"{value!r} is neither all nor a whole number above 0")
+
+
 def _device(value: Any) -> None:
     kind, colon, index = str(value).partition(":")
     if value in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and colon and index.isdecimal()):
@@ -168,10 +231,16 @@ _CHECKS: dict[str, Any] = {
     "weight_decay": _number(0, math.inf),
     "batch_size": _whole(1, 1_000_000),
     "epochs": _whole(1, 1_000_000),
+    "schedule": _one_of(SCHEDULES),
+    "warmup": _number(0, 1_000_000),
+    "step_size": _whole(1, 1_000_000),
+    "gamma": _number(0, 1, low_included=False),
     "shuffle": _flag,
     "seed": _whole(0, 2**63 - 1),
     "device": _device,
     "threads": _whole(0, 1024),
     "transform": _transform,
     "on_non_finite": _one_of(ON_NON_FINITE),
+    "checkpoint_every": _number(0, 1_000_000),
+    "keep": _keep,
 }

@@ -5,7 +5,7 @@ Imports no torch. JSON has no NaN or infinity: a loss that is not finite is writ
 
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
 VERSION = 1
@@ -34,6 +34,56 @@ class RunStarted(Event):
     parameters: int
     epochs: int
     steps: int  # per epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """A new host goes on with the run. What the log told of later steps than this one is void: it is done again."""
+
+    kind = "resumed"
+    checkpoint: str  # inside the run's folder; empty: from the very beginning, there was none
+    epoch: int  # the last step whose result counts
+    step: int
+    evaluated: bool  # whether that epoch's result on the test set counts
+    training_s: float  # seconds of training up to there
+    config: dict[str, Any]  # as of there: edits are in it
+    device: str
+    device_name: str
+    threads: int
+    loader: str
+    epochs: int
+    steps: int
+    differences: list[str]  # what is not as it was, so that the numbers may differ in their last bits; empty: none
+    bad: list[str]  # newer checkpoints that could not be used, and why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branched(Event):
+    """The run does not begin with new weights but with a checkpoint of another run. Follows `run_started`."""
+
+    kind = "branched"
+    parent: str  # run id
+    checkpoint: str  # inside the parent's folder
+    epoch: int
+    step: int
+    evaluated: bool  # whether the test result of that epoch is the parent's
+    changes: dict[str, Any]  # the settings that differ from the parent's, as they are here
+    notes: list[str]  # what could not be taken over, such as the state of another optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited(Event):
+    """A setting was changed between two steps."""
+
+    kind = "edited"
+    epoch: int
+    step: int  # the last step before it
+    setting: str  # "lr", "momentum", "weight_decay", "epochs", "batch_size"
+    before: float
+    after: float
+    lr: float  # the learning rate of the next step: `after`, times what the schedule gives
+    from_epoch: int  # the epoch it holds from: the one under way, or for the batch size the next
+    replayed: bool = False  # done again after a resume, not newly asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +156,7 @@ class CheckpointSaved(Event):
     step: int
     bytes: int
     sha256: str
+    reason: str = "epoch"  # why: "epoch" (its end), "time", "asked", "stop"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +164,7 @@ class Warned(Event):
     """Something the person should know; `code` is for programs, `message` for people."""
 
     kind = "warning"
-    code: str  # "non_finite_loss", "cannot_write"
+    code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint"
     message: str
     epoch: int
     step: int
@@ -155,13 +206,15 @@ class Failed(Event):
     kind = "failed"
     message: str
     log: str
+    epoch: int = 0
+    step: int = 0
 
 
 _KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
-        RunStarted, Progress, BatchLoss, Evaluated, EpochFinished, Paused, Unpaused, CheckpointSaved, Warned, Readings,
-        Stopped, Finished, Failed,
+        RunStarted, Resumed, Branched, Progress, BatchLoss, Evaluated, EpochFinished, Paused, Unpaused, Edited,
+        CheckpointSaved, Warned, Readings, Stopped, Finished, Failed,
     )
 }  # fmt: skip
 
@@ -177,12 +230,23 @@ def decode(line: str | bytes) -> Event | None:
     try:
         body = json.loads(line)
         cls = _KINDS[body["kind"]]
-        values = {field.name: body[field.name] for field in fields(cls)}
+        values = {
+            field.name: body[field.name] if field.default is MISSING else body.get(field.name, field.default)
+            for field in fields(cls)
+        }
     except (ValueError, KeyError, TypeError):
         return None
     if "loss" in values and values["loss"] is None:
         values["loss"] = math.nan
     return cls(**values)
+
+
+def decode_seq(line: str | bytes) -> int:
+    """The `seq` of one line, of whatever kind; 0 where it is none."""
+    try:
+        return int(json.loads(line)["seq"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """The tutorial's train loop and test loop."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 from torch import nn
@@ -31,19 +32,35 @@ def train_loop(
 class TestScore:
     """What the test loop found."""
 
-    loss: float  # mean of the batches' mean losses
-    accuracy: float  # fraction of 1
+    losses: tuple[float, ...]  # each batch's mean loss
     confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
+
+    @property
+    def loss(self) -> float:
+        """Mean of the batches' mean losses, as in the tutorial."""
+        return sum(self.losses) / len(self.losses)
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of 1."""
+        return sum(row[label] for label, row in enumerate(self.confusion)) / sum(map(sum, self.confusion))
 
     @property
     def per_class(self) -> tuple[float | None, ...]:
         """The fraction of each class's samples that was recognised; None for a class without samples."""
         return tuple(row[label] / sum(row) if sum(row) else None for label, row in enumerate(self.confusion))
 
+    @classmethod
+    def together(cls, parts: Sequence["TestScore"]) -> "TestScore":
+        """The score of a test set whose batches were dealt out in turn to `len(parts)` processes."""
+        losses = [loss for turn in zip_longest(*(part.losses for part in parts)) for loss in turn if loss is not None]
+        cells = zip(*(part.confusion for part in parts), strict=True)
+        return cls(tuple(losses), tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in cells))
+
 
 @torch.no_grad()
 def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, classes: int) -> TestScore:
-    """The whole of `batches` in evaluation mode. Losses and counts stay on the device until the end."""
+    """All of `batches` in evaluation mode. Losses and counts stay on the device until the end."""
     model.eval()
     losses: list[torch.Tensor] = []
     counts: torch.Tensor | None = None
@@ -54,14 +71,8 @@ def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, cl
             counts = torch.zeros(classes * classes, dtype=torch.int64, device=y.device)
         cells = y * classes + pred.argmax(1)
         counts.scatter_add_(0, cells, torch.ones_like(cells))
-    assert counts is not None, "an empty test set"
-
-    confusion = counts.reshape(classes, classes)
+    if counts is None:  # fewer batches than processes
+        return TestScore((), ((0,) * classes,) * classes)
     values: list[float] = torch.stack(losses).tolist()
-    correct = int(confusion.diagonal().sum())
-    rows: list[list[int]] = confusion.tolist()
-    return TestScore(
-        loss=sum(values) / len(values),
-        accuracy=correct / int(confusion.sum()),
-        confusion=tuple(tuple(row) for row in rows),
-    )
+    rows: list[list[int]] = counts.reshape(classes, classes).tolist()
+    return TestScore(tuple(values), tuple(tuple(row) for row in rows))

@@ -1,9 +1,12 @@
 """From a `TrainConfig` to everything a session needs; whatever can be refused is refused here, before a run begins."""
 
-from dataclasses import dataclass, replace
+import random
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,9 +16,11 @@ from engine.data.loader import Batches, make_batches
 from engine.errors import ConfigError, ModelError
 from engine.models.person import describe, load_name
 from engine.models.registry import build, check_fit
+from engine.training import determinism
 from engine.training.config import TrainConfig
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
+from engine.training.team import Team, WeightedLoss
 
 
 @dataclass(frozen=True)
@@ -25,20 +30,20 @@ class Prepared:
     config: TrainConfig  # with `dataset` and `threads` resolved
     dataset: Dataset
     device: torch.device
-    model: nn.Module
+    network: nn.Module  # what a checkpoint holds
+    model: nn.Module  # what is trained: the network, in DistributedDataParallel where processes train together
     loss_fn: nn.Module
+    train_loss_fn: nn.Module
     optimizer: torch.optim.Optimizer
     train_batches: Batches
     test_batches: Batches
+    team: Team = field(default_factory=Team)
 
     def describe(self) -> dict[str, Any]:
         """What `run_started` says, all but its own bookkeeping."""
         data = self.dataset
         return {
-            "config": self.config.to_dict(),
-            "device": str(self.device),
-            "device_name": devices.describe(self.device, self.config.threads),
-            "threads": self.config.threads,
+            **self.describe_start(),
             "dataset": {
                 "name": data.name,
                 "title": data.title,
@@ -48,27 +53,48 @@ class Prepared:
                 "classes": list(data.classes),
                 "checksum": data.checksum,
             },
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+        }
+
+    def describe_start(self) -> dict[str, Any]:
+        """What may be another after a resume: the settings, the device, and what follows from them."""
+        together = f" × {self.team.size} processes" if self.team.size > 1 else ""
+        return {
+            "config": self.config.to_dict(),
+            "device": str(self.device),
+            "device_name": devices.describe(self.device, self.config.threads) + together,
+            "threads": self.config.threads,
             "loader": self.train_batches.kind,
-            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "epochs": self.config.epochs,
             "steps": len(self.train_batches),
         }
 
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What the numbers depend on beside the config (see `engine.training.determinism`)."""
+        files = {"model file": self.config.model, "transform file": self.config.transform}
+        return determinism.environment(devices.name(self.device), self.config.threads, self.team.size, files)
 
-def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None) -> Prepared:
+
+def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, team: Team | None = None) -> Prepared:
     """Open the data (checksums verified), build the model from the seed, put both on the device and try one batch.
 
     Sets torch's thread count and seeds its global generators. Raises an EngineError for what the person can mend.
     """
-    threads = config.threads or devices.default_threads()
+    team = team or Team()
+    threads = config.threads or max(1, devices.default_threads() // team.size)
     torch.set_num_threads(threads)
     device = devices.resolve(config.device)
+    if device.type == "cuda" and team.size > 1:
+        device = torch.device("cuda", team.local_rank)
+    determinism.fix(device)
     dataset = open_dataset(config.dataset, data_dir, home, verify=True)
     config = replace(config, dataset=dataset.name, threads=threads)
     transform = _transform(config.transform)
 
-    torch.manual_seed(config.seed)
-    model = build(config.model)
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
+    network = build(config.model)
     train, test = (
         make_batches(
             split,
@@ -89,12 +115,19 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None) ->
         what = f"--transform {config.transform}: the first batch of test images raised {describe(error)}"
         raise ConfigError("transform", what) from error
     try:
-        model = model.to(device)
-        check_fit(config.model, model, images[:2], len(dataset.classes))
+        network = network.to(device)
+        check_fit(config.model, network, images[:2], len(dataset.classes))
+        model = team.wrap(network, device)
     except torch.OutOfMemoryError:
         raise ModelError(f"--model {config.model}: it does not fit into the memory of {device}") from None
-    optimizer = make_optimizer(config, (p for p in model.parameters() if p.requires_grad), device)
-    return Prepared(config, dataset, device, model, make_loss(config.loss), optimizer, train, test)
+    optimizer = make_optimizer(config, (p for p in network.parameters() if p.requires_grad), device)
+    loss_fn = make_loss(config.loss)
+    if team.size > 1:
+        train.share(team.rank, team.size)
+        if team.rank:  # each process its own dropout
+            torch.manual_seed((config.seed + team.rank * 0x9E3779B97F4A7C15) % 2**63)
+    train_loss_fn = WeightedLoss(loss_fn, train) if team.size > 1 else loss_fn
+    return Prepared(config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team)
 
 
 def _transform(reference: str) -> Any:

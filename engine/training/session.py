@@ -1,24 +1,35 @@
 """`TrainingSession`: the PyTorch loop, run in a worker thread, that takes commands between steps and tells events."""
 
+import contextlib
 import enum
 import math
 import queue
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
 
-from engine.errors import CheckpointError, RunError
+from engine.errors import CheckpointError, ConfigError, RunError
+from engine.training import determinism, schedules
 from engine.training import events as ev
-from engine.training.loop import test_loop, train_loop
+from engine.training.config import EDITABLE, TrainConfig, edited
+from engine.training.loop import Batch, TestScore, test_loop, train_loop
 from engine.training.prepare import Prepared
+from engine.training.restore import FORMAT, Start, add_momentum_buffers
 
 REPORT_S = 0.1  # seconds between progress events in the first minute, …
 LATER_REPORT_S = 0.5  # … and after it, so that a day's events stay readable at once
 FIRST_MINUTE_S = 60.0
 UNASKED = ("folder_gone",)  # reasons to stop, beside signals, that do not wait for a checkpoint to succeed
 LOG_EVERY = 100  # batches, as the tutorial prints
+SLOW_SAVING = 0.05  # of the time between two timed checkpoints; from here on a warning says so
+TALK_S = 0.1  # seconds between two talks of processes that train together
+SIGN_OF_LIFE_S = 60.0  # while paused, so that processes that wait for another do not give it up
 
 
 class Command(enum.Enum):
@@ -29,9 +40,42 @@ class Command(enum.Enum):
     STEP = "step"  # one step, then paused
     STOP = "stop"  # save, then end
     CHECKPOINT = "checkpoint"
+    SET = "set"  # change a setting
 
 
-Save = Callable[[dict[str, Any]], ev.CheckpointSaved]  # raises CheckpointError, with nothing half-written
+@dataclass(frozen=True)
+class Order:
+    """A command with what belongs to it."""
+
+    command: Command
+    reason: str = "asked"
+    setting: str = ""  # of SET
+    value: Any = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """An order for a certain place: after `step` steps of `epoch`."""
+
+    epoch: int
+    step: int
+    order: Order
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What is done at a step boundary; process 0 decides it."""
+
+    report: bool = False
+    save: bool = False
+    orders: tuple[Order, ...] = ()
+    steps: int = 1  # until the next turn
+
+
+Save = Callable[
+    [dict[str, Any], str], ev.CheckpointSaved
+]  # content, reason; raises CheckpointError, nothing half-written
 
 
 class _Stop(Exception):  # noqa: N818
@@ -41,11 +85,16 @@ class _Stop(Exception):  # noqa: N818
         self.reason = reason
 
 
+class _Interrupted(Exception):  # noqa: N818
+    """The way out of an evaluation when the run is to stop."""
+
+
 class TrainingSession:
     """One run of a prepared config. `run()` belongs in a worker thread; `send()` may be called from any other.
 
     `sink` takes the events (without seq and t) and must not raise; `save` writes a checkpoint of the content it is
-    given; `trouble()` says, where the events could not be written down, why.
+    given; `trouble()` says, where the events could not be written down, why. `start`: where to begin, with the model's
+    and the optimizer's states loaded. `opening`: the events that say so. `agenda`: orders for places to come.
     """
 
     def __init__(
@@ -55,86 +104,182 @@ class TrainingSession:
         sink: Callable[[ev.Event], None],
         save: Save,
         trouble: Callable[[], str] = lambda: "",
+        start: Start | None = None,
+        opening: Sequence[ev.Event] | None = None,
+        agenda: Iterable[Appointment] = (),
     ) -> None:
+        start = start or Start()
         self.prepared = prepared
-        self.epoch = 1  # under way
-        self.step = 0  # steps done in it
+        self.config = prepared.config  # as of now: with the edits
+        self.epoch = start.epoch  # under way
+        self.step = start.step  # steps done in it
         self.paused = False
         self.ended = False
+        self.saving = False
+        self._start = start
+        self._opening = [ev.RunStarted(**prepared.describe())] if opening is None else opening
         self._sink = sink
         self._save = save
         self._trouble = trouble
-        self._commands: queue.SimpleQueue[tuple[Command, str]] = queue.SimpleQueue()
+        self._team = prepared.team
+        self._agenda = deque(sorted(agenda, key=lambda one: (one.epoch, one.step)))
+        self._commands: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._planned = prepared.config  # the config once the edits that wait are made
+        self._planning = threading.Lock()
+        self._edits: list[dict[str, Any]] = list(start.edits)
+        self._stop_wanted = False
         self._stepping = False  # one step was asked for
+        self._evaluated = start.evaluated
+        self._accuracy: float | None = None  # of the epoch, once it is evaluated
+        self._at_the_test: Mapping[str, Any] | None = None  # the generators' states before the evaluation under way
         self._finite = True  # the last loss seen was
-        self._saved_at = (0, 0)  # epoch and step of the newest checkpoint
+        # Epoch, step and evaluated of the newest checkpoint, and the number of edits in it.
+        self._saved_at = (start.epoch, start.step, start.evaluated, len(self._edits)) if start.rng else None
+        self._next_save = math.inf
+        self._told_of_slowness = False
         # Losses since the last report, on the device until then, and the step before the first of them.
         self._pending: list[torch.Tensor] = []
         self._reported_step = 0
         self._reported_at = 0.0
         self._next_report = 0.0
-        self._epoch_loss = 0.0
+        self._loss_sum = 0.0
+        self._began = 0.0  # when this process began to train
+        self._epoch_began = 0.0
         self._paused_s = 0.0  # seconds of this epoch that were no training
-        self._start = 0.0
+        self._before_s = start.training_s - start.seconds  # seconds of training in the epochs before this one
+        self._to_turn = 1  # steps until processes that train together talk again
 
-    def send(self, command: Command, reason: str = "asked") -> None:
-        """Queue a command. Raises RunError, with the reason, where it makes no sense now."""
+    def send(self, command: Command, reason: str = "asked", changes: Mapping[str, str] | None = None) -> list[str]:
+        """Queue a command. `changes`, of SET: settings and what was typed for them (see `config.edited`).
+
+        Returns what a SET will change, for people. Raises RunError, with the reason, where it makes no sense now, and
+        ConfigError for a value that can't be used; then none of the changes is made.
+        """
         if self.ended:
             raise RunError("the run has ended")
         if command is Command.PAUSE and self.paused:
             raise RunError("it is paused already")
         if command is Command.UNPAUSE and not self.paused:
             raise RunError("it is not paused")
-        self._commands.put((command, reason))
+        if command is Command.SET:
+            return self._plan(changes or {}, reason)
+        if command is Command.STOP:
+            self._stop_wanted = True
+        self._commands.put(Order(command, reason))
+        return []
 
     def run(self) -> str:
         """Train to the end or until told to stop. Returns "finished", or "stopped" with its event sent."""
-        torch.set_num_threads(self.prepared.config.threads)  # the setting belongs to a thread
-        start = time.monotonic()
+        torch.set_num_threads(self.config.threads)  # the setting belongs to a thread
         try:
-            self._sink(ev.RunStarted(**self.prepared.describe()))
-            self._start = start
-            for epoch in range(1, self.prepared.config.epochs + 1):
-                self.epoch, self.step = epoch, 0
+            for event in self._opening:
+                self._sink(event)
+            self._began = time.monotonic()
+            self._begin()
+            if orders := self._due_here():
+                self._obey(orders)
+            epoch = self.epoch + self._evaluated
+            while epoch <= self.config.epochs:
+                if epoch > self.epoch:
+                    self.epoch, self.step, self._evaluated = epoch, 0, False
+                    self.prepared.train_batches.set_epoch(epoch)
+                    self._start = Start()
                 self._train_epoch()
-            self._sink(ev.Finished(epochs=self.prepared.config.epochs, seconds=time.monotonic() - start))
+                epoch += 1
+            seconds = self._before_s
+            self.ended = True
+            self._sink(ev.Finished(epochs=self.config.epochs, seconds=seconds))
             return "finished"
         except _Stop as stop:
+            self.ended = True
             self._sink(ev.Stopped(epoch=self.epoch, step=self.step, reason=stop.reason))
             return "stopped"
         finally:
             self.ended = True
 
+    def tell_what_is_left(self) -> None:
+        """After an error in `run`: the losses that were not told yet, as far as the device gives them."""
+        with contextlib.suppress(Exception):
+            self._tell_losses()
+
+    # The epochs
+
+    def _begin(self) -> None:
+        """Take up the start's place in the data, and its generators."""
+        start, batches = self._start, self.prepared.train_batches
+        batches.change(batch_size=start.batch_size or None, shuffle=start.shuffle)
+        batches.set_epoch(self.epoch, start.order)
+        batches.change(batch_size=self.config.batch_size, shuffle=self.config.shuffle, seed=self.config.seed)
+        if start.rng:
+            determinism.restore(start.rng)
+
     def _train_epoch(self) -> None:
-        p = self.prepared
-        p.train_batches.set_epoch(self.epoch)
-        self._epoch_loss, self._reported_step = 0.0, 0
+        p, start = self.prepared, self._start
+        self._loss_sum, self._reported_step = start.loss_sum, self.step
         self._paused_s = 0.0
-        begin = self._reported_at = time.monotonic()
-        self._next_report = begin + REPORT_S
-        for loss in train_loop(p.train_batches, p.model, p.loss_fn, p.optimizer):
+        now = time.monotonic()
+        self._epoch_began = now - start.seconds
+        self._reported_at, self._next_report = now, now + REPORT_S
+        if math.isinf(self._next_save) and self.config.checkpoint_every:
+            self._next_save = now + self.config.checkpoint_every
+        varies = schedules.varies(self.config)
+        steps = len(p.train_batches)
+        if self.step < steps:
+            self._set_optimizer()
+        for loss in train_loop(p.train_batches.batches(self.step), p.model, p.train_loss_fn, p.optimizer):
             self.step += 1
             self._pending.append(loss)
-            if time.monotonic() >= self._next_report or self._stepping:
-                self._report()
-            if self._stepping or not self._commands.empty():
-                self._obey()
+            if self._team.size == 1:
+                now = time.monotonic()
+                due = now >= self._next_report or now >= self._next_save or self._stepping
+                due = due or not self._commands.empty()
+            else:
+                self._to_turn -= 1
+                due = self._to_turn <= 0 or self._stepping
+            if due or self._agenda:
+                self._take_turn()
+            if varies and self.step < steps:
+                self._set_optimizer()
         self._report()
-        seconds = time.monotonic() - begin - self._paused_s
+        seconds = self._epoch_s
         self._evaluate(seconds)
+        self._before_s += seconds
         self._save_until_done()
-        if self.epoch < p.config.epochs and not self._commands.empty():
-            self._obey()
+        last = self.epoch >= self.config.epochs
+        if last or not self._stepping:  # a step that was asked for comes first
+            orders = self._team.agree(self._drain(last=last))
+            if orders:
+                self._obey(orders)
+
+    @property
+    def _epoch_s(self) -> float:
+        """Seconds of training in this epoch, pauses left out."""
+        if self._evaluated:
+            return 0.0
+        return time.monotonic() - self._epoch_began - self._paused_s
 
     def _evaluate(self, seconds: float) -> None:
         p = self.prepared
+        self._at_the_test = determinism.capture()
         begin = time.monotonic()
-        score = test_loop(p.test_batches, p.model, p.loss_fn, len(p.dataset.classes))
+        batches = islice(p.test_batches, self._team.rank, None, self._team.size)
+        try:
+            mine = test_loop(self._unless_stopped(batches), p.network, p.loss_fn, len(p.dataset.classes))
+        except _Interrupted:
+            self._obey(
+                self._drain()
+            )  # a stop is among them; if it comes back, the stop could not save, and all begins anew
+            determinism.restore(self._at_the_test)
+            self._evaluate(seconds)
+            return
+        score = TestScore.together(self._team.gather(mine))
         evaluation_s = time.monotonic() - begin
+        self._at_the_test = None
+        self._evaluated, self._accuracy = True, score.accuracy
         self._sink(
             ev.EpochFinished(
                 epoch=self.epoch,
-                loss=self._epoch_loss / self.step,
+                loss=self._loss_sum / self.step,
                 seconds=seconds,
                 samples_per_s=p.train_batches.samples / seconds if seconds > 0 else 0.0,
             )
@@ -150,17 +295,85 @@ class TrainingSession:
             )
         )
 
+    def _unless_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            if self._stop_wanted and self._team.size == 1:
+                raise _Interrupted
+            yield batch
+
     # What happens between two steps
 
+    def _take_turn(self) -> None:
+        now = time.monotonic()
+        turn = self._team.agree(
+            _Turn(
+                report=now >= self._next_report or self._stepping,
+                # At the last step the epoch's own checkpoint is about to come.
+                save=now >= self._next_save and self.step < len(self.prepared.train_batches),
+                orders=self._drain(),
+                steps=self._steps_to_turn(now),
+            )
+        )
+        self._to_turn = turn.steps
+        if turn.report:
+            self._report()
+        if turn.save:
+            self._save_in_time()
+        orders = self._due_here() + turn.orders
+        if turn.report or turn.save:  # these may have found a reason to pause
+            orders += self._team.agree(self._drain())
+        if orders or self._stepping or self.paused:
+            self._obey(orders)
+
+    def _steps_to_turn(self, now: float) -> int:
+        """How many steps processes that train together do until they talk again: about TALK_S, as fast as it goes."""
+        if self._team.size == 1:
+            return 1
+        pace = (self.step - self._start.step) / max(
+            1e-3, now - self._epoch_began - self._start.seconds - self._paused_s
+        )
+        return max(1, min(1000, round(TALK_S * pace)))
+
+    def _due_here(self) -> tuple[Order, ...]:
+        """The appointments of this place; those before it are past."""
+        here, due = (self.epoch, self.step), []
+        while self._agenda and (self._agenda[0].epoch, self._agenda[0].step) <= here:
+            appointment = self._agenda.popleft()
+            if (appointment.epoch, appointment.step) == here:
+                due.append(appointment.order)
+        return tuple(due)
+
+    def _drain(self, *, wait: bool = False, last: bool = False) -> tuple[Order, ...]:
+        """The orders that wait. `wait`: until there is one, or for SIGN_OF_LIFE_S where others wait for this process.
+        `last`: the run is about to finish, only edits and a stop can still mean anything."""
+        orders = []
+        if wait and self._team.rank == 0:
+            with contextlib.suppress(queue.Empty):
+                orders.append(self._commands.get(timeout=SIGN_OF_LIFE_S if self._team.size > 1 else None))
+        while not self._commands.empty():
+            orders.append(self._commands.get())
+        if last and not any(order.setting == "epochs" for order in orders):
+            orders = [order for order in orders if order.command is Command.SET]
+        return tuple(orders)
+
     def _report(self) -> None:
-        """Tell the losses since the last report; the only place where they leave the device."""
+        """Tell the losses since the last report, and look at them; the only place where they leave the device."""
         if not self._pending:
             return
-        losses: list[float] = torch.stack(self._pending).tolist()
+        first = self._reported_step
+        losses = self._tell_losses()
+        self._watch_losses(first, losses)
+        if why := self._trouble():
+            self._pause_for_writing(f"the run's events can't be written: {why}")
+
+    def _tell_losses(self) -> list[float]:
+        if not self._pending:
+            return []
+        losses: list[float] = self._team.mean(torch.stack(self._pending)).tolist()
         self._pending.clear()
         now = time.monotonic()
         p, first = self.prepared, self._reported_step
-        batch_size, samples = p.config.batch_size, p.train_batches.samples
+        batch_size, samples = p.train_batches.batch_size, p.train_batches.samples
         for index in range(-first % LOG_EVERY, len(losses), LOG_EVERY):
             seen = (first + index) * batch_size
             self._sink(
@@ -168,7 +381,8 @@ class TrainingSession:
             )
         elapsed = max(now - self._reported_at, 1e-9)
         trained = min(self.step * batch_size, samples) - first * batch_size
-        self._epoch_loss += sum(losses)
+        for loss in losses:  # one after another: the same sum, to the last bit, however often it reports
+            self._loss_sum += loss
         self._sink(
             ev.Progress(
                 epoch=self.epoch,
@@ -180,10 +394,8 @@ class TrainingSession:
             )
         )
         self._reported_at, self._reported_step = now, self.step
-        self._next_report = now + (REPORT_S if now - self._start < FIRST_MINUTE_S else LATER_REPORT_S)
-        self._watch_losses(first, losses)
-        if why := self._trouble():
-            self._pause_for_writing(f"the run's events can't be written: {why}")
+        self._next_report = now + (REPORT_S if now - self._began < FIRST_MINUTE_S else LATER_REPORT_S)
+        return losses
 
     def _watch_losses(self, first: int, losses: list[float]) -> None:
         """Warn where the losses stop being finite, and do what the config says."""
@@ -191,7 +403,7 @@ class TrainingSession:
         was_finite, self._finite = self._finite, math.isfinite(losses[-1])
         if bad is None or (bad == 0 and not was_finite):
             return
-        step, action = first + bad + 1, self.prepared.config.on_non_finite
+        step, action = first + bad + 1, self.config.on_non_finite
         what = "NaN" if math.isnan(losses[bad]) else "infinite"
         self._sink(
             ev.Warned(
@@ -202,36 +414,44 @@ class TrainingSession:
             )
         )
         if action == "pause":
-            self._commands.put((Command.PAUSE, "non_finite_loss"))
+            self._commands.put(Order(Command.PAUSE, "non_finite_loss"))
         elif action == "stop":
-            self._commands.put((Command.STOP, "non_finite_loss"))
+            self._commands.put(Order(Command.STOP, "non_finite_loss"))
 
-    def _obey(self) -> None:
+    def _obey(self, orders: tuple[Order, ...]) -> None:
         """Do what was asked; while paused, wait for more."""
-        if self._stepping:
-            self._stepping = False
-        while self.paused or not self._commands.empty():
-            waiting_since = time.monotonic()
-            command, reason = self._commands.get()
-            if self.paused:
-                self._pass_time(time.monotonic() - waiting_since)
-            match command:
+        self._stepping = False
+        waiting = deque(orders)
+        while self.paused or waiting:
+            if not waiting:
+                since = time.monotonic()
+                waiting.extend(self._team.agree(self._drain(wait=True)))
+                self._pass_time(time.monotonic() - since)
+                continue
+            order = waiting.popleft()
+            match order.command:
                 case Command.PAUSE:
-                    self._pause(reason)
+                    self._pause(order.reason)
                 case Command.UNPAUSE:
                     self._unpause()
                 case Command.STEP if self.paused:
                     self._stepping = True
+                    for later in waiting:
+                        self._commands.put(later)
                     return
                 case Command.STEP:
                     self._pause("step")
+                case Command.SET:
+                    self._edit(order)
                 case Command.CHECKPOINT:
                     self._report()
-                    self._save_or_warn()
+                    self._save_or_warn("asked")
                 case Command.STOP:
                     self._report()
-                    if self._save_or_warn() or reason in UNASKED or reason.startswith("SIG"):
-                        raise _Stop(reason)
+                    saved = self._save_or_warn("stop")
+                    if saved or order.reason in UNASKED or order.reason.startswith("SIG"):
+                        raise _Stop(order.reason)
+                    self._stop_wanted = False
                     self._pause("cannot_write")
 
     def _pause(self, reason: str) -> None:
@@ -251,43 +471,171 @@ class TrainingSession:
         """Seconds that were no training: leave them out of the epoch's time and of samples/s."""
         self._paused_s += seconds
         self._reported_at += seconds
+        self._next_save += seconds
+
+    # Edits
+
+    def _plan(self, changes: Mapping[str, str], reason: str) -> list[str]:
+        """Check the changes together and queue them."""
+        if not changes:
+            raise ConfigError("", f"nothing to change; name a setting and a value: {', '.join(EDITABLE)}")
+        with self._planning:
+            planned = self._planned
+            for name, text in changes.items():
+                planned = edited(planned, name, str(text))
+            if planned.epochs < self.epoch:
+                raise ConfigError(
+                    "epochs",
+                    f"--epochs: the run is in epoch {self.epoch} already; stop it, or give at least {self.epoch}",
+                )
+            told = []
+            for name in changes:
+                before, after = getattr(self._planned, name), getattr(planned, name)
+                if before != after:
+                    self._commands.put(Order(Command.SET, reason, name, after))
+                    told.append(f"{name} {before:g} → {after:g}{self._scaled(planned) if name == 'lr' else ''}")
+                else:
+                    told.append(f"{name} is {after:g} already")
+            self._planned = planned
+        return told
+
+    def _scaled(self, planned: TrainConfig) -> str:
+        """What the schedule makes of a new learning rate, in words; nothing where it is constant."""
+        if not schedules.varies(planned):
+            return ""
+        factor = schedules.factor(planned, self.epoch - 1 + self.step / len(self.prepared.train_batches))
+        return f" (of which the {planned.schedule} schedule gives {factor:.3g} now: {planned.lr * factor:.3g})"
+
+    def _edit(self, order: Order) -> None:
+        """Change a setting here. A new edit of a setting takes the place of those of it that wait to be replayed."""
+        self._report()
+        before, after = getattr(self.config, order.setting), order.value
+        self.config = replace(self.config, **{order.setting: after})
+        if order.replayed:
+            with self._planning:
+                self._planned = replace(self._planned, **{order.setting: after})
+        else:
+            self._agenda = deque(one for one in self._agenda if one.order.setting != order.setting)
+        self._edits.append(
+            {"epoch": self.epoch, "step": self.step, "setting": order.setting, "before": before, "after": after}
+        )
+        batches = self.prepared.train_batches
+        if order.setting == "batch_size":
+            batches.change(batch_size=int(after))
+        self._set_optimizer()
+        next_epoch = order.setting == "batch_size" or self.step >= len(batches)
+        self._sink(
+            ev.Edited(
+                epoch=self.epoch,
+                step=self.step,
+                setting=order.setting,
+                before=before,
+                after=after,
+                lr=float(self.prepared.optimizer.param_groups[0]["lr"]),
+                from_epoch=self.epoch + next_epoch,
+                replayed=order.replayed,
+            )
+        )
+
+    def _set_optimizer(self) -> None:
+        """Give the optimizer the settings of the next step."""
+        config, optimizer = self.config, self.prepared.optimizer
+        done = self.epoch - 1 + self.step / len(self.prepared.train_batches)
+        lr = config.lr * schedules.factor(config, done)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+            group["weight_decay"] = config.weight_decay
+            if "momentum" in group and group["momentum"] != config.momentum:
+                group["momentum"] = config.momentum
+                add_momentum_buffers(optimizer)
 
     # Saving
 
     def content(self) -> dict[str, Any]:
-        """What a checkpoint holds: plain containers and tensors, so that `torch.load(weights_only=True)` reads it."""
-        p = self.prepared
+        """What a checkpoint holds: plain containers and tensors, so that `torch.load(weights_only=True)` reads it.
+
+        Everything that the steps to come depend on, as of this step boundary. All processes must call it together.
+        """
+        p, batches = self.prepared, self.prepared.train_batches
         return {
-            "format": 1,
-            "model": p.model.state_dict(),
+            "format": FORMAT,
+            "model": p.network.state_dict(),
             "optimizer": p.optimizer.state_dict(),
-            "config": p.config.to_dict(),
+            "scheduler": {
+                "schedule": self.config.schedule,
+                "base_lr": self.config.lr,
+                "lr": p.optimizer.param_groups[0]["lr"],
+                "epochs_done": self.epoch - 1 + self.step / len(batches),
+            },
+            "rng": self._team.gather(self._at_the_test or determinism.capture()),
+            "order": batches.order,
+            "batch_size": batches.batch_size,
+            "shuffle": batches.shuffle,
+            "config": self.config.to_dict(),
+            "edits": [dict(edit) for edit in self._edits],
             "epoch": self.epoch,
             "step": self.step,
-            "steps": len(p.train_batches),
+            "steps": len(batches),
+            "evaluated": self._evaluated,
+            "accuracy": self._accuracy if self._evaluated else None,
+            "loss_sum": self._loss_sum,
+            "seconds": self._epoch_s,
+            "training_s": self._before_s + self._epoch_s,
+            "environment": p.environment,
         }
 
-    def _save_or_warn(self) -> bool:
+    def _save_or_warn(self, reason: str) -> bool:
         """Save where anything changed since the last checkpoint. Where it can't be written: warn, and give False."""
-        if self._saved_at == (self.epoch, self.step):
+        here = (self.epoch, self.step, self._evaluated, len(self._edits))
+        if self._saved_at == here:
             return True
-        try:
-            self._sink(self._save(self.content()))
-        except CheckpointError as error:
-            self._warn_of_writing(str(error))
+        content, trouble = self.content(), ""
+        if self._team.rank == 0:
+            self.saving = True
+            try:
+                self._sink(self._save(content, reason))
+            except CheckpointError as error:
+                trouble = str(error)
+            finally:
+                self.saving = False
+        trouble = self._team.agree(trouble)
+        if trouble:
+            self._warn_of_writing(trouble)
             return False
-        self._saved_at = (self.epoch, self.step)
+        self._saved_at = here
+        if self.config.checkpoint_every:
+            self._next_save = time.monotonic() + self.config.checkpoint_every
         return True
+
+    def _save_in_time(self) -> None:
+        """Between two epochs' checkpoints. One that fails is tried again when the next is due: the run goes on."""
+        self._report()
+        begin = time.monotonic()
+        saved = self._save_or_warn("time")
+        now = time.monotonic()
+        every = self.config.checkpoint_every
+        self._next_save = now + every
+        if saved and now - begin > SLOW_SAVING * every and not self._told_of_slowness:
+            self._told_of_slowness = True
+            self._sink(
+                ev.Warned(
+                    code="slow_checkpoint",
+                    message=f"saving took {now - begin:.1f} s, and is done every {every:g} s: "
+                    "a larger --checkpoint-every costs less training time, and risks more of it",
+                    epoch=self.epoch,
+                    step=self.step,
+                )
+            )
 
     def _save_until_done(self) -> None:
         """Save; where that fails, pause, and try again when told to go on."""
-        while not self._save_or_warn():
+        while not self._save_or_warn("epoch"):
             self._pause("cannot_write")
-            self._obey()
+            self._obey(())
 
     def _pause_for_writing(self, message: str) -> None:
         self._warn_of_writing(message)
-        self._commands.put((Command.PAUSE, "cannot_write"))
+        self._commands.put(Order(Command.PAUSE, "cannot_write"))
 
     def _warn_of_writing(self, message: str) -> None:
         self._sink(ev.Warned(code="cannot_write", message=message, epoch=self.epoch, step=self.step))

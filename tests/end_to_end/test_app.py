@@ -41,8 +41,8 @@ def state(folder: Path) -> RunState:
 
 def has_gone_on(folder: Path, seconds: float = 20) -> bool:
     """Whether the run does more steps from now on."""
-    before, deadline = state(folder).x, time.monotonic() + seconds
-    while state(folder).x <= before:
+    before, deadline = state(folder).steps_done, time.monotonic() + seconds
+    while state(folder).steps_done <= before:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
@@ -65,13 +65,13 @@ def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
         terminal.press("space")
         terminal.wait_for("paused")
         (folder,) = store.run_folders(home)
-        paused_at = state(folder).x
+        paused_at = state(folder).steps_done
         terminal.press(".")
         deadline = time.monotonic() + 10
-        while state(folder).x == paused_at:
+        while state(folder).steps_done == paused_at:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert state(folder).x == paused_at + 1
+        assert state(folder).steps_done == paused_at + 1
         terminal.press("space")
         terminal.wait_for("finished", seconds=60)
         assert state(folder).epochs == 10

@@ -43,6 +43,7 @@ def prepared() -> Callable[..., Prepared]:
             for part, shuffle in ((train, config.shuffle), (test, False))
         ]
         optimizer = make_optimizer(config, model.parameters(), device)
-        return Prepared(config, dataset, device, model, make_loss(config.loss), optimizer, batches[0], batches[1])
+        loss_fn = make_loss(config.loss)
+        return Prepared(config, dataset, device, model, model, loss_fn, loss_fn, optimizer, batches[0], batches[1])
 
     return make

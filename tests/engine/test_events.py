@@ -14,6 +14,15 @@ EVENTS = [
     ev.BatchLoss(epoch=1, step=1, loss=2.3, seen=0, of=320),
     ev.Evaluated(epoch=1, loss=2.1, accuracy=0.5, per_class=[0.5, None], confusion=[[1, 1], [0, 0]], seconds=0.1),
     ev.EpochFinished(epoch=1, loss=2.2, seconds=1.0, samples_per_s=320.0),
+    ev.Resumed(
+        checkpoint="checkpoints/epoch-0001.pt", epoch=1, step=5, evaluated=True, training_s=1.5, config={"lr": 1e-3},
+        device="cpu", device_name="a CPU", threads=1, loader="resident", epochs=2, steps=5, differences=[], bad=[],
+    ),
+    ev.Branched(
+        parent="20260101-000000-0000", checkpoint="checkpoints/epoch-0001.pt", epoch=1, step=5, evaluated=True,
+        changes={"lr": 1e-2}, notes=[],
+    ),
+    ev.Edited(epoch=1, step=3, setting="lr", before=1e-3, after=2e-3, lr=2e-3, from_epoch=1, replayed=False),
     ev.Paused(epoch=1, step=3, reason="asked"),
     ev.Unpaused(epoch=1, step=3),
     ev.CheckpointSaved(file="checkpoints/epoch-0001.pt", epoch=1, step=5, bytes=10, sha256="00"),

@@ -89,14 +89,14 @@ def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
     with pytest.raises(RunError, match="paused already"):
         client.command(folder, "pause")
     client.command(folder, "step")
-    stepped = wait(folder, lambda run: run.x == paused.x + 1)
+    stepped = wait(folder, lambda run: run.steps_done == paused.steps_done + 1)
     assert stepped.status == "paused"
     client.command(folder, "checkpoint")
     saved = wait(folder, lambda run: run.checkpoints and run.checkpoints[-1].step == stepped.step).checkpoints[-1]
     assert (folder / saved.file).stat().st_size == saved.bytes
     assert listing.summary(folder).state == "paused"
     client.command(folder, "unpause")
-    wait(folder, lambda run: run.x > stepped.x)
+    wait(folder, lambda run: run.steps_done > stepped.steps_done)
     with pytest.raises(RunError, match="'dance' is no command"):
         client.command(folder, "dance")
     client.command(folder, "stop")
@@ -109,7 +109,7 @@ def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_a_host_save_and_end_in_seconds(home: Path, number: signal.Signals) -> None:
     folder = client.start(home, LONG)
-    wait(folder, lambda run: run.x > 0)
+    wait(folder, lambda run: run.steps_done > 0)
     host(folder).send_signal(number)
     assert gone(folder, seconds=5)
     run = fold(Follower(folder).poll())
@@ -124,14 +124,14 @@ def test_a_closed_terminal_is_no_business_of_a_host(home: Path) -> None:
     process = host(folder)
     assert os.getsid(process.pid) == process.pid != os.getsid(0)
     process.send_signal(signal.SIGHUP)
-    before = wait(folder, lambda run: run.x > 0)
-    wait(folder, lambda run: run.x > before.x)
+    before = wait(folder, lambda run: run.steps_done > 0)
+    wait(folder, lambda run: run.steps_done > before.steps_done)
     process.kill()
 
 
 def test_a_killed_host_reads_ended_never_training(home: Path) -> None:
     folder = client.start(home, LONG)
-    wait(folder, lambda run: run.x > 0)
+    wait(folder, lambda run: run.steps_done > 0)
     assert listing.summary(folder).state == "training"
     host(folder).kill()
     assert gone(folder)
@@ -142,7 +142,7 @@ def test_a_killed_host_reads_ended_never_training(home: Path) -> None:
 
 def test_a_host_whose_folder_was_deleted_ends(home: Path) -> None:
     folder = client.start(home, LONG)
-    wait(folder, lambda run: run.x > 0)
+    wait(folder, lambda run: run.steps_done > 0)
     client.command(folder, "pause")
     process = host(folder)
     shutil.rmtree(folder)
@@ -152,8 +152,8 @@ def test_a_host_whose_folder_was_deleted_ends(home: Path) -> None:
 def test_two_runs_train_at_once(home: Path) -> None:
     folders = [client.start(home, LONG, name=name) for name in ("a", "b")]
     for folder in folders:
-        first = wait(folder, lambda run: run.x > 0)
-        wait(folder, lambda run, x=first.x: run.x > x)  # type: ignore[misc]
+        first = wait(folder, lambda run: run.steps_done > 0)
+        wait(folder, lambda run, x=first.steps_done: run.steps_done > x)  # type: ignore[misc]
     assert [run.state for run in listing.list_runs(home)] == ["training", "training"]
     for folder in folders:
         client.command(folder, "stop")

@@ -71,11 +71,12 @@ class Ran:
                 self._actions.remove(entry)
                 entry[1]()
 
-    def _save(self, content: dict[str, Any]) -> ev.CheckpointSaved:
+    def _save(self, content: dict[str, Any], reason: str) -> ev.CheckpointSaved:
         if self.disk_is_full:
             raise CheckpointError("the checkpoint can't be written (No space left on device); make room, then go on")
         self.saved.append(content)
-        return ev.CheckpointSaved(file="x.pt", epoch=content["epoch"], step=content["step"], bytes=0, sha256="")
+        place = {"epoch": content["epoch"], "step": content["step"]}
+        return ev.CheckpointSaved(file="x.pt", **place, bytes=0, sha256="", reason=reason)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def ran(prepared: Callable[..., Prepared]) -> Iterator[Callable[..., Ran]]:
     for run in made:
         if run.thread.is_alive():
             run.disk_is_full = False
-            run.session._commands.put((Command.STOP, "SIGTERM"))
+            run.session.send(Command.STOP, "SIGTERM")
             run.thread.join(timeout=10)
 
 

@@ -63,8 +63,8 @@ def test_a_step_that_was_not_finite_is_marked_in_its_place() -> None:
         epochs=10,
         steps=100,
         epoch=5,
-        curve=(runs.Point(50, 2, 2, 2), runs.Point(400, 1, 1, 1)),
-        marks=(runs.Mark(500, "x"),),
+        curve=(runs.Point(0.5, 2, 2, 2), runs.Point(4.0, 1, 1, 1)),
+        marks=(runs.Mark(5.0, "x"),),
     )
     rows = draw(loss_chart(state), 70, 14)
     marked = next(row for row in rows if MARK in row)
@@ -79,7 +79,7 @@ def test_the_axis_is_the_whole_of_a_short_run_and_grows_in_steps_in_a_long_one()
 
 
 def test_accuracy_is_in_percent() -> None:
-    tests = (runs.TestResult(1, 100, 2.0, 0.453, (), ()),)
+    tests = (runs.TestResult(1, 1.0, 2.0, 0.453, (), ()),)
     assert accuracy_chart(runs.RunState(epochs=10, steps=100, tests=tests)).dots == ((1.0, pytest.approx(45.3)),)
 
 

@@ -37,14 +37,13 @@ class Chart:
 
 def loss_chart(state: RunState, *, log_y: bool = False) -> Chart:
     """Training and test loss by epoch."""
-    steps = max(1, state.steps)
     return Chart(
         title="loss by epoch" + (", log scale" if log_y else ""),
-        line=tuple((point.x / steps, point.low, point.high) for point in state.curve),
+        line=tuple((point.x, point.low, point.high) for point in state.curve),
         line_name="train",
-        dots=tuple((test.x / steps, test.loss) for test in state.tests if math.isfinite(test.loss)),
+        dots=tuple((test.x, test.loss) for test in state.tests if math.isfinite(test.loss)),
         dots_name="test",
-        marks=tuple(mark.x / steps for mark in state.marks),
+        marks=tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
         x_limit=x_limit(state),
         log_y=log_y,
     )
@@ -52,12 +51,11 @@ def loss_chart(state: RunState, *, log_y: bool = False) -> Chart:
 
 def accuracy_chart(state: RunState) -> Chart:
     """Test accuracy in percent by epoch."""
-    steps = max(1, state.steps)
     return Chart(
         title="test accuracy by epoch, %",
-        dots=tuple((test.x / steps, 100 * test.accuracy) for test in state.tests),
+        dots=tuple((test.x, 100 * test.accuracy) for test in state.tests),
         joined=True,
-        marks=tuple(mark.x / steps for mark in state.marks),
+        marks=tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
         x_limit=x_limit(state),
         ceiling=100.0,
     )
@@ -67,8 +65,7 @@ def x_limit(state: RunState) -> float:
     """The whole run where it is short; else 1, 2, 5, 10, 20, … epochs, so that the axis seldom changes."""
     if state.epochs <= 10:
         return max(1, state.epochs)
-    so_far = state.x / max(1, state.steps)
-    return float(min(state.epochs, next(limit for limit in _round_numbers(5) if limit >= so_far)))
+    return float(min(state.epochs, next(limit for limit in _round_numbers(5) if limit >= state.x)))
 
 
 class ChartView(Lines):

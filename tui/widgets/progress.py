@@ -28,8 +28,8 @@ class RunBars(Lines):
         if state.evaluating and going:
             epoch_left = "testing"
         elif going and state.eta_s is not None:
-            pace = state.training_s / state.x
-            epoch_left = f"{fmt.duration((state.steps - state.step) * pace)} left"
+            part = (state.steps - state.step) / max(1, state.steps)
+            epoch_left = f"{fmt.duration(part * state.pace_s)} left"
         if going and state.eta_s is not None:
             run_left = f"{fmt.duration(state.eta_s)} left"
         elif state.done or not self._alive:
@@ -37,7 +37,7 @@ class RunBars(Lines):
         width_label = max(LABEL, len(f"epoch {state.epochs}/{state.epochs} "))
         return [
             bar(f"epoch {state.epoch}/{state.epochs}", state.step, state.steps, epoch_left, width, width_label),
-            bar("run", int(state.x), state.total, run_left, width, width_label),
+            bar("run", state.steps_done, state.total, run_left, width, width_label),
         ]
 
 

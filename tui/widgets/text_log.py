@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from engine.runs.state import Told
 from engine.training import events as ev
 from tui import format as fmt
 from tui.widgets.lines import Line, Lines, fit
@@ -14,10 +15,10 @@ class TextLog(Lines):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._events: Sequence[ev.BatchLoss | ev.Evaluated] = ()
+        self._events: Sequence[Told] = ()
         self._back = 0  # lines between the last one shown and the newest
 
-    def show(self, log: Sequence[ev.BatchLoss | ev.Evaluated]) -> None:
+    def show(self, log: Sequence[Told]) -> None:
         if log != self._events:
             if self._back:
                 self._back += len(log_lines(log)) - len(log_lines(self._events))
@@ -43,7 +44,7 @@ class TextLog(Lines):
         return [title, *([(fit(text, width), style)] for text, style in shown)]
 
 
-def log_lines(log: Sequence[ev.BatchLoss | ev.Evaluated]) -> list[tuple[str, str]]:
+def log_lines(log: Sequence[Told]) -> list[tuple[str, str]]:
     """The log as the tutorial prints it: a header where an epoch begins, a line each 100 batches, the test result."""
     lines: list[tuple[str, str]] = []
     epoch = 0
@@ -51,8 +52,15 @@ def log_lines(log: Sequence[ev.BatchLoss | ev.Evaluated]) -> list[tuple[str, str
         if event.epoch != epoch:
             epoch = event.epoch
             lines.append((f"Epoch {epoch}", "dim"))
-        if isinstance(event, ev.Evaluated):
-            lines.append((fmt.test_line(event), "test"))
-        else:
-            lines.append((fmt.batch_line(event), ""))
+        match event:
+            case ev.Evaluated():
+                lines.append((fmt.test_line(event), "test"))
+            case ev.BatchLoss():
+                lines.append((fmt.batch_line(event), ""))
+            case ev.Edited():
+                lines.append((fmt.edit_line(event), "edit"))
+            case ev.Resumed():
+                lines.append((f"resumed {fmt.place_words(event)}", "warning" if event.differences else "good"))
+            case ev.Branched():
+                lines.append((f"a branch of {event.parent} {fmt.place_words(event)}", "good"))
     return lines

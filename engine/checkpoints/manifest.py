@@ -1,0 +1,79 @@
+"""The list of a run's checkpoints, `checkpoints/manifest.json`: what each is, and its SHA-256. Imports no torch."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from engine import atomic
+from engine.errors import CheckpointError
+
+FOLDER = "checkpoints"
+FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checkpoint. `reason`: why it was written: "epoch" (its end), "time", "asked", "stop", or "branch" (the one
+    that a branch begins with)."""
+
+    file: str
+    epoch: int
+    step: int  # the last step whose result is in it
+    bytes: int
+    sha256: str
+    t: float  # Unix seconds
+    reason: str = "epoch"
+    accuracy: float | None = None  # of the epoch that it ends, on the test set
+    rested_on: bool = False  # a resume began with it
+
+    @property
+    def place(self) -> tuple[int, int, bool]:
+        """Sorts by how far the training was; one that ends an epoch after one at its last step."""
+        return (self.epoch, self.step, self.reason in ("epoch", "branch"))
+
+
+def read(run_folder: Path) -> list[Entry]:
+    """The run's checkpoints, oldest first; nothing where there is none yet. Raises CheckpointError where the list can't
+    be read."""
+    path = run_folder / FOLDER / FILE
+    try:
+        listed = json.loads(path.read_text())["checkpoints"]
+        known = Entry.__dataclass_fields__
+        return [Entry(**{name: value for name, value in entry.items() if name in known}) for entry in listed]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"the list of checkpoints {path} can't be read ({type(error).__name__})") from None
+
+
+def write(run_folder: Path, entries: Iterable[Entry]) -> None:
+    """Raises OSError, with the old list whole."""
+    content = {"v": 1, "checkpoints": [asdict(entry) for entry in entries]}
+    atomic.write_text(run_folder / FOLDER / FILE, json.dumps(content, indent=1) + "\n")
+
+
+def rest_on(run_folder: Path, chosen: Entry) -> None:
+    """Note that a resume began with `chosen`: it is never deleted. Raises OSError."""
+    entries = [replace(entry, rested_on=entry.rested_on or entry.file == chosen.file) for entry in read(run_folder)]
+    write(run_folder, entries)
+
+
+def superfluous(entries: list[Entry], keep: str, pinned: Iterable[str]) -> list[Entry]:
+    """What the policy lets go. Never the newest, the best, or one that a resume or a branch (`pinned`, files) rests on.
+
+    `keep` "all": of the rest, every epoch's end and those that were asked for stay, and what was written for time or at
+    a stop goes. A number N: the newest N stay, of whatever kind.
+    """
+    in_order = sorted(entries, key=lambda entry: entry.place)
+    if not in_order:
+        return []
+    kept = {in_order[-1].file, *pinned, *(entry.file for entry in in_order if entry.rested_on)}
+    scored = [entry for entry in in_order if entry.accuracy is not None]
+    if scored:
+        kept.add(max(scored, key=lambda entry: entry.accuracy or 0.0).file)
+    if keep == "all":
+        kept |= {entry.file for entry in in_order if entry.reason in ("epoch", "asked", "branch")}
+    else:
+        kept |= {entry.file for entry in in_order[-int(keep) :]}
+    return [entry for entry in in_order if entry.file not in kept]

@@ -1,0 +1,53 @@
+"""Reading a run's own checkpoints: only what has the SHA-256 that its manifest tells, and never unpickled freely."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import FOLDER, Entry
+from engine.errors import CheckpointError
+from engine.training.restore import check
+
+
+def load(run_folder: Path, entry: Entry) -> dict[str, Any]:
+    """The content of one checkpoint, its tensors on the CPU. Raises CheckpointError with what is wrong with it."""
+    path = run_folder / FOLDER / entry.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"it can't be read ({error.strerror})") from None
+    if len(data) != entry.bytes:
+        raise CheckpointError(f"it has {len(data):,} bytes, and {entry.bytes:,} were written")
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise CheckpointError("its SHA-256 is not the one that was written: the file is damaged")
+    try:
+        return check(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
+    except CheckpointError:
+        raise
+    except Exception as error:  # its text advises to load it without weights_only: never shown
+        raise CheckpointError(f"PyTorch can't load it ({type(error).__name__})") from error
+
+
+def newest_good(
+    run_folder: Path, entries: Sequence[Entry] | None = None
+) -> tuple[Entry, dict[str, Any], list[str]] | None:
+    """The checkpoint that is furthest on and whole, its content, and what is wrong with those further on, a line each.
+
+    `entries`: the checkpoints there are, where the manifest does not tell.
+    None where none was ever written. Raises CheckpointError where there are some and every one is bad.
+    """
+    bad: list[str] = []
+    entries = manifest.read(run_folder) if entries is None else entries
+    for entry in sorted(entries, key=lambda entry: entry.place, reverse=True):
+        try:
+            return entry, load(run_folder, entry), bad
+        except CheckpointError as error:
+            bad.append(f"{FOLDER}/{entry.file}: {error}")
+    if bad:
+        raise CheckpointError(f"no checkpoint of {run_folder.name} can be used: {'; '.join(bad)}")
+    return None

@@ -1,0 +1,200 @@
+"""How a host begins: a new run, a branch of another one, or the next stretch of a run that was broken off.
+
+Whatever can be refused is refused here, before anything of the run is changed.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import FOLDER, Entry
+from engine.checkpoints.read import load, newest_good
+from engine.errors import CheckpointError, ConfigError, RunError
+from engine.runs import history, store
+from engine.training import determinism
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from engine.training.prepare import Prepared, prepare
+from engine.training.restore import Start, restore
+from engine.training.session import Appointment, Command, Order
+from engine.training.team import Team
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A session's beginning, and where its log stands."""
+
+    prepared: Prepared
+    start: Start
+    opening: tuple[ev.Event, ...]
+    agenda: tuple[Appointment, ...]
+    last_seq: int = 0
+    differences: list[str] = field(default_factory=list)  # for who asked for it, beside the event that records them
+    bad: list[str] = field(default_factory=list)
+    rests_on: Entry | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)  # run.json as it shall be
+
+
+def begin(folder: Path, team: Team | None = None) -> Beginning:
+    """A new run, or one that begins with another run's checkpoint, as run.json asks. Raises EngineError."""
+    team = team or Team()
+    request = store.read_run(folder)
+    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team)
+    described = prepared.describe()
+    opening: list[ev.Event] = [ev.RunStarted(**described)]
+    start = Start()
+    if parent := request.get("parent"):
+        (entry,) = manifest.read(folder)
+        content = _load(folder, entry, parent["run"])
+        start, notes = restore(prepared, content)
+        start = replace(start, edits=())
+        _refuse_to_end_before(prepared.config, start)
+        opening.append(
+            ev.Branched(
+                parent=parent["run"],
+                checkpoint=parent["file"],
+                epoch=start.epoch,
+                step=start.step,
+                evaluated=start.evaluated,
+                changes=parent["changes"],
+                notes=notes + determinism.differences(content["environment"], prepared.environment),
+            )
+        )
+    record = request | described | _under_what(prepared) | {"seed": prepared.config.seed}
+    return Beginning(prepared, start, tuple(opening), _agenda(request, start), record=record)
+
+
+def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -> Beginning:
+    """The run goes on from its newest good checkpoint; from its first step where none was written yet.
+
+    `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ.
+    Raises EngineError: the run is complete, its data or its model is another one, none of its checkpoints is good.
+    """
+    team = team or Team()
+    request, past = store.read_run(folder), history.read(folder)
+    entry, content, bad = _newest(folder, past)
+    asked = TrainConfig.from_dict(request["config"])
+    config = TrainConfig.from_dict(content["config"]) if content and entry and entry.reason != "branch" else asked
+    config = replace(
+        config,
+        device=changes.get("device") or request.get("device") or config.device,
+        threads=int(changes.get("threads") or request.get("threads") or config.threads),
+    )
+    agenda = _replays(past, content)
+    epochs = next((one.order.value for one in reversed(agenda) if one.order.setting == "epochs"), config.epochs)
+    epochs = int(changes.get("epochs") or epochs)
+    if content and content["evaluated"] and content["epoch"] >= epochs:
+        more = f"fmnist-tui resume {folder.name} --epochs {epochs + 10}"
+        raise RunError(f"{folder.name} has done all of its {epochs} epochs; for more: {more}")
+    prepared = _prepare(folder, request, config, team)
+    _refuse_other_data(request, prepared)
+    start, notes = restore(prepared, content) if content else (Start(), [])
+    _refuse_to_end_before(replace(config, epochs=epochs), start)
+    if changes.get("epochs"):
+        order = Order(Command.SET, "asked", "epochs", epochs)
+        agenda = [one for one in agenda if one.order.setting != "epochs"]
+        if epochs != config.epochs:
+            agenda = [Appointment(start.epoch, start.step, order), *agenda]
+    then = content["environment"] if content else request.get("environment", {})
+    differences = notes + determinism.differences(then, prepared.environment) if then else notes
+    resumed = ev.Resumed(
+        checkpoint=f"{FOLDER}/{entry.file}" if entry else "",
+        epoch=start.epoch,
+        step=start.step,
+        evaluated=start.evaluated,
+        training_s=start.training_s,
+        differences=differences,
+        bad=bad,
+        **prepared.describe_start(),
+    )
+    described = prepared.describe_start()
+    again = {name: described[name] for name in ("device", "device_name", "threads")}
+    return Beginning(
+        prepared,
+        start,
+        (resumed,),
+        (*agenda, *_agenda(request, start)),
+        past.seq,
+        differences,
+        bad,
+        entry,
+        request | again | _under_what(prepared),
+    )
+
+
+def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str, Any] | None, list[str]]:
+    lost = []
+    try:
+        entries = manifest.read(folder)
+    except CheckpointError as error:
+        entries, lost = [], [str(error)]
+    found = newest_good(folder, entries or past.entries())  # where the list is lost, the log tells the same
+    if found is None:
+        return None, None, lost
+    entry, content, bad = found
+    return entry, content, lost + bad
+
+
+def _prepare(folder: Path, request: Mapping[str, Any], config: TrainConfig, team: Team) -> Prepared:
+    data_dir = request.get("data_dir")
+    return prepare(config, home=folder.parent.parent, data_dir=Path(data_dir) if data_dir else None, team=team)
+
+
+def _load(folder: Path, entry: Entry, parent: str) -> dict[str, Any]:
+    try:
+        return load(folder, entry)
+    except CheckpointError as error:
+        raise CheckpointError(f"the checkpoint {entry.file} of {parent} can't be used: {error}") from error
+
+
+def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[Appointment]:
+    """The edits that the log tells and the checkpoint does not hold yet, each at its place."""
+    held = {_key(edit) for edit in content["edits"]} if content else set()
+    return [
+        Appointment(edit.epoch, edit.step, Order(Command.SET, "asked", edit.setting, _whole(edit), replayed=True))
+        for edit in past.edits
+        if _key(vars(edit)) not in held
+    ]
+
+
+def _key(edit: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (edit["epoch"], edit["step"], edit["setting"], edit["after"])
+
+
+def _whole(edit: ev.Edited) -> float | int:
+    return int(edit.after) if edit.setting in ("epochs", "batch_size") else edit.after
+
+
+def _refuse_other_data(request: Mapping[str, Any], prepared: Prepared) -> None:
+    was, is_ = request.get("dataset", {}).get("checksum"), prepared.dataset.checksum
+    if was and was != is_:
+        raise RunError(
+            f"the data is not what the run was trained on: {prepared.dataset.title} has the SHA-256 {is_[:12]}… now, "
+            f"and had {was[:12]}…; bring that data back, or start a new run"
+        )
+
+
+def _refuse_to_end_before(config: TrainConfig, start: Start) -> None:
+    done = start.epoch if start.evaluated else start.epoch - 1
+    if config.epochs <= done:
+        raise ConfigError("epochs", f"--epochs: {start.epoch} epochs are done already; ask for more than {done}")
+
+
+def _under_what(prepared: Prepared) -> dict[str, Any]:
+    versions = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
+    return {"versions": versions, "environment": prepared.environment}
+
+
+def _agenda(request: Mapping[str, Any], start: Start) -> tuple[Appointment, ...]:
+    """Orders that run.json has for certain places: `[[epoch, step, "checkpoint"], …]`; `verify-resume` uses them."""
+    return tuple(
+        Appointment(epoch, step, Order(Command(name)))
+        for epoch, step, name in request.get("agenda", [])
+        if (epoch, step) > (start.epoch, start.step)
+    )

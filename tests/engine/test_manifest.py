@@ -1,0 +1,61 @@
+"""The list of checkpoints, and which of them a policy lets go."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import Entry
+from engine.errors import CheckpointError
+
+
+def entry(epoch: int, step: int = 10, reason: str = "epoch", accuracy: float | None = None) -> Entry:
+    name = f"epoch-{epoch:04}.pt" if reason == "epoch" else f"epoch-{epoch:04}-step-{step:06}.pt"
+    return Entry(name, epoch, step, 1, "00", 0.0, reason, accuracy)
+
+
+EPOCHS = [entry(n, accuracy=[0.5, 0.9, 0.7, 0.8, 0.6][n - 1]) for n in range(1, 6)]
+
+
+def gone(entries: list[Entry], keep: str, pinned: tuple[str, ...] = ()) -> list[str]:
+    return [one.file for one in manifest.superfluous(entries, keep, pinned)]
+
+
+def test_all_keeps_every_epoch_and_what_was_asked_for() -> None:
+    timed, asked, stopped = entry(2, 3, "time"), entry(2, 4, "asked"), entry(2, 5, "stop")
+    assert gone([*EPOCHS, timed, asked, stopped], "all") == [timed.file, stopped.file]
+
+
+def test_the_newest_is_kept_whatever_it_is() -> None:
+    newest = entry(6, 3, "time")
+    assert gone([*EPOCHS, newest], "all") == []
+    assert newest.file not in gone([*EPOCHS, newest], "1")
+
+
+def test_a_number_keeps_the_newest_and_the_best() -> None:
+    assert gone(EPOCHS, "2") == ["epoch-0001.pt", "epoch-0003.pt"]
+    assert gone(EPOCHS, "1") == ["epoch-0001.pt", "epoch-0003.pt", "epoch-0004.pt"]
+
+
+def test_what_a_branch_or_a_resume_rests_on_stays() -> None:
+    rested = [replace(one, rested_on=one.epoch == 3) for one in EPOCHS]
+    assert gone(rested, "1", pinned=("epoch-0001.pt",)) == ["epoch-0004.pt"]
+
+
+def test_an_epochs_end_comes_after_its_last_step() -> None:
+    stopped, done = entry(3, 10, "stop"), entry(3, 10)
+    assert max([done, stopped], key=lambda one: one.place) is done
+
+
+def test_a_list_is_read_back_and_a_damaged_one_is_said_to_be(tmp_path: Path) -> None:
+    assert manifest.read(tmp_path) == []
+    (tmp_path / manifest.FOLDER).mkdir()
+    manifest.write(tmp_path, EPOCHS)
+    assert manifest.read(tmp_path) == EPOCHS
+    manifest.rest_on(tmp_path, EPOCHS[1])
+    assert [one.file for one in manifest.read(tmp_path) if one.rested_on] == ["epoch-0002.pt"]
+    path = tmp_path / manifest.FOLDER / manifest.FILE
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(CheckpointError, match=r"manifest\.json can't be read"):
+        manifest.read(tmp_path)
