@@ -87,7 +87,7 @@ def name(device: "torch.device") -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
-    return _processor()
+    return processor()
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def read(device: "torch.device") -> Reading:
     return Reading(psutil.cpu_percent() / 100, psutil.Process().memory_info().rss, psutil.virtual_memory().total)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The CPU's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

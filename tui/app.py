@@ -104,6 +104,7 @@ class FmnistApp(App[None]):
         import tui.screens.data
         import tui.screens.enlarged
         import tui.screens.help
+        import tui.screens.prompt
         import tui.screens.runs
         import tui.screens.stop_dialog
         import tui.screens.train  # noqa: F401

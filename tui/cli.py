@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import home as homes
-from engine.errors import ConfigError, EngineError
+from engine.errors import EngineError
 from engine.training.config import (
     DATASETS,
     EDITABLE,
@@ -23,6 +23,7 @@ from engine.training.config import (
     SCHEDULES,
     TrainConfig,
     option,
+    pairs,
     parse,
 )
 
@@ -66,7 +67,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed while running, 2 bad input, 128 + a signal's number."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     try:
         code: int = options.run(options)
     except EngineError as error:
@@ -83,6 +84,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(crash.record(_home(options), error), file=sys.stderr)
         return FAILED
     return code
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """argparse takes no positional arguments after an option if there were some before: `branch RUN --at 3 lr=3e-4`."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if hasattr(options, "changes") and all("=" in text and not text.startswith("-") for text in rest):
+        options.changes += rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def _parser() -> Parser:
@@ -291,7 +303,7 @@ def _branch(options: argparse.Namespace) -> int:
     from tui import headless
 
     parent = store.find(_home(options), options.which)
-    new = client.prepare_branch(parent, options.at, _pairs(options.changes), name=options.name)
+    new = client.prepare_branch(parent, options.at, pairs(options.changes), name=options.name)
     if not options.detach:
         return headless.serve_new(new, as_json=options.json)
     print(client.begin(new).name)
@@ -302,20 +314,9 @@ def _set(options: argparse.Namespace) -> int:
     from engine.runs import client, store
 
     folder = store.find(_home(options), options.which)
-    for words in client.command(folder, "set", _pairs(options.changes)):
+    for words in client.command(folder, "set", pairs(options.changes)):
         print(f"{folder.name}: {words}")
     return DONE
-
-
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    """`lr=3e-4` as a name and what was typed for it. Raises ConfigError."""
-    pairs = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ConfigError("", f"{text!r} is not of the form SETTING=VALUE, such as lr=3e-4")
-        pairs[name.strip().removeprefix("--").replace("-", "_")] = value
-    return pairs
 
 
 def _verify_resume(options: argparse.Namespace) -> int:
@@ -347,13 +348,14 @@ def _print_runs(found: "list[RunSummary]") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from engine.runs.listing import family
     from tui.format import age, percent
 
     table = Table(box=None, pad_edge=False)
     for column in ("run", "state", "model", "data", "epoch", "best accuracy", "started"):
         table.add_column(column, overflow="fold")
-    for run in found:
-        label = f"{run.id} {run.name}".strip()
+    for depth, run in family(found):
+        label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
         state = "ended without finishing" if run.state == "ended" else run.state
         best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
         table.add_row(

@@ -2,6 +2,7 @@
 
 import math
 
+from engine.checkpoints.manifest import Entry
 from engine.training import events as ev
 
 NOTHING = "–"  # where a number is not known (yet)
@@ -59,6 +60,11 @@ def setting(number: float) -> str:
     return scientific if len(scientific) < len(plain) else plain
 
 
+def rate(number: float) -> str:
+    """A learning rate as a schedule gives it: as `setting`, to four significant digits."""
+    return setting(float(f"{number:.4g}")) if math.isfinite(number) else NOTHING
+
+
 def loss(value: float) -> str:
     """A loss to four places; `nan` and `inf` as they are."""
     if not math.isfinite(value):
@@ -88,6 +94,14 @@ def place_words(event: ev.Resumed | ev.Branched) -> str:
     return f"at epoch {event.epoch}, step {event.step}" if event.step or event.epoch > 1 else "from its first step"
 
 
+def checkpoint_words(entry: Entry) -> str:
+    """A checkpoint by its place: `the end of epoch 3 (72.1%)`, `epoch 4, step 412`."""
+    if entry.reason == "epoch":
+        accuracy = f" ({percent(entry.accuracy)})" if entry.accuracy is not None else ""
+        return f"the end of epoch {entry.epoch}{accuracy}"
+    return f"epoch {entry.epoch}, step {entry.step}"
+
+
 def edit_line(event: ev.Edited) -> str:
     """An edit in words: `lr 1e-3 → 3e-4 at epoch 2, step 412`."""
     again = " (done again)" if event.replayed else ""
@@ -96,5 +110,5 @@ def edit_line(event: ev.Edited) -> str:
         when = f"from epoch {event.from_epoch}"
     scaled = ""
     if event.setting == "lr" and event.lr != event.after:
-        scaled = f", {setting(float(f'{event.lr:.3g}'))} by the schedule"
+        scaled = f", {rate(event.lr)} by the schedule"
     return f"{event.setting} {setting(event.before)} → {setting(event.after)} {when}{scaled}{again}"

@@ -59,20 +59,20 @@ def resume(folder: Path, changes: Mapping[str, Any], *, as_json: bool) -> int:
 def _serve(folder: Path, resume: Mapping[str, Any] | None, *, as_json: bool) -> int:
     if sys.stderr.isatty():
         print("importing PyTorch, reading the data …", file=sys.stderr)
-    from engine.runs.host import host_of, take
+    from engine.runs.host import take
 
-    beginning = take(folder, resume)
-    for words in resumed_words(beginning.differences, beginning.bad):
+    taken = take(folder, resume)
+    for words in resumed_words(taken.beginning.differences, taken.beginning.bad):
         print(f"fmnist-tui: {words}", file=sys.stderr)
     if as_json:
-        return host_of(folder, beginning, listener=_print_json).serve()
+        return taken.host(listener=_print_json).serve()
     known = Fold()
     for event in Follower(folder).poll():
         known.add(event)
     if sys.stdout.isatty():
         with TerminalReport(folder, known) as report:
-            return host_of(folder, beginning, listener=report.hear).serve()
-    return host_of(folder, beginning, listener=LineReport(folder, print_line, known).hear).serve()
+            return taken.host(listener=report.hear).serve()
+    return taken.host(listener=LineReport(folder, print_line, known).hear).serve()
 
 
 def resumed_words(differences: list[str], bad: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Names from the person's own Python files: `path/to/file.py:NAME`."""
 
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -37,6 +38,14 @@ def load_name(reference: str) -> Any:
     if not hasattr(module, name):
         raise ModelError(f"{path} has no {name!r}{_offer(module)}")
     return getattr(module, name)
+
+
+def file_hash(reference: str) -> str:
+    """SHA-256 of the file of `path/to/file.py:NAME`; empty where it can't be read."""
+    try:
+        return hashlib.sha256(Path(reference.rpartition(":")[0]).expanduser().read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def describe(error: BaseException) -> str:

@@ -89,9 +89,9 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     agenda = _replays(past, content)
     epochs = next((one.order.value for one in reversed(agenda) if one.order.setting == "epochs"), config.epochs)
     epochs = int(changes.get("epochs") or epochs)
-    if content and content["evaluated"] and content["epoch"] >= epochs:
+    if content and content["evaluated"] and content["epoch"] >= epochs and not changes.get("epochs"):
         more = f"fmnist-tui resume {folder.name} --epochs {epochs + 10}"
-        raise RunError(f"{folder.name} has done all of its {epochs} epochs; for more: {more}")
+        raise RunError(f"{folder.name} is complete, {epochs} of {epochs} epochs; for more: {more}")
     prepared = _prepare(folder, request, config, team)
     _refuse_other_data(request, prepared)
     start, notes = restore(prepared, content) if content else (Start(), [])
@@ -183,7 +183,7 @@ def _refuse_other_data(request: Mapping[str, Any], prepared: Prepared) -> None:
 def _refuse_to_end_before(config: TrainConfig, start: Start) -> None:
     done = start.epoch if start.evaluated else start.epoch - 1
     if config.epochs <= done:
-        raise ConfigError("epochs", f"--epochs: {start.epoch} epochs are done already; ask for more than {done}")
+        raise ConfigError("epochs", f"--epochs: {config.epochs} is too few: {done} epochs are done already")
 
 
 def _under_what(prepared: Prepared) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine import errors
+from engine import device, errors
 from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
+from engine.models.person import file_hash
 from engine.runs import listing, places, store
 from engine.runs.control import ask
 from engine.training.config import TrainConfig, changed
@@ -68,6 +70,26 @@ def check_resumable(folder: Path) -> None:
         raise RunError(f"{folder.name} was never begun; start it anew with: fmnist-tui train")
 
 
+def foreseen(folder: Path) -> list[str]:
+    """What will not be as it was if the run goes on here and now, as far as that shows without importing PyTorch.
+
+    The host looks again, closer, and puts it on record.
+    """
+    asked = store.read_run(folder)
+    then, config = asked.get("environment", {}), asked.get("config", {})
+    told = []
+    for package in ("torch", "numpy"):
+        was, is_ = str(then.get(package, "")), version(package)
+        if was and was.partition("+")[0] != is_.partition("+")[0]:
+            told.append(f"{package} {was}, now {is_}")
+    if asked.get("device") == "cpu" and then.get("device") and then["device"] != device.processor():
+        told.append(f"device {then['device']}, now {device.processor()}")
+    for name, reference in (("model file", config.get("model", "")), ("transform file", config.get("transform", ""))):
+        if then.get(name) and then[name] != file_hash(reference):
+            told.append(f"the {name} has changed since")
+    return told
+
+
 def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
     """A new run that goes on from a checkpoint of the run in `folder`, with other settings; the old one stays.
 
@@ -89,7 +111,9 @@ def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: s
     config = replace(config, transform=_absolute(config.transform))
     done = entry.epoch if entry.reason == "epoch" else entry.epoch - 1
     if config.epochs <= done:
-        raise ConfigError("epochs", f"epochs: {done} epochs are done there already; add epochs={done + 5}, say")
+        raise ConfigError(
+            "epochs", f"epochs: {done} of {config.epochs} epochs are done there already; add epochs={done + 5}, say"
+        )
     new = store.create(
         folder.parent.parent,
         {

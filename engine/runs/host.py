@@ -18,6 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Host:
-    """Holds one `TrainingSession` and serves it until it ends.
+    """Holds one `TrainingSession`, and the run's `lock`, and serves it until it ends.
 
     `listener` gets every event after it was written, in a thread of its own: one that is stuck, as on a terminal that
     nobody reads, holds up nothing.
@@ -50,6 +51,7 @@ class Host:
         folder: Path,
         beginning: "Beginning",
         *,
+        lock: int,
         listener: Callable[[ev.Event], None] | None = None,
         stop_on: tuple[signal.Signals, ...] = SIGNALS,
     ) -> None:
@@ -60,6 +62,7 @@ class Host:
 
         self.folder = folder
         self._device = beginning.prepared.device
+        self._lock = lock
         self._listener = listener
         self._stop_on = stop_on
         self._log = EventLog(folder, beginning.last_seq)
@@ -110,6 +113,7 @@ class Host:
             server.close()
             selector.close()
             self._log.close()
+            os.close(self._lock)
             os.close(self._wake_in)
             os.close(self._wake_out)
         code = 1 if self._failed else 128 + self._signal if self._signal else 0
@@ -239,33 +243,42 @@ class Host:
         return {"ok": True, "changed": told} if told else {"ok": True}
 
 
-def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> "Beginning":
+@dataclass(frozen=True)
+class Taken:
+    """A run that this process is the host of, from here on."""
+
+    folder: Path
+    beginning: "Beginning"
+    lock: int
+
+    def host(self, **options: Any) -> Host:
+        """The host that serves it; what it begins with is put on record."""
+        from engine.checkpoints import manifest
+
+        store.write_run(self.folder, dict(self.beginning.record))
+        if self.beginning.rests_on:
+            with contextlib.suppress(OSError, EngineError):
+                manifest.rest_on(self.folder, self.beginning.rests_on)
+        return Host(self.folder, self.beginning, lock=self.lock, **options)
+
+
+def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> Taken:
     """Make this process the run's host, and prepare what it begins with: the run as run.json asks for it, or, with
     `resume` (see `begin.resume`), its next stretch. Raises EngineError with everything as it was."""
-    store.lock(folder)
+    lock = store.lock(folder)
     before = store.read_host(folder)
-    store.write_host(folder, socket_path="")
     try:
+        store.write_host(folder, socket_path="")
         from engine.runs import begin  # torch: seconds
 
         beginning = begin.begin(folder, team) if resume is None else begin.resume(folder, resume, team)
     except BaseException:
         if before:
             store.restore_host(folder, before)
+        os.close(lock)
         raise
     _clear_away(before)
-    return beginning
-
-
-def host_of(folder: Path, beginning: "Beginning", **options: Any) -> Host:
-    """The host for a beginning, which is put on record: from here on the run is this process's."""
-    from engine.checkpoints import manifest
-
-    store.write_run(folder, dict(beginning.record))
-    if beginning.rests_on:
-        with contextlib.suppress(OSError, EngineError):
-            manifest.rest_on(folder, beginning.rests_on)
-    return Host(folder, beginning, **options)
+    return Taken(folder, beginning, lock)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -308,9 +321,9 @@ def _serve(folder: Path, resume: str | None, answer: Callable[..., None]) -> int
     try:
         if team.rank:
             return _follow(folder, asked, team)
-        beginning = take(folder, asked, team)
-        host = host_of(folder, beginning, stop_on=(signal.SIGINT, signal.SIGTERM))
-        return host.serve(ready=lambda: answer(ok=True, differences=beginning.differences, bad=beginning.bad))
+        taken = take(folder, asked, team)
+        host, began = taken.host(stop_on=(signal.SIGINT, signal.SIGTERM)), taken.beginning
+        return host.serve(ready=lambda: answer(ok=True, differences=began.differences, bad=began.bad))
     finally:
         team.close()
 

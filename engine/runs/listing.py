@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ class RunSummary:
     best_accuracy: float | None
     started: float  # Unix seconds
     folder: Path
+    parent: str  # the id of the run that it branched off from; empty: it began by itself
+    parent_epoch: int
+    parent_step: int
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"folder": str(self.folder)}
@@ -90,6 +94,7 @@ def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
     living = alive(folder)  # before the log: what a host wrote before it died is read before it is called dead
     run = (reader or QuickReader(folder)).read()
     config = run.config or request.get("config", {})
+    parent = request.get("parent") or {}
     return RunSummary(
         id=folder.name,
         name=str(request.get("name", "")),
@@ -103,7 +108,31 @@ def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
         best_accuracy=run.best.accuracy if run.best else None,
         started=run.started or float(request.get("created", 0.0)),
         folder=folder,
+        parent=str(parent.get("run", "")),
+        parent_epoch=int(parent.get("epoch", 0)),
+        parent_step=int(parent.get("step", 0)),
     )
+
+
+def family(runs: Sequence[RunSummary]) -> list[tuple[int, RunSummary]]:
+    """The runs as a tree, each with its depth: newest first, and below each run its branches, in the order in which
+    they left it. A branch whose parent is not among them stands by itself."""
+    there = {run.id for run in runs}
+    children: dict[str, list[RunSummary]] = {}
+    for run in runs:
+        if run.parent in there and run.parent != run.id:
+            children.setdefault(run.parent, []).append(run)
+    told: list[tuple[int, RunSummary]] = []
+
+    def add(run: RunSummary, depth: int) -> None:
+        told.append((depth, run))
+        for child in sorted(children.get(run.id, []), key=lambda one: (one.parent_epoch, one.parent_step, one.started)):
+            add(child, depth + 1)
+
+    for run in runs:
+        if run.parent not in there or run.parent == run.id:
+            add(run, 0)
+    return told
 
 
 class Listing:

@@ -1,7 +1,7 @@
 """What to train and how: `TrainConfig`, validated. Imports no torch, so a form can check what is typed at once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -120,6 +120,17 @@ def changed(config: TrainConfig, texts: Mapping[str, str]) -> TrainConfig:
             text = f"{round(value)}" if name in WHOLE_NUMBERS else repr(float(f"{value:.12g}"))
         values[name] = parse(name, text)
     return replace(config, **values)
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Texts such as `lr=3e-4` as names and what was typed for them. Raises ConfigError for what is no such text."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError("", f"{text!r} is not of the form SETTING=VALUE, such as lr=3e-4")
+        found[name.strip().removeprefix("--").replace("-", "_")] = value
+    return found
 
 
 def _factor(name: str, text: str) -> float:

@@ -1,14 +1,14 @@
 """What decides a run's numbers beside its config: the random generators' states, and what it runs under."""
 
-import hashlib
 import os
 import random
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from engine.models.person import file_hash
 
 
 def fix(device: torch.device) -> None:
@@ -69,11 +69,3 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _cuda_is_on() -> bool:
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
-
-
-def file_hash(reference: str) -> str:
-    """SHA-256 of the file of `path/to/file.py:NAME`; empty where it can't be read."""
-    try:
-        return hashlib.sha256(Path(reference.rpartition(":")[0]).expanduser().read_bytes()).hexdigest()
-    except OSError:
-        return ""

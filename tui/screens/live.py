@@ -4,8 +4,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from engine.runs.state import RunState
-from tui.widgets.chart import ChartView, accuracy_chart, loss_chart
+from engine.checkpoints.manifest import Entry
+from engine.runs.state import RunState, place
+from tui.widgets.chart import Chart, ChartView, accuracy_chart, loss_chart
 from tui.widgets.confusion import ClassBars, ConfusionMatrix
 from tui.widgets.facts import Headline, Notice, Numbers
 from tui.widgets.progress import RunBars
@@ -25,6 +26,8 @@ class LiveView(Vertical, can_focus=True):
         self._alive = True
         self._panel = PANELS.index("log")
         self._log_y = False
+        self._ancestor: RunState | None = None
+        self._chosen: Entry | None = None
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
@@ -58,6 +61,15 @@ class LiveView(Vertical, can_focus=True):
         """The run's name, and which of the live runs it is."""
         self.query_one(Headline).identify(name, place)
 
+    def family(self, parent: RunState | None) -> None:
+        """The run that this one branched off from, for the charts."""
+        self._ancestor = parent
+
+    def choose(self, entry: Entry | None) -> None:
+        """Put the charts' cursor on a checkpoint, or take it away."""
+        self._chosen = entry
+        self.query_one(Notice).choose(entry)
+
     def show(self, state: RunState, alive: bool, *, now: bool = False) -> None:
         """Bring every widget up to date; each sends what changed. `now`: the charts too, at once."""
         self._state, self._alive = state, alive
@@ -67,8 +79,8 @@ class LiveView(Vertical, can_focus=True):
         self.query_one(Numbers).show(state, alive)
         self.query_one(Notice).show(state, alive)
         self.query_one(TextLog).show(state.log)
-        self.query_one("#loss", ChartView).show(loss_chart(state, log_y=self._log_y), now=now)
-        accuracy = accuracy_chart(state)
+        self.query_one("#loss", ChartView).show(self._loss_chart(), now=now)
+        accuracy = accuracy_chart(state, parent=self._ancestor, cursor=self._cursor)
         self.query_one("#accuracy", ChartView).show(accuracy, now=now)
         self.query_one("#accuracy-panel", ChartView).show(accuracy, now=now)
         names = tuple(str(name) for name in state.dataset.get("classes", ()))
@@ -84,10 +96,18 @@ class LiveView(Vertical, can_focus=True):
     def toggle_log_y(self) -> None:
         """The loss on a logarithmic axis, or back."""
         self._log_y = not self._log_y
-        self.query_one("#loss", ChartView).show(loss_chart(self._state, log_y=self._log_y), now=True)
+        self.query_one("#loss", ChartView).show(self._loss_chart(), now=True)
 
     def scroll_log(self, pages: int) -> None:
         self.query_one(TextLog).scroll_back(pages)
+
+    def _loss_chart(self) -> Chart:
+        return loss_chart(self._state, log_y=self._log_y, parent=self._ancestor, cursor=self._cursor)
+
+    @property
+    def _cursor(self) -> float | None:
+        entry = self._chosen
+        return None if entry is None else place(entry.epoch, entry.step, self._state.steps)
 
     def _arrange(self) -> None:
         narrow = self.has_class("-narrow")

@@ -9,13 +9,13 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
 from engine.errors import RunError
 from engine.runs import client, listing
 from engine.runs.listing import RunSummary
 from tui import format as fmt
+from tui.screens.continuing import ContinuingScreen
 from tui.screens.stop_dialog import STOP, StopDialog
 from tui.widgets.facts import model_name
 from tui.widgets.keyline import KeyLine
@@ -37,13 +37,15 @@ class Host(Protocol):
     def attach(self, folder: Path) -> None: ...
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(ContinuingScreen):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
     AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause/go on", id="runs.pause"),
         Binding("x", "stop", "Stop", id="runs.stop"),
+        Binding("r", "resume", "Resume", id="runs.resume", tooltip="go on with a run that ended"),
+        Binding("b", "branch", "Branch", id="runs.branch", tooltip="a new run from its newest checkpoint"),
         Binding("slash", "filter", "Filter", key_display="/", id="runs.filter"),
         Binding("j", "move(1)", "Down", show=False, id="runs.down"),
         Binding("k", "move(-1)", "Up", show=False, id="runs.up"),
@@ -100,9 +102,13 @@ class RunsScreen(Screen[None]):
         return next((run for run in self._runs if run.id == run_id), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        run = self.selected if action in ("pause", "stop", "resume", "branch") else None
         if action in ("pause", "stop"):
-            run = self.selected
             return True if run is not None and run.state in ("training", "paused") else None
+        if action == "resume":
+            return True if run is not None and run.state not in ("training", "paused") else None
+        if action == "branch":
+            return True if run is not None and run.epochs else None
         return True
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
@@ -132,6 +138,14 @@ class RunsScreen(Screen[None]):
 
             self.app.push_screen(StopDialog(run.name or run.id, can_detach=False), answered)
 
+    def action_resume(self) -> None:
+        if (run := self.selected) is not None:
+            self.resume_run(run.folder, run.name or run.id, run.epochs, complete=run.state == "finished")
+
+    def action_branch(self) -> None:
+        if (run := self.selected) is not None:
+            self.branch_run(run.folder, run.name or run.id)
+
     def action_filter(self) -> None:
         self._filter.display = True
         self._filter.focus()
@@ -159,7 +173,7 @@ class RunsScreen(Screen[None]):
         """Bring the table to the runs that pass the filter, touching only cells that differ."""
         wanted = self._filter.value.casefold().strip()
         shown = [run for run in self._runs if wanted in _searched(run)]
-        cells = {run.id: self._row(run) for run in shown}
+        cells = {run.id: self._row(run, depth) for depth, run in listing.family(shown)}
         table = self._table
         if list(cells) != list(self._cells):
             kept = run.id if (run := self.selected) is not None and run.id in cells else None
@@ -180,12 +194,12 @@ class RunsScreen(Screen[None]):
             self._tell_detail()
             self.refresh_bindings()
 
-    def _row(self, run: RunSummary) -> list[Content]:
+    def _row(self, run: RunSummary, depth: int) -> list[Content]:
         widths = self._widths
         model = model_name(run.model)
         texts = {
             "state": ENDED if run.state == "ended" else run.state,
-            "run": run.name or (run.id if len(run.id) < widths["run"] else run.id[4:15]),  # month, day, time
+            "run": "  " * (depth - 1) + "└ " * bool(depth) + (run.name or _short(run.id, widths["run"] - 2 * depth)),
             "model": model,
             "data": "demo data" if run.demo else run.dataset,
             "epoch": f"{run.epoch}/{run.epochs}",
@@ -237,8 +251,17 @@ class RunsScreen(Screen[None]):
         if run is not None:
             began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
             last = f" · last test accuracy {fmt.percent(run.accuracy)}" if run.accuracy is not None else ""
-            words = f"{run.id} · began {began}{last}\n{run.folder}"
+            words = f"{run.id} · began {began}{last}{self._origin(run)}\n{run.folder}"
         _tell(self.query_one("#detail", Static), words)
+
+    def _origin(self, run: RunSummary) -> str:
+        """Which run it branched off from, and where."""
+        if not run.parent:
+            return ""
+        name = next(
+            (other.name or other.id for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)"
+        )
+        return f" · branch of {name} at epoch {run.parent_epoch}, step {run.parent_step}"
 
     @property
     def _table(self) -> "_Table":
@@ -253,6 +276,11 @@ class _Table(DataTable[Content]):
     """The runs; enter watches one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Watch", id="runs.watch")]
+
+
+def _short(run_id: str, width: int) -> str:
+    """The id, or of it the month, the day and the time."""
+    return run_id if len(run_id) < width else run_id[4:15]
 
 
 def _searched(run: RunSummary) -> str:

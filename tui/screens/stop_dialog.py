@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 STOP, DETACH, GO_ON = "stop", "detach", "go on"
 _CHOICES = {
-    STOP: ("s", "stop and save", "ends the run after this step, with a checkpoint of it"),
+    STOP: ("s", "stop and save", "ends the run after this step, with a checkpoint to go on from"),
     DETACH: ("d", "detach (leave it training)", "closes this view; the run goes on, even when you log out"),
     GO_ON: ("g", "go on", "back to the run; nothing changes"),
 }

@@ -1,22 +1,26 @@
 """*Train*: the form for a new run, or the run that is watched."""
 
 import asyncio
+from bisect import bisect_left
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Protocol, cast
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from engine import device
+from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError, RunError
 from engine.runs import client, store
-from engine.runs.state import RunState
+from engine.runs.follow import Follower
+from engine.runs.state import RunState, fold
 from engine.training.config import TrainConfig
 from tui import format as fmt
 from tui.follow import FollowThread, RunUpdated
+from tui.screens.continuing import ContinuingScreen, checkpoints
 from tui.screens.live import LiveView
 from tui.screens.stop_dialog import DETACH, STOP, StopDialog
 from tui.widgets import chart
@@ -38,7 +42,7 @@ class Host(Protocol):
     def attach(self, folder: Path) -> None: ...
 
 
-class TrainScreen(Screen[None]):
+class TrainScreen(ContinuingScreen):
     """Turns keys into commands for the watched run's host, and its news into the live view."""
 
     AUTO_FOCUS = ""
@@ -54,6 +58,13 @@ class TrainScreen(Screen[None]):
         ),
         Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="write a checkpoint now"),
         Binding("x", "stop", "Stop", id="train.stop", tooltip="after asking: stop and save, detach, or go on"),
+        Binding("plus,equals_sign", "scale('x2')", "lr ×2", key_display="+", id="train.faster", tooltip="at once"),
+        Binding("minus", "scale('/2')", "lr ÷2", key_display="-", id="train.slower", tooltip="at once"),
+        Binding("e", "edit", "Change", id="train.edit", tooltip="learning rate, momentum, epochs, … while it trains"),
+        Binding("r", "resume", "Resume", id="train.resume", tooltip="go on with a run that ended"),
+        Binding("b", "branch", "Branch", id="train.branch", tooltip="a new run from the chosen checkpoint"),
+        Binding("left,h", "choose(-1)", "Checkpoint", show=False, id="train.earlier", tooltip="choose an earlier one"),
+        Binding("right,l", "choose(1)", "Checkpoint", show=False, id="train.later", tooltip="choose a later one"),
         Binding("v", "panel", "Panel", id="train.panel", tooltip="on small terminals, show the next panel"),
         Binding("L", "log_scale", "Log y", id="train.log_scale", tooltip="the loss on a logarithmic scale"),
         Binding("n", "new", "New run", id="train.new", tooltip="back to the form; this run goes on"),
@@ -77,7 +88,7 @@ class TrainScreen(Screen[None]):
         ),
         Binding("pageup", "scroll(1)", "Older log", show=False, id="train.older"),
         Binding("pagedown", "scroll(-1)", "Newer log", show=False, id="train.newer"),
-        Binding("escape", "back", "Back to the run", id="train.back"),
+        Binding("escape", "back", "Back", id="train.back", tooltip="to the run; from the checkpoints to the newest"),
     ]
 
     def __init__(self) -> None:
@@ -89,6 +100,7 @@ class TrainScreen(Screen[None]):
         self._run_name = ""
         self._living: list[Path] = []
         self._wants_checkpoint = False
+        self._chosen: Entry | None = None  # a checkpoint, on the chart
 
     def compose(self) -> ComposeResult:
         host = self._host
@@ -141,9 +153,14 @@ class TrainScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back":
-            return not self.watching and self.folder is not None
-        if action in ("pause", "step", "checkpoint", "stop"):
-            return False if not self.watching else (True if self._alive and not self._state.done else None)
+            return (not self.watching and self.folder is not None) or (self.watching and self._chosen is not None)
+        going = self._alive and not self._state.done
+        if action in ("pause", "step", "checkpoint", "stop", "scale", "edit"):
+            return self.watching and going
+        if action == "resume":
+            return self.watching and not going and self._state.seq > 0
+        if action in ("branch", "choose"):
+            return self.watching and bool(self._state.checkpoints)
         if action == "other":
             return self.watching and len(self._living) > (self.folder in self._living)
         if action == "panel":
@@ -175,6 +192,15 @@ class TrainScreen(Screen[None]):
     async def _find_devices(self) -> None:
         self._form.offer_devices(await asyncio.to_thread(device.devices_in_child))
 
+    @work(exclusive=True, group="parent")
+    async def _read_parent(self, run_id: str) -> None:
+        """The curve of the run that this one branched off from, as it is now."""
+        folder = self.folder
+        state = await asyncio.to_thread(_curve_of, self._host.home / "runs" / run_id)
+        if folder == self.folder:
+            self._live.family(state)
+            self._show(now=True)
+
     @work(thread=True, group="preload")
     def _preload_charts(self) -> None:
         chart.preload()
@@ -190,6 +216,8 @@ class TrainScreen(Screen[None]):
             self._wants_checkpoint = False
             saved = self._state.checkpoints[-1]
             self.notify(f"checkpoint saved: {saved.file} ({fmt.size(saved.bytes)})", markup=False)
+        if self._state.parent is not None and before.parent != self._state.parent:
+            self._read_parent(self._state.parent.parent)
         self._show()
         if (before.status, was_alive) != (self._state.status, self._alive):
             self.refresh_bindings()
@@ -210,6 +238,39 @@ class TrainScreen(Screen[None]):
     def action_stop(self) -> None:
         self.app.push_screen(StopDialog(self._run_name), self._after_dialog)
 
+    def action_scale(self, factor: str) -> None:
+        if self.folder is not None:
+            self._edit(self.folder, {"lr": factor})
+
+    def action_edit(self) -> None:
+        if self.folder is not None:
+            self.edit_run(self.folder, self._run_name, self._state.config, self._state.epoch)
+
+    def action_resume(self) -> None:
+        if self.folder is not None:
+            complete = self._state.status == "finished"
+            self.resume_run(self.folder, self._run_name, self._state.epochs, complete=complete)
+
+    def action_branch(self) -> None:
+        if self.folder is not None:
+            self.branch_run(self.folder, self._run_name, self._chosen)
+
+    def action_choose(self, by: int) -> None:
+        """Move the cursor on the chart to the next checkpoint; from none, to the newest."""
+        if self.folder is None or not (entries := checkpoints(self.folder)):
+            return
+        index = len(entries) - 1 if by < 0 else 0
+        if self._chosen is not None:
+            here = [entry.place for entry in entries]
+            index = max(0, min(len(entries) - 1, bisect_left(here, self._chosen.place) + by))
+        self._choose(entries[index])
+
+    def _choose(self, entry: Entry | None) -> None:
+        self._chosen = entry
+        self._live.choose(entry)
+        self._show(now=True)
+        self.refresh_bindings()
+
     def action_panel(self) -> None:
         self._live.next_panel()
 
@@ -223,7 +284,10 @@ class TrainScreen(Screen[None]):
         self._switch("form")
 
     def action_back(self) -> None:
-        self._switch("live")
+        if self.watching:
+            self._choose(None)
+        else:
+            self._switch("live")
 
     def action_other(self, by: int) -> None:
         others = self._living
@@ -262,6 +326,9 @@ class TrainScreen(Screen[None]):
         self._unwatch()
         self._state, self._alive = RunState(), True
         self._wants_checkpoint = False
+        self._chosen = None
+        self._live.choose(None)
+        self._live.family(None)
         self._run_name = _name_of(folder)
         self._switch("live")
         self._identify()
@@ -310,6 +377,16 @@ class TrainScreen(Screen[None]):
 def _living_runs(home: Path) -> list[Path]:
     """The runs whose host lives, oldest first."""
     return [folder for folder in reversed(store.run_folders(home)) if store.alive(folder)]
+
+
+def _curve_of(folder: Path) -> RunState:
+    """The state of a run; of a branch, with its parents' curves before it."""
+    state = fold(Follower(folder).poll())
+    if state.parent is None or state.parent.parent == folder.name:
+        return state
+    before, begun = _curve_of(folder.with_name(state.parent.parent)), state.begun_at
+    curve = tuple(point for point in before.curve if point.x <= begun) + state.curve
+    return replace(state, curve=curve, tests=tuple(test for test in before.tests if test.x <= begun) + state.tests)
 
 
 def _name_of(folder: Path) -> str:

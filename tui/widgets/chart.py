@@ -14,9 +14,10 @@ from typing import Any
 from engine.runs.state import RunState
 from tui.widgets.lines import Line, Lines, fit
 
-DOT, MARK, GUIDE = "●", "✗", "┊"
+DOT, MARK, GUIDE, EDIT, CURSOR = "●", "✗", "┊", "▽", "┃"
+PARENT = "·"  # the curve of the run that this one branched off from
 MIN_WIDTH, MIN_HEIGHT = 24, 6
-_ASCII = str.maketrans("┌┐└┘─│┤┬●✗┊–…·⠤⠒", "++++-|++ox:-.-**")
+_ASCII = str.maketrans("┌┐└┘─│┤┬●✗┊▽┃–…·⠤⠒", "++++-|++ox:v|-..**")
 
 
 @dataclass(frozen=True)
@@ -30,35 +31,53 @@ class Chart:
     dots_name: str = ""
     joined: bool = False  # a line through the dots
     marks: tuple[float, ...] = ()  # x of each step whose loss was not finite
+    edits: tuple[float, ...] = ()  # x of each change of a setting
+    parent: tuple[tuple[float, float, float], ...] = ()  # x, low, high of the run that it branched off from
+    parent_dots: tuple[tuple[float, float], ...] = ()
+    cursor: float | None = None  # x of the chosen checkpoint
     x_limit: float = 1.0
     log_y: bool = False
     ceiling: float = math.inf  # y never needs more: 100 for percents
 
 
-def loss_chart(state: RunState, *, log_y: bool = False) -> Chart:
-    """Training and test loss by epoch."""
+def loss_chart(
+    state: RunState, *, log_y: bool = False, parent: RunState | None = None, cursor: float | None = None
+) -> Chart:
+    """Training and test loss by epoch. `parent`: the run that it branched off from, drawn up to there and beyond."""
     return Chart(
         title="loss by epoch" + (", log scale" if log_y else ""),
         line=tuple((point.x, point.low, point.high) for point in state.curve),
         line_name="train",
         dots=tuple((test.x, test.loss) for test in state.tests if math.isfinite(test.loss)),
         dots_name="test",
-        marks=tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
+        **_signs(state),
+        parent=tuple((point.x, point.low, point.high) for point in parent.curve) if parent else (),
+        parent_dots=tuple((test.x, test.loss) for test in parent.tests if math.isfinite(test.loss)) if parent else (),
         x_limit=x_limit(state),
         log_y=log_y,
+        cursor=cursor,
     )
 
 
-def accuracy_chart(state: RunState) -> Chart:
+def accuracy_chart(state: RunState, *, parent: RunState | None = None, cursor: float | None = None) -> Chart:
     """Test accuracy in percent by epoch."""
     return Chart(
         title="test accuracy by epoch, %",
         dots=tuple((test.x, 100 * test.accuracy) for test in state.tests),
         joined=True,
-        marks=tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
+        **_signs(state),
+        parent_dots=tuple((test.x, 100 * test.accuracy) for test in parent.tests) if parent else (),
         x_limit=x_limit(state),
         ceiling=100.0,
+        cursor=cursor,
     )
+
+
+def _signs(state: RunState) -> dict[str, Any]:
+    return {
+        "marks": tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
+        "edits": tuple(mark.x for mark in state.marks if mark.kind == "edit"),
+    }
 
 
 def x_limit(state: RunState) -> float:
@@ -101,28 +120,39 @@ def draw(chart: Chart, width: int, height: int, ascii_only: bool = False) -> lis
 
     line = thin(chart.line, chart.x_limit, width)
     dots = [(x, y) for x, y in chart.dots if math.isfinite(y)]
-    values = [y for _, y in line] + [y for _, y in dots]
+    parent = [point for point in thin(chart.parent, chart.x_limit, width) if point[0] <= chart.x_limit]
+    parent_dots = [(x, y) for x, y in chart.parent_dots if math.isfinite(y) and x <= chart.x_limit]
+    values = [y for _, y in (*line, *dots, *parent, *parent_dots)]
     if chart.log_y:
-        line, dots = _log(line), _log(dots)
-        y_ticks, y_names = _log_ticks([y for _, y in line + dots], height)
+        line, dots, parent, parent_dots = _log(line), _log(dots), _log(parent), _log(parent_dots)
+        y_ticks, y_names = _log_ticks([y for _, y in (*line, *dots, *parent, *parent_dots)], height)
     else:
         y_ticks, y_names = _ticks(values, chart.ceiling, height)
     figure: Any = Plot()
     figure._set_size(width, height)  # plotsize() would cut it to the terminal of the process
     figure.theme("clear")
+    if parent:
+        figure.plot(*_columns(parent), marker=PARENT)
+    elif parent_dots:
+        figure.plot(*_columns(parent_dots), marker=PARENT)
     if line:
         figure.plot(*_columns(line), marker="*" if ascii_only else "braille")
     if dots and chart.joined:
         figure.plot(*_columns(dots), marker="." if ascii_only else "braille")
+    span = y_ticks[-1] - y_ticks[0]
+    guide = [y_ticks[0] + span * i / (2 * height) for i in range(2 * height)]
+    if chart.edits:
+        edits = list({int(width * x / chart.x_limit): x for x in chart.edits}.values())  # one a column
+        figure.scatter(edits, [y_ticks[-1]] * len(edits), marker=EDIT)
     if chart.marks:
-        span = y_ticks[-1] - y_ticks[0]
-        guide = [y_ticks[0] + span * i / (2 * height) for i in range(2 * height)]
         figure.scatter(chart.marks[:1] * len(guide), guide, marker=GUIDE)  # where the trouble began
         marks = list({int(width * x / chart.x_limit): x for x in chart.marks}.values())  # one a column
         figure.scatter(marks, [y_ticks[-1]] * len(marks), marker=MARK)
     if dots:
         figure.scatter(*_columns(dots), marker=DOT)
-    if not (line or dots or chart.marks):
+    if chart.cursor is not None:
+        figure.scatter([chart.cursor] * len(guide), guide, marker=CURSOR)
+    if not (line or dots or chart.marks or chart.edits or parent or parent_dots or chart.cursor is not None):
         figure.scatter([-1.0], [y_ticks[0]], marker=" ")  # axes alone
     figure.xlim(0, chart.x_limit)
     figure.ylim(y_ticks[0], y_ticks[-1])
@@ -226,6 +256,10 @@ def _title(chart: Chart, width: int) -> Line:
         key += [("   ", ""), ("⠤⠒⠤ ", "train"), (chart.line_name, "train")]
     if chart.dots_name:
         key += [("   ", ""), (f"{DOT} {chart.dots_name}", "test")]
+    if chart.parent or chart.parent_dots:
+        key += [("   ", ""), (f"{PARENT * 3} parent", "parent")]
+    if chart.edits:
+        key += [("   ", ""), (f"{EDIT} edit", "edit")]
     if chart.marks:
         key += [("   ", ""), (f"{MARK} not finite", "bad")]
     tight = [(" " if text.isspace() else text, style) for text, style in key]
@@ -236,11 +270,14 @@ def _title(chart: Chart, width: int) -> Line:
     return [(fit(chart.title, width), "strong")]
 
 
+_SIGNS = {DOT: "test", MARK: "bad", GUIDE: "bad", EDIT: "edit", CURSOR: "cursor", PARENT: "parent"}
+
+
 def _styled(row: str) -> Line:
     """The row in pieces of one style each, by the signs themselves: so it reads the same without colour."""
     pieces: Line = []
     for character in row:
-        style = "train" if "⠀" < character <= "⣿" else {DOT: "test", MARK: "bad", GUIDE: "bad"}.get(character, "dim")
+        style = "train" if "⠀" < character <= "⣿" else _SIGNS.get(character, "dim")
         if character == " " and pieces:
             style = pieces[-1][1]
         if pieces and pieces[-1][1] == style:

@@ -8,15 +8,37 @@ from typing import Any
 
 from engine.device import default_threads, usable_cores
 from engine.errors import ConfigError
-from engine.training.config import DATASETS, LOSSES, MODELS, ON_NON_FINITE, OPTIMIZERS, TrainConfig, option, parse
+from engine.training.config import (
+    DATASETS,
+    LOSSES,
+    MODELS,
+    NUMBERS,
+    ON_NON_FINITE,
+    OPTIMIZERS,
+    SCHEDULES,
+    TrainConfig,
+    option,
+    parse,
+)
 from tui import format as fmt
 
 OWN_FILE = "own file…"  # the choice that asks for path/to/file.py:Class
 NAMES = (
     "model", "dataset", "loss", "optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs", "shuffle",
-    "seed", "device", "threads", "on_non_finite", "transform", "name",
+    "schedule", "warmup", "step_size", "gamma", "seed", "device", "threads", "on_non_finite", "checkpoint_every",
+    "keep", "transform", "name",
 )  # fmt: skip
-LABELS = {"lr": "learning rate", "on_non_finite": "at a NaN loss", "name": "run name"}
+LABELS = {
+    "lr": "learning rate",
+    "schedule": "lr schedule",
+    "warmup": "lr warm-up",
+    "step_size": "lr step every",
+    "gamma": "lr step factor",
+    "on_non_finite": "at a NaN loss",
+    "checkpoint_every": "checkpoint",
+    "keep": "keep",
+    "name": "run name",
+}
 
 _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
 _LOSSES = {"cross_entropy": "CrossEntropyLoss", "nll": "NLLLoss", "mse": "MSELoss"}
@@ -30,6 +52,17 @@ _ABOUT = {
     "lr": "The size of a step. Too large and the loss rises or becomes NaN; too small and it hardly falls.",
     "momentum": "The part of the last step that is kept, from 0 to 1. For sgd and rmsprop.",
     "weight_decay": "Pulls the parameters towards 0: an L2 penalty (adamw: decoupled from the gradient).",
+    "schedule": "How the learning rate goes over the run. constant: as it is. step: multiplied by the factor below "
+    "every so many epochs. cosine: half a cosine, down to 0 at the end. one_cycle: up to it in the first 30 %, then "
+    "down.",
+    "warmup": "Epochs in which the learning rate rises, in a line from a hundredth, to what the schedule gives. 0: "
+    "none. one_cycle warms up by itself.",
+    "step_size": "For the schedule step: epochs between two drops.",
+    "gamma": "For the schedule step: what a drop multiplies the learning rate by.",
+    "checkpoint_every": "Seconds of training between two checkpoints inside an epoch: a run that is killed loses at "
+    "most that. Every epoch's end is saved too. 0: nothing inside an epoch.",
+    "keep": "Which checkpoints stay on the disk. all: every epoch's end and those you ask for. A number: the newest so "
+    "many. The best, the last, and one that a branch or a resume began with stay in any case.",
     "batch_size": "Images in one step of the optimizer.",
     "epochs": "Passes over the training set. The test set is evaluated after each.",
     "shuffle": "A new order of the training images in every epoch. The tutorial's run does not shuffle.",
@@ -57,6 +90,8 @@ def in_pytorch(name: str, values: Mapping[str, Any]) -> str:
             if kind in ("sgd", "rmsprop"):
                 settings += f", momentum={fmt.setting(values['momentum'])}"
             return f"torch.optim.{_OPTIMIZERS[kind]}({settings}, weight_decay={fmt.setting(values['weight_decay'])})"
+        case "schedule" | "warmup" | "step_size" | "gamma":
+            return _scheduler(values)
         case "loss":
             return f"torch.nn.{_LOSSES[values['loss']]}()"
         case "batch_size" | "shuffle":
@@ -75,8 +110,16 @@ def in_pytorch(name: str, values: Mapping[str, Any]) -> str:
 def shown(name: str, value: Any) -> str:
     """The value as the form's row shows it."""
     match name:
-        case "lr" | "momentum" | "weight_decay":
+        case "lr" | "momentum" | "weight_decay" | "gamma":
             return fmt.setting(value)
+        case "warmup":
+            return f"{fmt.setting(value)} epochs" if value else "none"
+        case "step_size":
+            return f"{value} epochs"
+        case "checkpoint_every":
+            return f"every {fmt.setting(value)} s" if value else "each epoch only"
+        case "keep":
+            return "all epochs" if value == "all" else f"the newest {value}"
         case "shuffle":
             return "yes" if value else "no"
         case "threads" if value == 0:
@@ -92,7 +135,7 @@ def shown(name: str, value: Any) -> str:
 
 def typed(name: str, value: Any) -> str:
     """The value as it is edited: what `read` takes back."""
-    if name in ("lr", "momentum", "weight_decay"):
+    if name in NUMBERS:
         return fmt.setting(value)
     return ("yes" if value else "no") if name == "shuffle" else str(value)
 
@@ -116,12 +159,17 @@ def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:
         "optimizer": OPTIMIZERS,
         "shuffle": (False, True),
         "on_non_finite": ON_NON_FINITE,
+        "schedule": SCHEDULES,
+        "keep": ("all", "10", "5", "3", "1"),
+        "warmup": (0.0, 0.1, 0.5, 1.0, 2.0, 5.0),
+        "gamma": (0.1, 0.2, 0.5, 0.8, 0.9),
+        "checkpoint_every": (0.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0),
         "device": ("auto", *devices),
         "momentum": (0.0, 0.5, 0.9, 0.95, 0.99),
         "weight_decay": (0.0, 1e-5, 1e-4, 1e-3, 1e-2),
     }.get(name)
     if choices is not None:
-        if name in ("momentum", "weight_decay"):
+        if name in NUMBERS:
             beyond = [c for c in choices if (c > value if direction > 0 else c < value)]
             return (beyond[0] if direction > 0 else beyond[-1]) if beyond else value
         if value not in choices:
@@ -132,7 +180,7 @@ def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:
         new = _one_or_three(value, direction)
     elif name == "batch_size":
         new = value * 2 if direction > 0 else value // 2
-    elif name in ("epochs", "seed", "threads"):
+    elif name in ("epochs", "seed", "threads", "step_size"):
         new = value + direction
     try:
         return read(name, typed(name, new))
@@ -156,6 +204,20 @@ def command_line(values: Mapping[str, Any], data_dir: Path | None = None) -> str
     if data_dir is not None:
         words += ["--data-dir", str(data_dir)]
     return shlex.join(words)
+
+
+def _scheduler(values: Mapping[str, Any]) -> str:
+    """The scheduler of torch.optim.lr_scheduler that does the same; T steps are the run."""
+    spelled = {
+        "constant": "",
+        "step": f"StepLR(optimizer, step_size={values['step_size']}, gamma={fmt.setting(values['gamma'])})",
+        "cosine": "CosineAnnealingLR(optimizer, T_max=T)",
+        "one_cycle": f"OneCycleLR(optimizer, max_lr={fmt.setting(values['lr'])}, total_steps=T)",
+    }[values["schedule"]]
+    if values["warmup"]:
+        warmup = "LinearLR(optimizer, start_factor=0.01, total_iters=W)"
+        return f"SequentialLR(optimizer, [{warmup}, {spelled}], [W])" if spelled else warmup
+    return spelled
 
 
 def _one_or_three(value: float, direction: int) -> float:

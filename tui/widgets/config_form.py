@@ -25,7 +25,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     DEFAULT_CSS = """
     ConfigForm { height: 1fr; }
-    ConfigForm #upper { height: 1fr; max-height: 18; }
+    ConfigForm #upper { height: 1fr; max-height: 24; }
     ConfigForm #settings-box { width: 42; height: 1fr; }
     ConfigForm #settings { height: 1fr; }
     ConfigForm #typing {
@@ -254,8 +254,13 @@ class _Settings(Lines):
         start: Line = [("› " if here else "  ", "strong"), (fit(words, width - 2), "good" if not here else "strong")]
         lines += [[], start]
         cursor = form.cursor + here  # the start row has an empty one above it
-        self.top = min(max(self.top, cursor - height + 1), cursor) if len(lines) > height else 0
-        return lines[self.top :]
+        room = height - (cursor < len(lines) - 1)  # the row that tells of more
+        self.top = min(max(self.top, cursor - room + 1), cursor) if len(lines) > height else 0
+        shown = lines[self.top : self.top + height]
+        below = len(lines) - self.top - height
+        if below > 0 and len(shown) > 2:  # its last row makes room for a word of what is below
+            shown[-1] = [(fit(f"  ↓ {below + 1} more below", width), "dim")]
+        return shown
 
 
 class _About(Lines):

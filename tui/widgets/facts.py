@@ -1,5 +1,6 @@
 """A run in words: what it is and how it stands (`Headline`), its numbers (`Numbers`), its newest warning (`Notice`)."""
 
+from engine.checkpoints.manifest import Entry
 from engine.runs.state import RunState
 from tui import format as fmt
 from tui.widgets.lines import Line, Lines, fit
@@ -36,13 +37,18 @@ def model_name(model: str) -> str:
 def notice(state: RunState, alive: bool) -> tuple[str, str]:
     """What the person should know or do now, and its style; empty where there is nothing to say."""
     if not state.done and not alive:
-        return "Its process is gone and never said why; host.log in the run's folder may tell.", "bad"
+        return (
+            "Its process is gone without a word: r goes on from its newest checkpoint.",
+            "bad",
+        )
     if state.status == "failed":
         return state.reason, "bad"
     if state.status == "paused" and state.reason == "non_finite_loss":
         return "The loss is NaN or infinite: n starts anew, with a smaller lr; space goes on.", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: make room, then go on with space.", "bad"
+    if state.resumes and state.resumes[-1].differences and not state.done:
+        return f"Resumed, not bit for bit: {'; '.join(state.resumes[-1].differences)}", "warning"
     if state.warnings:
         newest = state.warnings[-1]
         more = f" ({len(state.warnings)} warnings in all)" if len(state.warnings) > 1 else ""
@@ -82,7 +88,7 @@ class Headline(_RunLines):
         pieces: Line = [(fit(word, max(20, width - 40)), style), (f"  {fit(self.run_name, 24)}", "strong")]
         if config:
             demo = bool(state.dataset.get("demo"))
-            lr = fmt.setting(state.lr) if state.lr == state.lr else fmt.setting(float(config["lr"]))
+            lr = fmt.rate(state.lr if state.lr == state.lr else float(config["lr"]))
             pieces.append((f" · {model_name(config['model'])} · {config['optimizer']} lr {lr} · ", ""))
             pieces.append((str(state.dataset.get("title", config["dataset"])), "warning" if demo else ""))
         place = self.place if width >= 100 else self.place.replace(" training", "")
@@ -98,7 +104,7 @@ class Numbers(_RunLines):
         state = self._state
         first = [
             ("loss", f"{fmt.loss(state.loss):<6}"),
-            ("lr", fmt.setting(state.lr) if state.lr == state.lr else fmt.NOTHING),
+            ("lr", fmt.rate(state.lr)),
             ("", f"{state.samples_per_s:,.0f} samples/s"),
             ("elapsed", fmt.duration(state.training_s)),
         ]
@@ -126,13 +132,21 @@ class Notice(_RunLines):
     """One line with what the person should know now; takes no room while there is nothing."""
 
     DEFAULT_CSS = "Notice { height: 1; width: 1fr; display: none; }"
+    chosen: Entry | None = None
+
+    def choose(self, entry: Entry | None) -> None:
+        """Tell of the checkpoint that the charts' cursor is on, while it is."""
+        self.chosen = entry
 
     def show(self, state: RunState, alive: bool) -> None:
-        self.display = bool(notice(state, alive)[0])
+        self.display = self.chosen is not None or bool(notice(state, alive)[0])
         super().show(state, alive)
 
     def paint(self, width: int, height: int) -> list[Line]:
         words, style = notice(self._state, self._alive)
+        if self.chosen is not None:
+            words = f"checkpoint at {fmt.checkpoint_words(self.chosen)}, {fmt.size(self.chosen.bytes)}: "
+            words, style = words + "b branches off here · ← → others · esc", "strong"
         return [[(fit(words, width), style)]]
 
 

@@ -30,6 +30,9 @@ SPECS = {
     "bad": Spec("text-error", bold=True),
     "train": Spec("text-primary"),
     "test": Spec("text-accent"),
+    "edit": Spec("text-secondary"),
+    "parent": Spec("foreground", 0.45),
+    "cursor": Spec(bold=True),
     "track": Spec("foreground", 0.3),
     # A cell of the confusion matrix: right and wrong, from few to many.
     **{f"hit{level}": Spec(under="success", under_strength=0.15 * level) for level in range(1, 6)},

@@ -1,0 +1,55 @@
+"""Asks for one line of text, and says at each key what it would do or why it can't."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from engine.errors import EngineError
+
+
+class PromptScreen(ModalScreen[str | None]):
+    """Gives the text, or None where the person goes back."""
+
+    AUTO_FOCUS = "#line"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", id="prompt.back")]
+
+    def __init__(self, title: str, about: str, check: Callable[[str], str], *, value: str = "") -> None:
+        """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't."""
+        super().__init__()
+        self._title = title
+        self._about = about
+        self._check = check
+        self._value = value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="prompt"):
+            yield Static(self._title, id="title", markup=False)
+            yield Static(self._about, id="about", markup=False)
+            yield Input(self._value, id="line", compact=True, select_on_focus=False)
+            yield Static("", id="verdict", markup=False)
+            yield Static("enter does it · escape goes back", id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        self._judge(self._value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._judge(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._judge(event.value):
+            self.dismiss(event.value)
+
+    def _judge(self, text: str) -> bool:
+        try:
+            words, style = self._check(text), "$text-success"
+        except EngineError as error:
+            words, style = str(error), "$text-error"
+        self.query_one("#verdict", Static).update(Content.styled(words, style))
+        return style == "$text-success"
