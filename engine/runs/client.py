@@ -223,6 +223,8 @@ def _launch(folder: Path, arguments: list[str]) -> dict[str, Any]:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # its own session: a closed terminal takes only its own along
+                # Each process sets its threads itself; torchrun would say at length that it has set them to 1.
+                env={"OMP_NUM_THREADS": "1", **os.environ},
             )
     except OSError as error:
         raise RunError(f"cannot start the run's host process ({error.strerror})") from None

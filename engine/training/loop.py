@@ -29,7 +29,7 @@ def train_loop(
 
 
 @dataclass(frozen=True)
-class TestScore:
+class Score:
     """What the test loop found."""
 
     losses: tuple[float, ...]  # each batch's mean loss
@@ -51,7 +51,7 @@ class TestScore:
         return tuple(row[label] / sum(row) if sum(row) else None for label, row in enumerate(self.confusion))
 
     @classmethod
-    def together(cls, parts: Sequence["TestScore"]) -> "TestScore":
+    def together(cls, parts: Sequence["Score"]) -> "Score":
         """The score of a test set whose batches were dealt out in turn to `len(parts)` processes."""
         losses = [loss for turn in zip_longest(*(part.losses for part in parts)) for loss in turn if loss is not None]
         cells = zip(*(part.confusion for part in parts), strict=True)
@@ -59,7 +59,7 @@ class TestScore:
 
 
 @torch.no_grad()
-def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, classes: int) -> TestScore:
+def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, classes: int) -> Score:
     """All of `batches` in evaluation mode. Losses and counts stay on the device until the end."""
     model.eval()
     losses: list[torch.Tensor] = []
@@ -72,7 +72,7 @@ def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, cl
         cells = y * classes + pred.argmax(1)
         counts.scatter_add_(0, cells, torch.ones_like(cells))
     if counts is None:  # fewer batches than processes
-        return TestScore((), ((0,) * classes,) * classes)
+        return Score((), ((0,) * classes,) * classes)
     values: list[float] = torch.stack(losses).tolist()
     rows: list[list[int]] = counts.reshape(classes, classes).tolist()
-    return TestScore(tuple(values), tuple(tuple(row) for row in rows))
+    return Score(tuple(values), tuple(tuple(row) for row in rows))

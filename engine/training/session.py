@@ -18,7 +18,7 @@ from engine.errors import CheckpointError, ConfigError, RunError
 from engine.training import determinism, schedules
 from engine.training import events as ev
 from engine.training.config import EDITABLE, TrainConfig, edited
-from engine.training.loop import Batch, TestScore, test_loop, train_loop
+from engine.training.loop import Batch, Score, test_loop, train_loop
 from engine.training.prepare import Prepared
 from engine.training.restore import FORMAT, Start, add_momentum_buffers
 
@@ -272,7 +272,7 @@ class TrainingSession:
             determinism.restore(self._at_the_test)
             self._evaluate(seconds)
             return
-        score = TestScore.together(self._team.gather(mine))
+        score = Score.together(self._team.gather(mine))
         evaluation_s = time.monotonic() - begin
         self._at_the_test = None
         self._evaluated, self._accuracy = True, score.accuracy
@@ -345,7 +345,7 @@ class TrainingSession:
 
     def _drain(self, *, wait: bool = False, last: bool = False) -> tuple[Order, ...]:
         """The orders that wait. `wait`: until there is one, or for SIGN_OF_LIFE_S where others wait for this process.
-        `last`: the run is about to finish, only edits and a stop can still mean anything."""
+        `last`: the run is about to finish: only edits mean anything, and a disk that does not take its last events."""
         orders = []
         if wait and self._team.rank == 0:
             with contextlib.suppress(queue.Empty):
@@ -353,7 +353,7 @@ class TrainingSession:
         while not self._commands.empty():
             orders.append(self._commands.get())
         if last and not any(order.setting == "epochs" for order in orders):
-            orders = [order for order in orders if order.command is Command.SET]
+            orders = [one for one in orders if one.command is Command.SET or one.reason == "cannot_write"]
         return tuple(orders)
 
     def _report(self) -> None:
