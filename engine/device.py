@@ -39,12 +39,11 @@ def resolve(name: str) -> "torch.device":
     if name == "auto":
         name = list_devices()[-1] if torch.cuda.is_available() or torch.backends.mps.is_available() else "cpu"
         name = "cuda:0" if name.startswith("cuda") else name
-    if name == "cuda":
-        name = "cuda:0"
-    if name not in list_devices():
+    found = "cuda:0" if name == "cuda" else name
+    if found not in list_devices():
         here = ", ".join(list_devices())
         raise DeviceError(f"--device: {name} is not on this machine; here are: {here}")
-    return torch.device(name)
+    return torch.device(found)
 
 
 def list_devices() -> list[str]:

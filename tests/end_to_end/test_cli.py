@@ -31,7 +31,21 @@ def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
 
 
-COMMANDS = ["train", "watch", "runs", "pause", "unpause", "step", "checkpoint", "stop", "data"]
+COMMANDS = [
+    "train",
+    "resume",
+    "branch",
+    "set",
+    "verify-resume",
+    "watch",
+    "runs",
+    "pause",
+    "unpause",
+    "step",
+    "checkpoint",
+    "stop",
+    "data",
+]
 
 
 @pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS)])

@@ -1,0 +1,225 @@
+"""Dropped connections, stuck terminals and killed processes, in real terminals; and what brings a run back, by keys."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.runs import client, listing, store
+from engine.runs.verify import kill
+from engine.training.config import TrainConfig
+from tests.end_to_end.test_app import LONG, has_gone_on, state
+from tests.end_to_end.test_cli import TRAIN, fmnist_tui
+from tests.terminal import PROGRAM, Terminal
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def the_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
+
+
+@pytest.fixture
+def run(home: Path) -> Iterator[Path]:
+    folder = client.start(home, LONG, name="long")
+    yield folder
+    kill(folder)
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def ends(process: psutil.Process, seconds: float) -> bool:
+    with contextlib.suppress(psutil.TimeoutExpired):
+        process.wait(seconds)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("how", ["terminal closed", "SIGHUP to the process group", "kill -9", "SIGTERM"])
+def test_whatever_happens_to_the_app_the_host_goes_on_and_the_app_is_gone_in_a_second(run: Path, how: str) -> None:
+    terminal = Terminal([PROGRAM, "watch", "last"], columns=80, rows=24)
+    terminal.wait_for("samples/s")
+    app = psutil.Process(terminal.process.pid)
+    children = app.children(recursive=True)
+    begin = time.monotonic()
+    match how:
+        case "terminal closed":
+            terminal.hang_up()
+        case "SIGHUP to the process group":
+            os.killpg(os.getpgid(app.pid), signal.SIGHUP)
+        case "kill -9":
+            os.kill(app.pid, signal.SIGKILL)
+        case "SIGTERM":
+            os.kill(app.pid, signal.SIGTERM)
+    terminal.exit_code(seconds=5)
+    assert time.monotonic() - begin < 1
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert has_gone_on(run)
+    terminal.hang_up()
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_the_host_outlives_its_tmux_session(run: Path, home: Path, tmp_path: Path) -> None:
+    socket = str(tmp_path / "tmux")
+    tmux = ["tmux", "-S", socket, "-f", "/dev/null"]
+    env = {**os.environ, "FMNIST_TUI_HOME": str(home), "TERM": "xterm-256color"}
+    subprocess.run([*tmux, "new-session", "-d", "-x", "80", "-y", "24", f"{PROGRAM} watch last"], check=True, env=env)
+    try:
+        shown = lambda: subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True).stdout  # noqa: E731
+        wait_until(lambda: "samples/s" in shown())
+        pane = subprocess.run([*tmux, "list-panes", "-F", "#{pane_pid}"], capture_output=True, text=True, check=True)
+        inside = psutil.Process(int(pane.stdout))
+        apps = [inside, *inside.children(recursive=True)]
+        begin = time.monotonic()
+        subprocess.run([*tmux, "kill-session"], check=True)
+        _, left = psutil.wait_procs(apps, timeout=3)
+        assert not left
+        assert time.monotonic() - begin < 1.5
+        assert has_gone_on(run)
+    finally:
+        subprocess.run([*tmux, "kill-server"], capture_output=True)
+
+
+def test_a_terminal_that_nobody_reads_slows_no_training_and_holds_up_no_end(home: Path) -> None:
+    """`train` in the foreground, on a terminal whose other end is never read: its bars fill the buffer."""
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [PROGRAM, *TRAIN, "--epochs", "100000"],
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )  # fmt: skip
+    try:
+        os.close(terminal)
+        wait_until(lambda: bool(store.run_folders(home)), 30)
+        (folder,) = store.run_folders(home)
+        # So many epochs' lines and bars as no terminal's buffer holds.
+        wait_until(lambda: state(folder).epoch > 40, 60)
+        assert has_gone_on(folder)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == 128 + signal.SIGTERM
+        assert state(folder).reason == "SIGTERM"
+        assert state(folder).checkpoints[-1].reason == "stop"
+    finally:
+        os.close(master)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_two_apps_see_what_each_other_did(run: Path) -> None:
+    with (
+        Terminal([PROGRAM, "watch", "long"], columns=120, rows=40) as one,
+        Terminal([PROGRAM, "watch", "long"], columns=80, rows=24) as other,
+    ):
+        one.wait_for("samples/s")
+        other.wait_for("samples/s")
+        one.press("+")
+        other.wait_for("lr 1e-3 → 2e-3 at epoch")
+        other.press("space")
+        one.wait_for("paused")
+        one.press("space")
+        other.wait_for("training")
+        other.press("-")
+        one.wait_for("lr 2e-3 → 1e-3 at epoch")
+    assert has_gone_on(run)
+
+
+def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path) -> None:
+    folder = client.start(home, TrainConfig(dataset="demo", epochs=100_000, threads=1), name="long")
+    with Terminal([PROGRAM, "watch", "last"], columns=120, rows=40) as terminal:
+        terminal.wait_for("samples/s")
+        wait_until(lambda: state(folder).epoch > 3)
+        kill(folder)
+        terminal.wait_for("r goes on from its newest checkpoint")
+        before = state(folder)
+        terminal.press("r")
+        terminal.wait_for("resumed after epoch", seconds=30)
+        terminal.wait_for("training")
+        assert state(folder).resumes[0].epoch <= before.epoch
+        assert has_gone_on(folder)
+        terminal.press("e")
+        terminal.wait_for("Change long")
+        terminal.press("momentum=0.5", "enter")
+        terminal.wait_for("momentum 0 → 0.5")
+        terminal.press("left", pause=0.5)
+        terminal.press("left", pause=0.5)
+        terminal.wait_for("b branches off here")
+        terminal.press("b")
+        terminal.wait_for("Branch off long")
+        terminal.press("lr=/2 name=slower", "enter", pause=0.3)
+        terminal.wait_for("slower ·", seconds=30)
+        terminal.wait_for("··· parent")
+        terminal.press("3")
+        terminal.wait_for("└ slower")
+        terminal.press("2", "x")
+        terminal.wait_for("stop and save")
+        terminal.press("s")
+        terminal.wait_for("stopped")
+    (branch,) = [one for one in store.run_folders(home) if one != folder]
+    assert listing.summary(branch).parent == folder.name
+    kill(folder)
+
+
+def test_resume_branch_and_set_on_the_command_line(home: Path) -> None:
+    first = fmnist_tui(*TRAIN, "--epochs", "2", "--name", "base")
+    assert first.returncode == 0
+    complete = fmnist_tui("resume", "base")
+    assert complete.returncode == 2
+    assert re.search(r"is complete, 2 of 2 epochs; for more: fmnist-tui resume \S+ --epochs 12", complete.stderr)
+    more = fmnist_tui("resume", "base", "--epochs", "3")
+    assert more.returncode == 0
+    assert "resumed after epoch 2" in more.stdout
+    assert "epochs 2 → 3" in more.stdout
+    assert "finished 3 epochs" in more.stdout
+    branch = fmnist_tui("branch", "base", "--at", "2", "lr=3e-3", "epochs=4", "--name", "faster")
+    assert branch.returncode == 0, branch.stderr
+    assert "epoch 4/4" in branch.stdout
+    assert "epoch 2/4" not in branch.stdout
+    table = fmnist_tui("runs").stdout
+    assert re.search(r"base .*\n└ \S+ faster ", table)
+    shown = json.loads(fmnist_tui("runs", "--json").stdout)
+    assert [one["parent_epoch"] for one in shown] == [2, 0]
+    for arguments, says in {
+        "branch base --at 2:13": "no checkpoint at epoch 2, step 13; nearest: --at 1 or --at 2",
+        "branch base --at soon": "give an epoch such as 3",
+        "branch base model=cnn": "keeps its parent's model",
+        "branch base lr": "'lr' is not of the form SETTING=VALUE",
+        "set base lr=1": "does not run any more: finished",
+        "set base": "the following arguments are required: SETTING=VALUE",
+        "resume base --threads many": "--threads: 'many' is not a whole number",
+        "resume base --device cuda:9 --epochs 9": "cuda:9 is not on this machine",
+        "verify-resume --at 0": "--at: 0 is out of range",
+    }.items():
+        refused = fmnist_tui(*arguments.split())
+        assert refused.returncode == 2, arguments
+        assert says in refused.stderr, (arguments, refused.stderr)
+        assert len(refused.stderr.splitlines()) == 1
+
+
+def test_interrupting_a_detached_start_leaves_no_run(home: Path) -> None:
+    process = subprocess.Popen([PROGRAM, *TRAIN, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: list((home / "runs").glob("*/host.log")))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, b"")
+    assert not list((home / "runs").iterdir())
