@@ -24,6 +24,7 @@ from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
 from tui.screens.enlarged import EnlargedScreen
 from tui.screens.help import HelpScreen
+from tui.screens.prompt import PromptScreen
 from tui.screens.runs import RunsScreen, _Table
 from tui.screens.stop_dialog import StopDialog
 from tui.screens.train import TrainScreen
@@ -46,6 +47,7 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Train, the form", ConfigForm),
     ("Train, a run", TrainScreen),
     ("the question that `x` asks", StopDialog),
+    ("a question with a line to type in", PromptScreen),
     ("Runs", RunsScreen),
     ("Runs", _Table),
     ("the download", DownloadScreen),
@@ -120,7 +122,7 @@ def parsers() -> dict[str, ArgumentParser]:
 
 def test_every_command_has_its_row_in_the_readme() -> None:
     rows = [line for line in section(README, "## Command line").splitlines() if line.startswith("| `fmnist-tui")]
-    shown = {match[1] for row in rows if (match := re.match(r"\| `fmnist-tui (\w+)", row))}
+    shown = {match[1] for row in rows if (match := re.match(r"\| `fmnist-tui ([\w-]+)", row))}
     assert shown == set(parsers())
 
 
@@ -153,7 +155,7 @@ def commands_shown() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("typed", "arguments"), [pytest.param(*each, id=each[0]) for each in commands_shown()])
 def test_every_command_that_the_documents_show_is_one(typed: str, arguments: list[str]) -> None:
-    given = cli._parser().parse_args(arguments)
+    given = cli._parsed(arguments)
     for name in (*cli.TRAIN_OPTIONS, "dataset"):
         if isinstance(value := getattr(given, name, None), str):
             parse(name, value)

@@ -131,7 +131,9 @@ def _parser() -> Parser:
     _add_train_options(train)
     train.add_argument("--name", default="", help="what to call the run")
     train.add_argument("--nproc", type=_processes, default=1, help="processes that train together, under torchrun")
-    _add_report(train)
+    _add_report(train).add_argument(
+        "--prepare", action="store_true", help="make the run's folder, print the line that starts it, and start nothing"
+    )
 
     resume = command(
         "resume", _resume, "go on with a run that was stopped, killed or finished", "resume last --epochs 20"
@@ -205,10 +207,11 @@ def _add_train_options(parser: Parser) -> None:
     )
 
 
-def _add_report(parser: Parser) -> None:
+def _add_report(parser: Parser) -> Any:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the run's events as JSON lines (docs/events.md)")
     form.add_argument("--detach", action="store_true", help="start it, print its id, and leave it training")
+    return form
 
 
 def _processes(text: str) -> int:
@@ -269,6 +272,12 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 
 def _train(options: argparse.Namespace) -> int:
     config, home = _config(options), _home(options)
+    if options.prepare:
+        from engine.runs import client, store
+
+        asked = client.request(config, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        print(client.shown_command(store.create(home, asked)))
+        return DONE
     if options.detach:
         from engine.runs import client
 
