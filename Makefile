@@ -26,6 +26,8 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.train_speed
 	$(BIN)/python -m benchmarks.ui_tax
+	$(BIN)/python -m benchmarks.checkpoint_cost
+	$(BIN)/python -m benchmarks.survival
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -277,7 +277,7 @@ def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | No
             store.restore_host(folder, before)
         os.close(lock)
         raise
-    _clear_away(before)
+    _clear_away(folder, before)
     return Taken(folder, beginning, lock)
 
 
@@ -359,14 +359,17 @@ def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int
     return 0
 
 
-def _clear_away(record: "store.HostRecord | None") -> None:
-    """The socket's own folder of a host that was killed."""
+def _clear_away(folder: Path, record: "store.HostRecord | None") -> None:
+    """What a host that was killed left: files that it was writing, and the socket's own folder."""
+    for place in (folder, folder / "checkpoints"):
+        for half in place.glob(".*.part"):
+            half.unlink(missing_ok=True)
     if record and record.socket:
-        folder = Path(record.socket).parent
-        if folder.name.startswith("fmnist-tui-"):
+        own = Path(record.socket).parent
+        if own.name.startswith("fmnist-tui-"):
             with contextlib.suppress(OSError):
                 Path(record.socket).unlink(missing_ok=True)
-                folder.rmdir()
+                own.rmdir()
 
 
 if __name__ == "__main__":

@@ -41,3 +41,13 @@ def test_ui_tax() -> None:
     assert any("samples/s" in row["unit"] and row["value"] > 0 for row in rows)
     (idle,) = [row for row in rows if "paused" in row["what"]]
     assert idle["value"] == 0
+
+
+def test_a_run_survives_kills_and_closed_terminals() -> None:
+    rows = benchmark("survival", "--kills", "2", "--terminals", "2", "--epochs", "15")["rows"]
+    assert [row["value"] for row in rows if row["target"] == "all"] == [2, 2]
+
+
+def test_checkpoint_cost() -> None:
+    rows = benchmark("checkpoint_cost", "--rounds", "1", "--models", "mlp, SGD")["rows"]
+    assert [row["met"] for row in rows if row["target"]] == [True]
