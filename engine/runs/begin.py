@@ -20,9 +20,9 @@ from engine.runs import history, store
 from engine.training import determinism
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from engine.training.orders import Appointment, Command, Order
 from engine.training.prepare import Prepared, prepare
 from engine.training.restore import Start, restore
-from engine.training.session import Appointment, Command, Order
 from engine.training.team import Team
 
 

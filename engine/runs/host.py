@@ -123,7 +123,7 @@ class Host:
 
     def stop(self, reason: str = "asked") -> None:
         """Save, then end, at the next step boundary."""
-        from engine.training.session import Command
+        from engine.training.orders import Command
 
         with contextlib.suppress(RunError):
             self._session.send(Command.STOP, reason)
@@ -219,7 +219,7 @@ class Host:
         os._exit(128 + self._signal)
 
     def _answer(self, request: Answer) -> Answer:
-        from engine.training.session import Command
+        from engine.training.orders import Command
 
         name = request.get("command")
         session = self._session

@@ -1,77 +1,31 @@
 """`TrainingSession`: the PyTorch loop, run in a worker thread, that takes commands between steps and tells events."""
 
 import contextlib
-import enum
 import math
 import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import torch
 
-from engine.errors import CheckpointError, ConfigError, RunError
+from engine.errors import CheckpointError, RunError
 from engine.training import determinism, schedules
 from engine.training import events as ev
-from engine.training.config import EDITABLE, TrainConfig, edited
+from engine.training.config import TrainConfig
 from engine.training.loop import Batch, Score, test_loop, train_loop
+from engine.training.orders import Appointment, Command, Order, Turn
 from engine.training.prepare import Prepared
-from engine.training.restore import FORMAT, Start, add_momentum_buffers
+from engine.training.report import LossReport
+from engine.training.restore import FORMAT, Start
+from engine.training.settings import Settings
 
-REPORT_S = 0.1  # seconds between progress events in the first minute, …
-LATER_REPORT_S = 0.5  # … and after it, so that a day's events stay readable at once
-FIRST_MINUTE_S = 60.0
 UNASKED = ("folder_gone",)  # reasons to stop, beside signals, that do not wait for a checkpoint to succeed
-LOG_EVERY = 100  # batches, as the tutorial prints
 SLOW_SAVING = 0.05  # of the time between two timed checkpoints; from here on a warning says so
 TALK_S = 0.1  # seconds between two talks of processes that train together
 SIGN_OF_LIFE_S = 60.0  # while paused, so that processes that wait for another do not give it up
-
-
-class Command(enum.Enum):
-    """What a session can be told. Each takes effect at the next step boundary."""
-
-    PAUSE = "pause"
-    UNPAUSE = "unpause"
-    STEP = "step"  # one step, then paused
-    STOP = "stop"  # save, then end
-    CHECKPOINT = "checkpoint"
-    SET = "set"  # change a setting
-
-
-@dataclass(frozen=True)
-class Order:
-    """A command with what belongs to it."""
-
-    command: Command
-    reason: str = "asked"
-    setting: str = ""  # of SET
-    value: Any = None
-    replayed: bool = False
-
-
-@dataclass(frozen=True)
-class Appointment:
-    """An order for a certain place: after `step` steps of `epoch`."""
-
-    epoch: int
-    step: int
-    order: Order
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """What is done at a step boundary; process 0 decides it."""
-
-    report: bool = False
-    save: bool = False
-    orders: tuple[Order, ...] = ()
-    steps: int = 1  # until the next turn
-
 
 Save = Callable[
     [dict[str, Any], str], ev.CheckpointSaved
@@ -110,7 +64,6 @@ class TrainingSession:
     ) -> None:
         start = start or Start()
         self.prepared = prepared
-        self.config = prepared.config  # as of now: with the edits
         self.epoch = start.epoch  # under way
         self.step = start.step  # steps done in it
         self.paused = False
@@ -122,32 +75,28 @@ class TrainingSession:
         self._save = save
         self._trouble = trouble
         self._team = prepared.team
+        self._settings = Settings(prepared.config, prepared.optimizer, start.edits)
+        self._losses = LossReport(prepared.train_batches, prepared.team, sink)
         self._agenda = deque(sorted(agenda, key=lambda one: (one.epoch, one.step)))
         self._commands: queue.SimpleQueue[Order] = queue.SimpleQueue()
-        self._planned = prepared.config  # the config once the edits that wait are made
-        self._planning = threading.Lock()
-        self._edits: list[dict[str, Any]] = list(start.edits)
         self._stop_wanted = False
         self._stepping = False  # one step was asked for
         self._evaluated = start.evaluated
         self._accuracy: float | None = None  # of the epoch, once it is evaluated
         self._at_the_test: Mapping[str, Any] | None = None  # the generators' states before the evaluation under way
-        self._finite = True  # the last loss seen was
-        # Epoch, step and evaluated of the newest checkpoint, and the number of edits in it.
-        self._saved_at = (start.epoch, start.step, start.evaluated, len(self._edits)) if start.rng else None
+        # Epoch, step, evaluated and the number of edits of the newest checkpoint.
+        self._saved_at = self._here if start.rng else None
         self._next_save = math.inf
         self._told_of_slowness = False
-        # Losses since the last report, on the device until then, and the step before the first of them.
-        self._pending: list[torch.Tensor] = []
-        self._reported_step = 0
-        self._reported_at = 0.0
-        self._next_report = 0.0
-        self._loss_sum = 0.0
-        self._began = 0.0  # when this process began to train
         self._epoch_began = 0.0
         self._paused_s = 0.0  # seconds of this epoch that were no training
         self._before_s = start.training_s - start.seconds  # seconds of training in the epochs before this one
         self._to_turn = 1  # steps until processes that train together talk again
+
+    @property
+    def config(self) -> TrainConfig:
+        """As of now: with the edits."""
+        return self._settings.now
 
     def send(self, command: Command, reason: str = "asked", changes: Mapping[str, str] | None = None) -> list[str]:
         """Queue a command. `changes`, of SET: settings and what was typed for them (see `config.edited`).
@@ -162,7 +111,10 @@ class TrainingSession:
         if command is Command.UNPAUSE and not self.paused:
             raise RunError("it is not paused")
         if command is Command.SET:
-            return self._plan(changes or {}, reason)
+            orders, told = self._settings.plan(changes or {}, reason, self.epoch, self._done)
+            for order in orders:
+                self._commands.put(order)
+            return told
         if command is Command.STOP:
             self._stop_wanted = True
         self._commands.put(Order(command, reason))
@@ -174,7 +126,6 @@ class TrainingSession:
         try:
             for event in self._opening:
                 self._sink(event)
-            self._began = time.monotonic()
             self._begin()
             if orders := self._due_here():
                 self._obey(orders)
@@ -200,7 +151,7 @@ class TrainingSession:
     def tell_what_is_left(self) -> None:
         """After an error in `run`: the losses that were not told yet, as far as the device gives them."""
         with contextlib.suppress(Exception):
-            self._tell_losses()
+            self._losses.tell(self.epoch, self.step, self._settings.lr)
 
     # The epochs
 
@@ -215,23 +166,22 @@ class TrainingSession:
 
     def _train_epoch(self) -> None:
         p, start = self.prepared, self._start
-        self._loss_sum, self._reported_step = start.loss_sum, self.step
+        self._losses.begin_epoch(self.step, start.loss_sum)
         self._paused_s = 0.0
         now = time.monotonic()
         self._epoch_began = now - start.seconds
-        self._reported_at, self._next_report = now, now + REPORT_S
         if math.isinf(self._next_save) and self.config.checkpoint_every:
             self._next_save = now + self.config.checkpoint_every
         varies = schedules.varies(self.config)
         steps = len(p.train_batches)
         if self.step < steps:
-            self._set_optimizer()
+            self._settings.apply(self._done)
         for loss in train_loop(p.train_batches.batches(self.step), p.model, p.train_loss_fn, p.optimizer):
             self.step += 1
-            self._pending.append(loss)
+            self._losses.add(loss)
             if self._team.size == 1:
                 now = time.monotonic()
-                due = now >= self._next_report or now >= self._next_save or self._stepping
+                due = now >= self._losses.next or now >= self._next_save or self._stepping
                 due = due or not self._commands.empty()
             else:
                 self._to_turn -= 1
@@ -239,7 +189,7 @@ class TrainingSession:
             if due or self._agenda:
                 self._take_turn()
             if varies and self.step < steps:
-                self._set_optimizer()
+                self._settings.apply(self._done)
         self._report()
         seconds = self._epoch_s
         self._evaluate(seconds)
@@ -279,7 +229,7 @@ class TrainingSession:
         self._sink(
             ev.EpochFinished(
                 epoch=self.epoch,
-                loss=self._loss_sum / self.step,
+                loss=self._losses.loss_sum / self.step,
                 seconds=seconds,
                 samples_per_s=p.train_batches.samples / seconds if seconds > 0 else 0.0,
             )
@@ -306,8 +256,8 @@ class TrainingSession:
     def _take_turn(self) -> None:
         now = time.monotonic()
         turn = self._team.agree(
-            _Turn(
-                report=now >= self._next_report or self._stepping,
+            Turn(
+                report=now >= self._losses.next or self._stepping,
                 # At the last step the epoch's own checkpoint is about to come.
                 save=now >= self._next_save and self.step < len(self.prepared.train_batches),
                 orders=self._drain(),
@@ -357,65 +307,23 @@ class TrainingSession:
         return tuple(orders)
 
     def _report(self) -> None:
-        """Tell the losses since the last report, and look at them; the only place where they leave the device."""
-        if not self._pending:
+        """Tell the losses since the last report, and do what they, and the telling, call for."""
+        if not self._losses.pending:
             return
-        first = self._reported_step
-        losses = self._tell_losses()
-        self._watch_losses(first, losses)
+        bad = self._losses.tell(self.epoch, self.step, self._settings.lr)
+        if bad is not None:
+            self._meet_non_finite(*bad)
         if why := self._trouble():
-            self._pause_for_writing(f"the run's events can't be written: {why}")
+            self._warn_of_writing(f"the run's events can't be written: {why}")
+            self._commands.put(Order(Command.PAUSE, "cannot_write"))
 
-    def _tell_losses(self) -> list[float]:
-        if not self._pending:
-            return []
-        losses: list[float] = self._team.mean(torch.stack(self._pending)).tolist()
-        self._pending.clear()
-        now = time.monotonic()
-        p, first = self.prepared, self._reported_step
-        batch_size, samples = p.train_batches.batch_size, p.train_batches.samples
-        for index in range(-first % LOG_EVERY, len(losses), LOG_EVERY):
-            seen = (first + index) * batch_size
-            self._sink(
-                ev.BatchLoss(epoch=self.epoch, step=first + index + 1, loss=losses[index], seen=seen, of=samples)
-            )
-        elapsed = max(now - self._reported_at, 1e-9)
-        trained = min(self.step * batch_size, samples) - first * batch_size
-        for loss in losses:  # one after another: the same sum, to the last bit, however often it reports
-            self._loss_sum += loss
-        self._sink(
-            ev.Progress(
-                epoch=self.epoch,
-                step=self.step,
-                steps=len(p.train_batches),
-                loss=sum(losses) / len(losses),
-                lr=float(p.optimizer.param_groups[0]["lr"]),
-                samples_per_s=trained / elapsed,
-            )
-        )
-        self._reported_at, self._reported_step = now, self.step
-        self._next_report = now + (REPORT_S if now - self._began < FIRST_MINUTE_S else LATER_REPORT_S)
-        return losses
-
-    def _watch_losses(self, first: int, losses: list[float]) -> None:
-        """Warn where the losses stop being finite, and do what the config says."""
-        bad = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
-        was_finite, self._finite = self._finite, math.isfinite(losses[-1])
-        if bad is None or (bad == 0 and not was_finite):
-            return
-        step, action = first + bad + 1, self.config.on_non_finite
-        what = "NaN" if math.isnan(losses[bad]) else "infinite"
-        self._sink(
-            ev.Warned(
-                code="non_finite_loss",
-                message=f"the loss is {what} at epoch {self.epoch}, step {step}; a smaller learning rate may help",
-                epoch=self.epoch,
-                step=step,
-            )
-        )
-        if action == "pause":
+    def _meet_non_finite(self, step: int, what: str) -> None:
+        """Warn, and do what the config says."""
+        message = f"the loss is {what} at epoch {self.epoch}, step {step}; a smaller learning rate may help"
+        self._sink(ev.Warned(code="non_finite_loss", message=message, epoch=self.epoch, step=step))
+        if self.config.on_non_finite == "pause":
             self._commands.put(Order(Command.PAUSE, "non_finite_loss"))
-        elif action == "stop":
+        elif self.config.on_non_finite == "stop":
             self._commands.put(Order(Command.STOP, "non_finite_loss"))
 
     def _obey(self, orders: tuple[Order, ...]) -> None:
@@ -470,59 +378,19 @@ class TrainingSession:
     def _pass_time(self, seconds: float) -> None:
         """Seconds that were no training: leave them out of the epoch's time and of samples/s."""
         self._paused_s += seconds
-        self._reported_at += seconds
+        self._losses.pass_time(seconds)
         self._next_save += seconds
-
-    # Edits
-
-    def _plan(self, changes: Mapping[str, str], reason: str) -> list[str]:
-        """Check the changes together and queue them."""
-        if not changes:
-            raise ConfigError("", f"nothing to change; name a setting and a value: {', '.join(EDITABLE)}")
-        with self._planning:
-            planned = self._planned
-            for name, text in changes.items():
-                planned = edited(planned, name, str(text))
-            if planned.epochs < self.epoch:
-                raise ConfigError(
-                    "epochs",
-                    f"--epochs: the run is in epoch {self.epoch} already; stop it, or give at least {self.epoch}",
-                )
-            told = []
-            for name in changes:
-                before, after = getattr(self._planned, name), getattr(planned, name)
-                if before != after:
-                    self._commands.put(Order(Command.SET, reason, name, after))
-                    told.append(f"{name} {before:g} → {after:g}{self._scaled(planned) if name == 'lr' else ''}")
-                else:
-                    told.append(f"{name} is {after:g} already")
-            self._planned = planned
-        return told
-
-    def _scaled(self, planned: TrainConfig) -> str:
-        """What the schedule makes of a new learning rate, in words; nothing where it is constant."""
-        if not schedules.varies(planned):
-            return ""
-        factor = schedules.factor(planned, self.epoch - 1 + self.step / len(self.prepared.train_batches))
-        return f" (of which the {planned.schedule} schedule gives {factor:.3g} now: {planned.lr * factor:.3g})"
 
     def _edit(self, order: Order) -> None:
         """Change a setting here. A new edit of a setting takes the place of those of it that wait to be replayed."""
         self._report()
-        before, after = getattr(self.config, order.setting), order.value
-        self.config = replace(self.config, **{order.setting: after})
-        if order.replayed:
-            with self._planning:
-                self._planned = replace(self._planned, **{order.setting: after})
-        else:
+        before = self._settings.edit(order, self.epoch, self.step)
+        if not order.replayed:
             self._agenda = deque(one for one in self._agenda if one.order.setting != order.setting)
-        self._edits.append(
-            {"epoch": self.epoch, "step": self.step, "setting": order.setting, "before": before, "after": after}
-        )
         batches = self.prepared.train_batches
         if order.setting == "batch_size":
-            batches.change(batch_size=int(after))
-        self._set_optimizer()
+            batches.change(batch_size=int(order.value))
+        self._settings.apply(self._done)
         next_epoch = order.setting == "batch_size" or self.step >= len(batches)
         self._sink(
             ev.Edited(
@@ -530,24 +398,17 @@ class TrainingSession:
                 step=self.step,
                 setting=order.setting,
                 before=before,
-                after=after,
-                lr=float(self.prepared.optimizer.param_groups[0]["lr"]),
+                after=order.value,
+                lr=self._settings.lr,
                 from_epoch=self.epoch + next_epoch,
                 replayed=order.replayed,
             )
         )
 
-    def _set_optimizer(self) -> None:
-        """Give the optimizer the settings of the next step."""
-        config, optimizer = self.config, self.prepared.optimizer
-        done = self.epoch - 1 + self.step / len(self.prepared.train_batches)
-        lr = config.lr * schedules.factor(config, done)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-            group["weight_decay"] = config.weight_decay
-            if "momentum" in group and group["momentum"] != config.momentum:
-                group["momentum"] = config.momentum
-                add_momentum_buffers(optimizer)
+    @property
+    def _done(self) -> float:
+        """Epochs that are done, with the part of the one under way."""
+        return self.epoch - 1 + self.step / len(self.prepared.train_batches)
 
     # Saving
 
@@ -564,29 +425,34 @@ class TrainingSession:
             "scheduler": {
                 "schedule": self.config.schedule,
                 "base_lr": self.config.lr,
-                "lr": p.optimizer.param_groups[0]["lr"],
-                "epochs_done": self.epoch - 1 + self.step / len(batches),
+                "lr": self._settings.lr,
+                "epochs_done": self._done,
             },
             "rng": self._team.gather(self._at_the_test or determinism.capture()),
             "order": batches.order,
             "batch_size": batches.batch_size,
             "shuffle": batches.shuffle,
             "config": self.config.to_dict(),
-            "edits": [dict(edit) for edit in self._edits],
+            "edits": [dict(edit) for edit in self._settings.edits],
             "epoch": self.epoch,
             "step": self.step,
             "steps": len(batches),
             "evaluated": self._evaluated,
             "accuracy": self._accuracy if self._evaluated else None,
-            "loss_sum": self._loss_sum,
+            "loss_sum": self._losses.loss_sum,
             "seconds": self._epoch_s,
             "training_s": self._before_s + self._epoch_s,
             "environment": p.environment,
         }
 
+    @property
+    def _here(self) -> tuple[int, int, bool, int]:
+        """What a checkpoint of now would differ in from one of another moment."""
+        return (self.epoch, self.step, self._evaluated, len(self._settings.edits))
+
     def _save_or_warn(self, reason: str) -> bool:
         """Save where anything changed since the last checkpoint. Where it can't be written: warn, and give False."""
-        here = (self.epoch, self.step, self._evaluated, len(self._edits))
+        here = self._here
         if self._saved_at == here:
             return True
         content, trouble = self.content(), ""
@@ -632,10 +498,6 @@ class TrainingSession:
         while not self._save_or_warn("epoch"):
             self._pause("cannot_write")
             self._obey(())
-
-    def _pause_for_writing(self, message: str) -> None:
-        self._warn_of_writing(message)
-        self._commands.put(Order(Command.PAUSE, "cannot_write"))
 
     def _warn_of_writing(self, message: str) -> None:
         self._sink(ev.Warned(code="cannot_write", message=message, epoch=self.epoch, step=self.step))

@@ -13,15 +13,16 @@ from torch import nn
 from engine.errors import CheckpointError, ConfigError, ModelError
 from engine.runs.verify import fingerprint
 from engine.training import events as ev
-from engine.training import session as sessions
+from engine.training import report
+from engine.training.orders import Appointment, Command, Order
 from engine.training.prepare import Prepared
 from engine.training.restore import check, restore
-from engine.training.session import Appointment, Command, Order, TrainingSession
+from engine.training.session import TrainingSession
 
 
 @pytest.fixture(autouse=True)
 def every_step_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "REPORT_S", 0.0)
+    monkeypatch.setattr(report, "REPORT_S", 0.0)
 
 
 class Noisy(nn.Module):

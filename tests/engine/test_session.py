@@ -1,5 +1,6 @@
 """The training session: what it computes, and how it takes commands. Every step is reported here (REPORT_S = 0)."""
 
+import contextlib
 import math
 import threading
 import time
@@ -12,14 +13,15 @@ from torch import nn
 
 from engine.errors import CheckpointError, RunError
 from engine.training import events as ev
-from engine.training import session as sessions
+from engine.training import report
+from engine.training.orders import Command
 from engine.training.prepare import Prepared
-from engine.training.session import Command, TrainingSession
+from engine.training.session import TrainingSession
 
 
 @pytest.fixture(autouse=True)
 def every_step_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "REPORT_S", 0.0)
+    monkeypatch.setattr(report, "REPORT_S", 0.0)
 
 
 class Ran:
@@ -91,7 +93,8 @@ def ran(prepared: Callable[..., Prepared]) -> Iterator[Callable[..., Ran]]:
     for run in made:
         if run.thread.is_alive():
             run.disk_is_full = False
-            run.session.send(Command.STOP, "SIGTERM")
+            with contextlib.suppress(RunError):  # it is about to end anyway
+                run.session.send(Command.STOP, "SIGTERM")
             run.thread.join(timeout=10)
 
 
@@ -161,7 +164,7 @@ def test_the_tutorials_log_line_comes_every_100_batches(ran: Callable[..., Ran])
 def test_log_lines_are_the_same_however_seldom_it_reports(
     ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "REPORT_S", 1000.0)
+    monkeypatch.setattr(report, "REPORT_S", 1000.0)
     run = ran(epochs=1, batch_size=3)
     run.to_the_end()
     assert [event.step for event in run.events if isinstance(event, ev.BatchLoss)] == [1, 101, 201]

@@ -16,9 +16,10 @@ from engine.errors import CheckpointError
 from engine.runs.follow import Follower
 from engine.runs.log import EventLog
 from engine.training import events as ev
-from engine.training import session as sessions
+from engine.training import report
+from engine.training.orders import Appointment, Command, Order
 from engine.training.prepare import Prepared
-from engine.training.session import Appointment, Command, Order, TrainingSession
+from engine.training.session import TrainingSession
 
 FAULTS = [errno.ENOSPC, errno.EIO]
 
@@ -161,7 +162,7 @@ def test_a_fault_at_any_write_of_the_log_pauses_the_run_and_loses_no_event(
     prepared: Callable[..., Prepared], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """The run pauses at its next report; told to go on once the disk can be written, it finishes with a whole log."""
-    monkeypatch.setattr(sessions, "REPORT_S", 0.0)
+    monkeypatch.setattr(report, "REPORT_S", 0.0)
     for number in range(1, 12):
         folder = _folder(tmp_path / str(number))
         log = EventLog(folder)

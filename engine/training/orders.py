@@ -1,0 +1,46 @@
+"""What a session can be told, and when."""
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+
+class Command(enum.Enum):
+    """Each takes effect at the next step boundary."""
+
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    STEP = "step"  # one step, then paused
+    STOP = "stop"  # save, then end
+    CHECKPOINT = "checkpoint"
+    SET = "set"  # change a setting
+
+
+@dataclass(frozen=True)
+class Order:
+    """A command with what belongs to it."""
+
+    command: Command
+    reason: str = "asked"
+    setting: str = ""  # of SET
+    value: Any = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """An order for a certain place: after `step` steps of `epoch`."""
+
+    epoch: int
+    step: int
+    order: Order
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is done at a step boundary; where processes train together, the first of them decides it."""
+
+    report: bool = False
+    save: bool = False
+    orders: tuple[Order, ...] = ()
+    steps: int = 1  # until the next turn
