@@ -13,7 +13,6 @@ from typing import Any
 
 from benchmarks.table import Row, at_most, parser, report
 
-OFTEN_S = 0.5  # seconds between two saves where they are made so often that their cost shows directly
 SHARE = 2.0  # percent of the training time at most
 MODELS = {
     "mlp, SGD": {"model": "mlp", "optimizer": "sgd"},
@@ -25,6 +24,7 @@ MODELS = {
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--often", type=float, default=0.5, help="seconds between two saves that shall show directly")
     options.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     options.add_argument("--data-dir", type=Path, default=os.environ.get("FMNIST_TUI_DATA"))
     options.add_argument("--folder", type=Path, help="where to save (default: the folder for temporary files)")
@@ -33,11 +33,13 @@ def main() -> None:
 
     rows: list[Row] = []
     for name in given.models:
-        rows += rows_of(name, measure(MODELS[name], given.rounds, given.data_dir, given.folder))
+        rows += rows_of(
+            name, measure(MODELS[name], given.rounds, given.often, given.data_dir, given.folder), given.often
+        )
     report("checkpoint_cost", rows, as_json=given.json, torch=torch.__version__, rounds=given.rounds)
 
 
-def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
+def rows_of(name: str, found: dict[str, Any], often_s: float) -> list[Row]:
     """The table of one model."""
     from engine.training.config import TrainConfig
 
@@ -49,13 +51,15 @@ def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
         Row(f"{name}: an epoch that saves nothing", without, "s"),
         Row(f"{name}: a checkpoint of {found['bytes'] / 2**20:.1f} MiB, by time", 1000 * timed, "ms"),
         Row(f"{name}: the same at an epoch's end, with model_weights.pth", 1000 * at_end, "ms"),
-        Row(f"{name}: saving every {OFTEN_S:g} s, measured, of the training time", 100 * (often / without - 1), "%"),
+        Row(f"{name}: saving every {often_s:g} s, measured, of the training time", 100 * (often / without - 1), "%"),
         at_most(f"{name}: saving every {every:g} s, of the training time", share, SHARE, "%"),
         Row(f"{name}: an epoch's end, of the epoch's time", 100 * at_end / (without + at_end), "%"),
     ]
 
 
-def measure(settings: dict[str, Any], rounds: int, data_dir: Path | None, folder: Path | None) -> dict[str, Any]:
+def measure(
+    settings: dict[str, Any], rounds: int, often_s: float, data_dir: Path | None, folder: Path | None
+) -> dict[str, Any]:
     """Seconds of an epoch's training without and with saving, of each save by reason, and a checkpoint's bytes."""
     from engine import home
     from engine.checkpoints.write import CheckpointWriter
@@ -89,7 +93,7 @@ def measure(settings: dict[str, Any], rounds: int, data_dir: Path | None, folder
     for number in range(rounds):
         with tempfile.TemporaryDirectory(prefix="fmnist-cost-", dir=folder) as place:
             for way, every in (
-                (("without", 0.0), ("often", OFTEN_S)) if number % 2 else (("often", OFTEN_S), ("without", 0.0))
+                (("without", 0.0), ("often", often_s)) if number % 2 else (("often", often_s), ("without", 0.0))
             ):
                 (Path(place) / way).mkdir()
                 found[way].append(epoch(every, Path(place) / way))

@@ -276,7 +276,7 @@ def _train(options: argparse.Namespace) -> int:
         from engine.runs import client, store
 
         asked = client.request(config, name=options.name, data_dir=options.data_dir, processes=options.nproc)
-        print(client.shown_command(store.create(home, asked)))
+        print(client.shown_command(store.create(home, asked | {"prepared": True})))
         return DONE
     if options.detach:
         from engine.runs import client

@@ -6,11 +6,11 @@ Whatever can be refused is refused here, before anything of the run is changed.
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import FOLDER, Entry
@@ -187,7 +187,11 @@ def _refuse_to_end_before(config: TrainConfig, start: Start) -> None:
 
 
 def _under_what(prepared: Prepared) -> dict[str, Any]:
-    versions = {"python": sys.version.split()[0], "torch": torch.__version__, "torchvision": torchvision.__version__}
+    versions = {
+        "python": sys.version.split()[0],
+        "torch": str(torch.__version__),
+        "torchvision": version("torchvision"),
+    }
     return {"versions": versions, "environment": prepared.environment}
 
 

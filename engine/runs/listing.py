@@ -20,7 +20,9 @@ class RunSummary:
 
     id: str
     name: str
-    state: str  # training, paused, finished, stopped, failed, or ended: its host is gone without having said so
+    # training, paused, finished, stopped, failed, ended (its host is gone without having said so), or prepared (made,
+    # not begun)
+    state: str
     model: str
     dataset: str  # title
     demo: bool
@@ -98,7 +100,7 @@ def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
     return RunSummary(
         id=folder.name,
         name=str(request.get("name", "")),
-        state=state_of(run, living),
+        state="prepared" if request.get("prepared") and not run.seq and not living else state_of(run, living),
         model=str(config.get("model", "")),
         dataset=str(run.dataset.get("title", config.get("dataset", ""))),
         demo=bool(run.dataset.get("demo", False)),

@@ -216,6 +216,17 @@ def test_resume_branch_and_set_on_the_command_line(home: Path) -> None:
         assert len(refused.stderr.splitlines()) == 1
 
 
+def test_a_run_can_be_prepared_for_somebody_else_to_start(home: Path) -> None:
+    shown = fmnist_tui(*TRAIN, "--epochs", "1", "--nproc", "2", "--prepare")
+    (folder,) = store.run_folders(home)
+    line = f"torchrun --standalone --nproc-per-node=2 -m engine.runs.host {folder}"
+    assert (shown.returncode, shown.stdout) == (0, line + "\n")
+    assert listing.summary(folder).state == "prepared"
+    torchrun = str(Path(PROGRAM).with_name("torchrun"))
+    subprocess.run([torchrun, *line.split()[1:]], check=True, capture_output=True, timeout=60)
+    assert listing.summary(folder).state == "finished"
+
+
 def test_interrupting_a_detached_start_leaves_no_run(home: Path) -> None:
     process = subprocess.Popen([PROGRAM, *TRAIN, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: list((home / "runs").glob("*/host.log")))

@@ -7,12 +7,14 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
+from engine.checkpoints.read import newest_good
 from engine.errors import ConfigError, DataError, DeviceError, ModelError, RunError
 from engine.models.registry import build
 from engine.runs import client, listing, store
@@ -117,6 +119,43 @@ def test_a_signal_lets_a_host_save_and_end_in_seconds(home: Path, number: signal
     last = run.checkpoints[-1]
     assert (last.epoch, last.step) == (run.epoch, run.step)
     assert (folder / last.file).exists()
+
+
+def test_a_step_that_takes_too_long_does_not_hold_up_a_signal(home: Path, tmp_path: Path) -> None:
+    own = tmp_path / "slow.py"
+    own.write_text(
+        "import time\nfrom torch import nn\n\n\nclass Slow(nn.Sequential):\n    def __init__(self):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(784, 10))\n        self.steps = 0\n\n"
+        "    def forward(self, x):\n        self.steps += self.training\n        if self.steps == 60:\n"
+        "            time.sleep(100)\n        return super().forward(x)\n"
+    )
+    folder = client.start(home, replace(LONG, model=f"{own}:Slow", checkpoint_every=0.001))
+    wait(folder, lambda run: run.checkpoints and run.step >= 50)
+    time.sleep(0.5)
+    process, begin = host(folder), time.monotonic()
+    os.kill(process.pid, signal.SIGTERM)
+    assert gone(folder, 5)
+    assert time.monotonic() - begin > 2  # it was given its time
+    run = wait(folder, lambda run: run.done)
+    assert (run.status, run.reason) == ("stopped", "SIGTERM")
+    found = newest_good(folder)
+    assert found is not None
+    assert found[0].step >= 40
+
+
+def test_a_host_on_another_machine_is_known_by_its_heartbeat(home: Path) -> None:
+    folder = store.create(home, {"name": "", "config": LONG.to_dict()})
+    record = store.read_host(folder)
+    assert record is not None
+    store.restore_host(folder, replace(record, hostname="elsewhere", pid=1, boot_id="another", socket="x"))
+    assert store.alive(folder)
+    with pytest.raises(RunError, match="trains on elsewhere: command it there"):
+        client.command(folder, "pause")
+    long_ago = time.time() - 2 * store.HEARTBEAT_S
+    os.utime(folder / store.HOST, (long_ago, long_ago))
+    assert not store.alive(folder)
+    store.beat(folder)
+    assert store.alive(folder)
 
 
 def test_a_closed_terminal_is_no_business_of_a_host(home: Path) -> None:
