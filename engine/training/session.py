@@ -216,9 +216,7 @@ class TrainingSession:
         try:
             mine = test_loop(self._unless_stopped(batches), p.network, p.loss_fn, len(p.dataset.classes))
         except _Interrupted:
-            self._obey(
-                self._drain()
-            )  # a stop is among them; if it comes back, the stop could not save, and all begins anew
+            self._obey(self._drain())  # a stop is among them, and seldom comes back: where it could not save
             determinism.restore(self._at_the_test)
             self._evaluate(seconds)
             return

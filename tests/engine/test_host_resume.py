@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
@@ -373,8 +374,17 @@ def test_a_policy_bounds_the_disk_and_keeps_what_a_branch_rests_on(home: Path) -
     [
         {"optimizer": "adam", "schedule": "one_cycle", "shuffle": True},
         {"model": "{own}", "optimizer": "adam", "shuffle": True, "transform": "{flip}"},
+        pytest.param({"device": "cuda"}, marks=pytest.mark.cuda),
+        pytest.param(
+            {"device": "cuda", "model": "{own}", "optimizer": "adam", "shuffle": True}, marks=pytest.mark.cuda
+        ),
     ],
-    ids=["mlp, Adam with one-cycle, shuffled", "cnn with dropout and batch norm, random flips"],
+    ids=[
+        "mlp, Adam with one-cycle, shuffled",
+        "cnn with dropout and batch norm, random flips",
+        "on CUDA",
+        "on CUDA, cnn with dropout and batch norm",
+    ],
 )
 def test_verify_resume(home: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     files = {"own": tmp_path / "own.py", "flip": tmp_path / "flip.py"}
@@ -389,6 +399,8 @@ def test_verify_resume(home: Path, tmp_path: Path, settings: dict[str, Any]) -> 
     named = {"{own}": f"{files['own']}:Net", "{flip}": f"{files['flip']}:flip"}
     config = TrainConfig(dataset="demo", threads=1, **{k: named.get(str(v), v) for k, v in settings.items()})
     told: list[str] = []
+    if settings.get("device") == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
     assert verify_resume(config, home=home, steps=60, at=25, tell=told.append), told
     assert told[-1] == "the resumed run is the uninterrupted one, bit for bit"
     assert not list(home.glob("verify-*"))

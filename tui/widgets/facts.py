@@ -44,7 +44,7 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     if state.status == "failed":
         return state.reason, "bad"
     if state.status == "paused" and state.reason == "non_finite_loss":
-        return "The loss is NaN or infinite: n starts anew, with a smaller lr; space goes on.", "bad"
+        return "The loss is NaN or infinite: ← b branches off an earlier checkpoint; space goes on.", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: make room, then go on with space.", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:
