@@ -251,22 +251,26 @@ def _x_ticks(limit: float, width: int) -> list[float]:
 
 
 def _title(chart: Chart, width: int) -> Line:
-    key: Line = []
+    """The title and the key to the signs; in a narrow chart a short title, and of the key what fits, from the left."""
+    key: list[Line] = []
     if chart.line_name:
-        key += [("   ", ""), ("⠤⠒⠤ ", "train"), (chart.line_name, "train")]
+        key.append([("⠤⠒⠤ ", "train"), (chart.line_name, "train")])
     if chart.dots_name:
-        key += [("   ", ""), (f"{DOT} {chart.dots_name}", "test")]
-    if chart.parent or chart.parent_dots:
-        key += [("   ", ""), (f"{PARENT * 3} parent", "parent")]
-    if chart.edits:
-        key += [("   ", ""), (f"{EDIT} edit", "edit")]
+        key.append([(f"{DOT} {chart.dots_name}", "test")])
     if chart.marks:
-        key += [("   ", ""), (f"{MARK} not finite", "bad")]
-    tight = [(" " if text.isspace() else text, style) for text, style in key]
+        key.append([(f"{MARK} not finite", "bad")])
+    if chart.parent or chart.parent_dots:
+        key.append([(f"{PARENT * 3} parent", "parent")])
+    if chart.edits:
+        key.append([(f"{EDIT} edit", "edit")])
     word = chart.title.split(" ")[0]
-    for title, names in ((chart.title, key), (word, tight), (word, [piece for piece in tight if piece[1] != "bad"])):
-        if len(title) + sum(len(text) for text, _ in names) <= width:
-            return [(title, "strong"), *names]
+    short = [(word, " ", key[:count]) for count in range(len(key), 0, -1)]
+    for title, gap, names in ((chart.title, "   ", key), *short):
+        line: Line = [(title, "strong")]
+        for pieces in names:
+            line += [(gap, ""), *pieces]
+        if sum(len(text) for text, _ in line) <= width:
+            return line
     return [(fit(chart.title, width), "strong")]
 
 

@@ -145,8 +145,8 @@ class Notice(_RunLines):
     def paint(self, width: int, height: int) -> list[Line]:
         words, style = notice(self._state, self._alive)
         if self.chosen is not None:
-            words = f"checkpoint at {fmt.checkpoint_words(self.chosen)}, {fmt.size(self.chosen.bytes)}: "
-            words, style = words + "b branches off here · ← → others · esc", "strong"
+            words = f"checkpoint: {fmt.checkpoint_words(self.chosen)}, {fmt.size(self.chosen.bytes)}"
+            words, style = words + " · b branches off here · ← →", "strong"
         return [[(fit(words, width), style)]]
 
 
