@@ -24,6 +24,7 @@ from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
 from tui.screens.enlarged import EnlargedScreen
 from tui.screens.help import HelpScreen
+from tui.screens.overview import OverviewScreen
 from tui.screens.prompt import PromptScreen
 from tui.screens.runs import RunsScreen, _Table
 from tui.screens.stop_dialog import StopDialog
@@ -44,6 +45,7 @@ KEYS = {
 SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Data", DataScreen),
     ("Data, one image", EnlargedScreen),
+    ("Data, the overview", OverviewScreen),
     ("Train, the form", ConfigForm),
     ("Train, a run", TrainScreen),
     ("the question that `x` asks", StopDialog),

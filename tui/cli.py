@@ -51,7 +51,7 @@ TRAIN_OPTIONS = {
     "seed": "of the weights and of the shuffling",
     "device": "auto, cpu, cuda, cuda:N, mps",
     "threads": "threads of torch on the CPU; 0 is the usable cores less one",
-    "transform": "path/to/file.py:NAME, called with each PIL image in place of ToTensor",
+    "transform": "a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
     "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",
     "checkpoint_every": "seconds of training between two checkpoints inside an epoch; 0 is none",
     "keep": "which checkpoints stay: all epochs' ends, or the newest N; the best and the last besides",
@@ -107,6 +107,7 @@ def _parser() -> Parser:
     _add_data_dir(parser, default=None)
     parser.add_argument("--version", action="version", version=f"fmnist-tui {version('fmnist-tui')}")
     parser.add_argument("--dataset", choices=DATASETS, default="auto", help=TRAIN_OPTIONS["dataset"])
+    parser.add_argument("--ascii", action="store_true", help="the app's pictures as characters, whatever the terminal")
     parser.set_defaults(run=_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -247,7 +248,7 @@ def _app(options: argparse.Namespace, watch: Path | None = None) -> int:
     from tui.app import FmnistApp
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
-    app = FmnistApp(home=home, data_dir=data_dir, dataset=options.dataset, watch=watch)
+    app = FmnistApp(home=home, data_dir=data_dir, dataset=options.dataset, watch=watch, ascii_only=bool(options.ascii))
     app.run()
     if app.farewell:
         print(app.farewell, file=sys.stderr if app.return_code else sys.stdout)

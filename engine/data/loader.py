@@ -146,8 +146,16 @@ class ResidentBatches(_Ordered):
     kind = "resident"
 
     def __init__(
-        self, split: Split, batch_size: int, device: torch.device | str, shuffle: bool = False, seed: int = 0
+        self,
+        split: Split,
+        batch_size: int,
+        device: torch.device | str,
+        shuffle: bool = False,
+        seed: int = 0,
+        after: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
+        """`after`: what each scaled batch goes through, on the device."""
+        self._after = after
         # np.array copies: the split's arrays are read-only, and may be a file that goes away.
         self._images = torch.from_numpy(np.array(split.images)).unsqueeze(1).to(device)
         self._targets = torch.from_numpy(split.labels.astype(np.int64)).to(device)
@@ -157,6 +165,13 @@ class ResidentBatches(_Ordered):
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the batch `start` on."""
+        if self._after is None:
+            yield from self._scaled(start)
+            return
+        for X, y in self._scaled(start):
+            yield self._after(X), y
+
+    def _scaled(self, start: int) -> Iterator[Batch]:
         images, targets, full = self._images, self._targets, self._full
         if not self.shuffle:
             for part, weight in self._slices(start):
@@ -239,8 +254,10 @@ def make_batches(
     shuffle: bool = False,
     seed: int = 0,
     transform: Callable[[Any], Any] | None = None,
+    after: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> Batches:
-    """The split resident on the device; through a DataLoader where a `transform` must see each PIL image."""
+    """The split resident on the device, each batch through `after`; through a DataLoader where a `transform` must see
+    each PIL image."""
     if transform is None:
-        return ResidentBatches(split, batch_size, device, shuffle, seed)
+        return ResidentBatches(split, batch_size, device, shuffle, seed, after)
     return LoaderBatches(split, classes, batch_size, device, shuffle, seed, transform)

@@ -22,7 +22,7 @@ from engine.errors import ConfigError, EngineError, RunError
 from engine.models.person import file_hash
 from engine.runs import listing, places, store
 from engine.runs.control import ask
-from engine.training.config import TrainConfig, changed
+from engine.training.config import TrainConfig, changed, is_file_reference
 
 READY = "ready.json"
 POLL_S = 0.03
@@ -108,7 +108,7 @@ def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: s
         if setting in ("model", "dataset"):
             raise ConfigError(setting, f"a branch keeps its parent's {setting}; start a new run for another one")
     config = changed(asked, changes)
-    config = replace(config, transform=_absolute(config.transform))
+    config = _with_paths(config)
     done = entry.epoch if entry.reason == "epoch" else entry.epoch - 1
     if config.epochs <= done:
         raise ConfigError(
@@ -143,7 +143,7 @@ def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: s
 
 def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1) -> dict[str, Any]:
     """What a new run's run.json holds before its host adds what it found. Paths in it are absolute."""
-    config = replace(config, model=_absolute(config.model), transform=_absolute(config.transform))
+    config = _with_paths(config)
     return {
         "name": name,
         "config": config.to_dict(),
@@ -264,9 +264,14 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _absolute(reference: str) -> str:
-    path, colon, name = reference.rpartition(":")
-    return f"{Path(path).expanduser().absolute()}:{name}" if colon else reference
+def _with_paths(config: TrainConfig) -> TrainConfig:
+    """The same, the person's own files named from the root: the host has another working directory."""
+
+    def absolute(reference: str) -> str:
+        path, _, name = reference.rpartition(":")
+        return f"{Path(path).expanduser().absolute()}:{name}" if is_file_reference(reference) else reference
+
+    return replace(config, model=absolute(config.model), transform=absolute(config.transform))
 
 
 def _refusal(answer: dict[str, Any]) -> EngineError:

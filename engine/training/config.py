@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from engine.data import transforms
 from engine.errors import ConfigError
 
 DATASETS = ("auto", "fashion-mnist", "demo")
@@ -40,7 +41,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
-    transform: str = ""  # path/to/file.py:NAME, called with each PIL image; empty: ToTensor
+    transform: str = ""  # a pipeline (engine.data.transforms), or path/to/file.py:NAME; empty: ToTensor
     on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
     checkpoint_every: float = 60.0  # seconds of training between two checkpoints inside an epoch; 0: none
     keep: str = "all"  # "all" epochs' checkpoints, or the newest N as a number; the best and the last besides
@@ -205,16 +206,19 @@ def _flag(value: Any) -> None:
 
 
 def _model(value: Any) -> None:
-    if not isinstance(value, str) or (value not in MODELS and not _is_file_reference(value)):
+    if not isinstance(value, str) or (value not in MODELS and not is_file_reference(value)):
         raise ValueError(f"{value!r} is unknown; choose from {', '.join(MODELS)}, or path/to/file.py:ClassName")
 
 
 def _transform(value: Any) -> None:
-    if not isinstance(value, str) or (value and not _is_file_reference(value)):
-        raise ValueError(f"{value!r} is not of the form path/to/file.py:NAME")
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is neither a pipeline of transforms nor path/to/file.py:NAME")
+    if not is_file_reference(value):
+        transforms.parse(value)
 
 
-def _is_file_reference(value: str) -> bool:
+def is_file_reference(value: str) -> bool:
+    """Whether it has the form path/to/file.py:NAME."""
     path, colon, name = value.rpartition(":")
     return bool(colon) and path.endswith(".py") and name.isidentifier()
 

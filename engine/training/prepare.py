@@ -1,6 +1,7 @@
 """From a `TrainConfig` to everything a session needs; whatever can be refused is refused here, before a run begins."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +12,15 @@ import torch
 from torch import nn
 
 from engine import device as devices
+from engine.data import transforms
 from engine.data.dataset import Dataset, open_dataset
 from engine.data.loader import Batches, make_batches
+from engine.data.transforms import Pipeline, TransformFailedError
 from engine.errors import ConfigError, ModelError
 from engine.models.person import describe, load_name
 from engine.models.registry import build, check_fit
 from engine.training import determinism
-from engine.training.config import TrainConfig
+from engine.training.config import TrainConfig, is_file_reference
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
 from engine.training.team import Team, WeightedLoss
@@ -90,7 +93,7 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
     determinism.fix(device)
     dataset = open_dataset(config.dataset, data_dir, home, verify=True)
     config = replace(config, dataset=dataset.name, threads=threads)
-    transform = _transform(config.transform)
+    own = _transform(config.transform)
 
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
@@ -104,16 +107,22 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
             shuffle=shuffle,
             seed=config.seed,
             transform=transform,
+            after=own.after,
         )
-        for split, shuffle in ((dataset.train, config.shuffle), (dataset.test, False))
+        for split, shuffle, transform in (
+            (dataset.train, config.shuffle, own.train),
+            (dataset.test, False, own.test),
+        )
     )
-    try:
-        images, _ = next(iter(test))
-    except Exception as error:
-        if transform is None:
-            raise
-        what = f"--transform {config.transform}: the first batch of test images raised {describe(error)}"
-        raise ConfigError("transform", what) from error
+    images = _first(test, config.transform, "test")
+    if own.train is not None:
+        with torch.random.fork_rng(devices=[]):
+            drawn = _first(train, config.transform, "training")
+        if drawn.shape[1:] != images.shape[1:]:
+            sizes = f"training images come out as {list(drawn.shape[1:])}, test images as {list(images.shape[1:])}"
+            raise ConfigError(
+                "transform", f"--transform {config.transform}: {sizes}: a step that draws changes the size"
+            )
     try:
         network = network.to(device)
         check_fit(config.model, network, images[:2], len(dataset.classes))
@@ -130,10 +139,43 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
     return Prepared(config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team)
 
 
-def _transform(reference: str) -> Any:
-    """The callable of `path/to/file.py:NAME`; None for an empty reference. Raises ConfigError."""
-    if not reference:
-        return None
+def _first(batches: Batches, transform: str, which: str) -> torch.Tensor:
+    """The first batch of images. Raises ConfigError where the transform can't make it."""
+    try:
+        images, _ = next(iter(batches))
+    except Exception as error:
+        if not transform:
+            raise
+        why = f": {error}" if isinstance(error, TransformFailedError) else f" raised {describe(error)}"
+        what = f"--transform {transform}: the first batch of {which} images{why}"
+        raise ConfigError("transform", what) from error
+    return images
+
+
+@dataclass(frozen=True)
+class _Transforms:
+    """What is called with each PIL image, and what with each batch on the device."""
+
+    train: Callable[[Any], Any] | None = None
+    test: Callable[[Any], Any] | None = None
+    after: Callable[[Any], Any] | None = None
+
+
+def _transform(reference: str) -> _Transforms:
+    """What a pipeline, or the callable of `path/to/file.py:NAME`, comes to. Raises ConfigError."""
+    if not is_file_reference(reference):
+        steps = transforms.parse(reference)
+        if not steps:
+            return _Transforms()
+        pipeline = Pipeline(steps)
+        if pipeline.batchable:
+            return _Transforms(after=pipeline.batch)
+        return _Transforms(pipeline.train, pipeline.test)
+    found = _own_transform(reference)
+    return _Transforms(found, found)
+
+
+def _own_transform(reference: str) -> Any:
     try:
         found = load_name(reference)
     except ModelError as error:

@@ -5,16 +5,20 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from engine.data.dataset import open_dataset
 from engine.data.download import Progress
+from engine.data.view import tutorial_figure
 from engine.errors import DataError, DownloadCancelledError
 from tui.app import FmnistApp
 from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
 from tui.screens.enlarged import EnlargedScreen, Picture
+from tui.screens.overview import ClassTable, Histogram
+from tui.screens.prompt import PromptScreen
 from tui.widgets.image_page import ImagePage
+from tui.widgets.pixels import PixelTable
 from tui.widgets.topbar import TopBar
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -232,3 +236,177 @@ async def test_a_download_that_fails_says_why_and_can_be_tried_again(home: Path,
 
 def test_the_download_screen_knows_its_keys() -> None:
     assert {binding.action for binding in DownloadScreen.BINDINGS} == {"cancel", "start"}  # type: ignore[union-attr]
+
+
+async def type_in(pilot: Pilot[None], key: str, text: str) -> None:
+    """Press a key that asks for a line, and answer."""
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen))
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.pause()
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, DataScreen))
+
+
+def chosen(app: FmnistApp) -> int:
+    return int(line(app, "#chosen").split()[1])
+
+
+async def test_classes_are_filtered_sorted_and_found_by_index(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await type_in(pilot, "slash", "sneak, 3")
+        count = int(((DEMO.train.labels == 3) | (DEMO.train.labels == 7)).sum())
+        where = line(app, "#where")
+        assert f"of {count:,}" in where
+        assert f"{DEMO.classes[3]}, {DEMO.classes[7]}" in where
+        assert DEMO.train.labels[chosen(app)] in (3, 7)
+        await pilot.press("s")
+        assert "by class" in line(app, "#where")
+        await pilot.press("home")
+        assert DEMO.train.labels[chosen(app)] == 3
+        await pilot.press("S", "home")
+        assert DEMO.train.labels[chosen(app)] == 7
+        other = int((DEMO.train.labels == 0).nonzero()[0][5])
+        await type_in(pilot, "i", str(other))  # it is not among them: all are shown again
+        assert chosen(app) == other
+        assert "esc: all" not in line(app, "#where")
+        await type_in(pilot, "i", "17")
+        assert chosen(app) == 17
+
+
+async def test_brightness_sorts_from_dark_to_bright(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        await until(pilot, lambda: screen.browse.brightness)
+        await pilot.press("s", "s", "home")
+        means = DEMO.train.images.mean(axis=(1, 2))
+        assert means[chosen(app)] == means.min()
+        await pilot.press("end")
+        assert means[chosen(app)] == means.max()
+        await pilot.press("escape")
+        assert "by brightness" not in line(app, "#where")
+
+
+async def test_a_filter_that_names_no_class_is_refused_while_it_is_typed(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        app.screen.query_one(Input).value = "hat"
+        await pilot.pause()
+        assert "no class is called 'hat'" in line(app, "#verdict")
+        await pilot.press("enter")
+        assert isinstance(app.screen, PromptScreen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, DataScreen)
+
+
+async def test_the_tutorials_figure_is_nine_images_by_seed(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        for seed in (0, 1):
+            await pilot.press("R")
+            assert f"random 3×3, seed {seed}" in line(app, "#where")
+            shown = drawn(app)
+            for index in tutorial_figure(6_000, seed):
+                assert f"{index} {DEMO.classes[DEMO.train.labels[index]]}"[:11] in shown
+
+
+async def test_marks_are_kept_shown_and_exported(home: Path, tmp_path: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("m", "right", "right", "m")
+        assert "✓0 " in drawn(app)
+        assert "✓ 2 marked" in line(app, "#chosen")
+        await pilot.press("M")
+        assert "0–1 of 2" in line(app, "#where")
+        assert chosen(app) == 2
+        await type_in(pilot, "e", str(tmp_path / "out"))
+        await until(pilot, lambda: (tmp_path / "out" / "annotations.csv").exists())
+        assert (tmp_path / "out" / "annotations.csv").read_text().splitlines() == [
+            "file,label", f"train-00000.png,{DEMO.train.labels[0]}", f"train-00002.png,{DEMO.train.labels[2]}",
+        ]  # fmt: skip
+        await pilot.press("m", "m")  # unmarked, they leave
+        assert "none" in line(app, "#where")
+        assert "esc shows all images" in line(app, "#chosen")
+        await pilot.press("escape")
+        assert "of 6,000" in line(app, "#where")
+
+
+async def test_the_index_and_label_go_to_the_clipboard(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "y")
+        assert app.clipboard == f"1 {DEMO.train.labels[1]} {DEMO.classes[DEMO.train.labels[1]]}"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_pixels_are_shown_as_numbers_with_a_cursor(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "enter", "v")
+        await pilot.pause()
+        table = app.screen.query_one(PixelTable)
+        image = DEMO.train.images[1]
+
+        def shown() -> str:
+            return "\n".join(table.render_line(y).text for y in range(table.size.height))
+
+        await pilot.press(*["down"] * 27, *["right"] * 14)
+        assert f"pixel [27, 14]: {image[27, 14]}, for the network {image[27, 14] / 255:.4f}" in line(app, "#facts")
+        assert f"\n 27 {' '.join(f'{v:>3}' for v in image[27, :5])}" in shown() or size[0] < 120
+        assert "\n 27 " in shown()
+        await pilot.press("u")
+        assert f"{image[27, 14] / 255:.2f}" in shown()
+        assert app.screen.query_one("#frame").region.bottom <= size[1]
+        await pilot.press("n")
+        assert "image 2 of" in line(app, "#facts")
+        await pilot.press("v", "escape")
+        assert chosen(app) == 2
+
+
+async def test_an_image_is_inverted_and_its_contrast_stretched(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        screen = app.screen
+        assert isinstance(screen, EnlargedScreen)
+        image = DEMO.train.images[0]
+        await pilot.press("i")
+        shown = screen._shown()
+        assert shown is not None
+        assert (shown == 255 - image).all()
+        await pilot.press("i", "c")
+        shown = screen._shown()
+        assert shown is not None
+        assert (shown.min(), shown.max()) == (0, 255)
+        assert "contrast stretched" in line(app, "#facts")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_overview_counts_classes_and_pixels(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: "6,000 images in 10 classes" in line(app, "#heading"))
+        table = app.screen.query_one(ClassTable).text()
+        for label, name in enumerate(DEMO.classes):
+            assert name in table
+            assert str(int((DEMO.train.labels == label).sum())) in table
+        mean = DEMO.train.images.mean()
+        assert f"mean {mean:.2f}" in line(app, "#heading")
+        assert f"{mean / 255:.4f}" in line(app, "#heading")
+        zeros = (DEMO.train.images == 0).mean()
+        await until(pilot, lambda: f"{100 * zeros:.1f}% of all" in app.screen.query_one(Histogram).text())
+        await pilot.press("down", "escape")
+        assert isinstance(app.screen, DataScreen)

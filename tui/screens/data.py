@@ -1,7 +1,8 @@
 """*Data*: the data set as pages of images."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from textual import work
 from textual.app import ComposeResult
@@ -10,8 +11,11 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from engine.data.view import Selection, parse_classes
 from engine.errors import DataError
+from tui.browse import Browse
 from tui.format import count
+from tui.screens.prompt import PromptScreen
 from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
@@ -64,6 +68,19 @@ class DataScreen(Screen[None]):
             id="data.smaller",
             tooltip="14 × 7 cells an image: more of them",
         ),
+        Binding("slash", "filter", "Filter", key_display="/", id="data.filter", tooltip="by class names or numbers"),
+        Binding("s", "sort", "Sort", id="data.sort", tooltip="by index, class, brightness"),
+        Binding("S", "reverse", "Reverse", show=False, id="data.reverse", tooltip="the order the other way round"),
+        Binding("i", "find", "Go to", id="data.find", tooltip="an image by its index"),
+        Binding("R", "random", "Random 3×3", show=False, id="data.random", tooltip="the tutorial's figure, by seed"),
+        Binding("m", "mark", "Mark", id="data.mark", tooltip="for export, or to look at the marked ones"),
+        Binding("M", "marked", "Marked", show=False, id="data.marked", tooltip="only the marked ones, or all"),
+        Binding("o", "overview", "Overview", id="data.overview", tooltip="classes, mean images, histogram"),
+        Binding(
+            "e", "export", "Export", show=False, id="data.export", tooltip="marked ones (or what is shown) as files"
+        ),
+        Binding("y", "copy", "Copy", show=False, id="data.copy", tooltip="index and label, to your clipboard (OSC 52)"),
+        Binding("escape", "all", "All images", show=False, id="data.all", tooltip="no filter, sorting or figure"),
         Binding("a", "style", "Blocks/characters", show=False, id="data.style", tooltip="how the images are drawn"),
         Binding("r", "open", "Try again", id="data.retry", tooltip="after the data could not be read"),
         Binding("D", "download", "Download", id="data.download", tooltip="fetch Fashion-MNIST, 30 MB"),
@@ -71,12 +88,10 @@ class DataScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._dataset: Dataset | None = None
-        self._preview: Preview | None = None
+        self.browse = Browse()
         self._problem = ""
         self._opening = False
-        self._split = "train"
-        self._index = {"train": 0, "test": 0}  # the chosen image of each split
+        self._seed = 0  # of the next random figure
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
@@ -112,22 +127,33 @@ class DataScreen(Screen[None]):
 
     def _take_preview(self, preview: "Preview") -> None:
         if self._dataset is None:
-            self._preview = preview
+            self.browse.preview = preview
             self._host.tell_data(preview.title, preview.demo)
             self._show_page()
 
     def _take(self, dataset: "Dataset") -> None:
-        first = self._preview is None or self._preview.name != dataset.name
-        self._dataset, self._problem, self._opening = dataset, "", False
+        self.browse.take(dataset)
+        self._problem, self._opening = "", False
         self._host.tell_data(dataset.title, dataset.demo)
-        if first:
-            self._index = {"train": 0, "test": 0}
         self._show_page()
+        self._find_brightness(dataset)
 
     def _take_problem(self, problem: str) -> None:
         self._problem, self._opening = problem, False
-        self._dataset = self._preview = None
+        self.browse.forget()
         self._say()
+
+    @work(thread=True, group="brightness", exclusive=True, exit_on_error=False)
+    def _find_brightness(self, dataset: "Dataset") -> None:
+        from engine.data.statistics import brightness
+
+        self.app.call_from_thread(
+            self._take_brightness, dataset, {name: brightness(split) for name, split in dataset.splits.items()}
+        )
+
+    def _take_brightness(self, dataset: "Dataset", found: dict[str, Any]) -> None:
+        if dataset is self._dataset:
+            self.browse.brightness = found
 
     # Showing
 
@@ -140,37 +166,37 @@ class DataScreen(Screen[None]):
         return self.query_one(ImagePage)
 
     @property
-    def _total(self) -> int:
-        if self._dataset is not None:
-            return len(self._dataset.splits[self._split])
-        return self._preview.total if self._preview is not None and self._split == "train" else 0
+    def _dataset(self) -> "Dataset | None":
+        return self.browse.dataset
 
     @property
     def _first(self) -> int:
-        """The index of the page's first image."""
+        """The position of the page's first image."""
         capacity = self._page.capacity
-        return self._index[self._split] // capacity * capacity
+        return self.browse.position // capacity * capacity
 
-    def tile(self, index: int) -> Tile | None:
-        """An image of the split that is shown; None while it is not read yet."""
-        early = self._preview if self._split == "train" else None
-        source = self._dataset.splits[self._split] if self._dataset is not None else early
-        if source is None or not 0 <= index < len(source.labels):
+    def _tile(self, position: int) -> Tile | None:
+        """A place of what is shown; None while it is not read yet."""
+        index = self.browse.index_at(position)
+        sample = self.browse.sample(index)
+        if sample is None:
             return None
-        classes = self._dataset.classes if self._dataset is not None else cast("Preview", self._preview).classes
-        label = int(source.labels[index])
-        return Tile(source.images[index], f"{index} {classes[label]}")
+        image, label = sample
+        mark = "✓" if index in self.browse.marks[self.browse.split] else ""
+        return Tile(image, f"{mark}{index} {self.browse.classes[label]}")
 
     def _show_page(self) -> None:
+        self._page.keep_together(9 if self.browse.selection.sample is not None else 0)
         first = self._first
-        indices = range(first, min(first + self._page.capacity, self._total))
-        tiles = [tile for tile in map(self.tile, indices) if tile is not None]
-        self._page.show(tiles, self._index[self._split] - first)
+        positions = range(first, min(first + self._page.capacity, self.browse.total))
+        tiles = [tile for tile in map(self._tile, positions) if tile is not None]
+        self._page.show(tiles, self.browse.position - first)
         self._say()
 
     def _say(self) -> None:
         """Bring the lines around the page up to date."""
-        demo = bool((self._dataset or self._preview) and cast("Preview", self._dataset or self._preview).demo)
+        data = self.browse.dataset or self.browse.preview
+        demo = data is not None and data.demo
         self.set_class(bool(self._problem), "-problem")
         self.set_class(demo, "-demo")
         self._put("#problem", f"{self._problem}\n\nPress r to try again, or D to download Fashion-MNIST (30 MB).")
@@ -188,34 +214,33 @@ class DataScreen(Screen[None]):
     def _where(self) -> str:
         if self._problem:
             return "no data"
-        if not self._total:
+        browse = self.browse
+        data = browse.dataset or browse.preview
+        if data is None or not browse.samples:
             return "reading the data …"
-        capacity, first, total = self._page.capacity, self._first, self._total
+        capacity, first, total = self._page.capacity, self._first, browse.total
         last = min(first + capacity, total) - 1
-        page, pages = first // capacity + 1, -(-total // capacity)
-        data = self._dataset or self._preview
-        assert data is not None
+        page, pages = first // capacity + 1, max(1, -(-total // capacity))
+        shown = f"{count(first)}–{count(last)} of {count(total)}" if total else "none"
+        text = f"{browse.split}: images {shown}, page {count(page)}/{count(pages)}"
+        if words := browse.words():
+            return f"{text} · {words} (esc: all)"
         where = data.where.replace(str(Path.home()), "~", 1)
-        text = (
-            f"{self._split}: images {count(first)}–{count(last)} of {count(total)}, page {count(page)}/{count(pages)}"
-        )
         room = self.size.width - len(text) - 6
         if room > 12:
             text += f"  ({where if len(where) <= room else '…' + where[1 - room :]})"
         return text
 
     def _chosen(self) -> Content:
-        index = self._index[self._split]
-        tile = self.tile(index)
-        if tile is None:
-            return Content("")
-        image = tile.image
+        index = self.browse.index
+        sample = self.browse.sample(index)
+        if sample is None:
+            return Content("nothing is shown: esc shows all images" if self.browse.samples and self._dataset else "")
+        image, label = sample
+        marks = len(self.browse.marks[self.browse.split])
         pixels = f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}"
-        return Content.assemble((f"image {tile.caption}", "bold"), f"  label {self._label(index)}  {pixels}")
-
-    def _label(self, index: int) -> int:
-        source = self._dataset.splits[self._split] if self._dataset is not None else cast("Preview", self._preview)
-        return int(source.labels[index])
+        told = f"  label {label}  {pixels}" + (f"  ✓ {count(marks)} marked" if marks else "")
+        return Content.assemble((f"image {index} {self.browse.classes[label]}", "bold"), told)
 
     def on_image_page_resized(self) -> None:
         if self._dataset is not None:
@@ -229,49 +254,158 @@ class DataScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return bool(self._problem)
+        if action in ("filter", "find", "sort", "reverse", "random", "mark", "marked", "overview", "export", "copy"):
+            return True if self._dataset is not None else None
         if action == "download":
-            data = self._dataset or self._preview
+            data = self.browse.dataset or self.browse.preview
             return bool(self._problem) or (data is not None and data.demo)
         return True
 
-    def go_to(self, index: int) -> None:
-        """Choose an image; turn to its page."""
-        index = max(0, min(index, self._total - 1))
-        before, first = self._index[self._split], self._first
-        if not self._total or index == before:
+    def go_to(self, position: int) -> None:
+        """Choose an image by its place in what is shown; turn to its page."""
+        first = self._first
+        if not self.browse.go_to(position):
             return
-        self._index[self._split] = index
         if self._first == first:
-            self._page.move(index - first)
+            self._page.move(self.browse.position - first)
             self._put("#chosen", self._chosen())
         else:
             self._show_page()
 
     def action_move(self, by: int) -> None:
-        self.go_to(self._index[self._split] + by)
+        self.go_to(self.browse.position + by)
 
     def action_move_row(self, by: int) -> None:
-        index = self._index[self._split] + by * self._page.grid[0]
-        if 0 <= index < self._total:
-            self.go_to(index)
+        position = self.browse.position + by * self._page.grid[0]
+        if 0 <= position < self.browse.total:
+            self.go_to(position)
 
     def action_page(self, by: int) -> None:
-        index = self._index[self._split]
-        target = index + by * self._page.capacity
-        if by < 0 and target < 0:
-            target = 0
-        self.go_to(target)
+        self.go_to(self.browse.position + by * self._page.capacity)
 
     def action_first(self) -> None:
         self.go_to(0)
 
     def action_last(self) -> None:
-        self.go_to(self._total - 1)
+        self.go_to(self.browse.total - 1)
 
     def action_split(self) -> None:
         """Show the other split; one that is not read yet appears when it is."""
-        self._split = "test" if self._split == "train" else "train"
+        self.browse.split = "test" if self.browse.split == "train" else "train"
         self._show_page()
+
+    # What is shown
+
+    def action_filter(self) -> None:
+        names = self.browse.classes
+
+        def check(text: str) -> str:
+            chosen = parse_classes(text, names)
+            return ", ".join(names[label] for label in sorted(chosen)) or "all classes"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                chosen = parse_classes(text, names)
+                self._select(replace(self.browse.selection, classes=chosen, sample=None))
+
+        about = "Names of classes, parts of them, or numbers, apart by commas: " + ", ".join(
+            f"{label} {name}" for label, name in enumerate(names)
+        )
+        value = ", ".join(names[label] for label in sorted(self.browse.selection.classes))
+        self.app.push_screen(PromptScreen("Show only some classes", about, check, value=value), asked)
+
+    def action_find(self) -> None:
+        samples = self.browse.samples
+
+        def check(text: str) -> str:
+            if not text.strip().isdecimal() or int(text) >= samples:
+                raise DataError(f"type a number from 0 to {count(samples - 1)}")
+            return f"image {int(text)}"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self.browse.find(int(text))
+                self._show_page()
+
+        self.app.push_screen(PromptScreen("Go to an image", "Its index in the split.", check), asked)
+
+    def action_sort(self) -> None:
+        self.browse.next_sort()
+        self._show_page()
+
+    def action_reverse(self) -> None:
+        selection = self.browse.selection
+        self._select(replace(selection, descending=not selection.descending, sample=None))
+
+    def action_random(self) -> None:
+        """The tutorial's figure with the next seed."""
+        self._select(Selection(sample=self._seed))
+        self._seed += 1
+
+    def action_all(self) -> None:
+        if not self.browse.selection.plain:
+            self._select(Selection())
+
+    def action_marked(self) -> None:
+        self._select(replace(self.browse.selection, marked=not self.browse.selection.marked, sample=None))
+
+    def action_mark(self) -> None:
+        self.browse.mark()
+        self._show_page()
+
+    def action_copy(self) -> None:
+        if (sample := self.browse.sample(self.browse.index)) is not None:
+            text = f"{self.browse.index} {sample[1]} {self.browse.classes[sample[1]]}"
+            self.app.copy_to_clipboard(text)
+            self.notify(f"copied: {text}", timeout=2, markup=False)
+
+    def action_overview(self) -> None:
+        from tui.screens.overview import OverviewScreen
+
+        if self._dataset is not None:
+            split = self._dataset.splits[self.browse.split]
+            screen = OverviewScreen(split, self._dataset.classes, self._dataset.title, self._host.picture_style)
+            self.app.push_screen(screen)
+
+    def action_export(self) -> None:
+        browse = self.browse
+        if browse.dataset is None or not browse.total:
+            return
+        marked = sorted(browse.marks[browse.split])
+        indices = marked or browse.shown_indices()
+        what = f"the {count(len(indices))} {'marked' if marked else 'shown'} images of {browse.split}"
+
+        def check(text: str) -> str:
+            if not text.strip():
+                raise DataError("name a folder that is not there yet")
+            return f"{len(indices)} PNG files and annotations.csv in {Path(text.strip()).expanduser().absolute()}"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._export(Path(text.strip()), browse.split, indices)
+
+        about = (
+            f"Write {what} as PNG files, with an annotations.csv (file,label): the tutorial's own data set reads it."
+        )
+        self.app.push_screen(PromptScreen("Export", about, check, value=f"~/{browse.split}-samples"), asked)
+
+    @work(thread=True, group="export", exit_on_error=False)
+    def _export(self, folder: Path, name: str, indices: list[int]) -> None:
+        from engine.data.export import export
+
+        assert self._dataset is not None
+        try:
+            path = export(folder, self._dataset.splits[name], indices)
+        except DataError as error:
+            self.app.call_from_thread(self.notify, str(error), severity="error", timeout=15, markup=False)
+        else:
+            self.app.call_from_thread(self.notify, f"{len(indices)} images: {path}", timeout=8, markup=False)
+
+    def _select(self, selection: Selection) -> None:
+        self.browse.select(selection)
+        self._show_page()
+
+    # How it is shown
 
     def action_size(self, size: str) -> None:
         self._page.ask_size(size)
@@ -285,11 +419,9 @@ class DataScreen(Screen[None]):
     def action_enlarge(self) -> None:
         from tui.screens.enlarged import EnlargedScreen
 
-        index = self._index[self._split]
-        if self._dataset is not None:
-            split, classes = self._dataset.splits[self._split], self._dataset.classes
-            screen = EnlargedScreen(split, classes, index, self._dataset.title, self._host.picture_style)
-            self.app.push_screen(screen, lambda at: self.go_to(at if at is not None else index))
+        if self._dataset is not None and self.browse.total:
+            screen = EnlargedScreen(self.browse, self._dataset.title, self._host.picture_style)
+            self.app.push_screen(screen, lambda _: self._show_page())
 
     def action_download(self) -> None:
         from engine.data.dataset import candidates

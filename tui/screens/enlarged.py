@@ -1,4 +1,4 @@
-"""One image, large."""
+"""One image, large: as a picture, or as its pixels' numbers."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,10 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.format import count
-from tui.widgets.image import PictureStyle, half_block_lines, large_lines
+from tui.widgets.image import PictureStyle, half_block_lines, inverted, large_lines, stretched
+from tui.widgets.pixels import PixelTable
 
 if TYPE_CHECKING:
-    from engine.data.dataset import Split
+    from tui.browse import Browse
     from tui.widgets.image import Grey
 
 
@@ -40,45 +41,124 @@ class Picture(Widget):
         return Strip(self._lines[y]) if y < len(self._lines) else Strip.blank(self.size.width)
 
 
-class EnlargedScreen(ModalScreen[int]):
-    """Gives the index of the image it showed last."""
+class EnlargedScreen(ModalScreen[None]):
+    """Moves through what is browsed; in the numbers, the arrows move a cursor from pixel to pixel."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "Back", key_display="esc", id="enlarged.close"),
-        Binding("right,l,down,j", "move(1)", "Next image", show=False, id="enlarged.next"),
-        Binding("left,h,up,k", "move(-1)", "Previous image", show=False, id="enlarged.previous"),
+        Binding("right,l", "arrow(0, 1)", "Next image, pixel to the right", show=False, id="enlarged.right"),
+        Binding("left,h", "arrow(0, -1)", "Previous image, pixel to the left", show=False, id="enlarged.left"),
+        Binding("down,j", "arrow(1, 0)", "Next image, pixel below", show=False, id="enlarged.down"),
+        Binding("up,k", "arrow(-1, 0)", "Previous image, pixel above", show=False, id="enlarged.up"),
+        Binding("n,pagedown,space", "move(1)", "Next image", show=False, id="enlarged.next"),
+        Binding("p,pageup", "move(-1)", "Previous image", show=False, id="enlarged.previous"),
+        Binding("v", "numbers", "Numbers", id="enlarged.numbers", tooltip="the pixels' values, with a cursor"),
+        Binding("u", "unit", "0–255 or 0–1", id="enlarged.unit", tooltip="as in the file, or as the network gets them"),
+        Binding("i", "invert", "Invert", id="enlarged.invert", tooltip="black for white"),
+        Binding("c", "contrast", "Contrast", id="enlarged.contrast", tooltip="stretch the greys to 0–255"),
+        Binding("m", "mark", "Mark", id="enlarged.mark", tooltip="for export"),
     ]
 
-    def __init__(self, split: "Split", classes: tuple[str, ...], index: int, title: str, style: PictureStyle) -> None:
+    def __init__(self, browse: "Browse", title: str, style: PictureStyle) -> None:
         super().__init__()
-        self._split, self._names, self._index = split, classes, index
+        self._browse = browse
         self._title, self._picture_style = title, style
+        self._inverted = self._stretched = self._numbers = False
 
     def compose(self) -> ComposeResult:
-        large = self.app.size.width >= 64 and self.app.size.height >= 37
+        large = self.app.size.width >= 64 and self.app.size.height >= 38
         with Vertical(id="frame"):
             yield Picture(self._picture_style, large=large)
+            yield PixelTable(id="pixels", colours=self._picture_style == "blocks")
             yield Static(id="facts", markup=False)
 
     def on_mount(self) -> None:
         self._show()
 
+    def action_arrow(self, rows: int, columns: int) -> None:
+        if self._numbers:
+            self._pixels.move(rows, columns)
+            self._tell()
+        else:
+            self.action_move(rows + columns)
+
     def action_move(self, by: int) -> None:
-        index = self._index + by
-        if 0 <= index < len(self._split):
-            self._index = index
+        position = self._browse.position + by
+        if 0 <= position < self._browse.total and self._browse.go_to(position):
             self._show()
 
+    def action_numbers(self) -> None:
+        self._numbers = not self._numbers
+        self._show()
+
+    def action_unit(self) -> None:
+        if self._numbers:
+            self._pixels.scale()
+            self._tell()
+
+    def action_invert(self) -> None:
+        self._inverted = not self._inverted
+        self._show()
+
+    def action_contrast(self) -> None:
+        self._stretched = not self._stretched
+        self._show()
+
+    def action_mark(self) -> None:
+        self._browse.mark()
+        self._show()
+
     def action_close(self) -> None:
-        self.dismiss(self._index)
+        self.dismiss()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._numbers if action == "unit" else True
+
+    @property
+    def _pixels(self) -> PixelTable:
+        return self.query_one(PixelTable)
+
+    def _shown(self) -> "Grey | None":
+        """The image as it is drawn."""
+        sample = self._browse.sample(self._browse.index)
+        if sample is None:
+            return None
+        image = stretched(sample[0]) if self._stretched else sample[0]
+        return inverted(image) if self._inverted else image
 
     def _show(self) -> None:
-        image, label = self._split.images[self._index], int(self._split.labels[self._index])
+        image = self._shown()
+        if image is None:  # the last marked one lost its mark
+            self.dismiss()
+            return
+        self.set_class(self._numbers, "-numbers")
         self.query_one(Picture).show(image)
+        self._pixels.show(image)
+        self._tell()
+        self.refresh_bindings()
+
+    def _tell(self) -> None:
+        browse, shown = self._browse, self._shown()
+        index, sample = browse.index, browse.sample(browse.index)
+        if sample is None or shown is None or index is None:
+            return
+        image, label = sample
+        how = [words for words, on in (("contrast stretched", self._stretched), ("inverted", self._inverted)) if on]
+        mark = " ✓ marked" if index in browse.marks[browse.split] else ""
+        if self._numbers:
+            row, column = self._pixels.row, self._pixels.column
+            value = int(shown[row, column])
+            last = f"pixel [{row}, {column}]: {value}, for the network {value / 255:.4f}"
+        else:
+            size = f"{image.shape[0]} × {image.shape[1]}"
+            last = f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}; uint8, {size}"
         text = Content.assemble(
-            (f"{self._names[label]}", "bold"), f" (label {label})\n",
-            f"{self._split.name} image {count(self._index)} of {count(len(self._split))}, {self._title}\n",
-            f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}; uint8, 28 × 28\n",
-            ("← → other images, esc back", "dim"),
+            (browse.classes[label], "bold"), f" (label {label}){mark}\n",
+            f"{browse.split} image {count(index)} of {count(browse.samples)}, {self._title}\n",
+            f"{last}{'; ' + ', '.join(how) if how else ''}\n",
+            ("v picture · u 0–255/0–1 · n p others · i c · esc" if self._numbers
+             else "← → others · v numbers · i invert · c contrast · m mark · esc", "dim"),
         )  # fmt: skip
-        self.query_one("#facts", Static).update(text)
+        facts = self.query_one("#facts", Static)
+        if str(facts.content) != str(text):
+            facts.update(text)

@@ -70,8 +70,9 @@ _ABOUT = {
     "device": "Where the arithmetic runs. auto: a GPU where there is one, else the CPU.",
     "threads": "CPU threads of PyTorch. 0: the usable cores less one, so that nothing else stalls the training.",
     "on_non_finite": "What to do when the loss becomes NaN or infinite: pause (look, then decide), stop, or continue.",
-    "transform": "Your own transform, path/to/file.py:NAME, called with each PIL image. Empty: ToTensor(), which gives "
-    "a float tensor [1, 28, 28] from 0 to 1.",
+    "transform": "What each image goes through: transforms of torchvision.transforms.v2, apart by semicolons, such as "
+    "RandomCrop(28, padding=4); Normalize(0.286, 0.353); those that draw are for training alone. Or your own, "
+    "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
     "name": "What to call the run in lists. Empty: its date and time.",
 }
 

@@ -42,6 +42,22 @@ def halved(image: "Grey") -> "Grey":
     return half
 
 
+def inverted(image: "Grey") -> "Grey":
+    """Black for white."""
+    return 255 - image
+
+
+def stretched(image: "Grey") -> "Grey":
+    """The greys spread over 0 to 255."""
+    import numpy as np
+
+    low, high = int(image.min()), int(image.max())
+    if low == high:
+        return image
+    spread: Grey = ((image.astype(np.float32) - low) * (255 / (high - low))).round().astype(np.uint8)
+    return spread
+
+
 def half_block_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
     """The image with a cell for 1 × 2 pixels: `rows / 2` lines of `columns` cells."""
     pairs = image.reshape(image.shape[0] // 2, 2, image.shape[1])
@@ -72,9 +88,10 @@ def _line(cell: str, upper: list[int], lower: list[int]) -> list[Segment]:
 
 @functools.cache
 def _style(top: int, bottom: int) -> Style:
-    return Style(color=_grey(top), bgcolor=_grey(bottom))
+    return Style(color=grey(top), bgcolor=grey(bottom))
 
 
 @functools.cache
-def _grey(level: int) -> Color:
+def grey(level: int) -> Color:
+    """A grey of 0 to 255 as a terminal's colour."""
     return Color.from_rgb(level, level, level)

@@ -41,6 +41,7 @@ class ImagePage(Widget):
         self._picture_style: PictureStyle = style
         self._tiles: list[Tile] = []
         self._cursor = 0
+        self._together = 0  # tiles that shall be seen at once
         self._size_asked = ""  # "full" or "half"; empty: what fits best
         self._pictures: dict[tuple[int, str], list[list[Segment]]] = {}
         self._grid_known = (0, 0)
@@ -51,7 +52,7 @@ class ImagePage(Widget):
         if self._size_asked:
             return self._size_asked
         columns, rows = self._grid_of("full", self.size)
-        return "full" if columns >= 3 and rows >= 2 else "half"
+        return "full" if columns >= 3 and rows >= 2 and columns * rows >= self._together else "half"
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -73,6 +74,10 @@ class ImagePage(Widget):
         self._picture_style = style
         self._pictures.clear()
         self.refresh()
+
+    def keep_together(self, tiles: int) -> None:
+        """Choose a size at which so many are seen at once, where none was asked for."""
+        self._together = tiles
 
     def show(self, tiles: list[Tile], cursor: int) -> None:
         """Another page."""

@@ -1,0 +1,57 @@
+"""Figures of a split: how bright each image is, how the classes are filled and look on the average. No torch."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.data.contents import Split
+
+CHUNK = 4096  # images at a time, so that a memory-mapped split is not read into memory as a whole
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """What `of` finds. Pixels are 0 to 255; divided by 255 they are what the network gets."""
+
+    counts: npt.NDArray[np.int64]  # [classes], images of each
+    mean_images: npt.NDArray[np.float64]  # [classes, H, W], each pixel's mean; zeros for an empty class
+    spread: npt.NDArray[np.float64]  # [classes], the pixels' standard deviation within the class, mean over the pixels
+    brightness: npt.NDArray[np.float32]  # [N], each image's mean pixel
+    histogram: npt.NDArray[np.int64]  # [256], pixels of each value
+    mean: float  # of all pixels
+    std: float  # of all pixels
+
+
+def brightness(split: Split) -> npt.NDArray[np.float32]:
+    """Each image's mean pixel, 0 to 255: float32 [N]. About 30 ms for 60,000 images."""
+    pixels = split.images.shape[1] * split.images.shape[2]
+    sums = [split.images[at : at + CHUNK].sum(axis=(1, 2), dtype=np.uint32) for at in range(0, len(split), CHUNK)]
+    return (np.concatenate(sums) / pixels).astype(np.float32) if sums else np.zeros(0, np.float32)
+
+
+def of(split: Split, classes: int) -> Statistics:
+    """All of them; about half a second for 60,000 images: for a thread."""
+    shape = split.images.shape[1:]
+    counts = np.bincount(split.labels, minlength=classes).astype(np.int64)
+    sums = np.zeros((classes, *shape))
+    squares = np.zeros((classes, *shape))
+    histogram = np.zeros(256, np.int64)
+    for at in range(0, len(split), CHUNK):
+        images, labels = split.images[at : at + CHUNK], split.labels[at : at + CHUNK]
+        histogram += np.bincount(images.reshape(-1), minlength=256)
+        values = images.astype(np.float32)
+        for label in np.unique(labels):
+            own = values[labels == label]
+            sums[label] += own.sum(axis=0, dtype=np.float64)
+            squares[label] += np.square(own).sum(axis=0, dtype=np.float64)
+    per_class = np.maximum(counts, 1)[:, None, None]
+    means = sums / per_class
+    deviations = np.sqrt(np.maximum(squares / per_class - means**2, 0.0))
+    levels, pixels = np.arange(256, dtype=np.float64), max(1, int(histogram.sum()))
+    mean = float(levels @ histogram / pixels)
+    std = math.sqrt(max(0.0, float(levels**2 @ histogram) / pixels - mean**2))
+    return Statistics(
+        counts, means, deviations.reshape(classes, -1).mean(axis=1), brightness(split), histogram, mean, std
+    )

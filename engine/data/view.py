@@ -1,0 +1,98 @@
+"""Which samples of a split are shown, and in what order: filters, sorting, the tutorial's random figure. No torch."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.errors import DataError
+
+if TYPE_CHECKING:  # numpy comes with the first data, after the first frame
+    import numpy as np
+    import numpy.typing as npt
+
+    from engine.data.contents import Split
+
+    Indices = npt.NDArray[np.int64]
+
+SORTS = ("index", "class", "brightness")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a split is wanted. As it stands: everything, in the order of the files."""
+
+    classes: frozenset[int] = frozenset()  # empty: all of them
+    marked: bool = False  # only samples that the person marked
+    sort: str = "index"  # of SORTS; within a class or a brightness by index
+    descending: bool = False
+    sample: int | None = None  # the seed of the tutorial's random figure, which then is all that is shown
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is the whole split in its own order."""
+        return self == Selection()
+
+
+def order(
+    split: "Split",
+    selection: Selection,
+    *,
+    marks: Collection[int] = (),
+    brightness: "npt.NDArray[np.float32] | None" = None,
+) -> "Indices":
+    """The indices of the samples that are shown, in their order: int64 [n], n up to the split's length.
+
+    `brightness`: [N], needed to sort by it. Takes under 10 ms for 60,000 samples.
+    """
+    import numpy as np
+
+    if selection.sample is not None:
+        return tutorial_figure(len(split), selection.sample)
+    chosen = np.ones(len(split), bool)
+    if selection.classes:
+        chosen = np.isin(split.labels, sorted(selection.classes))
+    if selection.marked:
+        among = np.zeros(len(split), bool)
+        among[np.fromiter(marks, np.int64, len(marks))] = True
+        chosen &= among
+    found = np.flatnonzero(chosen)
+    if selection.sort == "class":
+        found = found[np.argsort(split.labels[found], kind="stable")]
+    elif selection.sort == "brightness" and brightness is not None:
+        found = found[np.argsort(brightness[found], kind="stable")]
+    return found[::-1] if selection.descending else found
+
+
+def tutorial_figure(samples: int, seed: int, count: int = 9) -> "Indices":
+    """The indices of the tutorial's 3×3 figure: `torch.manual_seed(seed)`, then nine times
+    `torch.randint(samples, size=(1,)).item()`, drawn without torch.
+
+    Torch's CPU generator and NumPy's RandomState are the same Mersenne Twister (MT19937, seeded alike from 32 bits); of
+    fewer than 2^32 values torch takes the next 32 bits modulo their number (`random_from_to` in ATen).
+    """
+    import numpy as np
+
+    drawn = np.random.RandomState(seed % 2**32).randint(0, 2**32, size=count, dtype=np.uint32)
+    return (drawn.astype(np.int64)) % samples
+
+
+def parse_classes(text: str, names: Sequence[str]) -> frozenset[int]:
+    """The classes that a text names: `bag, 5, ank`: names or parts of them, in any case, or numbers, apart by commas.
+
+    Empty for an empty text: all of them. Raises DataError for what is no class.
+    """
+    found: set[int] = set()
+    for word in (part.strip() for part in text.split(",")):
+        if not word:
+            continue
+        if word.isdecimal():
+            if int(word) >= len(names):
+                raise DataError(f"there is no class {word}; they are numbered 0 to {len(names) - 1}")
+            found.add(int(word))
+            continue
+        same = [label for label, name in enumerate(names) if name.casefold() == word.casefold()]
+        fitting = same or [label for label, name in enumerate(names) if word.casefold() in name.casefold()]
+        if not fitting:
+            raise DataError(f"no class is called {word!r}; there are {', '.join(names)}")
+        found.update(fitting)
+    return frozenset(found)

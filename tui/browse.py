@@ -1,0 +1,160 @@
+"""What of the data is browsed: the split, what is selected of it, the marks, and where the cursor is. No widgets."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from engine.data.view import SORTS, Selection, order
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset, Preview
+    from engine.data.view import Indices
+
+
+class Browse:
+    """A position is a place in what is shown; an index is a sample's number in its split. Each split has its own."""
+
+    def __init__(self) -> None:
+        self.dataset: Dataset | None = None
+        self.preview: Preview | None = None
+        self.split = "train"
+        self.marks: dict[str, set[int]] = {"train": set(), "test": set()}
+        self.selections: dict[str, Selection] = {"train": Selection(), "test": Selection()}
+        self.brightness: dict[str, Any] = {}  # float32 [N] of a split, once it is known
+        self._positions = {"train": 0, "test": 0}
+        self._orders: dict[str, Indices | None] = {"train": None, "test": None}  # None: all, in their order
+
+    def take(self, dataset: "Dataset") -> None:
+        """The whole set is open."""
+        same = self.preview is not None and self.preview.name == dataset.name and self.dataset is None
+        self.dataset = dataset
+        if not same:
+            self.marks = {"train": set(), "test": set()}
+            self.brightness = {}
+            self._positions = {"train": 0, "test": 0}
+        for split in ("train", "test"):
+            self._arrange(split)
+
+    def forget(self) -> None:
+        """The data could not be read."""
+        self.dataset = self.preview = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        data = self.dataset or self.preview
+        return data.classes if data is not None else ()
+
+    @property
+    def selection(self) -> Selection:
+        return self.selections[self.split]
+
+    @property
+    def position(self) -> int:
+        return self._positions[self.split]
+
+    @property
+    def total(self) -> int:
+        """How many are shown."""
+        arranged = self._orders[self.split]
+        return len(arranged) if arranged is not None else self.samples
+
+    @property
+    def samples(self) -> int:
+        """How many the split has."""
+        if self.dataset is not None:
+            return len(self.dataset.splits[self.split])
+        return self.preview.total if self.preview is not None and self.split == self.preview.split else 0
+
+    @property
+    def index(self) -> int | None:
+        """The chosen sample; None where nothing is shown."""
+        return self.index_at(self.position)
+
+    def index_at(self, position: int) -> int | None:
+        if not 0 <= position < self.total:
+            return None
+        arranged = self._orders[self.split]
+        return position if arranged is None else int(arranged[position])
+
+    def sample(self, index: int | None) -> "tuple[Any, int] | None":
+        """A sample's image, uint8 [H, W], and label; None while it is not read."""
+        early = self.preview if self.preview is not None and self.split == self.preview.split else None
+        source = self.dataset.splits[self.split] if self.dataset is not None else early
+        if source is None or index is None or not 0 <= index < len(source.labels):
+            return None
+        return source.images[index], int(source.labels[index])
+
+    def go_to(self, position: int) -> bool:
+        """Choose another one, as near to `position` as there is. Whether that is another one."""
+        position = max(0, min(position, self.total - 1))
+        if not self.total or position == self.position:
+            return False
+        self._positions[self.split] = position
+        return True
+
+    def find(self, index: int) -> bool:
+        """Choose the sample `index`; where it is not shown, everything is shown again. False: there is none."""
+        if not 0 <= index < self.samples:
+            return False
+        if not self._choose(index):
+            self.select(Selection())
+            self._choose(index)
+        return True
+
+    def select(self, selection: Selection) -> None:
+        """Show this; the chosen sample stays chosen where it is still there."""
+        index = self.index
+        self.selections[self.split] = selection
+        self._arrange(self.split)
+        if index is None or selection.sample is not None or not self._choose(index):
+            self._positions[self.split] = 0
+
+    def next_sort(self) -> None:
+        """By index, by class, by brightness, and round."""
+        following = SORTS[(SORTS.index(self.selection.sort) + 1) % len(SORTS)]
+        self.select(replace(self.selection, sort=following, sample=None))
+
+    def mark(self) -> None:
+        """Mark the chosen sample, or take its mark away."""
+        index = self.index
+        if index is not None:
+            self.marks[self.split] ^= {index}
+            if self.selection.marked:
+                position = self.position
+                self._arrange(self.split)
+                self._positions[self.split] = max(0, min(position, self.total - 1))
+
+    def shown_indices(self) -> list[int]:
+        """Every sample that is shown, in its order."""
+        return [index for position in range(self.total) if (index := self.index_at(position)) is not None]
+
+    def words(self) -> str:
+        """What is selected, in words; empty where everything is shown as it is."""
+        selection, told = self.selection, []
+        if selection.sample is not None:
+            return f"random 3×3, seed {selection.sample}"
+        if selection.classes:
+            told.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
+        if selection.marked:
+            told.append("marked")
+        if selection.sort != "index" or selection.descending:
+            told.append(f"by {selection.sort}{' ↓' if selection.descending else ''}")
+        return " · ".join(told)
+
+    def _choose(self, index: int) -> bool:
+        arranged = self._orders[self.split]
+        if arranged is None:
+            self._positions[self.split] = index
+            return True
+        found = (arranged == index).nonzero()[0]
+        if not len(found):
+            return False
+        self._positions[self.split] = int(found[0])
+        return True
+
+    def _arrange(self, split: str) -> None:
+        selection = self.selections[split]
+        if self.dataset is None or selection.plain:
+            self._orders[split] = None
+            return
+        samples = self.dataset.splits[split]
+        self._orders[split] = order(samples, selection, marks=self.marks[split], brightness=self.brightness.get(split))

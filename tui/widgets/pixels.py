@@ -1,0 +1,102 @@
+"""An image's pixels as numbers, with a cursor on one of them; drawn by lines, so that a move sends two cells."""
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.image import grey
+
+if TYPE_CHECKING:
+    from tui.widgets.image import Grey
+
+HEAD = 4  # columns of a row's number
+
+
+class PixelTable(Widget):
+    """Shows as many pixels around the cursor as fit, rows and columns numbered, each on its own grey."""
+
+    DEFAULT_CSS = "PixelTable { width: 1fr; height: 1fr; }"
+
+    def __init__(self, *, id: str | None = None, colours: bool = True) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._colours = colours
+        self._image: Grey | None = None
+        self.row, self.column = 0, 0
+        self.scaled = False  # 0 to 1, as the network gets them, not 0 to 255
+        self._top, self._left = 0, 0
+
+    def show(self, image: "Grey") -> None:
+        self._image = image
+        self.refresh()
+
+    def move(self, rows: int, columns: int) -> None:
+        """Put the cursor elsewhere; turn to where it is."""
+        if self._image is None:
+            return
+        height, width = self._image.shape
+        before = self._cell(self.row, self.column)
+        self.row = max(0, min(height - 1, self.row + rows))
+        self.column = max(0, min(width - 1, self.column + columns))
+        if self._scroll():
+            self.refresh()
+        else:
+            self.refresh(before, self._cell(self.row, self.column))
+
+    def scale(self) -> None:
+        """The other numbers."""
+        self.scaled = not self.scaled
+        self._scroll()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self._scroll()
+
+    @property
+    def cell(self) -> int:
+        """Columns of a number with the space after it."""
+        return 5 if self.scaled else 4
+
+    def render_line(self, y: int) -> Strip:
+        base = self.rich_style
+        image = self._image
+        if image is None:
+            return Strip.blank(self.size.width, base)
+        rows, columns = self._room()
+        shown = range(self._left, min(image.shape[1], self._left + columns))
+        if y == 0:
+            dim = base + Style(dim=True)
+            return Strip([Segment(" " * HEAD, dim), *(Segment(f"{column:>{self.cell - 1}} ", dim) for column in shown)])
+        row = self._top + y - 1
+        if y > rows or row >= image.shape[0]:
+            return Strip.blank(self.size.width, base)
+        segments = [Segment(f"{row:>{HEAD - 1}} ", base + Style(dim=True))]
+        for column in shown:
+            value = int(image[row, column])
+            text = f"{value / 255:.2f}" if self.scaled else f"{value:>3}"
+            style = base
+            if self._colours:
+                style = Style(color=grey(0 if value > 127 else 255), bgcolor=grey(value))
+            if (row, column) == (self.row, self.column):
+                style = (
+                    Style(color="black", bgcolor="yellow", bold=True) if self._colours else base + Style(reverse=True)
+                )
+            segments.append(Segment(text + " ", style))
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+    def _room(self) -> tuple[int, int]:
+        return max(1, self.size.height - 1), max(1, (self.size.width - HEAD) // self.cell)
+
+    def _scroll(self) -> bool:
+        """Have the cursor in view. Whether that moved anything."""
+        rows, columns = self._room()
+        before = self._top, self._left
+        self._top = min(max(self._top, self.row - rows + 1), self.row)
+        self._left = min(max(self._left, self.column - columns + 1), self.column)
+        return before != (self._top, self._left)
+
+    def _cell(self, row: int, column: int) -> Region:
+        return Region(HEAD + (column - self._left) * self.cell, 1 + row - self._top, self.cell, 1)
