@@ -6,6 +6,7 @@ import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,9 @@ def commands_shown() -> Iterator[tuple[str, list[str]]]:
     for text in (README, EVENTS, CONTRIBUTING):
         for inline, line in re.findall(r"`fmnist-tui ?([^`]*)`|^fmnist-tui(?: (.*))?$", text, re.MULTILINE):
             typed = inline or line
-            yield typed, shlex.split(re.split(r"[|>;]", typed)[0])
+            words = shlex.shlex(typed, posix=True, punctuation_chars="|>;")
+            words.whitespace_split = True
+            yield typed, list(takewhile(lambda word: not set(word) <= set("|>;"), words))
 
 
 @pytest.mark.parametrize(("typed", "arguments"), [pytest.param(*each, id=each[0]) for each in commands_shown()])
