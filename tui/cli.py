@@ -22,6 +22,7 @@ from engine.training.config import (
     OPTIMIZERS,
     SCHEDULES,
     TrainConfig,
+    absolute_dataset,
     option,
     pairs,
     parse,
@@ -36,7 +37,8 @@ RUN = "an id, its beginning, a name, or last"
 # What `train` takes: the fields of TrainConfig, and what each is.
 TRAIN_OPTIONS = {
     "model": f"{', '.join(MODELS)}, or path/to/file.py:ClassName for your own nn.Module",
-    "dataset": f"{', '.join(DATASETS)}; auto is Fashion-MNIST where it is found, else the built-in demo data",
+    "dataset": f"{', '.join(DATASETS)} (auto: Fashion-MNIST where it is found, else the demo data), or your own: "
+    "csv:annotations.csv:images/, folder:path/, idx:path/",
     "loss": ", ".join(LOSSES),
     "optimizer": ", ".join(OPTIMIZERS),
     "lr": "learning rate",
@@ -106,7 +108,7 @@ def _parser() -> Parser:
     _add_home(parser, default=None)
     _add_data_dir(parser, default=None)
     parser.add_argument("--version", action="version", version=f"fmnist-tui {version('fmnist-tui')}")
-    parser.add_argument("--dataset", choices=DATASETS, default="auto", help=TRAIN_OPTIONS["dataset"])
+    parser.add_argument("--dataset", metavar="DATASET", default="auto", help=TRAIN_OPTIONS["dataset"])
     parser.add_argument("--ascii", action="store_true", help="the app's pictures as characters, whatever the terminal")
     parser.set_defaults(run=_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -248,7 +250,13 @@ def _app(options: argparse.Namespace, watch: Path | None = None) -> int:
     from tui.app import FmnistApp
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
-    app = FmnistApp(home=home, data_dir=data_dir, dataset=options.dataset, watch=watch, ascii_only=bool(options.ascii))
+    app = FmnistApp(
+        home=home,
+        data_dir=data_dir,
+        dataset=absolute_dataset(parse("dataset", options.dataset)),
+        watch=watch,
+        ascii_only=bool(options.ascii),
+    )
     app.run()
     if app.farewell:
         print(app.farewell, file=sys.stderr if app.return_code else sys.stdout)

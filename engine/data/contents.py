@@ -1,7 +1,7 @@
 """What a data set is, once it is open: splits of grey images and their labels. Imports no torch."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 
+Tell = Callable[[int, int], None]  # images read, images there are: of a set whose reading takes long
 SIDE = 28  # pixels; an image is SIDE × SIDE
 
 
@@ -29,12 +30,13 @@ class Split:
 class Dataset:
     """A data set with its two splits."""
 
-    name: str  # "fashion-mnist" or "demo"
+    name: str  # "fashion-mnist", "demo", or where the person's own data is, such as "folder:/data/mine"
     title: str  # for people: "Fashion-MNIST" or "demo data"
     classes: tuple[str, ...]  # the name of each label
     train: Split
     test: Split
     where: str  # the folder of its files, or "drawn by the program"
+    left_out: tuple[str, ...] = ()  # files that could not be read, each with the reason
 
     @property
     def demo(self) -> bool:

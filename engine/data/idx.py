@@ -18,6 +18,7 @@ from engine.errors import DataError
 UNSIGNED_BYTE = 8
 GZIP = 31  # zlib's wbits for a gzip header, the largest window and a checked CRC
 DEFLATE_LIMIT = 1032  # deflate can't make data smaller than by this factor (https://zlib.net/zlib_tech.html)
+LARGEST_ITEM = 50_000_000  # pixels of an image
 AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --dataset demo"
 
 Shape = tuple[int, ...]
@@ -33,6 +34,21 @@ def read(path: Path, item: Shape) -> Bytes:
         return _read_gz(path, item) if is_gz(path) else _map(path, item)
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def read_any(path: Path, dimensions: int) -> Bytes:
+    """All elements of a file of so many dimensions, whatever their shape. Raises DataError as `read` does."""
+    size = 4 + 4 * dimensions
+    try:
+        head = _prefix_of_gz(path, size) if is_gz(path) else _prefix(path, size)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if len(head) < size:
+        raise _too_short(path)
+    shape = struct.unpack(f">{dimensions - 1}I", head[8:])
+    if math.prod(shape) > LARGEST_ITEM:
+        raise DataError(f"{path} holds elements of {'×'.join(map(str, shape))}, which are too large to be images")
+    return read(path, shape)
 
 
 def read_first(path: Path, item: Shape, count: int) -> tuple[Bytes, int]:

@@ -7,10 +7,11 @@ from torch import nn
 class NeuralNetwork(nn.Module):
     """784 → 512 → 512 → 10 with ReLU between, as in the course: the same attribute and parameter names.
 
-    `forward` takes images of shape [batch, 1, 28, 28] (any shape of 784 numbers a sample) and gives logits [batch, 10].
+    `forward` takes images of shape [batch, 1, 28, 28] (any shape of 784 numbers a sample) and gives logits
+    [batch, `classes`].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__()
         self.flatten = nn.Flatten()
         self.linear_relu_stack = nn.Sequential(
@@ -18,7 +19,7 @@ class NeuralNetwork(nn.Module):
             nn.ReLU(),
             nn.Linear(512, 512),
             nn.ReLU(),
-            nn.Linear(512, 10),
+            nn.Linear(512, classes),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

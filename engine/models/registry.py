@@ -13,10 +13,11 @@ from engine.models.person import describe, load_name
 REGISTRY: dict[str, type[nn.Module]] = {"mlp": NeuralNetwork, "cnn": ConvNet}
 
 
-def build(name: str) -> nn.Module:
-    """A new model on the CPU, its weights drawn from torch's global generator. Raises ModelError."""
+def build(name: str, classes: int = 10) -> nn.Module:
+    """A new model on the CPU, its weights drawn from torch's global generator. `classes`: how many outputs a model of
+    this program gets; the person's has its own. Raises ModelError."""
     if name in REGISTRY:
-        return REGISTRY[name]()
+        return REGISTRY[name](classes=classes)
     if ":" not in name:
         raise ModelError(
             f"--model: {name!r} is unknown; choose from {', '.join(REGISTRY)}, or path/to/file.py:ClassName"

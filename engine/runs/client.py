@@ -22,7 +22,7 @@ from engine.errors import ConfigError, EngineError, RunError
 from engine.models.person import file_hash
 from engine.runs import listing, places, store
 from engine.runs.control import ask
-from engine.training.config import TrainConfig, changed, is_file_reference
+from engine.training.config import TrainConfig, absolute_dataset, changed, is_file_reference
 
 READY = "ready.json"
 POLL_S = 0.03
@@ -271,7 +271,12 @@ def _with_paths(config: TrainConfig) -> TrainConfig:
         path, _, name = reference.rpartition(":")
         return f"{Path(path).expanduser().absolute()}:{name}" if is_file_reference(reference) else reference
 
-    return replace(config, model=absolute(config.model), transform=absolute(config.transform))
+    return replace(
+        config,
+        model=absolute(config.model),
+        transform=absolute(config.transform),
+        dataset=absolute_dataset(config.dataset),
+    )
 
 
 def _refusal(answer: dict[str, Any]) -> EngineError:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from engine.data import transforms
 from engine.errors import ConfigError
 
 DATASETS = ("auto", "fashion-mnist", "demo")
+OWN_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.own
 LOSSES = ("cross_entropy", "nll", "mse")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 ON_NON_FINITE = ("pause", "stop", "continue")
@@ -25,7 +27,9 @@ class TrainConfig:
     """
 
     model: str = "mlp"  # a name of the registry, or path/to/file.py:ClassName
-    dataset: str = "auto"  # fashion-mnist, demo, or auto: Fashion-MNIST where it is found, else the demo data
+    dataset: str = (
+        "auto"  # fashion-mnist, demo, one's own, or auto: Fashion-MNIST where it is found, else the demo data
+    )
     loss: str = "cross_entropy"
     optimizer: str = "sgd"
     lr: float = 1e-3
@@ -210,11 +214,28 @@ def _model(value: Any) -> None:
         raise ValueError(f"{value!r} is unknown; choose from {', '.join(MODELS)}, or path/to/file.py:ClassName")
 
 
+def _dataset(value: Any) -> None:
+    if isinstance(value, str) and value.partition(":")[0] in OWN_DATA and ":" in value:
+        return
+    if value not in DATASETS:
+        own = "csv:annotations.csv:images/, folder:path/, idx:path/"
+        raise ValueError(f"{value!r} is unknown; choose from {', '.join(DATASETS)}, or your own: {own}")
+
+
 def _transform(value: Any) -> None:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is neither a pipeline of transforms nor path/to/file.py:NAME")
     if not is_file_reference(value):
         transforms.parse(value)
+
+
+def absolute_dataset(name: str) -> str:
+    """A data set's name with the paths in it absolute."""
+    kind, colon, rest = name.partition(":")
+    if not colon:
+        return name
+    parts = rest.rsplit(":", 1) if kind == "csv" else [rest]
+    return ":".join([kind, *(str(Path(part).expanduser().absolute()) for part in parts)])
 
 
 def is_file_reference(value: str) -> bool:
@@ -238,7 +259,7 @@ def _device(value: Any) -> None:
 
 _CHECKS: dict[str, Any] = {
     "model": _model,
-    "dataset": _one_of(DATASETS),
+    "dataset": _dataset,
     "loss": _one_of(LOSSES),
     "optimizer": _one_of(OPTIMIZERS),
     "lr": _number(0, math.inf, low_included=False),

@@ -97,7 +97,7 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
 
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
-    network = build(config.model)
+    network = build(config.model, len(dataset.classes))
     train, test = (
         make_batches(
             split,

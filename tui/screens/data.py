@@ -121,9 +121,13 @@ class DataScreen(Screen[None]):
         try:
             if self._dataset is None:
                 self.app.call_from_thread(self._take_preview, peek(*where, count=max(1, images)))
-            self.app.call_from_thread(self._take, open_dataset(*where, verify=True))
+            self.app.call_from_thread(self._take, open_dataset(*where, verify=True, tell=self._tell_reading))
         except DataError as error:
             self.app.call_from_thread(self._take_problem, str(error))
+
+    def _tell_reading(self, done: int, total: int) -> None:
+        """From the thread that reads: where it is."""
+        self.app.call_from_thread(self._put, "#where", f"reading the images: {count(done)} of {count(total)}")
 
     def _take_preview(self, preview: "Preview") -> None:
         if self._dataset is None:
@@ -137,6 +141,10 @@ class DataScreen(Screen[None]):
         self._host.tell_data(dataset.title, dataset.demo)
         self._show_page()
         self._find_brightness(dataset)
+        if dataset.left_out:
+            some = "\n".join(dataset.left_out[:3])
+            words = f"{count(len(dataset.left_out))} files can't be read and are left out:\n{some}"
+            self.notify(words, severity="warning", timeout=20, markup=False)
 
     def _take_problem(self, problem: str) -> None:
         self._problem, self._opening = problem, False

@@ -173,7 +173,7 @@ def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:
         if name in NUMBERS:
             beyond = [c for c in choices if (c > value if direction > 0 else c < value)]
             return (beyond[0] if direction > 0 else beyond[-1]) if beyond else value
-        if value not in choices:
+        if value not in choices:  # typed, or the person's own
             return choices[0 if direction > 0 else -1]
         return choices[(choices.index(value) + direction) % len(choices)]
     new: Any = value
