@@ -151,7 +151,8 @@ def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path) -> No
         terminal.wait_for("r goes on from its newest checkpoint")
         before = state(folder)
         terminal.press("r")
-        terminal.wait_for("training", seconds=30)
+        wait_until(lambda: state(folder).resumes, 30)
+        terminal.wait_for("training")
         assert state(folder).resumes[0].epoch <= before.epoch
         assert has_gone_on(folder)
         terminal.press("e")

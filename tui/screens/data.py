@@ -207,7 +207,8 @@ class DataScreen(Screen[None]):
         demo = data is not None and data.demo
         self.set_class(bool(self._problem), "-problem")
         self.set_class(demo, "-demo")
-        self._put("#problem", f"{self._problem}\n\nPress r to try again, or D to download Fashion-MNIST (30 MB).")
+        download = "" if ":" in self._host.dataset else ", or D to download Fashion-MNIST (30 MB)"
+        self._put("#problem", f"{self._problem}\n\nPress r to try again{download}.")
         self._put("#banner", DEMO_ASKED if self._host.dataset == "demo" else DEMO)
         self._put("#where", self._where())
         self._put("#chosen", self._chosen())
@@ -266,7 +267,7 @@ class DataScreen(Screen[None]):
             return True if self._dataset is not None else None
         if action == "download":
             data = self.browse.dataset or self.browse.preview
-            return bool(self._problem) or (data is not None and data.demo)
+            return ":" not in self._host.dataset and (bool(self._problem) or (data is not None and data.demo))
         return True
 
     def go_to(self, position: int) -> None:

@@ -32,6 +32,7 @@ class Picture(Widget):
         self._large = large
         self._lines: list[list[Segment]] = []
         self.styles.width, self.styles.height = (56, 28) if large else (28, 14)
+        self.styles.margin = (0, 2 if large else 16)  # in the middle of the lines below
 
     def show(self, image: "Grey") -> None:
         self._lines = (large_lines if self._large else half_block_lines)(image, self._style)
@@ -157,7 +158,7 @@ class EnlargedScreen(ModalScreen[None]):
             f"{browse.split} image {count(index)} of {count(browse.samples)}, {self._title}\n",
             f"{last}{'; ' + ', '.join(how) if how else ''}\n",
             ("v picture · u 0–255/0–1 · n p others · i c · esc" if self._numbers
-             else "← → others · v numbers · i invert · c contrast · m mark · esc", "dim"),
+             else "← → others · v numbers · i invert · c contrast · m mark", "dim"),
         )  # fmt: skip
         facts = self.query_one("#facts", Static)
         if str(facts.content) != str(text):
