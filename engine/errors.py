@@ -36,3 +36,11 @@ class RunError(EngineError):
 
 class CheckpointError(EngineError):
     """A checkpoint that could not be written."""
+
+
+class InspectionError(EngineError):
+    """Something that could not be looked into."""
+
+
+class InspectionCancelledError(InspectionError):
+    """The person took the question back."""

@@ -13,6 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from engine.data.view import Selection
+from engine.inspection.inspector import Inspector
 from tui import crash
 from tui.widgets.image import PictureStyle, picture_style
 
@@ -79,6 +81,7 @@ class FmnistApp(App[None]):
         self.data_dir = data_dir
         self.dataset = dataset
         self.watched: Path | None = watch
+        self.inspector = Inspector(home)
         self._start = start
         self.farewell = ""  # for the shell, once the app is gone
         self.theme = "textual-dark"
@@ -95,6 +98,9 @@ class FmnistApp(App[None]):
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             self.train.attach(self.watched)
+
+    def on_unmount(self) -> None:
+        self.inspector.close()
 
     @work(thread=True, group="imports", exit_on_error=False)
     def _import_screens(self) -> None:
@@ -146,6 +152,18 @@ class FmnistApp(App[None]):
     def tell_data(self, title: str, demo: bool) -> None:
         """Name the browsed data on every screen."""
         self.data_told = (title, demo)
+
+    def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
+        """On *Data*, the test images of one class that a run's checkpoint takes for another."""
+        from tui.screens.data import DataScreen
+
+        async def show() -> None:
+            await self.switch_mode("data")
+            assert isinstance(self.screen, DataScreen)
+            selection = Selection(classes=frozenset({true}), taken_for=predicted, sort="margin")
+            self.screen.look(folder, str(epoch), "test", selection)
+
+        self.run_worker(show(), name="confused", group="attach", exclusive=True)
 
     # Keys
 

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.data.view import SORTS, Selection, order
+from engine.data.view import SCORED_SORTS, SORTS, Scores, Selection, order
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset, Preview
     from engine.data.view import Indices
+    from engine.inspection.predictions import Predictions
 
 
 class Browse:
@@ -20,6 +21,7 @@ class Browse:
         self.marks: dict[str, set[int]] = {"train": set(), "test": set()}
         self.selections: dict[str, Selection] = {"train": Selection(), "test": Selection()}
         self.brightness: dict[str, Any] = {}  # float32 [N] of a split, once it is known
+        self.predictions: dict[str, Predictions] = {}  # of a split, once they are known
         self._positions = {"train": 0, "test": 0}
         self._orders: dict[str, Indices | None] = {"train": None, "test": None}  # None: all, in their order
 
@@ -29,7 +31,7 @@ class Browse:
         self.dataset = dataset
         if not same:
             self.marks = {"train": set(), "test": set()}
-            self.brightness = {}
+            self.brightness, self.predictions = {}, {}
             self._positions = {"train": 0, "test": 0}
         for split in ("train", "test"):
             self._arrange(split)
@@ -110,7 +112,9 @@ class Browse:
 
     def next_sort(self) -> None:
         """By index, by class, by brightness, and round."""
-        following = SORTS[(SORTS.index(self.selection.sort) + 1) % len(SORTS)]
+        sorts = SCORED_SORTS if self.split in self.predictions else SORTS
+        here = sorts.index(self.selection.sort) if self.selection.sort in sorts else -1
+        following = sorts[(here + 1) % len(sorts)]
         self.select(replace(self.selection, sort=following, sample=None))
 
     def mark(self) -> None:
@@ -122,6 +126,41 @@ class Browse:
                 position = self.position
                 self._arrange(self.split)
                 self._positions[self.split] = max(0, min(position, self.total - 1))
+
+    def see(self, predictions: "Predictions") -> None:
+        """What a model says of a split."""
+        self.predictions[predictions.split] = predictions
+        self._arrange(predictions.split)
+
+    def seen(self, index: int | None) -> tuple[int, float] | None:
+        """What the model takes a sample for, and how probable it finds that; None where it was not asked."""
+        seen = self.predictions.get(self.split)
+        return None if seen is None or index is None else (int(seen.predicted[index]), float(seen.probability[index]))
+
+    def caption(self, index: int | None) -> str:
+        """A sample's number and class; where a model was asked, also what it takes it for."""
+        sample, seen = self.sample(index), self.seen(index)
+        if sample is None:
+            return ""
+        names, label = self.classes, sample[1]
+        mark = "✓" if index in self.marks[self.split] else ""
+        if seen is None:
+            return f"{mark}{index} {names[label]}"
+        predicted, probability = seen
+        if predicted == label:
+            return f"{mark}{index} {names[label]} {100 * probability:.0f}%"
+        return f"{mark}✗{index} {names[label]}→{names[predicted]} {100 * probability:.0f}%"
+
+    def accuracy(self) -> float | None:
+        """Of the model, over what is shown: fraction of 1; None where what it says decides what is shown."""
+        seen, selection = self.predictions.get(self.split), self.selection
+        if seen is None or self.dataset is None or not self.total:
+            return None
+        if selection.wrong or selection.taken_for is not None:
+            return None
+        right = seen.predicted == self.dataset.splits[self.split].labels
+        arranged = self._orders[self.split]
+        return float((right if arranged is None else right[arranged]).mean())
 
     def shown_indices(self) -> list[int]:
         """Every sample that is shown, in its order."""
@@ -136,6 +175,10 @@ class Browse:
             told.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
         if selection.marked:
             told.append("marked")
+        if selection.wrong:
+            told.append("wrong ones")
+        if selection.taken_for is not None:
+            told.append(f"taken for {self.classes[selection.taken_for]}")
         if selection.sort != "index" or selection.descending:
             told.append(f"by {selection.sort}{' ↓' if selection.descending else ''}")
         return " · ".join(told)
@@ -157,4 +200,8 @@ class Browse:
             self._orders[split] = None
             return
         samples = self.dataset.splits[split]
-        self._orders[split] = order(samples, selection, marks=self.marks[split], brightness=self.brightness.get(split))
+        seen = self.predictions.get(split)
+        scores = None if seen is None else Scores(seen.predicted, seen.loss, seen.margin)
+        self._orders[split] = order(
+            samples, selection, marks=self.marks[split], brightness=self.brightness.get(split), scores=scores
+        )

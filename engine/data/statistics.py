@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.contents import Split
+from engine.data.contents import Bytes, Split
 
 CHUNK = 4096  # images at a time, so that a memory-mapped split is not read into memory as a whole
 
@@ -55,3 +55,10 @@ def of(split: Split, classes: int) -> Statistics:
     return Statistics(
         counts, means, deviations.reshape(classes, -1).mean(axis=1), brightness(split), histogram, mean, std
     )
+
+
+def accuracies(split: Split, predicted: Bytes, classes: int) -> npt.NDArray[np.float64]:
+    """The fraction of each class that `predicted`, uint8 [N], names right: float64 [classes]; NaN where it is empty."""
+    right = np.bincount(split.labels[predicted == split.labels], minlength=classes)
+    with np.errstate(invalid="ignore"):
+        return right / np.bincount(split.labels, minlength=classes)

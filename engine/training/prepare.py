@@ -42,6 +42,14 @@ class Prepared:
     test_batches: Batches
     team: Team = field(default_factory=Team)
 
+    def training_as_test(self) -> Batches:
+        """The training set's batches as the test set's are made: in the files' order, with nothing drawn."""
+        own = _transform(self.config.transform)
+        return make_batches(
+            self.dataset.train, self.dataset.classes, batch_size=self.config.batch_size, device=self.device,
+            transform=own.test, after=own.after,
+        )  # fmt: skip
+
     def describe(self) -> dict[str, Any]:
         """What `run_started` says, all but its own bookkeeping."""
         data = self.dataset

@@ -1,5 +1,6 @@
 """*Data*: the data set as pages of images."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
@@ -12,10 +13,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.data.view import Selection, parse_classes
-from engine.errors import DataError
+from engine.errors import DataError, EngineError, InspectionCancelledError
 from tui.browse import Browse
-from tui.format import count
-from tui.screens.prompt import PromptScreen
+from tui.format import count, percent
+from tui.screens import questions
 from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
@@ -23,6 +24,8 @@ from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset, Preview
+    from engine.inspection.inspector import Inspector
+    from engine.inspection.predictions import Predictions
 
 
 class Host(Protocol):
@@ -32,6 +35,8 @@ class Host(Protocol):
     data_dir: Path | None
     dataset: str
     picture_style: PictureStyle
+    watched: Path | None
+    inspector: "Inspector"
 
     def tell_data(self, title: str, demo: bool) -> None: ...
 
@@ -80,6 +85,8 @@ class DataScreen(Screen[None]):
             "e", "export", "Export", show=False, id="data.export", tooltip="marked ones (or what is shown) as files"
         ),
         Binding("y", "copy", "Copy", show=False, id="data.copy", tooltip="index and label, to your clipboard (OSC 52)"),
+        Binding("w", "ask", "A model's eyes", id="data.ask", tooltip="what a run's checkpoint takes each image for"),
+        Binding("W", "wrong", "Wrong ones", show=False, id="data.wrong", tooltip="the most confident mistakes first"),
         Binding("escape", "all", "All images", show=False, id="data.all", tooltip="no filter, sorting or figure"),
         Binding("a", "style", "Blocks/characters", show=False, id="data.style", tooltip="how the images are drawn"),
         Binding("r", "open", "Try again", id="data.retry", tooltip="after the data could not be read"),
@@ -92,6 +99,8 @@ class DataScreen(Screen[None]):
         self._problem = ""
         self._opening = False
         self._seed = 0  # of the next random figure
+        self._busy = ""  # what is being computed, for the line at the top
+        self._seen: tuple[Predictions, Selection | None] | None = None  # waits for the data
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
@@ -140,6 +149,7 @@ class DataScreen(Screen[None]):
         self._problem, self._opening = "", False
         self._host.tell_data(dataset.title, dataset.demo)
         self._show_page()
+        self._take_seen()
         self._find_brightness(dataset)
         if dataset.left_out:
             some = "\n".join(dataset.left_out[:3])
@@ -189,9 +199,7 @@ class DataScreen(Screen[None]):
         sample = self.browse.sample(index)
         if sample is None:
             return None
-        image, label = sample
-        mark = "✓" if index in self.browse.marks[self.browse.split] else ""
-        return Tile(image, f"{mark}{index} {self.browse.classes[label]}")
+        return Tile(sample[0], self.browse.caption(index))
 
     def _show_page(self) -> None:
         self._page.keep_together(9 if self.browse.selection.sample is not None else 0)
@@ -223,6 +231,8 @@ class DataScreen(Screen[None]):
     def _where(self) -> str:
         if self._problem:
             return "no data"
+        if self._busy:
+            return f"{self._busy}  (esc: not)"
         browse = self.browse
         data = browse.dataset or browse.preview
         if data is None or not browse.samples:
@@ -232,8 +242,13 @@ class DataScreen(Screen[None]):
         page, pages = first // capacity + 1, max(1, -(-total // capacity))
         shown = f"{count(first)}–{count(last)} of {count(total)}" if total else "none"
         text = f"{browse.split}: images {shown}, page {count(page)}/{count(pages)}"
+        seen, accuracy = browse.predictions.get(browse.split), browse.accuracy()
+        if seen is not None:
+            text += f" · {seen.run} at {seen.place}" + (f": {percent(accuracy)} right" if accuracy is not None else "")
         if words := browse.words():
             return f"{text} · {words} (esc: all)"
+        if seen is not None:
+            return text
         where = data.where.replace(str(Path.home()), "~", 1)
         room = self.size.width - len(text) - 6
         if room > 12:
@@ -249,6 +264,8 @@ class DataScreen(Screen[None]):
         marks = len(self.browse.marks[self.browse.split])
         pixels = f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}"
         told = f"  label {label}  {pixels}" + (f"  ✓ {count(marks)} marked" if marks else "")
+        if (seen := self.browse.seen(index)) is not None:
+            told = f"  taken for {self.browse.classes[seen[0]]}, probability {seen[1]:.4f}" + told
         return Content.assemble((f"image {index} {self.browse.classes[label]}", "bold"), told)
 
     def on_image_page_resized(self) -> None:
@@ -263,7 +280,21 @@ class DataScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return bool(self._problem)
-        if action in ("filter", "find", "sort", "reverse", "random", "mark", "marked", "overview", "export", "copy"):
+        if action == "wrong":
+            return True if self.browse.split in self.browse.predictions else None
+        if action in (
+            "ask",
+            "filter",
+            "find",
+            "sort",
+            "reverse",
+            "random",
+            "mark",
+            "marked",
+            "overview",
+            "export",
+            "copy",
+        ):
             return True if self._dataset is not None else None
         if action == "download":
             data = self.browse.dataset or self.browse.preview
@@ -306,37 +337,20 @@ class DataScreen(Screen[None]):
     # What is shown
 
     def action_filter(self) -> None:
-        names = self.browse.classes
-
-        def check(text: str) -> str:
-            chosen = parse_classes(text, names)
-            return ", ".join(names[label] for label in sorted(chosen)) or "all classes"
-
         def asked(text: str | None) -> None:
             if text is not None:
-                chosen = parse_classes(text, names)
+                chosen = parse_classes(text, self.browse.classes)
                 self._select(replace(self.browse.selection, classes=chosen, sample=None))
 
-        about = "Names of classes, parts of them, or numbers, apart by commas: " + ", ".join(
-            f"{label} {name}" for label, name in enumerate(names)
-        )
-        value = ", ".join(names[label] for label in sorted(self.browse.selection.classes))
-        self.app.push_screen(PromptScreen("Show only some classes", about, check, value=value), asked)
+        self.app.push_screen(questions.classes(self.browse), asked)
 
     def action_find(self) -> None:
-        samples = self.browse.samples
-
-        def check(text: str) -> str:
-            if not text.strip().isdecimal() or int(text) >= samples:
-                raise DataError(f"type a number from 0 to {count(samples - 1)}")
-            return f"image {int(text)}"
-
         def asked(text: str | None) -> None:
             if text is not None:
                 self.browse.find(int(text))
                 self._show_page()
 
-        self.app.push_screen(PromptScreen("Go to an image", "Its index in the split.", check), asked)
+        self.app.push_screen(questions.index(self.browse), asked)
 
     def action_sort(self) -> None:
         self.browse.next_sort()
@@ -352,7 +366,11 @@ class DataScreen(Screen[None]):
         self._seed += 1
 
     def action_all(self) -> None:
-        if not self.browse.selection.plain:
+        """Stop what is computed, else show all images."""
+        if self._busy:
+            self._host.inspector.cancel()
+            self._tell_busy("")
+        elif not self.browse.selection.plain:
             self._select(Selection())
 
     def action_marked(self) -> None:
@@ -368,35 +386,107 @@ class DataScreen(Screen[None]):
             self.app.copy_to_clipboard(text)
             self.notify(f"copied: {text}", timeout=2, markup=False)
 
+    # A model's eyes
+
+    def action_ask(self) -> None:
+        """Which run's checkpoint; then ask it."""
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                folder, at = questions.named(self._host.home, text)
+                self.look(folder, at, self.browse.split)
+
+        self.app.push_screen(questions.checkpoint(self._host.home, self._host.watched), asked)
+
+    def look(self, folder: Path, at: str, split: str, selection: Selection | None = None) -> None:
+        """See a split with the eyes of a run's checkpoint; then show what is selected, if anything is."""
+        self.browse.split = split
+        self._host.inspector.cancel()  # of two questions the later one counts
+        self._look(folder, at, split, selection)
+
+    @work(group="look", exclusive=True, exit_on_error=False)
+    async def _look(self, folder: Path, at: str, split: str, selection: Selection | None) -> None:
+        from engine.inspection import predictions
+
+        inspector = self._host.inspector
+        self._busy = "asking the model" if inspector.started else "asking the model: importing PyTorch …"
+        self._say()
+
+        def tell(done: int, total: int) -> None:
+            self.app.call_from_thread(self._tell_busy, f"asking the model: {count(done)} of {count(total)} images")
+
+        try:
+            found = await asyncio.to_thread(predictions.ask, inspector, folder, at, split, tell)
+        except InspectionCancelledError:
+            return
+        except EngineError as error:
+            self._tell_busy("")
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+            return
+        self._busy = ""
+        self._seen = found, selection
+        self._take_seen()
+
+    def _take_seen(self) -> None:
+        """What the model said, once the data is there too."""
+        if self._seen is None or self._dataset is None:
+            return
+        (found, selection), self._seen = self._seen, None
+        if self._dataset.checksum != found.checksum:
+            what = f"{found.run} was trained on other data than is shown here"
+            self.notify(what, severity="error", timeout=15, markup=False)
+            self._say()
+            return
+        self.browse.see(found)
+        if selection is not None:
+            self.browse.select(selection)
+        self._show_page()
+
+    def _tell_busy(self, words: str) -> None:
+        self._busy = words
+        self._say()
+
+    def action_wrong(self) -> None:
+        """Only the mistakes, the most confident ones first; or all again."""
+        selection = self.browse.selection
+        if selection.wrong:
+            self._select(replace(selection, wrong=False, sort="index", descending=False))
+        else:
+            self._select(replace(selection, wrong=True, sort="margin", descending=False, sample=None))
+
     def action_overview(self) -> None:
         from tui.screens.overview import OverviewScreen
 
         if self._dataset is not None:
             split = self._dataset.splits[self.browse.split]
-            screen = OverviewScreen(split, self._dataset.classes, self._dataset.title, self._host.picture_style)
+            seen = self.browse.predictions.get(split.name)
+            screen = OverviewScreen(split, self._dataset.classes, self._dataset.title, self._host.picture_style, seen)
             self.app.push_screen(screen)
 
     def action_export(self) -> None:
-        browse = self.browse
-        if browse.dataset is None or not browse.total:
-            return
-        marked = sorted(browse.marks[browse.split])
-        indices = marked or browse.shown_indices()
-        what = f"the {count(len(indices))} {'marked' if marked else 'shown'} images of {browse.split}"
-
-        def check(text: str) -> str:
-            if not text.strip():
-                raise DataError("name a folder that is not there yet")
-            return f"{len(indices)} PNG files and annotations.csv in {Path(text.strip()).expanduser().absolute()}"
-
         def asked(text: str | None) -> None:
-            if text is not None:
-                self._export(Path(text.strip()), browse.split, indices)
+            if text is None:
+                return
+            path = Path(text.strip())
+            if path.suffix == ".txt":
+                self._write_page(path.expanduser())
+            else:
+                self._export(path, self.browse.split, questions.to_export(self.browse)[0])
 
-        about = (
-            f"Write {what} as PNG files, with an annotations.csv (file,label): the tutorial's own data set reads it."
-        )
-        self.app.push_screen(PromptScreen("Export", about, check, value=f"~/{browse.split}-samples"), asked)
+        if self.browse.dataset is not None and self.browse.total:
+            self.app.push_screen(questions.export(self.browse), asked)
+
+    def _write_page(self, path: Path) -> None:
+        """The page as text: what the screen shows."""
+        lines = [self._where(), *self._page.text(), str(self._chosen())]
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write("\n".join(line.rstrip() for line in lines) + "\n")
+        except OSError as error:
+            words = f"{path} can't be written: {error.strerror}"
+            self.notify(words, severity="error", timeout=15, markup=False)
+        else:
+            self.notify(f"this page as text: {path}", timeout=8, markup=False)
 
     @work(thread=True, group="export", exit_on_error=False)
     def _export(self, folder: Path, name: str, indices: list[int]) -> None:

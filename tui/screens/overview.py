@@ -13,13 +13,19 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.format import count
+from tui.format import count, percent
 from tui.widgets.image import PictureStyle, half_block_lines, halved
 from tui.widgets.lines import Line, Lines, fit
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from engine.data.contents import Split
     from engine.data.statistics import Statistics
+    from engine.inspection.predictions import Predictions
+
+    Fractions = npt.NDArray[np.float64]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 64  # of the histogram, 4 values each
@@ -36,8 +42,17 @@ class OverviewScreen(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", "Up", show=False, id="overview.up"),
     ]
 
-    def __init__(self, split: "Split", classes: tuple[str, ...], title: str, style: PictureStyle) -> None:
+    def __init__(
+        self,
+        split: "Split",
+        classes: tuple[str, ...],
+        title: str,
+        style: PictureStyle,
+        seen: "Predictions | None" = None,
+    ) -> None:
+        """`seen`: what a model says of the split."""
         super().__init__()
+        self._seen = seen
         self._split, self._names, self._title, self._picture_style = split, classes, title, style
 
     def compose(self) -> ComposeResult:
@@ -62,8 +77,12 @@ class OverviewScreen(ModalScreen[None]):
             f"{self._title}, {self._split.name}: {count(len(self._split))} images in {len(self._names)} classes; "
             f"pixels: mean {found.mean:.2f}, std {found.std:.2f} (÷ 255: {found.mean / 255:.4f}, {found.std / 255:.4f})"
         )
+        right = None
+        if self._seen is not None:
+            heading += f"; {self._seen.run} at {self._seen.place}"
+            right = statistics.accuracies(self._split, self._seen.predicted, len(self._names))
         self.query_one("#heading", Static).update(heading)
-        self.query_one(ClassTable).show(found, self._names)
+        self.query_one(ClassTable).show(found, self._names, right)
         self.query_one(MeanImages).show(found, self._names)
         self.query_one(Histogram).show(found)
 
@@ -77,9 +96,11 @@ class ClassTable(Lines):
         super().__init__(id=id)
         self._found: Statistics | None = None
         self._names: tuple[str, ...] = ()
+        self._right: Fractions | None = None
 
-    def show(self, found: "Statistics", classes: tuple[str, ...]) -> None:
-        self._found, self._names = found, classes
+    def show(self, found: "Statistics", classes: tuple[str, ...], right: "Fractions | None" = None) -> None:
+        """`right`: float [classes], the fraction of each class that a model recognises."""
+        self._found, self._names, self._right = found, classes, right
         self.styles.height = len(classes) + 2
         self.repaint(now=True)
 
@@ -87,8 +108,9 @@ class ClassTable(Lines):
         if self._found is None:
             return []
         found, most = self._found, max(1, int(self._found.counts.max()))
-        room = max(8, width - 52)
-        lines: list[Line] = [[], [(f"{'class':<18}{'images':>8}   {'share':>6}  {'spread':>6}", "dim")]]
+        room = max(8, width - 52 - 8 * (self._right is not None))
+        columns = f"{'class':<18}{'images':>8}   {'share':>6}  {'spread':>6}"
+        lines: list[Line] = [[], [(columns + (f"  {'right':>6}" if self._right is not None else ""), "dim")]]
         for label, name in enumerate(self._names):
             number = int(found.counts[label])
             share = number / max(1, int(found.counts.sum()))
@@ -97,6 +119,7 @@ class ClassTable(Lines):
                 [
                     (f"{label:>2} {fit(name, 14):<15}", ""),
                     (f"{count(number):>8}   {100 * share:5.1f}%  {found.spread[label]:6.1f}  ", ""),
+                    (f"{percent(float(self._right[label])):>6}  " if self._right is not None else "", "good"),
                     (bar, "train"),
                 ]
             )

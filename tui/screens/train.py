@@ -22,6 +22,7 @@ from tui import format as fmt
 from tui.follow import FollowThread, RunUpdated
 from tui.screens.continuing import ContinuingScreen, checkpoints
 from tui.screens.live import LiveView
+from tui.screens.matrix import Cell, MatrixScreen
 from tui.screens.stop_dialog import DETACH, STOP, StopDialog
 from tui.widgets import chart
 from tui.widgets.config_form import ConfigForm
@@ -40,6 +41,8 @@ class Host(Protocol):
     watched: Path | None
 
     def attach(self, folder: Path) -> None: ...
+
+    def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None: ...
 
 
 class TrainScreen(ContinuingScreen):
@@ -65,6 +68,7 @@ class TrainScreen(ContinuingScreen):
         Binding("b", "branch", "Branch", id="train.branch", tooltip="a new run from the chosen checkpoint"),
         Binding("left,h", "choose(-1)", "Checkpoint", show=False, id="train.earlier", tooltip="choose an earlier one"),
         Binding("right,l", "choose(1)", "Checkpoint", show=False, id="train.later", tooltip="choose a later one"),
+        Binding("enter", "confusion", "Mistakes", show=False, id="train.confusion", tooltip="a confusion's images"),
         Binding("v", "panel", "Panel", id="train.panel", tooltip="on small terminals, show the next panel"),
         Binding("L", "log_scale", "Log y", id="train.log_scale", tooltip="the loss on a logarithmic scale"),
         Binding("n", "new", "New run", id="train.new", tooltip="back to the form; this run goes on"),
@@ -157,6 +161,8 @@ class TrainScreen(ContinuingScreen):
         going = self._alive and not self._state.done
         if action in ("pause", "step", "checkpoint", "stop", "scale", "edit"):
             return self.watching and going
+        if action == "confusion":
+            return self.watching and bool(self._state.tests)
         if action == "resume":
             return self.watching and not going and self._state.seq > 0
         if action in ("branch", "choose"):
@@ -270,6 +276,17 @@ class TrainScreen(ContinuingScreen):
         self._live.choose(entry)
         self._show(now=True)
         self.refresh_bindings()
+
+    def action_confusion(self) -> None:
+        """The newest confusion matrix; a cell of it leads to the images."""
+        folder, newest = self.folder, self._state.tests[-1]
+
+        def chosen(cell: Cell | None) -> None:
+            if cell is not None and folder is not None:
+                self._host.show_confused(folder, newest.epoch, *cell)
+
+        names = tuple(str(name) for name in self._state.dataset.get("classes", ()))
+        self.app.push_screen(MatrixScreen(newest, names), chosen)
 
     def action_panel(self) -> None:
         self._live.next_panel()

@@ -48,12 +48,18 @@ class ConfusionMatrix(Lines):
     """Rows are the true classes, columns the predicted ones; a stronger colour is a larger part of the row."""
 
     DEFAULT_CSS = "ConfusionMatrix { width: 1fr; height: 13; }"
-    interval = 3.0
+    interval = 2.0
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._result: TestResult | None = None
         self._names: tuple[str, ...] = ()
+        self._chosen: tuple[int, int] | None = None  # row and column of the cursor, where there is one
+
+    def choose(self, true: int, predicted: int) -> None:
+        """Put a cursor on a cell."""
+        self._chosen = (true, predicted)
+        self.repaint(now=True)
 
     def show(self, result: TestResult | None, names: tuple[str, ...]) -> None:
         if (result, names) != (self._result, self._names):
@@ -78,7 +84,8 @@ class ConfusionMatrix(Lines):
             line: Line = [(f"{names[true][:label]:<{label}}", "")]
             for predicted, number in enumerate(row):
                 text = f"{number if number else '·':>{cell}}"
-                line.append((text, _shade(number / total if total else 0.0, hit=true == predicted)))
+                shade = _shade(number / total if total else 0.0, hit=true == predicted)
+                line.append((text, "chosen" if (true, predicted) == self._chosen else shade))
             lines.append(line)
         return lines
 

@@ -90,6 +90,14 @@ class ImagePage(Widget):
         old, self._cursor = self._cursor, cursor
         self.refresh(self._caption_region(old), self._caption_region(cursor))
 
+    def text(self) -> list[str]:
+        """The page's lines in characters alone."""
+        style = self._picture_style
+        self.ask_style("ascii")
+        lines = [self.render_line(y).text for y in range(self.size.height)]
+        self.ask_style(style)
+        return lines
+
     def render_line(self, y: int) -> Strip:
         size = self.tile_size
         columns, rows = self._grid_of(size, self.size)

@@ -20,6 +20,7 @@ class Spec(NamedTuple):
     under: str = ""
     under_strength: float = 1.0
     bold: bool = False
+    reverse: bool = False
 
 
 SPECS = {
@@ -33,6 +34,7 @@ SPECS = {
     "edit": Spec("text-secondary"),
     "parent": Spec("foreground", 0.45),
     "cursor": Spec(bold=True),
+    "chosen": Spec(bold=True, reverse=True),
     "track": Spec("foreground", 0.3),
     # A cell of the confusion matrix: right and wrong, from few to many.
     **{f"hit{level}": Spec(under="success", under_strength=0.15 * level) for level in range(1, 6)},
@@ -69,5 +71,6 @@ def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
             color=color.rich_color if color else None,
             bgcolor=under.rich_color if under else None,
             bold=spec.bold or None,
+            reverse=spec.reverse or None,
         )
     return found

@@ -1,0 +1,117 @@
+"""What a checkpoint says of every sample: the model's own words, kept by the file's hash."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.data.dataset import open_dataset
+from engine.data.view import SCORED_SORTS, Scores, Selection, order
+from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.inspection import predictions
+from engine.inspection.inspector import LOG, Inspector
+from engine.inspection.predictions import ask, cache_file
+from engine.models.registry import build
+from engine.runs import places
+from engine.training.config import TrainConfig
+from tests.engine.test_host_resume import create, serve
+
+DEMO = open_dataset("demo", None, Path())
+
+
+@pytest.fixture
+def run(home: Path) -> Path:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", shuffle=True))
+    assert serve(folder).status == "finished"
+    return folder
+
+
+@pytest.fixture
+def inspector(home: Path) -> Iterator[Inspector]:
+    started = Inspector(home)
+    yield started
+    started.close()
+
+
+@pytest.mark.slow
+def test_the_predictions_are_the_models_own_and_are_kept(run: Path, inspector: Inspector) -> None:
+    told: list[tuple[int, int]] = []
+    found = ask(inspector, run, "2", "test", lambda *at: told.append(at))
+    assert told[-1] == (1_000, 1_000)
+    model = build("mlp")
+    model.load_state_dict(torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"])
+    model.eval()
+    X = torch.from_numpy(np.array(DEMO.test.images)).unsqueeze(1).float() / 255
+    with torch.no_grad():
+        chances = torch.softmax(model(X), dim=1).numpy()
+    assert np.array_equal(found.predicted, chances.argmax(axis=1))
+    assert found.probability == pytest.approx(chances.max(axis=1), rel=1e-4)
+    own = chances[np.arange(1_000), DEMO.test.labels]
+    assert found.own == pytest.approx(own, rel=1e-3, abs=1e-7)
+    assert found.loss == pytest.approx(-np.log(np.maximum(own, 1e-12)), rel=1e-3, abs=1e-5)
+    assert found.checksum == DEMO.checksum
+    assert (found.predicted == DEMO.test.labels).mean() == pytest.approx(fold_accuracy(run))
+    told.clear()
+    again = ask(inspector, run, "2", "test", lambda *at: told.append(at))
+    assert told == []
+    assert np.array_equal(again.predicted, found.predicted)
+    train = ask(inspector, run, "last", "train")
+    assert len(train.predicted) == 6_000
+    assert (train.predicted == DEMO.train.labels).mean() > 0.3  # in the files' order, though the run was shuffled
+    entry = places.find(run, "2")
+    (run / "checkpoints" / entry.file).write_bytes(b"")
+    cache_file(run, entry, "test").unlink()
+    with pytest.raises(InspectionError, match="it has 0 bytes"):
+        ask(inspector, run, "2", "test")
+    with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
+        ask(inspector, run, "9", "test")
+
+
+def fold_accuracy(run: Path) -> float:
+    from tests.engine.test_host_resume import state
+
+    return state(run).tests[-1].accuracy
+
+
+def test_a_question_can_be_taken_back(run: Path, inspector: Inspector) -> None:
+    with pytest.raises(InspectionCancelledError):
+        ask(inspector, run, "last", "train", lambda done, total: inspector.cancel())
+    assert not cache_file(run, places.find(run, "last"), "train").exists()
+    process = inspector._process
+    assert len(ask(inspector, run, "last", "test").predicted) == 1_000
+    assert inspector._process is process  # it was not ended, and torch not imported again
+    inspector.close()
+    assert not inspector.started
+
+
+def test_a_bug_or_an_end_of_the_inspecting_process_is_one_line(home: Path, inspector: Inspector) -> None:
+    with pytest.raises(InspectionError, match=r"a bug: KeyError: 'nothing' \(traceback in .*inspector.log\)"):
+        inspector.ask("nothing", {})
+    assert "Traceback" in (home / LOG).read_text()
+    assert inspector._process is not None
+    inspector._process.kill()
+    inspector._process.wait()
+    with pytest.raises(InspectionError, match="a bug"):
+        inspector.ask("nothing", {})  # by a new process
+
+
+def test_mistakes_are_filtered_and_sorted_by_how_sure_the_model_was() -> None:
+    labels = DEMO.test.labels
+    predicted = labels.copy()
+    predicted[:5] = (predicted[:5] + 1) % 10
+    probability = np.full(len(labels), 0.9, np.float32)
+    own = np.where(predicted == labels, 0.9, np.linspace(0.05, 0.5, len(labels))).astype(np.float32)
+    rival = np.where(predicted == labels, 0.05, 0.9).astype(np.float32)
+    seen = predictions.Predictions("r", "1", "test", "", predicted, probability, own, rival)
+    scores = Scores(predicted, seen.loss, seen.margin)
+    found = order(DEMO.test, Selection(wrong=True, sort="margin"), scores=scores)
+    assert found.tolist() == [0, 1, 2, 3, 4]  # the least own probability first
+    by_loss = order(DEMO.test, Selection(sort="loss", descending=True), scores=scores)
+    assert by_loss[:5].tolist() == [0, 1, 2, 3, 4]
+    cell = Selection(classes=frozenset({int(labels[3])}), taken_for=int(predicted[3]))
+    inside = order(DEMO.test, cell, scores=scores).tolist()
+    assert 3 in inside
+    assert all(labels[index] == labels[3] and predicted[index] == predicted[3] for index in inside)
+    assert set(SCORED_SORTS) >= {"loss", "margin"}
