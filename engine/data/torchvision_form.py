@@ -8,6 +8,7 @@ import torch
 from torchvision.datasets import FashionMNIST
 
 from engine.data.contents import Split
+from engine.data.transforms import TransformFailedError
 
 
 class FilledFashionMNIST(FashionMNIST):  # type: ignore[misc]  # torchvision has no types
@@ -23,6 +24,14 @@ class FilledFashionMNIST(FashionMNIST):  # type: ignore[misc]  # torchvision has
         self._split = split
         super().__init__("", train=split.name == "train", transform=transform, target_transform=target_transform)
         self.classes = list(classes)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        try:
+            sample: tuple[Any, Any] = super().__getitem__(index)
+        except TransformFailedError as error:
+            error.sample = f"{self._split.name} image {index}"
+            raise
+        return sample
 
     def _check_legacy_exist(self) -> bool:
         return False

@@ -90,6 +90,14 @@ class Pipeline:
     def train(self, image: Any) -> Any:
         return self._call(image, self._made)
 
+    def trace(self, image: Any) -> list[tuple[Step, Any]]:
+        """What each step of `train` gives, in their order."""
+        found = []
+        for step, call in self._made:
+            image = self._call(image, [(step, call)])
+            found.append((step, image))
+        return found
+
     def test(self, image: Any) -> Any:
         return self._call(image, [(step, call) for step, call in self._made if not step.random])
 
@@ -114,6 +122,10 @@ class TransformFailedError(Exception):
     def __init__(self, step: Step, why: str) -> None:
         super().__init__(f"{step} raised {why}")
         self.step = step
+        self.sample = ""  # which image it was, where that is known
+
+    def __str__(self) -> str:
+        return super().__str__() + (f" ({self.sample})" if self.sample else "")
 
 
 def _step(text: str) -> Step:

@@ -1,7 +1,6 @@
 """From a `TrainConfig` to everything a session needs; whatever can be refused is refused here, before a run begins."""
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +11,17 @@ import torch
 from torch import nn
 
 from engine import device as devices
-from engine.data import transforms
 from engine.data.dataset import Dataset, open_dataset
 from engine.data.loader import Batches, make_batches
-from engine.data.transforms import Pipeline, TransformFailedError
+from engine.data.transforms import TransformFailedError
 from engine.errors import ConfigError, ModelError
-from engine.models.person import describe, load_name
+from engine.models.person import describe
 from engine.models.registry import build, check_fit
 from engine.training import determinism
-from engine.training.config import TrainConfig, is_file_reference
+from engine.training.config import TrainConfig
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
+from engine.training.pipelines import transforms_of
 from engine.training.team import Team, WeightedLoss
 
 
@@ -44,7 +43,7 @@ class Prepared:
 
     def training_as_test(self) -> Batches:
         """The training set's batches as the test set's are made: in the files' order, with nothing drawn."""
-        own = _transform(self.config.transform)
+        own = transforms_of(self.config.transform)
         return make_batches(
             self.dataset.train, self.dataset.classes, batch_size=self.config.batch_size, device=self.device,
             transform=own.test, after=own.after,
@@ -101,7 +100,7 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
     determinism.fix(device)
     dataset = open_dataset(config.dataset, data_dir, home, verify=True)
     config = replace(config, dataset=dataset.name, threads=threads)
-    own = _transform(config.transform)
+    own = transforms_of(config.transform)
 
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
@@ -158,41 +157,3 @@ def _first(batches: Batches, transform: str, which: str) -> torch.Tensor:
         what = f"--transform {transform}: the first batch of {which} images{why}"
         raise ConfigError("transform", what) from error
     return images
-
-
-@dataclass(frozen=True)
-class _Transforms:
-    """What is called with each PIL image, and what with each batch on the device."""
-
-    train: Callable[[Any], Any] | None = None
-    test: Callable[[Any], Any] | None = None
-    after: Callable[[Any], Any] | None = None
-
-
-def _transform(reference: str) -> _Transforms:
-    """What a pipeline, or the callable of `path/to/file.py:NAME`, comes to. Raises ConfigError."""
-    if not is_file_reference(reference):
-        steps = transforms.parse(reference)
-        if not steps:
-            return _Transforms()
-        pipeline = Pipeline(steps)
-        if pipeline.batchable:
-            return _Transforms(after=pipeline.batch)
-        return _Transforms(pipeline.train, pipeline.test)
-    found = _own_transform(reference)
-    return _Transforms(found, found)
-
-
-def _own_transform(reference: str) -> Any:
-    try:
-        found = load_name(reference)
-    except ModelError as error:
-        raise ConfigError("transform", f"--transform: {error}") from error
-    if isinstance(found, type):  # a class: its instance is the transform
-        try:
-            found = found()
-        except Exception as error:
-            raise ConfigError("transform", f"--transform {reference}: building it raised {error}") from error
-    if not callable(found):
-        raise ConfigError("transform", f"--transform {reference} is a {type(found).__name__}, not callable")
-    return found
