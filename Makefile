@@ -10,7 +10,7 @@ run: $(MARK)
 	@$(BIN)/fmnist-tui $(ARGS)
 
 test: $(TEST_MARK)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(TEST_MARK)
 	$(BIN)/ruff check .

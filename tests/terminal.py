@@ -56,6 +56,8 @@ class Terminal:
         self._master, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them, and Textual believes them
+            environment.pop(name, None)
         environment.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None
         self.process = subprocess.Popen(
             command,

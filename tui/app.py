@@ -4,8 +4,9 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -146,6 +147,13 @@ class FmnistApp(App[None]):
         screen = self.screen
         assert isinstance(screen, TrainScreen)
         return screen
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Of the next run, by their names in TrainConfig, and its name: the form shows them, screens change them."""
+        from engine.training.config import TrainConfig
+
+        return {**TrainConfig().to_dict(), "dataset": self.dataset, "name": ""}
 
     # Data
 

@@ -21,6 +21,9 @@ from engine.inspection.inspector import LOG, Answer
 # What may be asked: a function of (home, values, tell) in a module that is imported when it is first asked for.
 REQUESTS = {
     "predictions": ("engine.inspection.predictions", "compute"),
+    "pipeline": ("engine.inspection.pipeline", "compute"),
+    "batch": ("engine.inspection.batches", "compute"),
+    "timings": ("engine.inspection.batches", "timings"),
 }
 TOLD_S = 0.1  # seconds between two tellings of the progress
 
@@ -88,10 +91,13 @@ class _Desk:
 
 def main() -> None:
     """`python -P -m engine.inspection.serve HOME`."""
-    # What torch, or a person's own code, prints must not come between the answers.
-    answers = os.fdopen(os.dup(1), "wb")
+    # What torch, or a person's own code, prints must not come between the answers. And a DataLoader's worker, which is
+    # forked, closes its standard input: while a thread reads from it here, that would wait for ever.
+    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _Desk(sys.stdin.buffer, answers).serve(Path(sys.argv[1]))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    _Desk(asked, answers).serve(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

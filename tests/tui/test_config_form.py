@@ -21,7 +21,7 @@ class FormApp(App[None]):
         self.digits = 0
 
     def compose(self) -> ComposeResult:
-        yield ConfigForm()
+        yield ConfigForm({**TrainConfig().to_dict(), "dataset": "auto", "name": ""})
 
     def on_mount(self) -> None:
         self.form.focus()

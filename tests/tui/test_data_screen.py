@@ -14,7 +14,7 @@ from engine.errors import DataError, DownloadCancelledError
 from tui.app import FmnistApp
 from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
-from tui.screens.enlarged import EnlargedScreen, Picture
+from tui.screens.enlarged import Enlarged, EnlargedScreen
 from tui.screens.overview import ClassTable, Histogram
 from tui.screens.prompt import PromptScreen
 from tui.widgets.image_page import ImagePage
@@ -127,7 +127,7 @@ async def test_the_enlarged_image_says_all_of_itself(home: Path) -> None:
         assert f"label {label}" in facts
         assert "image 1 of 6,000, demo data" in facts
         assert f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}" in facts
-        assert app.screen.query_one(Picture).size == (56, 28)
+        assert app.screen.query_one(Enlarged).size == (56, 28)
         await pilot.press("right", "escape")
         assert isinstance(app.screen, DataScreen)
         assert line(app, "#chosen").split()[1] == "2"
@@ -138,7 +138,7 @@ async def test_the_enlarged_image_fits_a_small_terminal(home: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("enter")
-        assert app.screen.query_one(Picture).size == (28, 14)
+        assert app.screen.query_one(Enlarged).size == (28, 14)
         assert app.screen.query_one("#frame").region.bottom <= 24
 
 

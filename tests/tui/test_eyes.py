@@ -47,7 +47,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
 
 
 async def test_captions_tell_what_the_model_takes_an_image_for(home: Path, asked: list[tuple[str, str, str]]) -> None:
-    app = FmnistApp(home=home)
+    app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         await pilot.press("t")
@@ -85,7 +85,7 @@ async def test_captions_tell_what_the_model_takes_an_image_for(home: Path, asked
 
 
 async def test_what_can_not_be_asked_is_told(home: Path, asked: list[tuple[str, str, str]]) -> None:
-    app = FmnistApp(home=home)
+    app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         for at, words in (("9", "no checkpoint at the end of epoch 9"), ("8", "trained on other data")):

@@ -87,6 +87,10 @@ class DataScreen(Screen[None]):
         Binding("y", "copy", "Copy", show=False, id="data.copy", tooltip="index and label, to your clipboard (OSC 52)"),
         Binding("w", "ask", "A model's eyes", id="data.ask", tooltip="what a run's checkpoint takes each image for"),
         Binding("W", "wrong", "Wrong ones", show=False, id="data.wrong", tooltip="the most confident mistakes first"),
+        Binding(
+            "T", "transforms", "Transforms", show=False, id="data.transforms", tooltip="before and after, by steps"
+        ),
+        Binding("B", "batches", "Batches", show=False, id="data.batches", tooltip="as training gets them; times"),
         Binding("escape", "all", "All images", show=False, id="data.all", tooltip="no filter, sorting or figure"),
         Binding("a", "style", "Blocks/characters", show=False, id="data.style", tooltip="how the images are drawn"),
         Binding("r", "open", "Try again", id="data.retry", tooltip="after the data could not be read"),
@@ -224,9 +228,9 @@ class DataScreen(Screen[None]):
 
     def _put(self, selector: str, text: str | Content) -> None:
         """Change a line only where it differs: what is not changed is not sent."""
-        line = self.query_one(selector, Static)
-        if str(line.content) != str(text):
-            line.update(text)
+        for line in self.query(selector).results(Static):  # none where the app ended meanwhile
+            if str(line.content) != str(text):
+                line.update(text)
 
     def _where(self) -> str:
         if self._problem:
@@ -292,6 +296,8 @@ class DataScreen(Screen[None]):
             "mark",
             "marked",
             "overview",
+            "transforms",
+            "batches",
             "export",
             "copy",
         ):
@@ -429,7 +435,7 @@ class DataScreen(Screen[None]):
 
     def _take_seen(self) -> None:
         """What the model said, once the data is there too."""
-        if self._seen is None or self._dataset is None:
+        if self._seen is None or self._dataset is None or not self.query(ImagePage):
             return
         (found, selection), self._seen = self._seen, None
         if self._dataset.checksum != found.checksum:
@@ -453,6 +459,18 @@ class DataScreen(Screen[None]):
             self._select(replace(selection, wrong=False, sort="index", descending=False))
         else:
             self._select(replace(selection, wrong=True, sort="margin", descending=False, sample=None))
+
+    def action_transforms(self) -> None:
+        from tui.screens.transforms import TransformsScreen
+
+        if self._dataset is not None and self.browse.total:
+            self.app.push_screen(TransformsScreen(self.browse), lambda _: self._show_page())
+
+    def action_batches(self) -> None:
+        from tui.screens.batches import BatchesScreen
+
+        if self._dataset is not None:
+            self.app.push_screen(BatchesScreen(self.browse))
 
     def action_overview(self) -> None:
         from tui.screens.overview import OverviewScreen

@@ -18,13 +18,13 @@ from tui.widgets.pixels import PixelTable
 
 if TYPE_CHECKING:
     from tui.browse import Browse
-    from tui.widgets.image import Grey
+    from tui.widgets.image import Picture
 
 
-class Picture(Widget):
+class Enlarged(Widget):
     """An image with two cells a pixel where there is room, else half blocks."""
 
-    DEFAULT_CSS = "Picture { width: auto; height: auto; }"
+    DEFAULT_CSS = "Enlarged { width: auto; height: auto; }"
 
     def __init__(self, style: PictureStyle, *, large: bool) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Picture(Widget):
         self.styles.width, self.styles.height = (56, 28) if large else (28, 14)
         self.styles.margin = (0, 2 if large else 16)  # in the middle of the lines below
 
-    def show(self, image: "Grey") -> None:
+    def show(self, image: "Picture") -> None:
         self._lines = (large_lines if self._large else half_block_lines)(image, self._style)
         self.refresh()
 
@@ -69,7 +69,7 @@ class EnlargedScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         large = self.app.size.width >= 64 and self.app.size.height >= 38
         with Vertical(id="frame"):
-            yield Picture(self._picture_style, large=large)
+            yield Enlarged(self._picture_style, large=large)
             yield PixelTable(id="pixels", colours=self._picture_style == "blocks")
             yield Static(id="facts", markup=False)
 
@@ -119,7 +119,7 @@ class EnlargedScreen(ModalScreen[None]):
     def _pixels(self) -> PixelTable:
         return self.query_one(PixelTable)
 
-    def _shown(self) -> "Grey | None":
+    def _shown(self) -> "Picture | None":
         """The image as it is drawn."""
         sample = self._browse.sample(self._browse.index)
         if sample is None:
@@ -133,7 +133,7 @@ class EnlargedScreen(ModalScreen[None]):
             self.dismiss()
             return
         self.set_class(self._numbers, "-numbers")
-        self.query_one(Picture).show(image)
+        self.query_one(Enlarged).show(image)
         self._pixels.show(image)
         self._tell()
         self.refresh_bindings()

@@ -73,6 +73,8 @@ class OverviewScreen(ModalScreen[None]):
         from engine.data import statistics
 
         found = await asyncio.to_thread(statistics.of, self._split, len(self._names))
+        if not self.query("#heading"):
+            return  # closed meanwhile
         heading = (
             f"{self._title}, {self._split.name}: {count(len(self._split))} images in {len(self._names)} classes; "
             f"pixels: mean {found.mean:.2f}, std {found.std:.2f} (÷ 255: {found.mean / 255:.4f}, {found.std / 255:.4f})"

@@ -90,7 +90,8 @@ class RunsScreen(ContinuingScreen):
         if self._listing is None:
             self._listing = listing.Listing(cast(Host, self.app).home)
         self._runs = await asyncio.to_thread(self._listing.look)
-        self._fill()
+        if self.query("#table"):  # else the app ended meanwhile
+            self._fill()
 
     @property
     def selected(self) -> RunSummary | None:

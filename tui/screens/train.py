@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from textual import work
 from textual.app import ComposeResult
@@ -37,7 +37,7 @@ class Host(Protocol):
 
     home: Path
     data_dir: Path | None
-    dataset: str
+    settings: dict[str, Any]
     watched: Path | None
 
     def attach(self, folder: Path) -> None: ...
@@ -110,7 +110,7 @@ class TrainScreen(ContinuingScreen):
         host = self._host
         yield RunTopBar("train")
         with ContentSwitcher(initial="form", id="views"):
-            yield ConfigForm(data_dir=host.data_dir, dataset=host.dataset, id="form")
+            yield ConfigForm(host.settings, data_dir=host.data_dir, id="form")
             yield LiveView(id="live")
         yield KeyLine()
 
@@ -132,6 +132,7 @@ class TrainScreen(ContinuingScreen):
             self._follower.hold()
 
     def on_screen_resume(self) -> None:
+        self._form.reread()
         self._looking.resume()
         if self._follower is not None:
             self._follower.release()

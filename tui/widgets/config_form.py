@@ -58,9 +58,11 @@ class ConfigForm(Vertical, can_focus=True):
     class DevicesWanted(Message):
         """The device row was reached: `devices` may now be filled in."""
 
-    def __init__(self, *, data_dir: Path | None = None, dataset: str = "auto", id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, values: dict[str, Any], *, data_dir: Path | None = None, id: str | None = None) -> None:  # noqa: A002
+        """`values`: of every setting, by name, and the run's name; what is typed is written there."""
         super().__init__(id=id)
-        self.values: dict[str, Any] = {**TrainConfig().to_dict(), "dataset": dataset, "name": ""}
+        self.values = values
+        self._known = dict(values)
         self.errors: dict[str, str] = {}  # of each setting, and under "" of the start as a whole
         self.cursor = 0
         self.starting = False
@@ -84,6 +86,11 @@ class ConfigForm(Vertical, can_focus=True):
     @property
     def command_line(self) -> str:
         return fields.command_line(self.values, self._data_dir)
+
+    def reread(self) -> None:
+        """Another screen may have changed a value."""
+        if self.values != self._known:
+            self._judge()
 
     def refuse(self, error: Exception) -> None:
         """The start did not come off: say why, at its setting where it has one. What was typed stays."""
@@ -206,6 +213,10 @@ class ConfigForm(Vertical, can_focus=True):
         self.values[name] = value
         if name == "model" and ":" in value:
             self._own_model = value
+        self._judge()
+
+    def _judge(self) -> None:
+        self._known = dict(self.values)
         self.errors.clear()
         try:
             fields.config_of(self.values)

@@ -1,4 +1,4 @@
-"""Grey images as terminal cells: half blocks where the terminal has greys, characters where it has not."""
+"""Images as terminal cells: half blocks where the terminal has greys, characters where it has not."""
 
 import functools
 import itertools
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Grey = npt.NDArray[np.uint8]  # (rows, columns)
+    Picture = npt.NDArray[np.uint8]  # (rows, columns) grey, or (rows, columns, 3) red, green, blue
 
 PictureStyle = Literal["blocks", "ascii"]
 RAMP = " .:-=+*#%@"
 UPPER_HALF = "▀"
 PLAIN = Style()  # Textual's filters for NO_COLOR need a style, even an empty one
+CODES = {1: [0x010101], 3: [0x010000, 0x000100, 0x000001]}  # what a channel adds to 0xRRGGBB
 PIXEL = "  "  # a pixel of an enlarged picture, two cells wide: about square
 
 
@@ -33,44 +34,77 @@ def picture_style(color_system: str | None, environ: Mapping[str, str], encoding
     return "blocks" if greys and encoding.lower().replace("-", "") == "utf8" else "ascii"
 
 
-def halved(image: "Grey") -> "Grey":
+def halved(image: "Picture") -> "Picture":
     """The image at half its width and height: each pixel the mean of 2×2."""
     import numpy as np
 
-    rows, columns = image.shape
-    half: Grey = image.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3)).astype(np.uint8)
+    rows, columns = image.shape[:2]
+    half: Picture = image.reshape(rows // 2, 2, columns // 2, 2, *image.shape[2:]).mean(axis=(1, 3)).astype(np.uint8)
     return half
 
 
-def inverted(image: "Grey") -> "Grey":
+def fitted(image: "Picture", side: int) -> "Picture":
+    """The image at `side` × `side` pixels where it has another size, each the nearest one; its shape is kept, with
+    black beside it."""
+    import numpy as np
+
+    rows, columns = image.shape[:2]
+    if rows == columns == side:
+        return image
+    scale = side / max(rows, columns)
+    height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
+    small = image[np.arange(height) * rows // height][:, np.arange(width) * columns // width]
+    whole = np.zeros((side, side, *image.shape[2:]), np.uint8)
+    whole[(side - height) // 2 :, (side - width) // 2 :][:height, :width] = small
+    return whole
+
+
+def greyed(image: "Picture") -> "Picture":
+    """Its luminance: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as Pillow's mode L."""
+    import numpy as np
+
+    return image if image.ndim == 2 else (image @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+
+
+def inverted(image: "Picture") -> "Picture":
     """Black for white."""
     return 255 - image
 
 
-def stretched(image: "Grey") -> "Grey":
+def stretched(image: "Picture") -> "Picture":
     """The greys spread over 0 to 255."""
     import numpy as np
 
     low, high = int(image.min()), int(image.max())
     if low == high:
         return image
-    spread: Grey = ((image.astype(np.float32) - low) * (255 / (high - low))).round().astype(np.uint8)
+    spread: Picture = ((image.astype(np.float32) - low) * (255 / (high - low))).round().astype(np.uint8)
     return spread
 
 
-def half_block_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
+def half_block_lines(image: "Picture", style: PictureStyle) -> list[list[Segment]]:
     """The image with a cell for 1 × 2 pixels: `rows / 2` lines of `columns` cells."""
-    pairs = image.reshape(image.shape[0] // 2, 2, image.shape[1])
+    drawn = greyed(image) if style == "ascii" else _coded(image)
+    pairs = drawn.reshape(drawn.shape[0] // 2, 2, drawn.shape[1])
     if style == "ascii":
         return [_ramp_line(line, 1) for line in pairs.mean(axis=1)]
     return [_line(UPPER_HALF, upper, lower) for upper, lower in pairs.tolist()]
 
 
-def large_lines(image: "Grey", style: PictureStyle) -> list[list[Segment]]:
+def large_lines(image: "Picture", style: PictureStyle) -> list[list[Segment]]:
     """The image with two cells for each pixel: `rows` lines of `2 × columns` cells."""
     if style == "ascii":
-        return [_ramp_line(row, 2) for row in image]
-    return [_line(PIXEL, row, row) for row in image.tolist()]
+        return [_ramp_line(row, 2) for row in greyed(image)]
+    return [_line(PIXEL, row, row) for row in _coded(image).tolist()]
+
+
+def _coded(image: "Picture") -> "npt.NDArray[np.uint32]":
+    """Each pixel as one number, 0xRRGGBB: [rows, columns]."""
+    import numpy as np
+
+    channels = image[:, :, None] if image.ndim == 2 else image
+    coded: npt.NDArray[np.uint32] = (channels.astype(np.uint32) * CODES[channels.shape[2]]).sum(axis=2, dtype=np.uint32)
+    return coded
 
 
 def _ramp_line(row: "npt.NDArray[np.number]", width: int) -> list[Segment]:
@@ -81,14 +115,19 @@ def _line(cell: str, upper: list[int], lower: list[int]) -> list[Segment]:
     """A line of cells, `upper` their colours, `lower` their backgrounds; alike neighbours are one segment: each is some
     40 bytes on the wire."""
     return [
-        Segment(cell * len(list(alike)), _style(*greys))
-        for greys, alike in itertools.groupby(zip(upper, lower, strict=True))
+        Segment(cell * len(list(alike)), _style(*colors))
+        for colors, alike in itertools.groupby(zip(upper, lower, strict=True))
     ]
 
 
 @functools.cache
 def _style(top: int, bottom: int) -> Style:
-    return Style(color=grey(top), bgcolor=grey(bottom))
+    return Style(color=_color(top), bgcolor=_color(bottom))
+
+
+@functools.cache
+def _color(code: int) -> Color:
+    return Color.from_rgb(code >> 16, code >> 8 & 255, code & 255)
 
 
 @functools.cache

@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.image import PictureStyle, half_block_lines, halved
+from tui.widgets.image import PictureStyle, fitted, half_block_lines, halved
 
 if TYPE_CHECKING:
-    from tui.widgets.image import Grey
+    from tui.widgets.image import Picture
 
 SIZES = {"full": 28, "half": 14}  # a picture's width in cells; it is half as many high, and a line for its label
 GAP = 2  # cells between two pictures
@@ -24,7 +24,7 @@ GAP = 2  # cells between two pictures
 class Tile:
     """One picture of the page."""
 
-    image: "Grey"  # (28, 28)
+    image: "Picture"  # any size: it is drawn at 28 × 28 pixels
     caption: str
 
 
@@ -121,7 +121,7 @@ class ImagePage(Widget):
     def _picture(self, index: int, size: str) -> list[list[Segment]]:
         key = (index, size)
         if key not in self._pictures:
-            image = self._tiles[index].image
+            image = fitted(self._tiles[index].image, SIZES["full"])
             image = halved(image) if size == "half" else image
             self._pictures[key] = half_block_lines(image, self._picture_style)
         return self._pictures[key]

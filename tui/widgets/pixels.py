@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui.widgets.image import grey
 
 if TYPE_CHECKING:
-    from tui.widgets.image import Grey
+    from tui.widgets.image import Picture
 
 HEAD = 4  # columns of a row's number
 
@@ -24,12 +24,12 @@ class PixelTable(Widget):
     def __init__(self, *, id: str | None = None, colours: bool = True) -> None:  # noqa: A002
         super().__init__(id=id)
         self._colours = colours
-        self._image: Grey | None = None
+        self._image: Picture | None = None
         self.row, self.column = 0, 0
         self.scaled = False  # 0 to 1, as the network gets them, not 0 to 255
         self._top, self._left = 0, 0
 
-    def show(self, image: "Grey") -> None:
+    def show(self, image: "Picture") -> None:
         self._image = image
         self.refresh()
 
