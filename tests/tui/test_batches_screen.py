@@ -58,7 +58,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await until(pilot, lambda: captions(app) == ["as it is", "after"])
         assert "ToTensor()" in line(app, "#about")
         steps = app.screen.query_one(StepTable)
-        assert "torch.float32   1×28×28        0 to 0.4941" in steps.text()
+        assert "float32 1×28×28 0 to 0.4941" in " ".join(steps.text().split())
         assert max(len(row) for row in steps.text().splitlines()) < size[0]
         label = DEMO.train.labels[1]
         hot = ", ".join("1." if at == label else "0." for at in range(10))
@@ -66,7 +66,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await pilot.press("e")
         await typed(pilot, "RandomCrop(28, padding=4); Normalize(0.286, 0.353)")
         await until(pilot, lambda: "seed 0" in captions(app))
-        assert "RandomCrop(28, padding=4)  random" in steps.text().replace("…", "  random")
+        assert "RandomCrop(28, padding=4)  random" in steps.text()
         assert "through a DataLoader; drawn from its lowest value" in line(app, "#about")
         await pilot.press("r")
         await until(pilot, lambda: "seed 0" not in captions(app))

@@ -187,13 +187,20 @@ class StepTable(Lines):
     def paint(self, width: int, height: int) -> list[Line]:
         if not self._steps:
             return []
-        room = max(16, width - 61)
-        lines: list[Line] = [[(f"{'step':<{room}} {'dtype':<15} {'shape':<14} {'range':<18} {'mean':>8}", "dim")]]
+        narrow = width < 100
+        room = width - (38 if narrow else 61)
+        heads = f"{'dtype':<8} {'shape':<9} range" if narrow else (
+            f"{'dtype':<15} {'shape':<14} {'range':<18} {'mean':>8}"
+        )  # fmt: skip
+        lines: list[Line] = [[(f"{'step':<{room}} {heads}", "dim")]]
         for number, step in enumerate(self._steps):
             name = ("  " if not number else f"{number} ") + step["name"] + ("  random" if step["random"] else "")
             extent = f"{_number(step['low'])} to {_number(step['high'])}"
-            shape = "×".join(map(str, step["shape"]))
-            numbers = f"{step['dtype']:<15} {shape:<14} {extent:<18} {_number(step['mean']):>8}"
+            shape, dtype = "×".join(map(str, step["shape"])), step["dtype"]
+            if narrow:
+                numbers = f"{dtype.removeprefix('torch.').partition(',')[0]:<8} {shape:<9} {extent}"
+            else:
+                numbers = f"{dtype:<15} {shape:<14} {extent:<18} {_number(step['mean']):>8}"
             lines.append([(f"{fit(name, room):<{room}} ", "test" if step["random"] else ""), (numbers, "")])
         return lines
 
