@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.data.view import SCORED_SORTS, SORTS, Scores, Selection, order
+from engine.inspection.quality import KINDS
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset, Preview
     from engine.data.view import Indices
     from engine.inspection.predictions import Predictions
+    from engine.inspection.quality import Suspects
 
 
 class Browse:
@@ -22,6 +24,7 @@ class Browse:
         self.selections: dict[str, Selection] = {"train": Selection(), "test": Selection()}
         self.brightness: dict[str, Any] = {}  # float32 [N] of a split, once it is known
         self.predictions: dict[str, Predictions] = {}  # of a split, once they are known
+        self.suspects: dict[str, dict[str, Suspects]] = {}  # of a kind, by split, once they are known
         self._positions = {"train": 0, "test": 0}
         self._orders: dict[str, Indices | None] = {"train": None, "test": None}  # None: all, in their order
 
@@ -31,7 +34,7 @@ class Browse:
         self.dataset = dataset
         if not same:
             self.marks = {"train": set(), "test": set()}
-            self.brightness, self.predictions = {}, {}
+            self.brightness, self.predictions, self.suspects = {}, {}, {}
             self._positions = {"train": 0, "test": 0}
         for split in ("train", "test"):
             self._arrange(split)
@@ -127,6 +130,14 @@ class Browse:
                 self._arrange(self.split)
                 self._positions[self.split] = max(0, min(position, self.total - 1))
 
+    def suspect(self, kind: str, found: "dict[str, Suspects]") -> None:
+        """Show the suspects of one kind, in both splits."""
+        self.suspects[kind] = found
+        for split in found:
+            self.selections[split] = Selection(suspects=kind)
+            self._positions[split] = 0
+            self._arrange(split)
+
     def see(self, predictions: "Predictions") -> None:
         """What a model says of a split."""
         self.predictions[predictions.split] = predictions
@@ -144,12 +155,39 @@ class Browse:
             return ""
         names, label = self.classes, sample[1]
         mark = "✓" if index in self.marks[self.split] else ""
+        if (reason := self._reason(index)) is not None:
+            return f"{mark}{index} {names[label]}{reason}"
         if seen is None:
             return f"{mark}{index} {names[label]}"
         predicted, probability = seen
         if predicted == label:
             return f"{mark}{index} {names[label]} {100 * probability:.0f}%"
         return f"{mark}✗{index} {names[label]}→{names[predicted]} {100 * probability:.0f}%"
+
+    def suspicion(self, index: int | None) -> tuple[float, int, bool] | None:
+        """Of a sample in the list that is shown: its score; the suggested label, or the index of its near-duplicate;
+        whether that is in the other split."""
+        found = self.suspects.get(self.selection.suspects, {}).get(self.split)
+        if found is None or index is None:
+            return None
+        where = (found.indices == index).nonzero()[0]
+        if not len(where):
+            return None
+        at = int(where[0])
+        return float(found.scores[at]), int(found.others[at]), bool(found.elsewhere[at])
+
+    def _reason(self, index: int | None) -> str | None:
+        suspicion = self.suspicion(index)
+        if suspicion is None:
+            return None
+        score, other, elsewhere = suspicion
+        match self.selection.suspects:
+            case "label":
+                return f"→{self.classes[other]}? {100 * score:.0f}%"
+            case "duplicates":
+                name = ("test " if self.split == "train" else "train ") if elsewhere else ""
+                return f" ≈ {name}{other}"
+        return f" {score:.2f}"
 
     def accuracy(self) -> float | None:
         """Of the model, over what is shown: fraction of 1; None where what it says decides what is shown."""
@@ -173,6 +211,8 @@ class Browse:
             return f"random 3×3, seed {selection.sample}"
         if selection.classes:
             told.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
+        if selection.suspects:
+            told.append(KINDS[selection.suspects].title)
         if selection.marked:
             told.append("marked")
         if selection.wrong:
@@ -202,6 +242,12 @@ class Browse:
         samples = self.dataset.splits[split]
         seen = self.predictions.get(split)
         scores = None if seen is None else Scores(seen.predicted, seen.loss, seen.margin)
+        suspects = self.suspects.get(selection.suspects, {}).get(split)
         self._orders[split] = order(
-            samples, selection, marks=self.marks[split], brightness=self.brightness.get(split), scores=scores
+            samples,
+            selection,
+            marks=self.marks[split],
+            brightness=self.brightness.get(split),
+            scores=scores,
+            suspects=None if suspects is None else suspects.indices,
         )

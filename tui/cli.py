@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import home as homes
 from engine.errors import EngineError
+from engine.inspection import quality
 from engine.training.config import (
     DATASETS,
     EDITABLE,
@@ -196,6 +197,17 @@ def _parser() -> Parser:
 
     where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
     where.add_argument("--json", action="store_true", help="as a JSON object")
+    where.add_argument(
+        "--dataset", metavar="DATASET", default=argparse.SUPPRESS, help="your own data, as for train (default: auto)"
+    )
+    where.add_argument(
+        "--issues",
+        metavar="KINDS",
+        help=f"look for suspicious images: all, or, apart by commas, of {', '.join(quality.KINDS)}",
+    )
+    where.add_argument("--model", metavar="MODEL", default=quality.MODEL, help="that looks for label errors")
+    where.add_argument("--folds", type=_count, metavar="N", default=quality.FOLDS, help="that it is trained on in turn")
+    where.add_argument("--epochs", type=_count, metavar="N", default=quality.EPOCHS, help="of each of its trainings")
     where.add_argument("--download", action="store_true", help="fetch Fashion-MNIST (30 MB) into the data folder first")
     return parser
 
@@ -215,6 +227,12 @@ def _add_report(parser: Parser) -> Any:
     form.add_argument("--json", action="store_true", help="print the run's events as JSON lines (docs/events.md)")
     form.add_argument("--detach", action="store_true", help="start it, print its id, and leave it training")
     return form
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
 
 
 def _processes(text: str) -> int:
@@ -408,7 +426,13 @@ def _command(options: argparse.Namespace) -> int:
 def _data(options: argparse.Namespace) -> int:
     from tui import data_report
 
-    return data_report.run(_home(options), options.data_dir, download=options.download, as_json=options.json)
+    home, dataset = _home(options), absolute_dataset(parse("dataset", options.dataset))
+    if options.issues is None:
+        return data_report.run(home, options.data_dir, dataset, download=options.download, as_json=options.json)
+    from tui import issues_report
+
+    settings = quality.Settings(model=parse("model", options.model), folds=options.folds, epochs=options.epochs)
+    return issues_report.run(home, options.data_dir, dataset, options.issues, settings, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import threading
 from pathlib import Path
 
 from engine.data.dataset import candidates
-from engine.data.report import DataReport, describe
+from engine.data.report import DataReport, describe, describe_own
 from engine.errors import DownloadCancelledError
 from tui.format import count, size
 
 
-def run(home: Path, data_dir: Path | None, *, download: bool, as_json: bool) -> int:
+def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_json: bool) -> int:
     """Fetch Fashion-MNIST where asked, then say what is there. Returns 0, 2 where the data can't be used, 130 where
     the download was cancelled. Raises DataError where it can't be fetched."""
     if download:
@@ -22,7 +22,7 @@ def run(home: Path, data_dir: Path | None, *, download: bool, as_json: bool) -> 
         except DownloadCancelledError:
             print("fmnist-tui: download cancelled; what came is kept, the next try goes on from there", file=sys.stderr)
             return 128 + signal.SIGINT
-    report = describe(data_dir, home)
+    report = describe_own(dataset, home) if ":" in dataset else describe(data_dir, home)
     if as_json:
         print(json.dumps(report.to_dict(), indent=1))
     else:
@@ -82,3 +82,7 @@ def _print(report: DataReport) -> None:
     for split in report.splits:
         per_class = ", ".join(f"{name} {count(number)}" for name, number in split.per_class.items())
         console.print(f"{split.name}: {count(split.images)} images ({per_class})")
+    if report.left_out:
+        console.print(f"{count(len(report.left_out))} files can't be read and are left out:")
+        for why in report.left_out:
+            console.print(f"  {why}")

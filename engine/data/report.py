@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.data import demo, folder, idx
-from engine.data.contents import Dataset, Split
+from engine.data import demo, folder, idx, own
+from engine.data.contents import Dataset, Split, Tell
 from engine.data.fashion_mnist import CLASSES, File
 from engine.errors import DataError
 
@@ -46,6 +46,7 @@ class DataReport:
     splits: tuple[SplitReport, ...]
     checksum: str | None  # Dataset.checksum, where the data could be read
     problem: str | None
+    left_out: tuple[str, ...] = ()  # image files of the person's own that can't be read, each with the reason
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
@@ -85,6 +86,16 @@ def describe(data_dir: Path | None, home: Path, *, verify: bool = True) -> DataR
     )
 
 
+def describe_own(name: str, home: Path, tell: Tell = lambda done, total: None) -> DataReport:
+    """The same of the person's own data, such as "folder:/data/mine"."""
+    try:
+        dataset = own.open_own(name, home / "cache", tell)
+    except DataError as error:
+        return DataReport((), None, name, False, (), (), None, str(error))
+    splits = tuple(_split(split, dataset.classes) for split in dataset.splits.values())
+    return DataReport((), dataset.where, dataset.title, False, (), splits, dataset.checksum, None, dataset.left_out)
+
+
 def _file(file: File, path: Path | None, verify: bool) -> FileReport:
     if path is None:
         return FileReport(file.gz_name, None, None, "missing", "not checked", None)
@@ -100,6 +111,6 @@ def _file(file: File, path: Path | None, verify: bool) -> FileReport:
     return FileReport(file.gz_name, str(path), path.stat().st_size, kind, md5, count)
 
 
-def _split(split: Split) -> SplitReport:
-    counts = np.bincount(split.labels, minlength=len(CLASSES))
-    return SplitReport(split.name, len(split), dict(zip(CLASSES, map(int, counts), strict=True)))
+def _split(split: Split, classes: tuple[str, ...] = CLASSES) -> SplitReport:
+    counts = np.bincount(split.labels, minlength=len(classes))
+    return SplitReport(split.name, len(split), dict(zip(classes, map(int, counts), strict=True)))

@@ -26,6 +26,7 @@ class Selection:
     marked: bool = False  # only samples that the person marked
     wrong: bool = False  # only samples that a model takes for another class
     taken_for: int | None = None  # only samples that a model takes for this class
+    suspects: str = ""  # only samples of a list of suspects, by the list's name; in its order where not sorted
     sort: str = "index"  # of SORTS or SCORED_SORTS; what is equal stays in the order of the files
     descending: bool = False
     sample: int | None = None  # the seed of the tutorial's random figure, which then is all that is shown
@@ -52,10 +53,11 @@ def order(
     marks: Collection[int] = (),
     brightness: "npt.NDArray[np.float32] | None" = None,
     scores: Scores | None = None,
+    suspects: "Indices | None" = None,
 ) -> "Indices":
     """The indices of the samples that are shown, in their order: int64 [n], n up to the split's length.
 
-    `brightness`, [N], and `scores` are needed where it is sorted or filtered by them. Under 10 ms for 60,000 samples.
+    `brightness`, [N], `scores` and `suspects` are needed where they sort or filter. Under 10 ms for 60,000 samples.
     """
     import numpy as np
 
@@ -72,7 +74,8 @@ def order(
         chosen &= scores.predicted != split.labels
     if selection.taken_for is not None and scores is not None:
         chosen &= scores.predicted == selection.taken_for
-    found = np.flatnonzero(chosen)
+    listed = suspects if selection.suspects else None
+    found = np.flatnonzero(chosen) if listed is None else listed[chosen[listed]]
     if selection.sort == "class":
         found = found[np.argsort(split.labels[found], kind="stable")]
     elif selection.sort == "brightness" and brightness is not None:

@@ -23,6 +23,7 @@ REQUESTS = {
     "predictions": ("engine.inspection.predictions", "compute"),
     "pipeline": ("engine.inspection.pipeline", "compute"),
     "batch": ("engine.inspection.batches", "compute"),
+    "quality": ("engine.inspection.quality", "compute"),
     "timings": ("engine.inspection.batches", "timings"),
 }
 TOLD_S = 0.1  # seconds between two tellings of the progress

@@ -270,3 +270,33 @@ def test_the_real_data_set_is_whole(real_data: Path) -> None:
     assert [file["md5"] for file in report["files"]] == ["ok"] * 4
     assert [split["images"] for split in report["splits"]] == [60000, 10000]
     assert set(report["splits"][0]["per_class"].values()) == {6000}
+
+
+def test_suspicious_images_as_json(home: Path) -> None:
+    asked = ["data", "--dataset", "demo", "--issues", "duplicates,low-information", "--json"]
+    shown = fmnist_tui(*asked)
+    assert shown.returncode == 0, shown.stderr
+    told = json.loads(shown.stdout)
+    assert list(told["issues"]) == ["duplicates", "low-information"]
+    for kind in told["issues"].values():
+        assert set(kind) == {"why", "source", "train", "test"}
+        for sample in kind["train"]:
+            assert 0 <= sample["index"] < 6_000
+            assert 0 <= sample["score"] <= 1
+    text = fmnist_tui(*asked[:-1])
+    assert text.returncode == 0
+    assert "near-duplicates: " in text.stdout
+    wrong = fmnist_tui("data", "--dataset", "demo", "--issues", "dark,odd")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("fmnist-tui: --issues: 'odd' is no kind of issue; choose from all, label, ")
+    assert fmnist_tui("data", "--issues", "label", "--folds", "0").returncode == 2
+
+
+@pytest.mark.slow
+def test_known_near_duplicates_of_fashion_mnist(home: Path, real_data: Path) -> None:
+    shown = fmnist_tui("data", "--data-dir", str(real_data), "--issues", "duplicates", "--json")
+    issue = json.loads(shown.stdout)["issues"]["duplicates"]
+    found = {sample["index"]: (sample["of_split"], sample["of"]) for sample in issue["train"]}
+    assert len(found) == 540
+    assert found[13360] == ("test", 4998)
+    assert found[10205] == ("train", 23412)

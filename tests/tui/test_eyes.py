@@ -1,20 +1,26 @@
 """*Data* with a model's eyes: captions, mistakes, and the images of a cell of the confusion matrix."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from textual.widgets import OptionList
 
 from engine.data.dataset import open_dataset
-from engine.errors import InspectionError
-from engine.inspection import predictions
+from engine.errors import InspectionCancelledError, InspectionError
+from engine.inspection import predictions, quality
+from engine.inspection.inspector import Inspector
 from engine.inspection.predictions import Predictions
+from engine.inspection.quality import Suspects
 from tests.tui.made_up import MadeUpRun, ScreensApp
 from tests.tui.test_data_screen import drawn, line, opened, until
 from tui.app import FmnistApp
 from tui.screens.matrix import MatrixScreen
 from tui.screens.overview import ClassTable
 from tui.screens.prompt import PromptScreen
+from tui.screens.quality import QualityScreen
 from tui.widgets.confusion import ConfusionMatrix
 
 DEMO = open_dataset("demo", None, Path())
@@ -129,3 +135,87 @@ async def test_a_cell_of_the_confusion_matrix_leads_to_its_images(
         assert screen.browse.shown_indices() == expected
         await pilot.press("2", "enter", "escape")
         assert not isinstance(app.screen, MatrixScreen)
+
+
+def suspects(kind: str) -> dict[str, Suspects]:
+    def part(split: str, indices: list[int], others: list[int], elsewhere: list[bool]) -> Suspects:
+        scores = np.linspace(0.01, 0.4, len(indices), dtype=np.float32)
+        return Suspects(kind, split, np.array(indices, int), scores, np.array(others, int), np.array(elsewhere, bool))
+
+    if kind == "duplicates":
+        return {
+            "train": part("train", [70, 50, 9], [50, 70, 3], [False, False, True]),
+            "test": part("test", [3], [9], [True]),
+        }
+    return {"train": part("train", [70, 50, 9], [1, 2, 3], [False] * 3), "test": part("test", [], [], [])}
+
+
+async def test_suspicious_images_are_listed_and_told_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(inspector: object, kind: str, *_: object) -> dict[str, Suspects]:
+        asked.append(kind)
+        if kind == "dark":
+            raise InspectionError("it can't be done")
+        return suspects(kind)
+
+    monkeypatch.setattr(quality, "ask", answer)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("Q")
+        assert isinstance(app.screen, QualityScreen)
+        assert "Northcutt" in line(app, "#why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "label errors (esc: all)" in line(app, "#where"))
+        assert screen.browse.shown_indices() == [70, 50, 9]
+        labels = DEMO.train.labels
+        assert f"70 {DEMO.classes[labels[70]]}→Trouser? 1%"[:12] in drawn(app)
+        assert "perhaps Trouser: its label has probability 0.01" in line(app, "#chosen")
+        await pilot.press("Q")
+        assert "3 in train, 0 in test" in str(app.screen.query_one(OptionList).get_option_at_index(0).prompt)
+        await pilot.press("j", "k", "j")
+        assert "Lewis" in line(app, "#why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "near-duplicates" in line(app, "#where"))
+        assert "70 " in drawn(app)
+        assert "≈ 50" in drawn(app)
+        assert "nearly train image 50, correlation 0.0100 (P)" in line(app, "#chosen")
+        await pilot.press("P")
+        assert line(app, "#chosen").startswith("image 50 ")
+        await pilot.press("right", "P")
+        assert line(app, "#where").startswith("test: ")
+        assert line(app, "#chosen").startswith("image 3 ")
+        await pilot.press("escape")
+        assert "of 1,000" in line(app, "#where")
+        await pilot.press("Q", "j", "j", "enter")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert next(iter(app._notifications)).message == "it can't be done"
+        assert asked == ["label", "duplicates", "dark"]
+        await pilot.press("Q", "escape")
+        assert app.screen is screen
+
+
+async def test_a_question_is_taken_back_by_escape(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def answer(inspector: Inspector, kind: str, *_: object) -> dict[str, Suspects]:
+        begun.set()
+        while not inspector._cancelled:
+            time.sleep(0.01)
+        ended.set()
+        raise InspectionCancelledError("cancelled")
+
+    monkeypatch.setattr(quality, "ask", answer)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.inspector._asked = 1
+        await pilot.press("Q", "enter")
+        await until(pilot, begun.is_set)
+        assert "looking for label errors" in line(app, "#where")
+        assert "(esc: not)" in line(app, "#where")
+        app.inspector._asked = 2
+        await pilot.press("escape")
+        await until(pilot, ended.is_set)
+        assert "train: images" in line(app, "#where")

@@ -158,14 +158,14 @@ class BatchesScreen(Screen[None]):
             "number": self._number, "device": settings["device"], "workers": WAYS[self._way],
         }  # fmt: skip
 
-    @work(group="batches", exclusive=True, exit_on_error=False)
+    @work(group="batches", exclusive=True)
     async def _ask(self) -> None:
         if (answer := await self._answered("batch", "drawing the batch")) is not None:
             self._answer, self._cursor = answer, 0
             self._number = answer.values["number"]
             self._show()
 
-    @work(group="batches", exclusive=True, exit_on_error=False)
+    @work(group="batches", exclusive=True)
     async def action_time(self) -> None:
         values = self._values()
         if (answer := await self._answered("timings", "timing")) is not None:

@@ -1,47 +1,29 @@
 """*Data*: the data set as pages of images."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.data.view import Selection, parse_classes
-from engine.errors import DataError, EngineError, InspectionCancelledError
-from tui.browse import Browse
+from engine.errors import DataError
 from tui.format import count, percent
 from tui.screens import questions
-from tui.widgets.image import PictureStyle
+from tui.screens.judged import JUDGING, JUDGING_KEYS, JudgedScreen
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset, Preview
-    from engine.inspection.inspector import Inspector
-    from engine.inspection.predictions import Predictions
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: Path
-    data_dir: Path | None
-    dataset: str
-    picture_style: PictureStyle
-    watched: Path | None
-    inspector: "Inspector"
-
-    def tell_data(self, title: str, demo: bool) -> None: ...
-
-
-class DataScreen(Screen[None]):
+class DataScreen(JudgedScreen):
     """Shows the first images at once, and the whole set when a thread has opened it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,12 +67,11 @@ class DataScreen(Screen[None]):
             "e", "export", "Export", show=False, id="data.export", tooltip="marked ones (or what is shown) as files"
         ),
         Binding("y", "copy", "Copy", show=False, id="data.copy", tooltip="index and label, to your clipboard (OSC 52)"),
-        Binding("w", "ask", "A model's eyes", id="data.ask", tooltip="what a run's checkpoint takes each image for"),
-        Binding("W", "wrong", "Wrong ones", show=False, id="data.wrong", tooltip="the most confident mistakes first"),
         Binding(
             "T", "transforms", "Transforms", show=False, id="data.transforms", tooltip="before and after, by steps"
         ),
         Binding("B", "batches", "Batches", show=False, id="data.batches", tooltip="as training gets them; times"),
+        *JUDGING_KEYS,
         Binding("escape", "all", "All images", show=False, id="data.all", tooltip="no filter, sorting or figure"),
         Binding("a", "style", "Blocks/characters", show=False, id="data.style", tooltip="how the images are drawn"),
         Binding("r", "open", "Try again", id="data.retry", tooltip="after the data could not be read"),
@@ -99,24 +80,21 @@ class DataScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.browse = Browse()
         self._problem = ""
         self._opening = False
         self._seed = 0  # of the next random figure
-        self._busy = ""  # what is being computed, for the line at the top
-        self._seen: tuple[Predictions, Selection | None] | None = None  # waits for the data
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
         yield Static(id="where", markup=False)
         yield Static(id="banner", markup=False)
-        yield ImagePage(self._host.picture_style, id="page")
+        yield ImagePage(self.host.picture_style, id="page")
         yield Static(id="problem", markup=False)
         yield Static(id="chosen", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._say()
+        self.say()
         self.set_focus(None)
 
     # Opening
@@ -129,7 +107,7 @@ class DataScreen(Screen[None]):
     def _open(self, images: int) -> None:
         from engine.data.dataset import open_dataset, peek
 
-        host = self._host
+        host = self.host
         where = host.dataset, host.data_dir, host.home
         try:
             if self._dataset is None:
@@ -145,15 +123,15 @@ class DataScreen(Screen[None]):
     def _take_preview(self, preview: "Preview") -> None:
         if self._dataset is None:
             self.browse.preview = preview
-            self._host.tell_data(preview.title, preview.demo)
-            self._show_page()
+            self.host.tell_data(preview.title, preview.demo)
+            self.show_page()
 
     def _take(self, dataset: "Dataset") -> None:
         self.browse.take(dataset)
         self._problem, self._opening = "", False
-        self._host.tell_data(dataset.title, dataset.demo)
-        self._show_page()
-        self._take_seen()
+        self.host.tell_data(dataset.title, dataset.demo)
+        self.show_page()
+        self.take_seen()
         self._find_brightness(dataset)
         if dataset.left_out:
             some = "\n".join(dataset.left_out[:3])
@@ -163,7 +141,7 @@ class DataScreen(Screen[None]):
     def _take_problem(self, problem: str) -> None:
         self._problem, self._opening = problem, False
         self.browse.forget()
-        self._say()
+        self.say()
 
     @work(thread=True, group="brightness", exclusive=True, exit_on_error=False)
     def _find_brightness(self, dataset: "Dataset") -> None:
@@ -180,16 +158,8 @@ class DataScreen(Screen[None]):
     # Showing
 
     @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
-
-    @property
     def _page(self) -> ImagePage:
         return self.query_one(ImagePage)
-
-    @property
-    def _dataset(self) -> "Dataset | None":
-        return self.browse.dataset
 
     @property
     def _first(self) -> int:
@@ -205,23 +175,23 @@ class DataScreen(Screen[None]):
             return None
         return Tile(sample[0], self.browse.caption(index))
 
-    def _show_page(self) -> None:
+    def show_page(self) -> None:
         self._page.keep_together(9 if self.browse.selection.sample is not None else 0)
         first = self._first
         positions = range(first, min(first + self._page.capacity, self.browse.total))
         tiles = [tile for tile in map(self._tile, positions) if tile is not None]
         self._page.show(tiles, self.browse.position - first)
-        self._say()
+        self.say()
 
-    def _say(self) -> None:
+    def say(self) -> None:
         """Bring the lines around the page up to date."""
         data = self.browse.dataset or self.browse.preview
         demo = data is not None and data.demo
         self.set_class(bool(self._problem), "-problem")
         self.set_class(demo, "-demo")
-        download = "" if ":" in self._host.dataset else ", or D to download Fashion-MNIST (30 MB)"
+        download = "" if ":" in self.host.dataset else ", or D to download Fashion-MNIST (30 MB)"
         self._put("#problem", f"{self._problem}\n\nPress r to try again{download}.")
-        self._put("#banner", DEMO_ASKED if self._host.dataset == "demo" else DEMO)
+        self._put("#banner", DEMO_ASKED if self.host.dataset == "demo" else DEMO)
         self._put("#where", self._where())
         self._put("#chosen", self._chosen())
         self.refresh_bindings()
@@ -235,8 +205,8 @@ class DataScreen(Screen[None]):
     def _where(self) -> str:
         if self._problem:
             return "no data"
-        if self._busy:
-            return f"{self._busy}  (esc: not)"
+        if self.busy:
+            return f"{self.busy}  (esc: not)"
         browse = self.browse
         data = browse.dataset or browse.preview
         if data is None or not browse.samples:
@@ -268,13 +238,15 @@ class DataScreen(Screen[None]):
         marks = len(self.browse.marks[self.browse.split])
         pixels = f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}"
         told = f"  label {label}  {pixels}" + (f"  ✓ {count(marks)} marked" if marks else "")
-        if (seen := self.browse.seen(index)) is not None:
+        if (suspicion := self.browse.suspicion(index)) is not None:
+            told = f"  {self.suspected(*suspicion)}" + told
+        elif (seen := self.browse.seen(index)) is not None:
             told = f"  taken for {self.browse.classes[seen[0]]}, probability {seen[1]:.4f}" + told
         return Content.assemble((f"image {index} {self.browse.classes[label]}", "bold"), told)
 
     def on_image_page_resized(self) -> None:
         if self._dataset is not None:
-            self._show_page()
+            self.show_page()
         elif not self._problem and not self._opening:
             self._opening = True
             self.call_after_refresh(self.action_open)  # the first frame first
@@ -284,10 +256,9 @@ class DataScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return bool(self._problem)
-        if action == "wrong":
-            return True if self.browse.split in self.browse.predictions else None
+        if action in JUDGING:
+            return self.may_judge(action)
         if action in (
-            "ask",
             "filter",
             "find",
             "sort",
@@ -304,7 +275,7 @@ class DataScreen(Screen[None]):
             return True if self._dataset is not None else None
         if action == "download":
             data = self.browse.dataset or self.browse.preview
-            return ":" not in self._host.dataset and (bool(self._problem) or (data is not None and data.demo))
+            return ":" not in self.host.dataset and (bool(self._problem) or (data is not None and data.demo))
         return True
 
     def go_to(self, position: int) -> None:
@@ -316,7 +287,7 @@ class DataScreen(Screen[None]):
             self._page.move(self.browse.position - first)
             self._put("#chosen", self._chosen())
         else:
-            self._show_page()
+            self.show_page()
 
     def action_move(self, by: int) -> None:
         self.go_to(self.browse.position + by)
@@ -338,7 +309,7 @@ class DataScreen(Screen[None]):
     def action_split(self) -> None:
         """Show the other split; one that is not read yet appears when it is."""
         self.browse.split = "test" if self.browse.split == "train" else "train"
-        self._show_page()
+        self.show_page()
 
     # What is shown
 
@@ -346,7 +317,7 @@ class DataScreen(Screen[None]):
         def asked(text: str | None) -> None:
             if text is not None:
                 chosen = parse_classes(text, self.browse.classes)
-                self._select(replace(self.browse.selection, classes=chosen, sample=None))
+                self.select(replace(self.browse.selection, classes=chosen, sample=None))
 
         self.app.push_screen(questions.classes(self.browse), asked)
 
@@ -354,37 +325,36 @@ class DataScreen(Screen[None]):
         def asked(text: str | None) -> None:
             if text is not None:
                 self.browse.find(int(text))
-                self._show_page()
+                self.show_page()
 
         self.app.push_screen(questions.index(self.browse), asked)
 
     def action_sort(self) -> None:
         self.browse.next_sort()
-        self._show_page()
+        self.show_page()
 
     def action_reverse(self) -> None:
         selection = self.browse.selection
-        self._select(replace(selection, descending=not selection.descending, sample=None))
+        self.select(replace(selection, descending=not selection.descending, sample=None))
 
     def action_random(self) -> None:
         """The tutorial's figure with the next seed."""
-        self._select(Selection(sample=self._seed))
+        self.select(Selection(sample=self._seed))
         self._seed += 1
 
     def action_all(self) -> None:
         """Stop what is computed, else show all images."""
-        if self._busy:
-            self._host.inspector.cancel()
-            self._tell_busy("")
+        if self.busy:
+            self.stop_asking()
         elif not self.browse.selection.plain:
-            self._select(Selection())
+            self.select(Selection())
 
     def action_marked(self) -> None:
-        self._select(replace(self.browse.selection, marked=not self.browse.selection.marked, sample=None))
+        self.select(replace(self.browse.selection, marked=not self.browse.selection.marked, sample=None))
 
     def action_mark(self) -> None:
         self.browse.mark()
-        self._show_page()
+        self.show_page()
 
     def action_copy(self) -> None:
         if (sample := self.browse.sample(self.browse.index)) is not None:
@@ -392,79 +362,11 @@ class DataScreen(Screen[None]):
             self.app.copy_to_clipboard(text)
             self.notify(f"copied: {text}", timeout=2, markup=False)
 
-    # A model's eyes
-
-    def action_ask(self) -> None:
-        """Which run's checkpoint; then ask it."""
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                folder, at = questions.named(self._host.home, text)
-                self.look(folder, at, self.browse.split)
-
-        self.app.push_screen(questions.checkpoint(self._host.home, self._host.watched), asked)
-
-    def look(self, folder: Path, at: str, split: str, selection: Selection | None = None) -> None:
-        """See a split with the eyes of a run's checkpoint; then show what is selected, if anything is."""
-        self.browse.split = split
-        self._host.inspector.cancel()  # of two questions the later one counts
-        self._look(folder, at, split, selection)
-
-    @work(group="look", exclusive=True, exit_on_error=False)
-    async def _look(self, folder: Path, at: str, split: str, selection: Selection | None) -> None:
-        from engine.inspection import predictions
-
-        inspector = self._host.inspector
-        self._busy = "asking the model" if inspector.started else "asking the model: importing PyTorch …"
-        self._say()
-
-        def tell(done: int, total: int) -> None:
-            self.app.call_from_thread(self._tell_busy, f"asking the model: {count(done)} of {count(total)} images")
-
-        try:
-            found = await asyncio.to_thread(predictions.ask, inspector, folder, at, split, tell)
-        except InspectionCancelledError:
-            return
-        except EngineError as error:
-            self._tell_busy("")
-            self.notify(str(error), severity="error", timeout=15, markup=False)
-            return
-        self._busy = ""
-        self._seen = found, selection
-        self._take_seen()
-
-    def _take_seen(self) -> None:
-        """What the model said, once the data is there too."""
-        if self._seen is None or self._dataset is None or not self.query(ImagePage):
-            return
-        (found, selection), self._seen = self._seen, None
-        if self._dataset.checksum != found.checksum:
-            what = f"{found.run} was trained on other data than is shown here"
-            self.notify(what, severity="error", timeout=15, markup=False)
-            self._say()
-            return
-        self.browse.see(found)
-        if selection is not None:
-            self.browse.select(selection)
-        self._show_page()
-
-    def _tell_busy(self, words: str) -> None:
-        self._busy = words
-        self._say()
-
-    def action_wrong(self) -> None:
-        """Only the mistakes, the most confident ones first; or all again."""
-        selection = self.browse.selection
-        if selection.wrong:
-            self._select(replace(selection, wrong=False, sort="index", descending=False))
-        else:
-            self._select(replace(selection, wrong=True, sort="margin", descending=False, sample=None))
-
     def action_transforms(self) -> None:
         from tui.screens.transforms import TransformsScreen
 
         if self._dataset is not None and self.browse.total:
-            self.app.push_screen(TransformsScreen(self.browse), lambda _: self._show_page())
+            self.app.push_screen(TransformsScreen(self.browse), lambda _: self.show_page())
 
     def action_batches(self) -> None:
         from tui.screens.batches import BatchesScreen
@@ -478,7 +380,7 @@ class DataScreen(Screen[None]):
         if self._dataset is not None:
             split = self._dataset.splits[self.browse.split]
             seen = self.browse.predictions.get(split.name)
-            screen = OverviewScreen(split, self._dataset.classes, self._dataset.title, self._host.picture_style, seen)
+            screen = OverviewScreen(split, self._dataset.classes, self._dataset.title, self.host.picture_style, seen)
             self.app.push_screen(screen)
 
     def action_export(self) -> None:
@@ -518,18 +420,14 @@ class DataScreen(Screen[None]):
         else:
             self.app.call_from_thread(self.notify, f"{len(indices)} images: {path}", timeout=8, markup=False)
 
-    def _select(self, selection: Selection) -> None:
-        self.browse.select(selection)
-        self._show_page()
-
     # How it is shown
 
     def action_size(self, size: str) -> None:
         self._page.ask_size(size)
-        self._show_page()
+        self.show_page()
 
     def action_style(self) -> None:
-        host = self._host
+        host = self.host
         host.picture_style = "ascii" if host.picture_style == "blocks" else "blocks"
         self._page.ask_style(host.picture_style)
 
@@ -537,20 +435,20 @@ class DataScreen(Screen[None]):
         from tui.screens.enlarged import EnlargedScreen
 
         if self._dataset is not None and self.browse.total:
-            screen = EnlargedScreen(self.browse, self._dataset.title, self._host.picture_style)
-            self.app.push_screen(screen, lambda _: self._show_page())
+            screen = EnlargedScreen(self.browse, self._dataset.title, self.host.picture_style)
+            self.app.push_screen(screen, lambda _: self.show_page())
 
     def action_download(self) -> None:
         from engine.data.dataset import candidates
         from tui.screens.download import DownloadScreen
 
-        root = candidates(self._host.data_dir, self._host.home)[0]  # where it is looked for first
+        root = candidates(self.host.data_dir, self.host.home)[0]  # where it is looked for first
         self.app.push_screen(DownloadScreen(root), self._downloaded)
 
     def _downloaded(self, done: bool | None) -> None:
         if done:
-            if self._host.dataset == "demo":
-                self._host.dataset = "auto"
+            if self.host.dataset == "demo":
+                self.host.dataset = "auto"
             self.action_open()
 
 

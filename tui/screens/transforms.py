@@ -109,7 +109,7 @@ class TransformsScreen(Screen[None]):
         before, self._host.settings["transform"] = self._pipeline, pipeline
         self._ask(before)
 
-    @work(group="transforms", exclusive=True, exit_on_error=False)
+    @work(group="transforms", exclusive=True)
     async def _ask(self, before: str | None = None) -> None:
         """`before`: the pipeline to go back to where this one fails."""
         browse, host, page = self._browse, self._host, self.query_one(ImagePage)
