@@ -156,7 +156,7 @@ class Browse:
         names, label = self.classes, sample[1]
         mark = "✓" if index in self.marks[self.split] else ""
         if (reason := self._reason(index)) is not None:
-            return f"{mark}{index} {names[label]}{reason}"
+            return f"{mark}{index}{reason}"
         if seen is None:
             return f"{mark}{index} {names[label]}"
         predicted, probability = seen
@@ -181,13 +181,14 @@ class Browse:
         if suspicion is None:
             return None
         score, other, elsewhere = suspicion
+        name = self.classes[self.sample(index)[1]]  # type: ignore[index]  # it is in the list: it is read
         match self.selection.suspects:
             case "label":
-                return f"→{self.classes[other]}? {100 * score:.0f}%"
+                return f" {name}→{self.classes[other]}? {100 * score:.0f}%"
             case "duplicates":
-                name = ("test " if self.split == "train" else "train ") if elsewhere else ""
-                return f" ≈ {name}{other}"
-        return f" {score:.2f}"
+                split = ("test " if self.split == "train" else "train ") if elsewhere else ""
+                return f" ≈ {split}{other} {name}"
+        return f" {name} {score:.2f}"
 
     def accuracy(self) -> float | None:
         """Of the model, over what is shown: fraction of 1; None where what it says decides what is shown."""

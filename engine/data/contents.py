@@ -1,4 +1,4 @@
-"""What a data set is, once it is open: splits of grey images and their labels. Imports no torch."""
+"""What a data set is, once it is open: splits of images and their labels. Imports no torch."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -14,12 +14,21 @@ Tell = Callable[[int, int], None]  # images read, images there are: of a set who
 SIDE = 28  # pixels; an image is SIDE × SIDE
 
 
+def luminance(images: Bytes) -> Bytes:
+    """Images as grey ones: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as Pillow's mode L. uint8, without the last axis
+    of images in colour; grey images as they are."""
+    if images.ndim < 4:
+        return images
+    weighted = images @ np.array([0.299, 0.587, 0.114], np.float32)
+    return weighted.round().astype(np.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """One part of a data set. The arrays are read-only and may lie in a memory-mapped file."""
 
     name: str  # "train" or "test"
-    images: Bytes  # (N, 28, 28) uint8, 0 black to 255 white
+    images: Bytes  # (N, 28, 28) uint8, 0 black to 255 white; or (N, 28, 28, 3) red, green, blue
     labels: Bytes  # (N,) uint8, indices into the data set's classes
 
     def __len__(self) -> int:
@@ -72,7 +81,7 @@ class Preview:
     where: str
     split: str  # "train" or "test"
     total: int  # images in the whole split
-    images: Bytes  # (n, 28, 28) uint8
+    images: Bytes  # (n, 28, 28) uint8, or (n, 28, 28, 3)
     labels: Bytes  # (n,) uint8
 
     @property

@@ -22,8 +22,8 @@ def export(
     indices: Sequence[int],
     tell: Callable[[int], None] = lambda done: None,
 ) -> Path:
-    """Write the samples at `indices` as `images/<split>-<index>.png`, 8-bit grey, and `annotations.csv` with the lines
-    `file,label` under a header, in that order: what the tutorial's CustomImageDataset reads.
+    """Write the samples at `indices` as `images/<split>-<index>.png`, 8-bit grey or RGB, and `annotations.csv` with the
+    lines `file,label` under a header, in that order: what the tutorial's CustomImageDataset reads.
 
     The folder is made; one that holds anything is refused, so that nothing is overwritten. Returns the CSV's path.
     `tell` gets the number of images done. Raises DataError.

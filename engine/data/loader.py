@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from engine.data.contents import Split
 
-Batch = tuple[torch.Tensor, torch.Tensor]  # X [B, 1, 28, 28] float32 in [0, 1], y [B] int64, both on the device
+Batch = tuple[torch.Tensor, torch.Tensor]  # X [B, 1 or 3, 28, 28] float32 in [0, 1], y [B] int64, both on the device
 
 
 class Batches(Protocol):
@@ -157,7 +157,9 @@ class ResidentBatches(_Ordered):
         """`after`: what each scaled batch goes through, on the device."""
         self._after = after
         # np.array copies: the split's arrays are read-only, and may be a file that goes away.
-        self._images = torch.from_numpy(np.array(split.images)).unsqueeze(1).to(device)
+        images = torch.from_numpy(np.array(split.images))
+        channels_first = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+        self._images = channels_first.to(device)
         self._targets = torch.from_numpy(split.labels.astype(np.int64)).to(device)
         # A tensor, not the number: CUDA multiplies by a number's reciprocal instead, and the last bit is another.
         self._full = torch.tensor(255, dtype=torch.float32, device=device)

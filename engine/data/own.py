@@ -4,12 +4,14 @@
     folder:path/                    a folder of images for each class; in train/ and test/ where there are these
     idx:path/                       train-images…, train-labels…, t10k-images…, t10k-labels…, as MNIST has them
 
-Everything becomes grey, SIDE × SIDE, and says so. Imports no torch.
+A `@0.1:7` behind the first two draws a tenth of the samples for testing, by the seed 7, where nothing else says which.
+Everything becomes SIDE × SIDE, and says so; grey where all of it is grey, else in colour. Imports no torch.
 """
 
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,6 @@ from engine.errors import DataError
 KINDS = ("csv", "folder", "idx")
 NAMES = "classes.txt"  # one class name a line, beside the annotations or the IDX files
 TEST_SHARE = 0.2  # of the samples, where nothing else says which are for testing
-SPLIT_SEED = 0
 MOST_CLASSES = 256  # labels are bytes
 TOLD_EVERY = 250  # images between two tellings of the progress
 
@@ -35,9 +36,14 @@ class Spec:
     kind: str
     path: Path
     images: Path | None = None  # of csv
+    share: float = TEST_SHARE  # of the samples that are drawn for testing, where nothing else says which are
+    seed: int = 0  # of that draw
 
     def __str__(self) -> str:
-        return ":".join([self.kind, str(self.path), *([str(self.images)] if self.images else [])])
+        name = ":".join([self.kind, str(self.path), *([str(self.images)] if self.images else [])])
+        if (self.share, self.seed) != (TEST_SHARE, 0):
+            name += f"@{self.share:g}" + (f":{self.seed}" if self.seed else "")
+        return name
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,19 @@ class Sample:
 def parse(name: str) -> Spec:
     """What `csv:…`, `folder:…` or `idx:…` means. Raises DataError where it is none of them."""
     kind, _, rest = name.partition(":")
+    share, seed = TEST_SHARE, 0
+    if drawn := re.search(r"@(\d*\.?\d+)(?::(\d+))?$", rest):
+        rest, share, seed = rest[: drawn.start()], float(drawn[1]), int(drawn[2] or 0)
+        if not 0 < share < 1:
+            raise DataError(f"{name!r} draws {share:g} of the samples for testing; write a share between 0 and 1: @0.2")
     if kind == "csv":
         annotations, colon, images = rest.rpartition(":")
         if not colon or not annotations or not images:
             raise DataError(f"{name!r} is not of the form csv:annotations.csv:images/")
-        return Spec(kind, _absolute(annotations), _absolute(images))
+        return Spec(kind, _absolute(annotations), _absolute(images), share, seed)
     if kind not in KINDS or not rest:
         raise DataError(f"{name!r} is not of the form folder:path/ or idx:path/")
-    return Spec(kind, _absolute(rest))
+    return Spec(kind, _absolute(rest), None, share, seed)
 
 
 def open_own(name: str, cache: Path, tell: Tell = lambda done, total: None) -> Dataset:
@@ -76,14 +87,14 @@ def open_own(name: str, cache: Path, tell: Tell = lambda done, total: None) -> D
     if not kept:
         raise DataError(f"{spec.path}: none of its {len(samples)} images can be read; the first: {problems[0]}")
     labels = np.array([sample.label for sample in kept], np.uint8)
-    testing = _testing(kept)
+    testing = _testing(kept, spec)
     for which, some in (("training", ~testing), ("test", testing)):
         if not some.any():
             raise DataError(f"{spec.path}: no sample is left for the {which} set")
     title = f"{spec.path.parent.name if spec.kind == 'csv' else spec.path.name} ({spec.kind})"
     return Dataset(
         str(spec),
-        f"{title}{_resized(sizes)}",
+        f"{title}{_resized(sizes, colour=images.ndim == 4)}",
         classes,
         Split("train", images[~testing], labels[~testing]),
         Split("test", images[testing], labels[testing]),
@@ -109,7 +120,7 @@ def peek(name: str, split: str, count: int) -> Preview:
             part.labels[:count],
         )
     samples, classes = _samples(spec)
-    wanted = _testing(samples) == (split == "test")
+    wanted = _testing(samples, spec) == (split == "test")
     chosen = [sample for sample, want in zip(samples, wanted, strict=True) if want]
     images, labels = [], []
     for sample in chosen[: 2 * count]:
@@ -120,7 +131,7 @@ def peek(name: str, split: str, count: int) -> Preview:
             continue
         if len(images) == count:
             break
-    array = np.stack(images) if images else np.zeros((0, SIDE, SIDE), np.uint8)
+    array = _stacked(images)
     title = f"{spec.path.parent.name if spec.kind == 'csv' else spec.path.name} ({spec.kind})"
     return Preview(str(spec), title, classes, str(spec.path), split, len(chosen), array, np.array(labels, np.uint8))
 
@@ -237,23 +248,21 @@ def _class_folders(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _testing(samples: Sequence[Sample]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Which samples are for testing: as said, or else a fifth of them, drawn."""
+def _testing(samples: Sequence[Sample], spec: Spec) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Which samples are for testing: as said, or else a share of them, drawn."""
     if any(sample.split for sample in samples):
         return np.array([sample.split == "test" for sample in samples])
-    drawn = np.random.default_rng(SPLIT_SEED).permutation(len(samples)) < round(TEST_SHARE * len(samples))
+    drawn = np.random.default_rng(spec.seed).permutation(len(samples)) < round(spec.share * len(samples))
     return np.asarray(drawn)
 
 
 # Reading the images
 
 
-def _images(
-    paths: Sequence[Path], cache: Path, tell: Tell
-) -> tuple[Bytes, set[tuple[tuple[int, int], bool]], list[str | None]]:
-    """The images that can be read, [n, SIDE, SIDE]; the sizes there were, each with whether it had colour; and of each
-    path why it can't be read, None where it can."""
-    key = hashlib.sha256(f"{SIDE}\n".encode())
+def _images(paths: Sequence[Path], cache: Path, tell: Tell) -> tuple[Bytes, set[tuple[int, int]], list[str | None]]:
+    """The images that can be read, [n, SIDE, SIDE] or, where any has colour, [n, SIDE, SIDE, 3]; the sizes there were;
+    and of each path why it can't be read, None where it can."""
+    key = hashlib.sha256(f"2 {SIDE}\n".encode())
     for path in paths:
         try:
             status = path.stat()
@@ -263,36 +272,43 @@ def _images(
     kept = cache / f"{key.hexdigest()[:32]}.npz"
     try:
         with np.load(kept, allow_pickle=False) as stored:
-            sizes = {((int(w), int(h)), bool(colour)) for w, h, colour in stored["sizes"]}
+            sizes = {(int(w), int(h)) for w, h in stored["sizes"]}
             left_out = [str(why) or None for why in stored["left_out"]]
             if len(left_out) == len(paths):
                 return stored["images"], sizes, left_out
     except (OSError, ValueError, KeyError):
         pass
     images: list[Bytes] = []
-    found: set[tuple[tuple[int, int], bool]] = set()
+    found: set[tuple[int, int]] = set()
     why_not: list[str | None] = []
     for done, path in enumerate(paths, 1):
         try:
-            image, size, mode = pictures.read(path)
+            image, size = pictures.read(path)
             images.append(image)
-            found.add((size, mode not in ("L", "1", "LA", "I", "F", "I;16")))
+            found.add(size)
             why_not.append(None)
         except DataError as error:
             why_not.append(str(error))
         if done % TOLD_EVERY == 0 or done == len(paths):
             tell(done, len(paths))
-    array = np.stack(images) if images else np.zeros((0, SIDE, SIDE), np.uint8)
+    array = _stacked(images)
     _keep(kept, array, found, why_not)
     return array, found, why_not
 
 
-def _keep(path: Path, images: Bytes, sizes: set[tuple[tuple[int, int], bool]], left_out: Sequence[str | None]) -> None:
+def _stacked(images: Sequence[Bytes]) -> Bytes:
+    """All in one array: grey where all are, else each with three channels."""
+    if any(image.ndim == 3 for image in images):
+        images = [image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2) for image in images]
+    return np.stack(images) if images else np.zeros((0, SIDE, SIDE), np.uint8)
+
+
+def _keep(path: Path, images: Bytes, sizes: set[tuple[int, int]], left_out: Sequence[str | None]) -> None:
     """Into the cache; one that can't be written is no cache."""
     from engine import atomic
 
     buffer = io.BytesIO()
-    listed = np.array([(*size, colour) for size, colour in sorted(sizes)] or np.zeros((0, 3)), np.int64)
+    listed = np.array(sorted(sizes) or np.zeros((0, 2)), np.int64)
     np.savez(buffer, images=images, sizes=listed, left_out=np.array([why or "" for why in left_out], np.str_))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -301,15 +317,13 @@ def _keep(path: Path, images: Bytes, sizes: set[tuple[tuple[int, int], bool]], l
         pass
 
 
-def _resized(sizes: set[tuple[tuple[int, int], bool]]) -> str:
-    """What was done to the images, in words; nothing where they were grey and of the right size."""
-    others = sorted({size for size, _ in sizes if size != (SIDE, SIDE)})
-    told = []
+def _resized(sizes: set[tuple[int, int]], *, colour: bool = False) -> str:
+    """What the images are, and what was done to them; nothing where they are grey and were of the right size."""
+    others = sorted(size for size in sizes if size != (SIDE, SIDE))
+    told = ["in colour"] if colour else []
     if others:
         one = f"{others[0][0]} × {others[0][1]}"
         told.append(f"resized from {one if len(sizes) == 1 else f'{len(others)} sizes'} to {SIDE} × {SIDE}")
-    if any(colour for _, colour in sizes):
-        told.append("colour made grey")
     return f", {', '.join(told)}" if told else ""
 
 
@@ -325,7 +339,7 @@ def _idx(spec: Spec) -> Dataset:
         labels = idx.read_any(_idx_file(spec.path, prefixes, "labels", 1), 1)
         if len(images) != len(labels):
             raise DataError(f"{spec.path}: {split} has {len(images):,} images but {len(labels):,} labels")
-        sizes.add(((images.shape[2], images.shape[1]), False))
+        sizes.add((images.shape[2], images.shape[1]))
         parts[split] = (_to_side(images), labels)
     count = max(int(labels.max()) for _, labels in parts.values()) + 1
     classes = _class_names(spec.path / NAMES) or tuple(f"class {number}" for number in range(count))

@@ -1,4 +1,4 @@
-"""Image files as arrays of one size: grey, SIDE × SIDE. Imports no torch."""
+"""Image files as arrays of one size: SIDE × SIDE. Imports no torch."""
 
 import warnings
 from pathlib import Path
@@ -10,11 +10,13 @@ from engine.data.contents import SIDE, Bytes
 from engine.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+GREY = ("1", "L", "LA", "I", "I;16", "F")  # Pillow's modes without colour
 MOST_PIXELS = 50_000_000  # of a file; more is taken for a decompression bomb
 
 
-def read(path: Path) -> tuple[Bytes, tuple[int, int], str]:
-    """One image: uint8 [SIDE, SIDE]; its own width and height; its mode, as Pillow names it ("L", "RGB", …).
+def read(path: Path) -> tuple[Bytes, tuple[int, int]]:
+    """One image: uint8 [SIDE, SIDE], or [SIDE, SIDE, 3] where it is coloured, not only saved so; its own width and
+    height.
 
     Turned as its EXIF says; transparency on black; resized with Pillow's bilinear filter, which averages in shrinking.
     Raises DataError, with the reason alone, where the file is no image that can be read.
@@ -23,7 +25,7 @@ def read(path: Path) -> tuple[Bytes, tuple[int, int], str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP")) as opened:
-                size, mode = opened.size, opened.mode
+                size = opened.size
                 if size[0] * size[1] > MOST_PIXELS:
                     raise DataError(f"it has {size[0]} × {size[1]} pixels, which is too many to be a sample")
                 opened.load()
@@ -31,10 +33,13 @@ def read(path: Path) -> tuple[Bytes, tuple[int, int], str]:
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             rgba = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
-        grey = image.convert("L")
-        if grey.size != (SIDE, SIDE):
-            grey = grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        return np.asarray(grey, np.uint8).copy(), size, mode
+        image = image.convert("L" if image.mode in GREY else "RGB")
+        if image.size != (SIDE, SIDE):
+            image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        pixels = np.asarray(image, np.uint8)
+        if pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
+            pixels = pixels[:, :, 0]
+        return pixels.copy(), size
     except FileNotFoundError:
         raise DataError("there is no such file") from None
     except UnidentifiedImageError:

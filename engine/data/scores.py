@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.contents import Bytes, Split
+from engine.data.contents import Bytes, Split, luminance
 
 Scores = npt.NDArray[np.float32]
 
@@ -47,8 +47,6 @@ def _chunked(split: Split, score: Callable[[Bytes], npt.NDArray[np.floating]]) -
     """`score` of the grey pixels, uint8 [n, pixels], of all images, some at a time."""
     parts = []
     for at in range(0, len(split), CHUNK):
-        images = split.images[at : at + CHUNK]
-        if images.ndim == 4:
-            images = (images @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+        images = luminance(split.images[at : at + CHUNK])
         parts.append(np.asarray(score(images.reshape(len(images), -1)), np.float32))
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torchvision.datasets import FashionMNIST
 
 from engine.data.contents import Split
@@ -27,11 +28,19 @@ class FilledFashionMNIST(FashionMNIST):  # type: ignore[misc]  # torchvision has
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         try:
-            sample: tuple[Any, Any] = super().__getitem__(index)
+            sample: tuple[Any, Any] = super().__getitem__(index) if self.data.ndim == 3 else self._in_colour(index)
         except TransformFailedError as error:
             error.sample = f"{self._split.name} image {index}"
             raise
         return sample
+
+    def _in_colour(self, index: int) -> tuple[Any, Any]:
+        """What torchvision's own does, but that it takes every image for a grey one."""
+        image, target = Image.fromarray(self.data[index].numpy()), int(self.targets[index])
+        return (
+            self.transform(image) if self.transform is not None else image,
+            self.target_transform(target) if self.target_transform is not None else target,
+        )
 
     def _check_legacy_exist(self) -> bool:
         return False

@@ -72,14 +72,15 @@ def probabilities(
     total = config.epochs * (number - 1) * len(train)
     for held_out in range(number):
         inside, outside = np.flatnonzero(fold != held_out), np.flatnonzero(fold == held_out)
-        torch.manual_seed(config.seed + held_out)
-        model = build(config.model, classes).to(device)
         batches = make_batches(
             Split("train", train.images[inside], train.labels[inside]), data.classes, batch_size=config.batch_size,
             device=device, shuffle=True, seed=config.seed + held_out, transform=own.train, after=own.after,
         )  # fmt: skip
+        images, _ = next(iter(batches))
+        torch.manual_seed(config.seed + held_out)
+        model = build(config.model, classes, images.shape[1:]).to(device)
+        check_fit(config.model, model, images[:2], classes)
         optimizer = make_optimizer(config, model.parameters(), device)
-        check_fit(config.model, model, next(iter(batches))[0][:2], classes)
         for epoch in range(config.epochs):
             batches.set_epoch(epoch)
             for step, _ in enumerate(train_loop(batches, model, loss_fn, optimizer)):

@@ -1,6 +1,7 @@
 """Models by name: the program's own, and `path/to/file.py:ClassName` for the person's."""
 
 import inspect
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -13,11 +14,15 @@ from engine.models.person import describe, load_name
 REGISTRY: dict[str, type[nn.Module]] = {"mlp": NeuralNetwork, "cnn": ConvNet}
 
 
-def build(name: str, classes: int = 10) -> nn.Module:
+def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> nn.Module:
     """A new model on the CPU, its weights drawn from torch's global generator. `classes`: how many outputs a model of
-    this program gets; the person's has its own. Raises ModelError."""
+    this program gets, and `shape`: channels, height and width of its images; the person's has its own. Raises
+    ModelError."""
     if name in REGISTRY:
-        return REGISTRY[name](classes=classes)
+        try:
+            return REGISTRY[name](classes=classes, shape=tuple(shape))
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"--model {name}: it can't be made for images of shape {list(shape)}: {error}") from error
     if ":" not in name:
         raise ModelError(
             f"--model: {name!r} is unknown; choose from {', '.join(REGISTRY)}, or path/to/file.py:ClassName"
@@ -33,7 +38,8 @@ def build(name: str, classes: int = 10) -> nn.Module:
 
 
 def check_fit(name: str, model: nn.Module, images: torch.Tensor, classes: int) -> None:
-    """Send `images`, [batch, 1, 28, 28] float, through `model` and check that logits [batch, `classes`] come out.
+    """Send `images`, [batch, channels, height, width] float, through `model` and check that logits come out, [batch,
+    `classes`].
 
     In evaluation mode, so that no running statistic moves, and with the generators put back. Raises ModelError.
     """

@@ -102,9 +102,6 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
     config = replace(config, dataset=dataset.name, threads=threads)
     own = transforms_of(config.transform)
 
-    for seed in (torch.manual_seed, np.random.seed, random.seed):
-        seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
-    network = build(config.model, len(dataset.classes))
     train, test = (
         make_batches(
             split,
@@ -130,6 +127,9 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
             raise ConfigError(
                 "transform", f"--transform {config.transform}: {sizes}: a step that draws changes the size"
             )
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
+    network = build(config.model, len(dataset.classes), images.shape[1:])
     try:
         network = network.to(device)
         check_fit(config.model, network, images[:2], len(dataset.classes))

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.data import idx, own, pictures
+from engine.data import idx, own, pictures, scores, statistics
+from engine.data.contents import luminance
 from engine.data.dataset import open_dataset, peek
 from engine.data.export import export
 from engine.errors import DataError
@@ -120,7 +121,7 @@ def test_any_four_idx_files_are_read(home: Path, tmp_path: Path) -> None:
         opened(f"idx:{tmp_path}", home)
 
 
-def test_images_of_any_kind_and_size_become_grey_and_small_and_that_is_said(home: Path, tmp_path: Path) -> None:
+def test_images_of_any_kind_and_size_become_small_and_that_is_said(home: Path, tmp_path: Path) -> None:
     for number, suffix in enumerate(("png", "jpg", "bmp", "webp")):
         path = tmp_path / "set" / "abcd"[number % 2] / f"{number}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +129,7 @@ def test_images_of_any_kind_and_size_become_grey_and_small_and_that_is_said(home
     data = opened(f"folder:{tmp_path / 'set'}", home)
     assert data.train.images.shape[1:] == (28, 28)
     assert abs(int(data.train.images[0].mean()) - 200) <= 2
-    assert "resized from 4 sizes to 28 × 28, colour made grey" in data.title
+    assert data.title.endswith(", resized from 4 sizes to 28 × 28")  # saved in colour, but grey
     clear = tmp_path / "clear.png"
     Image.new("RGBA", (28, 28), (255, 255, 255, 0)).save(clear)
     assert pictures.read(clear)[0].max() == 0  # what is transparent is black
@@ -276,3 +277,79 @@ def test_a_name_is_the_same_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp
     assert absolute_dataset("folder:b/") == f"folder:{tmp_path}/b"
     assert absolute_dataset("demo") == "demo"
     assert str(own.parse("csv:a.csv:b")) == absolute_dataset("csv:a.csv:b")
+
+
+def coloured(folder: Path) -> str:
+    """Twenty red and twenty green images, of the same luminance, and a grey one."""
+    for label, rgb in (("red", (200, 0, 0)), ("green", (0, 102, 0))):
+        for number in range(20):
+            path = folder / label / f"{number:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (28, 28), rgb).save(path)
+    png(folder / "red" / "20.png", grey=60)
+    return f"folder:{folder}"
+
+
+def test_coloured_images_keep_their_colour_and_can_be_learned_by_it(home: Path, tmp_path: Path) -> None:
+    name = coloured(tmp_path / "set")
+    data = opened(name, home)
+    assert data.train.images.shape[1:] == (28, 28, 3)
+    assert data.title == "set (folder), in colour"
+    assert {tuple(image[0, 0]) for image in data.train.images} | {(60, 60, 60)} == {(200, 0, 0), (0, 102, 0), (60,) * 3}
+    assert peek(name, None, home, "train", 4).images.shape[1:] == (28, 28, 3)
+    assert np.array_equal(opened(name, home).train.images, data.train.images)  # from the cache
+    assert luminance(data.train.images)[:, 0, 0].max() == 60
+
+    def save(content: object, reason: str) -> ev.CheckpointSaved:
+        return ev.CheckpointSaved(file="", epoch=1, step=1, bytes=0, sha256="")
+
+    for model in ("mlp", "cnn"):
+        for transform in ("", "Normalize([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])", "RandomHorizontalFlip()", "Resize(32)"):
+            config = TrainConfig(
+                dataset=name,
+                model=model,
+                optimizer="adam",
+                epochs=6,
+                batch_size=8,
+                transform=transform,
+                threads=1,
+                shuffle=True,
+            )
+            prepared = prepare(config, home=home, data_dir=None)
+            X, _ = next(iter(prepared.train_batches))
+            assert list(X.shape[1:]) == ([3, 32, 32] if transform == "Resize(32)" else [3, 28, 28])
+            events: list[ev.Event] = []
+            TrainingSession(prepared, sink=events.append, save=save).run()
+            tests = [event for event in events if isinstance(event, ev.Evaluated)]
+            assert tests[-1].accuracy == 1.0, (model, transform)
+    images = torch.from_numpy(np.array(data.train.images[:8])).permute(0, 3, 1, 2).float() / 255
+    plain = prepare(TrainConfig(dataset=name, batch_size=8, threads=1), home=home, data_dir=None)
+    assert torch.equal(next(iter(plain.train_batches))[0], images)
+    through = prepare(
+        TrainConfig(dataset=name, batch_size=8, transform="ToTensor()", threads=1), home=home, data_dir=None
+    )
+    assert torch.equal(next(iter(through.train_batches))[0], images)
+    again = opened(f"csv:{export(tmp_path / 'out', data.train, range(33))}:{tmp_path / 'out' / 'images'}", home)
+    assert again.train.images.shape[1:] == (28, 28, 3)
+
+
+def test_a_share_for_testing_is_drawn_by_its_seed(home: Path, tmp_path: Path) -> None:
+    name = coloured(tmp_path / "set")
+    sizes = {spec: len(opened(f"{name}{spec}", home).test) for spec in ("", "@0.5", "@.1:7", "@0.1:8")}
+    assert sizes == {"": 8, "@0.5": 20, "@.1:7": 4, "@0.1:8": 4}
+    assert own.parse(f"{name}@.1:7") == own.parse(str(own.parse(f"{name}@.1:7")))
+    assert str(own.parse(f"{name}@0.2:0")) == name
+    assert absolute_dataset(f"{name}@0.5") == f"{name}@0.5"
+    with pytest.raises(DataError, match="between 0 and 1"):
+        own.parse(f"{name}@1.5")
+
+
+def test_figures_of_coloured_images(home: Path, tmp_path: Path) -> None:
+    data = opened(coloured(tmp_path / "set"), home)
+    found = statistics.of(data.train, 2)
+    pixels = data.train.images.reshape(-1, 3).astype(float)
+    assert [mean for mean, _ in found.channels] == pytest.approx(pixels.mean(axis=0).tolist())
+    assert [std for _, std in found.channels] == pytest.approx(pixels.std(axis=0).tolist())
+    assert found.mean_images.shape == (2, 28, 28)
+    assert found.brightness == pytest.approx(luminance(data.train.images).reshape(len(data.train), -1).mean(axis=1))
+    assert scores.darkness(data.train)[0] == pytest.approx(60 / 255, abs=1e-6)

@@ -11,7 +11,7 @@ from torchvision.transforms import ToTensor, v2
 
 from engine.data.dataset import open_dataset
 from engine.data.transforms import DType, Pipeline, Step, TransformFailedError, parse, spelled
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ModelError
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from engine.training.prepare import Prepared, prepare
@@ -114,13 +114,20 @@ def test_what_does_the_same_to_each_image_runs_on_the_resident_batch(tmp_path: P
 
 def test_a_pipeline_that_does_not_fit_is_refused_by_its_step_before_a_run_begins(tmp_path: Path) -> None:
     for text, words in {
-        "CenterCrop(20)": r"a batch of shape \[2, 1, 20, 20\] raised RuntimeError",
         "RandomCrop(99)": r"the first batch of training images: RandomCrop\(99\) raised ValueError",
         "RandomCrop(20)": r"training images come out as \[1, 20, 20\], test images as \[1, 28, 28\]",
     }.items():
         with pytest.raises(Exception, match=words) as caught:
             prepare(config(transform=text), home=tmp_path)
         assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match=r"a batch of shape \[2, 1, 2, 2\] raised RuntimeError"):
+        prepare(config(transform="CenterCrop(2)", model="cnn"), home=tmp_path)
+
+
+def test_the_models_take_the_images_as_they_come_out_of_the_pipeline(tmp_path: Path) -> None:
+    small = prepare(config(transform="CenterCrop(20)"), home=tmp_path)
+    assert small.network.linear_relu_stack[0].in_features == 400  # type: ignore[index, union-attr]
+    assert prepare(config(transform="Resize(32)", model="cnn"), home=tmp_path).network.classifier[0].in_features == 3072  # type: ignore[index, union-attr]
 
 
 def test_augmented_training_gives_the_same_losses_for_the_same_seed(

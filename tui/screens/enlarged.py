@@ -55,6 +55,7 @@ class EnlargedScreen(ModalScreen[None]):
         Binding("p,pageup", "move(-1)", "Previous image", show=False, id="enlarged.previous"),
         Binding("v", "numbers", "Numbers", id="enlarged.numbers", tooltip="the pixels' values, with a cursor"),
         Binding("u", "unit", "0–255 or 0–1", id="enlarged.unit", tooltip="as in the file, or as the network gets them"),
+        Binding("x", "channel", "Channel", id="enlarged.channel", tooltip="red, green, blue, of an image in colour"),
         Binding("i", "invert", "Invert", id="enlarged.invert", tooltip="black for white"),
         Binding("c", "contrast", "Contrast", id="enlarged.contrast", tooltip="stretch the greys to 0–255"),
         Binding("m", "mark", "Mark", id="enlarged.mark", tooltip="for export"),
@@ -97,6 +98,10 @@ class EnlargedScreen(ModalScreen[None]):
             self._pixels.scale()
             self._tell()
 
+    def action_channel(self) -> None:
+        self._pixels.next_channel()
+        self._tell()
+
     def action_invert(self) -> None:
         self._inverted = not self._inverted
         self._show()
@@ -113,6 +118,9 @@ class EnlargedScreen(ModalScreen[None]):
         self.dismiss()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "channel":
+            shown = self._shown()
+            return self._numbers and shown is not None and shown.ndim == 3
         return self._numbers if action == "unit" else True
 
     @property
@@ -148,10 +156,12 @@ class EnlargedScreen(ModalScreen[None]):
         mark = " ✓ marked" if index in browse.marks[browse.split] else ""
         if self._numbers:
             row, column = self._pixels.row, self._pixels.column
-            value = int(shown[row, column])
-            last = f"pixel [{row}, {column}]: {value}, for the network {value / 255:.4f}"
+            channel = self._pixels.channel if shown.ndim == 3 else None
+            value = int(shown[row, column] if channel is None else shown[row, column, channel])
+            which = "" if channel is None else f" {('red', 'green', 'blue')[channel]} (x)"
+            last = f"pixel [{row}, {column}]{which}: {value}, for the network {value / 255:.4f}"
         else:
-            size = f"{image.shape[0]} × {image.shape[1]}"
+            size = " × ".join(map(str, image.shape))
             last = f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}; uint8, {size}"
         text = Content.assemble(
             (browse.classes[label], "bold"), f" (label {label}){mark}\n",

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from tui.format import count, percent
 from tui.widgets.image import PictureStyle, half_block_lines, halved
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines, padded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +79,9 @@ class OverviewScreen(ModalScreen[None]):
             f"{self._title}, {self._split.name}: {count(len(self._split))} images in {len(self._names)} classes; "
             f"pixels: mean {found.mean:.2f}, std {found.std:.2f} (÷ 255: {found.mean / 255:.4f}, {found.std / 255:.4f})"
         )
+        if len(found.channels) == 3:
+            means, stds = (", ".join(f"{moments[which] / 255:.4f}" for moments in found.channels) for which in (0, 1))
+            heading += f"; red, green, blue ÷ 255: means {means}, stds {stds}"
         right = None
         if self._seen is not None:
             heading += f"; {self._seen.run} at {self._seen.place}"
@@ -119,7 +122,7 @@ class ClassTable(Lines):
             bar = "━" * round(room * number / most)
             lines.append(
                 [
-                    (f"{label:>2} {fit(name, 14):<15}", ""),
+                    (f"{label:>2} {padded(name, 15)}", ""),
                     (f"{count(number):>8}   {100 * share:5.1f}%  {found.spread[label]:6.1f}  ", ""),
                     (f"{percent(float(self._right[label])):>6}  " if self._right is not None else "", "good"),
                     (bar, "train"),
@@ -158,7 +161,7 @@ class MeanImages(Widget):
             if line < PICTURE // 2:
                 segments += self._pictures[label][line]
             else:
-                segments.append(Segment(f"{fit(self._names[label], PICTURE):<{PICTURE}}", base))
+                segments.append(Segment(padded(self._names[label], PICTURE), base))
             segments.append(Segment("  ", base))
         return Strip(segments).adjust_cell_length(self.size.width, base)
 

@@ -2,7 +2,7 @@
 
 from engine.runs.state import TestResult
 from tui import format as fmt
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines, cut, padded
 
 LEVELS = 5  # shades of a cell
 
@@ -35,7 +35,7 @@ class ClassBars(Lines):
             filled = round(length * (fraction or 0.0))
             lines.append(
                 [
-                    (f"{fit(name, 11):<12}", ""),
+                    (padded(name, 11) + " ", ""),
                     ("━" * filled, "good"),
                     ("─" * (length - filled), "track"),
                     (f"{fmt.percent(fraction):>7}", ""),
@@ -77,11 +77,14 @@ class ConfusionMatrix(Lines):
         label = max(0, min(12, width - cell * len(matrix)))
         lines: list[Line] = [
             [(f"confusion, epoch {self._result.epoch}"[:width], "strong"), (": true ↓  predicted →", "dim")],
-            [(" " * label, ""), ("".join(f"{name[: cell - 1]:>{cell}}" for name in names), "dim")],
+            [
+                (" " * label, ""),
+                ("".join(" " + padded(cut(name, cell - 1), cell - 1, right=True) for name in names), "dim"),
+            ],
         ]
         for true, row in enumerate(matrix):
             total = sum(row)
-            line: Line = [(f"{names[true][:label]:<{label}}", "")]
+            line: Line = [(padded(cut(names[true], label), label), "")]
             for predicted, number in enumerate(row):
                 text = f"{number if number else '·':>{cell}}"
                 shade = _shade(number / total if total else 0.0, hit=true == predicted)

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.image import PictureStyle, fitted, half_block_lines, halved
+from tui.widgets.lines import padded
 
 if TYPE_CHECKING:
     from tui.widgets.image import Picture
@@ -129,10 +130,8 @@ class ImagePage(Widget):
     def _caption(self, index: int, width: int, base: Style) -> list[Segment]:
         chosen = index == self._cursor
         text = ("▸" if chosen else " ") + self._tiles[index].caption
-        if len(text) > width - 1:
-            text = text[: width - 2] + "…"
         style = base + Style(reverse=True, bold=True) if chosen else base
-        return [Segment(text.ljust(width - 1), style), Segment(" ", base)]
+        return [Segment(padded(text, width - 1), style), Segment(" ", base)]
 
     def _caption_region(self, index: int) -> Region:
         columns, _ = self.grid

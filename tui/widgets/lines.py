@@ -85,6 +85,20 @@ def fit(text: str, width: int) -> str:
     return text + "…" if width > 0 else ""
 
 
+def cut(text: str, width: int) -> str:
+    """As much of `text` as fits `width` cells."""
+    while cell_len(text) > width:
+        text = text[:-1]
+    return text
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` cells, cut or filled with spaces behind it, or before it (`right`)."""
+    text = fit(text, width)
+    space = " " * (width - cell_len(text))
+    return space + text if right else text + space
+
+
 def _difference(before: Line, after: Line, width: int) -> tuple[int, int]:
     """The first and one past the last column in which two lines differ."""
     a, b = _cells(before, width), _cells(after, width)

@@ -26,6 +26,7 @@ class PixelTable(Widget):
         self._colours = colours
         self._image: Picture | None = None
         self.row, self.column = 0, 0
+        self.channel = 0  # of an image in colour: red, green, blue
         self.scaled = False  # 0 to 1, as the network gets them, not 0 to 255
         self._top, self._left = 0, 0
 
@@ -37,7 +38,7 @@ class PixelTable(Widget):
         """Put the cursor elsewhere; turn to where it is."""
         if self._image is None:
             return
-        height, width = self._image.shape
+        height, width = self._image.shape[:2]
         before = self._cell(self.row, self.column)
         self.row = max(0, min(height - 1, self.row + rows))
         self.column = max(0, min(width - 1, self.column + columns))
@@ -45,6 +46,11 @@ class PixelTable(Widget):
             self.refresh()
         else:
             self.refresh(before, self._cell(self.row, self.column))
+
+    def next_channel(self) -> None:
+        """The numbers of the next channel of an image in colour."""
+        self.channel = (self.channel + 1) % 3
+        self.refresh()
 
     def scale(self) -> None:
         """The other numbers."""
@@ -75,7 +81,7 @@ class PixelTable(Widget):
             return Strip.blank(self.size.width, base)
         segments = [Segment(f"{row:>{HEAD - 1}} ", base + Style(dim=True))]
         for column in shown:
-            value = int(image[row, column])
+            value = int(image[row, column] if image.ndim == 2 else image[row, column, self.channel])
             text = f"{value / 255:.2f}" if self.scaled else f"{value:>3}"
             style = base
             if self._colours:
