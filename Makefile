@@ -25,6 +25,7 @@ format: $(TEST_MARK)
 bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.train_speed
+	$(BIN)/python -m benchmarks.browse
 	$(BIN)/python -m benchmarks.ui_tax
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.survival

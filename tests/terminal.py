@@ -114,6 +114,18 @@ class Terminal:
             end = self.raw.find(what, since) + len(what)
             return next(when for received, when in self._arrived if received >= end)
 
+    def settle(self, since: int, quiet: float = 0.1) -> tuple[float, int]:
+        """Wait until bytes came after the position `since`, and then none for `quiet` seconds: the `perf_counter` time
+        of the last of them, and their number."""
+        deadline = time.monotonic() + 30
+        with self._changed:
+            while self.received == since:
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise AssertionError("nothing was sent\n" + "\n".join(self._screen.display))
+            while time.perf_counter() - self._arrived[-1][1] < quiet:
+                self._changed.wait(quiet)
+            return self._arrived[-1][1], self.received - since
+
     def exit_code(self, seconds: float = 10) -> int:
         """Wait for the program to end."""
         return self.process.wait(timeout=seconds)

@@ -1,6 +1,5 @@
 """The app: its screens, the keys that hold everywhere, and which run is watched."""
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -8,8 +7,9 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -17,6 +17,7 @@ from textual.screen import Screen
 from engine.data.view import Selection
 from engine.inspection.inspector import Inspector
 from tui import crash
+from tui.garbage import Garbage
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class FmnistApp(App[None]):
         self.dataset = dataset
         self.watched: Path | None = watch
         self.inspector = Inspector(home)
+        self._garbage: Garbage | None = None
         self._start = start
         self.farewell = ""  # for the shell, once the app is gone
         self.theme = "textual-dark"
@@ -91,10 +93,7 @@ class FmnistApp(App[None]):
         )
 
     async def on_mount(self) -> None:
-        # Python's full garbage collections walk everything that lives: 80 to 180 ms, in the middle of a key press. What
-        # stands once the screens do is not looked at again.
-        for seconds in (1.0, 5.0, 20.0, 60.0):
-            self.set_timer(seconds, gc.freeze)
+        self._garbage = Garbage(self)
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
@@ -115,6 +114,15 @@ class FmnistApp(App[None]):
         import tui.screens.runs
         import tui.screens.stop_dialog
         import tui.screens.train  # noqa: F401
+
+    async def on_event(self, event: events.Event) -> None:
+        if self._garbage is not None and isinstance(event, events.Key):
+            self._garbage.key_pressed()
+        await super().on_event(event)
+
+    def pop_screen(self) -> AwaitComplete:
+        self.delay_update()  # what the screen below shows anew, and what the dialog changed in it, is sent once
+        return super().pop_screen()
 
     def delay_update(self, delay: float = 0.05) -> None:
         """Textual holds the terminal back so long at a change of screen, to mask a slow one; ours takes a few ms."""

@@ -17,6 +17,7 @@ from engine.errors import DataError
 
 UNSIGNED_BYTE = 8
 GZIP = 31  # zlib's wbits for a gzip header, the largest window and a checked CRC
+PIECE = 1 << 18  # bytes of a .gz file that are read at a time
 DEFLATE_LIMIT = 1032  # deflate can't make data smaller than by this factor (https://zlib.net/zlib_tech.html)
 LARGEST_ITEM = 50_000_000  # pixels of an image
 AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --dataset demo"
@@ -106,24 +107,35 @@ def _map(path: Path, item: Shape) -> Bytes:
 
 
 def _read_gz(path: Path, item: Shape) -> Bytes:
-    packed = path.read_bytes()
-    head = _header_size(item)
+    """Decompressed piece by piece into the one array: no second copy of the data is ever in memory."""
     stream = zlib.decompressobj(GZIP)
-    try:
-        total = _count(path, stream.decompress(packed, head), item)
-        expected = total * math.prod(item)
-        if expected > DEFLATE_LIMIT * len(packed):
+    with open(path, "rb") as file:
+        try:
+            packed = file.read(PIECE)
+            total = _count(path, stream.decompress(packed, _header_size(item)), item)
+            expected = total * math.prod(item)
+            if expected > DEFLATE_LIMIT * os.fstat(file.fileno()).st_size:
+                raise _too_short(path)
+            data, filled = np.empty(expected, np.uint8), 0
+            packed = stream.unconsumed_tail
+            while not stream.eof:
+                packed = packed or file.read(PIECE)
+                # What is left at the end is the end mark and the CRC; an element more shows here.
+                piece = np.frombuffer(stream.decompress(packed, min(4 * PIECE, expected - filled + 1)), np.uint8)
+                if filled + len(piece) > expected:
+                    raise DataError(f"{path} holds more than its header says; {AGAIN}")
+                data[filled : filled + len(piece)] = piece
+                if not packed and not len(piece):
+                    break
+                filled, packed = filled + len(piece), stream.unconsumed_tail
+        except zlib.error as error:
+            raise _corrupt(path, error) from None
+        if filled < expected or not stream.eof:
             raise _too_short(path)
-        data = stream.decompress(stream.unconsumed_tail, expected)
-        # What is left is the end mark and the CRC; an element more would show here.
-        over = stream.decompress(stream.unconsumed_tail, 1)
-    except zlib.error as error:
-        raise _corrupt(path, error) from None
-    if len(data) < expected or (not over and not stream.eof):
-        raise _too_short(path)
-    if over or stream.unused_data:
-        raise DataError(f"{path} holds more than its header says; {AGAIN}")
-    return np.frombuffer(data, np.uint8).reshape(total, *item)
+        if stream.unused_data or file.read(1):
+            raise DataError(f"{path} holds more than its header says; {AGAIN}")
+    data.flags.writeable = False
+    return data.reshape(total, *item)
 
 
 def _prefix(path: Path, size: int) -> bytes:

@@ -36,6 +36,13 @@ def test_startup() -> None:
     assert len(benchmark("startup", "--rounds", "1")["rows"]) == 5
 
 
+def test_browse() -> None:
+    rows = {row["what"]: row for row in benchmark("browse", "--pages", "3")["rows"]}
+    assert rows["images"]["value"] == 7_000
+    assert rows["another image of the page, most bytes"]["met"] is True  # no time: that few bytes are sent
+    assert rows["torch in this process"]["value"] == 0
+
+
 def test_ui_tax() -> None:
     rows = benchmark("ui_tax", "--seconds", "1.5", "--rounds", "1", "--keys", "8")["rows"]
     assert any("samples/s" in row["unit"] and row["value"] > 0 for row in rows)

@@ -44,6 +44,7 @@ class PromptScreen(ModalScreen[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if self._judge(event.value):
+            self.app.delay_update()  # the prompt's end and what it changes are sent together
             self.dismiss(event.value)
 
     def _judge(self, text: str) -> bool:

@@ -75,12 +75,10 @@ class ConfusionMatrix(Lines):
         digits = max((len(str(number)) for row in matrix for number in row), default=1)
         cell = max(4, min(6, (width - 8) // max(1, len(matrix))), digits)
         label = max(0, min(12, width - cell * len(matrix)))
+        heads = "".join(" " + padded(cut(name, cell - 1), cell - 1, right=True) for name in names)
         lines: list[Line] = [
             [(f"confusion, epoch {self._result.epoch}"[:width], "strong"), (": true ↓  predicted →", "dim")],
-            [
-                (" " * label, ""),
-                ("".join(" " + padded(cut(name, cell - 1), cell - 1, right=True) for name in names), "dim"),
-            ],
+            [(" " * label, ""), (heads, "dim")],
         ]
         for true, row in enumerate(matrix):
             total = sum(row)

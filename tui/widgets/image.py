@@ -120,12 +120,12 @@ def _line(cell: str, upper: list[int], lower: list[int]) -> list[Segment]:
     ]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)  # more than a page has; all there can be would take 60 MB
 def _style(top: int, bottom: int) -> Style:
     return Style(color=_color(top), bgcolor=_color(bottom))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _color(code: int) -> Color:
     return Color.from_rgb(code >> 16, code >> 8 & 255, code & 255)
 
