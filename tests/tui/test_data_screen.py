@@ -410,3 +410,25 @@ async def test_the_overview_counts_classes_and_pixels(home: Path, size: tuple[in
         await until(pilot, lambda: f"{100 * zeros:.1f}% of all" in app.screen.query_one(Histogram).text())
         await pilot.press("down", "escape")
         assert isinstance(app.screen, DataScreen)
+
+
+async def test_the_page_is_written_as_text(home: Path, tmp_path: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        path = tmp_path / "page.txt"
+        for _ in range(2):  # the second time the file is there, and stays
+            await pilot.press("e")
+            app.screen.query_one(Input).value = str(path)
+            await pilot.press("enter")
+            await until(pilot, lambda: len(app._notifications) > 0)
+            told = next(iter(app._notifications))
+            assert (told.severity == "error") == (_ == 1)
+            app.clear_notifications()
+            path.write_text(path.read_text() + "kept") if _ == 0 else None
+        text = path.read_text()
+        assert text.endswith("kept")
+        assert "train: images 0–" in text
+        assert f"▸0 {DEMO.classes[DEMO.train.labels[0]]}"[:12] in text
+        assert "@" in text or "#" in text  # the pictures, in characters
+        assert "▀" not in text
