@@ -25,10 +25,13 @@ from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
 from tui.screens.enlarged import EnlargedScreen
 from tui.screens.help import HelpScreen
+from tui.screens.model import ModelScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.prompt import PromptScreen
 from tui.screens.runs import RunsScreen, _Table
 from tui.screens.stop_dialog import StopDialog
+from tui.screens.tensor import TensorScreen
+from tui.screens.text import TextScreen
 from tui.screens.train import TrainScreen
 from tui.widgets.config_form import ConfigForm
 
@@ -53,6 +56,9 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("a question with a line to type in", PromptScreen),
     ("Runs", RunsScreen),
     ("Runs", _Table),
+    ("Model", ModelScreen),
+    ("Model, a tensor", TensorScreen),
+    ("Model, as printed", TextScreen),
     ("the download", DownloadScreen),
     ("Help", HelpScreen),
 ]

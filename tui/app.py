@@ -44,6 +44,12 @@ def _runs() -> Screen[None]:
     return RunsScreen()
 
 
+def _model() -> Screen[None]:
+    from tui.screens.model import ModelScreen
+
+    return ModelScreen()
+
+
 class FmnistApp(App[None]):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
@@ -55,11 +61,17 @@ class FmnistApp(App[None]):
         *sorted((HERE / "screens").glob("*.tcss")),
     ]
     TITLE = "fmnist-tui"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {"data": _data, "train": _train, "runs": _runs}
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "data": _data,
+        "train": _train,
+        "runs": _runs,
+        "model": _model,
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "switch_mode('data')", "Data", show=False, id="app.data"),
         Binding("2", "switch_mode('train')", "Train", show=False, id="app.train"),
         Binding("3", "switch_mode('runs')", "Runs", show=False, id="app.runs"),
+        Binding("4", "switch_mode('model')", "Model", show=False, id="app.model"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains goes on without the app"),
         Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit_anywhere"),
@@ -110,6 +122,7 @@ class FmnistApp(App[None]):
         import tui.screens.data
         import tui.screens.enlarged
         import tui.screens.help
+        import tui.screens.model
         import tui.screens.prompt
         import tui.screens.runs
         import tui.screens.stop_dialog

@@ -37,7 +37,7 @@ RUN = "an id, its beginning, a name, or last"
 
 # What `train` takes: the fields of TrainConfig, and what each is.
 TRAIN_OPTIONS = {
-    "model": f"{', '.join(MODELS)}, or path/to/file.py:ClassName for your own nn.Module",
+    "model": f"{', '.join(MODELS)}, torchvision:NAME, or path/to/file.py:ClassName for your own nn.Module",
     "dataset": f"{', '.join(DATASETS)} (auto: Fashion-MNIST where it is found, else the demo data), or your own: "
     "csv:annotations.csv:images/, folder:path/, idx:path/",
     "loss": ", ".join(LOSSES),

@@ -29,7 +29,7 @@ class Pairs:
 
 def standardized(images: Bytes) -> torch.Tensor:
     """Each image less its mean and of length 1: float32 [N, pixels]; zeros for one without contrast."""
-    Z = torch.from_numpy(images.reshape(len(images), -1)).float()
+    Z = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32))
     Z -= Z.mean(dim=1, keepdim=True)
     Z /= Z.norm(dim=1, keepdim=True).clamp_min(1e-6)
     return Z

@@ -23,6 +23,10 @@ REQUESTS = {
     "predictions": ("engine.inspection.predictions", "compute"),
     "pipeline": ("engine.inspection.pipeline", "compute"),
     "batch": ("engine.inspection.batches", "compute"),
+    "summary": ("engine.inspection.summary", "compute"),
+    "parameters": ("engine.inspection.parameters", "compute"),
+    "tensor": ("engine.inspection.tensors", "compute"),
+    "pictures": ("engine.inspection.tensors", "pictures"),
     "quality": ("engine.inspection.quality", "compute"),
     "timings": ("engine.inspection.batches", "timings"),
 }

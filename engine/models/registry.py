@@ -1,5 +1,6 @@
 """Models by name: the program's own, and `path/to/file.py:ClassName` for the person's."""
 
+import difflib
 import inspect
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from engine.models.mlp import NeuralNetwork
 from engine.models.person import describe, load_name
 
 REGISTRY: dict[str, type[nn.Module]] = {"mlp": NeuralNetwork, "cnn": ConvNet}
+TORCHVISION = "torchvision:"  # before the name of one of its models
 
 
 def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> nn.Module:
@@ -23,9 +25,12 @@ def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> n
             return REGISTRY[name](classes=classes, shape=tuple(shape))
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"--model {name}: it can't be made for images of shape {list(shape)}: {error}") from error
+    if name.startswith(TORCHVISION):
+        return _of_torchvision(name, classes)
     if ":" not in name:
         raise ModelError(
-            f"--model: {name!r} is unknown; choose from {', '.join(REGISTRY)}, or path/to/file.py:ClassName"
+            f"--model: {name!r} is unknown; choose from {', '.join(REGISTRY)}, torchvision:NAME, or "
+            "path/to/file.py:ClassName"
         )
     found = load_name(name)
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
@@ -35,6 +40,23 @@ def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> n
         return found()
     except Exception as error:
         raise ModelError(f"{name}: building it raised {describe(error)}") from error
+
+
+def _of_torchvision(name: str, classes: int) -> nn.Module:
+    """One of torchvision's classification models, with new weights: nothing is downloaded."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    wanted = name.removeprefix(TORCHVISION)
+    if wanted not in known:
+        near = difflib.get_close_matches(wanted, known, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ", such as resnet18 or vgg16"
+        raise ModelError(f"--model: torchvision has no classification model {wanted!r}{hint}")
+    try:
+        made: nn.Module = models.get_model(wanted, weights=None, num_classes=classes)
+    except Exception as error:
+        raise ModelError(f"--model {name}: building it raised {describe(error)}") from error
+    return made
 
 
 def check_fit(name: str, model: nn.Module, images: torch.Tensor, classes: int) -> None:

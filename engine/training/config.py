@@ -210,8 +210,12 @@ def _flag(value: Any) -> None:
 
 
 def _model(value: Any) -> None:
-    if not isinstance(value, str) or (value not in MODELS and not is_file_reference(value)):
-        raise ValueError(f"{value!r} is unknown; choose from {', '.join(MODELS)}, or path/to/file.py:ClassName")
+    if not isinstance(value, str) or not (
+        value in MODELS or is_file_reference(value) or (value.startswith("torchvision:") and value[12:].isidentifier())
+    ):
+        raise ValueError(
+            f"{value!r} is unknown; choose from {', '.join(MODELS)}, torchvision:NAME, or path/to/file.py:ClassName"
+        )
 
 
 def _dataset(value: Any) -> None:

@@ -1,9 +1,6 @@
 """*Transforms* and *Batches*, the inspector's part computed here: torch is there already."""
 
-import importlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -11,8 +8,7 @@ from textual.widgets import Input
 
 from engine.data.dataset import open_dataset
 from engine.data.loader import epoch_order
-from engine.inspection.inspector import Answer, Inspector
-from engine.inspection.serve import REQUESTS
+from tests.tui.at_once import at_once  # noqa: F401
 from tests.tui.test_data_screen import line, opened, until
 from tui.app import FmnistApp
 from tui.screens.batches import BatchesScreen
@@ -24,19 +20,7 @@ DEMO = open_dataset("demo", None, Path())
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Answer in this process. Gives the requests."""
-    asked: list[str] = []
-
-    def answer(self: Inspector, what: str, values: Mapping[str, Any], tell: Any = None) -> Answer:
-        asked.append(what)
-        module, function = REQUESTS[what]
-        found: Answer = getattr(importlib.import_module(module), function)(self.home, values, tell or (lambda *_: None))
-        return found
-
-    monkeypatch.setattr(Inspector, "ask", answer)
-    return asked
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def captions(app: FmnistApp) -> list[str]:
@@ -86,7 +70,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int], at_once: list[str]) -> None:
+async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=size) as pilot:
         await opened(pilot)

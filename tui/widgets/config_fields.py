@@ -44,7 +44,7 @@ _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSpr
 _LOSSES = {"cross_entropy": "CrossEntropyLoss", "nll": "NLLLoss", "mse": "MSELoss"}
 _ABOUT = {
     "model": "The network. mlp: the tutorial's NeuralNetwork, 784→512→512→10 with ReLU. cnn: a small convolutional "
-    "network. Or your own nn.Module from a file, path/to/file.py:ClassName.",
+    "network. Or your own nn.Module from a file, path/to/file.py:ClassName; or torchvision:NAME.",
     "dataset": "What to train on. auto: Fashion-MNIST where its files are found, else the small built-in demo data "
     "(named as demo on every screen).",
     "loss": "What the optimizer makes smaller, a mean over the batch.",

@@ -177,7 +177,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     def _begin(self, text: str) -> None:
         typing = self._input
-        typing.placeholder = "file.py:ClassName" if fields.NAMES[self.cursor] == "model" else ""
+        typing.placeholder = "file.py:ClassName or torchvision:NAME" if fields.NAMES[self.cursor] == "model" else ""
         typing.value = text
         typing.styles.offset = (LABEL, self.cursor - self.query_one(_Settings).top)
         typing.display = True

@@ -1,0 +1,124 @@
+"""The network that requests are about: a new one by name, or the weights of a run's checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import Entry
+from engine.checkpoints.read import load
+from engine.data.dataset import open_dataset
+from engine.data.loader import make_batches
+from engine.errors import InspectionError
+from engine.models.registry import REGISTRY, TORCHVISION, build
+from engine.runs import places, store
+from engine.training.config import TrainConfig, is_file_reference
+from engine.training.pipelines import transforms_of
+from engine.training.restore import load_model
+
+TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made for
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network to look into."""
+
+    source: str  # what it was asked for by
+    title: str  # for people
+    model: nn.Module
+    shape: tuple[int, ...]  # of one image, as it gets them: channels, height, width
+    classes: tuple[str, ...]
+    config: TrainConfig
+    folder: Path | None = None  # of the run; None: its weights are new
+    entry: Entry | None = None
+
+    @property
+    def valueless(self) -> bool:
+        """Whether its tensors have shapes only: it is on the meta device."""
+        return any(tensor.is_meta for tensor in (*self.model.parameters(), *self.model.buffers()))
+
+
+def is_model(source: str) -> bool:
+    """Whether it names a model, not a run or a checkpoint."""
+    return source in REGISTRY or source.startswith(TORCHVISION) or is_file_reference(source)
+
+
+def locate(home: Path, source: str) -> tuple[Path, Entry]:
+    """The run's folder and the checkpoint of `RUN`, `RUN@AT`, or of a file in a run's folder. Raises EngineError."""
+    path = Path(source).expanduser()
+    if path.suffix == ".pt" or path.is_file():
+        folder = path.absolute().parent.parent
+        found = [entry for entry in manifest.read(folder) if entry.file == path.name]
+        if not path.is_file():
+            raise InspectionError(f"no such file: {path}")
+        if not found:
+            raise InspectionError(f"{path} is not a checkpoint in a run's folder")
+        return folder, found[0]
+    name, _, at = source.partition("@")
+    folder = store.find(home, name.strip() or "last")
+    return folder, places.find(folder, at.strip() or "last")
+
+
+def network(home: Path, values: Mapping[str, Any]) -> Network:
+    """What a request is about: `source`, and of a new model `dataset`, `data_dir`, `transform` and `seed`.
+
+    A model of torchvision is built without values, on the meta device. Raises EngineError.
+    """
+    source = str(values["source"])
+    if not is_model(source):
+        folder, entry = locate(home, source)
+        return _of_checkpoint(source, folder, entry.sha256, entry.file)
+    given = {name: values[name] for name in ("transform", "seed", "dataset") if name in values}
+    return _new(source, tuple(sorted(given.items())), values.get("data_dir"), home)
+
+
+@lru_cache(maxsize=4)
+def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str) -> Network:
+    entry = next(one for one in manifest.read(folder) if one.file == file)
+    asked = store.read_run(folder)
+    content = load(folder, entry)
+    config = TrainConfig.from_dict(content["config"])
+    shape, classes = _images(config, asked.get("data_dir"), folder.parent.parent)
+    model = build(config.model, len(classes), shape)
+    load_model(model, content["model"], config.model)
+    model.eval()
+    name = asked.get("name") or folder.name
+    return Network(
+        source, f"{config.model} of {name}, checkpoint {places.name_of(entry)}", model, shape, classes, config, folder,
+        entry,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, home: Path) -> Network:
+    config = TrainConfig(**{"model": source, **dict(given)})
+    if source.startswith(TORCHVISION):
+        with torch.device("meta"):
+            model = build(source, 1000)
+        names = tuple(f"class {number}" for number in range(1000))
+        title = f"{source}, without values (meta device), 1,000 classes"
+        return Network(source, title, model.eval(), TORCHVISION_SHAPE, names, config)
+    shape, classes = _images(config, data_dir, home)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = build(source, len(classes), shape)
+    return Network(source, f"{source}, new weights (seed {config.seed})", model.eval(), shape, classes, config)
+
+
+def _images(config: TrainConfig, data_dir: str | None, home: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The shape of an image as the network gets it, and the data's classes."""
+    data = open_dataset(config.dataset, Path(data_dir) if data_dir else None, home)
+    own = transforms_of(config.transform)
+    X, _ = next(
+        iter(
+            make_batches(
+                data.test, data.classes, batch_size=1, device="cpu", transform=own.test, after=own.after
+            )
+        )
+    )  # fmt: skip
+    return tuple(X.shape[1:]), data.classes

@@ -1,0 +1,451 @@
+"""*Model*: a network's modules, and its parameters in figures."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.runs import places, store
+from tui import format as fmt
+from tui import tensor_table
+from tui.screens.prompt import PromptScreen
+from tui.widgets.keyline import KeyLine
+from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from engine.inspection.inspector import Answer, Inspector
+
+FOLLOW_S = 2.0  # between two looks for a newer checkpoint
+BLOCKS = " ▁▂▃▄▅▆▇█"
+MODULE_COLUMNS = (
+    Column("module", -36),
+    Column("out", 18),
+    Column("parameters", 12, right=True),
+    Column("share", 6, right=True),
+    Column("multiply-adds", 13, right=True),
+    Column("in", 18),
+    Column("mode", 5),
+    Column("dtype", 8),
+    Column("device", 7),
+)
+TENSOR_COLUMNS = (
+    Column("name", -28),
+    Column("shape", 14),
+    Column("mean", 10, right=True),
+    Column("std", 10, right=True),
+    Column("histogram", 12, style="train"),
+    Column("min", 10, right=True),
+    Column("max", 10, right=True),
+    Column("norm", 9, right=True),
+    Column("change", 9, right=True, style="test"),
+    Column("zeros", 6, right=True),
+    Column("not finite", 10, right=True, style="bad"),
+    Column("count", 11, right=True),
+    Column("dtype", 8),
+    Column("device", 6),
+    Column("grad", 4),
+)
+SORTS = ("order", "count", "norm", "std", "change")
+
+
+class Host(Protocol):
+    """What this screen needs of the app."""
+
+    home: Path
+    data_dir: Path | None
+    watched: Path | None
+    inspector: "Inspector"
+    settings: dict[str, Any]
+
+
+class ModelScreen(Screen[None]):
+    """Looks into the form's model, a run's checkpoint (following one that trains), or any other that is named."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Down", show=False, id="model.down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="model.up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, id="model.page_down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="model.page_up"),
+        Binding("home,g", "end(-1)", "First", show=False, id="model.first"),
+        Binding("end,G", "end(1)", "Last", show=False, id="model.last"),
+        Binding("enter", "open", "Open", id="model.open", tooltip="a parameter's values; a module: fold it"),
+        Binding("v", "view", "Modules/parameters", id="model.view", tooltip="the other table"),
+        Binding("o", "other", "Other network", id="model.other", tooltip="a model by name, a run, or a checkpoint"),
+        Binding("slash", "filter", "Filter", key_display="/", id="model.filter", tooltip="by name or pattern"),
+        Binding("s", "sort", "Sort", id="model.sort", tooltip="by order, count, norm, std, change"),
+        Binding(
+            "p", "printed", "As printed", show=False, id="model.printed", tooltip="the module as PyTorch prints it"
+        ),
+        Binding(
+            "e", "export", "Export", show=False, id="model.export", tooltip="the table of parameters, as CSV or text"
+        ),
+        Binding("r", "again", "Read again", show=False, id="model.again", tooltip="from the file, or the form"),
+        Binding("escape", "back", "All", show=False, id="model.back", tooltip="no filter"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = ""
+        self._asked: dict[str, Any] = {}  # what the answers are about
+        self._summary: dict[str, Any] | None = None
+        self._tensors: list[dict[str, Any]] = []
+        self._histograms: Any = None
+        self._parameters = False  # which table is shown
+        self._pattern = ""
+        self._sort = SORTS[0]
+        self._folded: set[str] = set()
+        self._entry = ""  # the file of the checkpoint that is shown
+        self._before = ""  # the source of the one that was shown before it
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("model")
+        yield Static(id="about", markup=False)
+        yield Rows(MODULE_COLUMNS, id="table")
+        yield Static(id="chosen", markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        watched = self._host.watched
+        self.source = f"{watched.name}@last" if watched is not None else str(self._host.settings["model"])
+        self.set_interval(FOLLOW_S, self._follow)
+        self._ask()
+
+    # What is asked
+
+    @property
+    def _host(self) -> Host:
+        return cast(Host, self.app)
+
+    @property
+    def _table(self) -> Rows:
+        return self.query_one(Rows)
+
+    def values(self) -> dict[str, Any]:
+        """Of a request about the network that is shown."""
+        settings = self._host.settings
+        data_dir = self._host.data_dir
+        return {
+            "source": self.source, "dataset": settings["dataset"], "data_dir": str(data_dir) if data_dir else None,
+            "transform": settings["transform"], "seed": settings["seed"],
+        }  # fmt: skip
+
+    def look_at(self, source: str) -> None:
+        """Another network."""
+        self.source, self._before, self._entry, self._pattern = source, "", "", ""
+        self._folded.clear()
+        self._ask()
+
+    @work(group="model", exclusive=True)
+    async def _ask(self) -> None:
+        inspector, values = self._host.inspector, self.values()
+        self._say("#about", Content("reading the model …" if inspector.started else "importing PyTorch …"))
+        try:
+            summary = await asyncio.to_thread(inspector.ask, "summary", values)
+            tensors = await asyncio.to_thread(inspector.ask, "parameters", {**values, "before": self._before})
+        except InspectionCancelledError:
+            return
+        except EngineError as error:
+            self._say("#about", Content.styled(f"{error}\n", "$text-error") + Content("Press o for another one."))
+            return
+        self._entry = self._newest()
+        self._take(summary, tensors)
+
+    def _take(self, summary: "Answer", tensors: "Answer") -> None:
+        if not self.query(Rows):
+            return  # the app ended meanwhile
+        self._summary, self._tensors = summary.values, tensors.values["tensors"]
+        self._histograms = tensors.arrays["histograms"]
+        self._show()
+
+    def _newest(self) -> str:
+        """The newest checkpoint's file, of a run's `last`; empty for what does not change."""
+        name, at, place = self.source.partition("@")
+        if not at or place != "last":
+            return ""
+        try:
+            return places.find(store.find(self._host.home, name), "last").file
+        except EngineError:
+            return ""
+
+    def _follow(self) -> None:
+        """Read a newer checkpoint of the run, where there is one."""
+        if self.is_active and self._summary is not None and (newest := self._newest()) and newest != self._entry:
+            folder = store.find(self._host.home, self.source.partition("@")[0])
+            self._before = str(folder / "checkpoints" / self._entry) if self._entry else ""
+            self._entry = newest
+            self._ask()
+
+    # Showing
+
+    def _show(self) -> None:
+        if self._summary is None:
+            return
+        summary, totals = self._summary, self._summary["totals"]
+        share = "" if totals["trainable"] == totals["parameters"] else f", {fmt.count(totals['trainable'])} trainable"
+        shape = " × ".join(map(str, summary["shape"]))
+        told = (
+            f"{fmt.count(totals['parameters'])} parameters{share}, {fmt.size(totals['bytes'])}; "
+            f"{fmt.count(totals['multiply_adds'])} multiply-adds for an image of {shape}"
+        )
+        problem = f"\nAn image does not go through it: {summary['problem']}" if summary["problem"] else ""
+        filtered = f"\nonly names with {self._pattern} (esc: all)" if self._pattern else ""
+        sort = f"\nsorted by {self._sort}" if self._parameters and self._sort != SORTS[0] else ""
+        self._say(
+            "#about",
+            Content.assemble(
+                (summary["title"], "bold"), f"\n{told}", (problem, "$text-error"), (filtered + sort, "$text-accent")
+            ),
+        )
+        if self._parameters:
+            self._table.show(self._tensor_rows(), TENSOR_COLUMNS)
+        else:
+            self._table.show(self._module_rows(), MODULE_COLUMNS)
+        self._tell_chosen()
+        self.refresh_bindings()
+
+    def _module_rows(self) -> list[Row]:
+        assert self._summary is not None
+        total = max(1, self._summary["totals"]["parameters"])
+        rows = []
+        for module in self._summary["modules"]:
+            name = module["name"]
+            if not self._wanted(name or module["type"]) or any(name.startswith(f"{one}.") for one in self._folded):
+                continue
+            fold = " +" if name in self._folded else ""
+            label = f"{'  ' * module['depth']}{name.rpartition('.')[2] or ''} {module['type']}({module['extra']}){fold}"
+            own = module["parameters"]
+            rows.append(
+                Row(
+                    name,
+                    (
+                        label.strip() if not module["depth"] else label, _short(module["outputs"]),
+                        fmt.count(own) if own else "", f"{100 * own / total:.1f}%" if own else "",
+                        fmt.count(module["multiply_adds"]) if module["multiply_adds"] else "",
+                        _short(module["inputs"]), "train" if module["training"] else "eval", module["dtype"],
+                        module["device"],
+                    ),
+                    "" if module["leaf"] else "strong",
+                )
+            )  # fmt: skip
+        return rows
+
+    def _tensor_rows(self) -> list[Row]:
+        chosen = [at for at, tensor in enumerate(self._tensors) if self._wanted(tensor["name"])]
+        if self._sort != SORTS[0]:
+            chosen.sort(key=lambda at: -(self._tensors[at].get(self._sort) or 0))
+        return [self._tensor_row(at) for at in chosen]
+
+    def _tensor_row(self, at: int) -> Row:
+        tensor = self._tensors[at]
+        if tensor["shape"] is None:
+            empty = ("",) * (len(TENSOR_COLUMNS) - 2)
+            return Row(tensor["name"], (tensor["name"], "not made yet", *empty), "dim")
+        wrong = (tensor["nan"] or 0) + (tensor["inf"] or 0)
+        zeros = "" if tensor["zeros"] is None else f"{100 * tensor['zeros']:.1f}%"
+        return Row(
+            tensor["name"],
+            (
+                tensor["name"], "×".join(map(str, tensor["shape"])) or "one number", _number(tensor["mean"]),
+                _number(tensor["std"]), bars(self._histograms[at]), _number(tensor["min"]), _number(tensor["max"]),
+                _number(tensor["norm"]), _number(tensor.get("change")), zeros, fmt.count(wrong) if wrong else "",
+                fmt.count(tensor["count"]), tensor["dtype"], tensor["device"],
+                "yes" if tensor["requires_grad"] else "no",
+            ),
+            "dim" if tensor["kind"] == "buffer" else "",
+        )  # fmt: skip
+
+    def _wanted(self, name: str) -> bool:
+        return not self._pattern or matches(self._pattern, name)
+
+    def _tell_chosen(self) -> None:
+        key, told = self._table.key, ""
+        if key is not None and self._parameters:
+            tensor = next(one for one in self._tensors if one["name"] == key)
+            told = f"{tensor['kind']} {key}"
+            if tensor["same_as"]:
+                told += f", the same tensor as {tensor['same_as']}"
+            if tensor["shape"] is not None:
+                told += f"  {fmt.count(tensor['count'])} numbers, {fmt.size(tensor['bytes'])}"
+        elif key is not None and self._summary is not None:
+            module = next(one for one in self._summary["modules"] if one["name"] == key)
+            told = f"{key or 'the whole network'}: {module['inputs'] or '?'} → {module['outputs'] or '?'}"
+            if module["calls"] > 1:
+                told += f", called {module['calls']} times"
+            told += f", {fmt.count(module['trainable'])} of {fmt.count(module['parameters'])} parameters trainable"
+        self._say("#chosen", Content(told))
+
+    def _say(self, selector: str, content: Content) -> None:
+        for line in self.query(selector).results(Static):
+            if str(line.content) != str(content):
+                line.update(content)
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("other", "again"):
+            return True
+        if action in ("sort", "export"):
+            return True if self._summary is not None and self._parameters else None
+        if action == "back":
+            return bool(self._pattern)
+        return True if self._summary is not None else None
+
+    def action_move(self, by: int) -> None:
+        self._table.move(by)
+        self._tell_chosen()
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * self._table.room)
+
+    def action_end(self, which: int) -> None:
+        self._table.go(0 if which < 0 else len(self._table.rows) - 1)
+        self._tell_chosen()
+
+    def action_view(self) -> None:
+        key = self._table.key
+        self._parameters = not self._parameters
+        self._show()
+        if key is not None:  # from a module to its first parameter, and from a parameter to its module
+            self._table.find(lambda row: bool(row.key) and (row.key.startswith(f"{key}.") or row.key == key))
+            if not self._parameters:
+                self._table.find(lambda row: row.key == key.rpartition(".")[0])
+        self._tell_chosen()
+
+    def action_sort(self) -> None:
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self._show()
+
+    def action_back(self) -> None:
+        self._pattern = ""
+        self._show()
+
+    def action_again(self) -> None:
+        self._ask()
+
+    def action_filter(self) -> None:
+        names = [tensor["name"] for tensor in self._tensors]
+
+        def check(text: str) -> str:
+            found = sum(matches(text.strip(), name) for name in names) if text.strip() else len(names)
+            return f"{fmt.count(found)} of {fmt.count(len(names))} parameters and buffers"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._pattern = text.strip()
+                self._show()
+
+        about = "A part of the name, such as weight, or a pattern (a regular expression), such as stack.[02].weight$"
+        self.app.push_screen(PromptScreen("Show only some", about, check, value=self._pattern), asked)
+
+    def action_other(self) -> None:
+        home = self._host.home
+
+        def check(text: str) -> str:
+            return named(home, text.strip())
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self.look_at(text.strip())
+
+        about = (
+            "A model: mlp, cnn, torchvision:resnet18, path/to/file.py:ClassName. Or a run's checkpoint: RUN@last "
+            "(followed while it trains), RUN@best, RUN@3, or the path of its file."
+        )
+        self.app.push_screen(PromptScreen("Look into which network?", about, check, value=self.source), asked)
+
+    def action_open(self) -> None:
+        key = self._table.key
+        if key is None or self._summary is None:
+            return
+        if self._parameters:
+            from tui.screens.tensor import TensorScreen
+
+            self.app.push_screen(TensorScreen(self.values(), key))
+            return
+        module = next(one for one in self._summary["modules"] if one["name"] == key)
+        if module["leaf"]:
+            self.action_view()
+        elif key:
+            self._folded ^= {key}
+            self._show()
+
+    def action_printed(self) -> None:
+        from tui.screens.text import TextScreen
+
+        if self._summary is not None:
+            self.app.push_screen(TextScreen(self._summary["title"], self._summary["printed"]))
+
+    def action_export(self) -> None:
+        def check(text: str) -> str:
+            path = Path(text.strip()).expanduser().absolute()
+            if not text.strip() or path.exists():
+                raise InspectionError("name a file that is not there yet")
+            return f"{len(self._tensors)} rows in {path}"
+
+        def asked(text: str | None) -> None:
+            if text is None:
+                return
+            path = Path(text.strip()).expanduser()
+            try:
+                with open(path, "x", encoding="utf-8", newline="") as file:
+                    file.write((tensor_table.as_text if path.suffix == ".txt" else tensor_table.as_csv)(self._tensors))
+            except OSError as error:
+                self.notify(f"{path} can't be written: {error.strerror}", severity="error", markup=False)
+            else:
+                self.notify(f"{len(self._tensors)} rows: {path}", markup=False)
+
+        about = "Write the table of all parameters and buffers as CSV, with a line of column names; or .txt: as text."
+        self.app.push_screen(PromptScreen("Export", about, check, value="~/parameters.csv"), asked)
+
+
+def named(home: Path, source: str) -> str:
+    """What a source is, in words. Raises EngineError where it is nothing."""
+    from engine.training.config import parse
+
+    if not source:
+        raise InspectionError("name a model, a run, or a checkpoint")
+    if source in ("mlp", "cnn") or source.startswith("torchvision:") or ".py:" in source:
+        return f"a new {parse('model', source)}"
+    path = Path(source).expanduser()
+    if path.suffix == ".pt" or "/" in source:
+        if not path.is_file():
+            raise InspectionError(f"no such file: {path}")
+        return f"the checkpoint {path.name} of {path.absolute().parent.parent.name}"
+    name, _, at = source.partition("@")
+    folder = store.find(home, name.strip() or "last")
+    return f"{store.read_run(folder).get('name') or folder.name}, {places.name_of(places.find(folder, at or 'last'))}"
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name holds the text, or what the regular expression describes."""
+    if pattern in name:
+        return True
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:
+        return False
+
+
+def bars(counts: Any) -> str:
+    """A histogram in half as many cells as it has parts; empty where it counts nothing."""
+    pairs = [int(a + b) for a, b in zip(counts[::2], counts[1::2], strict=True)]
+    most = max(pairs, default=0)
+    return "".join(BLOCKS[0 if not number else max(1, round(8 * number / most))] for number in pairs) if most else ""
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _short(shape: str | None) -> str:
+    return (shape or "").replace(", ", "×") if shape and shape.count("[") == 1 else shape or ""

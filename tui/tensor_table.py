@@ -1,0 +1,47 @@
+"""The table of a network's parameters and buffers, for a file or a pipe."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+COLUMNS = (
+    "name", "kind", "shape", "dtype", "device", "requires_grad", "count", "mean", "std", "min", "max", "norm", "change",
+    "zeros", "nan", "inf", "same_as",
+)  # fmt: skip
+TEXT_COLUMNS = ("name", "shape", "dtype", "requires_grad", "count", "mean", "std", "min", "max", "norm", "zeros")
+
+
+def as_csv(tensors: Iterable[dict[str, Any]]) -> str:
+    """All columns, with a line of their names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for tensor in tensors:
+        row = {**tensor, "shape": "x".join(map(str, tensor["shape"] or ()))}
+        writer.writerow(["" if row.get(column) is None else row[column] for column in COLUMNS])
+    return text.getvalue()
+
+
+def as_text(tensors: Iterable[dict[str, Any]]) -> str:
+    """The columns that people look at, side by side."""
+    rows = [list(TEXT_COLUMNS)]
+    for tensor in tensors:
+        rows.append([_cell(column, tensor.get(column)) for column in TEXT_COLUMNS])
+    widths = [max(len(row[at]) for row in rows) for at in range(len(TEXT_COLUMNS))]
+    numbers = set(range(TEXT_COLUMNS.index("count"), len(TEXT_COLUMNS)))
+    lines = [
+        "  ".join(text.rjust(widths[at]) if at in numbers else text.ljust(widths[at]) for at, text in enumerate(row))
+        for row in rows
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return "not made yet" if column == "shape" else ""
+    if column == "shape":
+        return "×".join(map(str, value)) or "one number"
+    if column == "zeros":
+        return f"{100 * value:.1f}%"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
