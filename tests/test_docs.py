@@ -44,7 +44,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 KEYS = {
     "right": "arrows", "left": "arrows", "up": "arrows", "down": "arrows", "pagedown": "`PgDn`", "pageup": "`PgUp`",
     "plus": "`+`", "equals_sign": "`=`", "minus": "`-`", "full_stop": "`.`", "question_mark": "`?`", "slash": "`/`",
-    "left_square_bracket": "`[`", "right_square_bracket": "`]`",
+    "colon": "`:`", "left_square_bracket": "`[`", "right_square_bracket": "`]`",
 }  # fmt: skip
 SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Data", DataScreen),

@@ -176,6 +176,11 @@ class FmnistApp(App[None]):
 
         return {**TrainConfig().to_dict(), "dataset": self.dataset, "name": ""}
 
+    @cached_property
+    def branch_freeze(self) -> dict[Path, str]:
+        """What shall not train in the next branch off a run, by the run's folder, where *Model* was told so."""
+        return {}
+
     # Data
 
     def tell_data(self, title: str, demo: bool) -> None:

@@ -174,8 +174,9 @@ class LineReport:
 
     def opening(self, event: ev.RunStarted) -> str:
         data = event.dataset
+        trained = f", {count(event.trainable)} of them train" if 0 <= event.trainable < event.parameters else ""
         return (
-            f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters) "
+            f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters{trained}) "
             f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), "
             f"{event.device} ({event.device_name})"
         )

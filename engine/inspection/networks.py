@@ -1,7 +1,7 @@
 """The network that requests are about: a new one by name, or the weights of a run's checkpoint."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from engine.models.registry import REGISTRY, TORCHVISION, build
 from engine.runs import places, store
 from engine.training.config import TrainConfig, is_file_reference
 from engine.training.pipelines import transforms_of
+from engine.training.prepare import freeze
 from engine.training.restore import load_model
 
 TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made for
@@ -65,20 +66,21 @@ def locate(home: Path, source: str) -> tuple[Path, Entry]:
 
 
 def network(home: Path, values: Mapping[str, Any]) -> Network:
-    """What a request is about: `source`, and of a new model `dataset`, `data_dir`, `transform` and `seed`.
+    """What a request is about: `source`, of a new model `dataset`, `data_dir`, `transform` and `seed`, and, if they
+    shall be others than the run's, `freeze`.
 
     A model of torchvision is built without values, on the meta device. Raises EngineError.
     """
     source = str(values["source"])
     if not is_model(source):
         folder, entry = locate(home, source)
-        return _of_checkpoint(source, folder, entry.sha256, entry.file)
-    given = {name: values[name] for name in ("transform", "seed", "dataset") if name in values}
+        return _of_checkpoint(source, folder, entry.sha256, entry.file, values.get("freeze"))
+    given = {name: values[name] for name in ("transform", "seed", "dataset", "freeze") if values.get(name) is not None}
     return _new(source, tuple(sorted(given.items())), values.get("data_dir"), home)
 
 
 @lru_cache(maxsize=4)
-def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str) -> Network:
+def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: str | None) -> Network:
     entry = next(one for one in manifest.read(folder) if one.file == file)
     asked = store.read_run(folder)
     content = load(folder, entry)
@@ -86,6 +88,8 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str) -> Networ
     shape, classes = _images(config, asked.get("data_dir"), folder.parent.parent)
     model = build(config.model, len(classes), shape)
     load_model(model, content["model"], config.model)
+    config = config if frozen is None else replace(config, freeze=frozen)
+    freeze(model, config)
     model.eval()
     name = asked.get("name") or folder.name
     return Network(
@@ -100,6 +104,7 @@ def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, 
     if source.startswith(TORCHVISION):
         with torch.device("meta"):
             model = build(source, 1000)
+        freeze(model, config)
         names = tuple(f"class {number}" for number in range(1000))
         title = f"{source}, without values (meta device), 1,000 classes"
         return Network(source, title, model.eval(), TORCHVISION_SHAPE, names, config)
@@ -107,6 +112,7 @@ def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = build(source, len(classes), shape)
+    freeze(model, config)
     return Network(source, f"{source}, new weights (seed {config.seed})", model.eval(), shape, classes, config)
 
 

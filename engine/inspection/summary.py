@@ -16,14 +16,15 @@ from engine.inspection.networks import Network, network
 def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """`source` and what `networks.network` takes. The answer: `title`, `printed` (as PyTorch prints it), `shape`,
     `classes`, `modules` (a list, in the order of `named_modules`), `totals`, and `problem`, where an image does not go
-    through it."""
+    through it; `folder` of its run, and what is frozen, `freeze`."""
     found = network(home, values)
     modules, problem = walk(found)
     return Answer(
         {
             "title": found.title, "printed": str(found.model), "shape": list(found.shape),
             "classes": list(found.classes), "modules": modules, "totals": totals(found.model, modules),
-            "problem": problem, "valueless": found.valueless,
+            "problem": problem, "valueless": found.valueless, "freeze": found.config.freeze,
+            "folder": str(found.folder or ""),
         }
     )  # fmt: skip
 

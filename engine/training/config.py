@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.data import transforms
 from engine.errors import ConfigError
+from engine.training import freezing
 
 DATASETS = ("auto", "fashion-mnist", "demo")
 OWN_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.own
@@ -45,6 +46,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
+    freeze: str = ""  # names or patterns of parameters that do not train (engine.training.freezing)
     transform: str = ""  # a pipeline (engine.data.transforms), or path/to/file.py:NAME; empty: ToTensor
     on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
     checkpoint_every: float = 60.0  # seconds of training between two checkpoints inside an epoch; 0: none
@@ -233,6 +235,12 @@ def _transform(value: Any) -> None:
         transforms.parse(value)
 
 
+def _freeze(value: Any) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no list of names or patterns")
+    freezing.patterns(value)
+
+
 def absolute_dataset(name: str) -> str:
     """A data set's name with the paths in it absolute."""
     kind, colon, rest = name.partition(":")
@@ -279,6 +287,7 @@ _CHECKS: dict[str, Any] = {
     "seed": _whole(0, 2**63 - 1),
     "device": _device,
     "threads": _whole(0, 1024),
+    "freeze": _freeze,
     "transform": _transform,
     "on_non_finite": _one_of(ON_NON_FINITE),
     "checkpoint_every": _number(0, 1_000_000),

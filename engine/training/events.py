@@ -34,6 +34,7 @@ class RunStarted(Event):
     parameters: int
     epochs: int
     steps: int  # per epoch
+    trainable: int = -1  # of the parameters; -1: an older version did not say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """From a `TrainConfig` to everything a session needs; whatever can be refused is refused here, before a run begins."""
 
+import difflib
 import random
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from engine.data.transforms import TransformFailedError
 from engine.errors import ConfigError, ModelError
 from engine.models.person import describe
 from engine.models.registry import build, check_fit
-from engine.training import determinism
+from engine.training import determinism, freezing
 from engine.training.config import TrainConfig
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
@@ -64,6 +65,7 @@ class Prepared:
                 "checksum": data.checksum,
             },
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "trainable": sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad),
         }
 
     def describe_start(self) -> dict[str, Any]:
@@ -130,13 +132,15 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
     network = build(config.model, len(dataset.classes), images.shape[1:])
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    freeze(network, config)  # the optimizer keeps them, so that a branch may thaw them
     try:
         network = network.to(device)
         check_fit(config.model, network, images[:2], len(dataset.classes))
         model = team.wrap(network, device)
     except torch.OutOfMemoryError:
         raise ModelError(f"--model {config.model}: it does not fit into the memory of {device}") from None
-    optimizer = make_optimizer(config, (p for p in network.parameters() if p.requires_grad), device)
+    optimizer = make_optimizer(config, trainable, device)
     loss_fn = make_loss(config.loss)
     if team.size > 1:
         train.share(team.rank, team.size)
@@ -144,6 +148,21 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
             torch.manual_seed((config.seed + team.rank * 0x9E3779B97F4A7C15) % 2**63)
     train_loss_fn = WeightedLoss(loss_fn, train) if team.size > 1 else loss_fn
     return Prepared(config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team)
+
+
+def freeze(network: nn.Module, config: TrainConfig) -> None:
+    """`requires_grad_(False)` for what the config freezes. Raises ConfigError for a pattern that fits nothing, and
+    where nothing is left to train."""
+    parameters = dict(network.named_parameters())
+    names = list(parameters)
+    for pattern in freezing.unmatched(config.freeze, names):
+        near = difflib.get_close_matches(pattern.removeprefix("!"), names, n=2)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names[:3])} …"
+        raise ConfigError("freeze", f"--freeze: no parameter of {config.model} fits {pattern!r}{hint}")
+    for name in freezing.frozen(config.freeze, names):
+        parameters[name].requires_grad_(False)
+    if config.freeze and not any(parameter.requires_grad for parameter in parameters.values()):
+        raise ConfigError("freeze", f"--freeze: {config.freeze!r} leaves no parameter of {config.model} to train")
 
 
 def _first(batches: Batches, transform: str, which: str) -> torch.Tensor:

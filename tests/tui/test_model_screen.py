@@ -17,9 +17,12 @@ from tests.tui.at_once import at_once  # noqa: F401
 from tests.tui.test_data_screen import line, until
 from tui.app import FmnistApp
 from tui.screens.model import ModelScreen
+from tui.screens.prompt import PromptScreen
 from tui.screens.tensor import HeatMap, TensorScreen
 from tui.screens.text import TextScreen
+from tui.screens.train import TrainScreen
 from tui.widgets.cells import Cells
+from tui.widgets.config_form import ConfigForm
 from tui.widgets.image_page import ImagePage
 from tui.widgets.rows import Column, Row, Rows
 
@@ -157,6 +160,33 @@ async def test_a_tensor_by_keys(home: Path, size: tuple[int, int]) -> None:
         assert app.screen.query_one(Cells).display  # a vector has no pictures
 
 
+async def test_freezing_for_the_next_run(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        await read(pilot)
+        await pilot.press("j", "j", "j", "f")  # linear_relu_stack.0
+        await until(pilot, lambda: "267,786 trainable" in line(app, "#about"))
+        assert app.settings["freeze"] == "linear_relu_stack.0"
+        await pilot.press("v")
+        assert " no" in table(app).splitlines()[1]
+        await pilot.press("g", "f")
+        await until(pilot, lambda: "669,194 trainable" in line(app, "#about"))
+        assert app.settings["freeze"] == "linear_relu_stack.0, !linear_relu_stack.0.weight"
+        await pilot.press("F")
+        app.screen.query_one(Input).value = "*.nothing"
+        await pilot.press("enter")
+        assert "no parameter fits *.nothing" in line(app, "#verdict")
+        await typed(pilot, "*")
+        assert any("nothing would be left to train" in note.message for note in app._notifications)
+        await pilot.press("F")
+        await typed(pilot, "*, !linear_relu_stack.4")
+        await until(pilot, lambda: "5,130 trainable" in line(app, "#about"))
+        await pilot.press("2")
+        await pilot.pause()
+        assert "--freeze '*, !linear_relu_stack.4'" in app.screen.query_one(ConfigForm).command_line
+
+
 @pytest.mark.slow
 async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"))
@@ -174,7 +204,15 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         changes = [tensor["change"] for tensor in screen._tensors]
         assert all(0 < change < 1 for change in changes)
         assert f"{changes[0]:.3g}" in table(app)
-        await pilot.press("o")
+        await pilot.press("g", "f")
+        await until(pilot, lambda: "trainable" in line(app, "#about"))
+        assert app.branch_freeze == {folder: "linear_relu_stack.0.weight"}
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert app.screen.query_one(Input).value == "epochs=4 freeze=linear_relu_stack.0.weight"
+        await pilot.press("escape", "4", "o")
         await typed(pilot, f"{folder.name}@1")
         await until(pilot, lambda: "checkpoint 1" in line(app, "#about"))
 

@@ -22,6 +22,8 @@ NAMED = ", ".join(EDITABLE)
 class Host(Protocol):
     """What these need of the app."""
 
+    branch_freeze: dict[Path, str]
+
     def attach(self, folder: Path) -> None: ...
 
 
@@ -114,7 +116,8 @@ class ContinuingScreen(Screen[None]):
                 changes = pairs(text.split())
                 self._branch(folder, places.name_of(chosen), changes, changes.pop("name", ""))
 
-        settings = ("optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs")
+        settings = ["optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs"]
+        settings += ["freeze"] if config.freeze else []
         values = " · ".join(f"{setting} {_shown(getattr(config, setting))}" for setting in settings)
         about = (
             f"A new run from {fmt.checkpoint_words(chosen)}; the old one stays as it is.\nthere: {values}\n"
@@ -122,6 +125,9 @@ class ContinuingScreen(Screen[None]):
         )
         done = _done(chosen)
         value = f"epochs={2 * done}" if config.epochs <= done else ""
+        frozen = cast(Host, self.app).branch_freeze.get(folder)
+        if frozen is not None and frozen != config.freeze:
+            value = f"{value} freeze={frozen.replace(', ', ',')}".strip()
         check = _branch_check(config, done)
         self.app.push_screen(PromptScreen(f"Branch off {name}", about, check, value=value), asked)
 

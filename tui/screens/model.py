@@ -14,6 +14,8 @@ from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.runs import places, store
+from engine.training import freezing
+from engine.training.config import parse
 from tui import format as fmt
 from tui import tensor_table
 from tui.screens.prompt import PromptScreen
@@ -39,7 +41,8 @@ MODULE_COLUMNS = (
 )
 TENSOR_COLUMNS = (
     Column("name", -28),
-    Column("shape", 14),
+    Column("shape", 13),
+    Column("grad", 4),
     Column("mean", 10, right=True),
     Column("std", 10, right=True),
     Column("histogram", 12, style="train"),
@@ -52,7 +55,6 @@ TENSOR_COLUMNS = (
     Column("count", 11, right=True),
     Column("dtype", 8),
     Column("device", 6),
-    Column("grad", 4),
 )
 SORTS = ("order", "count", "norm", "std", "change")
 
@@ -65,6 +67,7 @@ class Host(Protocol):
     watched: Path | None
     inspector: "Inspector"
     settings: dict[str, Any]
+    branch_freeze: dict[Path, str]  # what shall be frozen in a branch, by the run's folder
 
 
 class ModelScreen(Screen[None]):
@@ -82,6 +85,8 @@ class ModelScreen(Screen[None]):
         Binding("v", "view", "Modules/parameters", id="model.view", tooltip="the other table"),
         Binding("o", "other", "Other network", id="model.other", tooltip="a model by name, a run, or a checkpoint"),
         Binding("slash", "filter", "Filter", key_display="/", id="model.filter", tooltip="by name or pattern"),
+        Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or thaw, in the next run or branch"),
+        Binding("F", "freeze_some", "Freeze some", show=False, id="model.freeze_some", tooltip="by name or pattern"),
         Binding("s", "sort", "Sort", id="model.sort", tooltip="by order, count, norm, std, change"),
         Binding(
             "p", "printed", "As printed", show=False, id="model.printed", tooltip="the module as PyTorch prints it"
@@ -97,6 +102,7 @@ class ModelScreen(Screen[None]):
         super().__init__()
         self.source = ""
         self._asked: dict[str, Any] = {}  # what the answers are about
+        self._of_form = True  # the model of the form, whichever it becomes
         self._summary: dict[str, Any] | None = None
         self._tensors: list[dict[str, Any]] = []
         self._histograms: Any = None
@@ -116,9 +122,16 @@ class ModelScreen(Screen[None]):
 
     def on_mount(self) -> None:
         watched = self._host.watched
+        self._of_form = watched is None
         self.source = f"{watched.name}@last" if watched is not None else str(self._host.settings["model"])
         self.set_interval(FOLLOW_S, self._follow)
         self._ask()
+
+    def on_screen_resume(self) -> None:
+        if self._of_form and self._asked and self._asked["source"] != self._host.settings["model"]:
+            self.look_at(str(self._host.settings["model"]))
+        elif self._asked and self._asked != self.values():
+            self._ask()
 
     # What is asked
 
@@ -136,18 +149,34 @@ class ModelScreen(Screen[None]):
         data_dir = self._host.data_dir
         return {
             "source": self.source, "dataset": settings["dataset"], "data_dir": str(data_dir) if data_dir else None,
-            "transform": settings["transform"], "seed": settings["seed"],
+            "transform": settings["transform"], "seed": settings["seed"], "freeze": self._frozen_text,
         }  # fmt: skip
+
+    @property
+    def _folder(self) -> Path | None:
+        """Of the run whose checkpoint is shown."""
+        told = self._summary["folder"] if self._summary is not None else ""
+        return Path(told) if told else None
+
+    @property
+    def _frozen_text(self) -> str | None:
+        """What the next run, or a branch off this one, shall not train; None: as the run itself says."""
+        if self._folder is not None:
+            return self._host.branch_freeze.get(self._folder)
+        settings = self._host.settings
+        return str(settings["freeze"]) if self.source == settings["model"] else None
 
     def look_at(self, source: str) -> None:
         """Another network."""
         self.source, self._before, self._entry, self._pattern = source, "", "", ""
         self._folded.clear()
+        self._summary = None
         self._ask()
 
     @work(group="model", exclusive=True)
     async def _ask(self) -> None:
         inspector, values = self._host.inspector, self.values()
+        self._asked = values
         self._say("#about", Content("reading the model …" if inspector.started else "importing PyTorch …"))
         try:
             summary = await asyncio.to_thread(inspector.ask, "summary", values)
@@ -199,11 +228,15 @@ class ModelScreen(Screen[None]):
         )
         problem = f"\nAn image does not go through it: {summary['problem']}" if summary["problem"] else ""
         filtered = f"\nonly names with {self._pattern} (esc: all)" if self._pattern else ""
+        frozen = f"\nfrozen: {summary['freeze']}" if summary["freeze"] else ""
         sort = f"\nsorted by {self._sort}" if self._parameters and self._sort != SORTS[0] else ""
         self._say(
             "#about",
             Content.assemble(
-                (summary["title"], "bold"), f"\n{told}", (problem, "$text-error"), (filtered + sort, "$text-accent")
+                (summary["title"], "bold"),
+                f"\n{told}",
+                (problem, "$text-error"),
+                (frozen + filtered + sort, "$text-accent"),
             ),
         )
         if self._parameters:
@@ -255,11 +288,12 @@ class ModelScreen(Screen[None]):
         return Row(
             tensor["name"],
             (
-                tensor["name"], "×".join(map(str, tensor["shape"])) or "one number", _number(tensor["mean"]),
+                tensor["name"], "×".join(map(str, tensor["shape"])) or "one number",
+                "yes" if tensor["requires_grad"] else "no",
+                _number(tensor["mean"]),
                 _number(tensor["std"]), bars(self._histograms[at]), _number(tensor["min"]), _number(tensor["max"]),
                 _number(tensor["norm"]), _number(tensor.get("change")), zeros, fmt.count(wrong) if wrong else "",
                 fmt.count(tensor["count"]), tensor["dtype"], tensor["device"],
-                "yes" if tensor["requires_grad"] else "no",
             ),
             "dim" if tensor["kind"] == "buffer" else "",
         )  # fmt: skip
@@ -294,6 +328,8 @@ class ModelScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("other", "again"):
             return True
+        if action in ("freeze", "freeze_some"):
+            return True if self._summary is not None and self._freezable else None
         if action in ("sort", "export"):
             return True if self._summary is not None and self._parameters else None
         if action == "back":
@@ -320,6 +356,55 @@ class ModelScreen(Screen[None]):
             if not self._parameters:
                 self._table.find(lambda row: row.key == key.rpartition(".")[0])
         self._tell_chosen()
+
+    @property
+    def _freezable(self) -> bool:
+        return self._folder is not None or self.source == self._host.settings["model"]
+
+    def action_freeze(self) -> None:
+        if (key := self._table.key) is None or self._summary is None:
+            return
+        chosen = key or "*"
+        if self._parameters and chosen not in self._names:
+            self.notify(f"{key} is a buffer: it has no gradient", severity="warning", timeout=4, markup=False)
+            return
+        self._freeze(freezing.toggled(self._summary["freeze"], chosen, self._names))
+
+    def action_freeze_some(self) -> None:
+        assert self._summary is not None
+        names = self._names
+
+        def check(text: str) -> str:
+            parse("freeze", text)
+            if lost := freezing.unmatched(text, names):
+                raise InspectionError(f"no parameter fits {lost[0]}")
+            return f"{len(freezing.frozen(text, names))} of {len(names)} parameters frozen"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._freeze(text.strip())
+
+        about = (
+            "Names of parameters or modules, or patterns with *, apart by commas; the last that fits decides, and ! "
+            "thaws. All but the last layer: *, !linear_relu_stack.4. Empty: nothing is frozen."
+        )
+        self.app.push_screen(PromptScreen("Freeze which?", about, check, value=self._summary["freeze"]), asked)
+
+    @property
+    def _names(self) -> list[str]:
+        return [tensor["name"] for tensor in self._tensors if tensor["kind"] == "parameter" and not tensor["same_as"]]
+
+    def _freeze(self, text: str) -> None:
+        if self._names and len(freezing.frozen(text, self._names)) == len(self._names):
+            self.notify("nothing would be left to train", severity="warning", timeout=4)
+            return
+        if self._folder is not None:
+            self._host.branch_freeze[self._folder] = text
+            self.notify("for the next branch off this run (b on Train)", timeout=3)
+        else:
+            self._host.settings["freeze"] = text
+            self.notify("for the next run", timeout=3)
+        self._ask()
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
@@ -355,6 +440,7 @@ class ModelScreen(Screen[None]):
 
         def asked(text: str | None) -> None:
             if text is not None:
+                self._of_form = text.strip() == self._host.settings["model"]
                 self.look_at(text.strip())
 
         about = (
@@ -410,8 +496,6 @@ class ModelScreen(Screen[None]):
 
 def named(home: Path, source: str) -> str:
     """What a source is, in words. Raises EngineError where it is nothing."""
-    from engine.training.config import parse
-
     if not source:
         raise InspectionError("name a model, a run, or a checkpoint")
     if source in ("mlp", "cnn") or source.startswith("torchvision:") or ".py:" in source:

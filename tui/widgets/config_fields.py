@@ -26,7 +26,7 @@ OWN_FILE = "own file…"  # the choice that asks for path/to/file.py:Class
 NAMES = (
     "model", "dataset", "loss", "optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs", "shuffle",
     "schedule", "warmup", "step_size", "gamma", "seed", "device", "threads", "on_non_finite", "checkpoint_every",
-    "keep", "transform", "name",
+    "keep", "freeze", "transform", "name",
 )  # fmt: skip
 LABELS = {
     "lr": "learning rate",
@@ -37,6 +37,7 @@ LABELS = {
     "on_non_finite": "at a NaN loss",
     "checkpoint_every": "checkpoint",
     "keep": "keep",
+    "freeze": "frozen",
     "name": "run name",
 }
 
@@ -70,6 +71,9 @@ _ABOUT = {
     "device": "Where the arithmetic runs. auto: a GPU where there is one, else the CPU.",
     "threads": "CPU threads of PyTorch. 0: the usable cores less one, so that nothing else stalls the training.",
     "on_non_finite": "What to do when the loss becomes NaN or infinite: pause (look, then decide), stop, or continue.",
+    "freeze": "Parameters that do not train (requires_grad False): names, modules, or patterns such as "
+    "linear_relu_stack.0.*, apart by commas; one with ! before it trains all the same. f on the Model screen chooses "
+    "them. A frozen batch norm still updates its running mean and variance.",
     "transform": "What each image goes through: transforms of torchvision.transforms.v2, apart by semicolons, such as "
     "RandomCrop(28, padding=4); Normalize(0.286, 0.353); those that draw are for training alone. Or your own, "
     "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
@@ -103,6 +107,8 @@ def in_pytorch(name: str, values: Mapping[str, Any]) -> str:
             return "model.to(device)"
         case "threads":
             return f"torch.set_num_threads({values['threads'] or default_threads()})"
+        case "freeze":
+            return "parameter.requires_grad_(False)" if values["freeze"] else ""
         case "model":
             return "model(images): [N, 1, 28, 28] → [N, 10] logits"
     return ""
@@ -127,6 +133,8 @@ def shown(name: str, value: Any) -> str:
             return f"auto ({default_threads()} of {usable_cores()} cores)"
         case "batch_size":
             return f"{value} images"
+        case "freeze" if not value:
+            return "nothing"
         case "transform" if not value:
             return "ToTensor()"
         case "name" if not value:
@@ -191,7 +199,7 @@ def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:
 
 def turns(name: str) -> bool:
     """Whether the arrows change this setting."""
-    return name not in ("transform", "name")
+    return name not in ("freeze", "transform", "name")
 
 
 def command_line(values: Mapping[str, Any], data_dir: Path | None = None) -> str:

@@ -25,7 +25,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     DEFAULT_CSS = """
     ConfigForm { height: 1fr; }
-    ConfigForm #upper { height: 1fr; max-height: 24; }
+    ConfigForm #upper { height: 1fr; }
     ConfigForm #settings-box { width: 42; height: 1fr; }
     ConfigForm #settings { height: 1fr; }
     ConfigForm #typing {
@@ -78,6 +78,9 @@ class ConfigForm(Vertical, can_focus=True):
                 yield Input(id="typing", compact=True)
             yield _About(self, id="about")
         yield _Command(self, id="command")
+
+    def on_mount(self) -> None:
+        self.query_one("#upper").styles.max_height = START + 2  # all of them, a line, and the start
 
     @property
     def editing(self) -> bool:

@@ -1,0 +1,54 @@
+"""Which parameters do not train: patterns on their names. Imports no torch, so a form can check what is typed."""
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+
+def patterns(text: str) -> list[str]:
+    """The patterns of a text, apart by commas or spaces. Raises ValueError for an empty one."""
+    found = [part for part in re.split(r"[,\s]+", text.strip()) if part]
+    if any(not part.removeprefix("!") for part in found):
+        raise ValueError("a ! stands before a name or pattern: '*, !linear_relu_stack.4.*'")
+    return found
+
+
+def frozen(text: str, names: Iterable[str]) -> set[str]:
+    """Those of `names` that a text freezes.
+
+    A pattern is a parameter's name, a module's (all that is in it), or has `*`, `?`, `[…]` as in a shell; with a `!`
+    before it, it unfreezes. The last one that fits decides.
+    """
+    wanted = patterns(text)
+    return {
+        name
+        for name in names
+        if next((not one.startswith("!") for one in reversed(wanted) if fits(one.removeprefix("!"), name)), False)
+    }
+
+
+def unmatched(text: str, names: Sequence[str]) -> list[str]:
+    """The patterns that fit no name."""
+    return [one for one in patterns(text) if not any(fits(one.removeprefix("!"), name) for name in names)]
+
+
+def toggled(text: str, chosen: str, names: Sequence[str]) -> str:
+    """The text with a parameter, or all of a module, frozen; or, where all of it is frozen already, unfrozen."""
+    mine = [name for name in names if fits(chosen, name)]
+    thaw = bool(mine) and set(mine) <= frozen(text, names)
+    kept = [one for one in patterns(text) if not _within(chosen, one.removeprefix("!"))]
+    without = ", ".join(kept)
+    now = frozen(without, mine)
+    if (thaw and not now) or (not thaw and now == set(mine)):
+        return without
+    return ", ".join([*kept, f"!{chosen}" if thaw else chosen])
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether a pattern is a parameter's name, its module's, or describes one of them."""
+    return fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") or fnmatchcase(name, f"{pattern}.*")
+
+
+def _within(chosen: str, pattern: str) -> bool:
+    """Whether a pattern says nothing about what is not in `chosen`."""
+    return pattern == chosen or pattern.startswith(f"{chosen}.")
