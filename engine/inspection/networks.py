@@ -1,7 +1,7 @@
 """The network that requests are about: a new one by name, or the weights of a run's checkpoint."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from torch import nn
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
-from engine.data.dataset import open_dataset
+from engine.data.contents import Dataset
 from engine.data.loader import make_batches
 from engine.errors import InspectionError
+from engine.inspection.opened import dataset
 from engine.models.registry import REGISTRY, TORCHVISION, build
 from engine.runs import places, store
 from engine.training.config import TrainConfig, is_file_reference
@@ -35,8 +36,10 @@ class Network:
     shape: tuple[int, ...]  # of one image, as it gets them: channels, height, width
     classes: tuple[str, ...]
     config: TrainConfig
+    data: Dataset | None = None  # what it is for; None: torchvision's, for ImageNet
     folder: Path | None = None  # of the run; None: its weights are new
     entry: Entry | None = None
+    optimizer: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)  # its state, by parameter
 
     @property
     def valueless(self) -> bool:
@@ -85,16 +88,18 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
     asked = store.read_run(folder)
     content = load(folder, entry)
     config = TrainConfig.from_dict(content["config"])
-    shape, classes = _images(config, asked.get("data_dir"), folder.parent.parent)
+    data = dataset(folder.parent.parent, {"dataset": config.dataset, "data_dir": asked.get("data_dir")})
+    shape, classes = _shape(config, data), data.classes
     model = build(config.model, len(classes), shape)
     load_model(model, content["model"], config.model)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     config = config if frozen is None else replace(config, freeze=frozen)
     freeze(model, config)
     model.eval()
     name = asked.get("name") or folder.name
     return Network(
-        source, f"{config.model} of {name}, checkpoint {places.name_of(entry)}", model, shape, classes, config, folder,
-        entry,
+        source, f"{config.model} of {name}, checkpoint {places.name_of(entry)}", model, shape, classes, config, data,
+        folder, entry, _state(content["optimizer"], trained),
     )  # fmt: skip
 
 
@@ -108,23 +113,29 @@ def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, 
         names = tuple(f"class {number}" for number in range(1000))
         title = f"{source}, without values (meta device), 1,000 classes"
         return Network(source, title, model.eval(), TORCHVISION_SHAPE, names, config)
-    shape, classes = _images(config, data_dir, home)
+    data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
+    shape, classes = _shape(config, data), data.classes
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = build(source, len(classes), shape)
     freeze(model, config)
-    return Network(source, f"{source}, new weights (seed {config.seed})", model.eval(), shape, classes, config)
+    return Network(source, f"{source}, new weights (seed {config.seed})", model.eval(), shape, classes, config, data)
 
 
-def _images(config: TrainConfig, data_dir: str | None, home: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The shape of an image as the network gets it, and the data's classes."""
-    data = open_dataset(config.dataset, Path(data_dir) if data_dir else None, home)
+def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str, torch.Tensor]]:
+    """An optimizer's `state_dict` by the names of the parameters that it was given."""
+    return {
+        names[number]: {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+        for number, state in optimizer["state"].items()
+        if number < len(names)
+    }
+
+
+def _shape(config: TrainConfig, data: Dataset) -> tuple[int, ...]:
+    """Of an image as the network gets it: [channels, height, width]."""
     own = transforms_of(config.transform)
-    X, _ = next(
-        iter(
-            make_batches(
-                data.test, data.classes, batch_size=1, device="cpu", transform=own.test, after=own.after
-            )
-        )
+    batches = make_batches(
+        data.test, data.classes, batch_size=1, device="cpu", transform=own.test, after=own.after
     )  # fmt: skip
-    return tuple(X.shape[1:]), data.classes
+    X, _ = next(iter(batches))
+    return tuple(X.shape[1:])

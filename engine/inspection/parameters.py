@@ -18,8 +18,9 @@ BINS = 24  # of a histogram
 def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """`source` and what `networks.network` takes; `before`: the source of the same network's earlier weights, or empty.
 
-    The answer: `title`, `tensors` (a list of `figures`, parameters first, in the order of `named_parameters` and
-    `named_buffers`; with `change` against `before`); array `histograms` int64 [tensors, BINS].
+    The answer: `title`, `tensors` (a list of `figures`; `kind`: parameters first, in the order of `named_parameters`,
+    then buffers, then the state of a checkpoint's optimizer; with `change` against `before`); array `histograms` int64
+    [tensors, BINS].
     """
     found = network(home, values)
     model = found.model
@@ -27,6 +28,11 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
         ("parameter", name, tensor) for name, tensor in model.named_parameters(remove_duplicate=False)
     ]
     named += [("buffer", name, tensor) for name, tensor in model.named_buffers(remove_duplicate=False)]
+    named += [
+        ("optimizer", f"optimizer.state[{name}].{key}", tensor)
+        for name, state in found.optimizer.items()
+        for key, tensor in state.items()
+    ]
     seen: dict[int, str] = {}
     before = dict(network(home, {**values, "source": values["before"]}).model.named_parameters()) if values.get(
         "before"

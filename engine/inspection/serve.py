@@ -27,6 +27,10 @@ REQUESTS = {
     "parameters": ("engine.inspection.parameters", "compute"),
     "tensor": ("engine.inspection.tensors", "compute"),
     "pictures": ("engine.inspection.tensors", "pictures"),
+    "image": ("engine.inspection.passing", "compute"),
+    "activation": ("engine.inspection.passing", "picture"),
+    "saliency": ("engine.inspection.saliency", "compute"),
+    "terms": ("engine.inspection.terms", "compute"),
     "quality": ("engine.inspection.quality", "compute"),
     "timings": ("engine.inspection.batches", "timings"),
 }

@@ -12,9 +12,9 @@ from torch.nn import functional
 from engine.errors import InspectionError
 from engine.inspection import views
 from engine.inspection.inspector import Answer, Tell
-from engine.inspection.networks import Network, network
+from engine.inspection.networks import network
 from engine.inspection.parameters import as_real, figures, histogram
-from engine.inspection.summary import made
+from engine.inspection.subjects import subject
 
 MAP_MOST = 512  # rows and columns of a map
 
@@ -22,8 +22,8 @@ MAP_MOST = 512  # rows and columns of a map
 def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """One tensor of a network.
 
-    `source` and what `networks.network` takes; `name`; `view`: as typed (`views.apply`); `page`: which of the matrices
-    that lie in the last two dimensions; `row`, `column`, `rows`, `columns`: the window of that matrix; `map_rows`,
+    `source` and what `networks.network` takes; `name` and what it needs (`subjects.subject`); `view`: as typed
+    (`views.apply`); `page`: which of the matrices that lie in the last two dimensions; `row`, `column`, `rows`, `columns`: the window of that matrix; `map_rows`,
     `map_columns`: the size of its map, 0 for none; `whole`: also the figures, and the histogram.
 
     The answer: `shape`, `pages`, `height`, `width`, `expression`, `about` (what PyTorch knows of the view besides its
@@ -31,7 +31,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     [rows, columns] and `histogram` int64.
     """
     found = network(home, values)
-    tensor = named(found, str(values["name"]))
+    tensor, written = subject(found, values)
     view = views.apply(tensor, str(values.get("view", "")))
     matrix, pages = page(view, int(values.get("page", 0)))
     height, width = matrix.shape
@@ -39,7 +39,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     window = matrix[row : row + int(values.get("rows", 0)), column : column + int(values.get("columns", 0))]
     answer: dict[str, Any] = {
         "shape": list(view.shape), "pages": pages, "height": height, "width": width,
-        "expression": views.spelled(expression(found, str(values["name"])), str(values.get("view", ""))),
+        "expression": views.spelled(written, str(values.get("view", ""))),
         "about": about(tensor, view), "cells": [] if view.is_meta else cells(window, form_of(view)),
     }  # fmt: skip
     arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -59,7 +59,7 @@ def pictures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     the same scale); array `pictures` float32 [n, h, w]. Raises InspectionError where it has no such parts.
     """
     found = network(home, values)
-    tensor = named(found, str(values["name"]))
+    tensor, _ = subject(found, values)
     if tensor.is_meta:
         raise InspectionError("this network has no values: it is on the meta device")
     first, count = int(values["first"]), int(values["count"])
@@ -72,27 +72,6 @@ def pictures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
         },
         {"pictures": chosen.numpy()},
     )  # fmt: skip
-
-
-def named(found: Network, name: str) -> torch.Tensor:
-    """A parameter or buffer. Raises InspectionError where there is none of this name, or no shape yet."""
-    tensors = {**dict(found.model.named_parameters(remove_duplicate=False)),
-               **dict(found.model.named_buffers(remove_duplicate=False))}  # fmt: skip
-    if name not in tensors:
-        raise InspectionError(f"{found.title} has no tensor {name!r}")
-    tensor: torch.Tensor = tensors[name]
-    if not made(tensor):
-        raise InspectionError(f"{name} is of a lazy module: it has no shape before the first image")
-    return tensor
-
-
-def expression(found: Network, name: str) -> str:
-    """How a parameter is written in Python."""
-    module, _, last = name.rpartition(".")
-    path = "model"
-    for part in module.split(".") if module else []:
-        path += f"[{part}]" if part.isdecimal() else f".{part}"
-    return f"{path}.{last}"
 
 
 def page(view: torch.Tensor, number: int) -> tuple[torch.Tensor, int]:
@@ -181,7 +160,7 @@ def _parts(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, 
     if tensor.ndim == 4:
         outs, ins, height, width = tensor.shape
         flat = tensor.reshape(outs * ins, height, width)
-        return flat, (lambda at: str(at)) if ins == 1 else (lambda at: f"{at // ins}←{at % ins}")
+        return flat, (lambda at: str(at)) if 1 in (ins, outs) else (lambda at: f"{at // ins}←{at % ins}")
     if tensor.ndim == 2 and len(image) == 3 and tensor.shape[1] == math.prod(image):
         channels, height, width = image
         parts = tensor.reshape(len(tensor) * channels, height, width)

@@ -171,7 +171,9 @@ def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> N
         torch.load(folder / "checkpoints" / f"epoch-000{epoch}.pt", weights_only=True)["model"] for epoch in (1, 2)
     ]
     values = {**ASKED, "source": f"{folder.name}@2", "before": f"{folder.name}@1"}
-    rows = parameters.compute(home, values, quiet).values["tensors"]
+    every = parameters.compute(home, values, quiet).values["tensors"]
+    rows = [row for row in every if row["kind"] == "parameter"]
+    assert {row["kind"] for row in every} == {"parameter", "optimizer"}
     assert [row["name"] for row in rows] == list(weights[1])
     for row in rows:
         before, after = (state[row["name"]].double() for state in weights)

@@ -1,0 +1,80 @@
+"""What an image's pixels do to a network's answer: by the gradient, and by covering them up."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import InspectionError
+from engine.inspection.inspector import Answer, Tell
+from engine.inspection.networks import network
+from engine.inspection.passing import logits_of
+from engine.inspection.samples import sample
+
+PATCH, STRIDE = 4, 2  # pixels: of what is covered, and between two places, of an image of 28 × 28
+AT_ONCE = 256  # covered images in a batch
+
+
+def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`source` and what `networks.network` takes; `split`, `index`, `edits`; `target`: the class, None: the predicted.
+
+    The answer: `target`, `patch`, `stride` (pixels); arrays `gradient` and `occlusion`, float32 [H, W].
+    """
+    found = network(home, values)
+    X = sample(found, values).X
+    with torch.no_grad():
+        logits = logits_of(found.model(X), len(found.classes))
+    if logits is None:
+        raise InspectionError("the network gives no logits: there is no class to explain")
+    asked = values.get("target")
+    target = int(logits.argmax()) if asked is None else int(asked)
+    scale = max(1, round(max(X.shape[2:]) / 28))
+    covered = occlusion(found.model, X, target, PATCH * scale, STRIDE * scale, tell)
+    return Answer(
+        {"target": target, "patch": PATCH * scale, "stride": STRIDE * scale},
+        {"gradient": gradient(found.model, X, target).numpy(), "occlusion": covered.numpy()},
+    )
+
+
+def gradient(model: nn.Module, X: torch.Tensor, target: int) -> torch.Tensor:
+    """|∂ logit of `target` / ∂ pixel|, the largest of the channels: float32 [H, W] of X [1, C, H, W] (Simonyan,
+    Vedaldi & Zisserman 2013)."""
+    given = X.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        logit = model(given)[0, target]
+        (found,) = torch.autograd.grad(logit, given)
+    strongest: torch.Tensor = found[0].abs().amax(dim=0).float()
+    return strongest
+
+
+@torch.no_grad()
+def occlusion(
+    model: nn.Module, X: torch.Tensor, target: int, patch: int, stride: int, tell: Tell = lambda done, total: None
+) -> torch.Tensor:
+    """How much the probability of `target` falls when a square of `patch` × `patch` pixels is covered with the image's
+    lowest value, every `stride` pixels (Zeiler & Fergus 2014): of each pixel the mean over the squares that cover it,
+    float32 [H, W]; below 0: covering it makes the class more probable."""
+    height, width = X.shape[2:]
+    places = [(top, left) for top in _starts(height, patch, stride) for left in _starts(width, patch, stride)]
+    whole = model(X).float().softmax(1)[0, target]
+    fall, times = torch.zeros(height, width), torch.zeros(height, width)
+    dark = X.min()
+    for begin in range(0, len(places), AT_ONCE):
+        tell(begin, len(places))
+        some = places[begin : begin + AT_ONCE]
+        covered = X.repeat(len(some), 1, 1, 1)
+        for at, (top, left) in enumerate(some):
+            covered[at, :, top : top + patch, left : left + patch] = dark
+        falls = whole - model(covered).float().softmax(1)[:, target]
+        for (top, left), one in zip(some, falls, strict=True):
+            fall[top : top + patch, left : left + patch] += one
+            times[top : top + patch, left : left + patch] += 1
+    return fall / times.clamp_min(1)
+
+
+def _starts(size: int, patch: int, stride: int) -> list[int]:
+    """Where the squares begin, the last one at the edge."""
+    last = max(0, size - patch)
+    return sorted({*range(0, last + 1, stride), last})

@@ -1,0 +1,80 @@
+"""The tensors that can be opened, by name: parameters and buffers, optimizer state, activations, images, gradients."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from engine.errors import InspectionError
+from engine.inspection.networks import Network
+from engine.inspection.passing import send
+from engine.inspection.samples import batch, sample
+from engine.inspection.summary import made
+
+STATE = re.compile(r"optimizer\.state\[(.+)\]\.(\w+)")
+ACTIVATION = re.compile(r"activation\[(\d+)\]\.(before|after)")
+IMAGE = ("split", "index", "edits", "count")  # what says which images are meant
+
+
+def subject(found: Network, values: Mapping[str, Any]) -> tuple[torch.Tensor, str]:
+    """The tensor `name` of a request, and how it is written in Python.
+
+    A parameter's or buffer's own name; `optimizer.state[NAME].KEY` of a checkpoint; `activation[NUMBER].before` or
+    `.after`, of a call of a module, for the image of the request (see `samples.sample`); `X`, that image as the
+    network gets it; `X_batch`, `y_batch` (see `samples.batch`). Raises InspectionError where there is none.
+    """
+    name = str(values["name"])
+    if match := STATE.fullmatch(name):
+        state = found.optimizer.get(match[1], {})
+        if match[2] not in state:
+            raise InspectionError(f"{found.title} has no optimizer state {match[2]!r} of {match[1]!r}")
+        return state[match[2]], f'optimizer.state[{spelled(match[1])}]["{match[2]}"]'
+    if name in ("X", "X_batch", "y_batch") or ACTIVATION.fullmatch(name):
+        return _passed(found, name, json.dumps({key: values[key] for key in IMAGE if key in values}))
+    return parameter(found, name), spelled(name)
+
+
+def parameter(found: Network, name: str) -> torch.Tensor:
+    """A parameter or buffer. Raises InspectionError where there is none of this name, or no shape yet."""
+    for tensors in (
+        found.model.named_parameters(remove_duplicate=False), found.model.named_buffers(remove_duplicate=False)
+    ):  # fmt: skip
+        for other, tensor in tensors:
+            if other == name:
+                if not made(tensor):
+                    raise InspectionError(f"{name} is of a lazy module: it has no shape before the first image")
+                return tensor
+    raise InspectionError(f"{found.title} has no tensor {name!r}")
+
+
+def spelled(name: str) -> str:
+    """How a parameter is written in Python."""
+    module, _, last = name.rpartition(".")
+    path = "model"
+    for part in module.split(".") if module else []:
+        path += f"[{part}]" if part.isdecimal() else f".{part}"
+    return f"{path}.{last}"
+
+
+@lru_cache(maxsize=8)
+def _passed(found: Network, name: str, which: str) -> tuple[torch.Tensor, str]:
+    values = json.loads(which)
+    if name.endswith("_batch"):
+        return batch(found, values)["Xy".index(name[0])], name[0]
+    X = sample(found, values).X
+    if name == "X":
+        return X, "X"
+    match = ACTIVATION.fullmatch(name)
+    assert match is not None
+    stages, _ = send(found.model, X)
+    if int(match[1]) >= len(stages):
+        raise InspectionError(f"{found.title} calls {len(stages)} modules; there is no call {match[1]}")
+    stage = stages[int(match[1])]
+    tensor = stage.before if match[2] == "before" else stage.after
+    if tensor is None:
+        raise InspectionError(f"what {stage.name} {'gets' if match[2] == 'before' else 'gives'} is no tensor")
+    words = "input" if match[2] == "before" else "output"
+    return tensor, f"{words} of {spelled(f'{stage.name}.x')[:-2]}"
