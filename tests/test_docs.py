@@ -21,6 +21,7 @@ from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
 from tui import cli
 from tui.app import FmnistApp
+from tui.screens.batches import BatchesScreen
 from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
 from tui.screens.enlarged import EnlargedScreen
@@ -31,8 +32,11 @@ from tui.screens.prompt import PromptScreen
 from tui.screens.runs import RunsScreen, _Table
 from tui.screens.stop_dialog import StopDialog
 from tui.screens.tensor import TensorScreen
+from tui.screens.terms import TermsScreen
 from tui.screens.text import TextScreen
+from tui.screens.through import ThroughScreen
 from tui.screens.train import TrainScreen
+from tui.screens.transforms import TransformsScreen
 from tui.widgets.config_form import ConfigForm
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +48,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 KEYS = {
     "right": "arrows", "left": "arrows", "up": "arrows", "down": "arrows", "pagedown": "`PgDn`", "pageup": "`PgUp`",
     "plus": "`+`", "equals_sign": "`=`", "minus": "`-`", "full_stop": "`.`", "question_mark": "`?`", "slash": "`/`",
+    "shift+up": "arrows", "shift+down": "arrows", "shift+left": "arrows", "shift+right": "arrows",
     "colon": "`:`", "left_square_bracket": "`[`", "right_square_bracket": "`]`",
 }  # fmt: skip
 SCREENS: list[tuple[str, type[DOMNode]]] = [
@@ -59,6 +64,10 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Model", ModelScreen),
     ("Model, a tensor", TensorScreen),
     ("Model, as printed", TextScreen),
+    ("Model, an image", ThroughScreen),
+    ("Model, a sum", TermsScreen),
+    ("Data, transforms", TransformsScreen),
+    ("Data, batches", BatchesScreen),
     ("the download", DownloadScreen),
     ("Help", HelpScreen),
 ]

@@ -18,6 +18,7 @@ from engine.data.view import Selection
 from engine.inspection.inspector import Inspector
 from tui import crash
 from tui.garbage import Garbage
+from tui.looked import Looked
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -180,6 +181,21 @@ class FmnistApp(App[None]):
     def branch_freeze(self) -> dict[Path, str]:
         """What shall not train in the next branch off a run, by the run's folder, where *Model* was told so."""
         return {}
+
+    @cached_property
+    def looked(self) -> Looked:
+        """The network that *Model*, and what goes on from there, looks into."""
+        return Looked(self)
+
+    @property
+    def image(self) -> tuple[str, int]:
+        """The split and the index of the image that is chosen on *Data*; before that, the first test image."""
+        from tui.screens.data import DataScreen
+
+        for screen in self._screen_stacks.get("data", ()):
+            if isinstance(screen, DataScreen) and screen.browse.index is not None:
+                return screen.browse.split, screen.browse.index
+        return "test", 0
 
     # Data
 

@@ -1,7 +1,9 @@
 """A batch as the training loop gets it, and how long a batch takes in each way of making it."""
 
+import json
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ from engine.inspection.opened import dataset
 from engine.inspection.pipeline import shown
 from engine.training.pipelines import transforms_of
 
+FIELDS = (
+    "dataset", "data_dir", "split", "transform", "batch_size", "shuffle", "seed", "epoch", "number", "device",
+    "workers",
+)  # fmt: skip
 WORKERS = (0, 1, 2)
 TIMED = 50  # batches of each way, after the first
 TIMED_S = 4.0  # seconds a way takes at most
@@ -47,6 +53,16 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
         "number": number, "way": batches.kind, "seconds": seconds, "stretched": stretched,
     }  # fmt: skip
     return Answer(answer, {"images": images, "labels": y.cpu().numpy(), "indices": indices.numpy()})
+
+
+@lru_cache(maxsize=2)
+def of(home: Path, asked: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """X [B, C, H, W] and y [B] of a request as JSON, made once: what is drawn stays as it was drawn."""
+    values = json.loads(asked)
+    made = _batches(dataset(home, values), values)
+    made.set_epoch(int(values["epoch"]))
+    X, y = next(iter(made.batches(min(int(values["number"]), len(made) - 1))))
+    return X, y
 
 
 def timings(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:

@@ -1,5 +1,6 @@
 """One image through a network, module by module: what goes in, what comes out, and what the network says."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -73,7 +74,10 @@ def picture(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     tensor = stage.before if values.get("side") == "before" else stage.after
     if tensor is None or not tensor.numel():
         return Answer({"told": "no tensor"}, {"map": np.zeros((1, 1), np.float32)})
-    image, told = mosaic(tensor[0], int(values["rows"]), int(values["columns"]))
+    drawn = tensor[0]
+    if drawn.ndim == 1 and len(found.shape) == 3 and drawn.numel() == math.prod(found.shape):
+        drawn = drawn.reshape(found.shape)  # a flattened image is one still
+    image, told = mosaic(drawn, int(values["rows"]), int(values["columns"]))
     return Answer({"told": told}, {"map": image})
 
 
@@ -131,10 +135,14 @@ def logits_of(result: Any, classes: int) -> torch.Tensor | None:
 def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[Any, np.dtype[np.float32]]", str]:
     """A tensor as one picture of at most `rows` × `columns` values, and how it is laid out. [C, H, W]: the channels
     side by side, a column of NaN between them; else its values one after another, line by line. Enlarged by a whole
-    number where there is room; what does not fit is left out."""
-    values = tensor.detach().float()
+    number where there is room; what does not fit is left out; a NaN among the values becomes inf."""
+    values = tensor.detach().float().nan_to_num(nan=float("inf"), posinf=float("inf"), neginf=float("-inf"))
     if values.ndim == 3 and values.shape[1] * values.shape[2] > 1:
         count, height, width = values.shape
+        halved = min(height, width) >= 8 and _room(height, width, rows, columns) < count
+        if halved:
+            values = functional.avg_pool2d(values[None], 2)[0]
+            height, width = values.shape[1:]
         scale = _scale(count, height, width, rows, columns)
         tiles = values.repeat_interleave(scale, 1).repeat_interleave(scale, 2)[:, :rows, :columns]
         height, width = tiles.shape[1:]
@@ -145,15 +153,13 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
         for at in range(shown):
             top, left = at // across * (height + 2), at % across * (width + 1)
             whole[top : top + height, left : left + width] = tiles[at]
-        told = f"{count} channels of {tensor.shape[1]} × {tensor.shape[2]}" + (
-            f", the first {shown} shown" if shown < count else ""
-        )
+        told = f"{count} channels of {tensor.shape[1]} × {tensor.shape[2]}"
+        told += " at half the size" if halved else ""
+        told += f", the first {shown} shown" if shown < count else ""
         return whole.numpy(), told
     flat = values.reshape(-1)
     scale = 1
-    while len(flat) * (scale + 1) ** 2 <= rows * columns and len(flat) * (scale + 1) <= max(
-        columns, rows * columns // 4
-    ):
+    while scale < 4 and len(flat) * (scale + 1) ** 2 <= rows * columns:
         scale += 1
     across = max(1, columns // scale)
     lines = min(-(-len(flat) // across), max(1, rows // scale))
@@ -170,12 +176,14 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
 def _scale(count: int, height: int, width: int, rows: int, columns: int) -> int:
     """The largest enlargement with which all channels fit."""
     scale = 1
-    while True:
-        across = (columns + 1) // (width * (scale + 1) + 1)
-        down = (rows + 2) // (height * (scale + 1) + 2)
-        if across * down < count or scale >= 8:
-            return scale
+    while scale < 8 and _room(height * (scale + 1), width * (scale + 1), rows, columns) >= count:
         scale += 1
+    return scale
+
+
+def _room(height: int, width: int, rows: int, columns: int) -> int:
+    """How many pictures fit."""
+    return (columns + 1) // (width + 1) * ((rows + 2) // (height + 2))
 
 
 @lru_cache(maxsize=4)

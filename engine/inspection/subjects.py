@@ -4,35 +4,46 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.errors import InspectionError
-from engine.inspection.networks import Network
+from engine.inspection import batches
+from engine.inspection.networks import Network, network
 from engine.inspection.passing import send
-from engine.inspection.samples import batch, sample
+from engine.inspection.samples import sample
 from engine.inspection.summary import made
 
 STATE = re.compile(r"optimizer\.state\[(.+)\]\.(\w+)")
 ACTIVATION = re.compile(r"activation\[(\d+)\]\.(before|after)")
-IMAGE = ("split", "index", "edits", "count")  # what says which images are meant
+IMAGE = ("split", "index", "edits")  # what says which images are meant
 
 
-def subject(found: Network, values: Mapping[str, Any]) -> tuple[torch.Tensor, str]:
-    """The tensor `name` of a request, and how it is written in Python.
+def subject(home: Path, values: Mapping[str, Any]) -> tuple[torch.Tensor, str, tuple[int, ...]]:
+    """The tensor `name` of a request, how it is written in Python, and the shape of the images it has to do with.
 
     A parameter's or buffer's own name; `optimizer.state[NAME].KEY` of a checkpoint; `activation[NUMBER].before` or
     `.after`, of a call of a module, for the image of the request (see `samples.sample`); `X`, that image as the
-    network gets it; `X_batch`, `y_batch` (see `samples.batch`). Raises InspectionError where there is none.
+    network gets it; `batch.X`, `batch.y` (see `batches.of`). Raises InspectionError where there is none.
     """
     name = str(values["name"])
+    if name in ("batch.X", "batch.y"):
+        X, y = batches.of(home, json.dumps({key: values[key] for key in batches.FIELDS}))
+        return (X, "X", tuple(X.shape[1:])) if name == "batch.X" else (y, "y", tuple(X.shape[1:]))
+    found = network(home, values)
+    tensor, written = _of_network(found, name, values)
+    return tensor, written, found.shape
+
+
+def _of_network(found: Network, name: str, values: Mapping[str, Any]) -> tuple[torch.Tensor, str]:
     if match := STATE.fullmatch(name):
         state = found.optimizer.get(match[1], {})
         if match[2] not in state:
             raise InspectionError(f"{found.title} has no optimizer state {match[2]!r} of {match[1]!r}")
         return state[match[2]], f'optimizer.state[{spelled(match[1])}]["{match[2]}"]'
-    if name in ("X", "X_batch", "y_batch") or ACTIVATION.fullmatch(name):
+    if name == "X" or ACTIVATION.fullmatch(name):
         return _passed(found, name, json.dumps({key: values[key] for key in IMAGE if key in values}))
     return parameter(found, name), spelled(name)
 
@@ -62,8 +73,6 @@ def spelled(name: str) -> str:
 @lru_cache(maxsize=8)
 def _passed(found: Network, name: str, which: str) -> tuple[torch.Tensor, str]:
     values = json.loads(which)
-    if name.endswith("_batch"):
-        return batch(found, values)["Xy".index(name[0])], name[0]
     X = sample(found, values).X
     if name == "X":
         return X, "X"

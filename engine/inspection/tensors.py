@@ -12,7 +12,6 @@ from torch.nn import functional
 from engine.errors import InspectionError
 from engine.inspection import views
 from engine.inspection.inspector import Answer, Tell
-from engine.inspection.networks import network
 from engine.inspection.parameters import as_real, figures, histogram
 from engine.inspection.subjects import subject
 
@@ -23,15 +22,15 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """One tensor of a network.
 
     `source` and what `networks.network` takes; `name` and what it needs (`subjects.subject`); `view`: as typed
-    (`views.apply`); `page`: which of the matrices that lie in the last two dimensions; `row`, `column`, `rows`, `columns`: the window of that matrix; `map_rows`,
-    `map_columns`: the size of its map, 0 for none; `whole`: also the figures, and the histogram.
+    (`views.apply`); `page`: which of the matrices that lie in the last two dimensions; `row`, `column`, `rows`,
+    `columns`: the window of that matrix; `map_rows`, `map_columns`: the size of its map, 0 for none; `whole`: also the
+    figures, and the histogram.
 
     The answer: `shape`, `pages`, `height`, `width`, `expression`, `about` (what PyTorch knows of the view besides its
     values), `cells` (the window's values, as PyTorch rounds them), and with `whole` the `figures`. Arrays `map` float32
     [rows, columns] and `histogram` int64.
     """
-    found = network(home, values)
-    tensor, written = subject(found, values)
+    tensor, written, _ = subject(home, values)
     view = views.apply(tensor, str(values.get("view", "")))
     matrix, pages = page(view, int(values.get("page", 0)))
     height, width = matrix.shape
@@ -58,12 +57,11 @@ def pictures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     `source`, `name`, `first`, `count`. The answer: `total`, `captions`, `limit` (the largest magnitude: of all pictures
     the same scale); array `pictures` float32 [n, h, w]. Raises InspectionError where it has no such parts.
     """
-    found = network(home, values)
-    tensor, _ = subject(found, values)
+    tensor, _, image = subject(home, values)
     if tensor.is_meta:
         raise InspectionError("this network has no values: it is on the meta device")
     first, count = int(values["first"]), int(values["count"])
-    parts, captions = _parts(tensor.detach(), found.shape)
+    parts, captions = _parts(tensor.detach(), image)
     chosen = parts[first : first + count].float()
     return Answer(
         {

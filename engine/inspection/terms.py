@@ -12,7 +12,7 @@ from torch.nn import functional
 from engine.errors import InspectionError
 from engine.inspection.inspector import Answer, Tell
 from engine.inspection.networks import network
-from engine.inspection.passing import Stage, send
+from engine.inspection.passing import Stage, mosaic, send
 from engine.inspection.samples import sample
 
 MOST = 200  # terms that are told, the largest ones
@@ -25,7 +25,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     The answer: `output`, `outputs` (how many there are), `place` (its index in the output's shape), `terms` (a list of
     [index of the input, input, weight, product], the largest products first, at most MOST), `count`, `positive` and
     `negative` (the sums of the products above and below 0), `bias`, `sum`, `value` (what the network computed).
-    Array `products` float32: as a picture, where the inputs are an image's pixels or a kernel's window.
+    Array `products` float32: as a picture of at most `rows` × `columns` (`passing.mosaic`).
     Raises InspectionError for a module of another kind.
     """
     found = network(home, values)
@@ -44,6 +44,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     terms = [
         [names(int(at)), float(inputs.reshape(-1)[at]), float(weights.reshape(-1)[at]), float(flat[at])] for at in order
     ]
+    picture, _ = mosaic(_in_place(products, found.shape), int(values.get("rows", 28)), int(values.get("columns", 78)))
     return Answer(
         {
             "name": stage.name, "type": type(stage.module).__name__, "output": output, "outputs": outputs,
@@ -51,7 +52,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
             "negative": float(flat.clamp_max(0).sum()), "bias": bias, "sum": float(flat.sum()) + bias,
             "value": float(stage.after[0].reshape(-1)[output]),
         },
-        {"products": _picture(products, found.shape).float().numpy()},
+        {"products": picture},
     )  # fmt: skip
 
 
@@ -96,15 +97,8 @@ def _padded(module: Any, given: torch.Tensor) -> torch.Tensor:
     return functional.pad(given, sides) if mode == "zeros" else functional.pad(given, sides, mode=mode)
 
 
-def _picture(products: torch.Tensor, image: tuple[int, ...]) -> torch.Tensor:
-    """The products as a picture: those of an image's pixels as the image, of a window channel beside channel."""
-    if products.ndim == 1:
-        if products.numel() == math.prod(image) and len(image) == 3:
-            return products.reshape(image).sum(dim=0)
-        return products[None]
-    if products.ndim == 3:
-        channels, height, width = products.shape
-        apart = torch.full((channels, height, width + 1), float("nan"), dtype=products.dtype)
-        apart[:, :, :width] = products
-        return apart.permute(1, 0, 2).reshape(height, -1)[:, :-1]
-    return products.reshape(products.shape[0], -1)
+def _in_place(products: torch.Tensor, image: tuple[int, ...]) -> torch.Tensor:
+    """The products [channels, height, width] where they are of an image's pixels or a window's."""
+    if products.ndim == 1 and products.numel() == math.prod(image) and len(image) == 3:
+        return products.reshape(image)
+    return products

@@ -18,11 +18,12 @@ from tests.tui.test_data_screen import line, until
 from tui.app import FmnistApp
 from tui.screens.model import ModelScreen
 from tui.screens.prompt import PromptScreen
-from tui.screens.tensor import HeatMap, TensorScreen
+from tui.screens.tensor import TensorScreen
 from tui.screens.text import TextScreen
 from tui.screens.train import TrainScreen
 from tui.widgets.cells import Cells
 from tui.widgets.config_form import ConfigForm
+from tui.widgets.heatmap import HeatMap
 from tui.widgets.image_page import ImagePage
 from tui.widgets.rows import Column, Row, Rows
 
@@ -195,20 +196,20 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("4")
         screen = await read(pilot)
-        assert screen.source == f"{folder.name}@last"
+        assert app.looked.source == f"{folder.name}@last"
         assert "checkpoint 2" in line(app, "#about")
         first = places.find(folder, "1").file
         await pilot.press("v")
         screen._entry = first  # as if it had been read before the newest was written
         await until(pilot, lambda: any("change" in tensor for tensor in screen._tensors))
-        changes = [tensor["change"] for tensor in screen._tensors]
+        changes = [tensor["change"] for tensor in screen._tensors if tensor["kind"] == "parameter"]
         assert all(0 < change < 1 for change in changes)
         assert f"{changes[0]:.3g}" in table(app)
         await pilot.press("g", "f")
         await until(pilot, lambda: "trainable" in line(app, "#about"))
         assert app.branch_freeze == {folder: "linear_relu_stack.0.weight"}
         await pilot.press("2")
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.check_action("branch", ()))
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert app.screen.query_one(Input).value == "epochs=4 freeze=linear_relu_stack.0.weight"

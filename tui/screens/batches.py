@@ -50,6 +50,9 @@ class BatchesScreen(Screen[None]):
         Binding("w", "workers", "Workers", id="batches.workers", tooltip="as in training, or DataLoader with 0, 1, 2"),
         Binding("T", "time", "Time", id="batches.time", tooltip="each way, side by side"),
         Binding("t", "split", "Train/test", show=False, id="batches.split"),
+        Binding("enter", "values('batch.X')", "Values", show=False, id="batches.x", tooltip="of X, as a tensor"),
+        Binding("y", "values('batch.y')", "Labels", show=False, id="batches.y", tooltip="y, as a tensor"),
+        Binding("N", "through", "Through the network", show=False, id="batches.through", tooltip="this image"),
         Binding("right,l", "move(1)", "Next image", show=False, id="batches.right"),
         Binding("left,h", "move(-1)", "Previous image", show=False, id="batches.left"),
         Binding("down,j", "row(1)", "Image below", show=False, id="batches.down"),
@@ -110,6 +113,19 @@ class BatchesScreen(Screen[None]):
         self._epoch += 1
         self._number = 0
         self._ask()
+
+    def action_values(self, name: str) -> None:
+        from tui.screens.tensor import TensorScreen
+
+        if self._answer is not None:
+            self.app.push_screen(TensorScreen(self._values(), name))
+
+    def action_through(self) -> None:
+        from tui.screens.through import ThroughScreen
+
+        if self._answer is not None:
+            index = int(self._answer.arrays["indices"][self._cursor])
+            self.app.push_screen(ThroughScreen(self._split, index))
 
     def action_workers(self) -> None:
         self._way = (self._way + 1) % len(WAYS)

@@ -71,6 +71,7 @@ class DataScreen(JudgedScreen):
             "T", "transforms", "Transforms", show=False, id="data.transforms", tooltip="before and after, by steps"
         ),
         Binding("B", "batches", "Batches", show=False, id="data.batches", tooltip="as training gets them; times"),
+        Binding("N", "through", "Through the network", show=False, id="data.through", tooltip="stage by stage"),
         *JUDGING_KEYS,
         Binding("escape", "all", "All images", show=False, id="data.all", tooltip="no filter, sorting or figure"),
         Binding("a", "style", "Blocks/characters", show=False, id="data.style", tooltip="how the images are drawn"),
@@ -373,6 +374,12 @@ class DataScreen(JudgedScreen):
 
         if self._dataset is not None:
             self.app.push_screen(BatchesScreen(self.browse))
+
+    def action_through(self) -> None:
+        from tui.screens.through import ThroughScreen
+
+        if self._dataset is not None and self.browse.index is not None:
+            self.app.push_screen(ThroughScreen(self.browse.split, self.browse.index))
 
     def action_overview(self) -> None:
         from tui.screens.overview import OverviewScreen

@@ -18,6 +18,7 @@ from engine.training import freezing
 from engine.training.config import parse
 from tui import format as fmt
 from tui import tensor_table
+from tui.looked import Looked
 from tui.screens.prompt import PromptScreen
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
@@ -63,9 +64,9 @@ class Host(Protocol):
     """What this screen needs of the app."""
 
     home: Path
-    data_dir: Path | None
-    watched: Path | None
     inspector: "Inspector"
+    looked: Looked
+    image: tuple[str, int]
     settings: dict[str, Any]
     branch_freeze: dict[Path, str]  # what shall be frozen in a branch, by the run's folder
 
@@ -87,6 +88,7 @@ class ModelScreen(Screen[None]):
         Binding("slash", "filter", "Filter", key_display="/", id="model.filter", tooltip="by name or pattern"),
         Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or thaw, in the next run or branch"),
         Binding("F", "freeze_some", "Freeze some", show=False, id="model.freeze_some", tooltip="by name or pattern"),
+        Binding("N", "through", "An image", id="model.through", tooltip="one image through the network"),
         Binding("s", "sort", "Sort", id="model.sort", tooltip="by order, count, norm, std, change"),
         Binding(
             "p", "printed", "As printed", show=False, id="model.printed", tooltip="the module as PyTorch prints it"
@@ -100,9 +102,7 @@ class ModelScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.source = ""
         self._asked: dict[str, Any] = {}  # what the answers are about
-        self._of_form = True  # the model of the form, whichever it becomes
         self._summary: dict[str, Any] | None = None
         self._tensors: list[dict[str, Any]] = []
         self._histograms: Any = None
@@ -121,16 +121,14 @@ class ModelScreen(Screen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        watched = self._host.watched
-        self._of_form = watched is None
-        self.source = f"{watched.name}@last" if watched is not None else str(self._host.settings["model"])
         self.set_interval(FOLLOW_S, self._follow)
         self._ask()
 
     def on_screen_resume(self) -> None:
-        if self._of_form and self._asked and self._asked["source"] != self._host.settings["model"]:
-            self.look_at(str(self._host.settings["model"]))
-        elif self._asked and self._asked != self.values():
+        looked = self._host.looked
+        if self._asked and self._asked["source"] != looked.source:
+            self._begin()
+        elif self._asked and self._asked != looked.values():
             self._ask()
 
     # What is asked
@@ -143,39 +141,20 @@ class ModelScreen(Screen[None]):
     def _table(self) -> Rows:
         return self.query_one(Rows)
 
-    def values(self) -> dict[str, Any]:
-        """Of a request about the network that is shown."""
-        settings = self._host.settings
-        data_dir = self._host.data_dir
-        return {
-            "source": self.source, "dataset": settings["dataset"], "data_dir": str(data_dir) if data_dir else None,
-            "transform": settings["transform"], "seed": settings["seed"], "freeze": self._frozen_text,
-        }  # fmt: skip
-
-    @property
-    def _folder(self) -> Path | None:
-        """Of the run whose checkpoint is shown."""
-        told = self._summary["folder"] if self._summary is not None else ""
-        return Path(told) if told else None
-
-    @property
-    def _frozen_text(self) -> str | None:
-        """What the next run, or a branch off this one, shall not train; None: as the run itself says."""
-        if self._folder is not None:
-            return self._host.branch_freeze.get(self._folder)
-        settings = self._host.settings
-        return str(settings["freeze"]) if self.source == settings["model"] else None
-
     def look_at(self, source: str) -> None:
         """Another network."""
-        self.source, self._before, self._entry, self._pattern = source, "", "", ""
+        self._host.looked.choose(source)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._before, self._entry, self._pattern = "", "", ""
         self._folded.clear()
         self._summary = None
         self._ask()
 
     @work(group="model", exclusive=True)
     async def _ask(self) -> None:
-        inspector, values = self._host.inspector, self.values()
+        inspector, values = self._host.inspector, self._host.looked.values()
         self._asked = values
         self._say("#about", Content("reading the model …" if inspector.started else "importing PyTorch …"))
         try:
@@ -193,12 +172,13 @@ class ModelScreen(Screen[None]):
         if not self.query(Rows):
             return  # the app ended meanwhile
         self._summary, self._tensors = summary.values, tensors.values["tensors"]
+        self._host.looked.folder = Path(summary.values["folder"]) if summary.values["folder"] else None
         self._histograms = tensors.arrays["histograms"]
         self._show()
 
     def _newest(self) -> str:
         """The newest checkpoint's file, of a run's `last`; empty for what does not change."""
-        name, at, place = self.source.partition("@")
+        name, at, place = self._host.looked.source.partition("@")
         if not at or place != "last":
             return ""
         try:
@@ -209,7 +189,7 @@ class ModelScreen(Screen[None]):
     def _follow(self) -> None:
         """Read a newer checkpoint of the run, where there is one."""
         if self.is_active and self._summary is not None and (newest := self._newest()) and newest != self._entry:
-            folder = store.find(self._host.home, self.source.partition("@")[0])
+            folder = store.find(self._host.home, self._host.looked.source.partition("@")[0])
             self._before = str(folder / "checkpoints" / self._entry) if self._entry else ""
             self._entry = newest
             self._ask()
@@ -359,7 +339,7 @@ class ModelScreen(Screen[None]):
 
     @property
     def _freezable(self) -> bool:
-        return self._folder is not None or self.source == self._host.settings["model"]
+        return self._host.looked.folder is not None or self._host.looked.of_form
 
     def action_freeze(self) -> None:
         if (key := self._table.key) is None or self._summary is None:
@@ -398,8 +378,8 @@ class ModelScreen(Screen[None]):
         if self._names and len(freezing.frozen(text, self._names)) == len(self._names):
             self.notify("nothing would be left to train", severity="warning", timeout=4)
             return
-        if self._folder is not None:
-            self._host.branch_freeze[self._folder] = text
+        if (folder := self._host.looked.folder) is not None:
+            self._host.branch_freeze[folder] = text
             self.notify("for the next branch off this run (b on Train)", timeout=3)
         else:
             self._host.settings["freeze"] = text
@@ -433,21 +413,20 @@ class ModelScreen(Screen[None]):
         self.app.push_screen(PromptScreen("Show only some", about, check, value=self._pattern), asked)
 
     def action_other(self) -> None:
-        home = self._host.home
+        home, source = self._host.home, self._host.looked.source
 
         def check(text: str) -> str:
             return named(home, text.strip())
 
         def asked(text: str | None) -> None:
             if text is not None:
-                self._of_form = text.strip() == self._host.settings["model"]
                 self.look_at(text.strip())
 
         about = (
             "A model: mlp, cnn, torchvision:resnet18, path/to/file.py:ClassName. Or a run's checkpoint: RUN@last "
             "(followed while it trains), RUN@best, RUN@3, or the path of its file."
         )
-        self.app.push_screen(PromptScreen("Look into which network?", about, check, value=self.source), asked)
+        self.app.push_screen(PromptScreen("Look into which network?", about, check, value=source), asked)
 
     def action_open(self) -> None:
         key = self._table.key
@@ -456,7 +435,7 @@ class ModelScreen(Screen[None]):
         if self._parameters:
             from tui.screens.tensor import TensorScreen
 
-            self.app.push_screen(TensorScreen(self.values(), key))
+            self.app.push_screen(TensorScreen(self._host.looked.values(), key))
             return
         module = next(one for one in self._summary["modules"] if one["name"] == key)
         if module["leaf"]:
@@ -464,6 +443,11 @@ class ModelScreen(Screen[None]):
         elif key:
             self._folded ^= {key}
             self._show()
+
+    def action_through(self) -> None:
+        from tui.screens.through import ThroughScreen
+
+        self.app.push_screen(ThroughScreen(*self._host.image))
 
     def action_printed(self) -> None:
         from tui.screens.text import TextScreen

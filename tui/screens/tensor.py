@@ -3,33 +3,27 @@
 import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from rich.segment import Segment
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from tui import format as fmt
 from tui.screens.prompt import PromptScreen
 from tui.widgets.cells import Cells
-from tui.widgets.image import PictureStyle, half_block_lines
+from tui.widgets.heatmap import HeatMap, colours, spark
+from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from engine.inspection.inspector import Answer, Inspector
 
 MODES = ("values", "map", "pictures")
-BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 class Host(Protocol):
@@ -301,52 +295,3 @@ class TensorScreen(Screen[None]):
         if self._answer is not None:
             self.app.copy_to_clipboard(self._answer["expression"])
             self.notify(f"copied: {self._answer['expression']}", timeout=2, markup=False)
-
-
-class HeatMap(Widget):
-    """A matrix as colours, two values a cell: blue below 0, red above; of one that has no values below 0, grey."""
-
-    DEFAULT_CSS = "HeatMap { height: 1fr; width: 1fr; }"
-
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._picture_style: PictureStyle = style
-        self._lines: list[list[Segment]] = []
-
-    def show(self, values: "npt.NDArray[np.float32]") -> None:
-        import numpy as np
-
-        limit = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
-        image = colours(values, limit)
-        if len(image) % 2:
-            image = np.concatenate([image, np.zeros_like(image[:1])])
-        self._lines = half_block_lines(image, self._picture_style)
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        base = self.rich_style
-        if y >= len(self._lines):
-            return Strip.blank(self.size.width, base)
-        return Strip(self._lines[y]).adjust_cell_length(self.size.width, base)
-
-
-def colours(values: "npt.NDArray[np.float32]", limit: float) -> Any:
-    """Signed values as a picture: uint8 [rows, columns, 3]; black at 0, blue at -limit, red at limit; values without a
-    sign as greys, uint8 [rows, columns]. NaN is green."""
-    import numpy as np
-
-    share = np.nan_to_num(values / limit if limit else values * 0).clip(-1, 1)
-    if not (values < 0).any() and not np.isnan(values).any():
-        return (share * 255).round().astype(np.uint8)
-    up, down = share.clip(0, 1), (-share).clip(0, 1)
-    image = np.stack([255 * up + 60 * down, 90 * up + 120 * down, 60 * up + 255 * down], axis=-1)
-    image[np.isnan(values)] = (0, 255, 0)
-    return image.round().astype(np.uint8)
-
-
-def spark(counts: Any) -> str:
-    """A histogram in as many cells as it has parts."""
-    most = int(counts.max()) if len(counts) else 0
-    if not most:
-        return ""
-    return "".join(BLOCKS[0 if not number else max(1, round(8 * int(number) / most))] for number in counts)

@@ -31,11 +31,11 @@ class KeyLine(Static):
         if not screen.is_mounted:
             return
         entries: list[tuple[str, str, bool]] = []
+        actions = set[str]()
         for _, binding, enabled, _ in screen.active_bindings.values():
-            if binding.show and binding.description:
-                entry = (self.app.get_key_display(binding), binding.description, enabled)
-                if entry not in entries:
-                    entries.append(entry)
+            if binding.show and binding.description and binding.action not in actions:  # its first key is enough
+                actions.add(binding.action)
+                entries.append((self.app.get_key_display(binding), binding.description, enabled))
         entries.sort(key=lambda entry: entry[1] in ("Help", "Quit"))  # the app's own last; the order is kept else
         while entries and sum(len(key) + len(words) + 3 for key, words, _ in entries) > self.size.width:
             droppable = [entry for entry in entries if entry[1] != "Help"]

@@ -1,0 +1,80 @@
+"""Numbers as colours."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.image import PictureStyle, half_block_lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+BETWEEN = (40, 40, 56)  # the colour between pictures
+
+
+class HeatMap(Widget):
+    """A matrix as colours, two values a cell: blue below 0, red above; of one that has no values below 0, grey."""
+
+    DEFAULT_CSS = "HeatMap { height: 1fr; width: 1fr; }"
+
+    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._picture_style: PictureStyle = style
+        self._lines: list[list[Segment]] = []
+
+    def show(self, values: "npt.NDArray[np.float32]", *, gaps: bool = False) -> None:
+        """Other values, [rows, columns]. `gaps`: NaN lies between pictures."""
+        import numpy as np
+
+        image = colours(values, limit_of(values), gaps=gaps)
+        if len(image) % 2:
+            image = np.concatenate([image, np.zeros_like(image[:1])])
+        self._lines = half_block_lines(image, self._picture_style)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        base = self.rich_style
+        if y >= len(self._lines):
+            return Strip.blank(self.size.width, base)
+        return Strip(self._lines[y]).adjust_cell_length(self.size.width, base)
+
+
+def colours(values: "npt.NDArray[np.float32]", limit: float, *, gaps: bool = False) -> Any:
+    """Signed values as a picture: uint8 [rows, columns, 3]; black at 0, blue at -limit, red at limit; values without a
+    sign as greys, uint8 [rows, columns]. What is not finite is green; with `gaps`, NaN is what lies between pictures.
+    """
+    import numpy as np
+
+    if gaps and np.isnan(values).any():
+        whole = np.where(np.isnan(values), np.float32(0), values)
+        image = colours(whole, limit)
+        image = np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+        image[np.isnan(values)] = BETWEEN
+        return image
+    share = np.nan_to_num(values / limit if limit else values * 0).clip(-1, 1)
+    if not (values < 0).any() and np.isfinite(values).all():
+        return (share * 255).round().astype(np.uint8)
+    up, down = share.clip(0, 1), (-share).clip(0, 1)
+    image = np.stack([255 * up + 60 * down, 90 * up + 120 * down, 60 * up + 255 * down], axis=-1)
+    image[~np.isfinite(values)] = (0, 255, 0)
+    return image.round().astype(np.uint8)
+
+
+def limit_of(values: "npt.NDArray[np.float32]") -> float:
+    """The largest magnitude of the finite values."""
+    import numpy as np
+
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite).max()) if finite.size else 0.0
+
+
+def spark(counts: Any) -> str:
+    """A histogram in as many cells as it has parts."""
+    most = int(counts.max()) if len(counts) else 0
+    if not most:
+        return ""
+    return "".join(BLOCKS[0 if not number else max(1, round(8 * int(number) / most))] for number in counts)
