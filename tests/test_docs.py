@@ -21,6 +21,7 @@ from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
 from tui import cli
 from tui.app import FmnistApp
+from tui.screens.autograd import AutogradScreen
 from tui.screens.batches import BatchesScreen
 from tui.screens.data import DataScreen
 from tui.screens.download import DownloadScreen
@@ -66,6 +67,7 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Model, as printed", TextScreen),
     ("Model, an image", ThroughScreen),
     ("Model, a sum", TermsScreen),
+    ("Model, autograd", AutogradScreen),
     ("Data, transforms", TransformsScreen),
     ("Data, batches", BatchesScreen),
     ("the download", DownloadScreen),

@@ -31,6 +31,8 @@ REQUESTS = {
     "activation": ("engine.inspection.passing", "picture"),
     "saliency": ("engine.inspection.saliency", "compute"),
     "terms": ("engine.inspection.terms", "compute"),
+    "autograd": ("engine.inspection.autograd", "compute"),
+    "difference": ("engine.inspection.autograd", "difference"),
     "quality": ("engine.inspection.quality", "compute"),
     "timings": ("engine.inspection.batches", "timings"),
 }

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 
 from engine.errors import InspectionError
-from engine.inspection import batches
+from engine.inspection import autograd, batches
 from engine.inspection.networks import Network, network
 from engine.inspection.passing import send
 from engine.inspection.samples import sample
 from engine.inspection.summary import made
 
 STATE = re.compile(r"optimizer\.state\[(.+)\]\.(\w+)")
+BENCH = re.compile(r"autograd\.(grad|now|before)\[(.+)\]")
 ACTIVATION = re.compile(r"activation\[(\d+)\]\.(before|after)")
 IMAGE = ("split", "index", "edits")  # what says which images are meant
 
@@ -26,7 +27,9 @@ def subject(home: Path, values: Mapping[str, Any]) -> tuple[torch.Tensor, str, t
 
     A parameter's or buffer's own name; `optimizer.state[NAME].KEY` of a checkpoint; `activation[NUMBER].before` or
     `.after`, of a call of a module, for the image of the request (see `samples.sample`); `X`, that image as the
-    network gets it; `batch.X`, `batch.y` (see `batches.of`). Raises InspectionError where there is none.
+    network gets it; `batch.X`, `batch.y` (see `batches.of`); `autograd.grad[NAME]`, `.now[NAME]` and `.before[NAME]`: a
+    parameter's gradient, values, and values before the last optimizer step (see `autograd.compute`). Raises
+    InspectionError where there is none.
     """
     name = str(values["name"])
     if name in ("batch.X", "batch.y"):
@@ -43,9 +46,24 @@ def _of_network(found: Network, name: str, values: Mapping[str, Any]) -> tuple[t
         if match[2] not in state:
             raise InspectionError(f"{found.title} has no optimizer state {match[2]!r} of {match[1]!r}")
         return state[match[2]], f'optimizer.state[{spelled(match[1])}]["{match[2]}"]'
+    if match := BENCH.fullmatch(name):
+        bench = autograd.kept(found, json.dumps({key: values[key] for key in (*autograd.BATCH, "steps")}))
+        if match[2] not in bench.parameters:
+            raise InspectionError(f"{found.title} has no parameter {match[2]!r}")
+        return _of_bench(bench, match[1], match[2])
     if name == "X" or ACTIVATION.fullmatch(name):
         return _passed(found, name, json.dumps({key: values[key] for key in IMAGE if key in values}))
     return parameter(found, name), spelled(name)
+
+
+def _of_bench(bench: autograd.Bench, which: str, name: str) -> tuple[torch.Tensor, str]:
+    parameter = bench.parameters[name]
+    if which == "now":
+        return parameter, spelled(name)
+    made = bench.before.get(name) if which == "before" else parameter.grad
+    if made is None:
+        raise InspectionError(f"{name} has no gradient now" if which == "grad" else "no optimizer step has been done")
+    return made, f"{spelled(name)}.grad" if which == "grad" else f"{spelled(name)}, before the step"
 
 
 def parameter(found: Network, name: str) -> torch.Tensor:

@@ -20,6 +20,7 @@ from tui import format as fmt
 from tui import tensor_table
 from tui.looked import Looked
 from tui.screens.prompt import PromptScreen
+from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from engine.inspection.inspector import Answer, Inspector
 
 FOLLOW_S = 2.0  # between two looks for a newer checkpoint
-BLOCKS = " ▁▂▃▄▅▆▇█"
 MODULE_COLUMNS = (
     Column("module", -36),
     Column("out", 18),
@@ -88,6 +88,7 @@ class ModelScreen(Screen[None]):
         Binding("slash", "filter", "Filter", key_display="/", id="model.filter", tooltip="by name or pattern"),
         Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or thaw, in the next run or branch"),
         Binding("F", "freeze_some", "Freeze some", show=False, id="model.freeze_some", tooltip="by name or pattern"),
+        Binding("A", "autograd", "Autograd", id="model.autograd", tooltip="forward, loss, backward, step by step"),
         Binding("N", "through", "An image", id="model.through", tooltip="one image through the network"),
         Binding("s", "sort", "Sort", id="model.sort", tooltip="by order, count, norm, std, change"),
         Binding(
@@ -449,6 +450,11 @@ class ModelScreen(Screen[None]):
 
         self.app.push_screen(ThroughScreen(*self._host.image))
 
+    def action_autograd(self) -> None:
+        from tui.screens.autograd import AutogradScreen
+
+        self.app.push_screen(AutogradScreen("train", 0))
+
     def action_printed(self) -> None:
         from tui.screens.text import TextScreen
 
@@ -502,13 +508,6 @@ def matches(pattern: str, name: str) -> bool:
         return re.search(pattern, name) is not None
     except re.error:
         return False
-
-
-def bars(counts: Any) -> str:
-    """A histogram in half as many cells as it has parts; empty where it counts nothing."""
-    pairs = [int(a + b) for a, b in zip(counts[::2], counts[1::2], strict=True)]
-    most = max(pairs, default=0)
-    return "".join(BLOCKS[0 if not number else max(1, round(8 * number / most))] for number in pairs) if most else ""
 
 
 def _number(value: float | None) -> str:

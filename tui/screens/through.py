@@ -85,6 +85,7 @@ class ThroughScreen(Screen[None]):
         Binding("s", "picture", "Picture", show=False, id="through.picture", tooltip="image, gradient, covering"),
         Binding("c", "target", "Class", show=False, id="through.target", tooltip="which class to explain"),
         Binding("w", "beside", "Beside", id="through.beside", tooltip="another network, on the same image"),
+        Binding("A", "autograd", "Autograd", show=False, id="through.autograd", tooltip="of this image"),
         Binding("t", "split", "Train/test", show=False, id="through.split"),
         Binding("i", "find", "Go to", show=False, id="through.find", tooltip="an image by its index"),
     ]
@@ -419,6 +420,11 @@ class ThroughScreen(Screen[None]):
 
         about = "A checkpoint or model as on Model: RUN@best, RUN@3, its file, mlp. Nothing: only the first."
         self.app.push_screen(PromptScreen("Which network beside it?", about, check, value=self._other_source), asked)
+
+    def action_autograd(self) -> None:
+        from tui.screens.autograd import AutogradScreen
+
+        self.app.push_screen(AutogradScreen(self._split, self._index, 1))
 
     # Editing
 
