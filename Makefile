@@ -28,6 +28,7 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.browse
 	$(BIN)/python -m benchmarks.ui_tax
 	$(BIN)/python -m benchmarks.checkpoint_cost
+	$(BIN)/python -m benchmarks.inspection_cost
 	$(BIN)/python -m benchmarks.survival
 
 $(BIN)/python:

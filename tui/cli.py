@@ -54,6 +54,7 @@ TRAIN_OPTIONS = {
     "seed": "of the weights and of the shuffling",
     "device": "auto, cpu, cuda, cuda:N, mps",
     "threads": "threads of torch on the CPU; 0 is the usable cores less one",
+    "inspect_every": "steps between two readings of the layers: gradients, updates, activations; 0: none",
     "freeze": "parameters that do not train: names, modules or patterns, such as 'linear_relu_stack.0.*'; !NAME thaws",
     "transform": "a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
     "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",

@@ -17,8 +17,8 @@ from engine.inspection.networks import Network, network
 from engine.inspection.parameters import figures
 from engine.inspection.samples import batch, sample
 from engine.inspection.summary import described
+from engine.training.vitals import CUTTING, dead_units
 
-CUTTING = (nn.ReLU, nn.ReLU6, nn.Threshold, nn.Hardtanh)  # what makes units silent
 MANY = 256  # images of the test set; a unit that is 0 for all of them is called dead
 
 
@@ -188,11 +188,11 @@ def _room(height: int, width: int, rows: int, columns: int) -> int:
 
 @lru_cache(maxsize=4)
 def _dead(found: Network) -> dict[int, float]:
-    """The fraction of units that are 0 for all of MANY test images, by the number of the stage."""
+    """The fraction of units (of a convolution: channels) that are 0 for all of MANY test images, by the stage."""
     X, _ = batch(found, {"split": "test", "index": 0, "count": MANY})
     stages, _ = send(found.model, X)
     return {
-        at: float((stage.after == 0).all(dim=0).double().mean())
+        at: float(dead_units(stage.after))
         for at, stage in enumerate(stages)
         if isinstance(stage.module, CUTTING) and stage.after is not None and stage.after.ndim > 1
     }

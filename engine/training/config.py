@@ -49,6 +49,7 @@ class TrainConfig:
     freeze: str = ""  # names or patterns of parameters that do not train (engine.training.freezing)
     transform: str = ""  # a pipeline (engine.data.transforms), or path/to/file.py:NAME; empty: ToTensor
     on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
+    inspect_every: int = 100  # steps between two readings of the layers (engine.training.vitals); 0: none
     checkpoint_every: float = 60.0  # seconds of training between two checkpoints inside an epoch; 0: none
     keep: str = "all"  # "all" epochs' checkpoints, or the newest N as a number; the best and the last besides
 
@@ -156,7 +157,7 @@ def option(name: str) -> str:
 
 
 NUMBERS = ("lr", "momentum", "weight_decay", "warmup", "gamma", "checkpoint_every")
-WHOLE_NUMBERS = ("batch_size", "epochs", "seed", "threads", "step_size")
+WHOLE_NUMBERS = ("batch_size", "epochs", "seed", "threads", "step_size", "inspect_every")
 
 _WANTED = {
     "lr": "a number, such as 1e-3",
@@ -168,6 +169,7 @@ _WANTED = {
     "step_size": "a whole number of epochs, such as 3",
     "gamma": "a number, such as 0.1",
     "checkpoint_every": "a number of seconds, such as 60",
+    "inspect_every": "a whole number of steps, such as 100",
     "seed": "a whole number, such as 0",
     "threads": "a whole number, such as 2",
     "shuffle": "yes or no",
@@ -287,6 +289,7 @@ _CHECKS: dict[str, Any] = {
     "seed": _whole(0, 2**63 - 1),
     "device": _device,
     "threads": _whole(0, 1024),
+    "inspect_every": _whole(0, 10**9),
     "freeze": _freeze,
     "transform": _transform,
     "on_non_finite": _one_of(ON_NON_FINITE),

@@ -165,7 +165,7 @@ class Warned(Event):
     """Something the person should know; `code` is for programs, `message` for people."""
 
     kind = "warning"
-    code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint"
+    code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint", and those of engine.training.vitals
     message: str
     epoch: int
     step: int
@@ -179,6 +179,19 @@ class Readings(Event):
     load: float | None  # 0..1 of all the machine's cores, or of the GPU; None: not known
     memory: int | None  # bytes this run uses on the device (on the CPU: the host's resident memory)
     memory_total: int | None  # bytes the device has
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vitals(Event):
+    """The layers at one step; None for what is not finite. Norms are L2."""
+
+    kind = "vitals"
+    epoch: int
+    step: int
+    parameters: dict[str, list[float | None]]  # gradient's norm, weight's norm before the step, |Δw| / |w|
+    activations: dict[str, list[float | None]]  # of each module's output: mean, std, fraction of zeros, of dead units
+    loss_before: float | None = None  # of the step's batch; told where a single step was asked for
+    loss_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +228,7 @@ _KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         RunStarted, Resumed, Branched, Progress, BatchLoss, Evaluated, EpochFinished, Paused, Unpaused, Edited,
-        CheckpointSaved, Warned, Readings, Stopped, Finished, Failed,
+        CheckpointSaved, Warned, Readings, Vitals, Stopped, Finished, Failed,
     )
 }  # fmt: skip
 

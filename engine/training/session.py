@@ -21,6 +21,7 @@ from engine.training.prepare import Prepared
 from engine.training.report import LossReport
 from engine.training.restore import FORMAT, Start
 from engine.training.settings import Settings
+from engine.training.vitals import Vitals
 
 UNASKED = ("folder_gone",)  # reasons to stop, beside signals, that do not wait for a checkpoint to succeed
 SLOW_SAVING = 0.05  # of the time between two timed checkpoints; from here on a warning says so
@@ -76,6 +77,7 @@ class TrainingSession:
         self._trouble = trouble
         self._team = prepared.team
         self._settings = Settings(prepared.config, prepared.optimizer, start.edits)
+        self._vitals = Vitals(prepared.network, prepared.train_loss_fn, prepared.optimizer, sink)
         self._losses = LossReport(prepared.train_batches, prepared.team, sink)
         self._agenda = deque(sorted(agenda, key=lambda one: (one.epoch, one.step)))
         self._commands: queue.SimpleQueue[Order] = queue.SimpleQueue()
@@ -176,9 +178,11 @@ class TrainingSession:
         steps = len(p.train_batches)
         if self.step < steps:
             self._settings.apply(self._done)
+        self._look_ahead(steps)
         for loss in train_loop(p.train_batches.batches(self.step), p.model, p.train_loss_fn, p.optimizer):
             self.step += 1
             self._losses.add(loss)
+            self._vitals.take(loss)
             if self._team.size == 1:
                 now = time.monotonic()
                 due = now >= self._losses.next or now >= self._next_save or self._stepping
@@ -190,6 +194,7 @@ class TrainingSession:
                 self._take_turn()
             if varies and self.step < steps:
                 self._settings.apply(self._done)
+            self._look_ahead(steps)
         self._report()
         seconds = self._epoch_s
         self._evaluate(seconds)
@@ -200,6 +205,13 @@ class TrainingSession:
             orders = self._team.agree(self._drain(last=last))
             if orders:
                 self._obey(orders)
+
+    def _look_ahead(self, steps: int) -> None:
+        """Have the next step's layers read, where that is due: every so many steps, and at each single step."""
+        every = self.config.inspect_every
+        due = self._stepping or (every and self.step % every == 0)
+        if due and self.step < steps and self._team.rank == 0:
+            self._vitals.watch(self.epoch, self.step + 1, twice=self._stepping and self._team.size == 1)
 
     @property
     def _epoch_s(self) -> float:
@@ -308,6 +320,7 @@ class TrainingSession:
         """Tell the losses since the last report, and do what they, and the telling, call for."""
         if not self._losses.pending:
             return
+        self._vitals.tell()
         bad = self._losses.tell(self.epoch, self.step, self._settings.lr)
         if bad is not None:
             self._meet_non_finite(*bad)

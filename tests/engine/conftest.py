@@ -33,6 +33,7 @@ def prepared() -> Callable[..., Prepared]:
 
     def make(model: nn.Module | None = None, **settings: object) -> Prepared:
         config = TrainConfig(**({"dataset": "demo", "epochs": 2, "threads": 1} | settings))  # type: ignore[arg-type]
+        torch.set_num_threads(config.threads)  # as prepare does: it decides the last bits
         torch.manual_seed(config.seed)
         model = model or nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
         device = torch.device("cpu")

@@ -28,6 +28,10 @@ EVENTS = [
     ev.CheckpointSaved(file="checkpoints/epoch-0001.pt", epoch=1, step=5, bytes=10, sha256="00"),
     ev.Warned(code="non_finite_loss", message="the loss is NaN", epoch=1, step=3),
     ev.Readings(load=0.5, memory=1, memory_total=2),
+    ev.Vitals(
+        epoch=1, step=3, parameters={"a.weight": [0.1, 1.0, None]}, activations={"a": [0.0, 1.0, 0.5, None]},
+        loss_before=2.0, loss_after=1.9,
+    ),
     ev.Stopped(epoch=1, step=3, reason="asked"),
     ev.Finished(epochs=2, seconds=2.0),
     ev.Failed(message="RuntimeError: no", log="host.log"),

@@ -25,7 +25,8 @@ from tui import format as fmt
 OWN_FILE = "own file…"  # the choice that asks for path/to/file.py:Class
 NAMES = (
     "model", "dataset", "loss", "optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs", "shuffle",
-    "schedule", "warmup", "step_size", "gamma", "seed", "device", "threads", "on_non_finite", "checkpoint_every",
+    "schedule", "warmup", "step_size", "gamma", "seed", "device", "threads", "on_non_finite", "inspect_every",
+    "checkpoint_every",
     "keep", "freeze", "transform", "name",
 )  # fmt: skip
 LABELS = {
@@ -36,6 +37,7 @@ LABELS = {
     "gamma": "lr step factor",
     "on_non_finite": "at a NaN loss",
     "checkpoint_every": "checkpoint",
+    "inspect_every": "inspect",
     "keep": "keep",
     "freeze": "frozen",
     "name": "run name",
@@ -62,6 +64,8 @@ _ABOUT = {
     "gamma": "For the schedule step: what a drop multiplies the learning rate by.",
     "checkpoint_every": "Seconds of training between two checkpoints inside an epoch: a run that is killed loses at "
     "most that. Every epoch's end is saved too. 0: nothing inside an epoch.",
+    "inspect_every": "Steps between two readings of the layers: gradient and weight norms, updates, activations, with "
+    "warnings of vanishing and exploding gradients and dead ReLUs; i on Train shows them. 0: none.",
     "keep": "Which checkpoints stay on the disk. all: every epoch's end and those you ask for. A number: the newest so "
     "many. The best, the last, and one that a branch or a resume began with stay in any case.",
     "batch_size": "Images in one step of the optimizer.",
@@ -125,6 +129,8 @@ def shown(name: str, value: Any) -> str:
             return f"{value} epochs"
         case "checkpoint_every":
             return f"every {fmt.setting(value)} s" if value else "each epoch only"
+        case "inspect_every":
+            return f"every {value} steps" if value else "never"
         case "keep":
             return "all epochs" if value == "all" else f"the newest {value}"
         case "shuffle":
@@ -169,6 +175,7 @@ def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:
         "shuffle": (False, True),
         "on_non_finite": ON_NON_FINITE,
         "schedule": SCHEDULES,
+        "inspect_every": (0, 1, 10, 50, 100, 500, 1000),
         "keep": ("all", "10", "5", "3", "1"),
         "warmup": (0.0, 0.1, 0.5, 1.0, 2.0, 5.0),
         "gamma": (0.1, 0.2, 0.5, 0.8, 0.9),
