@@ -38,6 +38,7 @@ from tui.screens.text import TextScreen
 from tui.screens.through import ThroughScreen
 from tui.screens.train import TrainScreen
 from tui.screens.transforms import TransformsScreen
+from tui.screens.vitals import VitalsScreen
 from tui.widgets.config_form import ConfigForm
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +59,7 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Data, the overview", OverviewScreen),
     ("Train, the form", ConfigForm),
     ("Train, a run", TrainScreen),
+    ("Train, the layers", VitalsScreen),
     ("the question that `x` asks", StopDialog),
     ("a question with a line to type in", PromptScreen),
     ("Runs", RunsScreen),

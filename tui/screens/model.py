@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
-from engine.runs import places, store
+from engine.runs import client, places, store
 from engine.training import freezing
 from engine.training.config import parse
 from tui import format as fmt
@@ -97,7 +97,7 @@ class ModelScreen(Screen[None]):
         Binding(
             "e", "export", "Export", show=False, id="model.export", tooltip="the table of parameters, as CSV or text"
         ),
-        Binding("r", "again", "Read again", show=False, id="model.again", tooltip="from the file, or the form"),
+        Binding("r", "again", "Read again", show=False, id="model.again", tooltip="of a run that trains: as of now"),
         Binding("escape", "back", "All", show=False, id="model.back", tooltip="no filter"),
     ]
 
@@ -396,7 +396,21 @@ class ModelScreen(Screen[None]):
         self._show()
 
     def action_again(self) -> None:
-        self._ask()
+        """Of a run that trains: have it save its weights, which are then read."""
+        folder = self._host.looked.folder
+        if folder is not None and self._newest() and store.alive(folder):
+            self._save(folder)
+        else:
+            self._ask()
+
+    @work(group="save", exclusive=True)
+    async def _save(self, folder: Path) -> None:
+        try:
+            await asyncio.to_thread(client.command, folder, "checkpoint")
+        except EngineError as error:
+            self.notify(str(error), severity="warning", timeout=6, markup=False)
+        else:
+            self.notify("saving its weights as of now …", timeout=2)
 
     def action_filter(self) -> None:
         names = [tensor["name"] for tensor in self._tensors]

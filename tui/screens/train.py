@@ -69,6 +69,7 @@ class TrainScreen(ContinuingScreen):
         Binding("left,h", "choose(-1)", "Checkpoint", show=False, id="train.earlier", tooltip="choose an earlier one"),
         Binding("right,l", "choose(1)", "Checkpoint", show=False, id="train.later", tooltip="choose a later one"),
         Binding("enter", "confusion", "Mistakes", show=False, id="train.confusion", tooltip="a confusion's images"),
+        Binding("i", "layers", "Layers", id="train.layers", tooltip="gradients, updates, activations as it trains"),
         Binding("v", "panel", "Panel", id="train.panel", tooltip="on small terminals, show the next panel"),
         Binding("L", "log_scale", "Log y", id="train.log_scale", tooltip="the loss on a logarithmic scale"),
         Binding("n", "new", "New run", id="train.new", tooltip="back to the form; this run goes on"),
@@ -170,6 +171,8 @@ class TrainScreen(ContinuingScreen):
             return self.watching and bool(self._state.checkpoints)
         if action == "other":
             return self.watching and len(self._living) > (self.folder in self._living)
+        if action == "layers":
+            return self.watching and self._state.seq > 0
         if action == "panel":
             return self.watching and not self._live.wide
         if action in ("log_scale", "new", "scroll"):
@@ -288,6 +291,12 @@ class TrainScreen(ContinuingScreen):
 
         names = tuple(str(name) for name in self._state.dataset.get("classes", ()))
         self.app.push_screen(MatrixScreen(newest, names), chosen)
+
+    def action_layers(self) -> None:
+        from tui.screens.vitals import VitalsScreen
+
+        if self.folder is not None:
+            self.app.push_screen(VitalsScreen(self.folder, self._run_name))
 
     def action_panel(self) -> None:
         self._live.next_panel()
