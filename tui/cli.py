@@ -197,6 +197,23 @@ def _parser() -> Parser:
         made.add_argument("which", metavar="RUN", help=RUN)
         made.set_defaults(command=name)
 
+    made = command(
+        "model", _model, "look into a network: its modules, its parameters, one image through it",
+        "model last@best --image 7", with_data=True,
+    )  # fmt: skip
+    made.add_argument(
+        "source", metavar="MODEL", nargs="?", default="mlp",
+        help="a model as in train, RUN, RUN@PLACE (RUN@best, RUN@3, RUN@3:412), or a checkpoint's file (default: mlp)",
+    )  # fmt: skip
+    made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
+    shown = made.add_mutually_exclusive_group()
+    shown.add_argument("--parameters", action="store_true", help="every parameter and buffer, in figures")
+    shown.add_argument("--image", type=_index, metavar="INDEX", help="send this image through it, module by module")
+    made.add_argument("--split", choices=("test", "train"), default="test", help="of the image (default: test)")
+    for name in ("dataset", "transform", "seed", "freeze"):
+        meaning = f"of a new model: {TRAIN_OPTIONS[name]}" if name != "freeze" else TRAIN_OPTIONS[name]
+        made.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=meaning)
+
     where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
     where.add_argument("--json", action="store_true", help="as a JSON object")
     where.add_argument(
@@ -229,6 +246,12 @@ def _add_report(parser: Parser) -> Any:
     form.add_argument("--json", action="store_true", help="print the run's events as JSON lines (docs/events.md)")
     form.add_argument("--detach", action="store_true", help="start it, print its id, and leave it training")
     return form
+
+
+def _index(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not the index of an image, such as 7")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -318,6 +341,19 @@ def _train(options: argparse.Namespace) -> int:
     return headless.train(
         home, config, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
     )
+
+
+def _model(options: argparse.Namespace) -> int:
+    from tui import model_report
+
+    given = {name: parse(name, getattr(options, name)) for name in ("transform", "seed", "freeze") if name in options}
+    values = {
+        "source": options.source, "dataset": absolute_dataset(parse("dataset", options.dataset)),
+        "data_dir": str(options.data_dir) if options.data_dir else None, "split": options.split, "index": options.image,
+        **given,
+    }  # fmt: skip
+    what = "parameters" if options.parameters else "summary" if options.image is None else "image"
+    return model_report.run(_home(options), values, what=what, as_json=options.json)
 
 
 def _resume(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
 from engine.data.contents import Dataset
 from engine.data.loader import make_batches
-from engine.errors import InspectionError
+from engine.errors import InspectionError, RunError
 from engine.inspection.opened import dataset
 from engine.models.registry import REGISTRY, TORCHVISION, build
 from engine.runs import places, store
@@ -64,7 +64,11 @@ def locate(home: Path, source: str) -> tuple[Path, Entry]:
             raise InspectionError(f"{path} is not a checkpoint in a run's folder")
         return folder, found[0]
     name, _, at = source.partition("@")
-    folder = store.find(home, name.strip() or "last")
+    try:
+        folder = store.find(home, name.strip() or "last")
+    except RunError as error:
+        known = f"{', '.join(REGISTRY)}, torchvision:NAME, path/to/file.py:ClassName"
+        raise InspectionError(f"{source!r} is no model ({known}), no checkpoint's file, and {error}") from error
     return folder, places.find(folder, at.strip() or "last")
 
 
