@@ -120,6 +120,7 @@ class FmnistApp(App[None]):
         """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
         from textual.widgets import DataTable, Input, OptionList  # noqa: F401
 
+        import tui.screens.autograd
         import tui.screens.data
         import tui.screens.enlarged
         import tui.screens.help
@@ -127,7 +128,11 @@ class FmnistApp(App[None]):
         import tui.screens.prompt
         import tui.screens.runs
         import tui.screens.stop_dialog
-        import tui.screens.train  # noqa: F401
+        import tui.screens.tensor
+        import tui.screens.terms
+        import tui.screens.through
+        import tui.screens.train
+        import tui.screens.vitals  # noqa: F401
 
     async def on_event(self, event: events.Event) -> None:
         if self._garbage is not None and isinstance(event, events.Key):

@@ -4,6 +4,7 @@ Not a thread of the screen's process: importing torch there holds up the keyboar
 transform or a file of somebody's does to a process ends only the inspector, which the next request starts anew.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.device import default_threads
 from engine.errors import InspectionCancelledError, InspectionError
 from engine.inspection import wire
 
@@ -126,6 +128,12 @@ class Inspector:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
+                    env=_environment(),
                     start_new_session=True,  # a Ctrl-C is for the program
                 )
         return self._process
+
+
+def _environment() -> dict[str, str]:
+    """Threads as in training, and none that spins while it waits: a core is left for the screen."""
+    return {"OMP_NUM_THREADS": str(default_threads()), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}

@@ -26,6 +26,7 @@ REQUESTS = {
     "summary": ("engine.inspection.summary", "compute"),
     "parameters": ("engine.inspection.parameters", "compute"),
     "tensor": ("engine.inspection.tensors", "compute"),
+    "figures": ("engine.inspection.tensors", "figures_of"),
     "pictures": ("engine.inspection.tensors", "pictures"),
     "image": ("engine.inspection.passing", "compute"),
     "activation": ("engine.inspection.passing", "picture"),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from engine.errors import InspectionError
 from engine.inspection import views
 from engine.inspection.inspector import Answer, Tell
 from engine.inspection.parameters import as_real, figures, histogram
+from engine.inspection.running import Running
 from engine.inspection.subjects import subject
 
+AT_ONCE = 1 << 20  # elements whose figures come with the tensor itself
+MAP_PARTS = 8  # numbers along each side that a cell of a map of a large matrix is the mean of
 MAP_MOST = 512  # rows and columns of a map
 
 
@@ -31,7 +35,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     [rows, columns] and `histogram` int64.
     """
     tensor, written, _ = subject(home, values)
-    view = views.apply(tensor, str(values.get("view", "")))
+    view = _applied(tensor, tensor._version, str(values.get("view", "")))
     matrix, pages = page(view, int(values.get("page", 0)))
     height, width = matrix.shape
     row, column = int(values.get("row", 0)), int(values.get("column", 0))
@@ -43,11 +47,25 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     }  # fmt: skip
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     if values.get("whole"):
-        answer["figures"] = figures(view)
-        arrays["histogram"] = histogram(view) if not view.is_meta else np.zeros(1, np.int64)
+        large = view.numel() > AT_ONCE and not view.is_meta and view.layout == torch.strided
+        answer["figures"] = None if large else figures(view)
+        arrays["histogram"] = np.zeros(1, np.int64) if large or view.is_meta else histogram(view)
     if values.get("map_rows") and not view.is_meta and matrix.numel():
         arrays["map"] = small(matrix, int(values["map_rows"]), int(values["map_columns"]))
     return Answer(answer, arrays)
+
+
+def figures_of(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """The same request, of a tensor that is too large for its figures to come at once: some milliseconds of the work.
+
+    To be asked again until `done`; `share` of the work, 0 to 1; then `figures`, and array `histogram`.
+    """
+    tensor, _, _ = subject(home, values)
+    work = _running(tensor, tensor._version, str(values.get("view", "")))
+    done = work.turn()
+    return Answer(
+        {"done": done, "share": work.share, "figures": work.told() if done else None}, {"histogram": work.histogram}
+    )
 
 
 def pictures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
@@ -145,13 +163,29 @@ def cells(window: torch.Tensor, form: str) -> list[list[str]]:
 
 
 def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
-    """The matrix in at most `rows` × `columns` cells, float32, each the mean of what it covers, or NaN."""
+    """The matrix in at most `rows` × `columns` cells, float32, each the mean of what it covers, or NaN: of a large one,
+    of MAP_PARTS × MAP_PARTS numbers of that."""
+    if matrix.numel() > AT_ONCE:
+        matrix = matrix[
+            :: max(1, matrix.shape[0] // (MAP_PARTS * rows)), :: max(1, matrix.shape[1] // (MAP_PARTS * columns))
+        ]
     real = as_real(matrix).reshape(matrix.shape).float()
     height, width = min(rows, MAP_MOST, matrix.shape[0]), min(columns, MAP_MOST, matrix.shape[1])
     found: np.ndarray[Any, np.dtype[np.float32]] = (
         functional.adaptive_avg_pool2d(real[None, None], (height, width))[0, 0].cpu().numpy()
     )
     return found
+
+
+@lru_cache(maxsize=1)
+def _applied(tensor: torch.Tensor, _version: int, text: str) -> torch.Tensor:
+    """A view, made once for all the windows of it that are asked for."""
+    return views.apply(tensor, text)
+
+
+@lru_cache(maxsize=1)
+def _running(tensor: torch.Tensor, version: int, text: str) -> Running:
+    return Running(_applied(tensor, version, text))
 
 
 def _parts(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, Any]:

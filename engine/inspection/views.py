@@ -1,105 +1,193 @@
-"""Views of a tensor, typed as in Python: `[0, :, 3:9, ::2]`, `.transpose(0, 1)`, `.reshape(28, 28)`, one after another.
+"""What is typed about a tensor, as in Python: `[0, :, 3:9, ::2]`, `.reshape(28, 28).T`, `t @ t.T`, `torch.cat([t, t])`.
 
-Only what is listed here can be asked for: nothing that is typed is run as Python.
+Only what is listed here can be asked for: nothing that is typed is run as Python, and nothing changes the tensor.
 """
 
 import ast
-from typing import Any
+import contextlib
+import operator
+import re
+from typing import Any, NoReturn
 
 import torch
 
 from engine.errors import InspectionError
 
-# Methods that give another view or a copy of the same kind, with how many whole numbers they take; -1: any number.
+# Methods that give another view, or something new of the same kind; what they take is PyTorch's to judge.
 METHODS = {
-    "transpose": 2, "permute": -1, "reshape": -1, "view": -1, "flatten": -1, "squeeze": -1, "unsqueeze": 1, "t": 0,
-    "abs": 0, "float": 0, "double": 0, "int": 0, "long": 0, "bool": 0, "sign": 0, "isnan": 0, "isinf": 0, "log": 0,
-    "contiguous": 0, "sum": -1, "mean": -1, "std": -1, "amax": -1, "amin": -1, "argmax": -1, "diagonal": 0,
-    "norm": 0, "exp": 0, "sigmoid": 0, "softmax": 1, "sort": 0, "flip": -1, "real": 0, "imag": 0,
+    "transpose", "permute", "reshape", "view", "flatten", "squeeze", "unsqueeze", "t", "expand", "narrow", "select",
+    "diagonal", "unfold", "contiguous", "clone", "flip", "roll", "sort", "repeat", "tril", "triu", "float", "double",
+    "half", "bfloat16", "int", "long", "bool", "sum", "mean", "std", "var", "amax", "amin", "argmax", "argmin", "norm",
+    "prod", "cumsum", "median", "topk", "all", "any", "abs", "sign", "neg", "exp", "log", "sqrt", "square", "sigmoid",
+    "tanh", "relu", "softmax", "log_softmax", "clamp", "round", "floor", "ceil", "isnan", "isinf", "isfinite", "real",
+    "imag", "angle", "add", "sub", "mul", "div", "pow", "matmul", "item",
 }  # fmt: skip
-ATTRIBUTES = ("T", "mT", "H", "real", "imag")
-EXAMPLE = "[0, :, 3:9, ::2] or .transpose(0, 1)[..., -1]"
-LARGEST = 1 << 28  # elements that a copy may have
+VIEWS = {"transpose", "permute", "t", "squeeze", "unsqueeze", "narrow", "select", "diagonal", "real", "imag", "T", "mT"}
+FUNCTIONS = {
+    "cat", "stack", "matmul", "ones_like", "zeros_like", "rand_like", "randn_like", "abs", "sum", "mean", "std", "exp",
+    "log", "relu", "sigmoid", "tanh", "softmax", "argmax", "dot", "outer",
+}  # fmt: skip
+FRACTIONS = {"mean", "std", "var", "softmax", "log_softmax", "norm"}  # of whole numbers too
+ATTRIBUTES = {"T", "mT", "H", "real", "imag"}
+OPERATORS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow, ast.MatMult: operator.matmul,
+    ast.Gt: operator.gt, ast.Lt: operator.lt, ast.GtE: operator.ge, ast.LtE: operator.le, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne, ast.BitAnd: operator.and_, ast.BitOr: operator.or_,
+}  # fmt: skip
+KEYWORDS = {"dim", "dims", "keepdim", "correction", "min", "max", "descending", "k"}
+EXAMPLE = "[0, :, 3:9, ::2] or .transpose(0, 1)[..., -1] or t @ t.T"
+LARGEST = 1 << 28  # elements that something new may have
 
 
 def apply(tensor: torch.Tensor, text: str) -> torch.Tensor:
-    """The view of `tensor` that `text` describes; itself for an empty text. Raises InspectionError with one line."""
+    """What `text` describes of `tensor`; itself for an empty text. Raises InspectionError with one line.
+
+    It goes on behind the tensor (`[0].T`), is an index (`0, 1`), or a whole expression of which `t` is the tensor.
+    """
     text = text.strip()
     if not text:
         return tensor
     try:
-        tree = ast.parse("t" + (text if text[0] in "[." else f"[{text}]"), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        tree = ast.parse(spelled("t", text), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        what = error.msg if isinstance(error, SyntaxError) else type(error).__name__
         raise InspectionError(f"{text} is not Python: {what}; type for example {EXAMPLE}") from None
-    with torch.no_grad():
-        return _evaluated(tree, tensor.detach(), text)
-
-
-def spelled(name: str, text: str) -> str:
-    """The Python expression that makes the view."""
-    text = text.strip()
-    return name + (text if not text or text[0] in "[." else f"[{text}]")
-
-
-def _evaluated(node: ast.expr, tensor: torch.Tensor, text: str) -> torch.Tensor:
-    match node:
-        case ast.Name(id="t"):
-            return tensor
-        case ast.Subscript(value=inside, slice=index):
-            base = _evaluated(inside, tensor, text)
-            return _tried(text, base, lambda: base[_index(index, text)])
-        case ast.Attribute(value=inside, attr=name) if name in ATTRIBUTES:
-            base = _evaluated(inside, tensor, text)
-            return _tried(text, base, lambda: getattr(base, name))
-        case ast.Call(func=ast.Attribute(value=inside, attr=name), args=args, keywords=[]) if name in METHODS:
-            base = _evaluated(inside, tensor, text)
-            numbers = [_number(arg, text) for arg in args]
-            if METHODS[name] >= 0 and len(numbers) != METHODS[name]:
-                raise InspectionError(f"{text}: .{name}() takes {METHODS[name]} whole numbers, not {len(numbers)}")
-            if name in ("real", "imag"):
-                return _tried(text, base, lambda: getattr(base, name))
-            if name == "sort":
-                return _tried(text, base, lambda: base.sort().values)
-            if base.dtype not in (torch.float32, torch.float64) and name in ("mean", "std", "softmax", "norm"):
-                base = base.float()
-            return _tried(text, base, lambda: getattr(base, name)(*numbers))
-    what = ast.unparse(node)
-    raise InspectionError(f"{text}: {what.removeprefix('t')} can't be asked for; type for example {EXAMPLE}")
-
-
-def _tried(text: str, base: torch.Tensor, make: Any) -> torch.Tensor:
-    if base.numel() > LARGEST and not base.is_meta:
-        raise InspectionError(f"{text}: the tensor has {base.numel():,} elements; take a slice of it first")
-    try:
-        made = make()
-    except Exception as error:
-        lines = str(error).strip().splitlines()
-        shape = list(base.shape)
-        raise InspectionError(f"{text} of shape {shape}: {type(error).__name__}: {lines[0] if lines else ''}") from None
+    given = tensor.detach()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        if given.layout == torch.strided and not given.is_meta and not given.is_quantized:
+            # First with shapes alone: how large would it become?
+            shapes = torch.empty_strided(given.shape, given.stride(), dtype=given.dtype, device="meta")
+            with contextlib.suppress(NotImplementedError):
+                _Expression(shapes, text).of(tree)
+        made = _Expression(given, text).of(tree)
+    if isinstance(made, tuple) and made and isinstance(made[0], torch.Tensor):
+        made = made[0]  # of sort, topk, median: the values
+    if isinstance(made, bool | int | float):
+        made = torch.tensor(made)
     if not isinstance(made, torch.Tensor):
         raise InspectionError(f"{text} is no tensor")
     return made
 
 
-def _index(node: ast.expr, text: str) -> Any:
-    match node:
-        case ast.Tuple(elts=parts):
-            return tuple(_index(part, text) for part in parts)
-        case ast.Slice(lower=lower, upper=upper, step=step):
-            return slice(*(None if part is None else _number(part, text) for part in (lower, upper, step)))
-        case ast.Constant(value=value) if value is None or value is Ellipsis:
-            return value
-        case ast.List(elts=parts):
-            return [_number(part, text) for part in parts]
-    return _number(node, text)
+def spelled(name: str, text: str) -> str:
+    """The Python expression: behind the name, or with the name in the place of `t`."""
+    text = text.strip()
+    if not text or text[0] in "[.":
+        return name + text
+    return _NAME.sub(name, text) if _NAME.search(text) else f"{name}[{text}]"
 
 
-def _number(node: ast.expr, text: str) -> int:
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        value = None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InspectionError(f"{text}: {ast.unparse(node)} is not a whole number, a slice, ... or None")
-    return value
+_NAME = re.compile(r"(?<![\w.])t(?!\w)")
+
+
+class _Expression:
+    """Evaluates what is allowed of Python, and nothing else."""
+
+    def __init__(self, tensor: torch.Tensor, text: str) -> None:
+        self._tensor, self._text = tensor, text
+
+    def of(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Name(id="t"):
+                return self._tensor
+            case ast.Constant(value=value) if isinstance(value, bool | int | float) or value is None:
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=inside):
+                return self._tried(node, lambda: -self.of(inside))
+            case ast.UnaryOp(op=ast.Invert(), operand=inside):
+                return self._tried(node, lambda: ~self.of(inside))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                a, b = self.of(left), self.of(right)
+                if not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor):
+                    self._refuse(node)
+                return self._tried(node, lambda: OPERATORS[type(op)](a, b), a)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                a, b = self.of(left), self.of(right)
+                return self._tried(node, lambda: OPERATORS[type(op)](a, b), a)
+            case ast.Subscript(value=inside, slice=index):
+                base = self.of(inside)
+                chosen = self._index(index)
+                if isinstance(chosen, torch.Tensor) and chosen.is_meta:
+                    return base.reshape(-1)  # where a mask is, as many at most
+                return self._tried(node, lambda: base[chosen], base, view=not isinstance(chosen, list))
+            case ast.Attribute(value=inside, attr=name) if name in ATTRIBUTES:
+                base = self.of(inside)
+                return self._tried(node, lambda: getattr(base, name), base, view=True)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr=name)) if name in FUNCTIONS:
+                return self._called(node, getattr(torch, name), None, name)
+            case ast.Call(func=ast.Attribute(value=inside, attr=name)) if name in METHODS:
+                base = self.of(inside)
+                if not isinstance(base, torch.Tensor):
+                    self._refuse(node)
+                if name in ("real", "imag"):
+                    return self._tried(node, lambda: getattr(base, name), base, view=True)
+                if name in FRACTIONS and not base.is_floating_point() and not base.is_complex():
+                    base = base.float()
+                if name == "item" and base.is_meta and base.numel() == 1:
+                    return 1.0
+                return self._called(node, getattr(base, name), base, name)
+            case ast.Call(func=ast.Attribute(attr=name)) if name.endswith("_") and not name.startswith("_"):
+                raise InspectionError(
+                    f"{self._text}: .{name}() works in place, it would change the tensor: leave the _ out"
+                )
+        return self._refuse(node)
+
+    def _called(self, node: ast.Call, function: Any, base: Any, name: str) -> Any:
+        keywords = {}
+        for keyword in node.keywords:
+            if keyword.arg not in KEYWORDS:
+                self._refuse(node)
+            keywords[keyword.arg] = self._argument(keyword.value)
+        arguments = [self._argument(one) for one in node.args]
+        return self._tried(node, lambda: function(*arguments, **keywords), base, view=name in VIEWS)
+
+    def _argument(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Tuple | ast.List):
+            return [self._argument(part) for part in node.elts]
+        return self.of(node)
+
+    def _tried(self, node: ast.expr, make: Any, base: Any = None, *, view: bool = False) -> Any:
+        try:
+            made = make()
+        except (InspectionError, NotImplementedError):
+            raise
+        except Exception as error:
+            lines = str(error).strip().splitlines()
+            shape = f" of shape {list(base.shape)}" if isinstance(base, torch.Tensor) else ""
+            what = f"{self._text}{shape}: {type(error).__name__}: {lines[0] if lines else ''}"
+            raise InspectionError(what) from None
+        if isinstance(made, torch.Tensor) and made.is_meta and not view and made.numel() > LARGEST:
+            words = ast.unparse(node)
+            raise InspectionError(
+                f"{self._text}: {words} would have {made.numel():,} elements; take a slice of it first"
+            )
+        return made
+
+    def _index(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Tuple(elts=parts):
+                return tuple(self._index(part) for part in parts)
+            case ast.Slice(lower=lower, upper=upper, step=step):
+                return slice(*(None if part is None else self._number(part) for part in (lower, upper, step)))
+            case ast.Constant(value=value) if value is None or value is Ellipsis:
+                return value
+            case ast.List(elts=parts):
+                return [self._number(part) for part in parts]
+            case ast.Compare() | ast.UnaryOp(op=ast.Invert()):
+                return self.of(node)
+        return self._number(node)
+
+    def _number(self, node: ast.expr) -> int:
+        try:
+            value = ast.literal_eval(node)
+        except ValueError:
+            value = None
+        if isinstance(value, bool) or not isinstance(value, int):
+            words = ast.unparse(node)
+            raise InspectionError(f"{self._text}: {words} is not a whole number, a slice, ... or None")
+        return value
+
+    def _refuse(self, node: ast.expr) -> NoReturn:
+        words = ast.unparse(node)
+        raise InspectionError(f"{self._text}: {words} can't be asked for; type for example {EXAMPLE}")

@@ -194,6 +194,9 @@ def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> N
 VIEWS = [
     "", "[0]", "[0, :, 3:9, ::2]", "[..., -1]", "[:, None]", "0, 1", "[[0, 2]]", ".T", ".mT", ".transpose(0, 1)",
     ".permute(3, 2, 1, 0)", ".reshape(-1, 9)", ".flatten()", ".flatten(1)[:, 4]", ".abs().amax(1)", ".mean(0)",
+    "t * t + 1", "t @ t.mT", "t[0] @ t[0].transpose(-1, -2)", "torch.cat([t, t], dim=1)", "torch.stack([t[0], t[1]])",
+    "torch.ones_like(t) - t", "-t ** 2", "t > 0", "t[t > 0]", "(t > 0).sum()", ".mean(dim=(0, 1), keepdim=True)",
+    "t.sum().item()", ".amax(dim=-1)",
     ".sum(1)[0].mT", "[0].softmax(-1)", ".std(0)", ".unsqueeze(0).squeeze()", ".isnan().sum()", "[1:2, ::2, -3:]",
 ]  # fmt: skip
 
@@ -202,8 +205,8 @@ VIEWS = [
 @pytest.mark.parametrize("text", VIEWS)
 def test_a_view_is_what_python_says(text: str) -> None:
     t = torch.randn(4, 3, 9, 9)
-    expected = eval(views.spelled("t", text), {"t": t})  # what is typed here is ours
-    assert torch.equal(views.apply(t, text), expected)
+    expected = eval(views.spelled("t", text), {"t": t, "torch": torch})  # what is typed here is ours
+    assert torch.equal(views.apply(t, text), torch.as_tensor(expected))
 
 
 @pytest.mark.parametrize(
@@ -215,13 +218,20 @@ def test_a_view_is_what_python_says(text: str) -> None:
         ("[1.5]", "1.5 is not a whole number"),
         ("['a']", "is not a whole number"),
         (".reshape(7, 7)", "shape '\\[7, 7\\]' is invalid"),
-        (".transpose(0)", "takes 2 whole numbers, not 1"),
+        (".transpose(0)", "of shape \\[4, 3\\]: TypeError"),
         (".numpy()", "can't be asked for"),
         (".__class__", "can't be asked for"),
         ("[__import__('os').system('true')]", "is not a whole number"),
-        (".apply_(print)", "can't be asked for"),
-        ("[0] + 1", "can't be asked for"),
-        (".mean(dim=0)", "can't be asked for"),
+        (".apply_(print)", "works in place"),
+        (".mean(out=t)", "can't be asked for"),
+        (".add_(5)", "works in place, it would change the tensor"),
+        ("t @ t", "same reduction dim"),
+        ("torch.load(t)", "can't be asked for"),
+        ("torch.cat", "is not a whole number"),
+        ("t + 2 ** 99999999", "can't be asked for"),
+        ("t.repeat(99999, 99999)", "would have 119,997,600,012 elements"),
+        ("(lambda: t)()", "can't be asked for"),
+        ("[x for x in t]", "is not a whole number|is not Python|can't be asked for"),
     ],
 )
 def test_what_is_no_view_is_refused_in_one_line(text: str, words: str) -> None:

@@ -1,6 +1,7 @@
 """The inspector's answers computed in the test's own process, where torch is already."""
 
 import importlib
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +15,14 @@ from engine.inspection.serve import REQUESTS
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Answer at once. Gives the requests."""
     asked: list[str] = []
+    turn = threading.Lock()  # one after another, as the inspector does
 
     def answer(self: Inspector, what: str, values: Mapping[str, Any], tell: Any = None) -> Answer:
         asked.append(what)
         module, function = REQUESTS[what]
-        found: Answer = getattr(importlib.import_module(module), function)(self.home, values, tell or (lambda *_: None))
+        with turn:
+            compute = getattr(importlib.import_module(module), function)
+            found: Answer = compute(self.home, values, tell or (lambda *_: None))
         return found
 
     monkeypatch.setattr(Inspector, "ask", answer)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.inspection.inspector import Answer, Inspector
 
 MODES = ("values", "map", "pictures")
+SHOWN = dict(zip(MODES, ("#cells", "#map", "#pictures"), strict=True))  # the widget of each
 
 
 class Host(Protocol):
@@ -61,7 +62,8 @@ class TensorScreen(Screen[None]):
         self._values, self._tensor = about, name
         self._view, self._matrix, self._mode = "", 0, MODES[0]
         self._answer: dict[str, Any] | None = None
-        self._figures: dict[str, Any] = {}
+        self._figures: dict[str, Any] | None = None
+        self._share = 0.0  # of the work for the figures of a large tensor
         self._histogram: Any = None
         self._first = 0  # of the pictures
         self._total = 0
@@ -97,14 +99,15 @@ class TensorScreen(Screen[None]):
     @work(group="tensor", exclusive=True)
     async def _ask(self, *, whole: bool = False, before: str | None = None) -> None:
         """`whole`: it is another view. `before`: the view to go back to where this one can't be made."""
-        cells, picture = self._cells, self.query_one(HeatMap)
+        cells = self._cells
+        area = next(self.query_one(one).size for one in SHOWN.values() if self.query_one(one).display)
         top, left, rows, columns = cells.window
         asked = {
             **self._values, "name": self._tensor, "view": self._view, "page": self._matrix, "row": top,
             "column": left, "rows": rows, "columns": columns, "whole": whole,
         }  # fmt: skip
         if self._mode == "map":
-            asked |= {"map_rows": 2 * max(1, picture.size.height), "map_columns": max(1, picture.size.width)}
+            asked |= {"map_rows": 2 * max(1, area.height), "map_columns": max(1, area.width)}
         try:
             answer = await asyncio.to_thread(self._host.inspector.ask, "tensor", asked)
         except InspectionCancelledError:
@@ -124,10 +127,35 @@ class TensorScreen(Screen[None]):
         self._answer = answer.values
         if whole:
             self._figures, self._histogram = answer.values["figures"], answer.arrays["histogram"]
-        self._cells.take(answer.values["height"], answer.values["width"], top, left, answer.values["cells"])
-        if "map" in answer.arrays:
-            self.query_one(HeatMap).show(answer.arrays["map"])
-        self._tell()
+            self._share = 0.0
+            if self._figures is None:
+                self._ask_figures()
+        with self.app.batch_update():  # drawn once
+            self._cells.take(answer.values["height"], answer.values["width"], top, left, answer.values["cells"])
+            if "map" in answer.arrays:
+                self.query_one(HeatMap).show(answer.arrays["map"])
+            self._arrange()
+            self._tell()
+
+    @work(group="figures", exclusive=True)
+    async def _ask_figures(self) -> None:
+        """Of a large tensor: bit by bit, so that keys are answered in between."""
+        view = self._view
+        asked = {**self._values, "name": self._tensor, "view": view}
+        done = False
+        while not done and self._view == view:
+            try:
+                answer = await asyncio.to_thread(self._host.inspector.ask, "figures", asked)
+            except EngineError:
+                return  # cancelled; or said already
+            if not self.query(Cells):
+                return
+            done, share = answer.values["done"], answer.values["share"]
+            if done:
+                self._figures, self._histogram = answer.values["figures"], answer.arrays["histogram"]
+            if done or share - self._share >= 0.1:
+                self._share = share
+                self._tell()
 
     @work(group="pictures", exclusive=True)
     async def _ask_pictures(self) -> None:
@@ -179,7 +207,9 @@ class TensorScreen(Screen[None]):
         self._say("#value", Content(self._value_words(answer)))
         self.refresh_bindings()
 
-    def _figure_words(self, figures: dict[str, Any]) -> str:
+    def _figure_words(self, figures: dict[str, Any] | None) -> str:
+        if figures is None:
+            return f"the figures are being computed: {100 * self._share:.0f}%"
         if figures["mean"] is None:
             return "no values (meta device)" if figures["device"] == "meta" else "no finite values"
         told = ", ".join(f"{name} {figures[name]:.4g}" for name in ("mean", "std", "min", "max", "norm"))
@@ -205,16 +235,17 @@ class TensorScreen(Screen[None]):
                 line.update(content)
 
     def _arrange(self) -> None:
-        for mode, selector in zip(MODES, ("#cells", "#map", "#pictures"), strict=True):
-            self.query_one(selector).display = mode == self._mode
+        for mode, selector in SHOWN.items():
+            if self.query_one(selector).display != (mode == self._mode):
+                self.query_one(selector).display = mode == self._mode
 
     def _switch(self, mode: str) -> None:
         self._mode = mode
-        self._arrange()
-        if mode == "pictures":
+        if mode == "pictures":  # how many depends on its size, which it has once it is shown
+            self._arrange()
             self.call_after_refresh(self._ask_pictures)
         else:
-            self.call_after_refresh(self._ask)
+            self._ask()  # shown when it is there: once
 
     # Keys
 
@@ -275,9 +306,9 @@ class TensorScreen(Screen[None]):
                 self._look(text.strip())
 
         about = (
-            "As in Python: [0, :, 3:9, ::2], [..., -1], [:, None]; .T .mT .transpose(0, 1) .permute(…) "
-            ".reshape(28, 28) .flatten() .abs() .mean(0) .sum(1) .std(0) .amax(0), one after another. "
-            "Empty: the whole tensor."
+            "As in Python: [0, :, 3:9, ::2], [..., -1], [:, None]; .T .mT .transpose(0, 1) .reshape(28, 28) .flatten() "
+            ".abs() .mean(dim=0), one after another; or, with t for the tensor: t @ t.T, t * 2, t[t > 0], "
+            "torch.cat([t, t], dim=1). Empty: the whole tensor."
         )
         self.app.push_screen(PromptScreen("Which part of it?", about, check, value=self._view), asked)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
+LEVELS = 24  # of a colour's strength: few enough that neighbours are often alike, and sent as one
 BETWEEN = (40, 40, 56)  # the colour between pictures
 
 
@@ -56,6 +57,7 @@ def colours(values: "npt.NDArray[np.float32]", limit: float, *, gaps: bool = Fal
         image[np.isnan(values)] = BETWEEN
         return image
     share = np.nan_to_num(values / limit if limit else values * 0).clip(-1, 1)
+    share = np.round(share * LEVELS) / LEVELS
     if not (values < 0).any() and np.isfinite(values).all():
         return (share * 255).round().astype(np.uint8)
     up, down = share.clip(0, 1), (-share).clip(0, 1)

@@ -1,0 +1,132 @@
+"""What looking into a network costs: large models' summaries, and the keys on a tensor of a hundred million numbers.
+
+    python -m benchmarks.inside [--keys 60] [--json]
+
+vgg16's summary and parameter table are asked of an inspector that has imported torch already; its memory is the
+inspector's, resident, before and after. The tensor is a Linear's weight, 4096 × 25,088, with values; each key's time is
+from its press to the last byte of what it changed, in a terminal of 120 × 40, while the tensor's figures are computed
+and after that.
+"""
+
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.table import Row, at_most, parser, report
+from benchmarks.ui_tax import percentile
+from tests.terminal import PROGRAM, Terminal
+
+LARGE = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.large = nn.Linear(25088, 4096, bias=False)
+        self.last = nn.Linear(4096, 10)
+
+    def forward(self, x):
+        x = nn.functional.pad(x.flatten(1), (0, 25088 - 784))
+        return self.last(self.large(x).relu())
+"""
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--keys", type=int, default=60)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        rows = [*opened(Path(home)), *scrolled(Path(home), given.keys)]
+    report("inside", rows, as_json=given.json, keys=given.keys)
+
+
+def opened(home: Path) -> list[Row]:
+    """vgg16's tables."""
+    from engine.inspection.inspector import Inspector
+
+    inspector = Inspector(home)
+    new: dict[str, Any] = {"dataset": "demo", "data_dir": None, "transform": "", "seed": 0}
+    try:
+        # A small one of torchvision's first: torch, and what its tables need, are imported then.
+        for what in ("summary", "parameters"):
+            inspector.ask(what, {**new, "source": "torchvision:squeezenet1_0", "before": ""})
+        assert inspector._process is not None
+        process = psutil.Process(inspector._process.pid)
+        before, begin = process.memory_info().rss, time.perf_counter()
+        summary = inspector.ask("summary", {**new, "source": "torchvision:vgg16"})
+        middle = time.perf_counter()
+        inspector.ask("parameters", {**new, "source": "torchvision:vgg16", "before": ""})
+        end, after = time.perf_counter(), process.memory_info().rss
+    finally:
+        inspector.close()
+    return [
+        Row("vgg16: parameters", summary.values["totals"]["parameters"], ""),
+        Row("vgg16: its modules", 1000 * (middle - begin), "ms"),
+        Row("vgg16: its parameters", 1000 * (end - middle), "ms"),
+        at_most("vgg16: both", end - begin, 1.0, "s"),
+        at_most("vgg16: memory more than before", (after - before) / 2**20, 100, "MiB"),
+    ]
+
+
+def scrolled(home: Path, keys: int) -> list[Row]:
+    """The keys on a large tensor."""
+    own = home / "large.py"
+    own.write_text(LARGE)
+    drawn = random.Random(0)
+    times: dict[str, list[float]] = {"figures": [], "after": [], "map": []}
+    with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], draw=False) as terminal:
+
+        def press(key: str, kind: str = "") -> None:
+            since, begin = terminal.received, time.perf_counter()
+            terminal.press(key, pause=0)
+            end, _ = terminal.settle(since)
+            if kind:
+                times[kind].append(1000 * (end - begin))
+
+        terminal.wait_for_raw(b"Enlarge")
+        time.sleep(1.0)
+        press("4")
+        terminal.wait_for_raw(b"Other network")
+        time.sleep(6.0)  # torch is imported
+        press("o")
+        press("\x15")
+        press(f"{own}:Net")
+        press("enter")
+        time.sleep(12.0)  # it is built, with values, and its figures are computed
+        press("v")
+        begin = time.perf_counter()
+        terminal.press("enter", pause=0)
+        terminal.wait_for_raw(b"being computed")
+        opening = 1000 * (time.perf_counter() - begin)
+        while time.perf_counter() - begin < 1.0:  # to the first byte: the figures' own line changes too
+            since, pressed = terminal.received, time.perf_counter()
+            terminal.press(drawn.choice(("space", "G", "g", "l")), pause=0)
+            while terminal.received == since:
+                time.sleep(0.0005)
+            times["figures"].append(1000 * (time.perf_counter() - pressed))
+            time.sleep(0.02)
+        time.sleep(8.0)
+        for _ in range(keys):
+            press(drawn.choice(("j", "k", "l", "h", "space", "G", "g")), "after")
+        for _ in range(5):
+            press("v", "map")  # the map
+            press("v")
+            press("v")
+    return [
+        at_most("4096 × 25,088: opened", opening, 500, "ms"),
+        Row("a key while its figures are computed, p50", percentile(times["figures"], 50), "ms"),
+        at_most("a key while its figures are computed, most", max(times["figures"]), 50, "ms"),
+        Row("a key after that, p50", percentile(times["after"], 50), "ms"),
+        at_most("a key after that, most", max(times["after"]), 50, "ms"),
+        at_most("its map, most", max(times["map"]), 50, "ms"),
+    ]
+
+
+if __name__ == "__main__":
+    main()
