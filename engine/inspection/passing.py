@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.errors import InspectionError
 from engine.inspection.inspector import Answer, Tell
 from engine.inspection.networks import Network, network
 from engine.inspection.parameters import figures
@@ -84,17 +85,20 @@ def picture(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 @torch.no_grad()
 def send(model: nn.Module, X: torch.Tensor) -> tuple[list[Stage], Any]:
     """Send a batch through a network in evaluation mode: the modules' calls in their order, and the result. Nothing
-    of the model changes, and no generator."""
+    of the model changes, and no generator. Raises InspectionError, naming the module, where it does not go through."""
     stages: list[Stage] = []
+    inside: list[tuple[str, nn.Module]] = []  # the modules under way
     given: dict[int, tuple[torch.Tensor | None, str]] = {}
     hooks = []
 
-    def enter(module: nn.Module, args: Any) -> None:
+    def enter(name: str, module: nn.Module, args: Any) -> None:
+        inside.append((name, module))
         before = first_tensor(args)  # a copy: the module may work in place
         given[id(module)] = (None if before is None else before.detach().clone(), ", ".join(map(described, args)))
 
     def leave(name: str, module: nn.Module, result: Any) -> None:
         after = first_tensor(result)
+        inside.pop()
         before, words = given.pop(id(module))
         after = None if after is None else after.detach().clone()
         stages.append(Stage(name, module, before, after, words, described(result)))
@@ -102,19 +106,28 @@ def send(model: nn.Module, X: torch.Tensor) -> tuple[list[Stage], Any]:
     for name, module in model.named_modules():
         if any(True for _ in module.children()):
             continue
-        hooks.append(module.register_forward_pre_hook(enter))
+        hooks.append(module.register_forward_pre_hook(lambda m, args, name=name: enter(name, m, args)))
         hooks.append(module.register_forward_hook(lambda m, _args, result, name=name: leave(name, m, result)))
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
             result = model(X)
+    except Exception as error:
+        where = f"{inside[-1][0]} ({inside[-1][1]}) got {given[id(inside[-1][1])][1]}" if inside else "its forward"
+        raise InspectionError(f"an image does not go through it: {where}: {in_a_line(error)}") from error
     finally:
         for hook in hooks:
             hook.remove()
         for module, mode in modes:
             module.training = mode
     return stages, result
+
+
+def in_a_line(error: BaseException) -> str:
+    """What an error is, and its first line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
 def first_tensor(value: Any) -> torch.Tensor | None:

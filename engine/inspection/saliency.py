@@ -10,7 +10,7 @@ from torch import nn
 from engine.errors import InspectionError
 from engine.inspection.inspector import Answer, Tell
 from engine.inspection.networks import network
-from engine.inspection.passing import logits_of
+from engine.inspection.passing import in_a_line, logits_of, send
 from engine.inspection.samples import sample
 
 PATCH, STRIDE = 4, 2  # pixels: of what is covered, and between two places, of an image of 28 × 28
@@ -24,17 +24,21 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """
     found = network(home, values)
     X = sample(found, values).X
-    with torch.no_grad():
-        logits = logits_of(found.model(X), len(found.classes))
+    _, result = send(found.model, X)
+    logits = logits_of(result, len(found.classes))
     if logits is None:
         raise InspectionError("the network gives no logits: there is no class to explain")
     asked = values.get("target")
     target = int(logits.argmax()) if asked is None else int(asked)
     scale = max(1, round(max(X.shape[2:]) / 28))
     covered = occlusion(found.model, X, target, PATCH * scale, STRIDE * scale, tell)
+    try:
+        slope = gradient(found.model, X, target)
+    except RuntimeError as error:
+        raise InspectionError(f"the network can't be differentiated by its pixels: {in_a_line(error)}") from error
     return Answer(
         {"target": target, "patch": PATCH * scale, "stride": STRIDE * scale},
-        {"gradient": gradient(found.model, X, target).numpy(), "occlusion": covered.numpy()},
+        {"gradient": slope.numpy(), "occlusion": covered.numpy()},
     )
 
 

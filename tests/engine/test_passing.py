@@ -118,6 +118,28 @@ def test_what_is_no_logits_is_shown_as_what_it_is(home: Path, tmp_path: Path, fo
 
 
 @pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        ("return self.line(x)", r"line \(Linear\(in_features=784, out_features=10, bias=True\)\) got \[1, 1, 28, 28\]"),
+        ("raise ValueError('not today')", "its forward: ValueError: not today"),
+    ],
+)
+def test_what_does_not_go_through_names_the_layer(home: Path, tmp_path: Path, forward: str, words: str) -> None:
+    asked = {**ASKED, "source": own(tmp_path, forward), "stage": 0}
+    for compute in (passing.compute, saliency.compute, terms.compute):
+        with pytest.raises(InspectionError, match=words) as caught:
+            compute(home, asked, quiet)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_changes_its_input_has_no_gradient_by_pixels(home: Path, tmp_path: Path) -> None:
+    asked = {**ASKED, "source": own(tmp_path, "x.add_(1); return self.line(x.flatten(1))")}
+    assert passing.compute(home, asked, quiet).values["loss"] > 0
+    with pytest.raises(InspectionError, match="can't be differentiated by its pixels"):
+        saliency.compute(home, asked, quiet)
+
+
+@pytest.mark.parametrize(
     ("edits", "expected"),
     [
         ([], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
