@@ -62,8 +62,8 @@ def summands(stage: Stage, place: tuple[int, ...]) -> tuple[torch.Tensor, torch.
     module, given = stage.module, stage.before
     if given is None or not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
         raise InspectionError(
-            f"{stage.name or 'the network'} is a {type(stage.module).__name__}; only of Linear and Conv layers an output is a sum of "
-            "inputs times weights"
+            f"{stage.name or 'the network'} is a {type(stage.module).__name__}; only of Linear and Conv layers an "
+            "output is a sum of inputs times weights"
         )
     weight = module.weight.detach()
     bias = (
