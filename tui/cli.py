@@ -214,6 +214,19 @@ def _parser() -> Parser:
         meaning = f"of a new model: {TRAIN_OPTIONS[name]}" if name != "freeze" else TRAIN_OPTIONS[name]
         made.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=meaning)
 
+    made = command(
+        "inspect", _inspect, "what is in a file of weights, anybody's, without executing a byte of it",
+        "inspect model_weights.pth --values 'linear_relu_stack.4.bias[:3]'",
+    )  # fmt: skip
+    made.add_argument(
+        "file", type=Path, metavar="FILE", help=".pt, .pth, .safetensors, an index of shards, or a folder"
+    )
+    made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
+    made.add_argument("--tensors", action="store_true", help="list every tensor, and all metadata")
+    made.add_argument(
+        "--values", metavar="NAME[SLICE]", default="", help="a tensor's numbers, or a slice, as in Python"
+    )
+
     where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
     where.add_argument("--json", action="store_true", help="as a JSON object")
     where.add_argument(
@@ -354,6 +367,14 @@ def _model(options: argparse.Namespace) -> int:
     }  # fmt: skip
     what = "parameters" if options.parameters else "summary" if options.image is None else "image"
     return model_report.run(_home(options), values, what=what, as_json=options.json)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from tui import inspect_report
+
+    return inspect_report.run(
+        options.file, as_json=options.json, tensors=options.tensors, values=options.values
+    )  # fmt: skip
 
 
 def _resume(options: argparse.Namespace) -> int:

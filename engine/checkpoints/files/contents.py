@@ -1,0 +1,292 @@
+"""What is in a file of weights, found without executing a byte of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.files.known import known
+from engine.checkpoints.files.records import Called, Dict, Elements, Global, Storage, Tensor
+
+MOST_TENSORS = 200_000
+MOST_NODES = 2_000_000  # of the nested containers that are gone through
+DEEPEST = 60  # containers in one another that are gone into
+TEXT = 200  # characters of a value that are told
+_MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where the bytes of a storage lie in a file; of a safetensors file its library knows the offset."""
+
+    file: Path
+    offset: int  # bytes
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A tensor with its name: the way to it, apart by dots."""
+
+    name: str
+    tensor: Tensor
+    section: str = ""  # the dictionary or module that it belongs to: "model", "optimizer"; "" for the whole file
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of a network that was saved whole."""
+
+    name: str
+    type: str  # its class
+    attributes: Mapping[str, str]  # what it was made with, in words
+    training: bool | None
+
+
+@dataclass(eq=False)
+class Contents:
+    """A file of weights."""
+
+    path: Path
+    format: str  # in words
+    bytes: int
+    tensors: list[Named] = field(default_factory=list)
+    globals: list[Global] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)  # numbers, texts and such, by the way to them
+    modules: list[Module] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys
+    notes: list[str] = field(default_factory=list)  # what it seems to be, for people
+
+    @property
+    def unknown(self) -> list[Global]:
+        """The globals that `torch.load(weights_only=True)` would not import."""
+        return [name for name in self.globals if not known(name)]
+
+    @property
+    def shared(self) -> dict[str, list[str]]:
+        """The names of tensors that share a storage, by the first of them."""
+        by_key: dict[str, list[str]] = {}
+        for one in self.tensors:
+            if one.tensor.storage is not None and one.tensor.count:
+                by_key.setdefault(one.tensor.storage.key, []).append(one.name)
+        return {names[0]: names for names in by_key.values() if len(names) > 1}
+
+    @property
+    def state_dicts(self) -> list[str]:
+        """The sections that hold tensors by name, the likeliest weights first."""
+        found: dict[str, int] = {}
+        for one in self.tensors:
+            found[one.section] = found.get(one.section, 0) + 1
+        order = ("model", "state_dict", "model_state_dict", "module", "net", "weights", "")
+        return sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
+
+    def section(self, name: str) -> dict[str, Named]:
+        """The tensors of a section, by their names in it."""
+        start = f"{name}." if name else ""
+        return {one.name.removeprefix(start): one for one in self.tensors if one.section == name}
+
+    def told(self) -> str:
+        """What reading it needed, and what loading it would: never that it is harmless."""
+        unknown = self.unknown
+        if not self.globals:
+            return "not executed; it imports nothing"
+        if not unknown:
+            return (
+                f"not executed; all {len(self.globals)} globals are on the allow-list of torch.load(weights_only=True)"
+            )
+        names = ", ".join(one.full for one in unknown[:5]) + (" …" if len(unknown) > 5 else "")
+        plural = "s" if len(unknown) > 1 else ""
+        return f"not executed; {len(unknown)} global{plural} outside the allow-list: {names}"
+
+
+def describe(contents: Contents, root: Any) -> None:
+    """Find the tensors, the modules and the rest below the root of a pickle, and what is odd about them."""
+    walk = _Walk(contents)
+    walk.go(root)
+    _note(contents, root)
+    _check(contents)
+
+
+class _Walk:
+    """Through containers, by their names. Those that stand in themselves, or too deep, are left."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._nodes = 0
+        self._full = False
+
+    def go(self, root: Any) -> None:
+        stack: list[tuple[Any, tuple[str, ...], str, tuple[int, ...]]] = [(root, (), "", ())]
+        while stack:
+            value, way, section, above = stack.pop()
+            self._nodes += 1
+            if self._nodes > MOST_NODES or len(self._contents.tensors) >= MOST_TENSORS:
+                self._say(
+                    f"only the first {len(self._contents.tensors):,} tensors are listed: there are too many parts"
+                )
+                return
+            if isinstance(value, Tensor):
+                self._contents.tensors.append(Named(".".join(way), value, section))
+                continue
+            parts = list(self._parts(value, way, section))
+            if not parts and not isinstance(value, Dict | Called | Elements | tuple):
+                self._tell(value, way)
+                continue
+            if id(value) in above or len(way) > DEEPEST:
+                self._say(f"{'.'.join(way[:6])} … stands in itself, or is nested too deep: left out")
+                continue
+            below = (*above, id(value)) if not isinstance(value, tuple) or value else above
+            stack += [(part, name, where, below) for part, name, where in reversed(parts)]
+
+    def _parts(self, value: Any, way: tuple[str, ...], section: str) -> Iterator[tuple[Any, tuple[str, ...], str]]:
+        match value:
+            case Dict():
+                for key, part in value.items:
+                    apart = not way and isinstance(part, Dict | Called | Elements)
+                    yield part, (*way, _key(key)), _key(key) if apart else section
+            case Called() if _is_module(value):
+                yield from self._module(value, way, section)
+            case Called():
+                if not way and not value.items and value.state is None and not value.elements:
+                    self._contents.metadata.setdefault("object", _words(value))
+                if isinstance(value.state, Dict):
+                    for key, part in value.state.items:
+                        yield part, (*way, _key(key)), section
+                elif isinstance(value.state, tuple | Tensor | Elements):
+                    yield value.state, (*way, "state"), section
+                for key, part in value.items:
+                    yield part, (*way, _key(key)), section
+                for at, part in enumerate(value.elements):
+                    yield part, (*way, str(at)), section
+                if isinstance(value.args, tuple) and any(
+                    isinstance(part, Tensor | Dict | Elements) for part in value.args
+                ):
+                    for at, part in enumerate(value.args):
+                        if isinstance(part, Tensor | Dict | Elements):
+                            yield part, (*way, str(at)) if at or way else ("value",), section
+                elif value.state is None and not value.items:
+                    self._tell(value, way)
+            case Elements(items=items) | tuple(items) if len(items) <= 16 or _holds(items):
+                for at, part in enumerate(items):
+                    yield part, (*way, str(at)), section
+            case Elements(items=items) | tuple(items):
+                self._tell(value, way)
+
+    def _module(self, value: Called, way: tuple[str, ...], section: str) -> Iterator[tuple[Any, tuple[str, ...], str]]:
+        """A module that was pickled whole: its parameters and buffers by their names, and those of what is in it."""
+        state = value.state
+        assert isinstance(state, Dict)
+        attributes = {
+            key: _words(part) for key, part in state.items
+            if isinstance(key, str) and not key.startswith("_") and key != "training"
+        }  # fmt: skip
+        training = state.get("training")
+        self._contents.modules.append(
+            Module(".".join(way), value.class_name, attributes, training if isinstance(training, bool) else None)
+        )
+        for kind in ("_parameters", "_buffers", "_modules"):
+            part = state.get(kind)
+            if isinstance(part, Dict):
+                for key, inner in part.items:
+                    if inner is not None:
+                        yield inner, (*way, _key(key)), section
+
+    def _tell(self, value: Any, way: tuple[str, ...]) -> None:
+        if len(self._contents.metadata) < 5000:
+            name = ".".join(way) or "value"
+            self._contents.metadata[name] = value if isinstance(value, bool | int | float) else _words(value)
+
+    def _say(self, problem: str) -> None:
+        if problem not in self._contents.problems:
+            self._contents.problems.append(problem)
+
+
+def _is_module(value: Called) -> bool:
+    return isinstance(value.state, Dict) and set(value.state.keys) >= _MODULE_PARTS
+
+
+def _holds(items: Any) -> bool:
+    """Whether there is more than numbers and texts among them."""
+    return any(isinstance(part, Tensor | Dict | Called | Elements | tuple) for part in items)
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    return str(key) if isinstance(key, int | float | bool) or key is None else _words(key)
+
+
+def _words(value: Any) -> str:
+    """A value in a few words."""
+    match value:
+        case str():
+            text = value
+        case Global():
+            text = value.full
+        case Called():
+            text = f"{value.class_name}(…)"
+        case Dict():
+            text = f"a dictionary of {len(value.items)}"
+        case Elements(kind=kind, items=items):
+            short = len(items) <= 8 and not _holds(items)
+            text = f"[{', '.join(map(_words, items))}]" if short else f"a {kind} of {len(items)}"
+        case tuple():
+            short = len(value) <= 8 and not _holds(value)
+            text = f"({', '.join(map(_words, value))})" if short else f"a tuple of {len(value)}"
+        case Tensor():
+            text = f"a tensor {list(value.shape)}"
+        case Storage():
+            text = f"a storage of {value.count} numbers"
+        case bytes() | bytearray():
+            text = f"{len(value)} bytes"
+        case _:
+            text = repr(value)
+    return text if len(text) <= TEXT else text[: TEXT - 1] + "…"
+
+
+def _note(contents: Contents, root: Any) -> None:
+    """What the file seems to be."""
+    notes, names = contents.notes, {one.name for one in contents.tensors}
+    if isinstance(root, Dict):
+        keys = set(root.keys)
+        if "pytorch-lightning_version" in keys:
+            notes.append("a checkpoint of PyTorch Lightning")
+        elif {"format", "model", "optimizer", "rng", "config"} <= keys:
+            notes.append("a checkpoint of fmnist-tui: it can be resumed and branched from")
+        elif any("optimizer" in key for key in keys):
+            notes.append("a training checkpoint")
+        elif contents.tensors and all(isinstance(value, Tensor) for _, value in root.items):
+            notes.append("a state_dict")
+    elif contents.modules and not contents.modules[0].name:
+        notes.append(f"a whole pickled module, {contents.modules[0].type}: loading it would run its code")
+    for section in contents.state_dicts:
+        inside = contents.section(section)
+        if inside and all(name.startswith("module.") for name in inside):
+            where = f" of {section}" if section else ""
+            notes.append(f"all names{where} begin with module., as DistributedDataParallel saves them")
+    if names and not notes:
+        notes.append("tensors in containers")
+
+
+def _check(contents: Contents) -> None:
+    """What does not fit together: sizes that are claimed and not there."""
+    for one in contents.tensors:
+        tensor, storage = one.tensor, one.tensor.storage
+        if storage is None:
+            continue
+        if tensor.end > storage.count and storage.dtype:
+            contents.problems.append(
+                f"{one.name} reaches element {tensor.end:,} of a storage that has {storage.count:,}"
+            )
+        record = contents.records.get(storage.key)
+        if record is None:
+            contents.problems.append(f"{one.name}: its numbers are not in the file")
+        elif record.size < storage.size:
+            contents.problems.append(
+                f"{one.name} claims {storage.size:,} bytes, and the file has {record.size:,}: loading it would fail, "
+                "or take memory that it has no numbers for"
+            )
+        if len(contents.problems) > 50:
+            contents.problems.append("… and more")
+            return

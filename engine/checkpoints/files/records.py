@@ -1,0 +1,120 @@
+"""What a file's pickle describes, as inert records: nothing in here is an object of the file's own classes."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+# Bytes of an element, by the name of its dtype in torch.
+ITEM_BYTES = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1,
+    "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1, "float8_e8m0fnu": 1, "complex128": 16, "complex64": 8, "complex32": 4,
+    "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8, "bool": 1,
+    "qint8": 1, "quint8": 1, "qint32": 4, "quint4x2": 1, "quint2x4": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Global:
+    """A name that the file would import."""
+
+    module: str
+    name: str
+
+    @property
+    def full(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(eq=False)
+class Called:
+    """What calling something would have made: an object of a class, mostly."""
+
+    what: Any  # a Global, as a rule
+    args: Any
+    state: Any = None  # what it would have been given by __setstate__, or as its __dict__
+    items: list[tuple[Any, Any]] = field(default_factory=list)  # set by key
+    elements: list[Any] = field(default_factory=list)  # appended
+
+    @property
+    def class_name(self) -> str:
+        return self.what.full if isinstance(self.what, Global) else "?"
+
+
+@dataclass(eq=False)
+class Dict:
+    """A dictionary; its keys may be of any kind."""
+
+    items: list[tuple[Any, Any]] = field(default_factory=list)
+    kind: str = "dict"
+    state: Any = None
+
+    def get(self, key: str) -> Any:
+        """The value of a text key, the last one where there are several; None where there is none."""
+        return next((value for name, value in reversed(self.items) if isinstance(name, str) and name == key), None)
+
+    @property
+    def keys(self) -> list[str]:
+        """Those that are text."""
+        return [name for name, _ in self.items if isinstance(name, str)]
+
+
+@dataclass(eq=False)
+class Elements:
+    """A list, or a set."""
+
+    kind: str  # "list", "set", "frozenset"
+    items: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A stretch of numbers in the file, which tensors are views of."""
+
+    key: str
+    dtype: str  # of its elements; "" where it has none of its own
+    count: int  # elements that it claims to have; of one without a dtype: bytes
+    location: str  # the device that it was saved from
+
+    @property
+    def size(self) -> int:
+        """Bytes that it claims to have."""
+        return self.count * (ITEM_BYTES.get(self.dtype, 1) if self.dtype else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor of the file."""
+
+    storage: Storage | None  # None: it has no values, or not in this way (sparse)
+    dtype: str
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int = 0  # elements into its storage
+    requires_grad: bool = False
+    parameter: bool = False
+    layout: str = "strided"  # or "sparse_coo", "quantized", "meta", …
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Of its elements, whether another tensor shares them or not."""
+        return self.count * ITEM_BYTES.get(self.dtype, 0)
+
+    @property
+    def end(self) -> int:
+        """The last element of the storage that it reaches, plus one."""
+        if not self.count:
+            return self.offset
+        return self.offset + 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
+
+    @property
+    def contiguous(self) -> bool:
+        expected = 1
+        for size, step in zip(reversed(self.shape), reversed(self.stride), strict=True):
+            if size != 1 and step != expected:
+                return False
+            expected *= size
+        return True

@@ -1,0 +1,82 @@
+"""A tensor's numbers, read from where they lie in a file: nothing is unpickled, and only what is looked at is read."""
+
+import mmap
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from engine.checkpoints.files.contents import Contents, Named, Record
+from engine.checkpoints.files.reading import read
+from engine.errors import CheckpointError
+
+STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
+
+
+def opened(path: Path) -> Contents:
+    """The contents of a file as it is now, read once. Raises CheckpointError."""
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from error
+    return _opened(path, about.st_mtime_ns, about.st_size)
+
+
+def find(contents: Contents, name: str) -> Named:
+    """A tensor of a file by its name. Raises CheckpointError where there is none."""
+    found = next((one for one in contents.tensors if one.name == name), None)
+    if found is None:
+        raise CheckpointError(f"{contents.path} has no tensor {name!r}")
+    return found
+
+
+def load(contents: Contents, name: str) -> torch.Tensor:
+    """The tensor `name`, mapped from the file, with its own shape and strides; writing to it would not change the file.
+
+    Raises CheckpointError where its numbers are not there, or of a kind that can't be read like this.
+    """
+    tensor = find(contents, name).tensor
+    if tensor.storage is None:
+        raise CheckpointError(f"{name} is {tensor.layout}: its numbers are not read here")
+    dtype = getattr(torch, STORED_AS.get(tensor.dtype, tensor.dtype), None)
+    if not isinstance(dtype, torch.dtype):
+        raise CheckpointError(f"{name} has the dtype {tensor.dtype}, which this PyTorch does not know")
+    record = contents.records.get(tensor.storage.key)
+    if record is None:
+        raise CheckpointError(f"{name}: its numbers are not in {contents.path}")
+    if record.file.suffix == ".safetensors":
+        return _of_safetensors(record.file, name)
+    if not tensor.count:
+        return torch.empty(tensor.shape, dtype=dtype)
+    if tensor.end * dtype.itemsize > record.size:
+        raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, and the file has {record.size:,}")
+    return torch.as_strided(_flat(record, dtype), tensor.shape, tensor.stride, tensor.offset)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, _changed: int, _size: int) -> Contents:
+    return read(path)
+
+
+def _of_safetensors(file: Path, name: str) -> torch.Tensor:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as opened_file:
+            found: torch.Tensor = opened_file.get_tensor(name)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    return found
+
+
+def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
+    """The storage's numbers, [count]."""
+    count = record.size // dtype.itemsize
+    with open(record.file, "rb") as file:
+        if record.offset % dtype.itemsize:  # not where numbers of this size may lie: a copy
+            file.seek(record.offset)
+            return torch.frombuffer(bytearray(file.read(count * dtype.itemsize)), dtype=dtype)
+        start = record.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        length = record.offset - start + record.size
+        mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=start)
+    return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.offset - start)

@@ -1,0 +1,126 @@
+"""`fmnist-tui inspect`: what is in a file of weights, without executing a byte of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.files.contents import Contents, Named
+from engine.checkpoints.files.known import known
+from engine.checkpoints.files.reading import read
+from engine.errors import CheckpointError
+from tui.format import count, size
+
+SHOWN = 60  # tensors that are listed without --tensors
+MOST_VALUES = 1000  # of a tensor's that --values prints
+
+
+def run(path: Path, *, as_json: bool, tensors: bool, values: str) -> int:
+    """Print what is in the file, or some numbers of one tensor. Raises EngineError where it can't be read."""
+    if values:
+        return _values(path, values, as_json=as_json)
+    contents = read(path)
+    if as_json:
+        print(json.dumps(told(contents), indent=1))
+    else:
+        _print(contents, whole=tensors)
+    return 0
+
+
+def told(contents: Contents) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "path": str(contents.path),
+        "format": contents.format,
+        "bytes": contents.bytes,
+        "notes": contents.notes,
+        "tensors": [_tensor(one) for one in contents.tensors],
+        "globals": [{"name": one.full, "known": known(one)} for one in contents.globals],
+        "modules": [
+            {"name": one.name, "type": one.type, "attributes": dict(one.attributes), "training": one.training}
+            for one in contents.modules
+        ],
+        "shared": list(contents.shared.values()),
+        "metadata": contents.metadata,
+        "problems": contents.problems,
+    }
+
+
+def _tensor(one: Named) -> dict[str, Any]:
+    tensor = one.tensor
+    return {
+        "name": one.name, "section": one.section, "shape": list(tensor.shape), "dtype": tensor.dtype,
+        "bytes": tensor.bytes, "stride": list(tensor.stride), "offset": tensor.offset,
+        "storage": tensor.storage.key if tensor.storage is not None else None,
+        "requires_grad": tensor.requires_grad, "parameter": tensor.parameter, "layout": tensor.layout,
+    }  # fmt: skip
+
+
+def _print(contents: Contents, *, whole: bool) -> None:
+    numbers = sum(one.tensor.count for one in contents.tensors)
+    print(f"{contents.path}: {contents.format}, {size(contents.bytes)}")
+    print(contents.told())
+    for note in contents.notes:
+        print(note)
+    print(f"{count(len(contents.tensors))} tensors, {count(numbers)} numbers")
+    for problem in contents.problems:
+        print(f"problem: {problem}")
+    if contents.modules:
+        print("\nmodules")
+        for module in contents.modules:
+            made = ", ".join(f"{name}={value}" for name, value in list(module.attributes.items())[:8])
+            indent = "  " * (module.name.count(".") + bool(module.name))
+            print(f"{indent}{module.name or '(whole)'}: {module.type}({made})")
+    shown = contents.tensors if whole else contents.tensors[:SHOWN]
+    if shown:
+        print()
+    width = max((len(one.name) for one in shown), default=0)
+    for one in shown:
+        tensor = one.tensor
+        shape = "×".join(map(str, tensor.shape)) or "one number"
+        odd = "" if tensor.contiguous and tensor.layout == "strided" else f"  {tensor.layout}, stride {tensor.stride}"
+        print(f"{one.name.ljust(width)}  {shape:<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{odd}".rstrip())
+    if len(shown) < len(contents.tensors):
+        print(f"… and {count(len(contents.tensors) - len(shown))} more: --tensors lists all")
+    for names in contents.shared.values():
+        print(f"share their numbers: {', '.join(names)}")
+    if contents.metadata:
+        print()
+        for name, value in list(contents.metadata.items())[: None if whole else 40]:
+            print(f"{name} = {value}")
+
+
+def _values(path: Path, asked: str, *, as_json: bool) -> int:
+    """`NAME` or `NAME[SLICE]`: the numbers, as PyTorch prints them."""
+    from engine.checkpoints.files import values
+    from engine.inspection import views
+    from engine.inspection.parameters import figures
+
+    contents = read(path)
+    name = max(
+        (one.name for one in contents.tensors if asked.startswith(one.name) and _ends(asked[len(one.name) :])),
+        key=len, default="",
+    )  # fmt: skip
+    if not any(one.name == name for one in contents.tensors):
+        raise CheckpointError(f"{path} has no tensor {asked.partition('[')[0]!r}; --tensors lists them")
+    view = views.apply(values.load(contents, name), asked[len(name) :])
+    if as_json:
+        if view.numel() > 1_000_000:
+            raise CheckpointError(f"{asked} has {view.numel():,} numbers: take a slice of it")
+        print(json.dumps({"name": name, "shape": list(view.shape), **_plain(figures(view)), "values": view.tolist()}))
+        return 0
+    print(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}")
+    told = figures(view)
+    if told["mean"] is not None:
+        words = ", ".join(f"{key} {told[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
+        print(f"{words}, zeros {100 * told['zeros']:.1f}%, NaN {told['nan']}, infinite {told['inf']}")
+    print(view)
+    return 0
+
+
+def _plain(told: dict[str, Any]) -> dict[str, Any]:
+    return {key: told[key] for key in ("mean", "std", "min", "max", "norm", "zeros", "nan", "inf")}
+
+
+def _ends(rest: str) -> bool:
+    """Whether a name ends here: an index follows, or nothing."""
+    return not rest or (rest[0] in "[." and (rest[0] == "[" or "(" in rest or rest in (".T", ".mT")))
