@@ -224,8 +224,20 @@ def _parser() -> Parser:
     made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
     made.add_argument("--tensors", action="store_true", help="list every tensor, and all metadata")
     made.add_argument(
+        "--diff", type=Path, metavar="OTHER", help="what this other file differs in: exit code 1 if it does"
+    )
+    made.add_argument(
         "--values", metavar="NAME[SLICE]", default="", help="a tensor's numbers, or a slice, as in Python"
     )
+
+    made = command(
+        "convert", _convert, "the weights of a file as a bare state_dict or safetensors; of several, their mean",
+        "convert epoch-0004.pt weights.safetensors",
+    )  # fmt: skip
+    made.add_argument("files", type=Path, nargs="+", metavar="FILE", help="several of one network are averaged")
+    made.add_argument("target", type=Path, metavar="OUT", help="by its name: .safetensors, else as torch.save does")
+    made.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
+    made.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
 
     where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
     where.add_argument("--json", action="store_true", help="as a JSON object")
@@ -372,9 +384,17 @@ def _model(options: argparse.Namespace) -> int:
 def _inspect(options: argparse.Namespace) -> int:
     from tui import inspect_report
 
+    if options.diff is not None:
+        return inspect_report.diff(options.file, options.diff, as_json=options.json)
     return inspect_report.run(
         options.file, as_json=options.json, tensors=options.tensors, values=options.values
     )  # fmt: skip
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from tui import inspect_report
+
+    return inspect_report.convert(options.files, options.target, section=options.section, strip=options.strip)
 
 
 def _resume(options: argparse.Namespace) -> int:

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.checkpoints.files.contents import Contents, Named
 from engine.checkpoints.files.known import known
 from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
 from tui.format import count, size
+
+if TYPE_CHECKING:
+    from engine.checkpoints.files.compare import Difference
 
 SHOWN = 60  # tensors that are listed without --tensors
 MOST_VALUES = 1000  # of a tensor's that --values prints
@@ -124,3 +127,56 @@ def _plain(told: dict[str, Any]) -> dict[str, Any]:
 def _ends(rest: str) -> bool:
     """Whether a name ends here: an index follows, or nothing."""
     return not rest or (rest[0] in "[." and (rest[0] == "[" or "(" in rest or rest in (".T", ".mT")))
+
+
+def diff(a: Path, b: Path, *, as_json: bool) -> int:
+    """What two files differ in. Returns 0 where nothing does, 1 where something does. Raises EngineError."""
+    from engine.checkpoints.files.compare import compare
+
+    found = compare(read(a), read(b))
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1))
+        return int(found.differs)
+    print(f"{a} and {b}: {found.how}")
+    for kind, words in KINDS.items():
+        ones = [one for one in found.tensors if one.kind == kind]
+        if ones and kind == "same":
+            print(f"\n{count(len(ones))} tensors are the same, to the last bit")
+        elif ones:
+            print(f"\n{words}")
+            width = max(len(one.name) for one in ones)
+            for one in sorted(ones, key=lambda one: -(one.relative or 0)):
+                shapes = one.a if one.a == one.b else f"{one.a or 'nothing'} → {one.b or 'nothing'}"
+                print(f"  {one.name.ljust(width)}  {shapes:<20}{_figures(one)}".rstrip())
+    if found.metadata:
+        print("\nmetadata")
+        for name, (before, after) in found.metadata.items():
+            print(f"  {name}: {before} → {after}")
+    return int(found.differs)
+
+
+KINDS = {
+    "removed": "only in the first", "added": "only in the second", "shape": "of another shape",
+    "dtype": "of another dtype", "unread": "can't be read", "changed": "changed", "same": "",
+}  # fmt: skip
+
+
+def _figures(one: "Difference") -> str:
+    if one.max_abs is None:
+        return ""
+    told = f"  max |Δ| {one.max_abs:.3g}, |Δ| {one.l2:.3g}"
+    told += "" if one.relative is None else f", |Δ|/|a| {one.relative:.3g}"
+    told += "" if one.cosine is None else f", cosine {one.cosine:.6f}"
+    return told + f", {100 * (one.changed or 0):.1f}% changed"
+
+
+def convert(files: list[Path], target: Path, *, section: str | None, strip: str) -> int:
+    """Write the weights of a file, or the mean of several, as a bare state_dict or safetensors. Raises EngineError."""
+    from engine.checkpoints.files import converting
+
+    several = [converting.weights(read(path), section, strip=strip) for path in files]
+    found = converting.average(several) if len(several) > 1 else several[0]
+    written = converting.write(found, target)
+    what = f"the mean of {len(files)} files" if len(files) > 1 else str(files[0])
+    print(f"{target}: {count(len(found))} tensors of {what}, {size(written)}")
+    return 0

@@ -75,3 +75,26 @@ def test_what_would_run_is_named_and_does_not(tmp_path: Path, capsys: pytest.Cap
     assert main(["inspect", str(tmp_path / "evil.pt")]) == 0
     assert "1 global outside the allow-list: posix.system" in capsys.readouterr().out
     assert not (tmp_path / "made").exists()
+
+
+def test_two_files(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = torch.load(file, weights_only=True)
+    content["model"]["0.bias"] += 1
+    torch.save(content, tmp_path / "other.pt")
+    assert main(["inspect", str(file), "--diff", str(file)]) == 0
+    assert "2 tensors are the same, to the last bit" in capsys.readouterr().out
+    assert main(["inspect", str(file), "--diff", str(tmp_path / "other.pt")]) == 1
+    text = capsys.readouterr().out
+    assert "model.0.bias  2 float32             max |Δ| 1, |Δ| 1.41" in text
+    assert main(["inspect", str(file), "--diff", str(tmp_path / "other.pt"), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["kind"] for one in told["tensors"]] == ["same", "changed"]
+    assert told["differs"] is True
+
+
+def test_converting_from_the_command_line(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.safetensors"
+    assert main(["convert", str(file), str(file), str(out)]) == 0
+    assert "2 tensors of the mean of 2 files" in capsys.readouterr().out
+    assert main(["convert", str(file), str(out)]) == 2
+    assert "is there already" in capsys.readouterr().err
