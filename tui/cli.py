@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import home as homes
-from engine.errors import EngineError
+from engine.errors import ConfigError, EngineError
 from engine.inspection import quality
 from engine.training.config import (
     DATASETS,
@@ -231,6 +231,21 @@ def _parser() -> Parser:
     )
 
     made = command(
+        "eval", _eval, "what the weights of a file reach on the test set; nothing of it is executed",
+        "eval weights.pth --model cnn", with_data=True,
+    )  # fmt: skip
+    made.add_argument("file", type=Path, metavar="FILE", help="of any format that inspect reads")
+    for name in ("model", "dataset", "transform", "loss", "device"):
+        default = " (default: what the file says)" if name in ("model", "transform", "loss") else ""
+        made.add_argument(
+            option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{TRAIN_OPTIONS[name]}{default}"
+        )
+    made.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
+    made.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
+    made.add_argument("--rename", metavar="NEW=OLD", action="append", default=[], help="a tensor; may be given again")
+    made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
+
+    made = command(
         "convert", _convert, "the weights of a file as a bare state_dict or safetensors; of several, their mean",
         "convert epoch-0004.pt weights.safetensors",
     )  # fmt: skip
@@ -389,6 +404,23 @@ def _inspect(options: argparse.Namespace) -> int:
     return inspect_report.run(
         options.file, as_json=options.json, tensors=options.tensors, values=options.values
     )  # fmt: skip
+
+
+def _eval(options: argparse.Namespace) -> int:
+    from engine.checkpoints.files.evaluating import Way
+    from tui import inspect_report
+
+    names = [name for name in ("model", "transform", "loss", "device") if name in options]
+    given = {name: parse(name, getattr(options, name)) for name in names}
+    renames = []
+    for text in options.rename:
+        new, equals, old = text.partition("=")
+        if not equals or not new or not old:
+            raise ConfigError("rename", f"--rename: {text!r} is not of the form NEW=OLD")
+        renames.append((new, old))
+    dataset = absolute_dataset(parse("dataset", options.dataset))
+    way = Way(section=options.section, strip=options.strip, renames=tuple(renames), dataset=dataset, **given)
+    return inspect_report.evaluate(options.file, way, _home(options), options.data_dir, as_json=options.json)
 
 
 def _convert(options: argparse.Namespace) -> int:

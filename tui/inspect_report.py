@@ -1,6 +1,7 @@
 """`fmnist-tui inspect`: what is in a file of weights, without executing a byte of it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tui.format import count, size
 
 if TYPE_CHECKING:
     from engine.checkpoints.files.compare import Difference
+    from engine.checkpoints.files.evaluating import Way
 
 SHOWN = 60  # tensors that are listed without --tensors
 MOST_VALUES = 1000  # of a tensor's that --values prints
@@ -179,4 +181,33 @@ def convert(files: list[Path], target: Path, *, section: str | None, strip: str)
     written = converting.write(found, target)
     what = f"the mean of {len(files)} files" if len(files) > 1 else str(files[0])
     print(f"{target}: {count(len(found))} tensors of {what}, {size(written)}")
+    return 0
+
+
+def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, as_json: bool) -> int:
+    """What the weights of a file reach on the test set. Raises EngineError."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from engine.checkpoints.files.evaluating import evaluate as compute
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("test images", total=None)
+        found = compute(
+            path, way, home=home, data_dir=data_dir,
+            tell=lambda done, total: progress.update(task, completed=done, total=total),
+        )  # fmt: skip
+    if as_json:
+        print(json.dumps(asdict(found), indent=1))
+        return 0
+    kept = " (computed before)" if found.cached else ""
+    print(f"{found.file}: {found.model} on {found.data}, {count(found.samples)} test images{kept}")
+    print(f"test accuracy {100 * found.accuracy:.1f}%, loss {found.loss:.6f}")
+    width = max(map(len, found.classes))
+    for at, (name, share) in enumerate(zip(found.classes, found.per_class, strict=True)):
+        others = [(number, other) for other, number in enumerate(found.confusion[at]) if other != at and number]
+        most = ", ".join(f"{number} as {found.classes[other]}" for number, other in sorted(others, reverse=True)[:3])
+        told = "none" if share is None else f"{100 * share:5.1f}%"
+        print(f"  {name.ljust(width)}  {told}  {most}".rstrip())
     return 0

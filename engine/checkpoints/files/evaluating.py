@@ -1,0 +1,137 @@
+"""What somebody's weights reach on a data set: their numbers are read from the file, nothing of it is executed."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import atomic
+from engine.checkpoints.files import converting, fitting
+from engine.checkpoints.files.contents import Contents
+from engine.checkpoints.files.reading import read
+from engine.errors import CheckpointError
+from engine.training.config import TrainConfig, is_file_reference
+from engine.training.loop import Batch, test_loop
+from engine.training.prepare import Prepared, prepare
+
+BATCH = 500  # samples at a time
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """On the test set."""
+
+    file: str
+    sha256: str
+    model: str
+    data: str  # its title
+    samples: int
+    accuracy: float  # fraction of 1
+    loss: float  # mean of the batches' mean losses, in batches of BATCH
+    per_class: tuple[float | None, ...]
+    confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
+    classes: tuple[str, ...]
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the weights of a file are brought into a network."""
+
+    model: str = ""  # as in TrainConfig; empty: what the file's own config says
+    section: str | None = None
+    strip: str = ""
+    renames: tuple[tuple[str, str], ...] = ()  # new name, old name
+    dataset: str = "auto"
+    transform: str = ""
+    loss: str = ""
+    device: str = "cpu"
+
+
+def evaluate(
+    path: Path, way: Way, *, home: Path, data_dir: Path | None, tell: Tell = lambda done, total: None
+) -> Result:
+    """Evaluate the weights of a file; from the cache where the same file, way and data were evaluated before.
+
+    Raises CheckpointError where they do not fit, saying what would have to be renamed, and other EngineErrors.
+    """
+    contents = read(path)
+    if contents.path.is_dir():
+        raise CheckpointError(f"{path} is a folder: name its index, or one file")
+    config = configured(contents, way)
+    prepared = prepare(config, home=home, data_dir=data_dir)
+    sha256 = digest(path)
+    kept = _cache(home, sha256, way, prepared)
+    try:
+        return Result(**{**json.loads(kept.read_text()), "file": str(path), "cached": True})
+    except (OSError, ValueError, TypeError):
+        pass
+    weights = converting.weights(contents, way.section, strip=way.strip)
+    bring(prepared, fitting.renamed(weights, dict(way.renames)), str(path))
+    result = score(prepared, path, sha256, tell)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(kept, json.dumps(asdict(result)))
+    return result
+
+
+def configured(contents: Contents, way: Way) -> TrainConfig:
+    """What to build and read. Of a file of this program what is not said is as the run had it; but a name of a Python
+    file in it, which would be run, has to be typed by the person."""
+    own = {key: str(contents.metadata.get(f"config.{key}", "")) for key in ("model", "transform", "loss")}
+    model = way.model or own["model"]
+    if not model:
+        raise CheckpointError(f"{contents.path} does not say which network it is of: name it with --model")
+    for name, given in (("model", way.model), ("transform", way.transform)):
+        if not given and is_file_reference(own[name]):
+            what = f"{contents.path} wants {own[name]} to be run"
+            raise CheckpointError(f"{what}: if that is what you want, say --{name} {own[name]}")
+    return TrainConfig(
+        model=model, dataset=way.dataset, transform=way.transform or own["transform"],
+        loss=way.loss or own["loss"] or "cross_entropy", device=way.device, batch_size=BATCH,
+    )  # fmt: skip
+
+
+def bring(prepared: Prepared, weights: Mapping[str, Any], what: str) -> None:
+    """Load weights into the network. Raises CheckpointError where they do not fit as they are."""
+    wanted = prepared.network.state_dict()
+    found = fitting.fit(wanted, weights)
+    if not found.whole:
+        raise CheckpointError(f"{what} does not fit {prepared.config.model}: {found.told()}")
+    prepared.network.load_state_dict(dict(weights))
+
+
+def score(prepared: Prepared, path: Path, sha256: str, tell: Tell) -> Result:
+    """The test set's result."""
+    data, batches = prepared.dataset, prepared.test_batches
+    found = test_loop(_told(batches, batches.samples, tell), prepared.network, prepared.loss_fn, len(data.classes))
+    return Result(
+        file=str(path), sha256=sha256, model=prepared.config.model, data=data.title, samples=len(data.test),
+        accuracy=found.accuracy, loss=found.loss, per_class=found.per_class, confusion=found.confusion,
+        classes=data.classes,
+    )  # fmt: skip
+
+
+def digest(path: Path) -> str:
+    """A file's SHA-256, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _told(batches: Iterable[Batch], total: int, tell: Tell) -> Iterator[Batch]:
+    done = 0
+    for X, y in batches:
+        yield X, y
+        done += len(y)
+        tell(done, total)
+
+
+def _cache(home: Path, sha256: str, way: Way, prepared: Prepared) -> Path:
+    told = json.dumps(
+        [asdict(way), prepared.config.to_dict(), prepared.dataset.checksum, prepared.environment], sort_keys=True
+    )
+    key = hashlib.sha256(told.encode()).hexdigest()
+    return home / "cache" / f"evaluation-{sha256[:32]}-{key[:16]}.json"

@@ -1,0 +1,90 @@
+"""Weights of a file brought into a network: what fits, what is proposed, what they reach."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.checkpoints.files import evaluating, fitting
+from engine.checkpoints.files.evaluating import Way, evaluate
+from engine.errors import CheckpointError
+from engine.models.registry import build
+from engine.training.config import TrainConfig
+from tests.engine.test_host_resume import create, serve
+
+
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return build("mlp").state_dict()
+
+
+@pytest.fixture
+def trained(home: Path) -> Path:
+    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
+    assert serve(folder).status == "finished"
+    return folder
+
+
+def demo(**given: object) -> Way:
+    return Way(**{"dataset": "demo", **given})  # type: ignore[arg-type]
+
+
+def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: Path) -> None:
+    from tests.engine.test_host_resume import state
+
+    (test,) = state(trained).tests
+    told: list[tuple[int, int]] = []
+    path = trained / "checkpoints" / "epoch-0001.pt"
+    found = evaluate(path, demo(), home=home, data_dir=None, tell=lambda done, total: told.append((done, total)))
+    assert found.accuracy == test.accuracy
+    assert found.confusion == test.confusion
+    assert (found.model, found.cached, told[-1]) == ("mlp", False, (1000, 1000))
+    again = evaluate(path, demo(), home=home, data_dir=None)
+    assert again.cached
+    assert again.accuracy == found.accuracy
+    bare = evaluate(trained / "checkpoints" / "model_weights.pth", demo(model="mlp"), home=home, data_dir=None)
+    assert (bare.accuracy, bare.cached) == (found.accuracy, False)
+    with pytest.raises(CheckpointError, match="does not say which network it is of"):
+        evaluate(trained / "checkpoints" / "model_weights.pth", demo(), home=home, data_dir=None)
+
+
+def test_what_does_not_fit_is_told_and_nothing_is_guessed(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.pt"
+    torch.save({"model": {f"module.{name}": tensor for name, tensor in weights().items()}}, path)
+    with pytest.raises(CheckpointError, match=r"6 missing .*; 6 unexpected .*; they would fit with --strip module\."):
+        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    assert evaluate(path, demo(model="mlp", strip="module."), home=home, data_dir=None).accuracy >= 0
+    torch.save({name.replace("linear_relu_stack", "net"): tensor for name, tensor in weights().items()}, path)
+    with pytest.raises(CheckpointError, match=r"perhaps --rename linear_relu_stack=net$"):
+        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    way = demo(model="mlp", renames=(("linear_relu_stack", "net"),))
+    assert evaluate(path, way, home=home, data_dir=None).accuracy >= 0
+    with pytest.raises(CheckpointError, match="the file has no nothing"):
+        evaluate(path, demo(model="mlp", renames=(("x", "nothing"),)), home=home, data_dir=None)
+
+
+def test_fits() -> None:
+    wanted = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2), "b.weight": torch.zeros(4)}
+    assert fitting.fit(wanted, wanted).whole
+    found = fitting.fit(wanted, {"a.weight": torch.zeros(3, 3), "a.bias": torch.zeros(2), "c.weight": torch.zeros(4)})
+    assert (found.missing, found.unexpected) == (("b.weight",), ("c.weight",))
+    assert found.shapes == (("a.weight", (2, 3), (3, 3)),)
+    assert found.renames == {"b.weight": "c.weight"}
+    assert "a.weight is [2, 3] in the network and [3, 3] in the file" in found.told()
+    assert found.told().endswith("perhaps --rename b.weight=c.weight")
+
+
+def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'made')!r}, 'w')\nclass Net: pass\n")
+    path = tmp_path / "weights.pt"
+    for name in ("model", "transform"):
+        config = {"model": "mlp", name: f"{tmp_path / 'evil.py'}:Net"}
+        torch.save({"model": weights(), "config": config}, path)
+        with pytest.raises(CheckpointError, match=f"evil.py:Net to be run: if that is what you want, say --{name}"):
+            evaluate(path, demo(), home=home, data_dir=None)
+    assert not (tmp_path / "made").exists()
+
+
+def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert evaluating.digest(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
