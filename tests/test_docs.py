@@ -23,9 +23,12 @@ from tui import cli
 from tui.app import FmnistApp
 from tui.screens.autograd import AutogradScreen
 from tui.screens.batches import BatchesScreen
+from tui.screens.checkpoints import CheckpointsScreen
 from tui.screens.data import DataScreen
+from tui.screens.difference import DifferenceScreen
 from tui.screens.download import DownloadScreen
 from tui.screens.enlarged import EnlargedScreen
+from tui.screens.file import FileScreen
 from tui.screens.help import HelpScreen
 from tui.screens.model import ModelScreen
 from tui.screens.overview import OverviewScreen
@@ -72,6 +75,9 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Model, autograd", AutogradScreen),
     ("Data, transforms", TransformsScreen),
     ("Data, batches", BatchesScreen),
+    ("Checkpoints", CheckpointsScreen),
+    ("Checkpoints, a file", FileScreen),
+    ("Checkpoints, a comparison", DifferenceScreen),
     ("the download", DownloadScreen),
     ("Help", HelpScreen),
 ]

@@ -51,6 +51,12 @@ def _model() -> Screen[None]:
     return ModelScreen()
 
 
+def _checkpoints() -> Screen[None]:
+    from tui.screens.checkpoints import CheckpointsScreen
+
+    return CheckpointsScreen()
+
+
 class FmnistApp(App[None]):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
@@ -67,12 +73,14 @@ class FmnistApp(App[None]):
         "train": _train,
         "runs": _runs,
         "model": _model,
+        "checkpoints": _checkpoints,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "switch_mode('data')", "Data", show=False, id="app.data"),
         Binding("2", "switch_mode('train')", "Train", show=False, id="app.train"),
         Binding("3", "switch_mode('runs')", "Runs", show=False, id="app.runs"),
         Binding("4", "switch_mode('model')", "Model", show=False, id="app.model"),
+        Binding("5", "switch_mode('checkpoints')", "Checkpoints", show=False, id="app.checkpoints"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains goes on without the app"),
         Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit_anywhere"),
@@ -121,8 +129,10 @@ class FmnistApp(App[None]):
         from textual.widgets import DataTable, Input, OptionList  # noqa: F401
 
         import tui.screens.autograd
+        import tui.screens.checkpoints
         import tui.screens.data
         import tui.screens.enlarged
+        import tui.screens.file
         import tui.screens.help
         import tui.screens.model
         import tui.screens.prompt

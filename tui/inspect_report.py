@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpoints.files.contents import Contents, Named
-from engine.checkpoints.files.known import known
+from engine.checkpoints.files.contents import Contents
 from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from tui.evaluated import evaluated
 from tui.format import count, size
 
 if TYPE_CHECKING:
@@ -25,39 +25,10 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str) -> int:
         return _values(path, values, as_json=as_json)
     contents = read(path)
     if as_json:
-        print(json.dumps(told(contents), indent=1))
+        print(json.dumps(contents.to_dict(), indent=1))
     else:
         _print(contents, whole=tensors)
     return 0
-
-
-def told(contents: Contents) -> dict[str, Any]:
-    """As JSON."""
-    return {
-        "path": str(contents.path),
-        "format": contents.format,
-        "bytes": contents.bytes,
-        "notes": contents.notes,
-        "tensors": [_tensor(one) for one in contents.tensors],
-        "globals": [{"name": one.full, "known": known(one)} for one in contents.globals],
-        "modules": [
-            {"name": one.name, "type": one.type, "attributes": dict(one.attributes), "training": one.training}
-            for one in contents.modules
-        ],
-        "shared": list(contents.shared.values()),
-        "metadata": contents.metadata,
-        "problems": contents.problems,
-    }
-
-
-def _tensor(one: Named) -> dict[str, Any]:
-    tensor = one.tensor
-    return {
-        "name": one.name, "section": one.section, "shape": list(tensor.shape), "dtype": tensor.dtype,
-        "bytes": tensor.bytes, "stride": list(tensor.stride), "offset": tensor.offset,
-        "storage": tensor.storage.key if tensor.storage is not None else None,
-        "requires_grad": tensor.requires_grad, "parameter": tensor.parameter, "layout": tensor.layout,
-    }  # fmt: skip
 
 
 def _print(contents: Contents, *, whole: bool) -> None:
@@ -201,13 +172,5 @@ def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, as_js
     if as_json:
         print(json.dumps(asdict(found), indent=1))
         return 0
-    kept = " (computed before)" if found.cached else ""
-    print(f"{found.file}: {found.model} on {found.data}, {count(found.samples)} test images{kept}")
-    print(f"test accuracy {100 * found.accuracy:.1f}%, loss {found.loss:.6f}")
-    width = max(map(len, found.classes))
-    for at, (name, share) in enumerate(zip(found.classes, found.per_class, strict=True)):
-        others = [(number, other) for other, number in enumerate(found.confusion[at]) if other != at and number]
-        most = ", ".join(f"{number} as {found.classes[other]}" for number, other in sorted(others, reverse=True)[:3])
-        told = "none" if share is None else f"{100 * share:5.1f}%"
-        print(f"  {name.ljust(width)}  {told}  {most}".rstrip())
+    print(f"{found.file}: {evaluated(asdict(found))}")
     return 0

@@ -34,6 +34,11 @@ REQUESTS = {
     "terms": ("engine.inspection.terms", "compute"),
     "autograd": ("engine.inspection.autograd", "compute"),
     "difference": ("engine.inspection.autograd", "difference"),
+    "file": ("engine.inspection.files", "compute"),
+    "file figures": ("engine.inspection.files", "figures"),
+    "file difference": ("engine.inspection.files", "difference"),
+    "file conversion": ("engine.inspection.files", "conversion"),
+    "file evaluation": ("engine.inspection.files", "evaluation"),
     "quality": ("engine.inspection.quality", "compute"),
     "timings": ("engine.inspection.batches", "timings"),
 }

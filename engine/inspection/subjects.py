@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from engine.checkpoints.files import values as files
 from engine.errors import InspectionError
 from engine.inspection import autograd, batches
 from engine.inspection.networks import Network, network
@@ -17,6 +18,7 @@ from engine.inspection.samples import sample
 from engine.inspection.summary import made
 
 STATE = re.compile(r"optimizer\.state\[(.+)\]\.(\w+)")
+FILE = re.compile(r"(file|other|difference)\[(.*)\]")
 BENCH = re.compile(r"autograd\.(grad|now|before)\[(.+)\]")
 ACTIVATION = re.compile(r"activation\[(\d+)\]\.(before|after)")
 IMAGE = ("split", "index", "edits")  # what says which images are meant
@@ -28,10 +30,13 @@ def subject(home: Path, values: Mapping[str, Any]) -> tuple[torch.Tensor, str, t
     A parameter's or buffer's own name; `optimizer.state[NAME].KEY` of a checkpoint; `activation[NUMBER].before` or
     `.after`, of a call of a module, for the image of the request (see `samples.sample`); `X`, that image as the
     network gets it; `batch.X`, `batch.y` (see `batches.of`); `autograd.grad[NAME]`, `.now[NAME]` and `.before[NAME]`: a
-    parameter's gradient, values, and values before the last optimizer step (see `autograd.compute`). Raises
+    parameter's gradient, values, and values before the last optimizer step (see `autograd.compute`); `file[NAME]` of
+    the file `file`, `other[NAME]` of the file `other`, and `difference[NAME]`, the second less the first. Raises
     InspectionError where there is none.
     """
     name = str(values["name"])
+    if match := FILE.fullmatch(name):
+        return _of_file(match[1], match[2], str(values["file"]), str(values.get("other", "")))
     if name in ("batch.X", "batch.y"):
         X, y = batches.of(home, json.dumps({key: values[key] for key in batches.FIELDS}))
         return (X, "X", tuple(X.shape[1:])) if name == "batch.X" else (y, "y", tuple(X.shape[1:]))
@@ -54,6 +59,36 @@ def _of_network(found: Network, name: str, values: Mapping[str, Any]) -> tuple[t
     if name == "X" or ACTIVATION.fullmatch(name):
         return _passed(found, name, json.dumps({key: values[key] for key in IMAGE if key in values}))
     return parameter(found, name), spelled(name)
+
+
+def _of_file(which: str, name: str, file: str, other: str) -> tuple[torch.Tensor, str, tuple[int, ...]]:
+    """A tensor of a file, of the other file, or other - file."""
+    place = Path(file).name
+    if which == "file":
+        return _loaded(Path(file), name, Path(file).stat().st_mtime_ns), f'{place}["{name}"]', (1, 28, 28)
+    second = files.opened(Path(other))
+    names = {one.name for one in second.tensors}
+    near = [one for one in sorted(names) if one.endswith(f".{name}") or name.endswith(f".{one}")]
+    found = name if name in names else near[0] if near else name
+    b = _loaded(Path(other), found, Path(other).stat().st_mtime_ns)
+    if which == "other":
+        return b, f'{Path(other).name}["{found}"]', (1, 28, 28)
+    first = files.opened(Path(file))
+    mine = name if any(one.name == name for one in first.tensors) else found
+    a = _loaded(Path(file), mine, Path(file).stat().st_mtime_ns)
+    return _apart(a, b), f'{Path(other).name}["{found}"] - {place}["{mine}"]', (1, 28, 28)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, name: str, _changed: int) -> torch.Tensor:
+    return files.load(files.opened(path), name)
+
+
+@lru_cache(maxsize=1)
+def _apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    if a.shape != b.shape:
+        raise InspectionError(f"they have the shapes {list(a.shape)} and {list(b.shape)}")
+    return b.to(torch.float32) - a.to(torch.float32)
 
 
 def _of_bench(bench: autograd.Bench, which: str, name: str) -> tuple[torch.Tensor, str]:

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.errors import EngineError
@@ -19,19 +20,29 @@ class PromptScreen(ModalScreen[str | None]):
     AUTO_FOCUS = "#line"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", id="prompt.back")]
 
-    def __init__(self, title: str, about: str, check: Callable[[str], str], *, value: str = "") -> None:
-        """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't."""
+    def __init__(
+        self,
+        title: str,
+        about: str,
+        check: Callable[[str], str],
+        *,
+        value: str = "",
+        suggester: Suggester | None = None,
+    ) -> None:
+        """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't.
+        `suggester`: completes what is typed."""
         super().__init__()
         self._title = title
         self._about = about
         self._check = check
         self._value = value
+        self._suggester = suggester
 
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt"):
             yield Static(self._title, id="title", markup=False)
             yield Static(self._about, id="about", markup=False)
-            yield Input(self._value, id="line", compact=True, select_on_focus=False)
+            yield Input(self._value, id="line", compact=True, select_on_focus=False, suggester=self._suggester)
             yield Static("", id="verdict", markup=False)
             yield Static("enter does it · escape goes back", id="keys", markup=False)
 

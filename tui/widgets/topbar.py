@@ -6,7 +6,13 @@ The app has the reactive `data_told`: the data's title, and whether it is the de
 from textual.content import Content
 from textual.widgets import Static
 
-SCREENS = (("1", "Data", "data"), ("2", "Train", "train"), ("3", "Runs", "runs"), ("4", "Model", "model"))
+SCREENS = (
+    ("1", "Data", "data"),
+    ("2", "Train", "train"),
+    ("3", "Runs", "runs"),
+    ("4", "Model", "model"),
+    ("5", "Checkpoints", "checkpoints"),
+)
 
 
 class TopBar(Static):

@@ -32,6 +32,16 @@ class Named:
     tensor: Tensor
     section: str = ""  # the dictionary or module that it belongs to: "model", "optimizer"; "" for the whole file
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        tensor = self.tensor
+        return {
+            "name": self.name, "section": self.section, "shape": list(tensor.shape), "dtype": tensor.dtype,
+            "bytes": tensor.bytes, "stride": list(tensor.stride), "offset": tensor.offset,
+            "storage": tensor.storage.key if tensor.storage is not None else None,
+            "requires_grad": tensor.requires_grad, "parameter": tensor.parameter, "layout": tensor.layout,
+        }  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Module:
@@ -85,6 +95,19 @@ class Contents:
         """The tensors of a section, by their names in it."""
         start = f"{name}." if name else ""
         return {one.name.removeprefix(start): one for one in self.tensors if one.section == name}
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it (docs/events.md)."""
+        return {
+            "path": str(self.path), "format": self.format, "bytes": self.bytes, "notes": self.notes,
+            "tensors": [one.to_dict() for one in self.tensors],
+            "globals": [{"name": one.full, "known": known(one)} for one in self.globals],
+            "modules": [
+                {"name": one.name, "type": one.type, "attributes": dict(one.attributes), "training": one.training}
+                for one in self.modules
+            ],
+            "shared": list(self.shared.values()), "metadata": self.metadata, "problems": self.problems,
+        }  # fmt: skip
 
     def told(self) -> str:
         """What reading it needed, and what loading it would: never that it is harmless."""

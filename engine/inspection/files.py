@@ -1,0 +1,123 @@
+"""Anybody's files for the screens: what is in one, its tensors' figures a few at a time, and two beside each other."""
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.checkpoints.files.contents import Contents
+from engine.checkpoints.files.reading import read
+from engine.errors import CheckpointError
+from engine.inspection.inspector import Answer, Tell
+
+TURN_S = 0.03  # seconds of work for one asking, about
+
+
+def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file`. The answer: `contents` as `Contents.to_dict`, `told` (what reading it needed) and `state_dicts`. Imports
+    no torch."""
+    contents = read(Path(values["file"]))
+    return Answer({"contents": contents.to_dict(), "told": contents.told(), "state_dicts": contents.state_dicts})
+
+
+def figures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file`. Some of its tensors' figures, to be asked again until `done`; between two askings others are answered.
+
+    The answer: `done`, `share` of the work (0 to 1), `found`: for each tensor that is new since the last asking its
+    `figures` by name, None where its numbers can't be read; array `histograms` int64 [found, BINS] in that order.
+    """
+    work = _work(Path(values["file"]), bool(values.get("again")))
+    found, histograms = work.turn()
+    return Answer(
+        {"done": work.done, "share": work.share, "found": found},
+        {"histograms": np.stack(histograms) if histograms else np.zeros((0, 1), np.int64)},
+    )
+
+
+def difference(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file` and `other`. The answer: as `Comparison.to_dict`."""
+    from engine.checkpoints.files.compare import compare
+
+    return Answer(compare(read(Path(values["file"])), read(Path(values["other"])), tell).to_dict())
+
+
+def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file`, `data_dir`, and the fields of `evaluating.Way`. The answer: the fields of `evaluating.Result`."""
+    from dataclasses import asdict, fields
+
+    from engine.checkpoints.files.evaluating import Way, evaluate
+
+    given = {field.name: values[field.name] for field in fields(Way) if field.name in values}
+    given["renames"] = tuple((new, old) for new, old in values.get("renames", ()))
+    data_dir = values.get("data_dir")
+    way = Way(**given)
+    found = evaluate(Path(values["file"]), way, home=home, data_dir=Path(data_dir) if data_dir else None, tell=tell)
+    return Answer(asdict(found))
+
+
+def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file` and `target`: its weights as a file of their own. The answer: `tensors` and `bytes` that were written."""
+    from engine.checkpoints.files import converting
+
+    found = converting.weights(read(Path(values["file"])))
+    return Answer({"tensors": len(found), "bytes": converting.write(found, Path(values["target"]))})
+
+
+class _Work:
+    """Goes through a file's tensors."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._left = [one.name for one in contents.tensors]
+        self._total = max(1, len(self._left))
+        self._large: Any = None  # the Running of a large tensor, and its name
+
+    @property
+    def done(self) -> bool:
+        return not self._left and self._large is None
+
+    @property
+    def share(self) -> float:
+        return 1 - (len(self._left) + (self._large is not None)) / self._total
+
+    def turn(self) -> tuple[dict[str, Any], list[Any]]:
+        from engine.checkpoints.files import values
+        from engine.inspection.parameters import BINS
+        from engine.inspection.running import Running
+
+        found: dict[str, Any] = {}
+        histograms: list[Any] = []
+        until = time.monotonic() + TURN_S
+        while not self.done and time.monotonic() < until:
+            if self._large is None:
+                name = self._left.pop(0)
+                try:
+                    self._large = name, Running(values.load(self._contents, name))
+                except CheckpointError:
+                    found[name] = None
+                    histograms.append(np.zeros(BINS, np.int64))
+                    continue
+            name, work = self._large
+            if work.turn():
+                found[name] = work.told()
+                histograms.append(work.histogram)
+                self._large = None
+        return found, histograms
+
+
+_works: dict[Path, _Work] = {}
+
+
+def _work(path: Path, again: bool) -> _Work:
+    if again or path not in _works:
+        _works.clear()
+        _works[path] = _Work(_contents(path, path.stat().st_mtime_ns))
+    return _works[path]
+
+
+@lru_cache(maxsize=2)
+def _contents(path: Path, _changed: int) -> Contents:
+    return read(path)

@@ -1,0 +1,248 @@
+"""*Checkpoints*: the files of all runs, those that were opened lately, and any other by its path."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.checkpoints import manifest
+from engine.errors import EngineError, InspectionError
+from engine.runs import store
+from tui import format as fmt
+from tui import paths
+from tui.screens.prompt import PromptScreen
+from tui.widgets.keyline import KeyLine
+from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.topbar import TopBar
+
+COLUMNS = (
+    Column("file", -30),
+    Column("what", 26),
+    Column("size", 9, right=True),
+    Column("age", 7, right=True),
+    Column("test accuracy", 13, right=True, style="test"),
+)
+SORTS = ("place", "age", "size", "accuracy")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file in the list."""
+
+    path: Path
+    name: str
+    what: str
+    bytes: int
+    changed: float  # Unix seconds
+    accuracy: float | None = None
+
+
+class Host(Protocol):
+    """What this screen needs of the app."""
+
+    home: Path
+
+
+class CheckpointsScreen(Screen[None]):
+    """Lists them in a thread when it is shown; opens one to look into."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Down", show=False, id="checkpoints.down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="checkpoints.up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, id="checkpoints.page_down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="checkpoints.page_up"),
+        Binding("home,g", "end(-1)", "First", show=False, id="checkpoints.first"),
+        Binding("end,G", "end(1)", "Last", show=False, id="checkpoints.last"),
+        Binding("enter", "open", "Open", id="checkpoints.open", tooltip="what is in it, without executing it"),
+        Binding("o", "path", "Open a path", id="checkpoints.path", tooltip="any file of weights, by its path"),
+        Binding("slash", "filter", "Filter", key_display="/", id="checkpoints.filter", tooltip="by name, size or age"),
+        Binding("s", "sort", "Sort", id="checkpoints.sort", tooltip="by place, age, size, accuracy"),
+        Binding("r", "again", "Read again", show=False, id="checkpoints.again"),
+        Binding("escape", "all", "All", show=False, id="checkpoints.all", tooltip="no filter"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: list[Found] = []
+        self._filter = ""
+        self._sort = SORTS[0]
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("checkpoints")
+        yield Static(id="about", markup=False)
+        yield Rows(COLUMNS, id="files")
+        yield KeyLine()
+
+    def on_screen_resume(self) -> None:
+        self._look()
+
+    @property
+    def _home(self) -> Path:
+        return cast(Host, self.app).home
+
+    @property
+    def _table(self) -> Rows:
+        return self.query_one(Rows)
+
+    @work(group="files", exclusive=True)
+    async def _look(self) -> None:
+        self._found = await asyncio.to_thread(listed, self._home)
+        if self.query(Rows):
+            self._show()
+
+    def _show(self) -> None:
+        shown = [one for one in self._found if matches(one, self._filter)]
+        if self._sort == "age":
+            shown.sort(key=lambda one: -one.changed)
+        elif self._sort == "size":
+            shown.sort(key=lambda one: -one.bytes)
+        elif self._sort == "accuracy":
+            shown.sort(key=lambda one: -(one.accuracy or 0))
+        now = time.time()
+        self._table.show(
+            [
+                Row(
+                    str(one.path),
+                    (
+                        one.name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed),
+                        "" if one.accuracy is None else fmt.percent(one.accuracy),
+                    ),
+                )
+                for one in shown
+            ]
+        )  # fmt: skip
+        told = f"{fmt.count(len(shown))} files"
+        if not self._found:
+            told = "No checkpoints yet: train something (2), or press o to open any file of weights."
+        told += f"; only {self._filter} (esc: all)" if self._filter else ""
+        told += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
+        about = self.query_one("#about", Static)
+        if str(about.content) != told:
+            about.update(Content(told))
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "open":
+            return True if self._table.key is not None else None
+        return bool(self._filter) if action == "all" else True
+
+    def action_move(self, by: int) -> None:
+        self._table.move(by)
+
+    def action_page(self, by: int) -> None:
+        self._table.move(by * self._table.room)
+
+    def action_end(self, which: int) -> None:
+        self._table.go(0 if which < 0 else len(self._table.rows) - 1)
+
+    def action_again(self) -> None:
+        self._look()
+
+    def action_sort(self) -> None:
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self._show()
+
+    def action_all(self) -> None:
+        self._filter = ""
+        self._show()
+
+    def action_filter(self) -> None:
+        def check(text: str) -> str:
+            return f"{sum(matches(one, text) for one in self._found)} of {len(self._found)} files"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._filter = text.strip()
+                self._show()
+
+        about = "Parts of the name or the run, apart by spaces; or >10MB, <1GB; or <2d, >3h for the age: base <2d"
+        self.app.push_screen(PromptScreen("Show only some", about, check, value=self._filter), asked)
+
+    def action_open(self) -> None:
+        if self._table.key is not None:
+            self._open(Path(self._table.key))
+
+    def action_path(self) -> None:
+        def check(text: str) -> str:
+            path = Path(text.strip()).expanduser()
+            if not text.strip() or not path.exists():
+                raise InspectionError(f"no such file: {path}")
+            return f"{path.name}, {fmt.size(path.stat().st_size)}" if path.is_file() else f"the folder {path.name}"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                path = Path(text.strip()).expanduser().absolute()
+                paths.remember(self._home, path)
+                self._open(path)
+
+        about = (
+            "A file of weights: .pt, .pth, .safetensors, an index of shards, or a folder of them. → completes the path."
+        )
+        self.app.push_screen(PromptScreen("Open which file?", about, check, suggester=paths.PathSuggester()), asked)
+
+    def _open(self, path: Path) -> None:
+        from tui.screens.file import FileScreen
+
+        self.app.push_screen(FileScreen(path))
+
+
+def listed(home: Path) -> list[Found]:
+    """The runs' checkpoints, of the newest run first and in each the newest first; then the recent files."""
+    found: list[Found] = []
+    for folder in store.run_folders(home):
+        try:
+            entries = manifest.read(folder)
+            name = str(store.read_run(folder).get("name") or folder.name)
+        except EngineError:
+            continue
+        for entry in sorted(entries, key=lambda one: one.place, reverse=True):
+            path = folder / manifest.FOLDER / entry.file
+            words = fmt.checkpoint_words(entry).partition(" (")[0]
+            found.append(Found(path, f"{name} · {entry.file}", words, entry.bytes, entry.t, entry.accuracy))
+        weights = folder / manifest.FOLDER / "model_weights.pth"
+        if weights.is_file():
+            about = weights.stat()
+            alone = f"{name} · {weights.name}"
+            found.append(Found(weights, alone, "the newest weights alone", about.st_size, about.st_mtime))
+    mine = {one.path for one in found}
+    for path in paths.recent(home):
+        if path not in mine:
+            about = path.stat()
+            found.append(Found(path, str(path), "opened lately", about.st_size, about.st_mtime))
+    return found
+
+
+UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+SPANS = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def matches(one: Found, text: str) -> bool:
+    """Whether a file fits every part of a filter: a part of its name, a size such as >10MB, an age such as <2d."""
+    return all(_fits(one, part) for part in text.lower().split())
+
+
+def _fits(one: Found, part: str) -> bool:
+    if part[0] in "<>" and len(part) > 1:
+        number = part[1:].rstrip("abcdefghijklmnopqrstuvwxyz")
+        unit = part[1 + len(number) :]
+        try:
+            limit = float(number)
+        except ValueError:
+            return False
+        if unit in UNITS:
+            value, limit = float(one.bytes), limit * UNITS[unit]
+        elif unit in SPANS:
+            value, limit = time.time() - one.changed, limit * SPANS[unit]
+        else:
+            return False
+        return value < limit if part[0] == "<" else value > limit
+    return part in f"{one.name} {one.what} {one.path}".lower()

@@ -1,0 +1,398 @@
+"""One file of weights, anybody's: what is in it, found without executing it."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from tui import format as fmt
+from tui import paths
+from tui.evaluated import evaluated
+from tui.looked import Looked
+from tui.screens.prompt import PromptScreen
+from tui.widgets.heatmap import bars
+from tui.widgets.keyline import KeyLine
+from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from engine.inspection.inspector import Inspector
+
+TENSOR_COLUMNS = (
+    Column("tensor", -28),
+    Column("shape", 13),
+    Column("dtype", 9),
+    Column("size", 9, right=True),
+    Column("mean", 9, right=True),
+    Column("std", 9, right=True),
+    Column("histogram", 12, style="train"),
+    Column("min", 9, right=True),
+    Column("max", 9, right=True),
+    Column("zeros", 6, right=True),
+    Column("not finite", 10, right=True, style="bad"),
+    Column("norm", 9, right=True),
+)
+PAIR_COLUMNS = (Column("name", -30), Column("value", -40))
+GLOBAL_COLUMNS = (Column("what it would import", -40), Column("judged by the allow-list of weights_only", 42))
+MODULE_COLUMNS = (Column("module", -24), Column("type", 40), Column("made with", 40))
+VIEWS = ("tensors", "values", "imports", "modules")
+
+
+class Host(Protocol):
+    """What this screen needs of the app."""
+
+    home: Path
+    data_dir: Path | None
+    settings: dict[str, Any]
+    inspector: "Inspector"
+    looked: Looked
+
+
+class FileScreen(Screen[None]):
+    """Asks the inspector: what is in it at once, the tensors' figures as they come."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "back", "Back", key_display="esc", id="file.back"),
+        Binding("down,j", "move(1)", "Down", show=False, id="file.down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="file.up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, id="file.page_down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="file.page_up"),
+        Binding("home,g", "end(-1)", "First", show=False, id="file.first"),
+        Binding("end,G", "end(1)", "Last", show=False, id="file.last"),
+        Binding("enter", "open", "Values", id="file.open", tooltip="the tensor's numbers"),
+        Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules"),
+        Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
+        Binding("E", "evaluate", "Evaluate", id="file.evaluate", tooltip="on the test set"),
+        Binding("M", "model", "To Model", id="file.model", tooltip="a checkpoint of a run, as the network it is"),
+        Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="the weights as a file of their own"),
+        Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
+    ]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._contents: dict[str, Any] | None = None
+        self._told = ""
+        self._figures: dict[str, dict[str, Any] | None] = {}
+        self._histograms: dict[str, Any] = {}
+        self._share = 0.0
+        self._view = VIEWS[0]
+        self._filter = ""
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("checkpoints")
+        yield Static(id="about", markup=False)
+        yield Rows(TENSOR_COLUMNS, id="parts")
+        yield Static(id="chosen", markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._ask()
+
+    @property
+    def _host(self) -> Host:
+        return cast(Host, self.app)
+
+    @property
+    def _table(self) -> Rows:
+        return self.query_one(Rows)
+
+    # Asking
+
+    @work(group="file", exclusive=True)
+    async def _ask(self) -> None:
+        self._say("#about", Content(f"reading {self._path} …"))
+        try:
+            answer = await asyncio.to_thread(self._host.inspector.ask, "file", {"file": str(self._path)})
+        except InspectionCancelledError:
+            return
+        except EngineError as error:
+            self._say("#about", Content.styled(str(error), "$text-error"))
+            return
+        if not self.query(Rows):
+            return
+        self._contents, self._told = answer.values["contents"], answer.values["told"]
+        self._show()
+        self._ask_figures()
+
+    @work(group="figures", exclusive=True)
+    async def _ask_figures(self) -> None:
+        """As they come: a few milliseconds of work for each asking, so that keys are answered in between."""
+        done, again = False, True
+        while not done:
+            asked = {"file": str(self._path), "again": again}
+            try:
+                answer = await asyncio.to_thread(self._host.inspector.ask, "file figures", asked)
+            except EngineError:
+                return  # cancelled, or the file has gone
+            if not self.query(Rows):
+                return
+            again = False
+            done, found = answer.values["done"], answer.values["found"]
+            self._figures.update(found)
+            self._histograms.update(zip(found, answer.arrays["histograms"], strict=False))
+            share = answer.values["share"]
+            if done or share - self._share >= 0.05:
+                self._share = share
+                self._show()
+
+    # Showing
+
+    def _show(self) -> None:
+        contents = self._contents
+        if contents is None:
+            return
+        numbers = sum(_count(one["shape"]) for one in contents["tensors"])
+        unknown = any(not one["known"] for one in contents["globals"])
+        lines = [
+            Content.assemble((str(self._path), "bold"), f": {contents['format']}, {fmt.size(contents['bytes'])}\n"),
+            Content.styled(f"{self._told}\n", "$text-warning" if unknown else ""),
+        ]
+        lines += [Content(f"{note}\n") for note in contents["notes"]]
+        lines += [Content.styled(f"{problem}\n", "$text-error") for problem in contents["problems"][:3]]
+        if len(contents["problems"]) > 3:
+            lines.append(Content.styled(f"… and {len(contents['problems']) - 3} problems more\n", "$text-error"))
+        shown = f"{fmt.count(len(contents['tensors']))} tensors with {fmt.count(numbers)} numbers"
+        shown += f" ({len(contents['shared'])} storages are shared)" if contents["shared"] else ""
+        shown += f" (figures: {100 * self._share:.0f}%)" if self._share < 1 else ""
+        others = {"values": "metadata", "imports": "globals", "modules": "modules"}
+        counts = ", ".join(f"{len(contents[key])} {name}" for name, key in others.items() if contents[key])
+        lines.append(Content(f"{shown}, {counts}; here its {self._view}"))
+        lines.append(Content.styled(f", only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"))
+        self._say("#about", Content("").join(lines))
+        rows, columns = {
+            "tensors": (self._tensor_rows, TENSOR_COLUMNS), "values": (self._value_rows, PAIR_COLUMNS),
+            "imports": (self._global_rows, GLOBAL_COLUMNS), "modules": (self._module_rows, MODULE_COLUMNS),
+        }[self._view]  # fmt: skip
+        self._table.show(rows(contents), columns)
+        self._tell_chosen()
+        self.refresh_bindings()
+
+    def _tensor_rows(self, contents: dict[str, Any]) -> list[Row]:
+        rows = []
+        for one in contents["tensors"]:
+            if self._filter and self._filter not in one["name"]:
+                continue
+            figures = self._figures.get(one["name"]) or {}
+            wrong = (figures.get("nan") or 0) + (figures.get("inf") or 0)
+            zeros = figures.get("zeros")
+            histogram = self._histograms.get(one["name"])
+            rows.append(
+                Row(
+                    one["name"],
+                    (
+                        one["name"], "×".join(map(str, one["shape"])) or "one number", one["dtype"],
+                        fmt.size(one["bytes"]), _number(figures.get("mean")), _number(figures.get("std")),
+                        bars(histogram) if histogram is not None and figures else "", _number(figures.get("min")),
+                        _number(figures.get("max")), "" if zeros is None else f"{100 * zeros:.1f}%",
+                        fmt.count(wrong) if wrong else "", _number(figures.get("norm")),
+                    ),
+                    "warning" if zeros == 1 else "",
+                )
+            )  # fmt: skip
+        return rows
+
+    def _value_rows(self, contents: dict[str, Any]) -> list[Row]:
+        return [Row(name, (name, str(value))) for name, value in contents["metadata"].items() if self._filter in name]
+
+    def _global_rows(self, contents: dict[str, Any]) -> list[Row]:
+        judged = {True: ("known", ""), False: ("not on it: needs your trust", "warning")}
+        return [
+            Row(one["name"], (one["name"], judged[one["known"]][0]), judged[one["known"]][1])
+            for one in sorted(contents["globals"], key=lambda one: one["known"])
+            if self._filter in one["name"]
+        ]
+
+    def _module_rows(self, contents: dict[str, Any]) -> list[Row]:
+        return [
+            Row(
+                one["name"],
+                (
+                    "  " * (one["name"].count(".") + bool(one["name"])) + (one["name"].rpartition(".")[2] or "(whole)"),
+                    one["type"], ", ".join(f"{key}={value}" for key, value in one["attributes"].items()),
+                ),
+            )
+            for one in contents["modules"]
+            if self._filter in one["name"]
+        ]  # fmt: skip
+
+    def _tell_chosen(self) -> None:
+        told, key = "", self._table.key
+        if self._contents is not None and key is not None and self._view == "tensors":
+            one = next(one for one in self._contents["tensors"] if one["name"] == key)
+            told = f"{key}: stride {tuple(one['stride'])}, offset {one['offset']}, storage {one['storage']}"
+            shared = next((names for names in self._contents["shared"] if key in names), None)
+            told += f"; shares its numbers with {', '.join(name for name in shared if name != key)}" if shared else ""
+            figures = self._figures.get(key)
+            told += "; every number is 0" if figures and figures["zeros"] == 1 else ""
+            if key in self._figures and figures is None:
+                told += "; its numbers can't be read"
+        self._say("#chosen", Content(told))
+
+    def _say(self, selector: str, content: Content) -> None:
+        for line in self.query(selector).results(Static):
+            if str(line.content) != str(content):
+                line.update(content)
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "open":
+            return self._view == "tensors" and self._table.key is not None
+        if action == "model":
+            return self._path.suffix == ".pt" and (self._path.parent.parent / "run.json").is_file()
+        if action in ("view", "difference", "evaluate", "convert", "filter"):
+            return self._contents is not None
+        return True
+
+    def action_back(self) -> None:
+        if self._filter:
+            self._filter = ""
+            self._show()
+        else:
+            self.dismiss()
+
+    def action_move(self, by: int) -> None:
+        self._table.move(by)
+        self._tell_chosen()
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * self._table.room)
+
+    def action_end(self, which: int) -> None:
+        self._table.go(0 if which < 0 else len(self._table.rows) - 1)
+        self._tell_chosen()
+
+    def action_view(self) -> None:
+        assert self._contents is not None
+        keys = {"tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules"}
+        others = [view for view in VIEWS if view == "tensors" or self._contents[keys[view]]]
+        self._view = others[(others.index(self._view) + 1) % len(others)]
+        self._show()
+
+    def action_open(self) -> None:
+        from tui.screens.tensor import TensorScreen
+
+        if self._table.key is not None:
+            self.app.push_screen(TensorScreen({"file": str(self._path)}, f"file[{self._table.key}]"))
+
+    def action_filter(self) -> None:
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._filter = text.strip()
+                self._show()
+
+        prompt = PromptScreen("Show only some", "A part of the name.", lambda text: "", value=self._filter)
+        self.app.push_screen(prompt, asked)
+
+    def action_difference(self) -> None:
+        from tui.screens.difference import DifferenceScreen
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                other = Path(text.strip()).expanduser().absolute()
+                paths.remember(self._host.home, other)
+                self.app.push_screen(DifferenceScreen(self._path, other))
+
+        about = "The other file; what is shown is how it differs from this one. → completes the path."
+        title, value = f"Compare {self._path.name} with?", f"{self._path.parent}/"
+        prompt = PromptScreen(title, about, _is_file, value=value, suggester=paths.PathSuggester())
+        self.app.push_screen(prompt, asked)
+
+    async def action_model(self) -> None:
+        self._host.looked.choose(str(self._path))
+        await self.app.switch_mode("model")
+
+    def action_evaluate(self) -> None:
+        assert self._contents is not None
+        own = str(self._contents["metadata"].get("config.model", ""))
+
+        def check(text: str) -> str:
+            words = text.split()
+            if not words:
+                raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
+            return f"its weights in a {words[0]}, on the test set" + (f", without {words[1]}" if len(words) > 1 else "")
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                model, *rest = text.split()
+                self._evaluate(model, rest[0] if rest else "")
+
+        about = (
+            "The network that the weights are of; after it, if need be, the prefix to take off their names: "
+            "mlp module. Nothing of the file is executed."
+        )
+        self.app.push_screen(PromptScreen(f"Evaluate {self._path.name}", about, check, value=own or "mlp"), asked)
+
+    @work(group="evaluate", exclusive=True)
+    async def _evaluate(self, model: str, strip: str) -> None:
+        host = self._host
+        asked = {
+            "file": str(self._path), "model": model, "strip": strip, "dataset": host.settings["dataset"],
+            "data_dir": str(host.data_dir) if host.data_dir else None,
+        }  # fmt: skip
+        self._say("#chosen", Content("evaluating …"))
+        try:
+            answer = await asyncio.to_thread(host.inspector.ask, "file evaluation", asked)
+        except InspectionCancelledError:
+            return
+        except EngineError as error:
+            self._say("#chosen", Content(""))
+            self.notify(str(error), severity="error", timeout=20, markup=False)
+            return
+        from tui.screens.text import TextScreen
+
+        self._say("#chosen", Content(""))
+        self.app.push_screen(TextScreen(f"{self._path.name} on the test set", evaluated(answer.values)))
+
+    def action_convert(self) -> None:
+        def check(text: str) -> str:
+            path = Path(text.strip()).expanduser()
+            if not text.strip() or path.exists():
+                raise InspectionError("name a file that is not there yet")
+            return f"{'safetensors' if path.suffix == '.safetensors' else 'a bare state_dict'}: {path}"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._convert(Path(text.strip()).expanduser().absolute())
+
+        about = "The weights alone, as safetensors or, by another ending, as torch.save writes a state_dict."
+        value = str(self._path.with_suffix(".safetensors"))
+        self.app.push_screen(PromptScreen("Write the weights as", about, check, value=value), asked)
+
+    @work(group="convert", exclusive=True)
+    async def _convert(self, target: Path) -> None:
+        asked = {"file": str(self._path), "target": str(target)}
+        try:
+            answer = await asyncio.to_thread(self._host.inspector.ask, "file conversion", asked)
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+        else:
+            told = f"{answer.values['tensors']} tensors, {fmt.size(answer.values['bytes'])}: {target}"
+            self.notify(told, timeout=8, markup=False)
+
+
+def _is_file(text: str) -> str:
+    path = Path(text.strip()).expanduser()
+    if not text.strip() or not path.exists() or (path.is_dir() and not list(path.glob("*.safetensors"))):
+        raise InspectionError(f"no such file: {path}")
+    return path.name
+
+
+def _count(shape: list[int]) -> int:
+    found = 1
+    for size in shape:
+        found *= size
+    return found
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
