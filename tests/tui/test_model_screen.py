@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from engine.inspection import tensors
 from engine.models.registry import build
-from engine.runs import places
+from engine.runs import client, places
 from engine.training.config import TrainConfig
 from tests.engine.test_host_resume import create, serve
 from tests.tui.at_once import at_once  # noqa: F401
@@ -216,6 +216,24 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         await pilot.press("escape", "4", "o")
         await typed(pilot, f"{folder.name}@1")
         await until(pilot, lambda: "checkpoint 1" in line(app, "#about"))
+
+
+@pytest.mark.slow
+async def test_a_run_without_a_checkpoint_saves_one_when_asked_and_is_read(home: Path) -> None:
+    config = TrainConfig(dataset="demo", epochs=500, threads=1, batch_size=6000, checkpoint_every=0, lr=1e-5)
+    folder = client.start(home, config, name="live")
+    client.command(folder, "pause")
+    app = FmnistApp(home=home, dataset="demo", watch=folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        await until(
+            pilot, lambda: isinstance(app.screen, ModelScreen) and "no checkpoint yet" in line(app, "#about"), 30
+        )
+        assert "Press r to have it save its weights as of now" in line(app, "#about")
+        await pilot.press("r")
+        await until(pilot, lambda: "mlp of live" in line(app, "#about"), 30)
+        assert "669,706 parameters" in line(app, "#about")
+    client.command(folder, "stop")
 
 
 def test_a_table_shows_the_columns_that_fit_and_keeps_its_cursor() -> None:

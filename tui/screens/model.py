@@ -111,6 +111,7 @@ class ModelScreen(Screen[None]):
         self._pattern = ""
         self._sort = SORTS[0]
         self._folded: set[str] = set()
+        self._asking = False
         self._entry = ""  # the file of the checkpoint that is shown
         self._before = ""  # the source of the one that was shown before it
 
@@ -156,7 +157,7 @@ class ModelScreen(Screen[None]):
     @work(group="model", exclusive=True)
     async def _ask(self) -> None:
         inspector, values = self._host.inspector, self._host.looked.values()
-        self._asked = values
+        self._asked, self._asking = values, True
         self._say("#about", Content("reading the model …" if inspector.started else "importing PyTorch …"))
         try:
             summary = await asyncio.to_thread(inspector.ask, "summary", values)
@@ -164,8 +165,14 @@ class ModelScreen(Screen[None]):
         except InspectionCancelledError:
             return
         except EngineError as error:
-            self._say("#about", Content.styled(f"{error}\n", "$text-error") + Content("Press o for another one."))
+            run = self._run
+            living = run is not None and store.alive(run)
+            what = "Press r to have it save its weights as of now, or o for another one." if living else ""
+            hint = Content(what or "Press o for another one.")
+            self._say("#about", Content.styled(f"{error}\n", "$text-error") + hint)
             return
+        finally:
+            self._asking = False
         self._entry = self._newest()
         self._take(summary, tensors)
 
@@ -177,21 +184,30 @@ class ModelScreen(Screen[None]):
         self._histograms = tensors.arrays["histograms"]
         self._show()
 
-    def _newest(self) -> str:
-        """The newest checkpoint's file, of a run's `last`; empty for what does not change."""
+    @property
+    def _run(self) -> Path | None:
+        """The folder of the run whose `last` checkpoint is shown, whichever that becomes; None: another source."""
         name, at, place = self._host.looked.source.partition("@")
         if not at or place != "last":
-            return ""
+            return None
         try:
-            return places.find(store.find(self._host.home, name), "last").file
+            return store.find(self._host.home, name)
+        except EngineError:
+            return None
+
+    def _newest(self) -> str:
+        """The newest checkpoint's file, of a run's `last`; empty for what does not change."""
+        folder = self._run
+        try:
+            return places.find(folder, "last").file if folder is not None else ""
         except EngineError:
             return ""
 
     def _follow(self) -> None:
         """Read a newer checkpoint of the run, where there is one."""
-        if self.is_active and self._summary is not None and (newest := self._newest()) and newest != self._entry:
-            folder = store.find(self._host.home, self._host.looked.source.partition("@")[0])
-            self._before = str(folder / "checkpoints" / self._entry) if self._entry else ""
+        if self.is_active and (newest := self._newest()) and newest != self._entry and not self._asking:
+            folder = self._run
+            self._before = str(folder / "checkpoints" / self._entry) if folder is not None and self._entry else ""
             self._entry = newest
             self._ask()
 
@@ -397,8 +413,8 @@ class ModelScreen(Screen[None]):
 
     def action_again(self) -> None:
         """Of a run that trains: have it save its weights, which are then read."""
-        folder = self._host.looked.folder
-        if folder is not None and self._newest() and store.alive(folder):
+        folder = self._run
+        if folder is not None and store.alive(folder):
             self._save(folder)
         else:
             self._ask()
