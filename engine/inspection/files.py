@@ -17,10 +17,10 @@ TURN_S = 0.03  # seconds of work for one asking, about
 
 
 def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file`. The answer: `contents` as `Contents.to_dict`, `told` (what reading it needed) and `state_dicts`. Imports
-    no torch."""
+    """`file`. The answer: `contents` as `Contents.to_dict`, `told` (what reading it needed), and `trusted`: whether it
+    is a module that was pickled whole, and the person has typed their trust for it before."""
     contents = read(Path(values["file"]))
-    return Answer({"contents": contents.to_dict(), "told": contents.told(), "state_dicts": contents.state_dicts})
+    return Answer({"contents": contents.to_dict(), "told": contents.told(), "trusted": _trusted(home, contents)})
 
 
 def figures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
@@ -45,17 +45,23 @@ def difference(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
 
 def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file`, `data_dir`, and the fields of `evaluating.Way`. The answer: the fields of `evaluating.Result`."""
+    """`file`, `data_dir`, and the fields of `evaluating.Way`; `trusted`: the person has typed their trust for the file,
+    a module that was pickled whole. The answer: the fields of `evaluating.Result`."""
     from dataclasses import asdict, fields
 
-    from engine.checkpoints.files.evaluating import Way, evaluate
+    from engine.checkpoints.files import trusted
+    from engine.checkpoints.files.evaluating import Way, digest, evaluate
 
     given = {field.name: values[field.name] for field in fields(Way) if field.name in values}
     given["renames"] = tuple((new, old) for new, old in values.get("renames", ()))
     data_dir = values.get("data_dir")
     way = Way(**given)
-    found = evaluate(Path(values["file"]), way, home=home, data_dir=Path(data_dir) if data_dir else None, tell=tell)
-    return Answer(asdict(found))
+    path, data_dir = Path(values["file"]), Path(data_dir) if data_dir else None
+    if values.get("trusted"):
+        sha256 = digest(path)
+        trusted.trust(home, sha256)
+        return Answer(asdict(trusted.evaluate(path, sha256, way, home=home, data_dir=data_dir, tell=tell)))
+    return Answer(asdict(evaluate(path, way, home=home, data_dir=data_dir, tell=tell)))
 
 
 def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
@@ -64,6 +70,15 @@ def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
     found = converting.weights(read(Path(values["file"])))
     return Answer({"tensors": len(found), "bytes": converting.write(found, Path(values["target"]))})
+
+
+def _trusted(home: Path, contents: Contents) -> bool:
+    if not contents.modules or contents.modules[0].name or not (home / "trusted.json").is_file():
+        return False
+    from engine.checkpoints.files import trusted
+    from engine.checkpoints.files.evaluating import digest
+
+    return trusted.trusts(home, digest(contents.path))
 
 
 class _Work:

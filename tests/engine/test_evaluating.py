@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoints.files import evaluating, fitting
+from engine.checkpoints.files import evaluating, fitting, trusted
 from engine.checkpoints.files.evaluating import Way, evaluate
 from engine.errors import CheckpointError
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_host_resume import create, serve
+
+ROOT = Path(__file__).parents[2]
 
 
 def weights() -> dict[str, torch.Tensor]:
@@ -88,3 +90,64 @@ def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) ->
 def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     assert evaluating.digest(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+class Boom(torch.nn.Module):
+    """What it prints, and that it fails, comes from its own code."""
+
+    def __setstate__(self, state: object) -> None:
+        print("printed by the file's code")
+        raise ValueError("from the file's code")
+
+
+def test_a_whole_module_runs_only_by_its_sha256(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # where the classes of these tests are found
+    path = tmp_path / "whole.pt"
+    torch.manual_seed(0)
+    torch.save(build("mlp"), path)
+    sha256 = evaluating.digest(path)
+    with pytest.raises(CheckpointError, match=f"would run its author's code.*--trust {sha256}"):
+        evaluate(path, demo(), home=home, data_dir=None)
+    by_numbers = evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    with pytest.raises(CheckpointError, match="is not the one that you trust"):
+        trusted.evaluate(path, "0" * 64, demo(), home=home, data_dir=None)
+    told: list[tuple[int, int]] = []
+    found = trusted.evaluate(
+        path, sha256, demo(), home=home, data_dir=None, tell=lambda done, total: told.append((done, total))
+    )
+    assert (found.model, found.accuracy) == ("NeuralNetwork", by_numbers.accuracy)
+    assert told[-1] == (1000, 1000)
+    torch.save(Boom(), path)
+    with pytest.raises(CheckpointError, match="ValueError: from the file's code"):
+        trusted.evaluate(path, evaluating.digest(path), demo(), home=home, data_dir=None)
+    torch.save(build("mlp").state_dict(), path)
+    with pytest.raises(CheckpointError, match="holds no module that was pickled whole"):
+        trusted.evaluate(path, evaluating.digest(path), demo(), home=home, data_dir=None)
+
+
+def test_trust_is_remembered_by_the_sha256(home: Path) -> None:
+    assert not trusted.trusts(home, "ab")
+    trusted.trust(home, "ab")
+    trusted.trust(home, "cd")
+    assert trusted.trusts(home, "ab")
+    assert trusted.trusts(home, "cd")
+    assert not trusted.trusts(home, "a")
+
+
+def test_a_trusted_module_that_takes_too_much_is_ended(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(trusted, "MEMORY", 64 << 20)
+    path = tmp_path / "greedy.pt"
+    torch.save(Greedy(), path)
+    with pytest.raises(CheckpointError, match=r"alloc|memory|ended without an answer"):
+        trusted.evaluate(path, evaluating.digest(path), demo(), home=home, data_dir=None)
+
+
+class Greedy(torch.nn.Module):
+    """Wants 8 GB."""
+
+    def __setstate__(self, state: object) -> None:
+        super().__setstate__(state)
+        self.much = torch.ones(1 << 31)

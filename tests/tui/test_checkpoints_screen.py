@@ -10,6 +10,9 @@ import torch
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.checkpoints.files import trusted
+from engine.checkpoints.files.evaluating import digest
+from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_files import Evil
 from tests.engine.test_host_resume import create, serve
@@ -141,6 +144,28 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
         await typed(pilot, str(tmp_path / "out.safetensors"))
         await until(pilot, lambda: (tmp_path / "out.safetensors").exists())
     assert not (tmp_path / "made").exists()
+
+
+async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "whole.pt"
+    torch.save(build("mlp"), path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: isinstance(app.screen, FileScreen) and "outside the allow-list" in line(app, "#about")
+        )
+        await pilot.press("E")
+        assert app.screen.query_one(Input).value == "mlp"  # its numbers alone
+        app.screen.query_one(Input).value = "whole.pt"
+        await until(pilot, lambda: "its author's code runs" in line(app, "#verdict"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TextScreen), 40)
+        assert "NeuralNetwork on demo data" in str(app.screen.query_one("#body").content)  # type: ignore[attr-defined]
+    assert trusted.trusts(home, digest(path))
 
 
 def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: Path) -> None:

@@ -81,6 +81,7 @@ class FileScreen(Screen[None]):
         self._path = path
         self._contents: dict[str, Any] | None = None
         self._told = ""
+        self._trusted = False  # the person typed their trust for it before
         self._figures: dict[str, dict[str, Any] | None] = {}
         self._histograms: dict[str, Any] = {}
         self._share = 0.0
@@ -120,6 +121,7 @@ class FileScreen(Screen[None]):
         if not self.query(Rows):
             return
         self._contents, self._told = answer.values["contents"], answer.values["told"]
+        self._trusted = answer.values["trusted"]
         self._show()
         self._ask_figures()
 
@@ -314,15 +316,23 @@ class FileScreen(Screen[None]):
     def action_evaluate(self) -> None:
         assert self._contents is not None
         own = str(self._contents["metadata"].get("config.model", ""))
+        modules, name = self._contents["modules"], self._path.name
+        whole = bool(modules) and not modules[0]["name"]
 
         def check(text: str) -> str:
             words = text.split()
             if not words:
                 raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
+            if whole and text.strip() == name:
+                return f"trust it: {modules[0]['type']} is loaded, and its author's code runs, in a process with limits"
             return f"its weights in a {words[0]}, on the test set" + (f", without {words[1]}" if len(words) > 1 else "")
 
         def asked(text: str | None) -> None:
-            if text is not None:
+            if text is None:
+                return
+            if whole and text.strip() == name:
+                self._evaluate("", "", trusted=True)
+            else:
                 model, *rest = text.split()
                 self._evaluate(model, rest[0] if rest else "")
 
@@ -330,14 +340,17 @@ class FileScreen(Screen[None]):
             "The network that the weights are of; after it, if need be, the prefix to take off their names: "
             "mlp module. Nothing of the file is executed."
         )
-        self.app.push_screen(PromptScreen(f"Evaluate {self._path.name}", about, check, value=own or "mlp"), asked)
+        if whole:
+            about += f" Or, if you trust its author, type the file's name, {name}: then the module itself is loaded."
+        value = name if self._trusted else own or "mlp"
+        self.app.push_screen(PromptScreen(f"Evaluate {name}", about, check, value=value), asked)
 
     @work(group="evaluate", exclusive=True)
-    async def _evaluate(self, model: str, strip: str) -> None:
+    async def _evaluate(self, model: str, strip: str, *, trusted: bool = False) -> None:
         host = self._host
         asked = {
             "file": str(self._path), "model": model, "strip": strip, "dataset": host.settings["dataset"],
-            "data_dir": str(host.data_dir) if host.data_dir else None,
+            "data_dir": str(host.data_dir) if host.data_dir else None, "trusted": trusted,
         }  # fmt: skip
         self._say("#chosen", Content("evaluating …"))
         try:

@@ -83,6 +83,12 @@ def configured(contents: Contents, way: Way) -> TrainConfig:
     file in it, which would be run, has to be typed by the person."""
     own = {key: str(contents.metadata.get(f"config.{key}", "")) for key in ("model", "transform", "loss")}
     model = way.model or own["model"]
+    if not model and contents.modules and not contents.modules[0].name:
+        raise CheckpointError(
+            f"{contents.path} is a module that was pickled whole: loading it would run its author's code. Name the "
+            "network with --model, and only its numbers are read; or, if you trust the author: --trust "
+            f"{digest(contents.path)}"
+        )
     if not model:
         raise CheckpointError(f"{contents.path} does not say which network it is of: name it with --model")
     for name, given in (("model", way.model), ("transform", way.transform)):
@@ -107,7 +113,7 @@ def bring(prepared: Prepared, weights: Mapping[str, Any], what: str) -> None:
 def score(prepared: Prepared, path: Path, sha256: str, tell: Tell) -> Result:
     """The test set's result."""
     data, batches = prepared.dataset, prepared.test_batches
-    found = test_loop(_told(batches, batches.samples, tell), prepared.network, prepared.loss_fn, len(data.classes))
+    found = test_loop(told(batches, batches.samples, tell), prepared.network, prepared.loss_fn, len(data.classes))
     return Result(
         file=str(path), sha256=sha256, model=prepared.config.model, data=data.title, samples=len(data.test),
         accuracy=found.accuracy, loss=found.loss, per_class=found.per_class, confusion=found.confusion,
@@ -121,7 +127,8 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _told(batches: Iterable[Batch], total: int, tell: Tell) -> Iterator[Batch]:
+def told(batches: Iterable[Batch], total: int, tell: Tell) -> Iterator[Batch]:
+    """The batches, and how many samples of them were gone through."""
     done = 0
     for X, y in batches:
         yield X, y
