@@ -242,6 +242,7 @@ def _parser() -> Parser:
         )
     made.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
     made.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
+    made.add_argument("--against", type=Path, metavar="OTHER", help="which images this other file fixes and breaks")
     made.add_argument(
         "--trust", metavar="SHA256", default="", help="load a module that was pickled whole: its author's code runs"
     )
@@ -423,6 +424,10 @@ def _eval(options: argparse.Namespace) -> int:
         renames.append((new, old))
     dataset = absolute_dataset(parse("dataset", options.dataset))
     way = Way(section=options.section, strip=options.strip, renames=tuple(renames), dataset=dataset, **given)
+    if options.against is not None:
+        return inspect_report.versus(
+            options.file, options.against, way, _home(options), options.data_dir, as_json=options.json
+        )
     return inspect_report.evaluate(
         options.file, way, _home(options), options.data_dir, trust=options.trust, as_json=options.json
     )

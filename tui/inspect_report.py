@@ -181,3 +181,27 @@ def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, trust
         return 0
     print(f"{found.file}: {evaluated(asdict(found))}")
     return 0
+
+
+def versus(first: Path, second: Path, way: "Way", home: Path, data_dir: Path | None, *, as_json: bool) -> int:
+    """Which test images the weights of the second file recognise and the first's do not, and the other way round."""
+    from engine.checkpoints.files.evaluating import versus as compute
+
+    found = compute(first, second, way, home=home, data_dir=data_dir)
+    if as_json:
+        print(json.dumps(asdict(found), indent=1))
+        return 0
+    a, b = (f"{100 * accuracy:.2f}%" for accuracy in found.accuracy)
+    print(f"{first} {a}, {second} {b}: {found.model} on {found.data}")
+    print(f"the second fixes {count(len(found.fixed))} test images and breaks {count(len(found.broken))}")
+    width = max(map(len, found.classes))
+    for name, (fixed, broken) in zip(found.classes, found.by_class(), strict=True):
+        print(f"  {name.ljust(width)}  fixes {fixed:4}  breaks {broken:4}  {fixed - broken:+}")
+    for what, begin, indices in (("fixed", 0, found.fixed), ("broken", len(found.fixed), found.broken)):
+        told = [
+            f"{index} ({found.classes[found.labels[at]]}, not {found.classes[found.taken_for[at]]})"
+            for at, index in list(enumerate(indices, begin))[:8]
+        ]
+        if told:
+            print(f"{what}: {', '.join(told)}{' …' if len(indices) > len(told) else ''}")
+    return 0

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from engine.checkpoints.files import evaluating, fitting, trusted
 from engine.checkpoints.files.evaluating import Way, evaluate
+from engine.data.dataset import open_dataset
 from engine.errors import CheckpointError
 from engine.models.registry import build
 from engine.training.config import TrainConfig
@@ -90,6 +92,31 @@ def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) ->
 def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     assert evaluating.digest(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_which_images_the_second_fixes_and_breaks(home: Path) -> None:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", lr=3e-4))
+    assert serve(folder).status == "finished"
+    first, second = (folder / "checkpoints" / f"epoch-000{at}.pt" for at in (1, 2))
+    found = evaluating.versus(first, second, demo(), home=home, data_dir=None)
+    alone = [evaluate(path, demo(), home=home, data_dir=None) for path in (first, second)]
+    assert found.accuracy == (pytest.approx(alone[0].accuracy), pytest.approx(alone[1].accuracy))
+    data = open_dataset("demo", None, home)
+    said = []
+    for path in (first, second):
+        net = build("mlp").eval()
+        net.load_state_dict(torch.load(path, weights_only=True)["model"])
+        with torch.no_grad():
+            said.append(net(torch.from_numpy(np.array(data.test.images)).float()[:, None] / 255).argmax(1).numpy())
+    right = [one == data.test.labels for one in said]
+    assert found.fixed == tuple(np.flatnonzero(right[1] & ~right[0]).tolist())
+    assert found.broken == tuple(np.flatnonzero(right[0] & ~right[1]).tolist())
+    assert len(found.fixed) + len(found.broken) > 0
+    assert sum(fixed for fixed, _ in found.by_class()) == len(found.fixed)
+    assert sum(broken for _, broken in found.by_class()) == len(found.broken)
+    both = [*found.fixed, *found.broken]
+    assert list(found.labels) == data.test.labels[both].tolist()
+    assert list(found.taken_for) == [*said[0][list(found.fixed)], *said[1][list(found.broken)]]
 
 
 class Boom(torch.nn.Module):

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from engine import atomic
 from engine.checkpoints.files import converting, fitting
 from engine.checkpoints.files.contents import Contents
@@ -76,6 +78,63 @@ def evaluate(
     kept.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(kept, json.dumps(asdict(result)))
     return result
+
+
+@dataclass(frozen=True)
+class Versus:
+    """Two files on the same test images: what the second recognises that the first did not, and the other way round."""
+
+    first: str
+    second: str
+    model: str
+    data: str
+    classes: tuple[str, ...]
+    accuracy: tuple[float, float]  # fractions of 1
+    fixed: tuple[int, ...]  # indices of images that only the second recognises
+    broken: tuple[int, ...]  # that only the first does
+    labels: tuple[int, ...]  # of fixed, then of broken
+    taken_for: tuple[int, ...]  # what the one that is mistaken takes them for, in the same order
+
+    def by_class(self) -> list[tuple[int, int]]:
+        """Of each class how many are fixed and how many broken."""
+        counts = [[0, 0] for _ in self.classes]
+        for at, label in enumerate(self.labels):
+            counts[label][at >= len(self.fixed)] += 1
+        return [(fixed, broken) for fixed, broken in counts]
+
+
+def versus(
+    first: Path, second: Path, way: Way, *, home: Path, data_dir: Path | None, tell: Tell = lambda done, total: None
+) -> Versus:
+    """Put the test set through the weights of both files. Raises CheckpointError as `evaluate` does."""
+    said: list[torch.Tensor] = []
+    for number, path in enumerate((first, second)):
+        contents = read(path)
+        prepared = prepare(configured(contents, way), home=home, data_dir=data_dir)
+        weights = converting.weights(contents, way.section, strip=way.strip)
+        bring(prepared, fitting.renamed(weights, dict(way.renames)), str(path))
+        batches = prepared.test_batches
+        total = 2 * batches.samples
+        start = number * batches.samples
+        said.append(_predicted(prepared, lambda done, _, start=start, total=total: tell(start + done, total)))  # type: ignore[misc]
+    labels = torch.from_numpy(prepared.dataset.test.labels.astype("int64"))
+    right = [one == labels for one in said]
+    fixed, broken = (right[1] & ~right[0]).nonzero().flatten(), (right[0] & ~right[1]).nonzero().flatten()
+    both = torch.cat([fixed, broken])
+    taken_for = torch.cat([said[0][fixed], said[1][broken]])
+    return Versus(
+        str(first), str(second), prepared.config.model, prepared.dataset.title, prepared.dataset.classes,
+        (float(right[0].double().mean()), float(right[1].double().mean())), tuple(fixed.tolist()),
+        tuple(broken.tolist()), tuple(labels[both].tolist()), tuple(taken_for.tolist()),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _predicted(prepared: Prepared, tell: Tell) -> torch.Tensor:
+    """What the network takes each test image for, int64 [N]."""
+    prepared.network.eval()
+    batches = prepared.test_batches
+    return torch.cat([prepared.network(X).argmax(1).cpu() for X, _ in told(batches, batches.samples, tell)])
 
 
 def configured(contents: Contents, way: Way) -> TrainConfig:
