@@ -20,3 +20,28 @@ def evaluated(told: dict[str, Any]) -> str:
         accuracy = "none" if share is None else f"{100 * share:5.1f}%"
         lines.append(f"{name.ljust(width)}  {accuracy}  {most}".rstrip())
     return "\n".join(lines)
+
+
+def versus_lines(told: dict[str, Any]) -> list[str]:
+    """Two files on the test set (see `engine.checkpoints.files.evaluating.Versus`), in lines."""
+    classes, labels, fixed, broken = told["classes"], told["labels"], told["fixed"], told["broken"]
+    a, b = (f"{100 * accuracy:.2f}%" for accuracy in told["accuracy"])
+    lines = [
+        f"{told['first']} {a}",
+        f"{told['second']} {b}",
+        f"{told['model']} on {told['data']}: the second fixes {count(len(fixed))} test images and breaks "
+        f"{count(len(broken))}",
+        "",
+    ]
+    width = max(map(len, classes))
+    for number, name in enumerate(classes):
+        better, worse = labels[: len(fixed)].count(number), labels[len(fixed) :].count(number)
+        lines.append(f"{name.ljust(width)}  fixes {better:4}  breaks {worse:4}  {better - worse:+}")
+    for what, begin, indices in (("fixed", 0, fixed), ("broken", len(fixed), broken)):
+        shown = [
+            f"{index} ({classes[labels[at]]}, not {classes[told['taken_for'][at]]})"
+            for at, index in list(enumerate(indices, begin))[:12]
+        ]
+        if shown:
+            lines += ["", f"{what}: {', '.join(shown)}{' …' if len(indices) > len(shown) else ''}"]
+    return lines

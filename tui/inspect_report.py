@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.checkpoints.files.contents import Contents
 from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
-from tui.evaluated import evaluated
+from tui.evaluated import evaluated, versus_lines
 from tui.format import count, size
 
 if TYPE_CHECKING:
@@ -191,17 +191,5 @@ def versus(first: Path, second: Path, way: "Way", home: Path, data_dir: Path | N
     if as_json:
         print(json.dumps(asdict(found), indent=1))
         return 0
-    a, b = (f"{100 * accuracy:.2f}%" for accuracy in found.accuracy)
-    print(f"{first} {a}, {second} {b}: {found.model} on {found.data}")
-    print(f"the second fixes {count(len(found.fixed))} test images and breaks {count(len(found.broken))}")
-    width = max(map(len, found.classes))
-    for name, (fixed, broken) in zip(found.classes, found.by_class(), strict=True):
-        print(f"  {name.ljust(width)}  fixes {fixed:4}  breaks {broken:4}  {fixed - broken:+}")
-    for what, begin, indices in (("fixed", 0, found.fixed), ("broken", len(found.fixed), found.broken)):
-        told = [
-            f"{index} ({found.classes[found.labels[at]]}, not {found.classes[found.taken_for[at]]})"
-            for at, index in list(enumerate(indices, begin))[:8]
-        ]
-        if told:
-            print(f"{what}: {', '.join(told)}{' …' if len(indices) > len(told) else ''}")
+    print("\n".join(versus_lines(asdict(found))))
     return 0

@@ -64,6 +64,20 @@ def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     return Answer(asdict(evaluate(path, way, home=home, data_dir=data_dir, tell=tell)))
 
 
+def versus(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file`, `other`, `data_dir`, and the fields of `evaluating.Way`. The answer: those of `evaluating.Versus`."""
+    from dataclasses import asdict, fields
+
+    from engine.checkpoints.files import evaluating
+
+    way = evaluating.Way(**{one.name: values[one.name] for one in fields(evaluating.Way) if one.name in values})
+    first, second, data_dir = Path(values["file"]), Path(values["other"]), values.get("data_dir")
+    found = evaluating.versus(
+        first, second, way, home=home, data_dir=Path(data_dir) if data_dir else None, tell=tell
+    )  # fmt: skip
+    return Answer(asdict(found))
+
+
 def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """`file` and `target`: its weights as a file of their own. The answer: `tensors` and `bytes` that were written."""
     from engine.checkpoints.files import converting

@@ -119,6 +119,12 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         assert f"norm {float(apart.norm()):.4g}" in line(app, "#about").replace("\n", " ")
         await pilot.press("escape", "v")
         assert "epoch" in table(app)
+        await pilot.press("E")
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: isinstance(app.screen, TextScreen), 30)
+        text = str(app.screen.query_one("#body").content)  # type: ignore[attr-defined]
+        assert "mlp on demo data" in text
+        assert "the second fixes " in text
 
 
 async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path, tmp_path: Path) -> None:

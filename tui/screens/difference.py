@@ -11,8 +11,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError
+from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from tui import format as fmt
+from tui.evaluated import versus_lines
+from tui.screens.prompt import PromptScreen
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -38,6 +40,8 @@ SORTS = ("relative", "max_abs", "l2", "order")
 class Host(Protocol):
     """What this screen needs of the app."""
 
+    data_dir: Path | None
+    settings: dict[str, Any]
     inspector: "Inspector"
 
 
@@ -53,6 +57,7 @@ class DifferenceScreen(Screen[None]):
         Binding("pageup", "page(-1)", "Page up", show=False, id="difference.page_up"),
         Binding("enter", "open", "Difference", id="difference.open", tooltip="its numbers, map and histogram"),
         Binding("s", "sort", "Sort", id="difference.sort", tooltip="by relative, largest, L2, or the files' order"),
+        Binding("E", "evaluate", "Evaluate", id="difference.evaluate", tooltip="which images it fixes and breaks"),
         Binding("v", "view", "Values", id="difference.view", tooltip="the tensors, or what differs of the rest"),
     ]
 
@@ -122,7 +127,7 @@ class DifferenceScreen(Screen[None]):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("sort", "view"):
+        if action in ("sort", "view", "evaluate"):
             return self._found is not None
         if action == "open":
             one = self._chosen
@@ -149,6 +154,42 @@ class DifferenceScreen(Screen[None]):
     def action_view(self) -> None:
         self._values = not self._values
         self._show()
+
+    def action_evaluate(self) -> None:
+        def check(text: str) -> str:
+            if not text.split():
+                raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
+            return f"both in a {text.split()[0]}, on the test set"
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                model, *rest = text.split()
+                self._evaluate(model, rest[0] if rest else "")
+
+        about = "The network that both are of; after it, if need be, the prefix to take off their names: mlp module."
+        value = str(self._host.settings["model"])
+        self.app.push_screen(
+            PromptScreen("Which images does the second fix, and break?", about, check, value=value), asked
+        )
+
+    @work(group="evaluate", exclusive=True)
+    async def _evaluate(self, model: str, strip: str) -> None:
+        host = self._host
+        asked = {
+            "file": str(self._first), "other": str(self._second), "model": model, "strip": strip,
+            "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
+        }  # fmt: skip
+        self.notify("evaluating both …", timeout=3)
+        try:
+            answer = await asyncio.to_thread(host.inspector.ask, "file versus", asked)
+        except InspectionCancelledError:
+            return
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=20, markup=False)
+            return
+        from tui.screens.text import TextScreen
+
+        self.app.push_screen(TextScreen("On the test set", "\n".join(versus_lines(answer.values))))
 
     def action_open(self) -> None:
         from tui.screens.tensor import TensorScreen

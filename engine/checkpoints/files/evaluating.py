@@ -95,13 +95,6 @@ class Versus:
     labels: tuple[int, ...]  # of fixed, then of broken
     taken_for: tuple[int, ...]  # what the one that is mistaken takes them for, in the same order
 
-    def by_class(self) -> list[tuple[int, int]]:
-        """Of each class how many are fixed and how many broken."""
-        counts = [[0, 0] for _ in self.classes]
-        for at, label in enumerate(self.labels):
-            counts[label][at >= len(self.fixed)] += 1
-        return [(fixed, broken) for fixed, broken in counts]
-
 
 def versus(
     first: Path, second: Path, way: Way, *, home: Path, data_dir: Path | None, tell: Tell = lambda done, total: None
