@@ -20,6 +20,7 @@ from engine.inspection.subjects import subject
 AT_ONCE = 1 << 20  # elements whose figures come with the tensor itself
 MAP_PARTS = 8  # numbers along each side that a cell of a map of a large matrix is the mean of
 MAP_MOST = 512  # rows and columns of a map
+LARGEST_CELL = 8  # pixels along a side of one number of a small matrix
 
 
 def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
@@ -164,7 +165,7 @@ def cells(window: torch.Tensor, form: str) -> list[list[str]]:
 
 def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
     """The matrix in at most `rows` × `columns` cells, float32, each the mean of what it covers, or NaN: of a large one,
-    of MAP_PARTS × MAP_PARTS numbers of that."""
+    of MAP_PARTS × MAP_PARTS numbers of that. A small one is enlarged by a whole number."""
     if matrix.numel() > AT_ONCE:
         matrix = matrix[
             :: max(1, matrix.shape[0] // (MAP_PARTS * rows)), :: max(1, matrix.shape[1] // (MAP_PARTS * columns))
@@ -174,7 +175,8 @@ def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.
     found: np.ndarray[Any, np.dtype[np.float32]] = (
         functional.adaptive_avg_pool2d(real[None, None], (height, width))[0, 0].cpu().numpy()
     )
-    return found
+    scale = max(1, min(rows // height, columns // width, LARGEST_CELL))
+    return found.repeat(scale, 0).repeat(scale, 1)
 
 
 @lru_cache(maxsize=1)
