@@ -40,9 +40,10 @@ class Net(nn.Module):
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--keys", type=int, default=60)
+    options.add_argument("--outputs", type=int, default=4096, help="of the large layer, each of 25,088 numbers")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        rows = [*opened(Path(home)), *scrolled(Path(home), given.keys)]
+        rows = [*opened(Path(home)), *scrolled(Path(home), given.keys, given.outputs)]
     report("inside", rows, as_json=given.json, keys=given.keys)
 
 
@@ -74,10 +75,10 @@ def opened(home: Path) -> list[Row]:
     ]
 
 
-def scrolled(home: Path, keys: int) -> list[Row]:
+def scrolled(home: Path, keys: int, outputs: int) -> list[Row]:
     """The keys on a large tensor."""
     own = home / "large.py"
-    own.write_text(LARGE)
+    own.write_text(LARGE.replace("4096", str(outputs)))
     drawn = random.Random(0)
     times: dict[str, list[float]] = {"figures": [], "after": [], "map": []}
     with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], draw=False) as terminal:
@@ -92,17 +93,21 @@ def scrolled(home: Path, keys: int) -> list[Row]:
         terminal.wait_for_raw(b"Enlarge")
         time.sleep(1.0)
         press("4")
-        terminal.wait_for_raw(b"Other network")
-        time.sleep(6.0)  # torch is imported
+        terminal.wait_for_raw(b"multiply-adds for")  # torch is imported
+        time.sleep(1.0)
         press("o")
         press("\x15")
         press(f"{own}:Net")
+        since = terminal.received
         press("enter")
-        time.sleep(12.0)  # it is built, with values, and its figures are computed
+        terminal.wait_for_raw(
+            b"multiply-adds for", since, 120
+        )  # it is built, with values, and its figures are computed
+        time.sleep(0.5)
         press("v")
-        begin = time.perf_counter()
+        opened_at, begin = terminal.received, time.perf_counter()
         terminal.press("enter", pause=0)
-        terminal.wait_for_raw(b"being computed")
+        terminal.wait_for_raw(b"being computed", opened_at)
         opening = 1000 * (time.perf_counter() - begin)
         while time.perf_counter() - begin < 1.0:  # to the first byte: the figures' own line changes too
             since, pressed = terminal.received, time.perf_counter()
@@ -111,7 +116,8 @@ def scrolled(home: Path, keys: int) -> list[Row]:
                 time.sleep(0.0005)
             times["figures"].append(1000 * (time.perf_counter() - pressed))
             time.sleep(0.02)
-        time.sleep(8.0)
+        terminal.wait_for_raw(b"zeros", opened_at, 120)  # its figures are there
+        time.sleep(0.5)
         for _ in range(keys):
             press(drawn.choice(("j", "k", "l", "h", "space", "G", "g")), "after")
         for _ in range(5):
@@ -119,7 +125,7 @@ def scrolled(home: Path, keys: int) -> list[Row]:
             press("v")
             press("v")
     return [
-        at_most("4096 × 25,088: opened, with its first values", opening, 500, "ms"),
+        at_most(f"{outputs:,} × 25,088: opened, with its first values", opening, 500, "ms"),
         Row("a key while its figures are computed, p50", percentile(times["figures"], 50), "ms"),
         at_most("a key while its figures are computed, most", max(times["figures"]), 50, "ms"),
         Row("a key after that, p50", percentile(times["after"], 50), "ms"),

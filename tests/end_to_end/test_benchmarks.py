@@ -58,3 +58,14 @@ def test_a_run_survives_kills_and_closed_terminals() -> None:
 def test_checkpoint_cost() -> None:
     rows = benchmark("checkpoint_cost", "--rounds", "1", "--models", "mlp, SGD", "--often", "0.02")["rows"]
     assert all(row["value"] > 0 for row in rows if row["unit"] in ("s", "ms"))
+
+
+def test_inspection_cost() -> None:
+    rows = benchmark("inspection_cost", "--rounds", "1", "--models", "mlp, SGD")["rows"]
+    assert next(row["value"] for row in rows if row["unit"] == "s") > 0
+
+
+def test_inside() -> None:
+    rows = {row["what"]: row for row in benchmark("inside", "--keys", "4", "--outputs", "64")["rows"]}
+    assert rows["vgg16: parameters"]["value"] == 138_357_544
+    assert rows["vgg16: memory more than before"]["met"] is True  # no time: no values are made
