@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from engine.checkpoints import manifest
+from engine.checkpoints.files import converting, fitting, reading
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
 from engine.data.contents import Dataset
@@ -73,17 +74,44 @@ def locate(home: Path, source: str) -> tuple[Path, Entry]:
 
 
 def network(home: Path, values: Mapping[str, Any]) -> Network:
-    """What a request is about: `source`, of a new model `dataset`, `data_dir`, `transform` and `seed`, and, if they
+    """What a request is about: `source` (of weights from anybody's file `MODEL=FILE`, or `MODEL=FILE PREFIX` where a
+    prefix is to be taken off their names), of a new model `dataset`, `data_dir`, `transform` and `seed`, and, if they
     shall be others than the run's, `freeze`.
 
     A model of torchvision is built without values, on the meta device. Raises EngineError.
     """
     source = str(values["source"])
+    name, equals, file = source.partition("=")
+    if equals and is_model(name):
+        path, prefix = weights_file(file)
+        return _with_weights(
+            source, name, path, prefix, _given(values, name), values.get("data_dir"), home, _changed(path)
+        )
     if not is_model(source):
         folder, entry = locate(home, source)
         return _of_checkpoint(source, folder, entry.sha256, entry.file, values.get("freeze"))
-    given = {name: values[name] for name in ("transform", "seed", "dataset", "freeze") if values.get(name) is not None}
-    return _new(source, tuple(sorted(given.items())), values.get("data_dir"), home)
+    return _new(source, _given(values, source), values.get("data_dir"), home)
+
+
+def weights_file(text: str) -> tuple[Path, str]:
+    """The file and the prefix of `FILE PREFIX`; a prefix ends with a dot."""
+    file, space, prefix = text.rpartition(" ")
+    if not space or not prefix.endswith("."):
+        file, prefix = text, ""
+    return Path(file.strip()).expanduser(), prefix
+
+
+def _given(values: Mapping[str, Any], model: str) -> tuple[tuple[str, Any], ...]:
+    names = ("transform", "seed", "dataset", "freeze")
+    return tuple(sorted({"model": model, **{one: values[one] for one in names if values.get(one) is not None}}.items()))
+
+
+def _changed(path: Path) -> int:
+    """When a file was written last, so that another one under its name is read anew."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=4)
@@ -109,7 +137,7 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
 
 @lru_cache(maxsize=4)
 def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, home: Path) -> Network:
-    config = TrainConfig(**{"model": source, **dict(given)})
+    config = TrainConfig(**dict(given))
     if source.startswith(TORCHVISION):
         with torch.device("meta"):
             model = build(source, 1000)
@@ -124,6 +152,28 @@ def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, 
         model = build(source, len(classes), shape)
     freeze(model, config)
     return Network(source, f"{source}, new weights (seed {config.seed})", model.eval(), shape, classes, config, data)
+
+
+@lru_cache(maxsize=4)
+def _with_weights(
+    source: str, name: str, path: Path, prefix: str, given: tuple[tuple[str, Any], ...], data_dir: str | None,
+    home: Path, _at: int,
+) -> Network:  # fmt: skip
+    """A network of a name with the weights of a file, anybody's, whose numbers are read and nothing else."""
+    config = TrainConfig(**dict(given))
+    if name.startswith(TORCHVISION):
+        raise InspectionError(f"{name} takes no weights here: it is for images of another shape")
+    data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
+    shape, classes = _shape(config, data), data.classes
+    model = build(name, len(classes), shape)
+    weights = converting.weights(reading.read(path), strip=prefix)
+    found = fitting.fit(model.state_dict(), weights)
+    if not found.whole:
+        hint = f"; here: {name}={path} {found.prefix}" if found.prefix else ""
+        raise InspectionError(f"{path} does not fit {name}: {found.told()}{hint}")
+    model.load_state_dict(weights)
+    freeze(model, config)
+    return Network(source, f"{name} with the weights of {path.name}", model.eval(), shape, classes, config, data)
 
 
 def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str, torch.Tensor]]:

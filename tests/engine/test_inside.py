@@ -191,6 +191,24 @@ def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> N
         networks.locate(home, str(folder / "checkpoints" / "gone.pt"))
 
 
+def test_anybodys_weights_in_a_network(home: Path, tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    state = build("mlp").state_dict()
+    path = tmp_path / "their weights.pth"
+    torch.save(state, path)
+    shown = tensor(home, "linear_relu_stack.4.bias", source=f"mlp={path}", columns=10)
+    assert [float(text) for text in shown.values["cells"][0]] == pytest.approx(
+        state["linear_relu_stack.4.bias"].tolist(), abs=6e-5
+    )
+    assert asked(home, source=f"mlp={path}")["title"] == "mlp with the weights of their weights.pth"
+    torch.save({f"module.{name}": value for name, value in state.items()}, path)
+    with pytest.raises(InspectionError, match=r"they would fit with --strip module\.; here: mlp=.* module\."):
+        asked(home, source=f"mlp={path}")
+    assert asked(home, source=f"mlp={path} module.")["totals"]["parameters"] == 669_706
+    with pytest.raises(EngineError, match="No such file"):
+        asked(home, source=f"mlp={tmp_path / 'gone.pth'}")
+
+
 VIEWS = [
     "", "[0]", "[0, :, 3:9, ::2]", "[..., -1]", "[:, None]", "0, 1", "[[0, 2]]", ".T", ".mT", ".transpose(0, 1)",
     ".permute(3, 2, 1, 0)", ".reshape(-1, 9)", ".flatten()", ".flatten(1)[:, 4]", ".abs().amax(1)", ".mean(0)",

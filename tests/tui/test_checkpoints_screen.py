@@ -146,7 +146,9 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
         await pilot.press("v")
         assert "posix.system" in table(app).splitlines()[1]
         assert "not on it: needs your trust" in table(app)
-        await pilot.press("c")
+        await pilot.press("M")
+        assert app.screen.query_one(Input).value == f"mlp={path}"
+        await pilot.press("escape", "c")
         await typed(pilot, str(tmp_path / "out.safetensors"))
         await until(pilot, lambda: (tmp_path / "out.safetensors").exists())
     assert not (tmp_path / "made").exists()

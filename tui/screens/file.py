@@ -71,7 +71,7 @@ class FileScreen(Screen[None]):
         Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules"),
         Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
         Binding("E", "evaluate", "Evaluate", id="file.evaluate", tooltip="on the test set"),
-        Binding("M", "model", "To Model", id="file.model", tooltip="a checkpoint of a run, as the network it is"),
+        Binding("M", "model", "To Model", id="file.model", tooltip="as the network it is of"),
         Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="the weights as a file of their own"),
         Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
     ]
@@ -249,9 +249,7 @@ class FileScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return self._view == "tensors" and self._table.key is not None
-        if action == "model":
-            return self._path.suffix == ".pt" and (self._path.parent.parent / "run.json").is_file()
-        if action in ("view", "difference", "evaluate", "convert", "filter"):
+        if action in ("view", "model", "difference", "evaluate", "convert", "filter"):
             return self._contents is not None
         return True
 
@@ -310,7 +308,27 @@ class FileScreen(Screen[None]):
         self.app.push_screen(prompt, asked)
 
     async def action_model(self) -> None:
-        self._host.looked.choose(str(self._path))
+        if (self._path.parent.parent / "run.json").is_file() and self._path.suffix == ".pt":
+            self._host.looked.choose(str(self._path))
+            await self.app.switch_mode("model")
+            return
+        from tui.screens.model import named
+
+        home = self._host.home
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._host.looked.choose(text.strip())
+                self.run_worker(self._to_model(), exclusive=True)
+
+        about = (
+            "The network, = and the file; after that, if need be, the prefix to take off its names: mlp=FILE module."
+        )
+        value = f"{self._host.settings['model']}={self._path}"
+        title = f"Look into {self._path.name} as which network?"
+        self.app.push_screen(PromptScreen(title, about, lambda text: named(home, text.strip()), value=value), asked)
+
+    async def _to_model(self) -> None:
         await self.app.switch_mode("model")
 
     def action_evaluate(self) -> None:

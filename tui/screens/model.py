@@ -34,6 +34,7 @@ MODULE_COLUMNS = (
     Column("out", 18),
     Column("parameters", 12, right=True),
     Column("share", 6, right=True),
+    Column("trains", 6),
     Column("multiply-adds", 13, right=True),
     Column("in", 18),
     Column("mode", 5),
@@ -260,6 +261,7 @@ class ModelScreen(Screen[None]):
                     (
                         label.strip() if not module["depth"] else label, _short(module["outputs"]),
                         fmt.count(own) if own else "", f"{100 * own / total:.1f}%" if own else "",
+                        _trains(module["trainable"], own),
                         fmt.count(module["multiply_adds"]) if module["multiply_adds"] else "",
                         _short(module["inputs"]), "train" if module["training"] else "eval", module["dtype"],
                         module["device"],
@@ -455,7 +457,7 @@ class ModelScreen(Screen[None]):
 
         about = (
             "A model: mlp, cnn, torchvision:resnet18, path/to/file.py:ClassName. Or a run's checkpoint: RUN@last "
-            "(followed while it trains), RUN@best, RUN@3, or the path of its file."
+            "(followed while it trains), RUN@best, RUN@3, or the path of its file. Or anybody's weights: mlp=FILE."
         )
         self.app.push_screen(PromptScreen("Look into which network?", about, check, value=source), asked)
 
@@ -518,8 +520,16 @@ def named(home: Path, source: str) -> str:
     """What a source is, in words. Raises EngineError where it is nothing."""
     if not source:
         raise InspectionError("name a model, a run, or a checkpoint")
-    if source in ("mlp", "cnn") or source.startswith("torchvision:") or ".py:" in source:
+    new = source in ("mlp", "cnn") or source.startswith("torchvision:") or ".py:" in source
+    if new and "=" not in source:
         return f"a new {parse('model', source)}"
+    model, equals, file = source.partition("=")
+    if equals:
+        prefix = file.rpartition(" ")[2]
+        path = Path(file.removesuffix(f" {prefix}") if prefix.endswith(".") else file).expanduser()
+        if not path.exists():
+            raise InspectionError(f"no such file: {path}")
+        return f"a {parse('model', model)} with the weights of {path.name}"
     path = Path(source).expanduser()
     if path.suffix == ".pt" or "/" in source:
         if not path.is_file():
@@ -538,6 +548,12 @@ def matches(pattern: str, name: str) -> bool:
         return re.search(pattern, name) is not None
     except re.error:
         return False
+
+
+def _trains(trainable: int, parameters: int) -> str:
+    if not parameters:
+        return ""
+    return "all" if trainable == parameters else "part" if trainable else "none"
 
 
 def _number(value: float | None) -> str:
