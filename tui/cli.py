@@ -55,6 +55,7 @@ TRAIN_OPTIONS = {
     "device": "auto, cpu, cuda, cuda:N, mps",
     "threads": "threads of torch on the CPU; 0 is the usable cores less one",
     "inspect_every": "steps between two readings of the layers: gradients, updates, activations; 0: none",
+    "weights": "a file of weights to begin with, anybody's; FILE, or 'FILE PREFIX' to take a prefix off their names",
     "freeze": "parameters that do not train: names, modules or patterns, such as 'linear_relu_stack.0.*'; !NAME thaws",
     "transform": "a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
     "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",
@@ -411,7 +412,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _eval(options: argparse.Namespace) -> int:
-    from engine.checkpoints.files.evaluating import Way
+    from engine.checkpoints.evaluating import Way
     from tui import inspect_report
 
     names = [name for name in ("model", "transform", "loss", "device") if name in options]

@@ -23,7 +23,7 @@ def evaluated(told: dict[str, Any]) -> str:
 
 
 def versus_lines(told: dict[str, Any]) -> list[str]:
-    """Two files on the test set (see `engine.checkpoints.files.evaluating.Versus`), in lines."""
+    """Two files on the test set (see `engine.checkpoints.evaluating.Versus`), in lines."""
     classes, labels, fixed, broken = told["classes"], told["labels"], told["fixed"], told["broken"]
     a, b = (f"{100 * accuracy:.2f}%" for accuracy in told["accuracy"])
     lines = [

@@ -5,15 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpoints.files.contents import Contents
-from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from engine.files.contents import Contents
+from engine.files.reading import read
 from tui.evaluated import evaluated, versus_lines
 from tui.format import count, size
 
 if TYPE_CHECKING:
-    from engine.checkpoints.files.compare import Difference
-    from engine.checkpoints.files.evaluating import Way
+    from engine.checkpoints.evaluating import Way
+    from engine.files.compare import Difference
 
 SHOWN = 60  # tensors that are listed without --tensors
 MOST_VALUES = 1000  # of a tensor's that --values prints
@@ -67,7 +67,7 @@ def _print(contents: Contents, *, whole: bool) -> None:
 
 def _values(path: Path, asked: str, *, as_json: bool) -> int:
     """`NAME` or `NAME[SLICE]`: the numbers, as PyTorch prints them."""
-    from engine.checkpoints.files import values
+    from engine.files import values
     from engine.inspection import views
     from engine.inspection.parameters import figures
 
@@ -104,7 +104,7 @@ def _ends(rest: str) -> bool:
 
 def diff(a: Path, b: Path, *, as_json: bool) -> int:
     """What two files differ in. Returns 0 where nothing does, 1 where something does. Raises EngineError."""
-    from engine.checkpoints.files.compare import compare
+    from engine.files.compare import compare
 
     found = compare(read(a), read(b))
     if as_json:
@@ -145,7 +145,7 @@ def _figures(one: "Difference") -> str:
 
 def convert(files: list[Path], target: Path, *, section: str | None, strip: str) -> int:
     """Write the weights of a file, or the mean of several, as a bare state_dict or safetensors. Raises EngineError."""
-    from engine.checkpoints.files import converting
+    from engine.files import converting
 
     several = [converting.weights(read(path), section, strip=strip) for path in files]
     found = converting.average(several) if len(several) > 1 else several[0]
@@ -161,7 +161,7 @@ def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, trust
     from rich.console import Console
     from rich.progress import Progress
 
-    from engine.checkpoints.files.evaluating import evaluate as compute
+    from engine.checkpoints.evaluating import evaluate as compute
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -171,7 +171,7 @@ def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, trust
             progress.update(task, completed=done, total=total)
 
         if trust:
-            from engine.checkpoints.files import trusted
+            from engine.checkpoints import trusted
 
             found = trusted.evaluate(path, trust, way, home=home, data_dir=data_dir, tell=tell)
         else:
@@ -185,7 +185,7 @@ def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, trust
 
 def versus(first: Path, second: Path, way: "Way", home: Path, data_dir: Path | None, *, as_json: bool) -> int:
     """Which test images the weights of the second file recognise and the first's do not, and the other way round."""
-    from engine.checkpoints.files.evaluating import versus as compute
+    from engine.checkpoints.evaluating import versus as compute
 
     found = compute(first, second, way, home=home, data_dir=data_dir)
     if as_json:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.checkpoints.files.contents import Contents
-from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from engine.files.contents import Contents
+from engine.files.reading import read
 from engine.inspection.inspector import Answer, Tell
 
 TURN_S = 0.03  # seconds of work for one asking, about
@@ -39,7 +39,7 @@ def figures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
 def difference(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """`file` and `other`. The answer: as `Comparison.to_dict`."""
-    from engine.checkpoints.files.compare import compare
+    from engine.files.compare import compare
 
     return Answer(compare(read(Path(values["file"])), read(Path(values["other"])), tell).to_dict())
 
@@ -49,8 +49,8 @@ def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     a module that was pickled whole. The answer: the fields of `evaluating.Result`."""
     from dataclasses import asdict, fields
 
-    from engine.checkpoints.files import trusted
-    from engine.checkpoints.files.evaluating import Way, digest, evaluate
+    from engine.checkpoints import trusted
+    from engine.checkpoints.evaluating import Way, digest, evaluate
 
     given = {field.name: values[field.name] for field in fields(Way) if field.name in values}
     given["renames"] = tuple((new, old) for new, old in values.get("renames", ()))
@@ -68,7 +68,7 @@ def versus(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """`file`, `other`, `data_dir`, and the fields of `evaluating.Way`. The answer: those of `evaluating.Versus`."""
     from dataclasses import asdict, fields
 
-    from engine.checkpoints.files import evaluating
+    from engine.checkpoints import evaluating
 
     way = evaluating.Way(**{one.name: values[one.name] for one in fields(evaluating.Way) if one.name in values})
     first, second, data_dir = Path(values["file"]), Path(values["other"]), values.get("data_dir")
@@ -80,7 +80,7 @@ def versus(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
 def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     """`file` and `target`: its weights as a file of their own. The answer: `tensors` and `bytes` that were written."""
-    from engine.checkpoints.files import converting
+    from engine.files import converting
 
     found = converting.weights(read(Path(values["file"])))
     return Answer({"tensors": len(found), "bytes": converting.write(found, Path(values["target"]))})
@@ -89,8 +89,8 @@ def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 def _trusted(home: Path, contents: Contents) -> bool:
     if not contents.modules or contents.modules[0].name or not (home / "trusted.json").is_file():
         return False
-    from engine.checkpoints.files import trusted
-    from engine.checkpoints.files.evaluating import digest
+    from engine.checkpoints import trusted
+    from engine.checkpoints.evaluating import digest
 
     return trusted.trusts(home, digest(contents.path))
 
@@ -113,7 +113,7 @@ class _Work:
         return 1 - (len(self._left) + (self._large is not None)) / self._total
 
     def turn(self) -> tuple[dict[str, Any], list[Any]]:
-        from engine.checkpoints.files import values
+        from engine.files import values
         from engine.inspection.parameters import BINS
         from engine.inspection.running import Running
 

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from engine.checkpoints import manifest
-from engine.checkpoints.files import converting, fitting, reading
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
 from engine.data.contents import Dataset
 from engine.data.loader import make_batches
 from engine.errors import InspectionError, RunError
+from engine.files import fitting
+from engine.files.typed import file_and_prefix
 from engine.inspection.opened import dataset
 from engine.models.registry import REGISTRY, TORCHVISION, build
 from engine.runs import places, store
@@ -83,7 +84,7 @@ def network(home: Path, values: Mapping[str, Any]) -> Network:
     source = str(values["source"])
     name, equals, file = source.partition("=")
     if equals and is_model(name):
-        path, prefix = weights_file(file)
+        path, prefix = file_and_prefix(file)
         return _with_weights(
             source, name, path, prefix, _given(values, name), values.get("data_dir"), home, _changed(path)
         )
@@ -91,14 +92,6 @@ def network(home: Path, values: Mapping[str, Any]) -> Network:
         folder, entry = locate(home, source)
         return _of_checkpoint(source, folder, entry.sha256, entry.file, values.get("freeze"))
     return _new(source, _given(values, source), values.get("data_dir"), home)
-
-
-def weights_file(text: str) -> tuple[Path, str]:
-    """The file and the prefix of `FILE PREFIX`; a prefix ends with a dot."""
-    file, space, prefix = text.rpartition(" ")
-    if not space or not prefix.endswith("."):
-        file, prefix = text, ""
-    return Path(file.strip()).expanduser(), prefix
 
 
 def _given(values: Mapping[str, Any], model: str) -> tuple[tuple[str, Any], ...]:
@@ -166,12 +159,7 @@ def _with_weights(
     data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
     shape, classes = _shape(config, data), data.classes
     model = build(name, len(classes), shape)
-    weights = converting.weights(reading.read(path), strip=prefix)
-    found = fitting.fit(model.state_dict(), weights)
-    if not found.whole:
-        hint = f"; here: {name}={path} {found.prefix}" if found.prefix else ""
-        raise InspectionError(f"{path} does not fit {name}: {found.told()}{hint}")
-    model.load_state_dict(weights)
+    fitting.load(model, f"{path} {prefix}".strip(), name)
     freeze(model, config)
     return Network(source, f"{name} with the weights of {path.name}", model.eval(), shape, classes, config, data)
 

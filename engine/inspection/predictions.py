@@ -98,7 +98,10 @@ def compute(_home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     data_dir = asked.get("data_dir")
     trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
     prepared = prepare(
-        TrainConfig.from_dict(trained), home=folder.parent.parent, data_dir=Path(data_dir) if data_dir else None
+        TrainConfig.from_dict(trained),
+        home=folder.parent.parent,
+        data_dir=Path(data_dir) if data_dir else None,
+        fresh=False,
     )
     load_model(prepared.network, content["model"], trained["model"])
     prepared.network.eval()

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from engine.checkpoints.files import values as files
 from engine.errors import InspectionError
+from engine.files import values as files
 from engine.inspection import autograd, batches
 from engine.inspection.networks import Network, network
 from engine.inspection.passing import send

@@ -45,11 +45,12 @@ def begin(folder: Path, team: Team | None = None) -> Beginning:
     """A new run, or one that begins with another run's checkpoint, as run.json asks. Raises EngineError."""
     team = team or Team()
     request = store.read_run(folder)
-    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team)
+    parent = request.get("parent")
+    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team, fresh=not parent)
     described = prepared.describe()
     opening: list[ev.Event] = [ev.RunStarted(**described)]
     start = Start()
-    if parent := request.get("parent"):
+    if parent:
         (entry,) = manifest.read(folder)
         content = _load(folder, entry, parent["run"])
         start, notes = restore(prepared, content)
@@ -92,7 +93,7 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     if content and content["evaluated"] and content["epoch"] >= epochs and not changes.get("epochs"):
         more = f"fmnist-tui resume {folder.name} --epochs {epochs + 10}"
         raise RunError(f"{folder.name} is complete, {epochs} of {epochs} epochs; for more: {more}")
-    prepared = _prepare(folder, request, config, team)
+    prepared = _prepare(folder, request, config, team, fresh=not content)
     _refuse_other_data(request, prepared)
     start, notes = restore(prepared, content) if content else (Start(), [])
     _refuse_to_end_before(replace(config, epochs=epochs), start)
@@ -141,9 +142,9 @@ def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str
     return entry, content, lost + bad
 
 
-def _prepare(folder: Path, request: Mapping[str, Any], config: TrainConfig, team: Team) -> Prepared:
-    data_dir = request.get("data_dir")
-    return prepare(config, home=folder.parent.parent, data_dir=Path(data_dir) if data_dir else None, team=team)
+def _prepare(folder: Path, request: Mapping[str, Any], config: TrainConfig, team: Team, *, fresh: bool) -> Prepared:
+    data_dir = Path(request["data_dir"]) if request.get("data_dir") else None
+    return prepare(config, home=folder.parent.parent, data_dir=data_dir, team=team, fresh=fresh)
 
 
 def _load(folder: Path, entry: Entry, parent: str) -> dict[str, Any]:

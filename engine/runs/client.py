@@ -19,6 +19,7 @@ from typing import Any
 from engine import device, errors
 from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
+from engine.files.typed import file_and_prefix
 from engine.models.person import file_hash
 from engine.runs import listing, places, store
 from engine.runs.control import ask
@@ -275,8 +276,16 @@ def _with_paths(config: TrainConfig) -> TrainConfig:
         config,
         model=absolute(config.model),
         transform=absolute(config.transform),
+        weights=_absolute_weights(config.weights),
         dataset=absolute_dataset(config.dataset),
     )
+
+
+def _absolute_weights(text: str) -> str:
+    if not text.strip():
+        return ""
+    path, prefix = file_and_prefix(text)
+    return f"{path.absolute()} {prefix}".strip()
 
 
 def _refusal(answer: dict[str, Any]) -> EngineError:

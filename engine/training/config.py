@@ -46,6 +46,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
+    weights: str = ""  # a file whose weights the run begins with, `FILE` or `FILE PREFIX` (engine.files.fitting)
     freeze: str = ""  # names or patterns of parameters that do not train (engine.training.freezing)
     transform: str = ""  # a pipeline (engine.data.transforms), or path/to/file.py:NAME; empty: ToTensor
     on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
@@ -237,6 +238,11 @@ def _transform(value: Any) -> None:
         transforms.parse(value)
 
 
+def _weights(value: Any) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no path")
+
+
 def _freeze(value: Any) -> None:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no list of names or patterns")
@@ -290,6 +296,7 @@ _CHECKS: dict[str, Any] = {
     "device": _device,
     "threads": _whole(0, 1024),
     "inspect_every": _whole(0, 10**9),
+    "weights": _weights,
     "freeze": _freeze,
     "transform": _transform,
     "on_non_finite": _one_of(ON_NON_FINITE),

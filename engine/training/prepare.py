@@ -16,6 +16,7 @@ from engine.data.dataset import Dataset, open_dataset
 from engine.data.loader import Batches, make_batches
 from engine.data.transforms import TransformFailedError
 from engine.errors import ConfigError, ModelError
+from engine.files import fitting
 from engine.models.person import describe
 from engine.models.registry import build, check_fit
 from engine.training import determinism, freezing
@@ -88,8 +89,12 @@ class Prepared:
         return determinism.environment(devices.name(self.device), self.config.threads, self.team.size, files)
 
 
-def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, team: Team | None = None) -> Prepared:
+def prepare(
+    config: TrainConfig, *, home: Path, data_dir: Path | None = None, team: Team | None = None, fresh: bool = True
+) -> Prepared:
     """Open the data (checksums verified), build the model from the seed, put both on the device and try one batch.
+
+    `fresh`: with the config's weights where it names some; else they come from somewhere else, a checkpoint.
 
     Sets torch's thread count and seeds its global generators. Raises an EngineError for what the person can mend.
     """
@@ -132,6 +137,8 @@ def prepare(config: TrainConfig, *, home: Path, data_dir: Path | None = None, te
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
     network = build(config.model, len(dataset.classes), images.shape[1:])
+    if config.weights and fresh:
+        fitting.load(network, config.weights, config.model)
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     freeze(network, config)  # the optimizer keeps them, so that a branch may thaw them
     try:

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from engine.checkpoints.files import converting
-from engine.checkpoints.files.compare import Difference, compare, figures_of
-from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from engine.files import converting
+from engine.files.compare import Difference, compare, figures_of
+from engine.files.reading import read
 
 
 def saved(path: Path, content: Any) -> Path:

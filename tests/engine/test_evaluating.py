@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints.files import evaluating, fitting, trusted
-from engine.checkpoints.files.evaluating import Way, evaluate
+from engine.checkpoints import evaluating, trusted
+from engine.checkpoints.evaluating import Way, evaluate
 from engine.data.dataset import open_dataset
 from engine.errors import CheckpointError
+from engine.files import fitting
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_host_resume import create, serve

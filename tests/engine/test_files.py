@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from torch import nn
 from torch._weights_only_unpickler import _get_allowed_globals
 
-from engine.checkpoints.files import opcodes, values
-from engine.checkpoints.files.contents import Contents
-from engine.checkpoints.files.known import KNOWN
-from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from engine.files import opcodes, values
+from engine.files.contents import Contents
+from engine.files.known import KNOWN
+from engine.files.reading import read
 
 
 def network() -> nn.Sequential:

@@ -1,11 +1,13 @@
 """What is frozen does not move; the rest trains."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from engine.errors import ConfigError
+from engine.errors import CheckpointError, ConfigError
+from engine.models.registry import build
 from engine.runs import client
 from engine.training import freezing
 from engine.training.config import TrainConfig
@@ -65,6 +67,27 @@ def test_what_is_frozen_stays_and_a_branch_thaws_it(home: Path) -> None:
     assert serve(branch).status == "finished"
     later = _weights(branch, "epoch-0002.pt")
     assert {name for name in before if torch.equal(after[name], later[name])} == set(NAMES[2:])
+
+
+def test_a_run_begins_with_somebodys_weights(home: Path, tmp_path: Path) -> None:
+    torch.manual_seed(8)
+    theirs = build("mlp").state_dict()
+    path = tmp_path / "theirs.pt"
+    torch.save({"state_dict": {f"module.{name}": value for name, value in theirs.items()}}, path)
+    config = TrainConfig(dataset="demo", weights=f"{path} module.")
+    assert all(
+        torch.equal(value, theirs[name]) for name, value in prepare(config, home=home).network.state_dict().items()
+    )
+    with pytest.raises(CheckpointError, match=r"does not fit mlp: .*--strip module\."):
+        prepare(TrainConfig(dataset="demo", weights=str(path)), home=home)
+    with pytest.raises(CheckpointError, match="No such file"):
+        prepare(TrainConfig(dataset="demo", weights=str(tmp_path / "gone.pt")), home=home)
+    folder = create(home, replace(config, epochs=1, threads=1, freeze="*, !linear_relu_stack.4"))
+    assert serve(folder).status == "finished"
+    path.unlink()  # a resume needs its own checkpoint alone
+    assert serve(folder, {"epochs": 2}).status == "finished"
+    after = _weights(folder, "epoch-0002.pt")
+    assert {name for name in theirs if torch.equal(theirs[name], after[name])} == set(NAMES[:4])
 
 
 def _weights(folder: Path, name: str) -> dict[str, torch.Tensor]:

@@ -10,8 +10,8 @@ import torch
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.checkpoints.files import trusted
-from engine.checkpoints.files.evaluating import digest
+from engine.checkpoints import trusted
+from engine.checkpoints.evaluating import digest
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_files import Evil

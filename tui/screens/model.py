@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.files.typed import file_and_prefix
 from engine.runs import client, places, store
 from engine.training import freezing
 from engine.training.config import parse
@@ -525,8 +526,7 @@ def named(home: Path, source: str) -> str:
         return f"a new {parse('model', source)}"
     model, equals, file = source.partition("=")
     if equals:
-        prefix = file.rpartition(" ")[2]
-        path = Path(file.removesuffix(f" {prefix}") if prefix.endswith(".") else file).expanduser()
+        path, _ = file_and_prefix(file)
         if not path.exists():
             raise InspectionError(f"no such file: {path}")
         return f"a {parse('model', model)} with the weights of {path.name}"

@@ -27,7 +27,7 @@ NAMES = (
     "model", "dataset", "loss", "optimizer", "lr", "momentum", "weight_decay", "batch_size", "epochs", "shuffle",
     "schedule", "warmup", "step_size", "gamma", "seed", "device", "threads", "on_non_finite", "inspect_every",
     "checkpoint_every",
-    "keep", "freeze", "transform", "name",
+    "keep", "weights", "freeze", "transform", "name",
 )  # fmt: skip
 LABELS = {
     "lr": "learning rate",
@@ -39,6 +39,7 @@ LABELS = {
     "checkpoint_every": "checkpoint",
     "inspect_every": "inspect",
     "keep": "keep",
+    "weights": "begin with",
     "freeze": "frozen",
     "name": "run name",
 }
@@ -75,6 +76,9 @@ _ABOUT = {
     "device": "Where the arithmetic runs. auto: a GPU where there is one, else the CPU.",
     "threads": "CPU threads of PyTorch. 0: the usable cores less one, so that nothing else stalls the training.",
     "on_non_finite": "What to do when the loss becomes NaN or infinite: pause (look, then decide), stop, or continue.",
+    "weights": "A file of weights that the run begins with, of any format that Checkpoints reads: nothing in it is "
+    "executed. FILE, or FILE PREFIX where a prefix such as module. is to be taken off the names. Empty: new ones, "
+    "drawn by the seed.",
     "freeze": "Parameters that do not train (requires_grad False): names, modules, or patterns such as "
     "linear_relu_stack.0.*, apart by commas; one with ! before it trains all the same. f on the Model screen chooses "
     "them. A frozen batch norm still updates its running mean and variance.",
@@ -111,6 +115,8 @@ def in_pytorch(name: str, values: Mapping[str, Any]) -> str:
             return "model.to(device)"
         case "threads":
             return f"torch.set_num_threads({values['threads'] or default_threads()})"
+        case "weights":
+            return "model.load_state_dict(…)" if values["weights"] else ""
         case "freeze":
             return "parameter.requires_grad_(False)" if values["freeze"] else ""
         case "model":
@@ -139,6 +145,8 @@ def shown(name: str, value: Any) -> str:
             return f"auto ({default_threads()} of {usable_cores()} cores)"
         case "batch_size":
             return f"{value} images"
+        case "weights" if not value:
+            return "new weights"
         case "freeze" if not value:
             return "nothing"
         case "transform" if not value:
@@ -206,7 +214,7 @@ def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:
 
 def turns(name: str) -> bool:
     """Whether the arrows change this setting."""
-    return name not in ("freeze", "transform", "name")
+    return name not in ("weights", "freeze", "transform", "name")
 
 
 def command_line(values: Mapping[str, Any], data_dir: Path | None = None) -> str:

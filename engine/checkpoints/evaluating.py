@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from engine import atomic
-from engine.checkpoints.files import converting, fitting
-from engine.checkpoints.files.contents import Contents
-from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from engine.files import converting, fitting
+from engine.files.contents import Contents
+from engine.files.reading import read
 from engine.training.config import TrainConfig, is_file_reference
 from engine.training.loop import Batch, test_loop
 from engine.training.prepare import Prepared, prepare

@@ -6,10 +6,10 @@ import struct
 import zipfile
 from pathlib import Path
 
-from engine.checkpoints.files import opcodes
-from engine.checkpoints.files.contents import Contents, Named, Record, describe
-from engine.checkpoints.files.records import ITEM_BYTES, Elements, Storage, Tensor
 from engine.errors import CheckpointError
+from engine.files import opcodes
+from engine.files.contents import Contents, Named, Record, describe
+from engine.files.records import ITEM_BYTES, Elements, Storage, Tensor
 
 MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.files.known import known
-from engine.checkpoints.files.records import Called, Dict, Elements, Global, Storage, Tensor
+from engine.files.known import known
+from engine.files.records import Called, Dict, Elements, Global, Storage, Tensor
 
 MOST_TENSORS = 200_000
 MOST_NODES = 2_000_000  # of the nested containers that are gone through

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from engine.checkpoints.files.records import Called, Dict, Elements, Global, Storage, Tensor
 from engine.errors import CheckpointError
+from engine.files.records import Called, Dict, Elements, Global, Storage, Tensor
 
 MOST_OPCODES = 30_000_000  # of one pickle; a file of a hundred thousand tensors has some millions
 STORAGES = {

@@ -3,7 +3,7 @@
 Written out here, so that judging a file imports no torch; a test compares it with torch's own list.
 """
 
-from engine.checkpoints.files.records import Global
+from engine.files.records import Global
 
 _KINDS = ("BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")
 _DTYPES = (

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from engine import atomic
-from engine.checkpoints.files import values
-from engine.checkpoints.files.contents import Contents
 from engine.errors import CheckpointError
+from engine.files import values
+from engine.files.contents import Contents
 
 
 def weights(contents: Contents, section: str | None = None, *, strip: str = "") -> dict[str, torch.Tensor]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from engine.checkpoints.files.contents import Contents, Named, Record
-from engine.checkpoints.files.reading import read
 from engine.errors import CheckpointError
+from engine.files.contents import Contents, Named, Record
+from engine.files.reading import read
 
 STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
 

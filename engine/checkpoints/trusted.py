@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.files.evaluating import BATCH, Result, Way, digest, told
-from engine.checkpoints.files.reading import read
+from engine.checkpoints.evaluating import BATCH, Result, Way, digest, told
 from engine.errors import CheckpointError, EngineError
+from engine.files.reading import read
 
 TRUSTED = "trusted.json"  # in the home folder: the SHA-256 of the files that the person trusts
 MEMORY = 4 << 30  # bytes that loading and evaluating may take, besides eight times the file
@@ -64,7 +64,7 @@ def evaluate(
         "way": asdict(way), "memory": MEMORY + 8 * contents.bytes,
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.checkpoints.files.trusted"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-P", "-m", "engine.checkpoints.trusted"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip
     try:

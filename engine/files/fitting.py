@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 
 from engine.errors import CheckpointError
+from engine.files import converting, reading
+from engine.files.typed import file_and_prefix
 
 MOST_NAMED = 4  # names in a sentence
 
@@ -48,6 +51,18 @@ class Fit:
             more = " …" if len(self.renames) > MOST_NAMED else ""
             return f"{text}; perhaps {pairs}{more}"
         return text
+
+
+def load(network: nn.Module, text: str, what: str) -> None:
+    """Load the weights of `FILE`, or `FILE PREFIX`, into a network. Raises CheckpointError, with what would have to be
+    taken off or renamed, where they do not fit as they are. Nothing of the file is executed."""
+    path, prefix = file_and_prefix(text)
+    given = converting.weights(reading.read(path), strip=prefix)
+    found = fit(network.state_dict(), given)
+    if not found.whole:
+        hint = f"; here: {path} {found.prefix}" if found.prefix else ""
+        raise CheckpointError(f"{path} does not fit {what}: {found.told()}{hint}")
+    network.load_state_dict(given)
 
 
 def fit(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Fit:

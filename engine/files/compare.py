@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from engine.checkpoints.files import values
-from engine.checkpoints.files.contents import Contents, Named
 from engine.errors import CheckpointError
+from engine.files import values
+from engine.files.contents import Contents, Named
 
 BLOCK = 1 << 20  # elements that are compared in one go
 
