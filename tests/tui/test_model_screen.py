@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from textual.pilot import Pilot
@@ -246,3 +247,12 @@ def test_a_table_shows_the_columns_that_fit_and_keeps_its_cursor() -> None:
     assert lines[-1].startswith("▸name 50")
     assert lines[-1].endswith("      50")
     assert "more" in "".join(text for text, _ in rows.paint(60, 10)[0])
+
+
+def test_a_map_without_colours_tells_signs_by_letters() -> None:
+    values = np.array([[1.0, -1.0, 0.0, 0.5, np.nan, np.inf], [0.2, 0.3, 0.0, -1.0, np.nan, 0.0]], np.float32)
+    screen = HeatMap("ascii")
+    screen.show(values)
+    assert [segment.text for segment in screen._lines[0]] == ["@W W !"]
+    assert screen.legend == "letters below 0, signs above"
+    assert HeatMap("blocks").legend == "blue below 0, red above"

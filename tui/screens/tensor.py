@@ -225,7 +225,8 @@ class TensorScreen(Screen[None]):
         matrices = f", matrix {self._matrix + 1} of {fmt.count(answer['pages'])}" if answer["pages"] > 1 else ""
         size = f"{fmt.count(answer['height'])} × {fmt.count(answer['width'])}"
         if self._mode == "map":
-            return f"map of {size}{matrices}: blue below 0, red above; each cell the mean of what it covers"
+            legend = self.query_one(HeatMap).legend
+            return f"map of {size}{matrices}: {legend}; each cell the mean of what it covers"
         cells = self._cells
         return f"[{cells.row}, {cells.column}] = {cells.value}   of {size}{matrices}"
 

@@ -100,7 +100,7 @@ class TermsScreen(Screen[None]):
                 f" ({fmt.count(told['output'])} of {fmt.count(told['outputs'])})\n",
                 f"{told['value']:.6g} = {told['positive']:.6g} (products above 0) − {-told['negative']:.6g} (below) "
                 f"{'+' if told['bias'] >= 0 else '−'} {abs(told['bias']):.6g} (bias); "
-                f"{fmt.count(told['count'])} products input × weight: red above 0, blue below",
+                f"{fmt.count(told['count'])} products input × weight: {self.query_one(HeatMap).legend}",
             )
         )
         so_far, rows = (

@@ -6,12 +6,13 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.image import PictureStyle, half_block_lines
+from tui.widgets.image import PLAIN, RAMP, PictureStyle, half_block_lines
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+LETTERS = " .civozaXMW"  # as RAMP, for what lies below 0
 BLOCKS = " ▁▂▃▄▅▆▇█"
 LEVELS = 24  # of a colour's strength: few enough that neighbours are often alike, and sent as one
 BETWEEN = (40, 40, 56)  # the colour between pictures
@@ -31,17 +32,51 @@ class HeatMap(Widget):
         """Other values, [rows, columns]. `gaps`: NaN lies between pictures."""
         import numpy as np
 
+        if self._picture_style == "ascii":
+            self._lines = _signed_lines(values)
+            self.refresh()
+            return
         image = colours(values, limit_of(values), gaps=gaps)
         if len(image) % 2:
             image = np.concatenate([image, np.zeros_like(image[:1])])
         self._lines = half_block_lines(image, self._picture_style)
         self.refresh()
 
+    @property
+    def legend(self) -> str:
+        """What its colours, or its characters, mean."""
+        return "letters below 0, signs above" if self._picture_style == "ascii" else "blue below 0, red above"
+
     def render_line(self, y: int) -> Strip:
         base = self.rich_style
         if y >= len(self._lines):
             return Strip.blank(self.size.width, base)
         return Strip(self._lines[y]).adjust_cell_length(self.size.width, base)
+
+
+def _signed_lines(values: "npt.NDArray[np.float32]") -> list[list[Segment]]:
+    """Without colours: a character for two values, one above the other, the larger magnitude; signs from weak to strong
+    above 0, letters below; ! for what is not finite."""
+    import numpy as np
+
+    limit = limit_of(values)
+    padded = np.concatenate([values, np.full_like(values[:1], np.nan)]) if len(values) % 2 else values
+    pairs = padded.reshape(-1, 2, padded.shape[1])
+    strongest = np.abs(np.nan_to_num(pairs, nan=0.0)).argmax(axis=1)[:, None]
+    chosen = np.take_along_axis(pairs, strongest, axis=1)[:, 0]
+    lines = []
+    for row in chosen.tolist():
+        text = ""
+        for value in row:
+            if value != value:
+                text += " "
+            elif abs(value) == float("inf"):
+                text += "!"
+            else:
+                ramp = LETTERS if value < 0 else RAMP
+                text += ramp[min(len(ramp) - 1, round(abs(value) / limit * (len(ramp) - 1)))] if limit else " "
+        lines.append([Segment(text, PLAIN)])
+    return lines
 
 
 def colours(values: "npt.NDArray[np.float32]", limit: float, *, gaps: bool = False) -> Any:
