@@ -224,6 +224,7 @@ def _parser() -> Parser:
     )
     made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
     made.add_argument("--tensors", action="store_true", help="list every tensor, and all metadata")
+    made.add_argument("--check", action="store_true", help="read all of it, and compare it with its checksums")
     made.add_argument(
         "--diff", type=Path, metavar="OTHER", help="what this other file differs in: exit code 1 if it does"
     )
@@ -407,7 +408,7 @@ def _inspect(options: argparse.Namespace) -> int:
     if options.diff is not None:
         return inspect_report.diff(options.file, options.diff, as_json=options.json)
     return inspect_report.run(
-        options.file, as_json=options.json, tensors=options.tensors, values=options.values
+        options.file, as_json=options.json, tensors=options.tensors, values=options.values, checked=options.check
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import CheckpointError
 from engine.files.contents import Contents
-from engine.files.reading import read
+from engine.files.reading import check, read
 from tui.evaluated import evaluated, versus_lines
 from tui.format import count, size
 
@@ -19,15 +19,20 @@ SHOWN = 60  # tensors that are listed without --tensors
 MOST_VALUES = 1000  # of a tensor's that --values prints
 
 
-def run(path: Path, *, as_json: bool, tensors: bool, values: str) -> int:
-    """Print what is in the file, or some numbers of one tensor. Raises EngineError where it can't be read."""
+def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool = False) -> int:
+    """Print what is in the file, or some numbers of one tensor. `checked`: read all of it and compare the checksums.
+    Raises EngineError where it can't be read."""
     if values:
         return _values(path, values, as_json=as_json)
     contents = read(path)
+    if checked:
+        contents.problems += check(contents)
     if as_json:
         print(json.dumps(contents.to_dict(), indent=1))
     else:
         _print(contents, whole=tensors)
+        if checked and not contents.problems:
+            print("\nevery byte is as it was written, by its CRC-32")
     return 0
 
 

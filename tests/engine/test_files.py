@@ -21,7 +21,7 @@ from engine.errors import CheckpointError
 from engine.files import opcodes, values
 from engine.files.contents import Contents
 from engine.files.known import KNOWN
-from engine.files.reading import read
+from engine.files.reading import check, read
 
 
 def network() -> nn.Sequential:
@@ -288,3 +288,19 @@ def test_writing_to_what_was_read_does_not_change_the_file(tmp_path: Path) -> No
     before = path.read_bytes()
     values.load(read(path), "w").fill_(7.0)
     assert path.read_bytes() == before
+
+
+def test_a_flipped_byte_is_found_by_the_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"first": torch.zeros(64), "second": torch.ones(64)}, path)
+    contents = read(path)
+    assert check(contents) == []
+    record = contents.records[next(one for one in contents.tensors if one.name == "second").tensor.storage.key]  # type: ignore[union-attr]
+    data = bytearray(path.read_bytes())
+    data[record.offset + 5] ^= 0x40
+    path.write_bytes(data)
+    torch.load(path, weights_only=True)  # without a word
+    assert check(read(path)) == ["second: its bytes are not those that were written (CRC-32)"]
+    torch.save(torch.zeros(2), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    (line,) = check(read(tmp_path / "old.pt"))
+    assert "keeps no checksums" in line
