@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import zipfile
 import zlib
@@ -14,6 +15,8 @@ from engine.files.contents import Contents, Named, Record, describe
 from engine.files.records import ITEM_BYTES, Elements, Storage, Tensor
 
 MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
+MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
+DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
 _SAFE_DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
@@ -62,6 +65,9 @@ def read(path: Path) -> Contents:
         raise CheckpointError(f"{path}: a zip file that is damaged or cut off ({error})") from error
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
+    except DAMAGED as error:  # zipfile and struct have many ways to say so
+        what = " ".join(str(error).split())[:100]
+        raise CheckpointError(f"{path}: damaged, or made by something else ({what or type(error).__name__})") from error
     return contents
 
 
@@ -142,9 +148,20 @@ def _read_texts(archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], bas
             contents.metadata[f"file.{name.strip('.')}"] = archive.read(info).decode("utf-8", "replace").strip()
 
 
+class _Bounded(io.BufferedReader):
+    """A file of which nobody reads more than there is: a pickle may ask for terabytes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return super().readline(min(MOST_LINE, size) if size is not None and size >= 0 else MOST_LINE)
+
+
 def _legacy(contents: Contents) -> None:
     """PyTorch's format before 1.6: five pickles one after another, then the storages; or a plain pickle."""
-    with open(contents.path, "rb") as file:
+    with _Bounded(open(contents.path, "rb", buffering=0)) as file:
         first = opcodes.read(file)
         if first.root != LEGACY_MAGIC:
             contents.format = "pickle, not one of torch.save"

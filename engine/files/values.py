@@ -50,7 +50,11 @@ def load(contents: Contents, name: str) -> torch.Tensor:
         return torch.empty(tensor.shape, dtype=dtype)
     if tensor.end * dtype.itemsize > record.size:
         raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, and the file has {record.size:,}")
-    return torch.as_strided(_flat(record, dtype), tensor.shape, tensor.stride, tensor.offset)
+    try:
+        return torch.as_strided(_flat(record, dtype), tensor.shape, tensor.stride, tensor.offset)
+    except (ValueError, RuntimeError, OverflowError, OSError, MemoryError, TypeError) as error:
+        what = (str(error).strip().splitlines() or [""])[0]
+        raise CheckpointError(f"{name}: its numbers can't be read ({what})") from error
 
 
 @lru_cache(maxsize=4)

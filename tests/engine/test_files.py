@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import random
 import struct
 import time
 import zipfile
@@ -304,3 +305,34 @@ def test_a_flipped_byte_is_found_by_the_checksums(tmp_path: Path) -> None:
     torch.save(torch.zeros(2), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     (line,) = check(read(tmp_path / "old.pt"))
     assert "keeps no checksums" in line
+
+
+def test_damaged_files_are_refused_or_read_and_nothing_else(tmp_path: Path) -> None:
+    drawn = random.Random(0)
+    net = network()
+    torch.save({"model": net.state_dict(), "epoch": 3}, tmp_path / "zip.pt")
+    torch.save(net, tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
+    save_file({"a": torch.rand(3, 4)}, tmp_path / "a.safetensors")
+    whole = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    refused = []
+    read_on = 0
+    for _ in range(1500):
+        path = drawn.choice(list(whole))
+        data = bytearray(whole[path])
+        for _ in range(drawn.randint(1, 6)):
+            data[drawn.randrange(len(data))] = drawn.randrange(256)
+        if drawn.random() < 0.2:
+            data = data[: drawn.randrange(len(data))]
+        target = tmp_path / f"damaged{path.suffix}"
+        target.write_bytes(data)
+        try:
+            contents = read(target)
+            json.dumps(contents.to_dict())
+            for one in contents.tensors[:4]:
+                values.load(contents, one.name)
+            read_on += 1
+        except CheckpointError as error:
+            refused.append(str(error))
+    assert read_on
+    assert refused
+    assert not [line for line in refused if "\n" in line]
