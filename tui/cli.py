@@ -28,6 +28,7 @@ from engine.training.config import (
     pairs,
     parse,
 )
+from engine.visible import visible
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except EngineError as error:
-        print(f"fmnist-tui: {error}", file=sys.stderr)
+        print(f"fmnist-tui: {visible(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

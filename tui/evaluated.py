@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.visible import visible
 from tui.format import count
 
 
@@ -27,8 +28,8 @@ def versus_lines(told: dict[str, Any]) -> list[str]:
     classes, labels, fixed, broken = told["classes"], told["labels"], told["fixed"], told["broken"]
     a, b = (f"{100 * accuracy:.2f}%" for accuracy in told["accuracy"])
     lines = [
-        f"{told['first']} {a}",
-        f"{told['second']} {b}",
+        f"{visible(told['first'])} {a}",
+        f"{visible(told['second'])} {b}",
         f"{told['model']} on {told['data']}: the second fixes {count(len(fixed))} test images and breaks "
         f"{count(len(broken))}",
         "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import CheckpointError
 from engine.files.contents import Contents
 from engine.files.reading import check, read
+from engine.visible import visible
 from tui.evaluated import evaluated, versus_lines
 from tui.format import count, size
 
@@ -38,7 +39,7 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
 
 def _print(contents: Contents, *, whole: bool) -> None:
     numbers = sum(one.tensor.count for one in contents.tensors)
-    print(f"{contents.path}: {contents.format}, {size(contents.bytes)}")
+    print(f"{visible(str(contents.path))}: {contents.format}, {size(contents.bytes)}")
     print(contents.told())
     for note in contents.notes:
         print(note)
@@ -115,7 +116,7 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found.to_dict(), indent=1))
         return int(found.differs)
-    print(f"{a} and {b}: {found.how}")
+    print(f"{visible(str(a))} and {visible(str(b))}: {found.how}")
     for kind, words in KINDS.items():
         ones = [one for one in found.tensors if one.kind == kind]
         if ones and kind == "same":
@@ -155,8 +156,8 @@ def convert(files: list[Path], target: Path, *, section: str | None, strip: str)
     several = [converting.weights(read(path), section, strip=strip) for path in files]
     found = converting.average(several) if len(several) > 1 else several[0]
     written = converting.write(found, target)
-    what = f"the mean of {len(files)} files" if len(files) > 1 else str(files[0])
-    print(f"{target}: {count(len(found))} tensors of {what}, {size(written)}")
+    what = f"the mean of {len(files)} files" if len(files) > 1 else visible(str(files[0]))
+    print(f"{visible(str(target))}: {count(len(found))} tensors of {what}, {size(written)}")
     return 0
 
 
@@ -184,7 +185,7 @@ def evaluate(path: Path, way: "Way", home: Path, data_dir: Path | None, *, trust
     if as_json:
         print(json.dumps(asdict(found), indent=1))
         return 0
-    print(f"{found.file}: {evaluated(asdict(found))}")
+    print(f"{visible(found.file)}: {evaluated(asdict(found))}")
     return 0
 
 

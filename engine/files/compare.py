@@ -98,7 +98,7 @@ def _compared(a: Contents, b: Contents, name: str, one: Named | None, other: Nam
     if one.tensor.shape != other.tensor.shape:
         return Difference(name, "shape", *told[1:])
     try:
-        x, y = values.load(a, one.name), values.load(b, other.name)
+        x, y = values.whole(a, one.name), values.whole(b, other.name)
     except CheckpointError:
         return Difference(name, "unread", *told[1:])
     kind = "dtype" if one.tensor.dtype != other.tensor.dtype else ""

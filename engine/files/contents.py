@@ -1,27 +1,34 @@
 """What is in a file of weights, found without executing a byte of it."""
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine.files.known import known
 from engine.files.records import Called, Dict, Elements, Global, Storage, Tensor
+from engine.visible import visible
 
 MOST_TENSORS = 200_000
-MOST_NODES = 2_000_000  # of the nested containers that are gone through
+MOST_NODES = 2_000_000  # parts of nested containers that are gone through
+MOST_LOOKS = 20_000_000  # parts that are looked at besides: of long lists of numbers
+MOST_NAMES = 64_000_000  # characters of all names together
 DEEPEST = 60  # containers in one another that are gone into
-TEXT = 200  # characters of a value that are told
+TEXT = 200  # characters of a value, or of a key, that are told
+MOST_PROBLEMS = 50
+REPEATED = 64 << 20  # bytes above which a tensor that repeats its stored numbers is told of
 _MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where the bytes of a storage lie in a file; of a safetensors file its library knows the offset."""
+    """Where the bytes of a storage lie in a file; of a safetensors file its library knows it, by the name there."""
 
     file: Path
     offset: int  # bytes
     size: int
+    name: str | None = None  # in a safetensors file
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +74,7 @@ class Contents:
     problems: list[str] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys
     notes: list[str] = field(default_factory=list)  # what it seems to be, for people
+    stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)  # of its files: bytes, and when last changed, ns
 
     @property
     def unknown(self) -> list[Global]:
@@ -106,7 +114,12 @@ class Contents:
                 {"name": one.name, "type": one.type, "attributes": dict(one.attributes), "training": one.training}
                 for one in self.modules
             ],
-            "shared": list(self.shared.values()), "metadata": self.metadata, "problems": self.problems,
+            "shared": list(self.shared.values()),
+            "metadata": {
+                name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in self.metadata.items()
+            },
+            "problems": self.problems,
         }  # fmt: skip
 
     def told(self) -> str:
@@ -127,8 +140,22 @@ def describe(contents: Contents, root: Any) -> None:
     """Find the tensors, the modules and the rest below the root of a pickle, and what is odd about them."""
     walk = _Walk(contents)
     walk.go(root)
+    tell_apart(contents)
     _note(contents, root)
     _check(contents)
+
+
+def tell_apart(contents: Contents) -> None:
+    """Number the tensors that have one name: different ways may read the same, `{"a.b": …, "a": {"b": …}}`."""
+    seen: dict[str, int] = {}
+    for at, one in enumerate(contents.tensors):
+        seen[one.name] = number = seen.get(one.name, 0) + 1
+        if number > 1:
+            contents.tensors[at] = replace(one, name=f"{one.name} ({number})")
+    doubled = [name for name, number in seen.items() if number > 1]
+    if doubled:
+        more = f" and {len(doubled) - 1} other names" if len(doubled) > 1 else ""
+        contents.problems.append(f"{doubled[0]}{more} stand for several tensors each: numbered here")
 
 
 class _Walk:
@@ -136,23 +163,25 @@ class _Walk:
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
-        self._nodes = 0
-        self._full = False
+        self._nodes = self._looks = self._names = 0
 
     def go(self, root: Any) -> None:
         stack: list[tuple[Any, tuple[str, ...], str, tuple[int, ...]]] = [(root, (), "", ())]
         while stack:
             value, way, section, above = stack.pop()
-            self._nodes += 1
-            if self._nodes > MOST_NODES or len(self._contents.tensors) >= MOST_TENSORS:
+            if isinstance(value, Tensor):
+                name = ".".join(way)
+                self._names += len(name)
+                self._contents.tensors.append(Named(name, value, section))
+                continue
+            self._looks += _parts_of(value)
+            parts = list(self._parts(value, way, section)) if not self._full else []
+            self._nodes += 1 + len(parts)
+            if self._full:
                 self._say(
                     f"only the first {len(self._contents.tensors):,} tensors are listed: there are too many parts"
                 )
                 return
-            if isinstance(value, Tensor):
-                self._contents.tensors.append(Named(".".join(way), value, section))
-                continue
-            parts = list(self._parts(value, way, section))
             if not parts and not isinstance(value, Dict | Called | Elements | tuple):
                 self._tell(value, way)
                 continue
@@ -162,10 +191,15 @@ class _Walk:
             below = (*above, id(value)) if not isinstance(value, tuple) or value else above
             stack += [(part, name, where, below) for part, name, where in reversed(parts)]
 
+    @property
+    def _full(self) -> bool:
+        many = len(self._contents.tensors) >= MOST_TENSORS or self._names > MOST_NAMES
+        return many or self._nodes > MOST_NODES or self._looks > MOST_LOOKS
+
     def _parts(self, value: Any, way: tuple[str, ...], section: str) -> Iterator[tuple[Any, tuple[str, ...], str]]:
         match value:
             case Dict():
-                for key, part in value.items:
+                for key, part in value.last():
                     apart = not way and isinstance(part, Dict | Called | Elements)
                     yield part, (*way, _key(key)), _key(key) if apart else section
             case Called() if _is_module(value):
@@ -174,7 +208,7 @@ class _Walk:
                 if not way and not value.items and value.state is None and not value.elements:
                     self._contents.metadata.setdefault("object", _words(value))
                 if isinstance(value.state, Dict):
-                    for key, part in value.state.items:
+                    for key, part in value.state.last():
                         yield part, (*way, _key(key)), section
                 elif isinstance(value.state, tuple | Tensor | Elements):
                     yield value.state, (*way, "state"), section
@@ -211,18 +245,31 @@ class _Walk:
         for kind in ("_parameters", "_buffers", "_modules"):
             part = state.get(kind)
             if isinstance(part, Dict):
-                for key, inner in part.items:
+                for key, inner in part.last():
                     if inner is not None:
                         yield inner, (*way, _key(key)), section
 
     def _tell(self, value: Any, way: tuple[str, ...]) -> None:
         if len(self._contents.metadata) < 5000:
             name = ".".join(way) or "value"
-            self._contents.metadata[name] = value if isinstance(value, bool | int | float) else _words(value)
+            plain = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63)
+            self._contents.metadata[name] = value if plain else _words(value)
 
     def _say(self, problem: str) -> None:
         if problem not in self._contents.problems:
             self._contents.problems.append(problem)
+
+
+def _parts_of(value: Any) -> int:
+    """How many parts are looked at to go into it."""
+    match value:
+        case Dict(items=items) | Elements(items=items):
+            return len(items)
+        case Called(items=items, elements=elements, state=state):
+            return len(items) + len(elements) + (len(state.items) if isinstance(state, Dict) else 0)
+        case tuple():
+            return len(value)
+    return 0
 
 
 def _is_module(value: Called) -> bool:
@@ -235,9 +282,7 @@ def _holds(items: Any) -> bool:
 
 
 def _key(key: Any) -> str:
-    if isinstance(key, str):
-        return key
-    return str(key) if isinstance(key, int | float | bool) or key is None else _words(key)
+    return "None" if key is None else _words(key)
 
 
 def _words(value: Any) -> str:
@@ -263,9 +308,11 @@ def _words(value: Any) -> str:
             text = f"a storage of {value.count} numbers"
         case bytes() | bytearray():
             text = f"{len(value)} bytes"
+        case int() if abs(value) >= 1 << 63:
+            text = f"a whole number of {value.bit_length()} bits"
         case _:
             text = repr(value)
-    return text if len(text) <= TEXT else text[: TEXT - 1] + "…"
+    return visible(text, TEXT)
 
 
 def _note(contents: Contents, root: Any) -> None:
@@ -295,21 +342,36 @@ def _note(contents: Contents, root: Any) -> None:
 def _check(contents: Contents) -> None:
     """What does not fit together: sizes that are claimed and not there."""
     for one in contents.tensors:
-        tensor, storage = one.tensor, one.tensor.storage
-        if storage is None:
-            continue
-        if tensor.end > storage.count and storage.dtype:
-            contents.problems.append(
-                f"{one.name} reaches element {tensor.end:,} of a storage that has {storage.count:,}"
-            )
-        record = contents.records.get(storage.key)
-        if record is None:
-            contents.problems.append(f"{one.name}: its numbers are not in the file")
-        elif record.size < storage.size:
-            contents.problems.append(
-                f"{one.name} claims {storage.size:,} bytes, and the file has {record.size:,}: loading it would fail, "
-                "or take memory that it has no numbers for"
-            )
-        if len(contents.problems) > 50:
+        wrong = _wrong(contents, one)
+        if wrong:
+            contents.problems.append(wrong)
+        if len(contents.problems) > MOST_PROBLEMS:
             contents.problems.append("… and more")
             return
+
+
+def _wrong(contents: Contents, one: Named) -> str:
+    tensor, storage = one.tensor, one.tensor.storage
+    if storage is None:
+        return ""
+    record = contents.records.get(storage.key)
+    if tensor.offset < 0:
+        return f"{one.name} begins {-tensor.offset:,} elements before its storage"
+    if tensor.end > storage.count and storage.dtype:
+        return f"{one.name} reaches element {tensor.end:,} of a storage that has {storage.count:,}"
+    if record is None:
+        return f"{one.name}: its numbers are not in the file" if storage.count else ""
+    if record.size < storage.size:
+        return (
+            f"{one.name} claims {storage.size:,} bytes, and the file has {record.size:,}: loading it would fail, or "
+            "take memory that it has no numbers for"
+        )
+    if repeats(tensor):
+        return f"{one.name} repeats {storage.size:,} stored bytes until they are {tensor.bytes:,}: not unfolded here"
+    return ""
+
+
+def repeats(tensor: Tensor) -> bool:
+    """Whether the tensor, by strides of zero or the like, is far larger than what is stored of it."""
+    stored = tensor.storage.size if tensor.storage is not None else 0
+    return tensor.bytes > REPEATED and tensor.bytes > 4 * stored

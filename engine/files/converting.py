@@ -27,7 +27,7 @@ def weights(contents: Contents, section: str | None = None, *, strip: str = "") 
     for name, one in contents.section(chosen).items():
         if strip and not name.startswith(strip):
             raise CheckpointError(f"{contents.path}: {name} does not begin with {strip!r}")
-        found[name.removeprefix(strip)] = values.load(contents, one.name)
+        found[name.removeprefix(strip)] = values.whole(contents, one.name)
     return found
 
 

@@ -5,15 +5,21 @@ call is a `Called`, and nothing of the file's ever runs. What rebuilds tensors i
 `Tensor`, with no numbers in it.
 """
 
+import math
 import pickletools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import IO, Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import IO, Any, Protocol, cast
 
 from engine.errors import CheckpointError
 from engine.files.records import Called, Dict, Elements, Global, Storage, Tensor
+from engine.visible import visible
 
-MOST_OPCODES = 30_000_000  # of one pickle; a file of a hundred thousand tensors has some millions
+MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
+MOST_MEMORY = 512 << 20  # bytes that the records of one pickle may take, about
+MOST_SIZES = 64  # dimensions of a tensor; torch's own operations go up to 64
+MOST_ELEMENTS = 1 << 62  # of a tensor or a storage: what torch counts with has 63 bits
+MOST_NAME = 200  # characters of a name that are kept
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexDouble": "complex128",
@@ -29,7 +35,15 @@ class Read:
     root: Any
     globals: list[Global] = field(default_factory=list)  # each once, in the order of the file
     storages: dict[str, Storage] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)  # what looks like a tensor, and is not as torch writes one
     opcodes: int = 0
+
+
+class Stream(Protocol):
+    """What a pickle is read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self) -> bytes: ...
 
 
 class _Mark:
@@ -39,22 +53,26 @@ class _Mark:
 MARK = _Mark()
 
 
-def read(stream: IO[bytes]) -> Read:
+def read(stream: Stream) -> Read:
     """Read the pickle that begins where `stream` stands, which is left after it. Raises CheckpointError where it is
     none, or is cut off."""
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], stream)):
             machine.count += 1
             if machine.count > MOST_OPCODES:
-                raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes")
+                raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to look at")
             if opcode.name == "STOP":
-                return Read(machine.pop(), list(machine.globals), machine.storages, machine.count)
+                return Read(machine.pop(), list(machine.globals), machine.storages, machine.odd, machine.count)
+            machine.weigh(_WEIGHTS.get(opcode.name, 16))
+            if isinstance(argument, str | bytes | bytearray):
+                machine.weigh(len(argument))
             machine.do(opcode.name, argument)
     except CheckpointError:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, UnicodeError) as error:
-        raise CheckpointError(f"its pickle is damaged: {type(error).__name__}: {str(error)[:120]}") from error
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        what = visible(str(error), 120)
+        raise CheckpointError(f"its pickle is damaged: {type(error).__name__}: {what}") from error
     raise CheckpointError("its pickle is cut off")
 
 
@@ -66,7 +84,14 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.globals: dict[Global, None] = {}
         self.storages: dict[str, Storage] = {}
+        self.odd: list[str] = []
         self.count = 0
+        self.memory = 0  # bytes, about
+
+    def weigh(self, size: int) -> None:
+        self.memory += size
+        if self.memory > MOST_MEMORY:
+            raise CheckpointError(f"what its pickle describes takes more than {MOST_MEMORY >> 20} MB: not looked at")
 
     def pop(self) -> Any:
         return self.stack.pop()
@@ -89,7 +114,9 @@ class _Machine:
             raise ValueError(f"opcode {name}")
 
     def named(self, module: Any, name: Any) -> None:
-        found = Global(str(module), str(name))
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("it imports something whose name is no text")
+        found = Global(visible(module, MOST_NAME), visible(name, MOST_NAME))
         self.globals[found] = None
         self.stack.append(found)
 
@@ -97,18 +124,25 @@ class _Machine:
         if isinstance(what, Global) and isinstance(args, tuple) and not keywords:
             rebuild = _REBUILDING.get(what.full)
             if rebuild is not None:
+                for part in args:
+                    self.weigh(72 * len(part.items) if isinstance(part, Elements) else 0)
                 try:
                     return rebuild(args)
-                except (ValueError, IndexError, TypeError, AttributeError):
-                    pass  # not as torch writes it: shown as what it is
+                except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+                    # Not as torch writes it: it stands for what it is.
+                    if len(self.odd) < 20:
+                        self.odd.append(f"a call of {what.full} that torch would not write is left out: {error}")
         return Called(what, (args, keywords) if keywords else args)
 
     def persistent(self, identity: Any) -> Any:
         if isinstance(identity, tuple) and len(identity) >= 5 and identity[0] == "storage":
             _, kind, key, location, count = identity[:5]
+            if not isinstance(key, str | int):
+                raise ValueError("a storage whose key is no text")
             dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if isinstance(kind, Global) else ""
-            if isinstance(count, int) and count >= 0:
-                storage = Storage(str(key), dtype, count, str(location))
+            if isinstance(count, int) and 0 <= count <= MOST_ELEMENTS:
+                where = visible(location, MOST_NAME) if isinstance(location, str) else "?"
+                storage = Storage(visible(str(key), MOST_NAME), dtype, count, where)
                 self.storages.setdefault(storage.key, storage)
                 return storage
         if isinstance(identity, tuple) and len(identity) >= 2 and identity[0] == "module":
@@ -216,6 +250,14 @@ def _extension(machine: _Machine, argument: Any) -> None:
     machine.named("copyreg", f"extension {argument}")
 
 
+# Bytes that an opcode adds to memory, about: what it makes, and its place on the stack or in the memo.
+_WEIGHTS = {
+    **dict.fromkeys(("EMPTY_LIST", "LIST", "EMPTY_DICT", "DICT", "EMPTY_SET", "FROZENSET"), 200),
+    **dict.fromkeys(("REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID"), 250),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), 100),
+    **dict.fromkeys(("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM"), 72),
+    **dict.fromkeys(("GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER"), 250),
+}
 _LITERALS = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
     "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
@@ -273,11 +315,28 @@ _SIMPLE: dict[str, Callable[[_Machine, Any], None]] = {
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
-    values = value.items if isinstance(value, Elements) else value
-    found = tuple(values)
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in found):
-        raise ValueError("not a shape")
-    return found
+    found = value.items if isinstance(value, Elements) else value
+    if not isinstance(found, tuple | list) or len(found) > MOST_SIZES:
+        raise ValueError("its sizes are none")
+    if not all(isinstance(size, int) and not isinstance(size, bool) for size in found):
+        raise ValueError("its sizes are no whole numbers")
+    if not all(0 <= size <= MOST_ELEMENTS for size in found):
+        raise ValueError("its sizes are negative, or overflow")
+    return tuple(found)
+
+
+def _placed(
+    storage: Any, dtype: str, offset: Any, shape: Any, stride: Any, grad: Any = False, layout: str = "strided"
+) -> Tensor:
+    sizes, steps = _sizes(shape), _sizes(stride)
+    if not isinstance(storage, Storage):
+        raise ValueError("it has no storage")
+    if not isinstance(offset, int) or abs(offset) > MOST_ELEMENTS:
+        raise ValueError("its offset is none")
+    if len(sizes) != len(steps):
+        raise ValueError(f"it has {len(sizes)} sizes and {len(steps)} strides")
+    _refuse_overflow(sizes)
+    return Tensor(storage, dtype, sizes, steps, offset, grad is True, layout=layout)
 
 
 def _dtype_of(value: Any) -> str:
@@ -286,34 +345,32 @@ def _dtype_of(value: Any) -> str:
     raise ValueError("not a dtype")
 
 
+def _refuse_overflow(sizes: tuple[int, ...]) -> None:
+    if math.prod(size for size in sizes if size) > MOST_ELEMENTS:
+        raise ValueError("the product of its sizes overflows")
+
+
 def _tensor_v2(args: tuple[Any, ...]) -> Tensor:
     storage, offset, shape, stride, *rest = args
-    if not isinstance(storage, Storage) or not isinstance(offset, int):
-        raise ValueError("no storage")
-    return Tensor(
-        storage, storage.dtype or "uint8", _sizes(shape), _sizes(stride), offset, bool(rest and rest[0] is True)
-    )
+    dtype = storage.dtype if isinstance(storage, Storage) else ""
+    return _placed(storage, dtype or "uint8", offset, shape, stride, rest[0] if rest else False)
 
 
 def _tensor_v3(args: tuple[Any, ...]) -> Tensor:
     storage, offset, shape, stride, grad, _hooks, dtype, *_ = args
-    if not isinstance(storage, Storage):
-        raise ValueError("no storage")
-    return Tensor(storage, _dtype_of(dtype), _sizes(shape), _sizes(stride), int(offset), grad is True)
+    return _placed(storage, _dtype_of(dtype), offset, shape, stride, grad)
 
 
 def _parameter(args: tuple[Any, ...]) -> Tensor:
     tensor, grad, *_ = args
     if not isinstance(tensor, Tensor):
-        raise ValueError("no tensor")
-    return Tensor(
-        tensor.storage, tensor.dtype, tensor.shape, tensor.stride, tensor.offset, grad is True, True, tensor.layout
-    )
+        raise ValueError("it is made of no tensor")
+    return replace(tensor, requires_grad=grad is True, parameter=True)
 
 
 def _quantized(args: tuple[Any, ...]) -> Tensor:
     storage, offset, shape, stride, *_ = args
-    return Tensor(storage, storage.dtype, _sizes(shape), _sizes(stride), int(offset), layout="quantized")
+    return _placed(storage, storage.dtype, offset, shape, stride, layout="quantized")
 
 
 def _sparse(args: tuple[Any, ...]) -> Tensor:
@@ -321,17 +378,24 @@ def _sparse(args: tuple[Any, ...]) -> Tensor:
     values, shape = data[-3:-1] if len(data) == 4 else data[-2:]
     if not isinstance(values, Tensor):
         values, shape = data[1], data[2]
-    shape = _sizes(shape)
-    return Tensor(None, values.dtype, shape, tuple(1 for _ in shape), layout="sparse")
+    return _without_values(values.dtype, shape, "sparse")
 
 
 def _meta(args: tuple[Any, ...]) -> Tensor:
     dtype, shape, stride, grad = args[:4]
-    return Tensor(None, _dtype_of(dtype), _sizes(shape), _sizes(stride), 0, grad is True, layout="meta")
+    return replace(_without_values(_dtype_of(dtype), shape, "meta"), stride=_sizes(stride), requires_grad=grad is True)
+
+
+def _without_values(dtype: str, shape: Any, layout: str) -> Tensor:
+    sizes = _sizes(shape)
+    _refuse_overflow(sizes)
+    return Tensor(None, dtype, sizes, tuple(1 for _ in sizes), layout=layout)
 
 
 def _of_type(args: tuple[Any, ...]) -> Any:
     function, _kind, inner, _state = args
+    if function.full == "torch._tensor._rebuild_from_type_v2":
+        raise ValueError("it is made of itself")
     return _REBUILDING[function.full](inner)
 
 
@@ -345,11 +409,13 @@ def _ordered(args: tuple[Any, ...]) -> Dict:
 
 def _first(args: tuple[Any, ...]) -> Any:
     (value,) = args
-    return tuple(value.items) if isinstance(value, Elements) else value
+    return _sizes(value)
 
 
 def _device(args: tuple[Any, ...]) -> str:
-    return ":".join(str(part) for part in args)
+    if not all(isinstance(part, str | int) for part in args):
+        raise ValueError("it is no device")
+    return visible(":".join(str(part) for part in args), MOST_NAME)
 
 
 _REBUILDING: dict[str, Callable[[tuple[Any, ...]], Any]] = {
@@ -366,24 +432,3 @@ _REBUILDING: dict[str, Callable[[tuple[Any, ...]], Any]] = {
     "torch.Size": _first,
     "torch.device": _device,
 }
-
-
-def iterate(root: Any) -> Iterator[Any]:
-    """Every record below one, each once."""
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, str | int | float | bytes | bool) or value is None or id(value) in seen:
-            continue
-        seen.add(id(value))
-        yield value
-        if isinstance(value, Dict | Called):
-            stack += [part for pair in value.items for part in pair]
-            stack.append(value.state)
-        if isinstance(value, Called):
-            stack += [value.args, *value.elements]
-        elif isinstance(value, Elements):
-            stack += value.items
-        elif isinstance(value, tuple | list):
-            stack += value

@@ -13,7 +13,7 @@ ITEM_BYTES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Global:
     """A name that the file would import."""
 
@@ -25,7 +25,7 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Called:
     """What calling something would have made: an object of a class, mostly."""
 
@@ -40,7 +40,7 @@ class Called:
         return self.what.full if isinstance(self.what, Global) else "?"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Dict:
     """A dictionary; its keys may be of any kind."""
 
@@ -52,13 +52,21 @@ class Dict:
         """The value of a text key, the last one where there are several; None where there is none."""
         return next((value for name, value in reversed(self.items) if isinstance(name, str) and name == key), None)
 
+    def last(self) -> list[tuple[Any, Any]]:
+        """The items as a dictionary ends up with them: of several with one key the last value, in the first's place."""
+        found: dict[Any, tuple[Any, Any]] = {}
+        for key, value in self.items:
+            plain = isinstance(key, str | int | float | bytes | None)
+            found[key if plain else ("record", id(key))] = (key, value)
+        return list(found.values())
+
     @property
     def keys(self) -> list[str]:
         """Those that are text."""
         return [name for name, _ in self.items if isinstance(name, str)]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Elements:
     """A list, or a set."""
 
@@ -66,7 +74,7 @@ class Elements:
     items: list[Any] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Storage:
     """A stretch of numbers in the file, which tensors are views of."""
 
@@ -81,7 +89,7 @@ class Storage:
         return self.count * (ITEM_BYTES.get(self.dtype, 1) if self.dtype else 1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Tensor:
     """A tensor of the file."""
 

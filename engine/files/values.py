@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from engine.errors import CheckpointError
-from engine.files.contents import Contents, Named, Record
-from engine.files.reading import read
+from engine.files.contents import Contents, Named, Record, repeats
+from engine.files.reading import read, stamp
+from engine.visible import visible
 
 STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
 
@@ -33,7 +34,8 @@ def find(contents: Contents, name: str) -> Named:
 def load(contents: Contents, name: str) -> torch.Tensor:
     """The tensor `name`, mapped from the file, with its own shape and strides; writing to it would not change the file.
 
-    Raises CheckpointError where its numbers are not there, or of a kind that can't be read like this.
+    Raises CheckpointError where its numbers are not there, of a kind that can't be read like this, or in a file that
+    has changed since it was listed.
     """
     tensor = find(contents, name).tensor
     if tensor.storage is None:
@@ -44,17 +46,36 @@ def load(contents: Contents, name: str) -> torch.Tensor:
     record = contents.records.get(tensor.storage.key)
     if record is None:
         raise CheckpointError(f"{name}: its numbers are not in {contents.path}")
-    if record.file.suffix == ".safetensors":
-        return _of_safetensors(record.file, name)
+    if record.name is not None:
+        _refuse_changed(contents, record)
+        return _of_safetensors(record.file, record.name)
     if not tensor.count:
         return torch.empty(tensor.shape, dtype=dtype)
+    if tensor.offset < 0:
+        raise CheckpointError(f"{name} begins before its storage")
     if tensor.end * dtype.itemsize > record.size:
         raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, and the file has {record.size:,}")
     try:
+        _refuse_changed(contents, record)
         return torch.as_strided(_flat(record, dtype), tensor.shape, tensor.stride, tensor.offset)
     except (ValueError, RuntimeError, OverflowError, OSError, MemoryError, TypeError) as error:
         what = (str(error).strip().splitlines() or [""])[0]
         raise CheckpointError(f"{name}: its numbers can't be read ({what})") from error
+
+
+def whole(contents: Contents, name: str) -> torch.Tensor:
+    """The same, for what goes through every number of it: not of one that repeats few stored numbers over and over,
+    which may claim any size. Raises CheckpointError."""
+    tensor = find(contents, name).tensor
+    if repeats(tensor):
+        raise CheckpointError(f"{name} repeats few stored numbers until they are {tensor.bytes:,} bytes: not unfolded")
+    return load(contents, name)
+
+
+def _refuse_changed(contents: Contents, record: Record) -> None:
+    with open(record.file, "rb") as file:
+        if contents.stamps.get(record.file) != stamp(file):
+            raise CheckpointError(f"{record.file} has changed since it was listed: open it again")
 
 
 @lru_cache(maxsize=4)
@@ -69,7 +90,7 @@ def _of_safetensors(file: Path, name: str) -> torch.Tensor:
         with safe_open(file, framework="pt") as opened_file:
             found: torch.Tensor = opened_file.get_tensor(name)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        raise CheckpointError(f"{file}: {visible(str(error), 200)}") from error
     return found
 
 

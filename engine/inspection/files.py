@@ -124,7 +124,7 @@ class _Work:
             if self._large is None:
                 name = self._left.pop(0)
                 try:
-                    self._large = name, Running(values.load(self._contents, name))
+                    self._large = name, Running(values.whole(self._contents, name))
                 except CheckpointError:
                     found[name] = None
                     histograms.append(np.zeros(BINS, np.int64))

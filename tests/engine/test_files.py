@@ -4,16 +4,17 @@ import io
 import json
 import os
 import pickle
-import random
 import struct
 import time
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import nn
 from torch._weights_only_unpickler import _get_allowed_globals
@@ -113,6 +114,53 @@ def test_a_whole_module_is_a_tree_of_names_and_nothing_of_it_runs(tmp_path: Path
     assert "torch.nn.modules.conv.Conv2d" in [one.full for one in contents.unknown]
     assert "5 globals outside the allow-list" in contents.told()
     assert any(note.startswith("a whole pickled module") for note in contents.notes)
+
+
+@pytest.mark.parametrize(("name", "new"), [("resnet18", True), ("resnet18", False), ("vgg16", True)])
+def test_whole_networks_of_torchvision_are_what_torch_loads(tmp_path: Path, name: str, new: bool) -> None:
+    net = torchvision.models.get_model(name, weights=None, **({"init_weights": False} if name == "vgg16" else {}))
+    path = tmp_path / "whole.pth"
+    torch.save(net, path, _use_new_zipfile_serialization=new)
+    contents = read(path)
+    again = torch.load(path, weights_only=False)
+    assert {one.name: one.type for one in contents.modules} == {
+        inner: f"{type(module).__module__}.{type(module).__qualname__}" for inner, module in again.named_modules()
+    }
+    compare(contents, dict(in_order(again)))
+    assert not contents.problems
+    path.unlink()  # 528 MB
+
+
+def in_order(module: nn.Module, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """The state in the order of the file: a module's own, then that of what is in it."""
+    for key, value in [*module._parameters.items(), *module._buffers.items()]:
+        if value is not None:
+            yield f"{name}{key}", value
+    for key, inner in module._modules.items():
+        if inner is not None:
+            yield from in_order(inner, f"{name}{key}.")
+
+
+def test_a_module_of_a_class_that_is_no_more_is_listed(tmp_path: Path) -> None:
+    gone = type("Gone", (nn.Module,), {"__module__": "tests.engine.test_files"})
+    globals()["Gone"] = gone
+    net = gone()
+    net.layer, net.width, net.table = nn.Linear(3, 2), 3, torch.ones(2)
+    net.never = None
+    path = tmp_path / "gone.pt"
+    torch.save({"net": net, "epoch": 2}, path)
+    state = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
+    del globals()["Gone"]
+    with pytest.raises(AttributeError):
+        torch.load(path, weights_only=False)
+    contents = read(path)
+    compare(contents, state)
+    assert [(one.name, one.type) for one in contents.modules] == [
+        ("net", "tests.engine.test_files.Gone"), ("net.layer", "torch.nn.modules.linear.Linear"),
+    ]  # fmt: skip
+    assert contents.modules[0].attributes["width"] == "3"
+    assert contents.modules[0].attributes["table"] == "a tensor [2]"
+    assert contents.metadata["epoch"] == 2
 
 
 def test_shared_storage_is_told(tmp_path: Path) -> None:
@@ -253,9 +301,9 @@ def test_containers_in_themselves_and_bombs_end(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("empty.pt", b"", "it is empty"),
-        ("text.pt", b"hello, this is text\n", "no file of weights that is known here"),
+        ("text.pt", b"hello, this is text\n", "a text, which begins with 'hello"),
         ("model.gguf", b"GGUF\x03\x00\x00\x00" + b"\x00" * 20, "it is a GGUF file"),
-        ("model.onnx", b"\x08\x07\x12\x07pytorch", "looks like an ONNX model"),
+        ("model.onnx", b"\x08\x07\x12\x07pytorch", "it is an ONNX model"),
         ("keras.h5", b"\x89HDF\r\n\x1a\n" + b"\x00" * 20, "an HDF5 file"),
         ("array.npy", b"\x93NUMPY\x01\x00", "np.load reads it"),
         ("cut.pt", b"PK\x03\x04" + b"\x00" * 30, "a zip file that is damaged or cut off"),
@@ -305,34 +353,3 @@ def test_a_flipped_byte_is_found_by_the_checksums(tmp_path: Path) -> None:
     torch.save(torch.zeros(2), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     (line,) = check(read(tmp_path / "old.pt"))
     assert "keeps no checksums" in line
-
-
-def test_damaged_files_are_refused_or_read_and_nothing_else(tmp_path: Path) -> None:
-    drawn = random.Random(0)
-    net = network()
-    torch.save({"model": net.state_dict(), "epoch": 3}, tmp_path / "zip.pt")
-    torch.save(net, tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
-    save_file({"a": torch.rand(3, 4)}, tmp_path / "a.safetensors")
-    whole = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    refused = []
-    read_on = 0
-    for _ in range(1500):
-        path = drawn.choice(list(whole))
-        data = bytearray(whole[path])
-        for _ in range(drawn.randint(1, 6)):
-            data[drawn.randrange(len(data))] = drawn.randrange(256)
-        if drawn.random() < 0.2:
-            data = data[: drawn.randrange(len(data))]
-        target = tmp_path / f"damaged{path.suffix}"
-        target.write_bytes(data)
-        try:
-            contents = read(target)
-            json.dumps(contents.to_dict())
-            for one in contents.tensors[:4]:
-                values.load(contents, one.name)
-            read_on += 1
-        except CheckpointError as error:
-            refused.append(str(error))
-    assert read_on
-    assert refused
-    assert not [line for line in refused if "\n" in line]

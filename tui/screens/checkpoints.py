@@ -16,6 +16,7 @@ from textual.widgets import Static
 from engine.checkpoints import manifest
 from engine.errors import EngineError, InspectionError
 from engine.runs import store
+from engine.visible import visible
 from tui import format as fmt
 from tui import paths
 from tui.screens.prompt import PromptScreen
@@ -217,7 +218,7 @@ def listed(home: Path) -> list[Found]:
     for path in paths.recent(home):
         if path not in mine:
             about = path.stat()
-            found.append(Found(path, str(path), "opened lately", about.st_size, about.st_mtime))
+            found.append(Found(path, visible(str(path)), "opened lately", about.st_size, about.st_mtime))
     return found
 
 

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.visible import visible
 from tui import format as fmt
 from tui.evaluated import versus_lines
 from tui.screens.prompt import PromptScreen
@@ -110,7 +111,7 @@ class DifferenceScreen(Screen[None]):
         words = ", ".join(f"{fmt.count(number)} {WORDS[kind]}" for kind, number in kinds.items())
         self.query_one("#about", Static).update(
             Content.assemble(
-                (f"{self._first.name} → {self._second.name}", "bold"),
+                (visible(f"{self._first.name} → {self._second.name}"), "bold"),
                 f"  ({found['how']})\n{words}; {len(found['metadata'])} other values differ"
                 + (f"; sorted by {self._sort}" if not self._values else ""),
             )

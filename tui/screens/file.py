@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.visible import visible
 from tui import format as fmt
 from tui import paths
 from tui.evaluated import evaluated
@@ -110,7 +111,7 @@ class FileScreen(Screen[None]):
 
     @work(group="file", exclusive=True)
     async def _ask(self) -> None:
-        self._say("#about", Content(f"reading {self._path} …"))
+        self._say("#about", Content(f"reading {visible(str(self._path))} …"))
         try:
             answer = await asyncio.to_thread(self._host.inspector.ask, "file", {"file": str(self._path)})
         except InspectionCancelledError:
@@ -155,7 +156,9 @@ class FileScreen(Screen[None]):
         numbers = sum(_count(one["shape"]) for one in contents["tensors"])
         unknown = any(not one["known"] for one in contents["globals"])
         lines = [
-            Content.assemble((str(self._path), "bold"), f": {contents['format']}, {fmt.size(contents['bytes'])}\n"),
+            Content.assemble(
+                (visible(str(self._path)), "bold"), f": {contents['format']}, {fmt.size(contents['bytes'])}\n"
+            ),
             Content.styled(f"{self._told}\n", "$text-warning" if unknown else ""),
         ]
         lines += [Content(f"{note}\n") for note in contents["notes"]]

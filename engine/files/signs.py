@@ -1,0 +1,57 @@
+"""What a file is that holds no weights, by its first bytes: so that a refusal says what it really is."""
+
+_SIGNS: tuple[tuple[bytes, str], ...] = (
+    (b"version https://git-lfs", "a Git LFS pointer: the weights themselves were not fetched (git lfs pull)"),
+    (b"GGUF", "a GGUF file, of llama.cpp: not read here"),
+    (b"\x89HDF", "an HDF5 file, of Keras perhaps: not read here"),
+    (b"\x93NUMPY", "a NumPy array: np.load reads it"),
+    (b"PK\x05\x06", "a zip file without anything in it"),
+    (b"\x1f\x8b", "compressed by gzip: unpack it first (gunzip, or tar xzf)"),
+    (b"BZh", "compressed by bzip2: unpack it first"),
+    (b"\xfd7zXZ", "compressed by xz: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd: unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
+    (b"Rar!", "a RAR archive: unpack it first"),
+    (b"\x7fELF", "a program or a library (ELF)"),
+    (b"MZ", "a program for Windows"),
+    (b"#!", "a script"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"PAR1", "a Parquet table"),
+    (b"ARROW1", "an Arrow table"),
+)  # fmt: skip
+HEAD = 512  # bytes that `what` wants to see
+
+
+def what(head: bytes, ending: str) -> str:
+    """What a file is, as `it is …` goes on, by its first bytes (HEAD of them) and its ending, such as ".onnx"."""
+    for sign, words in _SIGNS:
+        if head.startswith(sign):
+            return words
+    if head[257:262] == b"ustar":
+        return "a tar archive: unpack it first (tar xf); torch before 0.1.9 saved such ones, which are not read here"
+    if head[4:8] == b"TFL3":
+        return "a TensorFlow Lite model: not read here"
+    if ending == ".onnx" or (head[:1] == b"\x08" and b"\x12" in head[:12]):
+        return "an ONNX model (a protobuf), as it looks: not read here"
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page, of a download that went wrong perhaps: fetch the file itself"
+    if start.startswith(b"<?xml"):
+        return "an XML document"
+    if not head.strip(b"\0"):
+        return "nothing but zeros at its beginning: a download that was broken off, perhaps"
+    if _text(head):
+        first = head.decode("utf-8", "replace").strip().splitlines()[0][:40]
+        return f"a text, which begins with {first!r}"
+    return "no file of weights that is known here: not a zip, a pickle, or safetensors"
+
+
+def _text(head: bytes) -> bool:
+    try:
+        text = head[:-4].decode() if len(head) >= HEAD else head.decode()  # its last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return bool(text.strip()) and all(one.isprintable() or one in "\t\n\r\f" for one in text)
