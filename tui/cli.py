@@ -75,6 +75,14 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed while running, 2 bad input, 128 + a signal's number."""
     options = _parsed(arguments)
+    if arguments is None and options.run in (_inspect, _eval, _convert):  # of other people's files
+        from tui import apart
+
+        return apart.run(lambda: _run(options), BAD_INPUT)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         code: int = options.run(options)
     except EngineError as error:

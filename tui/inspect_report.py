@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import CheckpointError
 from engine.files.contents import Contents
-from engine.files.reading import check, read
+from engine.files.reading import read
 from engine.visible import visible
 from tui.evaluated import evaluated, versus_lines
 from tui.format import count, size
@@ -26,14 +26,18 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
     if values:
         return _values(path, values, as_json=as_json)
     contents = read(path)
+    told = None
     if checked:
-        contents.problems += check(contents)
+        from engine.checkpoints.checked import check
+
+        told = check(contents)
+        contents.problems += told.damage
     if as_json:
         print(json.dumps(contents.to_dict(), indent=1))
     else:
         _print(contents, whole=tensors)
-        if checked and not contents.problems:
-            print("\nevery byte is as it was written, by its CRC-32")
+        if told is not None and not told.damage:
+            print(f"\n{told.how}")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from engine import atomic
+from engine.checkpoints.checked import sha256 as sha256_of
 from engine.errors import CheckpointError
 from engine.files import converting, fitting
 from engine.files.contents import Contents
@@ -66,7 +67,7 @@ def evaluate(
         raise CheckpointError(f"{path} is a folder: name its index, or one file")
     config = configured(contents, way)
     prepared = prepare(config, home=home, data_dir=data_dir)
-    sha256 = digest(path)
+    sha256 = sha256_of(path)
     kept = _cache(home, sha256, way, prepared)
     try:
         return Result(**{**json.loads(kept.read_text()), "file": str(path), "cached": True})
@@ -139,7 +140,7 @@ def configured(contents: Contents, way: Way) -> TrainConfig:
         raise CheckpointError(
             f"{contents.path} is a module that was pickled whole: loading it would run its author's code. Name the "
             "network with --model, and only its numbers are read; or, if you trust the author: --trust "
-            f"{digest(contents.path)}"
+            f"{sha256_of(contents.path)}"
         )
     if not model:
         raise CheckpointError(f"{contents.path} does not say which network it is of: name it with --model")
@@ -171,12 +172,6 @@ def score(prepared: Prepared, path: Path, sha256: str, tell: Tell) -> Result:
         accuracy=found.accuracy, loss=found.loss, per_class=found.per_class, confusion=found.confusion,
         classes=data.classes,
     )  # fmt: skip
-
-
-def digest(path: Path) -> str:
-    """A file's SHA-256, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def told(batches: Iterable[Batch], total: int, tell: Tell) -> Iterator[Batch]:

@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.evaluating import BATCH, Result, Way, digest, told
+from engine.checkpoints.checked import sha256 as sha256_of
+from engine.checkpoints.evaluating import BATCH, Result, Way, told
 from engine.errors import CheckpointError, EngineError
 from engine.files.reading import read
 
@@ -51,7 +52,7 @@ def evaluate(
 
     Raises CheckpointError where the file is another one, holds no module, or what it does fails or takes too much.
     """
-    is_ = digest(path)
+    is_ = sha256_of(path)
     if is_ != sha256.lower():
         raise CheckpointError(f"{path} has the SHA-256 {is_}, which is not the one that you trust")
     contents = read(path)
@@ -131,7 +132,7 @@ def _evaluated(asked: dict[str, Any], tell: Tell) -> Result:
     most = psutil.Process().memory_info().vms + int(asked["memory"])
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    if digest(path) != asked["sha256"]:
+    if sha256_of(path) != asked["sha256"]:
         raise CheckpointError("the file has changed meanwhile")
     module = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(module, nn.Module):

@@ -50,7 +50,8 @@ def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     from dataclasses import asdict, fields
 
     from engine.checkpoints import trusted
-    from engine.checkpoints.evaluating import Way, digest, evaluate
+    from engine.checkpoints.checked import sha256 as sha256_of
+    from engine.checkpoints.evaluating import Way, evaluate
 
     given = {field.name: values[field.name] for field in fields(Way) if field.name in values}
     given["renames"] = tuple((new, old) for new, old in values.get("renames", ()))
@@ -58,7 +59,7 @@ def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     way = Way(**given)
     path, data_dir = Path(values["file"]), Path(data_dir) if data_dir else None
     if values.get("trusted"):
-        sha256 = digest(path)
+        sha256 = sha256_of(path)
         trusted.trust(home, sha256)
         return Answer(asdict(trusted.evaluate(path, sha256, way, home=home, data_dir=data_dir, tell=tell)))
     return Answer(asdict(evaluate(path, way, home=home, data_dir=data_dir, tell=tell)))
@@ -86,13 +87,21 @@ def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     return Answer({"tensors": len(found), "bytes": converting.write(found, Path(values["target"]))})
 
 
+def checked(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """`file`: all of it is read. The answer: `how` it was compared, and the `damage`, a line each."""
+    from engine.checkpoints.checked import check
+
+    found = check(read(Path(values["file"])), tell)
+    return Answer({"how": found.how, "damage": list(found.damage)})
+
+
 def _trusted(home: Path, contents: Contents) -> bool:
     if not contents.modules or contents.modules[0].name or not (home / "trusted.json").is_file():
         return False
     from engine.checkpoints import trusted
-    from engine.checkpoints.evaluating import digest
+    from engine.checkpoints.checked import sha256 as sha256_of
 
-    return trusted.trusts(home, digest(contents.path))
+    return trusted.trusts(home, sha256_of(contents.path))
 
 
 class _Work:

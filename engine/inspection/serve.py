@@ -38,6 +38,7 @@ REQUESTS = {
     "file figures": ("engine.inspection.files", "figures"),
     "file difference": ("engine.inspection.files", "difference"),
     "file conversion": ("engine.inspection.files", "conversion"),
+    "file check": ("engine.inspection.files", "checked"),
     "file versus": ("engine.inspection.files", "versus"),
     "file evaluation": ("engine.inspection.files", "evaluation"),
     "quality": ("engine.inspection.quality", "compute"),

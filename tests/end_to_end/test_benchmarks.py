@@ -69,3 +69,10 @@ def test_inside() -> None:
     rows = {row["what"]: row for row in benchmark("inside", "--keys", "4", "--outputs", "64")["rows"]}
     assert rows["vgg16: parameters"]["value"] == 138_357_544
     assert rows["vgg16: memory more than before"]["met"] is True  # no time: no values are made
+
+
+def test_inspect() -> None:
+    rows = {row["what"]: row for row in benchmark("inspect", "--rounds", "1", "--small")["rows"]}
+    assert rows["the file"]["value"] > 4  # MiB
+    assert rows["memory of listing"]["value"] < 4
+    assert rows["checking the checkpoint"]["value"] > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints import evaluating, trusted
+from engine.checkpoints import checked, evaluating, trusted
 from engine.checkpoints.evaluating import Way, evaluate
 from engine.data.dataset import open_dataset
 from engine.errors import CheckpointError
@@ -92,7 +92,7 @@ def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) ->
 
 def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
-    assert evaluating.digest(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert checked.sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 def test_which_images_the_second_fixes_and_breaks(home: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_whole_module_runs_only_by_its_sha256(home: Path, tmp_path: Path, monk
     path = tmp_path / "whole.pt"
     torch.manual_seed(0)
     torch.save(build("mlp"), path)
-    sha256 = evaluating.digest(path)
+    sha256 = checked.sha256(path)
     with pytest.raises(CheckpointError, match=f"would run its author's code.*--trust {sha256}"):
         evaluate(path, demo(), home=home, data_dir=None)
     by_numbers = evaluate(path, demo(model="mlp"), home=home, data_dir=None)
@@ -145,10 +145,10 @@ def test_a_whole_module_runs_only_by_its_sha256(home: Path, tmp_path: Path, monk
     assert told[-1] == (1000, 1000)
     torch.save(Boom(), path)
     with pytest.raises(CheckpointError, match="ValueError: from the file's code"):
-        trusted.evaluate(path, evaluating.digest(path), demo(), home=home, data_dir=None)
+        trusted.evaluate(path, checked.sha256(path), demo(), home=home, data_dir=None)
     torch.save(build("mlp").state_dict(), path)
     with pytest.raises(CheckpointError, match="holds no module that was pickled whole"):
-        trusted.evaluate(path, evaluating.digest(path), demo(), home=home, data_dir=None)
+        trusted.evaluate(path, checked.sha256(path), demo(), home=home, data_dir=None)
 
 
 def test_trust_is_remembered_by_the_sha256(home: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_trusted_module_that_takes_too_much_is_ended(
     path = tmp_path / "greedy.pt"
     torch.save(Greedy(), path)
     with pytest.raises(CheckpointError, match=r"alloc|memory|ended without an answer"):
-        trusted.evaluate(path, evaluating.digest(path), demo(), home=home, data_dir=None)
+        trusted.evaluate(path, checked.sha256(path), demo(), home=home, data_dir=None)
 
 
 class Greedy(torch.nn.Module):

@@ -443,3 +443,23 @@ def test_every_byte_flipped_is_right_or_refused_or_told(name: str, flip: int, tm
         # Only PyTorch's zip has checksums; of the others no more can be said than that nothing breaks.
         if found not in (None, right) and name == "new.pt":
             assert check(read(path)), f"byte {at} changed what is listed, and nobody says so"
+
+
+def test_a_file_cut_short_while_its_numbers_are_read_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "large.pt"
+    torch.save({"w": torch.ones(4 << 20)}, path)
+    code = (
+        "import os, sys, engine.files.values as values\n"
+        "real = values.load\n"
+        "def cut(contents, name):\n"
+        "    found = real(contents, name)\n"
+        "    os.truncate(contents.path, 5000)\n"
+        "    return found\n"
+        "values.load = cut\n"
+        f"sys.argv = ['fmnist-tui', 'inspect', {str(path)!r}, '--values', 'w']\n"
+        "from tui.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr == "fmnist-tui: the file changed while it was read: try again when it is whole\n"

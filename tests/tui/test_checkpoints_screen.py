@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.checkpoints import trusted
-from engine.checkpoints.evaluating import digest
+from engine.checkpoints.checked import sha256
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_files import Evil
@@ -173,7 +173,7 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TextScreen), 40)
         assert "NeuralNetwork on demo data" in str(app.screen.query_one("#body").content)  # type: ignore[attr-defined]
-    assert trusted.trusts(home, digest(path))
+    assert trusted.trusts(home, sha256(path))
 
 
 def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: Path) -> None:
