@@ -118,7 +118,8 @@ def listed(folder: Path, rounds: int, *, small: bool) -> list[Row]:
 def sharded(folder: Path, rounds: int, *, small: bool) -> list[Row]:
     target = folder / "shards"
     target.mkdir()
-    weights, total = {}, 0
+    weights: dict[str, str] = {}
+    total = 0
     for shard in range(SHARDS):
         name = f"model-{shard + 1:05}-of-{SHARDS:05}.safetensors"
         header: dict[str, Any] = {}

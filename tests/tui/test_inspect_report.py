@@ -28,7 +28,7 @@ def test_a_file_as_text_and_json(file: Path, capsys: pytest.CaptureFixture[str])
     assert "model.0.weight  2×3" in text
     assert "epoch = 4" in text
     assert main(["inspect", str(file), "--check"]) == 0
-    assert "every byte is as it was written, by its CRC-32" in capsys.readouterr().out
+    assert "every byte is as it was written, by the file's own checksums (CRC-32)" in capsys.readouterr().out
     assert main(["inspect", str(file), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["format"] == "PyTorch (zip)"
