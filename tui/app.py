@@ -22,6 +22,8 @@ from tui.looked import Looked
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
+    from engine.inspection.quality import Suspects
+    from tui.screens.data import DataScreen
     from tui.screens.train import TrainScreen
 
 HERE = Path(__file__).parent
@@ -220,15 +222,28 @@ class FmnistApp(App[None]):
 
     def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
         """On *Data*, the test images of one class that a run's checkpoint takes for another."""
+        selection = Selection(classes=frozenset({true}), taken_for=predicted, sort="margin")
+        self.show_seen(f"{folder.name}@{epoch}", selection)
+
+    def show_seen(self, source: str, selection: Selection | None = None) -> None:
+        """On *Data*, what a run's checkpoint, `RUN@AT`, or somebody's weights, `MODEL=FILE`, take images for."""
+        self._on_data(lambda screen: screen.look(source, "test", selection))
+
+    def show_suspects(self, found: "Suspects", checksum: str) -> None:
+        """On *Data*, a list of test images; `checksum`: of the data that they are of."""
+        self._on_data(lambda screen: screen.take_suspects(found, checksum))
+
+    def _on_data(self, show: "Callable[[DataScreen], None]") -> None:
         from tui.screens.data import DataScreen
 
-        async def show() -> None:
+        async def go() -> None:
             await self.switch_mode("data")
+            while not isinstance(self.screen, DataScreen) and len(self.screen_stack) > 1:  # an image that is enlarged
+                await self.pop_screen()
             assert isinstance(self.screen, DataScreen)
-            selection = Selection(classes=frozenset({true}), taken_for=predicted, sort="margin")
-            self.screen.look(folder, str(epoch), "test", selection)
+            show(self.screen)
 
-        self.run_worker(show(), name="confused", group="attach", exclusive=True)
+        self.run_worker(go(), name="on data", group="attach", exclusive=True)
 
     # Keys
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from engine.inspection.quality import Suspects
 
 
+BETWEEN = {"fixed": "that the second file recognises", "broken": "that only the first file recognises"}
+
+
 class Browse:
     """A position is a place in what is shown; an index is a sample's number in its split. Each split has its own."""
 
@@ -188,6 +191,8 @@ class Browse:
             case "duplicates":
                 split = ("test " if self.split == "train" else "train ") if elsewhere else ""
                 return f" ≈ {split}{other} {name}"
+            case "fixed" | "broken":
+                return f" {name}, not {self.classes[other]}"
         return f" {name} {score:.2f}"
 
     def accuracy(self) -> float | None:
@@ -213,7 +218,7 @@ class Browse:
         if selection.classes:
             told.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
         if selection.suspects:
-            told.append(KINDS[selection.suspects].title)
+            told.append(BETWEEN.get(selection.suspects) or KINDS[selection.suspects].title)
         if selection.marked:
             told.append("marked")
         if selection.wrong:

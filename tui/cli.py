@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import home as homes
 from engine.errors import ConfigError, EngineError
+from engine.files.typed import How
 from engine.inspection import quality
 from engine.training.config import (
     DATASETS,
@@ -56,7 +57,7 @@ TRAIN_OPTIONS = {
     "device": "auto, cpu, cuda, cuda:N, mps",
     "threads": "threads of torch on the CPU; 0 is the usable cores less one",
     "inspect_every": "steps between two readings of the layers: gradients, updates, activations; 0: none",
-    "weights": "a file of weights to begin with, anybody's; FILE, or 'FILE PREFIX' to take a prefix off their names",
+    "weights": "a file of weights to begin with, anybody's: FILE, or 'FILE PREFIX. NEW=OLD' where names differ",
     "freeze": "parameters that do not train: names, modules or patterns, such as 'linear_relu_stack.0.*'; !NAME thaws",
     "transform": "a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
     "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",
@@ -163,9 +164,13 @@ def _parser() -> Parser:
     _add_report(resume)
 
     made = command(
-        "branch", _branch, "a new run from a checkpoint of another one", "branch last --at 3 lr=3e-4 epochs=8"
+        "branch",
+        _branch,
+        "a new run from a checkpoint of another one, or from anybody's file",
+        "branch last --at 3 lr=3e-4 epochs=8",
+        with_data=True,
     )
-    made.add_argument("which", metavar="RUN", help=RUN)
+    made.add_argument("which", metavar="RUN", help=f"{RUN}; or a file of weights, with model=… where it is not ours")
     made.add_argument(
         "--at", default="last", metavar="PLACE", help="an epoch (3), a step in it (3:412), last, best (default: last)"
     )
@@ -251,13 +256,11 @@ def _parser() -> Parser:
         made.add_argument(
             option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{TRAIN_OPTIONS[name]}{default}"
         )
-    made.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
-    made.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
+    _add_how(made)
     made.add_argument("--against", type=Path, metavar="OTHER", help="which images this other file fixes and breaks")
     made.add_argument(
         "--trust", metavar="SHA256", default="", help="load a module that was pickled whole: its author's code runs"
     )
-    made.add_argument("--rename", metavar="NEW=OLD", action="append", default=[], help="a tensor; may be given again")
     made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
 
     made = command(
@@ -266,8 +269,7 @@ def _parser() -> Parser:
     )  # fmt: skip
     made.add_argument("files", type=Path, nargs="+", metavar="FILE", help="several of one network are averaged")
     made.add_argument("target", type=Path, metavar="OUT", help="by its name: .safetensors, else as torch.save does")
-    made.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
-    made.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
+    _add_how(made)
 
     where = command("data", _data, "say which data is there, and check it", "data --json", with_data=True)
     where.add_argument("--json", action="store_true", help="as a JSON object")
@@ -284,6 +286,13 @@ def _parser() -> Parser:
     where.add_argument("--epochs", type=_count, metavar="N", default=quality.EPOCHS, help="of each of its trainings")
     where.add_argument("--download", action="store_true", help="fetch Fashion-MNIST (30 MB) into the data folder first")
     return parser
+
+
+def _add_how(parser: Parser) -> None:
+    parser.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
+    parser.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
+    meaning = "a tensor, or all in a module; may be given again"
+    parser.add_argument("--rename", metavar="NEW=OLD", action="append", default=[], help=meaning)
 
 
 def _add_train_options(parser: Parser) -> None:
@@ -427,14 +436,8 @@ def _eval(options: argparse.Namespace) -> int:
 
     names = [name for name in ("model", "transform", "loss", "device") if name in options]
     given = {name: parse(name, getattr(options, name)) for name in names}
-    renames = []
-    for text in options.rename:
-        new, equals, old = text.partition("=")
-        if not equals or not new or not old:
-            raise ConfigError("rename", f"--rename: {text!r} is not of the form NEW=OLD")
-        renames.append((new, old))
     dataset = absolute_dataset(parse("dataset", options.dataset))
-    way = Way(section=options.section, strip=options.strip, renames=tuple(renames), dataset=dataset, **given)
+    way = Way(how=_how(options), dataset=dataset, **given)
     if options.against is not None:
         return inspect_report.versus(
             options.file, options.against, way, _home(options), options.data_dir, as_json=options.json
@@ -444,16 +447,29 @@ def _eval(options: argparse.Namespace) -> int:
     )
 
 
+def _how(options: argparse.Namespace) -> How:
+    renames = []
+    for text in options.rename:
+        new, equals, old = text.partition("=")
+        if not equals or not new or not old:
+            raise ConfigError("rename", f"--rename: {text!r} is not of the form NEW=OLD")
+        renames.append((new, old))
+    return How(options.strip, tuple(renames), options.section)
+
+
 def _convert(options: argparse.Namespace) -> int:
     from tui import inspect_report
 
-    return inspect_report.convert(options.files, options.target, section=options.section, strip=options.strip)
+    return inspect_report.convert(options.files, options.target, _how(options))
 
 
 def _resume(options: argparse.Namespace) -> int:
     from engine.runs import client, store
     from tui import headless
 
+    if Path(options.which).is_file():
+        what = f"resume goes on with runs; a new run goes on from a file: fmnist-tui branch {options.which}"
+        raise ConfigError("which", what)
     folder = store.find(_home(options), options.which)
     given = {name: getattr(options, name) for name in ("epochs", "device", "threads")}
     changes = {name: parse(name, text) for name, text in given.items() if text is not None}
@@ -470,12 +486,29 @@ def _branch(options: argparse.Namespace) -> int:
     from engine.runs import client, store
     from tui import headless
 
-    parent = store.find(_home(options), options.which)
-    new = client.prepare_branch(parent, options.at, pairs(options.changes), name=options.name)
+    home, changes = _home(options), pairs(options.changes)
+    path = Path(options.which).expanduser()
+    if path.is_file() or path.is_dir() or path.suffix in (".pt", ".pth", ".safetensors"):
+        new = _from_file(home, path, options, changes)
+    else:
+        parent = store.find(home, options.which)
+        new = client.prepare_branch(parent, options.at, changes, name=options.name)
     if not options.detach:
         return headless.serve_new(new, as_json=options.json)
     print(client.begin(new).name)
     return DONE
+
+
+def _from_file(home: Path, path: Path, options: argparse.Namespace, changes: dict[str, str]) -> Path:
+    """The branch of a file: of a run's own checkpoint as `RUN --at` would be."""
+    from engine.runs import client, from_file, places
+
+    if options.at != "last":
+        raise ConfigError("at", "--at: a file is one place already; name a run to say where in it")
+    run = from_file.in_run(path)
+    if run is not None and run[0].parent == (home / "runs").absolute():
+        return client.prepare_branch(run[0], places.name_of(run[1]), changes, name=options.name)
+    return from_file.prepare(home, path, changes, name=options.name, data_dir=options.data_dir)
 
 
 def _set(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import math
 
 from engine.checkpoints.manifest import Entry
 from engine.training import events as ev
+from engine.visible import visible
 
 NOTHING = "–"  # where a number is not known (yet)
 
@@ -92,6 +93,12 @@ def place_words(event: ev.Resumed | ev.Branched) -> str:
     if event.evaluated:
         return f"after epoch {event.epoch}"
     return f"at epoch {event.epoch}, step {event.step}" if event.step or event.epoch > 1 else "from its first step"
+
+
+def from_words(event: ev.Branched) -> str:
+    """Where a run that is no branch of another one here begins: `begins with FILE, after epoch 3`."""
+    place = f", {place_words(event)}" if event.step or event.evaluated or event.epoch > 1 else ""
+    return visible(f"begins with {event.checkpoint}{place}")
 
 
 def checkpoint_words(entry: Entry) -> str:

@@ -15,7 +15,7 @@ from engine.runs.follow import Follower
 from engine.runs.state import Fold, RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
-from tui.format import count, duration, edit_line, percent, place_words
+from tui.format import count, duration, edit_line, from_words, percent, place_words
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -153,7 +153,11 @@ class LineReport:
             case ev.Resumed():
                 self._write(self.resumption(event))
             case ev.Branched():
-                self._write(f"a branch of {event.parent}, from {event.checkpoint}")
+                self._write(
+                    f"a branch of {event.parent}, from {event.checkpoint}" if event.parent else from_words(event)
+                )
+                for note in event.notes if not event.parent else ():
+                    self._write(f"note: {note}")
             case ev.Edited():
                 self._write(edit_line(event))
             case ev.EpochFinished():

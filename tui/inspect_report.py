@@ -15,6 +15,7 @@ from tui.format import count, size
 if TYPE_CHECKING:
     from engine.checkpoints.evaluating import Way
     from engine.files.compare import Difference
+    from engine.files.typed import How
 
 SHOWN = 60  # tensors that are listed without --tensors
 MOST_VALUES = 1000  # of a tensor's that --values prints
@@ -153,11 +154,11 @@ def _figures(one: "Difference") -> str:
     return told + f", {100 * (one.changed or 0):.1f}% changed"
 
 
-def convert(files: list[Path], target: Path, *, section: str | None, strip: str) -> int:
+def convert(files: list[Path], target: Path, how: "How") -> int:
     """Write the weights of a file, or the mean of several, as a bare state_dict or safetensors. Raises EngineError."""
-    from engine.files import converting
+    from engine.files import converting, fitting
 
-    several = [converting.weights(read(path), section, strip=strip) for path in files]
+    several = [fitting.taken(read(path), how) for path in files]
     found = converting.average(several) if len(several) > 1 else several[0]
     written = converting.write(found, target)
     what = f"the mean of {len(files)} files" if len(files) > 1 else visible(str(files[0]))

@@ -6,6 +6,7 @@ from pathlib import Path
 from textual.suggester import Suggester
 
 from engine import atomic
+from engine.errors import InspectionError
 
 MOST_RECENT = 20
 MOST_LISTED = 2000  # names of a folder that are looked at
@@ -31,6 +32,14 @@ class PathSuggester(Suggester):
         except OSError:
             return None
         return f"{head}{slash}{names[0]}" if names and names[0].rstrip("/") != tail else None
+
+
+def check_file(text: str) -> str:
+    """The name of the file of weights, or folder of them, that was typed. Raises InspectionError where it is none."""
+    path = Path(text.strip()).expanduser()
+    if not text.strip() or not path.exists() or (path.is_dir() and not list(path.glob("*.safetensors"))):
+        raise InspectionError(f"no such file: {path}")
+    return path.name
 
 
 def recent(home: Path) -> list[Path]:

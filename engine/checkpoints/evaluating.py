@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import torch
 from engine import atomic
 from engine.checkpoints.checked import sha256 as sha256_of
 from engine.errors import CheckpointError
-from engine.files import converting, fitting
+from engine.files import fitting
 from engine.files.contents import Contents
 from engine.files.reading import read
+from engine.files.typed import How
 from engine.training.config import TrainConfig, is_file_reference
 from engine.training.loop import Batch, test_loop
 from engine.training.prepare import Prepared, prepare
@@ -46,9 +47,7 @@ class Way:
     """How the weights of a file are brought into a network."""
 
     model: str = ""  # as in TrainConfig; empty: what the file's own config says
-    section: str | None = None
-    strip: str = ""
-    renames: tuple[tuple[str, str], ...] = ()  # new name, old name
+    how: How = field(default_factory=How)
     dataset: str = "auto"
     transform: str = ""
     loss: str = ""
@@ -73,8 +72,7 @@ def evaluate(
         return Result(**{**json.loads(kept.read_text()), "file": str(path), "cached": True})
     except (OSError, ValueError, TypeError):
         pass
-    weights = converting.weights(contents, way.section, strip=way.strip)
-    bring(prepared, fitting.renamed(weights, dict(way.renames)), str(path))
+    bring(prepared, fitting.taken(contents, way.how), str(path))
     result = score(prepared, path, sha256, tell)
     kept.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(kept, json.dumps(asdict(result)))
@@ -95,6 +93,7 @@ class Versus:
     broken: tuple[int, ...]  # that only the first does
     labels: tuple[int, ...]  # of fixed, then of broken
     taken_for: tuple[int, ...]  # what the one that is mistaken takes them for, in the same order
+    checksum: str  # of the data
 
 
 def versus(
@@ -105,8 +104,7 @@ def versus(
     for number, path in enumerate((first, second)):
         contents = read(path)
         prepared = prepare(configured(contents, way), home=home, data_dir=data_dir)
-        weights = converting.weights(contents, way.section, strip=way.strip)
-        bring(prepared, fitting.renamed(weights, dict(way.renames)), str(path))
+        bring(prepared, fitting.taken(contents, way.how), str(path))
         batches = prepared.test_batches
         total = 2 * batches.samples
         start = number * batches.samples
@@ -120,6 +118,7 @@ def versus(
         str(first), str(second), prepared.config.model, prepared.dataset.title, prepared.dataset.classes,
         (float(right[0].double().mean()), float(right[1].double().mean())), tuple(fixed.tolist()),
         tuple(broken.tolist()), tuple(labels[both].tolist()), tuple(taken_for.tolist()),
+        prepared.dataset.checksum,
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class Contents:
     records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys
     notes: list[str] = field(default_factory=list)  # what it seems to be, for people
     stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)  # of its files: bytes, and when last changed, ns
+    root: Any = None  # of its pickle's records (engine.files.records)
 
     @property
     def unknown(self) -> list[Global]:
@@ -138,6 +139,7 @@ class Contents:
 
 def describe(contents: Contents, root: Any) -> None:
     """Find the tensors, the modules and the rest below the root of a pickle, and what is odd about them."""
+    contents.root = root
     walk = _Walk(contents)
     walk.go(root)
     tell_apart(contents)

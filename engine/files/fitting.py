@@ -9,7 +9,8 @@ from torch import nn
 
 from engine.errors import CheckpointError
 from engine.files import converting, reading
-from engine.files.typed import file_and_prefix
+from engine.files.contents import Contents
+from engine.files.typed import How, file_and_how
 
 MOST_NAMED = 4  # names in a sentence
 
@@ -54,15 +55,22 @@ class Fit:
 
 
 def load(network: nn.Module, text: str, what: str) -> None:
-    """Load the weights of `FILE`, or `FILE PREFIX`, into a network. Raises CheckpointError, with what would have to be
-    taken off or renamed, where they do not fit as they are. Nothing of the file is executed."""
-    path, prefix = file_and_prefix(text)
-    given = converting.weights(reading.read(path), strip=prefix)
+    """Load the weights of `FILE`, and what may be said after it (`typed.file_and_how`), into a network. Nothing of the
+    file is executed. Raises CheckpointError where they do not fit as they are, with what would have to be taken off or
+    renamed."""
+    path, said = file_and_how(text)
+    given = taken(reading.read(path), said)
     found = fit(network.state_dict(), given)
     if not found.whole:
-        hint = f"; here: {path} {found.prefix}" if found.prefix else ""
+        proposed = How(found.prefix, tuple(found.renames.items()) if not found.prefix else ())
+        hint = f"; here: --weights '{path} {proposed}'" if found.prefix or 0 < len(found.renames) <= MOST_NAMED else ""
         raise CheckpointError(f"{path} does not fit {what}: {found.told()}{hint}")
     network.load_state_dict(given)
+
+
+def taken(contents: Contents, said: How) -> dict[str, torch.Tensor]:
+    """The weights of a file, as it is said. Raises CheckpointError."""
+    return renamed(converting.weights(contents, said.section, strip=said.strip), dict(said.renames))
 
 
 def fit(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Fit:

@@ -1,11 +1,54 @@
-"""How people name weights. Imports no torch."""
+"""How people name weights, and what shall be done with their names. Imports no torch."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+OPTIONS = ("--strip", "--rename", "--section")
 
-def file_and_prefix(text: str) -> tuple[Path, str]:
-    """The file and the prefix of `FILE PREFIX`; a prefix ends with a dot."""
-    file, space, prefix = text.strip().rpartition(" ")
-    if not space or not prefix.endswith("."):
-        file, prefix = text.strip(), ""
-    return Path(file.strip()).expanduser(), prefix
+
+@dataclass(frozen=True)
+class How:
+    """What to take of a file, and how its names are changed."""
+
+    strip: str = ""  # a prefix to take off each name
+    renames: tuple[tuple[str, str], ...] = ()  # new name, old name
+    section: str | None = None  # the part of the file; None: the likeliest weights
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        words = [self.strip] if self.strip else []
+        words += [f"{new}={old}" for new, old in self.renames]
+        words += [f"section:{self.section}"] if self.section is not None else []
+        return " ".join(words)
+
+
+def how(words: list[str]) -> How | None:
+    """What the words say: a prefix ends with a dot, `NEW=OLD` renames, `section:NAME` is a part of the file; the
+    options of the command line may stand before them. None where one of them is none of these."""
+    strip, renames, section = "", [], None
+    for before, word in zip(["", *words], words, strict=False):
+        if word in OPTIONS:
+            continue
+        new, equals, old = word.partition("=")
+        if word.startswith("section:") or before == "--section":
+            section = word.removeprefix("section:")
+        elif equals and new and old and "/" not in new:
+            renames.append((new, old))
+        elif before == "--strip" or (word.endswith(".") and len(word) > 1 and "/" not in word):
+            strip = word
+        else:
+            return None
+    return How(strip, tuple(renames), section)
+
+
+def file_and_how(text: str) -> tuple[Path, How]:
+    """The file, and what is said after it: `FILE [PREFIX.] [NEW=OLD …] [section:NAME]`. Its name may have spaces."""
+    words = text.split()
+    at = len(words)
+    while at > 1 and how(words[at - 1 :]) is not None:
+        at -= 1
+    said = how(words[at:])
+    file = text.strip()
+    for word in reversed(words[at:]):
+        file = file.removesuffix(word).rstrip()
+    return Path(file).expanduser(), said or How()

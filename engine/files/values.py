@@ -9,6 +9,7 @@ import torch
 from engine.errors import CheckpointError
 from engine.files.contents import Contents, Named, Record, repeats
 from engine.files.reading import read, stamp
+from engine.files.records import Tensor
 from engine.visible import visible
 
 STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
@@ -37,7 +38,11 @@ def load(contents: Contents, name: str) -> torch.Tensor:
     Raises CheckpointError where its numbers are not there, of a kind that can't be read like this, or in a file that
     has changed since it was listed.
     """
-    tensor = find(contents, name).tensor
+    return numbers(contents, find(contents, name).tensor, name)
+
+
+def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
+    """The same of a tensor of the file by its record; `name`: what complaints call it."""
     if tensor.storage is None:
         raise CheckpointError(f"{name} is {tensor.layout}: its numbers are not read here")
     dtype = getattr(torch, STORED_AS.get(tensor.dtype, tensor.dtype), None)
@@ -66,9 +71,8 @@ def load(contents: Contents, name: str) -> torch.Tensor:
 def whole(contents: Contents, name: str) -> torch.Tensor:
     """The same, for what goes through every number of it: not of one that repeats few stored numbers over and over,
     which may claim any size. Raises CheckpointError."""
-    tensor = find(contents, name).tensor
-    if repeats(tensor):
-        raise CheckpointError(f"{name} repeats few stored numbers until they are {tensor.bytes:,} bytes: not unfolded")
+    if repeats(find(contents, name).tensor):
+        raise CheckpointError(f"{name} repeats few stored numbers over and over: not unfolded")
     return load(contents, name)
 
 

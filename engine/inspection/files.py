@@ -4,14 +4,18 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.errors import CheckpointError
 from engine.files.contents import Contents
 from engine.files.reading import read
+from engine.files.typed import How, how
 from engine.inspection.inspector import Answer, Tell
+
+if TYPE_CHECKING:
+    from engine.checkpoints.evaluating import Way
 
 TURN_S = 0.03  # seconds of work for one asking, about
 
@@ -45,19 +49,15 @@ def difference(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
 
 def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file`, `data_dir`, and the fields of `evaluating.Way`; `trusted`: the person has typed their trust for the file,
+    """`file`, `data_dir`, and what `_way` takes; `trusted`: the person has typed their trust for the file,
     a module that was pickled whole. The answer: the fields of `evaluating.Result`."""
-    from dataclasses import asdict, fields
+    from dataclasses import asdict
 
     from engine.checkpoints import trusted
     from engine.checkpoints.checked import sha256 as sha256_of
-    from engine.checkpoints.evaluating import Way, evaluate
+    from engine.checkpoints.evaluating import evaluate
 
-    given = {field.name: values[field.name] for field in fields(Way) if field.name in values}
-    given["renames"] = tuple((new, old) for new, old in values.get("renames", ()))
-    data_dir = values.get("data_dir")
-    way = Way(**given)
-    path, data_dir = Path(values["file"]), Path(data_dir) if data_dir else None
+    path, way, data_dir = Path(values["file"]), _way(values), _data_dir(values)
     if values.get("trusted"):
         sha256 = sha256_of(path)
         trusted.trust(home, sha256)
@@ -66,24 +66,41 @@ def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
 
 def versus(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file`, `other`, `data_dir`, and the fields of `evaluating.Way`. The answer: those of `evaluating.Versus`."""
-    from dataclasses import asdict, fields
+    """`file`, `other`, `data_dir`, and what `_way` takes. The answer: those of `evaluating.Versus`."""
+    from dataclasses import asdict
 
-    from engine.checkpoints import evaluating
+    from engine.checkpoints.evaluating import versus as compute
 
-    way = evaluating.Way(**{one.name: values[one.name] for one in fields(evaluating.Way) if one.name in values})
-    first, second, data_dir = Path(values["file"]), Path(values["other"]), values.get("data_dir")
-    found = evaluating.versus(
-        first, second, way, home=home, data_dir=Path(data_dir) if data_dir else None, tell=tell
-    )  # fmt: skip
-    return Answer(asdict(found))
+    first, second = Path(values["file"]), Path(values["other"])
+    return Answer(asdict(compute(first, second, _way(values), home=home, data_dir=_data_dir(values), tell=tell)))
+
+
+def _way(values: Mapping[str, Any]) -> "Way":
+    """Of the request's `model`, `dataset`, `transform`, and `how`, as `typed.how` takes it. Raises CheckpointError."""
+    from engine.checkpoints.evaluating import Way
+
+    given = {name: values[name] for name in ("model", "dataset", "transform") if name in values}
+    return Way(how=_how(values), **given)
+
+
+def _how(values: Mapping[str, Any]) -> How:
+    text = str(values.get("how", ""))
+    if (said := how(text.split())) is None:
+        raise CheckpointError(f"{text!r}: give a prefix such as module., NEW=OLD, or section:NAME")
+    return said
+
+
+def _data_dir(values: Mapping[str, Any]) -> Path | None:
+    return Path(values["data_dir"]) if values.get("data_dir") else None
 
 
 def conversion(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file` and `target`: its weights as a file of their own. The answer: `tensors` and `bytes` that were written."""
-    from engine.files import converting
+    """`files` and `target`: their weights, of several the mean, as a file of their own; `how`, as `typed.how` takes it.
+    The answer: `tensors` and `bytes` that were written."""
+    from engine.files import converting, fitting
 
-    found = converting.weights(read(Path(values["file"])))
+    several = [fitting.taken(read(Path(file)), _how(values)) for file in values["files"]]
+    found = converting.average(several) if len(several) > 1 else several[0]
     return Answer({"tensors": len(found), "bytes": converting.write(found, Path(values["target"]))})
 
 

@@ -16,7 +16,7 @@ from engine.data.contents import Dataset
 from engine.data.loader import make_batches
 from engine.errors import InspectionError, RunError
 from engine.files import fitting
-from engine.files.typed import file_and_prefix
+from engine.files.typed import How, file_and_how
 from engine.inspection.opened import dataset
 from engine.models.registry import REGISTRY, TORCHVISION, build
 from engine.runs import places, store
@@ -75,8 +75,8 @@ def locate(home: Path, source: str) -> tuple[Path, Entry]:
 
 
 def network(home: Path, values: Mapping[str, Any]) -> Network:
-    """What a request is about: `source` (of weights from anybody's file `MODEL=FILE`, or `MODEL=FILE PREFIX` where a
-    prefix is to be taken off their names), of a new model `dataset`, `data_dir`, `transform` and `seed`, and, if they
+    """What a request is about: `source` (of weights from anybody's file `MODEL=FILE`, and after it what
+    `typed.file_and_how` takes), of a new model `dataset`, `data_dir`, `transform` and `seed`, and, if they
     shall be others than the run's, `freeze`.
 
     A model of torchvision is built without values, on the meta device. Raises EngineError.
@@ -84,9 +84,9 @@ def network(home: Path, values: Mapping[str, Any]) -> Network:
     source = str(values["source"])
     name, equals, file = source.partition("=")
     if equals and is_model(name):
-        path, prefix = file_and_prefix(file)
+        path, said = file_and_how(file)
         return _with_weights(
-            source, name, path, prefix, _given(values, name), values.get("data_dir"), home, _changed(path)
+            source, name, path, said, _given(values, name), values.get("data_dir"), home, _changed(path)
         )
     if not is_model(source):
         folder, entry = locate(home, source)
@@ -149,7 +149,7 @@ def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, 
 
 @lru_cache(maxsize=4)
 def _with_weights(
-    source: str, name: str, path: Path, prefix: str, given: tuple[tuple[str, Any], ...], data_dir: str | None,
+    source: str, name: str, path: Path, said: How, given: tuple[tuple[str, Any], ...], data_dir: str | None,
     home: Path, _at: int,
 ) -> Network:  # fmt: skip
     """A network of a name with the weights of a file, anybody's, whose numbers are read and nothing else."""
@@ -159,7 +159,7 @@ def _with_weights(
     data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
     shape, classes = _shape(config, data), data.classes
     model = build(name, len(classes), shape)
-    fitting.load(model, f"{path} {prefix}".strip(), name)
+    fitting.load(model, f"{path} {said}".strip(), name)
     freeze(model, config)
     return Network(source, f"{name} with the weights of {path.name}", model.eval(), shape, classes, config, data)
 

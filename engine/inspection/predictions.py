@@ -1,22 +1,28 @@
-"""What a run's checkpoint says of every sample of a split: computed once by the inspector, kept by its SHA-256.
+"""What a checkpoint, or anybody's weights, say of every sample of a split: computed once by the inspector, and kept by
+the file's SHA-256.
 
 Reading and asking import no torch.
 """
 
+import hashlib
 import io
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpoints.manifest import Entry
+from engine.checkpoints.checked import sha256
 from engine.errors import InspectionError
+from engine.files.typed import file_and_how
 from engine.inspection.inspector import Answer, Inspector, Tell
 from engine.runs import places, store
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from engine.training.prepare import Prepared
 
 BATCH = 500  # samples at a time
 FIELDS = ("predicted", "probability", "own", "rival")
@@ -48,62 +54,72 @@ class Predictions:
         return self.own - self.rival
 
 
-def ask(inspector: Inspector, folder: Path, at: str, split: str, tell: Tell = lambda done, total: None) -> Predictions:
-    """The predictions of the checkpoint `at` (see `places.find`) of the run in `folder` for "train" or "test".
+@dataclass(frozen=True)
+class Eyes:
+    """Whose predictions: a run's checkpoint's, or those of somebody's weights in a network."""
 
-    From the cache at once, else by the inspector: some seconds. Raises EngineError.
-    """
+    name: str  # for people
+    place: str
+    key: str  # what they are kept by
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+def of_run(folder: Path, at: str) -> Eyes:
+    """The checkpoint `at` (see `places.find`) of the run in `folder`. Raises EngineError."""
     entry = places.find(folder, at)
-    if (found := _read(folder, entry, split)) is None:
-        inspector.ask("predictions", {"folder": str(folder), "file": entry.file, "split": split}, tell)
-        found = _read(folder, entry, split)
+    name = str(store.read_run(folder).get("name") or folder.name)
+    return Eyes(name, places.name_of(entry), entry.sha256[:32], {"folder": str(folder), "file": entry.file})
+
+
+def of_file(source: str, settings: Mapping[str, Any]) -> Eyes:
+    """The weights of anybody's file, `MODEL=FILE` and what may be said after it (`typed.file_and_how`), on the data of
+    `settings`: `dataset`, `data_dir`, `transform` (empty: what the file says). Reads the file once, for its SHA-256:
+    not for the event loop. Raises EngineError."""
+    model, _, file = source.strip().partition("=")
+    path, said = file_and_how(file)
+    request = {"model": model, "path": str(path), "how": str(said), **settings}
+    told = json.dumps([sha256(path), request], sort_keys=True)
+    return Eyes(path.name, model, hashlib.sha256(told.encode()).hexdigest()[:32], request)
+
+
+def ask(inspector: Inspector, eyes: Eyes, split: str, tell: Tell = lambda done, total: None) -> Predictions:
+    """The predictions for "train" or "test": from the cache at once, else by the inspector: some seconds. Raises
+    EngineError."""
+    path = cache_file(inspector.home, eyes.key, split)
+    if (found := _read(path, eyes, split)) is None:
+        inspector.ask("predictions", {**eyes.request, "key": eyes.key, "split": split}, tell)
+        found = _read(path, eyes, split)
     if found is None:
-        raise InspectionError(f"the predictions of {folder.name} can't be kept in {cache_file(folder, entry, split)}")
+        raise InspectionError(f"the predictions of {eyes.name} can't be kept in {path}")
     return found
 
 
-def cache_file(folder: Path, entry: Entry, split: str) -> Path:
-    """Where the predictions of a checkpoint are kept."""
-    return folder.parent.parent / "cache" / f"predictions-{entry.sha256[:32]}-{split}.npz"
+def cache_file(home: Path, key: str, split: str) -> Path:
+    """Where predictions are kept."""
+    return home / "cache" / f"predictions-{key}-{split}.npz"
 
 
-def _read(folder: Path, entry: Entry, split: str) -> Predictions | None:
+def _read(path: Path, eyes: Eyes, split: str) -> Predictions | None:
     import numpy as np
 
     try:
-        with np.load(cache_file(folder, entry, split), allow_pickle=False) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             values = {name: stored[name] for name in FIELDS}
             checksum = str(stored["checksum"])
     except (OSError, ValueError, KeyError):
         return None
-    name = str(store.read_run(folder).get("name") or folder.name)
-    return Predictions(name, places.name_of(entry), split, checksum, **values)
+    return Predictions(eyes.name, eyes.place, split, checksum, **values)
 
 
-def compute(_home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """The inspector's part: `folder` of a run, `file` of its checkpoint, `split`. The answer is in the cache."""
+def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+    """The inspector's part: what `Eyes.request` holds, `key` and `split`. The answer is in the cache."""
     import numpy as np
     import torch
 
     from engine import atomic
-    from engine.checkpoints import manifest
-    from engine.checkpoints.read import load
-    from engine.training.config import TrainConfig
-    from engine.training.prepare import prepare
-    from engine.training.restore import load_model
 
-    folder, split = Path(values["folder"]), values["split"]
-    entry = next(one for one in manifest.read(folder) if one.file == values["file"])
-    content, asked = load(folder, entry), store.read_run(folder)
-    data_dir = asked.get("data_dir")
-    trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
-    prepared = prepare(
-        TrainConfig.from_dict(trained),
-        home=folder.parent.parent,
-        data_dir=Path(data_dir) if data_dir else None,
-        fresh=False,
-    )
-    load_model(prepared.network, content["model"], trained["model"])
+    split = values["split"]
+    prepared = _of_run(values) if "folder" in values else _of_file(home, values)
     prepared.network.eval()
     # The training images as the test set's are made: nothing is drawn.
     batches = prepared.test_batches if split == "test" else prepared.training_as_test()
@@ -123,7 +139,44 @@ def compute(_home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     buffer = io.BytesIO()
     whole = {name: np.concatenate(parts) for name, parts in found.items()}
     np.savez(buffer, allow_pickle=False, checksum=np.array(prepared.dataset.checksum), **whole)
-    path = cache_file(folder, entry, split)
+    path = cache_file(home, values["key"], split)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(path, buffer.getvalue())
     return Answer({})
+
+
+def _of_run(values: Mapping[str, Any]) -> "Prepared":
+    from engine.checkpoints import manifest
+    from engine.checkpoints.read import load
+    from engine.training.config import TrainConfig
+    from engine.training.prepare import prepare
+    from engine.training.restore import load_model
+
+    folder = Path(values["folder"])
+    entry = next(one for one in manifest.read(folder) if one.file == values["file"])
+    content, asked = load(folder, entry), store.read_run(folder)
+    data_dir = asked.get("data_dir")
+    trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
+    prepared = prepare(
+        TrainConfig.from_dict(trained),
+        home=folder.parent.parent,
+        data_dir=Path(data_dir) if data_dir else None,
+        fresh=False,
+    )
+    load_model(prepared.network, content["model"], trained["model"])
+    return prepared
+
+
+def _of_file(home: Path, values: Mapping[str, Any]) -> "Prepared":
+    from engine.checkpoints.evaluating import Way, bring, configured
+    from engine.files.fitting import taken
+    from engine.files.reading import read
+    from engine.files.typed import How, how
+    from engine.training.prepare import prepare
+
+    contents, said = read(Path(values["path"])), how(values["how"].split()) or How()
+    way = Way(values["model"], said, values["dataset"], values["transform"])
+    data_dir = values["data_dir"]
+    prepared = prepare(configured(contents, way), home=home, data_dir=Path(data_dir) if data_dir else None)
+    bring(prepared, taken(contents, said), str(contents.path))
+    return prepared

@@ -13,16 +13,21 @@ from typing import Any
 import torch
 
 from engine.checkpoints import manifest
+from engine.checkpoints.checked import sha256
 from engine.checkpoints.manifest import FOLDER, Entry
 from engine.checkpoints.read import load, newest_good
+from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, ConfigError, RunError
-from engine.runs import history, store
+from engine.files import plain
+from engine.files.contents import Contents
+from engine.files.reading import read
+from engine.runs import from_file, history, store
 from engine.training import determinism
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from engine.training.orders import Appointment, Command, Order
 from engine.training.prepare import Prepared, prepare
-from engine.training.restore import Start, restore
+from engine.training.restore import Start, check, restore, take_optimizer
 from engine.training.team import Team
 
 
@@ -46,16 +51,21 @@ def begin(folder: Path, team: Team | None = None) -> Beginning:
     team = team or Team()
     request = store.read_run(folder)
     parent = request.get("parent")
-    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team, fresh=not parent)
+    of_file = parent is not None and not parent["run"]
+    fresh = parent is None or (of_file and not parent["own"])
+    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team, fresh=fresh)
     described = prepared.describe()
     opening: list[ev.Event] = [ev.RunStarted(**described)]
     start = Start()
     if parent:
-        (entry,) = manifest.read(folder)
-        content = _load(folder, entry, parent["run"])
-        start, notes = restore(prepared, content)
-        start = replace(start, edits=())
-        _refuse_to_end_before(prepared.config, start)
+        content = _parents(folder, parent)
+        if content:
+            start, notes = _restored(prepared, content, parent["file"])
+            start = replace(start, edits=())
+            notes += determinism.differences(content["environment"], prepared.environment)
+            _refuse_to_end_before(prepared.config, start)
+        else:
+            notes = _take_state(prepared, parent)
         opening.append(
             ev.Branched(
                 parent=parent["run"],
@@ -64,9 +74,11 @@ def begin(folder: Path, team: Team | None = None) -> Beginning:
                 step=start.step,
                 evaluated=start.evaluated,
                 changes=parent["changes"],
-                notes=notes + determinism.differences(content["environment"], prepared.environment),
+                notes=notes,
             )
         )
+        if content and of_file and team.rank == 0:
+            _keep(folder, content)
     record = request | described | _under_what(prepared) | {"seed": prepared.config.seed}
     return Beginning(prepared, start, tuple(opening), _agenda(request, start), record=record)
 
@@ -96,6 +108,8 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     prepared = _prepare(folder, request, config, team, fresh=not content)
     _refuse_other_data(request, prepared)
     start, notes = restore(prepared, content) if content else (Start(), [])
+    if not content and (request.get("parent") or {}).get("own") is False:  # before its first checkpoint
+        notes += _take_state(prepared, request["parent"])
     _refuse_to_end_before(replace(config, epochs=epochs), start)
     if changes.get("epochs"):
         order = Order(Command.SET, "asked", "epochs", epochs)
@@ -127,6 +141,64 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
         entry,
         request | again | _under_what(prepared),
     )
+
+
+def _parents(folder: Path, parent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a branch begins with: a checkpoint of another run, or the content of one that is in no run here, whose
+    numbers and texts are read and nothing else. None where it is of somebody else's training, which has no such thing.
+    """
+    if parent["run"]:
+        (entry,) = manifest.read(folder)
+        return _load(folder, entry, parent["run"])
+    if not parent["own"]:
+        return None
+    contents = _unchanged(parent)
+    try:
+        content: dict[str, Any] = plain.load(contents, contents.root)
+        return check(content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{parent['file']} can't be used: {error}") from error
+
+
+def _restored(prepared: Prepared, content: Mapping[str, Any], file: str) -> tuple[Start, list[str]]:
+    """`restore`, which may find anything in a file that somebody else can have written."""
+    try:
+        start, notes = restore(prepared, content)
+        determinism.restore(start.rng)
+        torch.Generator().set_state(torch.as_tensor(start.order))
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        what = type(error).__name__
+        raise CheckpointError(f"{file} can't be used: it is not as fmnist-tui writes it ({what})") from error
+    return start, notes
+
+
+def _take_state(prepared: Prepared, parent: Mapping[str, Any]) -> list[str]:
+    """Take over the optimizer's state of somebody's checkpoint, whose weights are there already. Returns what could not
+    be taken over."""
+    contents = _unchanged(parent)
+    record = from_file.optimizer_in(contents.root)
+    if record is None:
+        return []
+    said = take_optimizer(prepared, plain.load(contents, record), from_file.STATES[prepared.config.optimizer])
+    return [said] if said else []
+
+
+def _unchanged(parent: Mapping[str, Any]) -> Contents:
+    """The contents of a run's origin, if it is still the file that was asked for."""
+    path = Path(parent["file"])
+    if sha256(path) != parent["sha256"]:
+        raise CheckpointError(f"{path} has changed since the run was asked for")
+    contents = read(path)
+    if contents.problems:
+        raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")
+    return contents
+
+
+def _keep(folder: Path, content: dict[str, Any]) -> None:
+    """Write what the run begins with into its folder, as our own checkpoint: it may be resumed at once."""
+    saved = CheckpointWriter(folder).save(content, "branch")
+    entries = manifest.read(folder)
+    manifest.write(folder, [replace(one, rested_on=one.rested_on or saved.file.endswith(one.file)) for one in entries])
 
 
 def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str, Any] | None, list[str]]:

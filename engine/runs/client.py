@@ -19,7 +19,7 @@ from typing import Any
 from engine import device, errors
 from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
-from engine.files.typed import file_and_prefix
+from engine.files.typed import file_and_how
 from engine.models.person import file_hash
 from engine.runs import listing, places, store
 from engine.runs.control import ask
@@ -284,8 +284,8 @@ def _with_paths(config: TrainConfig) -> TrainConfig:
 def _absolute_weights(text: str) -> str:
     if not text.strip():
         return ""
-    path, prefix = file_and_prefix(text)
-    return f"{path.absolute()} {prefix}".strip()
+    path, said = file_and_how(text)
+    return f"{path.absolute()} {said}".strip()
 
 
 def _refusal(answer: dict[str, Any]) -> EngineError:

@@ -60,11 +60,12 @@ class Resumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Branched(Event):
-    """The run does not begin with new weights but with a checkpoint of another run. Follows `run_started`."""
+    """The run does not begin with new weights but with a checkpoint of another run, or with anybody's file. Follows
+    `run_started`."""
 
     kind = "branched"
-    parent: str  # run id
-    checkpoint: str  # inside the parent's folder
+    parent: str  # run id; empty: of no run here
+    checkpoint: str  # inside the parent's folder; without a parent: the file
     epoch: int
     step: int
     evaluated: bool  # whether the test result of that epoch is the parent's

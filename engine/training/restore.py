@@ -1,6 +1,6 @@
 """From a checkpoint's content back to a training: the states into their objects, and the place to go on from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,39 @@ def restore(prepared: Prepared, content: Mapping[str, Any]) -> tuple[Start, list
         order=content["order"],
     )
     return start, notes
+
+
+def take_optimizer(prepared: Prepared, state: Any, kept: Collection[str]) -> str:
+    """Load somebody's `optimizer.state_dict()`, as far as it is of the run's own optimizer and parameters. Returns why
+    it could not be taken over, for people; "" where it was. `kept`: what this optimizer keeps of each parameter.
+
+    The config's learning rate and the like stand over the file's; the parameters are told by their order.
+    """
+    optimizer, name = prepared.optimizer, prepared.config.optimizer
+    not_taken = "the optimizer's state in the file was not taken over: "
+    try:
+        entries = state["state"]
+        numbers = [number for group in state["param_groups"] for number in group["params"]]
+        own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if len(numbers) != len(own):
+            return f"{not_taken}it is of {len(numbers)} parameters, and the network trains {len(own)}"
+        taken: dict[int, dict[str, Any]] = {}
+        for place, (number, parameter) in enumerate(zip(numbers, own, strict=True)):
+            if number not in entries:
+                continue
+            entry = {key: value for key, value in entries[number].items() if value is not None}
+            if not set(kept) <= entry.keys():
+                return f"{not_taken}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(kept))}"
+            taken[place] = {key: entry[key] for key in entry if key in kept or key == "momentum_buffer"}
+            for key, value in taken[place].items():
+                if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
+                    shapes = f"{_shape(value)}, and parameter {place} is {_shape(parameter)}"
+                    return f"{not_taken}its {key} of parameter {place} is {shapes}"
+        optimizer.load_state_dict({"state": taken, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        return f"{not_taken}it is not as torch.optim writes it ({type(error).__name__})"
+    add_momentum_buffers(optimizer)
+    return ""
 
 
 def load_model(network: nn.Module, state: Mapping[str, Any], name: str) -> None:

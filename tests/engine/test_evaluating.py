@@ -11,6 +11,7 @@ from engine.checkpoints.evaluating import Way, evaluate
 from engine.data.dataset import open_dataset
 from engine.errors import CheckpointError
 from engine.files import fitting
+from engine.files.typed import How
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_host_resume import create, serve
@@ -58,14 +59,14 @@ def test_what_does_not_fit_is_told_and_nothing_is_guessed(home: Path, tmp_path: 
     torch.save({"model": {f"module.{name}": tensor for name, tensor in weights().items()}}, path)
     with pytest.raises(CheckpointError, match=r"6 missing .*; 6 unexpected .*; they would fit with --strip module\."):
         evaluate(path, demo(model="mlp"), home=home, data_dir=None)
-    assert evaluate(path, demo(model="mlp", strip="module."), home=home, data_dir=None).accuracy >= 0
+    assert evaluate(path, demo(model="mlp", how=How(strip="module.")), home=home, data_dir=None).accuracy >= 0
     torch.save({name.replace("linear_relu_stack", "net"): tensor for name, tensor in weights().items()}, path)
     with pytest.raises(CheckpointError, match=r"perhaps --rename linear_relu_stack=net$"):
         evaluate(path, demo(model="mlp"), home=home, data_dir=None)
-    way = demo(model="mlp", renames=(("linear_relu_stack", "net"),))
+    way = demo(model="mlp", how=How(renames=(("linear_relu_stack", "net"),)))
     assert evaluate(path, way, home=home, data_dir=None).accuracy >= 0
     with pytest.raises(CheckpointError, match="the file has no nothing"):
-        evaluate(path, demo(model="mlp", renames=(("x", "nothing"),)), home=home, data_dir=None)
+        evaluate(path, demo(model="mlp", how=How(renames=(("x", "nothing"),))), home=home, data_dir=None)
 
 
 def test_fits() -> None:

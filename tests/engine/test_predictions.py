@@ -12,7 +12,7 @@ from engine.data.view import SCORED_SORTS, Scores, Selection, order
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.inspection import predictions
 from engine.inspection.inspector import LOG, Inspector
-from engine.inspection.predictions import ask, cache_file
+from engine.inspection.predictions import ask, cache_file, of_file, of_run
 from engine.models.registry import build
 from engine.runs import places
 from engine.training.config import TrainConfig
@@ -38,7 +38,7 @@ def inspector(home: Path) -> Iterator[Inspector]:
 @pytest.mark.slow
 def test_the_predictions_are_the_models_own_and_are_kept(run: Path, inspector: Inspector) -> None:
     told: list[tuple[int, int]] = []
-    found = ask(inspector, run, "2", "test", lambda *at: told.append(at))
+    found = ask(inspector, of_run(run, "2"), "test", lambda *at: told.append(at))
     assert told[-1] == (1_000, 1_000)
     model = build("mlp")
     model.load_state_dict(torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"])
@@ -54,19 +54,35 @@ def test_the_predictions_are_the_models_own_and_are_kept(run: Path, inspector: I
     assert found.checksum == DEMO.checksum
     assert (found.predicted == DEMO.test.labels).mean() == pytest.approx(fold_accuracy(run))
     told.clear()
-    again = ask(inspector, run, "2", "test", lambda *at: told.append(at))
+    again = ask(inspector, of_run(run, "2"), "test", lambda *at: told.append(at))
     assert told == []
     assert np.array_equal(again.predicted, found.predicted)
-    train = ask(inspector, run, "last", "train")
+    train = ask(inspector, of_run(run, "last"), "train")
     assert len(train.predicted) == 6_000
     assert (train.predicted == DEMO.train.labels).mean() > 0.3  # in the files' order, though the run was shuffled
     entry = places.find(run, "2")
     (run / "checkpoints" / entry.file).write_bytes(b"")
-    cache_file(run, entry, "test").unlink()
+    cache_file(inspector.home, entry.sha256[:32], "test").unlink()
     with pytest.raises(InspectionError, match="it has 0 bytes"):
-        ask(inspector, run, "2", "test")
+        ask(inspector, of_run(run, "2"), "test")
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
-        ask(inspector, run, "9", "test")
+        ask(inspector, of_run(run, "9"), "test")
+
+
+def test_anybodys_weights_have_eyes_too(run: Path, inspector: Inspector, tmp_path: Path) -> None:
+    state = torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"]
+    path = tmp_path / "theirs.pt"
+    torch.save({f"module.{name}": value for name, value in state.items()}, path)
+    settings = {"dataset": "demo", "data_dir": None, "transform": ""}
+    with pytest.raises(InspectionError, match=r"would fit with --strip module\."):
+        ask(inspector, of_file(f"mlp={path}", settings), "test")
+    eyes = of_file(f"mlp={path} module.", settings)
+    found, own = ask(inspector, eyes, "test"), ask(inspector, of_run(run, "2"), "test")
+    assert np.array_equal(found.predicted, own.predicted)
+    assert found.probability == pytest.approx(own.probability)
+    assert (found.run, found.place) == ("theirs.pt", "mlp")
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert of_file(f"mlp={path} module.", settings).key != eyes.key  # another file under its name
 
 
 def fold_accuracy(run: Path) -> float:
@@ -77,10 +93,10 @@ def fold_accuracy(run: Path) -> float:
 
 def test_a_question_can_be_taken_back(run: Path, inspector: Inspector) -> None:
     with pytest.raises(InspectionCancelledError):
-        ask(inspector, run, "last", "train", lambda done, total: inspector.cancel())
-    assert not cache_file(run, places.find(run, "last"), "train").exists()
+        ask(inspector, of_run(run, "last"), "train", lambda done, total: inspector.cancel())
+    assert not cache_file(inspector.home, of_run(run, "last").key, "train").exists()
     process = inspector._process
-    assert len(ask(inspector, run, "last", "test").predicted) == 1_000
+    assert len(ask(inspector, of_run(run, "last"), "test").predicted) == 1_000
     assert inspector._process is process  # it was not ended, and torch not imported again
     inspector.close()
     assert not inspector.started

@@ -2,28 +2,36 @@
 
 import asyncio
 import os
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.checkpoints import trusted
 from engine.checkpoints.checked import sha256
+from engine.errors import InspectionCancelledError
+from engine.files.reading import read
+from engine.inspection.inspector import Answer, Inspector
 from engine.models.registry import build
+from engine.runs import store
 from engine.training.config import TrainConfig
 from tests.engine.test_files import Evil
-from tests.engine.test_host_resume import create, serve
+from tests.engine.test_host_resume import create, serve, wait
 from tests.tui.at_once import at_once  # noqa: F401
 from tests.tui.test_data_screen import line, until
 from tui import paths
 from tui.app import FmnistApp
 from tui.screens.checkpoints import CheckpointsScreen, Found, listed, matches
+from tui.screens.data import DataScreen
 from tui.screens.difference import DifferenceScreen
 from tui.screens.file import FileScreen
 from tui.screens.model import ModelScreen
+from tui.screens.prompt import PromptScreen
 from tui.screens.tensor import TensorScreen
 from tui.screens.text import TextScreen
 from tui.widgets.rows import Rows
@@ -37,6 +45,13 @@ def run(home: Path) -> Path:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), name="made")
     assert serve(folder).status == "finished"
     return folder
+
+
+def body(app: FmnistApp) -> str:
+    """Of a TextScreen; nothing where there is none (yet)."""
+    if not isinstance(app.screen, TextScreen) or not app.screen.query("#body"):
+        return ""
+    return str(app.screen.query_one("#body", Static).content)
 
 
 def table(app: FmnistApp) -> str:
@@ -66,7 +81,7 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         screen = app.screen
         assert isinstance(screen, FileScreen)
         await until(pilot, lambda: screen._share == 1)
-        weight = torch.load(screen._path, weights_only=True)["model"]["linear_relu_stack.0.weight"]
+        weight = torch.load(screen.path, weights_only=True)["model"]["linear_relu_stack.0.weight"]
         figures = screen._figures["model.linear_relu_stack.0.weight"]
         assert figures is not None
         assert figures["norm"] == pytest.approx(float(weight.norm()), rel=1e-5)
@@ -81,8 +96,8 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         await pilot.press("v", "E")
         assert app.screen.query_one(Input).value == "mlp"
         await typed(pilot, "mlp")
-        await until(pilot, lambda: isinstance(app.screen, TextScreen), 30)
-        assert "mlp on demo data" in str(app.screen.query_one("#body").content)  # type: ignore[attr-defined]
+        await until(pilot, lambda: bool(body(app)), 30)
+        assert "mlp on demo data" in body(app)
         await pilot.press("escape", "M")
         await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "checkpoint" in line(app, "#about"))
 
@@ -109,8 +124,14 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         row = next(text for text in table(app).splitlines() if f"model.{name}" in text)
         assert f"{float(apart.norm() / states[0][name].norm()):.3g}" in row
         assert f"{float(apart.abs().max()):.3g}" in row
-        await pilot.press("s", "s", "s")
-        assert "sorted by order" in line(app, "#about")
+        for words in ("max |Δ|", "|Δ|", "cosine", "the share changed", "the files' order"):
+            await pilot.press("s")
+            assert f"sorted by {words}" in line(app, "#about")
+        await pilot.press("slash")
+        await typed(pilot, "same")
+        assert len(app.screen.query_one(Rows).rows) == 2
+        assert "only with same (esc: all)" in line(app, "#about")
+        await pilot.press("escape")
         assert "▸" in table(app)
         app.screen.query_one(Rows).find(lambda row: row.key == f"model.{name}")
         await pilot.press("enter")
@@ -121,10 +142,164 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         assert "epoch" in table(app)
         await pilot.press("E")
         await typed(pilot, "mlp")
-        await until(pilot, lambda: isinstance(app.screen, TextScreen), 30)
-        text = str(app.screen.query_one("#body").content)  # type: ignore[attr-defined]
+        await until(pilot, lambda: bool(body(app)), 30)
+        text = body(app)
         assert "mlp on demo data" in text
         assert "the second fixes " in text
+        screen = app.screen_stack[-2]
+        assert isinstance(screen, DifferenceScreen)
+        assert screen._images is not None
+        fixed, broken = screen._images["fixed"], screen._images["broken"]
+        for key, indices, words in (("f", fixed, "that the second file"), ("w", broken, "that only the first")):
+            if not indices:
+                continue
+            await pilot.press("escape" if key == "f" else "5", key)
+            await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in line(app, "#where"), 10)  # noqa: B023
+            assert f"of {len(indices)}, page" in line(app, "#where")
+            assert line(app, "#chosen").startswith(f"image {indices[0]} ")
+            assert "file takes it for" in line(app, "#chosen")
+
+
+async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("m", "down", "m")
+        assert "2 marked" in line(app, "#about")
+        assert "▸✓ made · epoch-0001.pt" in table(app)
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in line(app, "#about"))
+        assert line(app, "#about").startswith("epoch-0002.pt → epoch-0001.pt")
+        await pilot.press("escape", "a")
+        await typed(pilot, str(home / "mean.pth"))
+        await until(pilot, lambda: (home / "mean.pth").exists())
+        states = [torch.load(run / "checkpoints" / f"epoch-000{at}.pt", weights_only=True)["model"] for at in (1, 2)]
+        mean = torch.load(home / "mean.pth", weights_only=True)
+        for name, tensor in mean.items():
+            assert torch.allclose(tensor, (states[0][name] + states[1][name]) / 2)
+        await until(pilot, lambda: "4 files" in line(app, "#about"))
+        assert "opened lately" in table(app)
+        await pilot.press("escape")
+        assert "marked" not in line(app, "#about")
+
+
+async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
+    home: Path, run: Path, tmp_path: Path
+) -> None:
+    state = torch.load(run / "checkpoints" / "model_weights.pth", weights_only=True)
+    path = tmp_path / "theirs.pt"
+    torch.save({f"net.{name.removeprefix('linear_relu_stack.')}": value for name, value in state.items()}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "4 files" in line(app, "#about"))
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "6 tensors" in line(app, "#about"))
+        await pilot.press("E")
+        await typed(pilot, "mlp some/thing")
+        assert "NEW=OLD" in line(app, "#verdict")
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: "linear_relu_stack=net" in app.screen.query(Input).first().value, 20)
+        assert "does not fit mlp: 6 missing" in line(app, "#about")
+        assert "net called linear_relu_stack" in line(app, "#verdict")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(body(app)), 30)
+        assert "mlp on demo data" in body(app)
+        await pilot.press("escape", "D")
+        assert app.screen.query_one(Input).value == f"mlp={path}"
+        await typed(pilot, f"mlp={path} linear_relu_stack=net")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt at mlp" in line(app, "#where"), 20)
+        assert "right" in line(app, "#where")
+
+
+async def test_every_byte_is_checked(home: Path, run: Path) -> None:
+    path = run / "checkpoints" / "epoch-0002.pt"
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("C")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert "by the SHA-256 in the run's manifest" in next(iter(app._notifications)).message
+        record = read(path).records["0"]
+        data = bytearray(path.read_bytes())
+        data[record.offset] ^= 1
+        path.write_bytes(data)
+        await pilot.press("C")
+        await until(pilot, lambda: bool(body(app)))
+        told = body(app)
+        assert "the file is damaged" in told
+        assert "model.linear_relu_stack.0.weight: its bytes are not those that were written" in told
+
+
+async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
+    home: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, cancelled = threading.Event(), threading.Event()
+
+    def slow(self: Inspector, what: str, values: dict[str, Any], tell: Any = None) -> Answer:
+        if what != "file check":
+            return answered(self, what, values, tell)
+        tell(3 << 20, 10 << 20)
+        going.set()
+        assert cancelled.wait(20)
+        raise InspectionCancelledError("cancelled")
+
+    answered = Inspector.ask
+    monkeypatch.setattr(Inspector, "ask", slow)
+    monkeypatch.setattr(Inspector, "cancel", lambda self: cancelled.set())
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("C")
+        await until(pilot, lambda: "checking every byte: 3.0 MiB of 10.0 MiB  (esc: stop)" in line(app, "#progress"))
+        await pilot.press("escape")
+        await until(pilot, lambda: not line(app, "#progress"))
+        assert isinstance(app.screen, FileScreen)
+        assert not app._notifications
+        await pilot.press("escape")
+        assert isinstance(app.screen, CheckpointsScreen)
+
+
+async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.pt"
+    model = build("mlp")
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
+    model(torch.rand(2, 1, 28, 28)).sum().backward()
+    optimizer.step()
+    torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    begun: list[Path] = []
+    app.attach = begun.append  # type: ignore[assignment]
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "4 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert "Branch off made" in line(app, "#title")  # of a run's own as from Runs
+        await pilot.press("escape", "escape", "G", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "training checkpoint" in line(app, "#about"))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        prompt = app.screen.query_one(Input)
+        assert prompt.value == "model=mlp optimizer=adam"
+        prompt.value = "model=mlp"
+        await until(pilot, lambda: "add optimizer=adam or optimizer=adamw" in line(app, "#verdict"))
+        await typed(pilot, "model=mlp optimizer=adam dataset=demo epochs=1 threads=1 name=theirs")
+        await until(pilot, lambda: bool(begun), 60)
+    config = store.read_run(begun[0])["config"]
+    assert (config["optimizer"], config["lr"]) == ("adam", 2e-4)
+    wait(begun[0], lambda state: state.done, 60)
 
 
 async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path, tmp_path: Path) -> None:
@@ -171,8 +346,8 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
         app.screen.query_one(Input).value = "whole.pt"
         await until(pilot, lambda: "its author's code runs" in line(app, "#verdict"))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, TextScreen), 40)
-        assert "NeuralNetwork on demo data" in str(app.screen.query_one("#body").content)  # type: ignore[attr-defined]
+        await until(pilot, lambda: bool(body(app)), 40)
+        assert "NeuralNetwork on demo data" in body(app)
     assert trusted.trusts(home, sha256(path))
 
 

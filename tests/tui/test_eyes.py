@@ -12,11 +12,12 @@ from engine.data.dataset import open_dataset
 from engine.errors import InspectionCancelledError, InspectionError
 from engine.inspection import predictions, quality
 from engine.inspection.inspector import Inspector
-from engine.inspection.predictions import Predictions
+from engine.inspection.predictions import Eyes, Predictions
 from engine.inspection.quality import Suspects
 from tests.tui.made_up import MadeUpRun, ScreensApp
 from tests.tui.test_data_screen import drawn, line, opened, until
 from tui.app import FmnistApp
+from tui.screens.judged import JudgedScreen
 from tui.screens.matrix import MatrixScreen
 from tui.screens.overview import ClassTable
 from tui.screens.prompt import PromptScreen
@@ -42,13 +43,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     """What was asked of which checkpoint; the answer is made up."""
     questions: list[tuple[str, str, str]] = []
 
-    def answer(inspector: object, folder: Path, at: str, split: str, tell: object) -> Predictions:
-        questions.append((folder.name, at, split))
-        if at == "9":
+    def answer(inspector: object, eyes: Eyes, split: str, tell: object) -> Predictions:
+        questions.append((eyes.name, eyes.place, split))
+        if eyes.place == "9":
             raise InspectionError("there is no checkpoint at the end of epoch 9")
-        return made_up(split, "other data" if at == "8" else DEMO.checksum)
+        return made_up(split, "other data" if eyes.place == "8" else DEMO.checksum)
 
     monkeypatch.setattr(predictions, "ask", answer)
+    monkeypatch.setattr(JudgedScreen, "_eyes", lambda self, source: Eyes(*source.split("@"), "key"))
     return questions
 
 
@@ -57,7 +59,7 @@ async def test_captions_tell_what_the_model_takes_an_image_for(home: Path, asked
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         await pilot.press("t")
-        screen.look(home / "runs" / "r1", "3", "test")
+        screen.look("r1@3", "test")
         await until(pilot, lambda: "my run at 3" in line(app, "#where"))
         assert asked == [("r1", "3", "test")]
         names = DEMO.classes
@@ -96,7 +98,7 @@ async def test_what_can_not_be_asked_is_told(home: Path, asked: list[tuple[str, 
         screen = await opened(pilot)
         for at, words in (("9", "no checkpoint at the end of epoch 9"), ("8", "trained on other data")):
             app.clear_notifications()
-            screen.look(home / "runs" / "r1", at, "train")
+            screen.look(f"r1@{at}", "train")
             await until(pilot, lambda: len(app._notifications) > 0)
             assert words in next(iter(app._notifications)).message
             assert screen.browse.predictions == {}

@@ -10,7 +10,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.checkpoints import manifest
@@ -19,7 +18,9 @@ from engine.runs import store
 from engine.visible import visible
 from tui import format as fmt
 from tui import paths
+from tui.screens.asking import AskingScreen
 from tui.screens.prompt import PromptScreen
+from tui.screens.using import NAMES, checked_target
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -52,8 +53,8 @@ class Host(Protocol):
     home: Path
 
 
-class CheckpointsScreen(Screen[None]):
-    """Lists them in a thread when it is shown; opens one to look into."""
+class CheckpointsScreen(AskingScreen):
+    """Lists them in a thread when it is shown; opens one to look into, compares two, averages several."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,13 +68,17 @@ class CheckpointsScreen(Screen[None]):
         Binding("o", "path", "Open a path", id="checkpoints.path", tooltip="any file of weights, by its path"),
         Binding("slash", "filter", "Filter", key_display="/", id="checkpoints.filter", tooltip="by name, size or age"),
         Binding("s", "sort", "Sort", id="checkpoints.sort", tooltip="by place, age, size, accuracy"),
+        Binding("m", "mark", "Mark", id="checkpoints.mark", tooltip="to compare two, or average several"),
+        Binding("d", "difference", "Compare", id="checkpoints.difference", tooltip="the two that are marked"),
+        Binding("a", "average", "Average", id="checkpoints.average", tooltip="the weights of those that are marked"),
         Binding("r", "again", "Read again", show=False, id="checkpoints.again"),
-        Binding("escape", "all", "All", show=False, id="checkpoints.all", tooltip="no filter"),
+        Binding("escape", "all", "All", show=False, id="checkpoints.all", tooltip="no filter, no marks"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._found: list[Found] = []
+        self._marked: list[Path] = []  # in the order in which they were marked
         self._filter = ""
         self._sort = SORTS[0]
 
@@ -81,6 +86,7 @@ class CheckpointsScreen(Screen[None]):
         yield TopBar("checkpoints")
         yield Static(id="about", markup=False)
         yield Rows(COLUMNS, id="files")
+        yield Static(id="progress", markup=False)
         yield KeyLine()
 
     def on_screen_resume(self) -> None:
@@ -98,6 +104,8 @@ class CheckpointsScreen(Screen[None]):
     async def _look(self) -> None:
         self._found = await asyncio.to_thread(listed, self._home)
         if self.query(Rows):
+            there = {one.path for one in self._found}
+            self._marked = [path for path in self._marked if path in there]
             self._show()
 
     def _show(self) -> None:
@@ -109,32 +117,33 @@ class CheckpointsScreen(Screen[None]):
         elif self._sort == "accuracy":
             shown.sort(key=lambda one: -(one.accuracy or 0))
         now = time.time()
-        self._table.show(
-            [
-                Row(
-                    str(one.path),
-                    (
-                        one.name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed),
-                        "" if one.accuracy is None else fmt.percent(one.accuracy),
-                    ),
-                )
-                for one in shown
-            ]
-        )  # fmt: skip
+        self._table.show([self._row(one, now) for one in shown])
         told = f"{fmt.count(len(shown))} files"
         if not self._found:
             told = "No checkpoints yet: train something (2), or press o to open any file of weights."
         told += f"; only {self._filter} (esc: all)" if self._filter else ""
+        told += f"; {len(self._marked)} marked" if self._marked else ""
         told += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
         about = self.query_one("#about", Static)
         if str(about.content) != told:
             about.update(Content(told))
         self.refresh_bindings()
 
+    def _row(self, one: Found, now: float) -> Row:
+        accuracy = "" if one.accuracy is None else fmt.percent(one.accuracy)
+        name = f"✓ {one.name}" if one.path in self._marked else one.name
+        return Row(str(one.path), (name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return True if self._table.key is not None else None
-        return bool(self._filter) if action == "all" else True
+        if action == "mark":
+            return True if self._table.key is not None else None
+        if action == "difference":
+            return len(self._marked) == 2
+        if action == "average":
+            return len(self._marked) > 1
+        return bool(self._filter or self._marked or self.doing) if action == "all" else True
 
     def action_move(self, by: int) -> None:
         self._table.move(by)
@@ -153,8 +162,48 @@ class CheckpointsScreen(Screen[None]):
         self._show()
 
     def action_all(self) -> None:
-        self._filter = ""
+        if self.stop_asking():
+            return
+        if self._filter:
+            self._filter = ""
+        else:
+            self._marked = []
         self._show()
+
+    def action_mark(self) -> None:
+        """Mark the file under the cursor, or take its mark away."""
+        if self._table.key is None:
+            return
+        path = Path(self._table.key)
+        self._marked = [one for one in self._marked if one != path] + ([path] if path not in self._marked else [])
+        self._show()
+
+    def action_difference(self) -> None:
+        """From the file that was marked first to the other."""
+        from tui.screens.difference import DifferenceScreen
+
+        self.app.push_screen(DifferenceScreen(*self._marked))
+
+    def action_average(self) -> None:
+        def asked(text: str | None) -> None:
+            if text is not None:
+                target, *names = text.split()
+                self._average(Path(target).expanduser().absolute(), " ".join(names))
+
+        some = ", ".join(path.name for path in self._marked)
+        about = f"The mean of the weights of {some}: a file of its own, .safetensors, or as torch.save writes; {NAMES}."
+        value = str(self._home / "average.pth")
+        title = f"Average {len(self._marked)} files"
+        self.app.push_screen(PromptScreen(title, about, checked_target, value=value), asked)
+
+    @work(group="long", exclusive=True)
+    async def _average(self, target: Path, names: str) -> None:
+        asked = {"files": [str(path) for path in self._marked], "target": str(target), "how": names}
+        answer = await self.ask_long("file conversion", asked, f"averaging {len(self._marked)} files", "")
+        if answer is not None:
+            self.notify(f"{answer.values['tensors']} tensors: {target}", timeout=8, markup=False)
+            paths.remember(self._home, target)
+            self._look()
 
     def action_filter(self) -> None:
         def check(text: str) -> str:

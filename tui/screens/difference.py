@@ -1,27 +1,23 @@
 """Two files of weights, tensor by tensor."""
 
-import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.visible import visible
 from tui import format as fmt
 from tui.evaluated import versus_lines
+from tui.screens.asking import AskingScreen, proposed
 from tui.screens.prompt import PromptScreen
+from tui.screens.using import NAMES, checked_network
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
-
-if TYPE_CHECKING:
-    from engine.inspection.inspector import Inspector
 
 COLUMNS = (
     Column("tensor", -28),
@@ -35,7 +31,11 @@ COLUMNS = (
     Column("second", 18),
 )
 VALUE_COLUMNS = (Column("value", -30), Column("first", 26), Column("second", 26))
-SORTS = ("relative", "max_abs", "l2", "order")
+SORTS = ("relative", "max_abs", "l2", "cosine", "changed", "order")
+SORTED = {
+    "relative": "|Δ|÷|a|", "max_abs": "max |Δ|", "l2": "|Δ|", "cosine": "cosine", "changed": "the share changed",
+    "order": "the files' order",
+}  # fmt: skip
 
 
 class Host(Protocol):
@@ -43,36 +43,46 @@ class Host(Protocol):
 
     data_dir: Path | None
     settings: dict[str, Any]
-    inspector: "Inspector"
+
+    def show_suspects(self, found: Any, checksum: str) -> None: ...
 
 
-class DifferenceScreen(Screen[None]):
+class DifferenceScreen(AskingScreen):
     """The most changed first."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Back", key_display="esc", id="difference.back"),
+        Binding("escape,q", "back", "Back", key_display="esc", id="difference.back"),
         Binding("down,j", "move(1)", "Down", show=False, id="difference.down"),
         Binding("up,k", "move(-1)", "Up", show=False, id="difference.up"),
         Binding("pagedown,space", "page(1)", "Page down", show=False, id="difference.page_down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="difference.page_up"),
+        Binding("home,g", "end(-1)", "First", show=False, id="difference.first"),
+        Binding("end,G", "end(1)", "Last", show=False, id="difference.last"),
         Binding("enter", "open", "Difference", id="difference.open", tooltip="its numbers, map and histogram"),
-        Binding("s", "sort", "Sort", id="difference.sort", tooltip="by relative, largest, L2, or the files' order"),
-        Binding("E", "evaluate", "Evaluate", id="difference.evaluate", tooltip="which images it fixes and breaks"),
+        Binding("s", "sort", "Sort", id="difference.sort", tooltip="by any of the figures, or in the files' order"),
+        Binding("slash", "filter", "Filter", key_display="/", id="difference.filter", tooltip="by name, or by kind"),
         Binding("v", "view", "Values", id="difference.view", tooltip="the tensors, or what differs of the rest"),
+        Binding("E", "evaluate", "Evaluate", id="difference.evaluate", tooltip="which images it fixes and breaks"),
+        Binding("r", "again", "Compare again", show=False, id="difference.again"),
+        Binding("f", "on_data('fixed')", "Fixed", id="difference.fixed", tooltip="those images, on Data"),
+        Binding("w", "on_data('broken')", "Broken", id="difference.broken", tooltip="those images, on Data"),
     ]
 
     def __init__(self, first: Path, second: Path) -> None:
         super().__init__()
         self._first, self._second = first, second
         self._found: dict[str, Any] | None = None
+        self._images: dict[str, Any] | None = None  # of `evaluating.Versus`, once they were evaluated
         self._sort = SORTS[0]
+        self._filter = ""
         self._values = False  # what is shown
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
         yield Static(id="about", markup=False)
         yield Rows(COLUMNS, id="differences")
+        yield Static(id="progress", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -86,21 +96,18 @@ class DifferenceScreen(Screen[None]):
     def _table(self) -> Rows:
         return self.query_one(Rows)
 
-    @work(group="difference", exclusive=True)
+    @work(group="long", exclusive=True)
     async def _ask(self) -> None:
-        about = self.query_one("#about", Static)
-        about.update(Content("comparing …"))
+        self.say("#about", Content.styled(visible(f"{self._first.name} → {self._second.name}"), "bold"))
         asked = {"file": str(self._first), "other": str(self._second)}
-        try:
-            answer = await asyncio.to_thread(self._host.inspector.ask, "file difference", asked)
-        except InspectionCancelledError:
+        answer = await self.ask_long("file difference", asked, "comparing", "tensors")
+        if not self.query(Rows):
             return
-        except EngineError as error:
-            about.update(Content.styled(str(error), "$text-error"))
+        if answer is None:
+            self.say("#about", Content.styled(self.refused or "not compared: r tries again", "$text-error"))
             return
-        if self.query(Rows):
-            self._found = answer.values
-            self._show()
+        self._found = answer.values
+        self._show()
 
     def _show(self) -> None:
         found = self._found
@@ -109,30 +116,39 @@ class DifferenceScreen(Screen[None]):
         for one in found["tensors"]:
             kinds[one["kind"]] = kinds.get(one["kind"], 0) + 1
         words = ", ".join(f"{fmt.count(number)} {WORDS[kind]}" for kind, number in kinds.items())
-        self.query_one("#about", Static).update(
+        sorted_by = f"; sorted by {SORTED[self._sort]}" if not self._values else ""
+        self.say(
+            "#about",
             Content.assemble(
                 (visible(f"{self._first.name} → {self._second.name}"), "bold"),
-                f"  ({found['how']})\n{words}; {len(found['metadata'])} other values differ"
-                + (f"; sorted by {self._sort}" if not self._values else ""),
-            )
+                f"  ({found['how']})\n{words}; {len(found['metadata'])} other values differ{sorted_by}",
+                (f"; only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"),
+            ),
         )
         if self._values:
-            rows = [Row(name, (name, str(a), str(b))) for name, (a, b) in found["metadata"].items()]
+            pairs = found["metadata"].items()
+            rows = [Row(name, (name, str(a), str(b))) for name, (a, b) in pairs if self._filter in name]
             self._table.show(rows, VALUE_COLUMNS)
         else:
-            ones = [one for one in found["tensors"] if one["kind"] != "same"]
-            ones += [one for one in found["tensors"] if one["kind"] == "same"]
-            if self._sort != "order":
-                ones.sort(key=lambda one: (one["kind"] == "same", -(one[self._sort] or 0.0)))
-            self._table.show([_row(one) for one in ones], COLUMNS)
+            self._table.show([_row(one) for one in self._chosen_ones(found["tensors"])], COLUMNS)
         self.refresh_bindings()
 
+    def _chosen_ones(self, tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What is not filtered away, in its order: the unchanged ones last."""
+        ones = [one for one in tensors if self._filter in one["name"] or self._filter == one["kind"]]
+        if self._sort == "order":
+            return ones
+        down = -1.0 if self._sort != "cosine" else 1.0  # the smallest cosine is the largest change
+        return sorted(ones, key=lambda one: (one["kind"] == "same", down * (one[self._sort] or 0.0)))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("sort", "view", "evaluate"):
+        if action in ("sort", "view", "evaluate", "filter"):
             return self._found is not None
         if action == "open":
             one = self._chosen
             return one is not None and one["max_abs"] is not None
+        if action == "on_data":
+            return self._images is not None
         return True
 
     @property
@@ -141,12 +157,27 @@ class DifferenceScreen(Screen[None]):
             return None
         return next((one for one in self._found["tensors"] if one["name"] == self._table.key), None)
 
+    def action_back(self) -> None:
+        if self.stop_asking():
+            return
+        if self._filter:
+            self._filter = ""
+            self._show()
+        else:
+            self.dismiss()
+
+    def action_again(self) -> None:
+        self._ask()
+
     def action_move(self, by: int) -> None:
         self._table.move(by)
         self.refresh_bindings()
 
     def action_page(self, by: int) -> None:
         self.action_move(by * self._table.room)
+
+    def action_end(self, which: int) -> None:
+        self.action_move(which * len(self._table.rows))
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
@@ -156,41 +187,66 @@ class DifferenceScreen(Screen[None]):
         self._values = not self._values
         self._show()
 
-    def action_evaluate(self) -> None:
-        def check(text: str) -> str:
-            if not text.split():
-                raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
-            return f"both in a {text.split()[0]}, on the test set"
-
+    def action_filter(self) -> None:
         def asked(text: str | None) -> None:
             if text is not None:
-                model, *rest = text.split()
-                self._evaluate(model, rest[0] if rest else "")
+                self._filter = text.strip()
+                self._show()
 
-        about = "The network that both are of; after it, if need be, the prefix to take off their names: mlp module."
-        value = str(self._host.settings["model"])
-        self.app.push_screen(
-            PromptScreen("Which images does the second fix, and break?", about, check, value=value), asked
-        )
+        about = f"A part of the name; or a kind: {', '.join(WORDS)}."
+        self.app.push_screen(PromptScreen("Show only some", about, lambda text: "", value=self._filter), asked)
 
-    @work(group="evaluate", exclusive=True)
-    async def _evaluate(self, model: str, strip: str) -> None:
-        host = self._host
+    def action_evaluate(self) -> None:
+        self._ask_evaluate(str(self._host.settings["model"]), "")
+
+    def _ask_evaluate(self, value: str, refusal: str) -> None:
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self._evaluate(text.strip())
+
+        about = (f"{refusal}\n\n" if refusal else "") + f"The network that both are of; {NAMES}."
+        check = lambda text: checked_network(text, "both in a {}{}, on the test set")  # noqa: E731
+        title = "Which images does the second fix, and break?"
+        self.app.push_screen(PromptScreen(title, about, check, value=value), asked)
+
+    @work(group="long", exclusive=True)
+    async def _evaluate(self, text: str) -> None:
+        host, (model, *names) = self._host, text.split()
         asked = {
-            "file": str(self._first), "other": str(self._second), "model": model, "strip": strip,
+            "file": str(self._first), "other": str(self._second), "model": model, "how": " ".join(names),
             "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
         }  # fmt: skip
-        self.notify("evaluating both …", timeout=3)
-        try:
-            answer = await asyncio.to_thread(host.inspector.ask, "file versus", asked)
-        except InspectionCancelledError:
-            return
-        except EngineError as error:
-            self.notify(str(error), severity="error", timeout=20, markup=False)
+        answer = await self.ask_long("file versus", asked, "evaluating both", "test images")
+        if answer is None:
+            if way := proposed(self.refused):
+                self._ask_evaluate(f"{text} {way}", self.refused)
             return
         from tui.screens.text import TextScreen
 
-        self.app.push_screen(TextScreen("On the test set", "\n".join(versus_lines(answer.values))))
+        self._images = answer.values
+        self.refresh_bindings()
+        lines = [*versus_lines(answer.values), "", "f and w, after escape: the fixed and the broken ones on Data"]
+        self.app.push_screen(TextScreen("On the test set", "\n".join(lines)))
+
+    def action_on_data(self, which: str) -> None:
+        """The images that changed sides, on *Data*."""
+        if self._images is None:
+            return
+        import numpy as np
+
+        from engine.inspection.quality import Suspects
+
+        fixed, broken, taken_for = (self._images[name] for name in ("fixed", "broken", "taken_for"))
+        chosen, others = (fixed, taken_for) if which == "fixed" else (broken, taken_for[len(fixed) :])
+        indices = np.asarray(chosen, np.int64)
+        if not len(indices):
+            self.notify("there are none", timeout=3)
+            return
+        nothing = np.zeros(len(indices), np.float32)
+        found = Suspects(
+            which, "test", indices, nothing, np.asarray(others[: len(indices)], np.int64), nothing.astype(bool)
+        )
+        self._host.show_suspects(found, self._images["checksum"])
 
     def action_open(self) -> None:
         from tui.screens.tensor import TensorScreen

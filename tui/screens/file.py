@@ -2,29 +2,23 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.errors import EngineError, InspectionCancelledError
 from engine.visible import visible
 from tui import format as fmt
-from tui import paths
-from tui.evaluated import evaluated
-from tui.looked import Looked
 from tui.screens.prompt import PromptScreen
+from tui.screens.using import USING, USING_KEYS, UsingScreen
 from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
-
-if TYPE_CHECKING:
-    from engine.inspection.inspector import Inspector
 
 TENSOR_COLUMNS = (
     Column("tensor", -28),
@@ -46,17 +40,7 @@ MODULE_COLUMNS = (Column("module", -24), Column("type", 40), Column("made with",
 VIEWS = ("tensors", "values", "imports", "modules")
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: Path
-    data_dir: Path | None
-    settings: dict[str, Any]
-    inspector: "Inspector"
-    looked: Looked
-
-
-class FileScreen(Screen[None]):
+class FileScreen(UsingScreen):
     """Asks the inspector: what is in it at once, the tensors' figures as they come."""
 
     AUTO_FOCUS = ""
@@ -70,19 +54,13 @@ class FileScreen(Screen[None]):
         Binding("end,G", "end(1)", "Last", show=False, id="file.last"),
         Binding("enter", "open", "Values", id="file.open", tooltip="the tensor's numbers"),
         Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules"),
-        Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
-        Binding("E", "evaluate", "Evaluate", id="file.evaluate", tooltip="on the test set"),
-        Binding("M", "model", "To Model", id="file.model", tooltip="as the network it is of"),
-        Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="the weights as a file of their own"),
+        *USING_KEYS,
         Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
     ]
 
     def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-        self._contents: dict[str, Any] | None = None
+        super().__init__(path)
         self._told = ""
-        self._trusted = False  # the person typed their trust for it before
         self._figures: dict[str, dict[str, Any] | None] = {}
         self._histograms: dict[str, Any] = {}
         self._share = 0.0
@@ -94,14 +72,11 @@ class FileScreen(Screen[None]):
         yield Static(id="about", markup=False)
         yield Rows(TENSOR_COLUMNS, id="parts")
         yield Static(id="chosen", markup=False)
+        yield Static(id="progress", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._ask()
-
-    @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
 
     @property
     def _table(self) -> Rows:
@@ -111,29 +86,33 @@ class FileScreen(Screen[None]):
 
     @work(group="file", exclusive=True)
     async def _ask(self) -> None:
-        self._say("#about", Content(f"reading {visible(str(self._path))} …"))
+        self.say("#about", Content(f"reading {visible(str(self.path))} …"))
         try:
-            answer = await asyncio.to_thread(self._host.inspector.ask, "file", {"file": str(self._path)})
+            answer = await asyncio.to_thread(self.host.inspector.ask, "file", {"file": str(self.path)})
         except InspectionCancelledError:
             return
         except EngineError as error:
-            self._say("#about", Content.styled(str(error), "$text-error"))
+            self.say("#about", Content.styled(str(error), "$text-error"))
             return
         if not self.query(Rows):
             return
-        self._contents, self._told = answer.values["contents"], answer.values["told"]
-        self._trusted = answer.values["trusted"]
+        self.contents, self._told = answer.values["contents"], answer.values["told"]
+        self.trusted = answer.values["trusted"]
         self._show()
         self._ask_figures()
 
+    def asked_long(self) -> None:
+        if self._share < 1:
+            self._ask_figures(again=False)
+
     @work(group="figures", exclusive=True)
-    async def _ask_figures(self) -> None:
+    async def _ask_figures(self, *, again: bool = True) -> None:
         """As they come: a few milliseconds of work for each asking, so that keys are answered in between."""
-        done, again = False, True
+        done = False
         while not done:
-            asked = {"file": str(self._path), "again": again}
+            asked = {"file": str(self.path), "again": again}
             try:
-                answer = await asyncio.to_thread(self._host.inspector.ask, "file figures", asked)
+                answer = await asyncio.to_thread(self.host.inspector.ask, "file figures", asked)
             except EngineError:
                 return  # cancelled, or the file has gone
             if not self.query(Rows):
@@ -150,14 +129,14 @@ class FileScreen(Screen[None]):
     # Showing
 
     def _show(self) -> None:
-        contents = self._contents
+        contents = self.contents
         if contents is None:
             return
         numbers = sum(_count(one["shape"]) for one in contents["tensors"])
         unknown = any(not one["known"] for one in contents["globals"])
         lines = [
             Content.assemble(
-                (visible(str(self._path)), "bold"), f": {contents['format']}, {fmt.size(contents['bytes'])}\n"
+                (visible(str(self.path)), "bold"), f": {contents['format']}, {fmt.size(contents['bytes'])}\n"
             ),
             Content.styled(f"{self._told}\n", "$text-warning" if unknown else ""),
         ]
@@ -172,7 +151,7 @@ class FileScreen(Screen[None]):
         counts = ", ".join(f"{len(contents[key])} {name}" for name, key in others.items() if contents[key])
         lines.append(Content(f"{shown}, {counts}; here its {self._view}"))
         lines.append(Content.styled(f", only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"))
-        self._say("#about", Content("").join(lines))
+        self.say("#about", Content("").join(lines))
         rows, columns = {
             "tensors": (self._tensor_rows, TENSOR_COLUMNS), "values": (self._value_rows, PAIR_COLUMNS),
             "imports": (self._global_rows, GLOBAL_COLUMNS), "modules": (self._module_rows, MODULE_COLUMNS),
@@ -231,32 +210,29 @@ class FileScreen(Screen[None]):
 
     def _tell_chosen(self) -> None:
         told, key = "", self._table.key
-        if self._contents is not None and key is not None and self._view == "tensors":
-            one = next(one for one in self._contents["tensors"] if one["name"] == key)
+        if self.contents is not None and key is not None and self._view == "tensors":
+            one = next(one for one in self.contents["tensors"] if one["name"] == key)
             told = f"{key}: stride {tuple(one['stride'])}, offset {one['offset']}, storage {one['storage']}"
-            shared = next((names for names in self._contents["shared"] if key in names), None)
+            shared = next((names for names in self.contents["shared"] if key in names), None)
             told += f"; shares its numbers with {', '.join(name for name in shared if name != key)}" if shared else ""
             figures = self._figures.get(key)
             told += "; every number is 0" if figures and figures["zeros"] == 1 else ""
             if key in self._figures and figures is None:
                 told += "; its numbers can't be read"
-        self._say("#chosen", Content(told))
-
-    def _say(self, selector: str, content: Content) -> None:
-        for line in self.query(selector).results(Static):
-            if str(line.content) != str(content):
-                line.update(content)
+        self.say("#chosen", Content(told))
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return self._view == "tensors" and self._table.key is not None
-        if action in ("view", "model", "difference", "evaluate", "convert", "filter"):
-            return self._contents is not None
+        if action in ("view", "filter", *USING):
+            return self.contents is not None
         return True
 
     def action_back(self) -> None:
+        if self.stop_asking():
+            return
         if self._filter:
             self._filter = ""
             self._show()
@@ -275,9 +251,9 @@ class FileScreen(Screen[None]):
         self._tell_chosen()
 
     def action_view(self) -> None:
-        assert self._contents is not None
+        assert self.contents is not None
         keys = {"tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules"}
-        others = [view for view in VIEWS if view == "tensors" or self._contents[keys[view]]]
+        others = [view for view in VIEWS if view == "tensors" or self.contents[keys[view]]]
         self._view = others[(others.index(self._view) + 1) % len(others)]
         self._show()
 
@@ -285,7 +261,7 @@ class FileScreen(Screen[None]):
         from tui.screens.tensor import TensorScreen
 
         if self._table.key is not None:
-            self.app.push_screen(TensorScreen({"file": str(self._path)}, f"file[{self._table.key}]"))
+            self.app.push_screen(TensorScreen({"file": str(self.path)}, f"file[{self._table.key}]"))
 
     def action_filter(self) -> None:
         def asked(text: str | None) -> None:
@@ -295,130 +271,6 @@ class FileScreen(Screen[None]):
 
         prompt = PromptScreen("Show only some", "A part of the name.", lambda text: "", value=self._filter)
         self.app.push_screen(prompt, asked)
-
-    def action_difference(self) -> None:
-        from tui.screens.difference import DifferenceScreen
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                other = Path(text.strip()).expanduser().absolute()
-                paths.remember(self._host.home, other)
-                self.app.push_screen(DifferenceScreen(self._path, other))
-
-        about = "The other file; what is shown is how it differs from this one. → completes the path."
-        title, value = f"Compare {self._path.name} with?", f"{self._path.parent}/"
-        prompt = PromptScreen(title, about, _is_file, value=value, suggester=paths.PathSuggester())
-        self.app.push_screen(prompt, asked)
-
-    async def action_model(self) -> None:
-        if (self._path.parent.parent / "run.json").is_file() and self._path.suffix == ".pt":
-            self._host.looked.choose(str(self._path))
-            await self.app.switch_mode("model")
-            return
-        from tui.screens.model import named
-
-        home = self._host.home
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._host.looked.choose(text.strip())
-                self.run_worker(self._to_model(), exclusive=True)
-
-        about = (
-            "The network, = and the file; after that, if need be, the prefix to take off its names: mlp=FILE module."
-        )
-        value = f"{self._host.settings['model']}={self._path}"
-        title = f"Look into {self._path.name} as which network?"
-        self.app.push_screen(PromptScreen(title, about, lambda text: named(home, text.strip()), value=value), asked)
-
-    async def _to_model(self) -> None:
-        await self.app.switch_mode("model")
-
-    def action_evaluate(self) -> None:
-        assert self._contents is not None
-        own = str(self._contents["metadata"].get("config.model", ""))
-        modules, name = self._contents["modules"], self._path.name
-        whole = bool(modules) and not modules[0]["name"]
-
-        def check(text: str) -> str:
-            words = text.split()
-            if not words:
-                raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
-            if whole and text.strip() == name:
-                return f"trust it: {modules[0]['type']} is loaded, and its author's code runs, in a process with limits"
-            return f"its weights in a {words[0]}, on the test set" + (f", without {words[1]}" if len(words) > 1 else "")
-
-        def asked(text: str | None) -> None:
-            if text is None:
-                return
-            if whole and text.strip() == name:
-                self._evaluate("", "", trusted=True)
-            else:
-                model, *rest = text.split()
-                self._evaluate(model, rest[0] if rest else "")
-
-        about = (
-            "The network that the weights are of; after it, if need be, the prefix to take off their names: "
-            "mlp module. Nothing of the file is executed."
-        )
-        if whole:
-            about += f" Or, if you trust its author, type the file's name, {name}: then the module itself is loaded."
-        value = name if self._trusted else own or "mlp"
-        self.app.push_screen(PromptScreen(f"Evaluate {name}", about, check, value=value), asked)
-
-    @work(group="evaluate", exclusive=True)
-    async def _evaluate(self, model: str, strip: str, *, trusted: bool = False) -> None:
-        host = self._host
-        asked = {
-            "file": str(self._path), "model": model, "strip": strip, "dataset": host.settings["dataset"],
-            "data_dir": str(host.data_dir) if host.data_dir else None, "trusted": trusted,
-        }  # fmt: skip
-        self._say("#chosen", Content("evaluating …"))
-        try:
-            answer = await asyncio.to_thread(host.inspector.ask, "file evaluation", asked)
-        except InspectionCancelledError:
-            return
-        except EngineError as error:
-            self._say("#chosen", Content(""))
-            self.notify(str(error), severity="error", timeout=20, markup=False)
-            return
-        from tui.screens.text import TextScreen
-
-        self._say("#chosen", Content(""))
-        self.app.push_screen(TextScreen(f"{self._path.name} on the test set", evaluated(answer.values)))
-
-    def action_convert(self) -> None:
-        def check(text: str) -> str:
-            path = Path(text.strip()).expanduser()
-            if not text.strip() or path.exists():
-                raise InspectionError("name a file that is not there yet")
-            return f"{'safetensors' if path.suffix == '.safetensors' else 'a bare state_dict'}: {path}"
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._convert(Path(text.strip()).expanduser().absolute())
-
-        about = "The weights alone, as safetensors or, by another ending, as torch.save writes a state_dict."
-        value = str(self._path.with_suffix(".safetensors"))
-        self.app.push_screen(PromptScreen("Write the weights as", about, check, value=value), asked)
-
-    @work(group="convert", exclusive=True)
-    async def _convert(self, target: Path) -> None:
-        asked = {"file": str(self._path), "target": str(target)}
-        try:
-            answer = await asyncio.to_thread(self._host.inspector.ask, "file conversion", asked)
-        except EngineError as error:
-            self.notify(str(error), severity="error", timeout=15, markup=False)
-        else:
-            told = f"{answer.values['tensors']} tensors, {fmt.size(answer.values['bytes'])}: {target}"
-            self.notify(told, timeout=8, markup=False)
-
-
-def _is_file(text: str) -> str:
-    path = Path(text.strip()).expanduser()
-    if not text.strip() or not path.exists() or (path.is_dir() and not list(path.glob("*.safetensors"))):
-        raise InspectionError(f"no such file: {path}")
-    return path.name
 
 
 def _count(shape: list[int]) -> int:

@@ -19,10 +19,11 @@ from tui.widgets.image import PictureStyle
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.inspection.inspector import Inspector
-    from engine.inspection.predictions import Predictions
+    from engine.inspection.predictions import Eyes, Predictions
+    from engine.inspection.quality import Suspects
 
 JUDGING_KEYS: list[BindingType] = [
-    Binding("w", "ask", "A model's eyes", id="data.ask", tooltip="what a run's checkpoint takes each image for"),
+    Binding("w", "ask", "A model's eyes", id="data.ask", tooltip="what a checkpoint takes each image for"),
     Binding("W", "wrong", "Wrong ones", show=False, id="data.wrong", tooltip="the most confident mistakes first"),
     Binding("Q", "quality", "Quality", show=False, id="data.quality", tooltip="near-duplicates, label errors, …"),
     Binding("P", "partner", "Its duplicate", show=False, id="data.partner", tooltip="what it is nearly equal to"),
@@ -51,7 +52,9 @@ class JudgedScreen(Screen[None]):
         super().__init__()
         self.browse = Browse()
         self.busy = ""  # what is being computed, in words
-        self._seen: tuple[Predictions, Selection | None] | None = None  # waits for the data
+        # What waits for the data.
+        self._seen: tuple[Predictions, Selection | None] | None = None
+        self._found: tuple[Suspects, str] | None = None
 
     def show_page(self) -> None:
         """Draw what is browsed."""
@@ -95,19 +98,19 @@ class JudgedScreen(Screen[None]):
 
         def asked(text: str | None) -> None:
             if text is not None:
-                folder, at = questions.named(self.host.home, text)
-                self.look(folder, at, self.browse.split)
+                self.look(text, self.browse.split)
 
         self.app.push_screen(questions.checkpoint(self.host.home, self.host.watched), asked)
 
-    def look(self, folder: Path, at: str, split: str, selection: Selection | None = None) -> None:
-        """See a split with the eyes of a run's checkpoint; then show what is selected, if anything is."""
+    def look(self, source: str, split: str, selection: Selection | None = None) -> None:
+        """See a split with the eyes of a run's checkpoint, `RUN@AT`, or of anybody's weights, `MODEL=FILE`; then show
+        what is selected, if anything is."""
         self.browse.split = split
         self.host.inspector.cancel()  # of two questions the later one counts
-        self._look(folder, at, split, selection)
+        self._look(source, split, selection)
 
     @work(group="look", exclusive=True)
-    async def _look(self, folder: Path, at: str, split: str, selection: Selection | None) -> None:
+    async def _look(self, source: str, split: str, selection: Selection | None) -> None:
         from engine.inspection import predictions
 
         inspector = self.host.inspector
@@ -118,7 +121,8 @@ class JudgedScreen(Screen[None]):
             self.app.call_from_thread(self._tell_busy, f"asking the model: {count(done)} of {count(total)} images")
 
         try:
-            found = await asyncio.to_thread(predictions.ask, inspector, folder, at, split, tell)
+            eyes = await asyncio.to_thread(self._eyes, source)
+            found = await asyncio.to_thread(predictions.ask, inspector, eyes, split, tell)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -129,9 +133,34 @@ class JudgedScreen(Screen[None]):
         self._seen = found, selection
         self.take_seen()
 
+    def _eyes(self, source: str) -> "Eyes":
+        from engine.inspection import predictions
+
+        host = self.host
+        if not questions.is_file(source):
+            return predictions.of_run(*questions.named(host.home, source))
+        data_dir = str(host.data_dir) if host.data_dir else None
+        return predictions.of_file(source, {"dataset": host.dataset, "data_dir": data_dir, "transform": ""})
+
+    def take_suspects(self, found: "Suspects", checksum: str) -> None:
+        """Show a list of samples of the data with this checksum."""
+        self._found = found, checksum
+        self.take_seen()
+
     def take_seen(self) -> None:
-        """What the model said, once the data is there too."""
-        if self._seen is None or self._dataset is None or not self.is_mounted:
+        """What the model said, or what was listed, once the data is there too."""
+        if self._dataset is None or not self.is_mounted:
+            return
+        if self._found is not None:
+            (suspects, checksum), self._found = self._found, None
+            if self._dataset.checksum != checksum:
+                what = "these images are of other data than is shown here"
+                self.notify(what, severity="error", timeout=15, markup=False)
+            else:
+                self.browse.split = suspects.split
+                self.browse.suspect(suspects.kind, {suspects.split: suspects})
+                self.show_page()
+        if self._seen is None:
             return
         (found, selection), self._seen = self._seen, None
         if self._dataset.checksum != found.checksum:
@@ -217,4 +246,8 @@ class JudgedScreen(Screen[None]):
             case "duplicates":
                 split = self.browse.split if not elsewhere else "test" if self.browse.split == "train" else "train"
                 return f"nearly {split} image {other}, correlation {score:.4f} (P)"
+            case "fixed":
+                return f"the first file takes it for {self.browse.classes[other]}"
+            case "broken":
+                return f"the second file takes it for {self.browse.classes[other]}"
         return f"score {score:.3f}"

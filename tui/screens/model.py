@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
-from engine.files.typed import file_and_prefix
+from engine.files.typed import file_and_how
 from engine.runs import client, places, store
 from engine.training import freezing
 from engine.training.config import parse
@@ -526,7 +526,7 @@ def named(home: Path, source: str) -> str:
         return f"a new {parse('model', source)}"
     model, equals, file = source.partition("=")
     if equals:
-        path, _ = file_and_prefix(file)
+        path, _ = file_and_how(file)
         if not path.exists():
             raise InspectionError(f"no such file: {path}")
         return f"a {parse('model', model)} with the weights of {path.name}"

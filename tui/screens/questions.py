@@ -4,7 +4,9 @@ from pathlib import Path
 
 from engine.data.view import parse_classes
 from engine.errors import DataError
+from engine.files.typed import file_and_how
 from engine.runs import places, store
+from engine.training.config import MODELS, parse
 from tui.browse import Browse
 from tui.format import count
 from tui.screens.prompt import PromptScreen
@@ -35,17 +37,32 @@ def index(browse: Browse) -> PromptScreen:
     return PromptScreen("Go to an image", "Its index in the split.", check)
 
 
-def checkpoint(home: Path, watched: Path | None) -> PromptScreen:
-    """Whose eyes to look with; `named` reads the text."""
+def checkpoint(home: Path, watched: Path | None, value: str = "") -> PromptScreen:
+    """Whose eyes to look with; `is_file` and `named` read the text."""
 
     def check(text: str) -> str:
+        if is_file(text):
+            model, _, file = text.strip().partition("=")
+            path, _ = file_and_how(file)
+            if not path.exists():
+                raise DataError(f"no such file: {path}")
+            return f"the weights of {path.name} in a {parse('model', model)}"
         folder, at = named(home, text)
         name = store.read_run(folder).get("name") or folder.name
         return f"{name}, checkpoint {places.name_of(places.find(folder, at))}"
 
-    about = "A run's id, its beginning, name, or last; after an @ an epoch (3), a step in it (3:412), last or best."
-    value = f"{watched.name if watched else 'last'}@best"
+    about = (
+        "A run's id, its beginning, name, or last; after an @ an epoch (3), a step in it (3:412), last or best. Or a "
+        "model and anybody's file of its weights: mlp=FILE, and what is to be done with their names: module. NEW=OLD"
+    )
+    value = value or f"{watched.name if watched else 'last'}@best"
     return PromptScreen("What does a model take these images for?", about, check, value=value)
+
+
+def is_file(text: str) -> bool:
+    """Whether it is `MODEL=FILE`, not `RUN@AT`."""
+    model, equals, _ = text.strip().partition("=")
+    return bool(equals) and (model in MODELS or ":" in model)
 
 
 def named(home: Path, text: str) -> tuple[Path, str]:

@@ -226,7 +226,7 @@ class TrainScreen(ContinuingScreen):
             self._wants_checkpoint = False
             saved = self._state.checkpoints[-1]
             self.notify(f"checkpoint saved: {saved.file} ({fmt.size(saved.bytes)})", markup=False)
-        if self._state.parent is not None and before.parent != self._state.parent:
+        if self._state.parent is not None and self._state.parent.parent and before.parent != self._state.parent:
             self._read_parent(self._state.parent.parent)
         self._show()
         if (before.status, was_alive) != (self._state.status, self._alive):

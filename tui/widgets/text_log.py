@@ -62,5 +62,6 @@ def log_lines(log: Sequence[Told]) -> list[tuple[str, str]]:
             case ev.Resumed():
                 lines.append((f"resumed {fmt.place_words(event)}", "warning" if event.differences else "good"))
             case ev.Branched():
-                lines.append((f"a branch of {event.parent} {fmt.place_words(event)}", "good"))
+                branch = f"a branch of {event.parent} {fmt.place_words(event)}"
+                lines.append((branch if event.parent else fmt.from_words(event), "good"))
     return lines

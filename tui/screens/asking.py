@@ -1,0 +1,111 @@
+"""Screens that ask the inspector for what takes a while: how far it is stands in a line, and escape ends it."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.files.typed import How, how
+from tui.format import count, size
+
+if TYPE_CHECKING:
+    from engine.inspection.inspector import Answer, Inspector
+
+
+class Host(Protocol):
+    """What these screens need of the app."""
+
+    inspector: "Inspector"
+
+
+class AskingScreen(Screen[None]):
+    """One long question at a time; the screen composes a Static `#progress`."""
+
+    class Told(Message):
+        """How far the inspector is."""
+
+        def __init__(self, done: int, total: int) -> None:
+            super().__init__()
+            self.done, self.total = done, total
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.doing = ""  # what is asked for, in words; empty: nothing
+        self._of = ""
+        self.refused = ""  # why the last one was, for who asks again
+
+    async def ask_long(self, what: str, values: Mapping[str, Any], doing: str, of: str) -> "Answer | None":
+        """The answer; None where the person ended it, or where it was refused, which is told. `doing`: in words;
+        `of`: what is counted meanwhile, such as "images", or "bytes"."""
+        self.doing, self._of, self.refused = doing, of, ""
+        self.tell(0, 0)
+
+        def tell(done: int, total: int) -> None:
+            self.post_message(self.Told(done, total))
+
+        inspector = cast(Host, self.app).inspector
+        try:
+            return await asyncio.to_thread(inspector.ask, what, values, tell)
+        except InspectionCancelledError:
+            return None
+        except EngineError as error:
+            self.refused = str(error)
+            self.notify(self.refused, severity="error", timeout=20, markup=False)
+            return None
+        finally:
+            self.doing = ""
+            self.say("#progress", Content(""))
+
+    def stop_asking(self) -> bool:
+        """End what is asked for. Whether there was anything."""
+        if not self.doing:
+            return False
+        cast(Host, self.app).inspector.cancel()
+        return True
+
+    def on_asking_screen_told(self, message: Told) -> None:
+        message.stop()
+        self.tell(message.done, message.total)
+
+    def tell(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        if not self.doing:
+            return
+        number = size if self._of == "bytes" else count
+        unit = "" if self._of == "bytes" else f" {self._of}"
+        far = f": {number(done)} of {number(total)}{unit}" if total else " …"
+        self.say("#progress", Content.styled(f"{self.doing}{far}  (esc: stop)", "$text-accent"))
+
+    def say(self, selector: str, content: Content) -> None:
+        """Change a line where it differs; one without words takes no room."""
+        for line in self.query(selector).results(Static):
+            if str(line.content) != str(content):
+                line.update(content)
+            line.display = bool(str(content)) or selector != "#progress"
+
+
+def said(words: list[str]) -> How:
+    """What shall be done with the names of weights. Raises InspectionError, saying what can be typed."""
+    found = how(words)
+    if found is None:
+        raise InspectionError("after that: a prefix to take off such as module. , NEW=OLD, or section:NAME")
+    return found
+
+
+def told(way: How) -> str:
+    """The same in words."""
+    parts = [f"without {way.strip}"] if way.strip else []
+    parts += [f"{old} called {new}" for new, old in way.renames]
+    parts += [f"of its part {way.section!r}"] if way.section is not None else []
+    return f", {', '.join(parts)}" if parts else ""
+
+
+def proposed(refusal: str) -> str:
+    """What a refusal proposes to do with the names, as it is typed."""
+    return " ".join(word.rstrip(";,") for word in re.findall(r"--(?:strip|rename) (\S+)", refusal))

@@ -1,0 +1,287 @@
+"""What can be done with a file of weights, from the screen that shows it."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from engine.errors import ConfigError, EngineError, InspectionError
+from engine.runs import client, from_file
+from engine.training.config import pairs, parse
+from tui import format as fmt
+from tui import paths
+from tui.evaluated import evaluated
+from tui.looked import Looked
+from tui.screens.asking import AskingScreen, proposed, said, told
+from tui.screens.continuing import ContinuingScreen
+from tui.screens.prompt import PromptScreen
+
+if TYPE_CHECKING:
+    from engine.inspection.inspector import Inspector
+    from engine.runs.from_file import Origin
+
+USING_KEYS: list[BindingType] = [
+    Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
+    Binding("E", "evaluate", "Evaluate", id="file.evaluate", tooltip="on the test set"),
+    Binding("b", "branch", "Branch", id="file.branch", tooltip="a new run that goes on from it"),
+    Binding("M", "model", "On Model", id="file.model", tooltip="look into it as the network it is of"),
+    Binding("D", "data", "On Data", show=False, id="file.data", tooltip="what it takes each image for"),
+    Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="the weights as a file of their own"),
+    Binding("C", "check", "Check", show=False, id="file.check", tooltip="every byte, by checksums"),
+]
+USING = ("difference", "evaluate", "branch", "model", "data", "convert", "check")
+NAMES = "after it, where names differ: a prefix to take off (module.), NEW=OLD, section:NAME"
+
+
+class Host(Protocol):
+    """What this needs of the app."""
+
+    home: Path
+    data_dir: Path | None
+    settings: dict[str, Any]
+    inspector: "Inspector"
+    looked: Looked
+
+    def attach(self, folder: Path) -> None: ...
+
+    def show_seen(self, source: str) -> None: ...
+
+
+class UsingScreen(AskingScreen, ContinuingScreen):
+    """Asks what it needs to know, then does it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.contents: dict[str, Any] | None = None  # as `Contents.to_dict`, once it is read
+        self.trusted = False  # the person typed their trust for it before
+
+    @property
+    def host(self) -> Host:
+        return cast(Host, self.app)
+
+    @property
+    def own_model(self) -> str:
+        """Which network the file says it is of; empty: none."""
+        return str(self.contents["metadata"].get("config.model", "")) if self.contents is not None else ""
+
+    # Comparing
+
+    def action_difference(self) -> None:
+        from tui.screens.difference import DifferenceScreen
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                other = Path(text.strip()).expanduser().absolute()
+                paths.remember(self.host.home, other)
+                self.app.push_screen(DifferenceScreen(self.path, other))
+
+        about = "The other file; what is shown is how it differs from this one. → completes the path."
+        title, value = f"Compare {self.path.name} with?", f"{self.path.parent}/"
+        prompt = PromptScreen(title, about, paths.check_file, value=value, suggester=paths.PathSuggester())
+        self.app.push_screen(prompt, asked)
+
+    # Evaluating
+
+    def action_evaluate(self) -> None:
+        self._ask_evaluate(self.path.name if self.trusted else self.own_model or str(self.host.settings["model"]), "")
+
+    def _ask_evaluate(self, value: str, refusal: str) -> None:
+        assert self.contents is not None
+        modules, name = self.contents["modules"], self.path.name
+        whole = bool(modules) and not modules[0]["name"]
+
+        def check(text: str) -> str:
+            if whole and text.strip() == name:
+                return f"trust it: {modules[0]['type']} is loaded, and its author's code runs, in a process with limits"
+            return checked_network(text, "its weights in a {}{}, on the test set")
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                trusted = whole and text.strip() == name
+                self._evaluate(text.strip(), trusted=trusted)
+
+        about = f"{refusal}\n\n" if refusal else ""
+        about += f"The network that the weights are of; {NAMES}. Nothing of the file is executed."
+        if whole:
+            about += f" Or, if you trust its author, type the file's name, {name}: then the module itself is loaded."
+        self.app.push_screen(PromptScreen(f"Evaluate {name}", about, check, value=value), asked)
+
+    @work(group="long", exclusive=True)
+    async def _evaluate(self, text: str, *, trusted: bool) -> None:
+        host, (model, *names) = self.host, text.split()
+        asked = {
+            "file": str(self.path), "model": "" if trusted else model, "how": "" if trusted else " ".join(names),
+            "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
+            "trusted": trusted,
+        }  # fmt: skip
+        answer = await self.ask_long("file evaluation", asked, "evaluating", "test images")
+        self.asked_long()
+        if answer is not None:
+            from tui.screens.text import TextScreen
+
+            self.app.push_screen(TextScreen(f"{self.path.name} on the test set", evaluated(answer.values)))
+        elif way := proposed(self.refused):
+            self._ask_evaluate(f"{text} {way}", self.refused)  # nothing is renamed until that is said
+
+    def asked_long(self) -> None:
+        """Go on with what a long question held up."""
+
+    # Other screens
+
+    async def action_model(self) -> None:
+        if from_file.in_run(self.path) is not None:
+            self.host.looked.choose(str(self.path))
+            await self.app.switch_mode("model")
+            return
+        from tui.screens.model import named
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self.host.looked.choose(text.strip())
+                self.run_worker(self._to_model(), exclusive=True)
+
+        about = f"The network, = and the file; {NAMES}."
+        title = f"Look into {self.path.name} as which network?"
+        home = self.host.home
+        check = lambda text: named(home, text.strip())  # noqa: E731
+        self.app.push_screen(PromptScreen(title, about, check, value=self._as_network), asked)
+
+    async def _to_model(self) -> None:
+        await self.app.switch_mode("model")
+
+    @property
+    def _as_network(self) -> str:
+        return f"{self.own_model or self.host.settings['model']}={self.path}"
+
+    def action_data(self) -> None:
+        from tui.screens import questions
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                self.host.show_seen(text.strip())
+
+        run = from_file.in_run(self.path)
+        mine = run is not None and run[0].parent == (self.host.home / "runs").absolute()
+        if run is not None and mine:
+            from engine.runs import places
+
+            self.host.show_seen(f"{run[0].name}@{places.name_of(run[1])}")
+            return
+        self.app.push_screen(questions.checkpoint(self.host.home, None, self._as_network), asked)
+
+    # Going on from it
+
+    @work(group="continuing", exclusive=True)
+    async def action_branch(self) -> None:
+        run = await asyncio.to_thread(from_file.in_run, self.path)
+        if run is not None and run[0].parent == (self.host.home / "runs").absolute():
+            folder, entry = run
+            self.branch_run(folder, await asyncio.to_thread(_name, folder), entry)
+            return
+        try:
+            origin = await asyncio.to_thread(from_file.look, self.path)
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+            return
+        self._ask_branch(origin)
+
+    def _ask_branch(self, origin: "Origin") -> None:
+        def check(text: str) -> str:
+            changes = pairs(text.split())
+            changes.pop("name", "")
+            config = from_file.asked(origin, changes)
+            settings = ("optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs")
+            return f"a {config.model}; " + " · ".join(f"{name} {getattr(config, name)}" for name in settings)
+
+        def asked(text: str | None) -> None:
+            if text is not None:
+                changes = pairs(text.split())
+                self._branch_file(changes, changes.pop("name", ""))
+
+        about = f"A new run from {origin.words}. Type settings such as lr=3e-4 epochs=20 name=slower."
+        value = f"epochs={2 * origin.done}" if origin.own and origin.config.epochs <= origin.done else ""
+        if not origin.own:
+            about += " What its names need goes into weights=, such as weights=module."
+            value = f"model={self.host.settings['model']} " + "".join(
+                f"optimizer={name}" for name in origin.optimizers[:1]
+            )
+        self.app.push_screen(PromptScreen(f"Go on from {self.path.name}", about, check, value=value.strip()), asked)
+
+    @work(group="resume", exclusive=True)
+    async def _branch_file(self, changes: dict[str, str], name: str) -> None:
+        host = self.host
+        self.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
+
+        def begin() -> Path:
+            return client.begin(from_file.prepare(host.home, self.path, changes, name=name, data_dir=host.data_dir))
+
+        try:
+            folder = await asyncio.to_thread(begin)
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=20, markup=False)
+            return
+        host.attach(folder)
+
+    # Writing and checking
+
+    def action_convert(self) -> None:
+        def asked(text: str | None) -> None:
+            if text is not None:
+                target, names = text.strip().split()[0], text.split()[1:]
+                self.convert([self.path], Path(target).expanduser().absolute(), " ".join(names))
+
+        about = f"The weights alone, as safetensors or, by another ending, as torch.save writes a state_dict; {NAMES}."
+        value = str(self.path.with_suffix(".safetensors"))
+        self.app.push_screen(PromptScreen("Write the weights as", about, checked_target, value=value), asked)
+
+    @work(group="long", exclusive=True)
+    async def convert(self, files: list[Path], target: Path, names: str) -> None:
+        """Write the weights of a file, or the mean of several."""
+        asked = {"files": [str(file) for file in files], "target": str(target), "how": names}
+        answer = await self.ask_long("file conversion", asked, "writing", "")
+        self.asked_long()
+        if answer is not None:
+            written = f"{answer.values['tensors']} tensors, {fmt.size(answer.values['bytes'])}: {target}"
+            self.notify(written, timeout=8, markup=False)
+
+    @work(group="long", exclusive=True)
+    async def action_check(self) -> None:
+        answer = await self.ask_long("file check", {"file": str(self.path)}, "checking every byte", "bytes")
+        self.asked_long()
+        if answer is None:
+            return
+        damage = answer.values["damage"]
+        if damage:
+            from tui.screens.text import TextScreen
+
+            self.app.push_screen(TextScreen(f"{self.path.name} is damaged", "\n".join(damage)))
+        else:
+            self.notify(answer.values["how"], timeout=8, markup=False)
+
+
+def checked_network(text: str, words: str) -> str:
+    """What `MODEL` and what follows it would do, as `words` says it of both. Raises EngineError."""
+    if not text.split():
+        raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
+    model, *names = text.split()
+    return words.format(parse("model", model), told(said(names)))
+
+
+def checked_target(text: str) -> str:
+    """What a file's name and what follows it would write. Raises EngineError."""
+    words = text.split()
+    path = Path(words[0]).expanduser() if words else Path()
+    if not words or path.exists():
+        raise InspectionError("name a file that is not there yet")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError("", f"there is no folder {path.absolute().parent}")
+    return f"{'safetensors' if path.suffix == '.safetensors' else 'a bare state_dict'}: {path}{told(said(words[1:]))}"
+
+
+def _name(folder: Path) -> str:
+    from engine.runs import store
+
+    return str(store.read_run(folder).get("name") or folder.name)
