@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.inspection.quality import Suspects
 
 
-BETWEEN = {"fixed": "that the second file recognises", "broken": "that only the first file recognises"}
+BETWEEN = {"fixed": "fixed by the second file", "broken": "broken by the second file"}
 
 
 class Browse:
@@ -192,7 +192,7 @@ class Browse:
                 split = ("test " if self.split == "train" else "train ") if elsewhere else ""
                 return f" ≈ {split}{other} {name}"
             case "fixed" | "broken":
-                return f" {name}, not {self.classes[other]}"
+                return f" {name}→{self.classes[other]}"
         return f" {name} {score:.2f}"
 
     def accuracy(self) -> float | None:

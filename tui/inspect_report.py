@@ -129,7 +129,8 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
         elif ones:
             print(f"\n{words}")
             width = max(len(one.name) for one in ones)
-            for one in sorted(ones, key=lambda one: -(one.relative or 0)):
+            parts = list(dict.fromkeys(one.section for one in ones))
+            for one in sorted(ones, key=lambda one: (parts.index(one.section), -(one.relative or 0))):
                 shapes = one.a if one.a == one.b else f"{one.a or 'nothing'} → {one.b or 'nothing'}"
                 print(f"  {one.name.ljust(width)}  {shapes:<20}{_figures(one)}".rstrip())
     if found.metadata:

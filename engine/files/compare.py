@@ -30,6 +30,7 @@ class Difference:
     relative: float | None = None  # l2 ÷ the norm of a
     cosine: float | None = None  # of the angle between a and b
     changed: float | None = None  # the fraction of numbers that are not equal; NaN equals NaN
+    section: str = ""  # the part of the file that it is in: "model", "optimizer"; "" for the whole file
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def compare(a: Contents, b: Contents, tell: Callable[[int, int], None] = lambda 
     found = []
     for done, name in enumerate(names):
         tell(done, len(names))
-        found.append(_compared(a, b, name, left.get(name), right.get(name)))
+        one, other = left.get(name), right.get(name)
+        section = next(each.section for each in (one, other) if each is not None)
+        found.append(replace(_compared(a, b, name, one, other), section=section))
     tell(len(names), len(names))
     metadata = {
         key: (a.metadata.get(key), b.metadata.get(key))

@@ -51,6 +51,8 @@ class Fit:
             pairs = " ".join(f"--rename {new}={old}" for new, old in list(self.renames.items())[:MOST_NAMED])
             more = " …" if len(self.renames) > MOST_NAMED else ""
             return f"{text}; perhaps {pairs}{more}"
+        if self.missing and self.unexpected:
+            return f"{text}; perhaps it is of another network"
         return text
 
 
@@ -82,7 +84,10 @@ def fit(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -
         for name in wanted
         if name in given and wanted[name].shape != given[name].shape
     )
-    return Fit(missing, unexpected, shapes, _prefix(wanted, given), _renames(wanted, given, missing, unexpected))
+    renames = _renames(wanted, given, missing, unexpected)
+    if 2 * len(renames) < len(missing):  # another network, rather than other names
+        renames = {}
+    return Fit(missing, unexpected, shapes, _prefix(wanted, given), renames)
 
 
 def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> dict[str, torch.Tensor]:

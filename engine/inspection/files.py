@@ -42,10 +42,11 @@ def figures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
 
 
 def difference(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file` and `other`. The answer: as `Comparison.to_dict`."""
+    """`file` and `other`. The answer: as `Comparison.to_dict`, and `model`: which network the first says it is of."""
     from engine.files.compare import compare
 
-    return Answer(compare(read(Path(values["file"])), read(Path(values["other"])), tell).to_dict())
+    first, second = read(Path(values["file"])), read(Path(values["other"]))
+    return Answer(compare(first, second, tell).to_dict() | {"model": str(first.metadata.get("config.model", ""))})
 
 
 def evaluation(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:

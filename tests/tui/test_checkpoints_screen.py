@@ -150,7 +150,10 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         assert isinstance(screen, DifferenceScreen)
         assert screen._images is not None
         fixed, broken = screen._images["fixed"], screen._images["broken"]
-        for key, indices, words in (("f", fixed, "that the second file"), ("w", broken, "that only the first")):
+        for key, indices, words in (
+            ("f", fixed, "fixed by the second file"),
+            ("w", broken, "broken by the second file"),
+        ):
             if not indices:
                 continue
             await pilot.press("escape" if key == "f" else "5", key)

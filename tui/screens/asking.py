@@ -41,8 +41,8 @@ class AskingScreen(Screen[None]):
         self.refused = ""  # why the last one was, for who asks again
 
     async def ask_long(self, what: str, values: Mapping[str, Any], doing: str, of: str) -> "Answer | None":
-        """The answer; None where the person ended it, or where it was refused, which is told. `doing`: in words;
-        `of`: what is counted meanwhile, such as "images", or "bytes"."""
+        """The answer; None where the person ended it, or where it was refused: that is told, unless it proposes
+        something. `doing`: in words; `of`: what is counted meanwhile, such as "images", or "bytes"."""
         self.doing, self._of, self.refused = doing, of, ""
         self.tell(0, 0)
 
@@ -56,7 +56,8 @@ class AskingScreen(Screen[None]):
             return None
         except EngineError as error:
             self.refused = str(error)
-            self.notify(self.refused, severity="error", timeout=20, markup=False)
+            if not proposed(self.refused):  # else it is asked again
+                self.notify(self.refused, severity="error", timeout=20, markup=False)
             return None
         finally:
             self.doing = ""

@@ -26,11 +26,11 @@ from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 COLUMNS = (
-    Column("file", -30),
-    Column("what", 26),
+    Column("file", -26),
+    Column("what", 20),
     Column("size", 9, right=True),
     Column("age", 7, right=True),
-    Column("test accuracy", 13, right=True, style="test"),
+    Column("accuracy", 8, right=True, style="test"),
 )
 SORTS = ("place", "age", "size", "accuracy")
 
@@ -262,7 +262,7 @@ def listed(home: Path) -> list[Found]:
         if weights.is_file():
             about = weights.stat()
             alone = f"{name} · {weights.name}"
-            found.append(Found(weights, alone, "the newest weights alone", about.st_size, about.st_mtime))
+            found.append(Found(weights, alone, "the newest weights", about.st_size, about.st_mtime))
     mine = {one.path for one in found}
     for path in paths.recent(home):
         if path not in mine:

@@ -134,12 +134,17 @@ class DifferenceScreen(AskingScreen):
         self.refresh_bindings()
 
     def _chosen_ones(self, tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What is not filtered away, in its order: the unchanged ones last."""
+        """What is not filtered away, in its order: the unchanged ones last, and the parts of the files, the weights and
+        the optimizer's state, one after another."""
         ones = [one for one in tensors if self._filter in one["name"] or self._filter == one["kind"]]
         if self._sort == "order":
             return ones
         down = -1.0 if self._sort != "cosine" else 1.0  # the smallest cosine is the largest change
-        return sorted(ones, key=lambda one: (one["kind"] == "same", down * (one[self._sort] or 0.0)))
+        parts = list(dict.fromkeys(one["section"] for one in tensors))
+        return sorted(
+            ones,
+            key=lambda one: (one["kind"] == "same", parts.index(one["section"]), down * (one[self._sort] or 0.0)),
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("sort", "view", "evaluate", "filter"):
@@ -197,7 +202,8 @@ class DifferenceScreen(AskingScreen):
         self.app.push_screen(PromptScreen("Show only some", about, lambda text: "", value=self._filter), asked)
 
     def action_evaluate(self) -> None:
-        self._ask_evaluate(str(self._host.settings["model"]), "")
+        own = self._found["model"] if self._found is not None else ""
+        self._ask_evaluate(own or str(self._host.settings["model"]), "")
 
     def _ask_evaluate(self, value: str, refusal: str) -> None:
         def asked(text: str | None) -> None:
