@@ -1,5 +1,6 @@
 """Paths as people type them: completed from the disk, and those that were opened lately."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -20,18 +21,23 @@ class PathSuggester(Suggester):
         super().__init__(use_cache=False, case_sensitive=True)
 
     async def get_suggestion(self, value: str) -> str | None:
-        if not value.strip():
-            return None
-        head, slash, tail = value.rpartition("/")
-        try:
-            names = sorted(
-                f"{entry.name}/" if entry.is_dir() else entry.name
-                for entry, _ in zip(Path(head + slash or ".").expanduser().iterdir(), range(MOST_LISTED), strict=False)
-                if entry.name.startswith(tail) and (tail or not entry.name.startswith("."))
-            )
-        except OSError:
-            return None
-        return f"{head}{slash}{names[0]}" if names and names[0].rstrip("/") != tail else None
+        return await asyncio.to_thread(_suggested, value)
+
+
+def _suggested(value: str) -> str | None:
+    """The path with its last part complete; None where nothing begins like that."""
+    if not value.strip():
+        return None
+    head, slash, tail = value.rpartition("/")
+    try:
+        names = sorted(
+            f"{entry.name}/" if entry.is_dir() else entry.name
+            for entry, _ in zip(Path(head + slash or ".").expanduser().iterdir(), range(MOST_LISTED), strict=False)
+            if entry.name.startswith(tail) and (tail or not entry.name.startswith("."))
+        )
+    except OSError:
+        return None
+    return f"{head}{slash}{names[0]}" if names and names[0].rstrip("/") != tail else None
 
 
 def check_file(text: str) -> str:

@@ -102,8 +102,7 @@ class Contents:
 
     def section(self, name: str) -> dict[str, Named]:
         """The tensors of a section, by their names in it."""
-        start = f"{name}." if name else ""
-        return {one.name.removeprefix(start): one for one in self.tensors if one.section == name}
+        return {_in_section(one): one for one in self.tensors if one.section == name}
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it (docs/events.md)."""
@@ -135,6 +134,11 @@ class Contents:
         names = ", ".join(one.full for one in unknown[:5]) + (" …" if len(unknown) > 5 else "")
         plural = "s" if len(unknown) > 1 else ""
         return f"not executed; {len(unknown)} global{plural} outside the allow-list: {names}"
+
+
+def _in_section(one: Named) -> str:
+    """A tensor's name in its section."""
+    return one.name.removeprefix(f"{one.section}.") if one.section else one.name
 
 
 def describe(contents: Contents, root: Any) -> None:
@@ -332,9 +336,9 @@ def _note(contents: Contents, root: Any) -> None:
             notes.append("a state_dict")
     elif contents.modules and not contents.modules[0].name:
         notes.append(f"a whole pickled module, {contents.modules[0].type}: loading it would run its code")
+    plain = {one.section for one in contents.tensors if not _in_section(one).startswith("module.")}
     for section in contents.state_dicts:
-        inside = contents.section(section)
-        if inside and all(name.startswith("module.") for name in inside):
+        if section not in plain and len(notes) < 8:
             where = f" of {section}" if section else ""
             notes.append(f"all names{where} begin with module., as DistributedDataParallel saves them")
     if names and not notes:

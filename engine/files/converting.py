@@ -21,7 +21,7 @@ def weights(contents: Contents, section: str | None = None, *, strip: str = "") 
         raise CheckpointError(f"{contents.path} has no tensors")
     chosen = sections[0] if section is None else section
     if chosen not in sections:
-        names = ", ".join(repr(name) for name in sections)
+        names = ", ".join(repr(name) for name in sections[:8]) + (", …" if len(sections) > 8 else "")
         raise CheckpointError(f"{contents.path} has no part {chosen!r}; it has {names}")
     found = {}
     for name, one in contents.section(chosen).items():

@@ -13,6 +13,7 @@ from engine.files.contents import Contents
 from engine.files.typed import How, file_and_how
 
 MOST_NAMED = 4  # names in a sentence
+MOST_PAIRS = 200_000  # of names that are compared letter by letter: some seconds
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,13 @@ def _apart(new: str, old: str) -> tuple[str, str]:
 
 def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
     """What all names of the file have before those of the network."""
-    if not wanted or not given or len(given) < len(wanted):
+    if not wanted or not given or len(given) != len(wanted):
         return ""
     first = next(iter(wanted))
     for name in given:
         if name.endswith(f".{first}"):
             prefix = name.removesuffix(first)
-            if {f"{prefix}{one}" for one in wanted} == set(given):
+            if all(f"{prefix}{one}" in given for one in wanted):
                 return prefix
     return ""
 
@@ -129,7 +130,9 @@ def _renames(
     wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], missing: tuple[str, ...],
     unexpected: tuple[str, ...],
 ) -> dict[str, str]:  # fmt: skip
-    left, found = list(unexpected), {}
+    left, found = list(unexpected), dict[str, str]()
+    if len(missing) * len(unexpected) > MOST_PAIRS:
+        return found
     for name in missing:
         alike = [other for other in left if given[other].shape == wanted[name].shape]
         last = name.rpartition(".")[2]

@@ -17,23 +17,40 @@ from engine.inspection.inspector import Answer, Tell
 if TYPE_CHECKING:
     from engine.checkpoints.evaluating import Way
 
+MOST_SENT = 3000  # parts of one list that a screen gets at once
 TURN_S = 0.03  # seconds of work for one asking, about
 
 
 def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file`. The answer: `contents` as `Contents.to_dict`, `told` (what reading it needed), and `trusted`: whether it
-    is a module that was pickled whole, and the person has typed their trust for it before."""
-    contents = read(Path(values["file"]))
-    return Answer({"contents": contents.to_dict(), "told": contents.told(), "trusted": _trusted(home, contents)})
+    """`file`, and of its parts only those with `filter` in their names. The answer: `contents` as `Contents.to_dict`,
+    of each list at most MOST_SENT; `counts`, how many there are, by the name of the list; `numbers` of all tensors
+    together; `told` (what reading it needed); `trusted`: whether it is a module that was pickled whole, and the person
+    has typed their trust for it before."""
+    contents = _listed(Path(values["file"]))
+    told, part = contents.to_dict(), str(values.get("filter", ""))
+    lists = ("tensors", "globals", "modules")
+    counts = {name: len(told[name]) for name in (*lists, "metadata", "shared", "problems")}
+    for name in lists:
+        told[name] = [one for one in told[name] if part in one["name"]][:MOST_SENT]
+    told["metadata"] = dict([pair for pair in told["metadata"].items() if part in pair[0]][:MOST_SENT])
+    told["shared"] = told["shared"][:MOST_SENT]
+    numbers = sum(one.tensor.count for one in contents.tensors)
+    return Answer(
+        {
+            "contents": told, "counts": counts, "numbers": numbers, "told": contents.told(),
+            "trusted": _trusted(home, contents),
+        }
+    )  # fmt: skip
 
 
 def figures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
-    """`file`. Some of its tensors' figures, to be asked again until `done`; between two askings others are answered.
+    """`file` and `filter`, as above. Some of these tensors' figures, to be asked again until `done`; between two
+    askings others are answered.
 
     The answer: `done`, `share` of the work (0 to 1), `found`: for each tensor that is new since the last asking its
     `figures` by name, None where its numbers can't be read; array `histograms` int64 [found, BINS] in that order.
     """
-    work = _work(Path(values["file"]), bool(values.get("again")))
+    work = _work(Path(values["file"]), str(values.get("filter", "")), bool(values.get("again")))
     found, histograms = work.turn()
     return Answer(
         {"done": work.done, "share": work.share, "found": found},
@@ -125,9 +142,9 @@ def _trusted(home: Path, contents: Contents) -> bool:
 class _Work:
     """Goes through a file's tensors."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, part: str) -> None:
         self._contents = contents
-        self._left = [one.name for one in contents.tensors]
+        self._left = [one.name for one in contents.tensors if part in one.name][:MOST_SENT]
         self._total = max(1, len(self._left))
         self._large: Any = None  # the Running of a large tensor, and its name
 
@@ -164,14 +181,22 @@ class _Work:
         return found, histograms
 
 
-_works: dict[Path, _Work] = {}
+_works: dict[tuple[Path, str], _Work] = {}
 
 
-def _work(path: Path, again: bool) -> _Work:
-    if again or path not in _works:
+def _work(path: Path, part: str, again: bool) -> _Work:
+    if again or (path, part) not in _works:
         _works.clear()
-        _works[path] = _Work(_contents(path, path.stat().st_mtime_ns))
-    return _works[path]
+        _works[path, part] = _Work(_listed(path), part)
+    return _works[path, part]
+
+
+def _listed(path: Path) -> Contents:
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0  # reading it says why
+    return _contents(path, changed)
 
 
 @lru_cache(maxsize=2)

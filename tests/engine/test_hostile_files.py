@@ -119,6 +119,11 @@ BOMBS = {
             named("torch._utils._rebuild_tensor_v2") + b"(" + storage() + b"K\x00h\x00h\x00\x89NtR"
         ) * 2000 + b"l"
     ),
+    "a hundred thousand parts": (
+        b"}(" + b"".join(
+            text(f"part{at}") + b"}" + text("w") + tensor((1,), (1,)) + b"s" for at in range(100_000)
+        ) + b"u"
+    ),
     "a module's state, ever again": (
         b"}(" + b"".join(text(f"key{at}") + b"K\x01" for at in range(100_000)) + b"uq\x000("
         + (named("x.Y") + b")\x81h\x00b") * 50_000 + b"l"

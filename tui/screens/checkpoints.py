@@ -226,7 +226,9 @@ class CheckpointsScreen(AskingScreen):
             path = Path(text.strip()).expanduser()
             if not text.strip() or not path.exists():
                 raise InspectionError(f"no such file: {path}")
-            return f"{path.name}, {fmt.size(path.stat().st_size)}" if path.is_file() else f"the folder {path.name}"
+            if path.is_dir():
+                return f"the folder {path.name}"
+            return f"{path.name}, {fmt.size(path.stat().st_size)}"
 
         def asked(text: str | None) -> None:
             if text is not None:

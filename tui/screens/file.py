@@ -37,7 +37,8 @@ TENSOR_COLUMNS = (
 PAIR_COLUMNS = (Column("name", -30), Column("value", -40))
 GLOBAL_COLUMNS = (Column("what it would import", -40), Column("judged by the allow-list of weights_only", 42))
 MODULE_COLUMNS = (Column("module", -24), Column("type", 40), Column("made with", 40))
-VIEWS = ("tensors", "values", "imports", "modules")
+LISTS = {"tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules"}
+VIEWS = tuple(LISTS)
 
 
 class FileScreen(UsingScreen):
@@ -61,6 +62,10 @@ class FileScreen(UsingScreen):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._told = ""
+        self._counts: dict[str, int] = {}  # how many there are of what is in `contents`, of which not all may be here
+        self._numbers = 0
+        self._whole = False  # whether all of them are here
+        self._part = ""  # what those that are here have in their names
         self._figures: dict[str, dict[str, Any] | None] = {}
         self._histograms: dict[str, Any] = {}
         self._share = 0.0
@@ -88,7 +93,9 @@ class FileScreen(UsingScreen):
     async def _ask(self) -> None:
         self.say("#about", Content(f"reading {visible(str(self.path))} …"))
         try:
-            answer = await asyncio.to_thread(self.host.inspector.ask, "file", {"file": str(self.path)})
+            part = "" if self._whole else self._filter
+            asked = {"file": str(self.path), "filter": part}
+            answer = await asyncio.to_thread(self.host.inspector.ask, "file", asked)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -97,7 +104,10 @@ class FileScreen(UsingScreen):
         if not self.query(Rows):
             return
         self.contents, self._told = answer.values["contents"], answer.values["told"]
-        self.trusted = answer.values["trusted"]
+        self._counts, self._numbers = answer.values["counts"], answer.values["numbers"]
+        self.trusted, self._share, self._part = answer.values["trusted"], 0.0, part
+        if not part:
+            self._whole = all(len(self.contents[key]) == self._counts[key] for key in LISTS.values())
         self._show()
         self._ask_figures()
 
@@ -110,7 +120,7 @@ class FileScreen(UsingScreen):
         """As they come: a few milliseconds of work for each asking, so that keys are answered in between."""
         done = False
         while not done:
-            asked = {"file": str(self.path), "again": again}
+            asked = {"file": str(self.path), "filter": self._part, "again": again}
             try:
                 answer = await asyncio.to_thread(self.host.inspector.ask, "file figures", asked)
             except EngineError:
@@ -132,7 +142,6 @@ class FileScreen(UsingScreen):
         contents = self.contents
         if contents is None:
             return
-        numbers = sum(_count(one["shape"]) for one in contents["tensors"])
         unknown = any(not one["known"] for one in contents["globals"])
         lines = [
             Content.assemble(
@@ -144,12 +153,16 @@ class FileScreen(UsingScreen):
         lines += [Content.styled(f"{problem}\n", "$text-error") for problem in contents["problems"][:3]]
         if len(contents["problems"]) > 3:
             lines.append(Content.styled(f"… and {len(contents['problems']) - 3} problems more\n", "$text-error"))
-        shown = f"{fmt.count(len(contents['tensors']))} tensors with {fmt.count(numbers)} numbers"
-        shown += f" ({len(contents['shared'])} storages are shared)" if contents["shared"] else ""
+        shown = f"{fmt.count(self._counts['tensors'])} tensors with {fmt.count(self._numbers)} numbers"
+        shown += f" ({fmt.count(self._counts['shared'])} storages are shared)" if self._counts["shared"] else ""
         shown += f" (figures: {100 * self._share:.0f}%)" if self._share < 1 else ""
-        others = {"values": "metadata", "imports": "globals", "modules": "modules"}
-        counts = ", ".join(f"{len(contents[key])} {name}" for name, key in others.items() if contents[key])
-        lines.append(Content(f"{shown}, {counts}; here its {self._view}"))
+        others = {name: key for name, key in LISTS.items() if name != "tensors"}
+        counts = ", ".join(
+            f"{fmt.count(self._counts[key])} {name}" for name, key in others.items() if self._counts[key]
+        )
+        more = not self._whole and len(contents[LISTS[self._view]]) < self._counts[LISTS[self._view]]
+        here = f"; here its {self._view}" + (", the first of them: / finds others" if more and not self._part else "")
+        lines.append(Content(f"{shown}, {counts}{here}"))
         lines.append(Content.styled(f", only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"))
         self.say("#about", Content("").join(lines))
         rows, columns = {
@@ -234,10 +247,16 @@ class FileScreen(UsingScreen):
         if self.stop_asking():
             return
         if self._filter:
-            self._filter = ""
-            self._show()
+            self._refilter("")
         else:
             self.dismiss()
+
+    def _refilter(self, text: str) -> None:
+        self._filter = text
+        if self._whole:
+            self._show()
+        else:
+            self._ask()
 
     def action_move(self, by: int) -> None:
         self._table.move(by)
@@ -252,8 +271,7 @@ class FileScreen(UsingScreen):
 
     def action_view(self) -> None:
         assert self.contents is not None
-        keys = {"tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules"}
-        others = [view for view in VIEWS if view == "tensors" or self.contents[keys[view]]]
+        others = [view for view in VIEWS if view == "tensors" or self._counts[LISTS[view]]]
         self._view = others[(others.index(self._view) + 1) % len(others)]
         self._show()
 
@@ -266,18 +284,10 @@ class FileScreen(UsingScreen):
     def action_filter(self) -> None:
         def asked(text: str | None) -> None:
             if text is not None:
-                self._filter = text.strip()
-                self._show()
+                self._refilter(text.strip())
 
         prompt = PromptScreen("Show only some", "A part of the name.", lambda text: "", value=self._filter)
         self.app.push_screen(prompt, asked)
-
-
-def _count(shape: list[int]) -> int:
-    found = 1
-    for size in shape:
-        found *= size
-    return found
 
 
 def _number(value: float | None) -> str:
