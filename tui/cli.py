@@ -234,14 +234,12 @@ def _parser() -> Parser:
         "inspect model_weights.pth --values 'linear_relu_stack.4.bias[:3]'",
     )  # fmt: skip
     made.add_argument(
-        "file", type=Path, metavar="FILE", help=".pt, .pth, .safetensors, an index of shards, or a folder"
+        "file", metavar="FILE", help=".pt, .pth, .safetensors, an index of shards, or a folder; or RUN@PLACE"
     )
     made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
     made.add_argument("--tensors", action="store_true", help="list every tensor, and all metadata")
     made.add_argument("--check", action="store_true", help="read all of it, and compare it with its checksums")
-    made.add_argument(
-        "--diff", type=Path, metavar="OTHER", help="what this other file differs in: exit code 1 if it does"
-    )
+    made.add_argument("--diff", metavar="OTHER", help="what this other file differs in: exit code 1 if it does")
     made.add_argument(
         "--values", metavar="NAME[SLICE]", default="", help="a tensor's numbers, or a slice, as in Python"
     )
@@ -250,14 +248,14 @@ def _parser() -> Parser:
         "eval", _eval, "what the weights of a file reach on the test set; nothing of it is executed",
         "eval weights.pth --model cnn", with_data=True,
     )  # fmt: skip
-    made.add_argument("file", type=Path, metavar="FILE", help="of any format that inspect reads")
+    made.add_argument("file", metavar="FILE", help="of any format that inspect reads; or RUN@PLACE")
     for name in ("model", "dataset", "transform", "loss", "device"):
         default = " (default: what the file says)" if name in ("model", "transform", "loss") else ""
         made.add_argument(
             option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{TRAIN_OPTIONS[name]}{default}"
         )
     _add_how(made)
-    made.add_argument("--against", type=Path, metavar="OTHER", help="which images this other file fixes and breaks")
+    made.add_argument("--against", metavar="OTHER", help="which images this other file fixes and breaks")
     made.add_argument(
         "--trust", metavar="SHA256", default="", help="load a module that was pickled whole: its author's code runs"
     )
@@ -267,7 +265,7 @@ def _parser() -> Parser:
         "convert", _convert, "the weights of a file as a bare state_dict or safetensors; of several, their mean",
         "convert epoch-0004.pt weights.safetensors",
     )  # fmt: skip
-    made.add_argument("files", type=Path, nargs="+", metavar="FILE", help="several of one network are averaged")
+    made.add_argument("files", nargs="+", metavar="FILE", help="several of one network are averaged; or RUN@PLACE")
     made.add_argument("target", type=Path, metavar="OUT", help="by its name: .safetensors, else as torch.save does")
     _add_how(made)
 
@@ -420,13 +418,27 @@ def _model(options: argparse.Namespace) -> int:
     return model_report.run(_home(options), values, what=what, as_json=options.json)
 
 
+def _file(options: argparse.Namespace, text: str) -> Path:
+    """The file that was named: a path, or a run's checkpoint, `RUN@PLACE`. Raises RunError where there is none."""
+    path = Path(text).expanduser()
+    name, at, place = text.partition("@")
+    if path.exists() or (not at and text != "last") or "/" in text:
+        return path
+    from engine.checkpoints.manifest import FOLDER
+    from engine.runs import places, store
+
+    folder = store.find(_home(options), name or "last")
+    return folder / FOLDER / places.find(folder, place or "last").file
+
+
 def _inspect(options: argparse.Namespace) -> int:
     from tui import inspect_report
 
+    file = _file(options, options.file)
     if options.diff is not None:
-        return inspect_report.diff(options.file, options.diff, as_json=options.json)
+        return inspect_report.diff(file, _file(options, options.diff), as_json=options.json)
     return inspect_report.run(
-        options.file, as_json=options.json, tensors=options.tensors, values=options.values, checked=options.check
+        file, as_json=options.json, tensors=options.tensors, values=options.values, checked=options.check
     )  # fmt: skip
 
 
@@ -438,12 +450,13 @@ def _eval(options: argparse.Namespace) -> int:
     given = {name: parse(name, getattr(options, name)) for name in names}
     dataset = absolute_dataset(parse("dataset", options.dataset))
     way = Way(how=_how(options), dataset=dataset, **given)
+    file = _file(options, options.file)
     if options.against is not None:
         return inspect_report.versus(
-            options.file, options.against, way, _home(options), options.data_dir, as_json=options.json
+            file, _file(options, options.against), way, _home(options), options.data_dir, as_json=options.json
         )
     return inspect_report.evaluate(
-        options.file, way, _home(options), options.data_dir, trust=options.trust, as_json=options.json
+        file, way, _home(options), options.data_dir, trust=options.trust, as_json=options.json
     )
 
 
@@ -460,7 +473,7 @@ def _how(options: argparse.Namespace) -> How:
 def _convert(options: argparse.Namespace) -> int:
     from tui import inspect_report
 
-    return inspect_report.convert(options.files, options.target, _how(options))
+    return inspect_report.convert([_file(options, one) for one in options.files], options.target, _how(options))
 
 
 def _resume(options: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from typing import Any
 from engine.visible import visible
 from tui.format import count
 
+MOST_CLASSES = 20  # of which the confusion matrix is shown
+
 
 def evaluated(told: dict[str, Any]) -> str:
     """A result on the test set, in lines."""
@@ -20,7 +22,24 @@ def evaluated(told: dict[str, Any]) -> str:
         most = ", ".join(f"{number} as {told['classes'][other]}" for number, other in sorted(others, reverse=True)[:3])
         accuracy = "none" if share is None else f"{100 * share:5.1f}%"
         lines.append(f"{name.ljust(width)}  {accuracy}  {most}".rstrip())
+    if len(told["classes"]) <= MOST_CLASSES:
+        lines += [
+            "",
+            "Confusion: a row is a true class, a column what its images are taken for.",
+            *_matrix(told, width),
+        ]
     return "\n".join(lines)
+
+
+def _matrix(told: dict[str, Any], width: int) -> list[str]:
+    """The confusion matrix; the columns under the beginnings of the classes' names, of 80 cells or less."""
+    room = min(6, max(4, (74 - width) // len(told["classes"])))
+    heads = "".join(name[: room - 1].rjust(room) for name in told["classes"])
+    rows = zip(told["classes"], told["confusion"], strict=True)
+    return [
+        f"{' ' * width}{heads}",
+        *(f"{name.ljust(width)}{''.join((str(n) if n else '·').rjust(room) for n in row)}" for name, row in rows),
+    ]
 
 
 def versus_lines(told: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.files.known import known
-from engine.files.records import Called, Dict, Elements, Global, Storage, Tensor
+from engine.files.records import Called, Dict, Elements, Global, Long, Storage, Tensor
 from engine.visible import visible
 
 MOST_TENSORS = 200_000
@@ -314,6 +314,8 @@ def _words(value: Any) -> str:
             text = f"a storage of {value.count} numbers"
         case bytes() | bytearray():
             text = f"{len(value)} bytes"
+        case Long(size=size, text=long_text):
+            text = f"{'a text of ' if long_text else ''}{size:,} bytes, not read"
         case int() if abs(value) >= 1 << 63:
             text = f"a whole number of {value.bit_length()} bits"
         case _:

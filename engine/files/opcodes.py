@@ -7,12 +7,13 @@ call is a `Called`, and nothing of the file's ever runs. What rebuilds tensors i
 
 import math
 import pickletools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Protocol, cast
 
 from engine.errors import CheckpointError
-from engine.files.records import Called, Dict, Elements, Global, Storage, Tensor
+from engine.files.records import Called, Dict, Elements, Global, Long, Storage, Tensor
 from engine.visible import visible
 
 MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
@@ -40,7 +41,8 @@ class Read:
 
 
 class Stream(Protocol):
-    """What a pickle is read from."""
+    """What a pickle is read from. It may pass over what is long: then it gives as many bytes without having them, and
+    has their number in an attribute `passed` until it is read from again."""
 
     def read(self, size: int, /) -> bytes: ...
     def readline(self) -> bytes: ...
@@ -64,9 +66,11 @@ def read(stream: Stream) -> Read:
                 raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to look at")
             if opcode.name == "STOP":
                 return Read(machine.pop(), list(machine.globals), machine.storages, machine.odd, machine.count)
+            if passed := getattr(stream, "passed", 0):
+                argument = Long(passed, "UNICODE" in opcode.name or "STRING" in opcode.name)
             machine.weigh(_WEIGHTS.get(opcode.name, 16))
             if isinstance(argument, str | bytes | bytearray):
-                machine.weigh(len(argument))
+                machine.weigh(sys.getsizeof(argument))
             machine.do(opcode.name, argument)
     except CheckpointError:
         raise

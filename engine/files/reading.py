@@ -21,6 +21,8 @@ from engine.visible import visible
 
 MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
 MOST_HEADER = 64 << 20  # bytes of a safetensors file's header, or of an index; each tensor takes some 100
+WHOLE = 64 << 20  # bytes of a pickle up to which it is read as a whole
+LONG = 1 << 20  # bytes of a text or an array in a pickle above which it is passed over
 BLOCK = 1 << 20  # bytes that are read in one go
 MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
 DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
@@ -96,6 +98,21 @@ def _of_file(path: Path, file: BinaryIO) -> Contents:
     return contents
 
 
+def _pickle_in(archive: zipfile.ZipFile, entry: zips.Entry, file: BinaryIO) -> opcodes.Stream:
+    """Where the pickle of a zip is read from: as a whole, which its CRC-32 is compared with; a very large one, which
+    must have long texts or arrays in it, from where it lies. Raises CheckpointError where it is too large."""
+    info = entry.info
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise CheckpointError("its pickle is compressed in a way that torch.save does not use: not unpacked")
+    if info.file_size <= WHOLE:
+        with archive.open(info) as stream:
+            return io.BytesIO(stream.read(WHOLE + 1))
+    if not entry.stored:
+        raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to look at")
+    file.seek(entry.offset)
+    return _Bounded(file, entry.end)
+
+
 def stamp(file: IO[bytes]) -> tuple[int, int]:
     """Bytes of an open file, and when it was last changed (Unix time, ns): what it must still be to be the same."""
     about = os.fstat(file.fileno())
@@ -126,13 +143,7 @@ def _zip(contents: Contents, file: BinaryIO) -> None:
         base = pickle.removesuffix("data.pkl")
         script = any(name.startswith(f"{base}code/") for name in entries)
         contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        info = entries[pickle].info
-        if info.file_size > MOST_PICKLE:
-            raise CheckpointError(f"its pickle has {info.file_size:,} bytes: too many to look at")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise CheckpointError("its pickle is compressed in a way that torch.save does not use: not unpacked")
-        with archive.open(info) as stream:
-            said = opcodes.read(io.BytesIO(stream.read(MOST_PICKLE + 1)))
+        said = opcodes.read(_pickle_in(archive, entries[pickle], file))
         for name, entry in entries.items():
             if name.startswith(f"{base}data/"):
                 if not entry.stored or entry.info.file_size != entry.info.compress_size:
@@ -191,15 +202,33 @@ def _read_texts(archive: zipfile.ZipFile, entries: Mapping[str, zips.Entry], bas
             contents.metadata[f"file.{name.strip('.')}"] = visible(text)
 
 
-class _Bounded:
-    """A file of which nobody reads more than there is: a pickle may ask for terabytes, and for lines without an end."""
+class _Skipped(bytes):
+    """A long text or array in a pickle that was not read: it only knows how long it is."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self._size = file, size
+    length = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class _Bounded:
+    """A file of which nobody reads more than there is: a pickle may ask for terabytes, and for lines without an end.
+    What is long is passed over: a NumPy array, or somebody's replay buffer."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file, self._end = file, end
         self.most = MOST_PICKLE  # bytes that may still be read
+        self.passed = 0  # bytes that were passed over just now
 
     def read(self, size: int) -> bytes:
-        return self._counted(self._file.read(max(0, min(size, self._size - self._file.tell(), self.most))))
+        self.passed = 0
+        left = max(0, self._end - self._file.tell())
+        if LONG < size <= left:
+            self._file.seek(size, io.SEEK_CUR)
+            found = _Skipped()
+            found.length = self.passed = size
+            return found
+        return self._counted(self._file.read(min(size, left, self.most)))
 
     def readline(self) -> bytes:
         return self._counted(self._file.readline(min(MOST_LINE, self.most)))

@@ -25,6 +25,14 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Long:
+    """A text, or bytes, too long to be read: an array of NumPy's, as a rule."""
+
+    size: int  # bytes
+    text: bool
+
+
 @dataclass(eq=False, slots=True)
 class Called:
     """What calling something would have made: an object of a class, mostly."""

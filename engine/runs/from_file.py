@@ -68,6 +68,8 @@ def in_run(path: Path) -> tuple[Path, Entry] | None:
 def look(path: Path) -> Origin:
     """Read what is in the file. Raises CheckpointError where nothing can be taken over, ConfigError where its settings
     can't be used."""
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: name its index, or one file")
     contents = read(path)
     if contents.problems:
         raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")

@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -353,3 +354,25 @@ def test_a_flipped_byte_is_found_by_the_checksums(tmp_path: Path) -> None:
     torch.save(torch.zeros(2), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     (line,) = check(read(tmp_path / "old.pt"))
     assert "keeps no checksums" in line
+
+
+@pytest.mark.parametrize("where", ["zip", "old", "plain", "plain 5"])
+def test_long_arrays_in_a_pickle_are_passed_over(tmp_path: Path, where: str) -> None:
+    path = tmp_path / ("buffer.pkl" if "plain" in where else "buffer.pt")
+    replay = bytearray(90 << 20) if where == "plain 5" else b"\1" * (90 << 20)
+    content = {"replay": replay, "text": "y" * (2 << 20), "step": 7}
+    if "plain" in where:
+        path.write_bytes(pickle.dumps(content, 5))
+    else:
+        torch.save({"w": torch.ones(3)} | content, path, _use_new_zipfile_serialization=where == "zip")
+    tracemalloc.start()
+    contents = read(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert contents.metadata["step"] == 7
+    assert contents.metadata["text"] == f"a text of {2 << 20:,} bytes, not read"
+    if "plain" in where:  # its protocol writes bytes as they are; the one of torch.save as a call, with a text
+        assert contents.metadata["replay"] == f"{90 << 20:,} bytes, not read"
+    else:
+        assert torch.equal(values.load(contents, "w"), torch.ones(3))
+    assert most < 32 << 20

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from engine.training.config import TrainConfig
 from tests.engine.test_files import Evil
+from tests.engine.test_host_resume import create, serve
 from tui.cli import main
 
 
@@ -100,3 +102,17 @@ def test_converting_from_the_command_line(file: Path, tmp_path: Path, capsys: py
     assert "2 tensors of the mean of 2 files" in capsys.readouterr().out
     assert main(["convert", str(file), str(out)]) == 2
     assert "is there already" in capsys.readouterr().err
+
+
+def test_a_run_s_checkpoint_is_named_by_its_place(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1), name="made")
+    serve(folder)
+    capsys.readouterr()
+    assert main(["inspect", "--home", str(home), "made@1"]) == 0
+    assert "epoch-0001.pt: PyTorch (zip)" in capsys.readouterr().out
+    assert main(["inspect", "--home", str(home), "made@1", "--diff", "last@2"]) == 1
+    assert "changed" in capsys.readouterr().out
+    assert main(["convert", "--home", str(home), "last@1", "last@2", str(home / "mean.safetensors")]) == 0
+    assert "the mean of 2 files" in capsys.readouterr().out
+    assert main(["inspect", "--home", str(home), "made@7"]) == 2
+    assert "no checkpoint at the end of epoch 7" in capsys.readouterr().err
