@@ -295,7 +295,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         prompt = app.screen.query_one(Input)
-        assert prompt.value == "model=mlp optimizer=adam"
+        assert prompt.value == "model=mlp dataset=demo optimizer=adam"
         prompt.value = "model=mlp"
         await until(pilot, lambda: "add optimizer=adam or optimizer=adamw" in line(app, "#verdict"))
         await typed(pilot, "model=mlp optimizer=adam dataset=demo epochs=1 threads=1 name=theirs")

@@ -205,9 +205,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
         value = f"epochs={2 * origin.done}" if origin.own and origin.config.epochs <= origin.done else ""
         if not origin.own:
             about += " What its names need goes into weights=, such as weights=module."
-            value = f"model={self.host.settings['model']} " + "".join(
-                f"optimizer={name}" for name in origin.optimizers[:1]
-            )
+            settings = {name: str(self.host.settings[name]) for name in ("model", "dataset")}
+            settings["optimizer"] = origin.optimizers[0] if origin.optimizers else "auto"
+            value = " ".join(f"{name}={text}" for name, text in settings.items() if text != "auto")  # what is not said
         self.app.push_screen(PromptScreen(f"Go on from {self.path.name}", about, check, value=value.strip()), asked)
 
     @work(group="resume", exclusive=True)

@@ -1,0 +1,101 @@
+"""*Checkpoints* by keys in a real terminal, with the inspector as a process of its own, and the commands as typed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.models.registry import build
+from engine.training.config import TrainConfig
+from tests.engine.hostile import checkpoint, holding, tensor
+from tests.engine.test_from_file import other_loop
+from tests.engine.test_host_resume import create, serve
+from tests.terminal import PROGRAM, Terminal
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(home: Path) -> Path:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), name="made")
+    serve(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (140, 45)])
+def test_two_epochs_are_compared_down_to_the_images_they_differ_in(
+    home: Path, run: Path, columns: int, rows: int
+) -> None:
+    with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], columns=columns, rows=rows) as terminal:
+        terminal.wait_for("Enlarge")
+        terminal.press("5")
+        terminal.wait_for("3 files")
+        terminal.press("j", "m", "k", "m")
+        terminal.wait_for("2 marked")
+        terminal.press("d")
+        terminal.wait_for("epoch-0001.pt → epoch-0002.pt")
+        terminal.wait_for("25 changed")
+        terminal.press("enter")
+        terminal.wait_for("Next matrix")
+        terminal.press("escape")
+        terminal.wait_for("25 changed")
+        terminal.press("E")
+        terminal.wait_for("Which images does the second fix, and break?")
+        terminal.press("enter")
+        terminal.wait_for("the second fixes")
+        terminal.press("escape")
+        terminal.wait_for("25 changed")
+        terminal.press("f")
+        terminal.wait_for("fixed by the second file")
+        terminal.press("5", "escape")
+        terminal.wait_for("2 marked")
+        terminal.press("enter")
+        terminal.wait_for("a checkpoint of fmnist-tui")
+        terminal.press("C")
+        terminal.wait_for(lambda screen: "SHA-256 in the" in screen)
+        terminal.press("q")
+        terminal.wait_for("2 marked")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_a_run_begins_with_a_checkpoint_of_another_loop(home: Path, tmp_path: Path) -> None:
+    model = build("mlp", 10, (1, 28, 28))
+    path = other_loop(model, torch.optim.Adam(model.parameters(), lr=2e-4), tmp_path / "theirs.pt")
+    with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], columns=120, rows=40) as terminal:
+        terminal.wait_for("Enlarge")
+        terminal.press("5")
+        terminal.wait_for("No checkpoints yet")
+        terminal.press("o")
+        terminal.wait_for("Open which file?")
+        terminal.press(str(path), "enter")
+        terminal.wait_for("a training checkpoint")
+        terminal.press("b")
+        terminal.wait_for("model=mlp dataset=demo optimizer=adam")
+        terminal.press(" epochs=1 threads=1", "enter")
+        terminal.wait_for("finished", 60)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_a_hostile_file_changes_nothing_of_the_terminal(home: Path, tmp_path: Path) -> None:
+    wild = "\x1b[2J\x1b[31m\x07name"
+    path = checkpoint(holding(**{wild: tensor((4,), (1,))}), tmp_path / "wild.pt")
+    with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], columns=80, rows=24) as terminal:
+        terminal.wait_for("Enlarge")
+        terminal.press("5")
+        terminal.wait_for("No checkpoints yet")
+        terminal.press("o")
+        terminal.wait_for("Open which file?")
+        terminal.press(str(path), "enter")
+        terminal.wait_for(r"\x1b[2J\x1b[31m\x07name")
+        terminal.press("enter")
+        terminal.wait_for("[4]")
+        terminal.press("escape")
+        terminal.wait_for("Compare")
+        terminal.press("q", "q")
+        assert terminal.exit_code() == 0
+    printed = subprocess.run([PROGRAM, "inspect", str(path)], capture_output=True, text=True)
+    assert printed.returncode == 0
+    assert "\x1b" not in printed.stdout
