@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.files.typed import How
 
 SHOWN = 60  # tensors that are listed without --tensors
-MOST_VALUES = 1000  # of a tensor's that --values prints
+MOST_REPEATED = 64 << 20  # bytes of a tensor that repeats few stored numbers, of which --values goes through all
 
 
 def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool = False) -> int:
@@ -90,6 +90,9 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     if not any(one.name == name for one in contents.tensors):
         raise CheckpointError(f"{path} has no tensor {asked.partition('[')[0]!r}; --tensors lists them")
     view = views.apply(values.load(contents, name), asked[len(name) :])
+    if view.nbytes > MOST_REPEATED and view.nbytes > 4 * view.untyped_storage().nbytes():
+        stored = f"{view.untyped_storage().nbytes():,} stored bytes until they are {view.nbytes:,}"
+        raise CheckpointError(f"{asked} repeats {stored}: take a slice of it")
     if as_json:
         if view.numel() > 1_000_000:
             raise CheckpointError(f"{asked} has {view.numel():,} numbers: take a slice of it")

@@ -364,7 +364,7 @@ def _wrong(contents: Contents, one: Named) -> str:
         return ""
     record = contents.records.get(storage.key)
     if tensor.offset < 0:
-        return f"{one.name} begins {-tensor.offset:,} elements before its storage"
+        return f"{one.name} begins {-tensor.offset:,} element{'s' * (tensor.offset < -1)} before its storage"
     if tensor.end > storage.count and storage.dtype:
         return f"{one.name} reaches element {tensor.end:,} of a storage that has {storage.count:,}"
     if record is None:

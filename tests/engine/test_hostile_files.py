@@ -177,7 +177,7 @@ def test_a_pickle_deflated_to_more_than_is_looked_at_is_refused(tmp_path: Path) 
     [
         (tensor((1 << 20, 1 << 20), (0, 0)), "x repeats 16 stored bytes until they are 4,398,046,511,104"),
         (tensor((2, 2), (1, 1)), ""),  # rows that overlap: odd, and allowed
-        (tensor((2,), (1,), -1), "x begins 1 elements before its storage"),
+        (tensor((2,), (1,), -1), "x begins 1 element before its storage"),
         (tensor((2,), (-1,)), "its sizes are negative, or overflow"),
         (tensor((-1,), (1,)), "its sizes are negative, or overflow"),
         (tensor((1 << 63,), (1,)), "its sizes are negative, or overflow"),
@@ -208,6 +208,25 @@ def test_a_tensor_that_can_not_be_is_told_and_takes_nothing(made: bytes, problem
         (odd,) = (one for one in compare(contents, contents).tensors if one.name == "x")
         assert odd.kind == "unread"
     assert time.monotonic() - begin < 1
+
+
+def test_the_values_of_a_tensor_that_repeats_its_numbers_are_not_gone_through(tmp_path: Path) -> None:
+    path = checkpoint(holding(x=tensor((1 << 20, 1 << 20), (0, 0))), tmp_path / "huge.pt")
+    ended = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "inspect", str(path), "--values", "x"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert "x repeats 16 stored bytes until they are 4,398,046,511,104: take a slice of it" in ended.stderr
+    ended = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "inspect", str(path), "--values", "x[:2, :3]"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "tensor([[0., 0., 0.]" in ended.stdout
 
 
 def test_records_that_torch_would_not_write_are_told(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from engine.inspection.inspector import Answer, Inspector
 from engine.models.registry import build
 from engine.runs import store
 from engine.training.config import TrainConfig
+from tests.engine.hostile import checkpoint, holding, tensor
 from tests.engine.test_files import Evil
 from tests.engine.test_host_resume import create, serve, wait
 from tests.tui.at_once import at_once  # noqa: F401
@@ -215,6 +216,24 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await typed(pilot, f"mlp={path} linear_relu_stack=net")
         await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt at mlp" in line(app, "#where"), 20)
         assert "right" in line(app, "#where")
+
+
+async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_path: Path) -> None:
+    odd = {f"x{at}": tensor((9,), (1,)) for at in range(5)}
+    path = checkpoint(holding(good=tensor((4,), (1,)), **odd), tmp_path / "odd.pt")
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "2 problems more (v)" in line(app, "#about"))
+        await pilot.press("v", "v", "v", "down")
+        assert len(app.screen.query_one(Rows).rows) == 5
+        assert line(app, "#chosen") == "x1 reaches element 9 of a storage that has 4"
+        await pilot.press("b")  # nothing is taken over from it
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert "is not taken over: x0 reaches element 9" in next(iter(app._notifications)).message
 
 
 async def test_every_byte_is_checked(home: Path, run: Path) -> None:

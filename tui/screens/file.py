@@ -37,7 +37,10 @@ TENSOR_COLUMNS = (
 PAIR_COLUMNS = (Column("name", -30), Column("value", -40))
 GLOBAL_COLUMNS = (Column("what it would import", -40), Column("judged by the allow-list of weights_only", 42))
 MODULE_COLUMNS = (Column("module", -24), Column("type", 40), Column("made with", 40))
-LISTS = {"tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules"}
+PROBLEM_COLUMNS = (Column("problem", -70),)
+LISTS = {
+    "tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules", "problems": "problems",
+}  # fmt: skip
 VIEWS = tuple(LISTS)
 
 
@@ -54,7 +57,7 @@ class FileScreen(UsingScreen):
         Binding("home,g", "end(-1)", "First", show=False, id="file.first"),
         Binding("end,G", "end(1)", "Last", show=False, id="file.last"),
         Binding("enter", "open", "Values", id="file.open", tooltip="the tensor's numbers"),
-        Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules"),
+        Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules, problems"),
         *USING_KEYS,
         Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
     ]
@@ -152,9 +155,10 @@ class FileScreen(UsingScreen):
         lines += [Content(f"{note}\n") for note in contents["notes"]]
         lines += [Content.styled(f"{problem}\n", "$text-error") for problem in contents["problems"][:3]]
         if len(contents["problems"]) > 3:
-            lines.append(Content.styled(f"… and {len(contents['problems']) - 3} problems more\n", "$text-error"))
+            lines.append(Content.styled(f"… and {len(contents['problems']) - 3} problems more (v)\n", "$text-error"))
         shown = f"{fmt.count(self._counts['tensors'])} tensors with {fmt.count(self._numbers)} numbers"
-        shown += f" ({fmt.count(self._counts['shared'])} storages are shared)" if self._counts["shared"] else ""
+        if shared := self._counts["shared"]:
+            shown += f" ({fmt.count(shared)} storage{'s are' if shared > 1 else ' is'} shared)"
         shown += f" (figures: {100 * self._share:.0f}%)" if self._share < 1 else ""
         others = {name: key for name, key in LISTS.items() if name != "tensors"}
         counts = ", ".join(
@@ -168,6 +172,7 @@ class FileScreen(UsingScreen):
         rows, columns = {
             "tensors": (self._tensor_rows, TENSOR_COLUMNS), "values": (self._value_rows, PAIR_COLUMNS),
             "imports": (self._global_rows, GLOBAL_COLUMNS), "modules": (self._module_rows, MODULE_COLUMNS),
+            "problems": (self._problem_rows, PROBLEM_COLUMNS),
         }[self._view]  # fmt: skip
         self._table.show(rows(contents), columns)
         self._tell_chosen()
@@ -221,6 +226,10 @@ class FileScreen(UsingScreen):
             if self._filter in one["name"]
         ]  # fmt: skip
 
+    def _problem_rows(self, contents: dict[str, Any]) -> list[Row]:
+        problems = enumerate(contents["problems"])
+        return [Row(str(number), (words,), "bad") for number, words in problems if self._filter in words]
+
     def _tell_chosen(self) -> None:
         told, key = "", self._table.key
         if self.contents is not None and key is not None and self._view == "tensors":
@@ -232,6 +241,10 @@ class FileScreen(UsingScreen):
             told += "; every number is 0" if figures and figures["zeros"] == 1 else ""
             if key in self._figures and figures is None:
                 told += "; its numbers can't be read"
+        elif self.contents is not None and key is not None and self._view == "problems":
+            told = self.contents["problems"][int(key)]  # the whole of it
+        elif self.contents is not None and key is not None and self._view == "values":
+            told = f"{key} = {self.contents['metadata'][key]}"
         self.say("#chosen", Content(told))
 
     # Keys
