@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.files.compare import Difference
     from engine.files.typed import How
 
-SHOWN = 60  # tensors that are listed without --tensors
+SHOWN = 60  # tensors, and values, that are listed without --tensors
 MOST_REPEATED = 64 << 20  # bytes of a tensor that repeats few stored numbers, of which --values goes through all
 
 
@@ -72,8 +72,11 @@ def _print(contents: Contents, *, whole: bool) -> None:
         print(f"share their numbers: {', '.join(names)}")
     if contents.metadata:
         print()
-        for name, value in list(contents.metadata.items())[: None if whole else 40]:
+        values = list(contents.metadata.items())
+        for name, value in values if whole else values[:SHOWN]:
             print(f"{name} = {value}")
+        if len(values) > SHOWN and not whole:
+            print(f"… and {count(len(values) - SHOWN)} more: --tensors lists all")
 
 
 def _values(path: Path, asked: str, *, as_json: bool) -> int:

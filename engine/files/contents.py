@@ -16,6 +16,7 @@ MOST_LOOKS = 20_000_000  # parts that are looked at besides: of long lists of nu
 MOST_NAMES = 64_000_000  # characters of all names together
 DEEPEST = 60  # containers in one another that are gone into
 TEXT = 200  # characters of a value, or of a key, that are told
+SHORT = 16  # elements of a list that is told as a whole
 MOST_PROBLEMS = 50
 REPEATED = 64 << 20  # bytes above which a tensor that repeats its stored numbers is told of
 _MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
@@ -230,7 +231,7 @@ class _Walk:
                             yield part, (*way, str(at)) if at or way else ("value",), section
                 elif value.state is None and not value.items:
                     self._tell(value, way)
-            case Elements(items=items) | tuple(items) if len(items) <= 16 or _holds(items):
+            case Elements(items=items) | tuple(items) if _holds(items):
                 for at, part in enumerate(items):
                     yield part, (*way, str(at)), section
             case Elements(items=items) | tuple(items):
@@ -303,10 +304,10 @@ def _words(value: Any) -> str:
         case Dict():
             text = f"a dictionary of {len(value.items)}"
         case Elements(kind=kind, items=items):
-            short = len(items) <= 8 and not _holds(items)
+            short = len(items) <= SHORT and not _holds(items)
             text = f"[{', '.join(map(_words, items))}]" if short else f"a {kind} of {len(items)}"
         case tuple():
-            short = len(value) <= 8 and not _holds(value)
+            short = len(value) <= SHORT and not _holds(value)
             text = f"({', '.join(map(_words, value))})" if short else f"a tuple of {len(value)}"
         case Tensor():
             text = f"a tensor {list(value.shape)}"

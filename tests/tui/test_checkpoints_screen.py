@@ -74,7 +74,7 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         assert "the end of epoch 2" in table(app)
         await pilot.press("slash")
         await typed(pilot, "0001")
-        assert "1 files; only 0001" in line(app, "#about")
+        assert "1 file; only 0001" in line(app, "#about")
         await pilot.press("escape", "enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
         assert "not executed; all " in line(app, "#about").replace("\n", " ")
@@ -225,7 +225,7 @@ async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_pat
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
-        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 files" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "2 problems more (v)" in line(app, "#about"))
         await pilot.press("v", "v", "v", "down")
@@ -331,7 +331,7 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
-        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 files" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
         assert "opened lately" in table(app)
         await pilot.press("enter")
         await until(pilot, lambda: "1 global outside the allow-list: posix.system" in line(app, "#about"))
@@ -358,7 +358,7 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
-        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 files" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
         await pilot.press("enter")
         await until(
             pilot, lambda: isinstance(app.screen, FileScreen) and "outside the allow-list" in line(app, "#about")

@@ -118,7 +118,7 @@ class CheckpointsScreen(AskingScreen):
             shown.sort(key=lambda one: -(one.accuracy or 0))
         now = time.time()
         self._table.show([self._row(one, now) for one in shown])
-        told = f"{fmt.count(len(shown))} files"
+        told = _files(len(shown))
         if not self._found:
             told = "No checkpoints yet: train something (2), or press o to open any file of weights."
         told += f"; only {self._filter} (esc: all)" if self._filter else ""
@@ -207,7 +207,7 @@ class CheckpointsScreen(AskingScreen):
 
     def action_filter(self) -> None:
         def check(text: str) -> str:
-            return f"{sum(matches(one, text) for one in self._found)} of {len(self._found)} files"
+            return f"{sum(matches(one, text) for one in self._found)} of {_files(len(self._found))}"
 
         def asked(text: str | None) -> None:
             if text is not None:
@@ -245,6 +245,10 @@ class CheckpointsScreen(AskingScreen):
         from tui.screens.file import FileScreen
 
         self.app.push_screen(FileScreen(path))
+
+
+def _files(number: int) -> str:
+    return f"{fmt.count(number)} file{'s' if number != 1 else ''}"
 
 
 def listed(home: Path) -> list[Found]:
