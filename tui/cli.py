@@ -291,6 +291,8 @@ def _add_how(parser: Parser) -> None:
     parser.add_argument("--strip", metavar="PREFIX", default="", help="to take off each name, such as module.")
     meaning = "a tensor, or all in a module; may be given again"
     parser.add_argument("--rename", metavar="NEW=OLD", action="append", default=[], help=meaning)
+    meaning = "tensors or modules of the file to leave out, such as loss.*; may be given again"
+    parser.add_argument("--without", metavar="PATTERN", action="append", default=[], help=meaning)
 
 
 def _add_train_options(parser: Parser) -> None:
@@ -467,7 +469,7 @@ def _how(options: argparse.Namespace) -> How:
         if not equals or not new or not old:
             raise ConfigError("rename", f"--rename: {text!r} is not of the form NEW=OLD")
         renames.append((new, old))
-    return How(options.strip, tuple(renames), options.section)
+    return How(options.strip, tuple(renames), options.section, tuple(options.without))
 
 
 def _convert(options: argparse.Namespace) -> int:

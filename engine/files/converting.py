@@ -9,12 +9,17 @@ from engine import atomic
 from engine.errors import CheckpointError
 from engine.files import values
 from engine.files.contents import Contents
+from engine.naming import fitting
 
 
-def weights(contents: Contents, section: str | None = None, *, strip: str = "") -> dict[str, torch.Tensor]:
-    """The tensors of a section (the first, the likeliest weights), by their names in it, less the prefix `strip`.
+def weights(
+    contents: Contents, section: str | None = None, *, strip: str = "", without: Sequence[str] = ()
+) -> dict[str, torch.Tensor]:
+    """The tensors of a section (the first, the likeliest weights), by their names in it, less the prefix `strip`, and
+    but for those that a pattern of `without` fits (by their names in the section).
 
-    Raises CheckpointError where there is no such section, a name lacks the prefix, or numbers can't be read.
+    Raises CheckpointError where there is no such section, a pattern fits nothing, a name lacks the prefix, or numbers
+    can't be read.
     """
     sections = contents.state_dicts
     if not sections:
@@ -23,8 +28,14 @@ def weights(contents: Contents, section: str | None = None, *, strip: str = "") 
     if chosen not in sections:
         names = ", ".join(repr(name) for name in sections[:8]) + (", …" if len(sections) > 8 else "")
         raise CheckpointError(f"{contents.path} has no part {chosen!r}; it has {names}")
-    found = {}
-    for name, one in contents.section(chosen).items():
+    inside = contents.section(chosen)
+    for pattern in without:
+        if not fitting([pattern], inside):
+            raise CheckpointError(f"{contents.path}: no tensor fits {pattern!r}, which is to be left out")
+    left_out, found = fitting(without, inside), {}
+    for name, one in inside.items():
+        if name in left_out:
+            continue
         if strip and not name.startswith(strip):
             raise CheckpointError(f"{contents.path}: {name} does not begin with {strip!r}")
         found[name.removeprefix(strip)] = values.whole(contents, one.name)

@@ -1,12 +1,14 @@
 """Whether somebody's weights fit a network, and what would have to be renamed that they do: nothing is guessed."""
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from engine import naming
 from engine.errors import CheckpointError
 from engine.files import converting, reading
 from engine.files.contents import Contents
@@ -23,7 +25,8 @@ class Fit:
     missing: tuple[str, ...] = ()  # the network wants them, the file has none of this name
     unexpected: tuple[str, ...] = ()  # the file has them, the network does not
     shapes: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()  # name, the network's shape, the file's
-    prefix: str = ""  # taken off each name of the file, all names would fit
+    prefix: str = ""  # taken off the names of the file, they would fit
+    extra: tuple[str, ...] = ()  # what would be left over then, of the file's names or modules
     renames: Mapping[str, str] = field(default_factory=dict)  # a missing name: the likeliest of the unexpected ones
 
     @property
@@ -41,8 +44,11 @@ class Fit:
             more = f" and {len(self.shapes) - 1} more" if len(self.shapes) > 1 else ""
             parts.append(f"{name} is {list(wanted)} in the network and {list(given)} in the file{more}")
         text = "; ".join(parts)
-        if self.prefix:
-            return f"{text}; they would fit with --strip {self.prefix}"
+        if self.prefix or self.extra:
+            words = [f"--strip {self.prefix}"] if self.prefix else []
+            words += [f"--without {name}" for name in self.extra[:MOST_NAMED]]
+            more = " …" if len(self.extra) > MOST_NAMED else ""
+            return f"{text}; they would fit with {' '.join(words)}{more}"
         if self.renames:
             together = {_apart(new, old) for new, old in self.renames.items()}
             if len(together) == 1 and len(self.renames) == len(self.missing) > 1:
@@ -62,18 +68,45 @@ def load(network: nn.Module, text: str, what: str) -> None:
     file is executed. Raises CheckpointError where they do not fit as they are, with what would have to be taken off or
     renamed."""
     path, said = file_and_how(text)
-    given = taken(reading.read(path), said)
-    found = fit(network.state_dict(), given)
+    wanted = network.state_dict()
+    for pattern in said.new:
+        if not naming.fitting([pattern], wanted):
+            raise CheckpointError(f"{what} has nothing that fits {pattern!r}, which is to begin anew")
+    anew = naming.fitting(said.new, wanted)
+    given = {
+        name: tensor for name, tensor in taken(reading.read(path), replace(said, new=())).items() if name not in anew
+    }
+    found = fit({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
     if not found.whole:
-        proposed = How(found.prefix, tuple(found.renames.items()) if not found.prefix else ())
-        hint = f"; here: --weights '{path} {proposed}'" if found.prefix or 0 < len(found.renames) <= MOST_NAMED else ""
-        raise CheckpointError(f"{path} does not fit {what}: {found.told()}{hint}")
-    network.load_state_dict(given)
+        raise CheckpointError(f"{path} does not fit {what}: {found.told()}{_hint(found, path, said)}")
+    network.load_state_dict(given, strict=False)
+
+
+def _hint(found: Fit, path: Path, said: How) -> str:
+    """What could be typed instead."""
+    if found.prefix or found.extra:
+        way = replace(said, strip=found.prefix or said.strip, without=(*said.without, *found.extra[:MOST_NAMED]))
+    elif 0 < len(found.renames) <= MOST_NAMED:
+        way = replace(said, renames=(*said.renames, *found.renames.items()))
+    elif found.shapes or (found.missing and not found.unexpected):
+        # Another head, as a rule: it can begin anew.
+        others = [name for name, *_ in found.shapes] + list(found.missing)
+        modules = list(dict.fromkeys(name.rpartition(".")[0] or name for name in others))
+        way = replace(said, new=(*said.new, *modules))
+        if len(modules) > MOST_NAMED:
+            return ""
+        return f"; to begin with new ones there: --weights '{path} {way}'"
+    else:
+        return ""
+    return f"; here: --weights '{path} {way}'"
 
 
 def taken(contents: Contents, said: How) -> dict[str, torch.Tensor]:
     """The weights of a file, as it is said. Raises CheckpointError."""
-    return renamed(converting.weights(contents, said.section, strip=said.strip), dict(said.renames))
+    if said.new:
+        raise CheckpointError(f"new:{said.new[0]}: only a network that is to be trained can have new weights")
+    found = converting.weights(contents, said.section, strip=said.strip, without=said.without)
+    return renamed(found, dict(said.renames))
 
 
 def fit(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Fit:
@@ -88,7 +121,13 @@ def fit(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -
     renames = _renames(wanted, given, missing, unexpected)
     if 2 * len(renames) < len(missing):  # another network, rather than other names
         renames = {}
-    return Fit(missing, unexpected, shapes, _prefix(wanted, given), renames)
+    prefix = _prefix(wanted, given) if missing else ""
+    if prefix or not (missing or shapes):
+        needed = {f"{prefix}{name}" for name in wanted}
+        extra = _extra([name for name in given if name not in needed], needed)
+    else:
+        extra = ()
+    return Fit(missing, unexpected, shapes, prefix, extra, renames)
 
 
 def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> dict[str, torch.Tensor]:
@@ -114,16 +153,21 @@ def _apart(new: str, old: str) -> tuple[str, str]:
 
 
 def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
-    """What all names of the file have before those of the network."""
-    if not wanted or not given or len(given) != len(wanted):
+    """What the names of the network have before them in the file."""
+    if not wanted or len(given) < len(wanted):
         return ""
     first = next(iter(wanted))
-    for name in given:
-        if name.endswith(f".{first}"):
-            prefix = name.removesuffix(first)
-            if all(f"{prefix}{one}" in given for one in wanted):
-                return prefix
+    for name in [name for name in given if name.endswith(f".{first}")][:20]:
+        prefix = name.removesuffix(first)
+        if all(f"{prefix}{one}" in given for one in wanted):
+            return prefix
     return ""
+
+
+def _extra(names: Sequence[str], needed: Collection[str]) -> tuple[str, ...]:
+    """The names, together where all in a module of the first level are among them."""
+    used = {name.partition(".")[0] for name in needed}
+    return tuple(dict.fromkeys(head if (head := name.partition(".")[0]) not in used else name for name in names))
 
 
 def _renames(

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+
+from engine.naming import fits
 
 
 def patterns(text: str) -> list[str]:
@@ -42,11 +43,6 @@ def toggled(text: str, chosen: str, names: Sequence[str]) -> str:
     if (thaw and not now) or (not thaw and now == set(mine)):
         return without
     return ", ".join([*kept, f"!{chosen}" if thaw else chosen])
-
-
-def fits(pattern: str, name: str) -> bool:
-    """Whether a pattern is a parameter's name, its module's, or describes one of them."""
-    return fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") or fnmatchcase(name, f"{pattern}.*")
 
 
 def _within(chosen: str, pattern: str) -> bool:

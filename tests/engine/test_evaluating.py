@@ -11,7 +11,7 @@ from engine.checkpoints.evaluating import Way, evaluate
 from engine.data.dataset import open_dataset
 from engine.errors import CheckpointError
 from engine.files import fitting
-from engine.files.typed import How
+from engine.files.typed import How, file_and_how
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.test_host_resume import create, serve
@@ -78,6 +78,60 @@ def test_fits() -> None:
     assert found.renames == {"b.weight": "c.weight"}
     assert "a.weight is [2, 3] in the network and [3, 3] in the file" in found.told()
     assert found.told().endswith("perhaps --rename b.weight=c.weight")
+
+
+def test_what_is_too_much_in_a_file_is_named_and_left_out_when_that_is_said(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lightning.ckpt"
+    more = {"loss.weight": torch.ones(10), "teacher.0.weight": torch.ones(3), "teacher.0.bias": torch.ones(3)}
+    torch.save({"state_dict": {f"model.{name}": value for name, value in weights().items()} | more}, path)
+    with pytest.raises(CheckpointError, match=r"they would fit with --strip model\. --without loss --without teacher$"):
+        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    way = How(strip="model.", without=("loss", "teacher.*"))
+    assert evaluate(path, demo(model="mlp", how=way), home=home, data_dir=None).accuracy >= 0
+    with pytest.raises(CheckpointError, match="no tensor fits 'nothing', which is to be left out"):
+        evaluate(path, demo(model="mlp", how=How(without=("nothing",))), home=home, data_dir=None)
+    with pytest.raises(CheckpointError, match="only a network that is to be trained can have new weights"):
+        evaluate(path, demo(model="mlp", how=How(new=("x",))), home=home, data_dir=None)
+
+
+def test_another_head_begins_anew_when_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "hundred.pt"
+    state = weights() | {
+        "linear_relu_stack.4.weight": torch.ones(100, 512),
+        "linear_relu_stack.4.bias": torch.ones(100),
+    }
+    torch.save(state, path)
+    net = build("mlp")
+    mine = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=r"to begin with new ones there: --weights '.*pt new:linear_relu_stack\.4'$"
+    ):
+        fitting.load(net, str(path), "mlp")
+    fitting.load(net, f"{path} new:linear_relu_stack.4", "mlp")
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, (mine if "stack.4." in name else state)[name]), name
+    with pytest.raises(CheckpointError, match="mlp has nothing that fits 'head', which is to begin anew"):
+        fitting.load(net, f"{path} new:head", "mlp")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "how"),
+    [
+        ("a.pt", "a.pt", How()),
+        ("my files/a b.pt", "my files/a b.pt", How()),
+        ("a.pt module.", "a.pt", How("module.")),
+        ("x/a=b.pt", "x/a=b.pt", How()),
+        ("a b.pt --strip module. --rename new.x=old.x", "a b.pt", How("module.", (("new.x", "old.x"),))),
+        (
+            "a.pt section:ema without:loss.* --without head new:fc",
+            "a.pt",
+            How("", (), "ema", ("loss.*", "head"), ("fc",)),
+        ),
+    ],
+)
+def test_what_is_typed_after_a_file(text: str, path: str, how: How) -> None:
+    assert file_and_how(text) == (Path(path), how)
+    assert file_and_how(f"{path} {how}".strip()) == (Path(path), how)
 
 
 def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) -> None:

@@ -95,7 +95,9 @@ def said(words: list[str]) -> How:
     """What shall be done with the names of weights. Raises InspectionError, saying what can be typed."""
     found = how(words)
     if found is None:
-        raise InspectionError("after that: a prefix to take off such as module. , NEW=OLD, or section:NAME")
+        raise InspectionError(
+            "after that: a prefix to take off such as module. , NEW=OLD, section:NAME, without:PATTERN"
+        )
     return found
 
 
@@ -104,9 +106,12 @@ def told(way: How) -> str:
     parts = [f"without {way.strip}"] if way.strip else []
     parts += [f"{old} called {new}" for new, old in way.renames]
     parts += [f"of its part {way.section!r}"] if way.section is not None else []
+    parts += [f"{', '.join(way.without)} left out"] if way.without else []
+    parts += [f"{', '.join(way.new)} new"] if way.new else []
     return f", {', '.join(parts)}" if parts else ""
 
 
 def proposed(refusal: str) -> str:
     """What a refusal proposes to do with the names, as it is typed."""
-    return " ".join(word.rstrip(";,") for word in re.findall(r"--(?:strip|rename) (\S+)", refusal))
+    found = re.findall(r"--(strip|rename|without) (\S+)", refusal)
+    return " ".join(("without:" if option == "without" else "") + word.rstrip(";,") for option, word in found)

@@ -32,7 +32,7 @@ USING_KEYS: list[BindingType] = [
     Binding("C", "check", "Check", show=False, id="file.check", tooltip="every byte, by checksums"),
 ]
 USING = ("difference", "evaluate", "branch", "model", "data", "convert", "check")
-NAMES = "after it, where names differ: a prefix to take off (module.), NEW=OLD, section:NAME"
+NAMES = "after it, where names differ: a prefix to take off (module.), NEW=OLD, section:NAME, without:PATTERN"
 
 
 class Host(Protocol):
