@@ -142,7 +142,8 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
     if found.metadata:
         print("\nmetadata")
         for name, (before, after) in found.metadata.items():
-            print(f"  {name}: {before} → {after}")
+            was, is_ = ("not there" if value is None else value for value in (before, after))
+            print(f"  {name}: {was} → {is_}")
     return int(found.differs)
 
 

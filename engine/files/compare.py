@@ -1,7 +1,7 @@
 """Two files of weights, tensor by tensor."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class Difference:
     cosine: float | None = None  # of the angle between a and b
     changed: float | None = None  # the fraction of numbers that are not equal; NaN equals NaN
     section: str = ""  # the part of the file that it is in: "model", "optimizer"; "" for the whole file
+    names: tuple[str, str] = ("", "")  # the tensor's own names in a and in b; "": it is not there
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Comparison:
 
 def compare(a: Contents, b: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> Comparison:
     """Lay two files beside each other: by the names of their tensors; where they have none in common, the weights of
-    one (its first section) beside those of the other, without the prefix `module.`."""
+    one (its first section) beside those of the other, without a prefix that only one of them has."""
     left, right, how = _aligned(a, b)
     names = [*left, *(name for name in right if name not in left)]
     found = []
@@ -64,7 +65,8 @@ def compare(a: Contents, b: Contents, tell: Callable[[int, int], None] = lambda 
         tell(done, len(names))
         one, other = left.get(name), right.get(name)
         section = next(each.section for each in (one, other) if each is not None)
-        found.append(replace(_compared(a, b, name, one, other), section=section))
+        own = (one.name if one is not None else "", other.name if other is not None else "")
+        found.append(replace(_compared(a, b, name, one, other), section=section, names=own))
     tell(len(names), len(names))
     metadata = {
         key: (a.metadata.get(key), b.metadata.get(key))
@@ -89,8 +91,23 @@ def _aligned(a: Contents, b: Contents) -> tuple[dict[str, Named], dict[str, Name
         parts.append(part)
         words.append(word)
     if not parts[0].keys() & parts[1].keys():
-        return left, right, "by the names of all tensors: none is in both"
+        for here, there in ((0, 1), (1, 0)):
+            if prefix := _before(parts[here], parts[there]):
+                parts[here] = {name.removeprefix(prefix): one for name, one in parts[here].items()}
+                words[here] += f" without {prefix}"
+                break
+        else:
+            return left, right, "by the names of all tensors: none is in both"
     return parts[0], parts[1], f"{words[0]} beside {words[1]}"
+
+
+def _before(part: Mapping[str, Named], other: Mapping[str, Named]) -> str:
+    """What stands before the names of `part` that `other` has without it; "" where nothing does."""
+    for wanted in list(other)[:5]:
+        for name in part:
+            if name.endswith(f".{wanted}"):
+                return name.removesuffix(wanted)
+    return ""
 
 
 def _compared(a: Contents, b: Contents, name: str, one: Named | None, other: Named | None) -> Difference:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,12 @@ def subject(home: Path, values: Mapping[str, Any]) -> tuple[torch.Tensor, str, t
     `.after`, of a call of a module, for the image of the request (see `samples.sample`); `X`, that image as the
     network gets it; `batch.X`, `batch.y` (see `batches.of`); `autograd.grad[NAME]`, `.now[NAME]` and `.before[NAME]`: a
     parameter's gradient, values, and values before the last optimizer step (see `autograd.compute`); `file[NAME]` of
-    the file `file`, `other[NAME]` of the file `other`, and `difference[NAME]`, the second less the first. Raises
-    InspectionError where there is none.
+    the file `file`, `other[NAME]` of the file `other`, and `difference[NAME]`, the second less the first, where
+    `names` may tell what each of the files calls it. Raises InspectionError where there is none.
     """
     name = str(values["name"])
     if match := FILE.fullmatch(name):
-        return _of_file(match[1], match[2], str(values["file"]), str(values.get("other", "")))
+        return _of_file(match[1], match[2], str(values["file"]), str(values.get("other", "")), values.get("names", ()))
     if name in ("batch.X", "batch.y"):
         X, y = batches.of(home, json.dumps({key: values[key] for key in batches.FIELDS}))
         return (X, "X", tuple(X.shape[1:])) if name == "batch.X" else (y, "y", tuple(X.shape[1:]))
@@ -61,20 +61,17 @@ def _of_network(found: Network, name: str, values: Mapping[str, Any]) -> tuple[t
     return parameter(found, name), spelled(name)
 
 
-def _of_file(which: str, name: str, file: str, other: str) -> tuple[torch.Tensor, str, tuple[int, ...]]:
-    """A tensor of a file, of the other file, or other - file."""
+def _of_file(
+    which: str, name: str, file: str, other: str, names: Sequence[str]
+) -> tuple[torch.Tensor, str, tuple[int, ...]]:
+    """A tensor of a file, of the other file, or other - file; `names`: what it is called in each, if not `name`."""
     place = Path(file).name
     if which == "file":
         return _loaded(Path(file), name, Path(file).stat().st_mtime_ns), f'{place}["{name}"]', (1, 28, 28)
-    second = files.opened(Path(other))
-    names = {one.name for one in second.tensors}
-    near = [one for one in sorted(names) if one.endswith(f".{name}") or name.endswith(f".{one}")]
-    found = name if name in names else near[0] if near else name
+    mine, found = names or (name, name)
     b = _loaded(Path(other), found, Path(other).stat().st_mtime_ns)
     if which == "other":
         return b, f'{Path(other).name}["{found}"]', (1, 28, 28)
-    first = files.opened(Path(file))
-    mine = name if any(one.name == name for one in first.tensors) else found
     a = _loaded(Path(file), mine, Path(file).stat().st_mtime_ns)
     return _apart(a, b), f'{Path(other).name}["{found}"] - {place}["{mine}"]', (1, 28, 28)
 

@@ -72,6 +72,12 @@ def test_weights_are_laid_beside_those_of_a_training_checkpoint(tmp_path: Path) 
     found = compare(read(bare), read(training))
     assert found.how == "the whole of bare.pth beside 'model' of train.pt without module."
     assert [one.kind for one in found.tensors] == ["same", "same"]
+    lightning = saved(tmp_path / "pl.ckpt", {"state_dict": {f"net.{name}": t for name, t in net.state_dict().items()}})
+    found = compare(read(lightning), read(bare))
+    assert found.how == "'state_dict' of pl.ckpt without net. beside the whole of bare.pth"
+    assert [(one.kind, one.names) for one in found.tensors] == [
+        ("same", ("state_dict.net.weight", "weight")), ("same", ("state_dict.net.bias", "bias")),
+    ]  # fmt: skip
 
 
 def test_weights_come_out_as_a_state_dict_or_safetensors(tmp_path: Path) -> None:

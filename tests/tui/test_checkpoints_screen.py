@@ -188,6 +188,24 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> 
         assert "marked" not in line(app, "#about")
 
 
+async def test_files_of_other_names_are_laid_beside_each_other(home: Path, tmp_path: Path) -> None:
+    state = {"fc.weight": torch.arange(6.0).reshape(2, 3), "fc.bias": torch.zeros(2)}
+    optimizer = {"state": {0: {"fc.weight": torch.ones(2, 3)}}, "param_groups": []}  # a name that ends alike
+    first, second = tmp_path / "bare.pth", tmp_path / "pl.ckpt"
+    torch.save(state, first)
+    torch.save({"optimizer": optimizer, "state_dict": {f"net.{name}": one + 1 for name, one in state.items()}}, second)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.push_screen(DifferenceScreen(first, second))
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "2 changed" in line(app, "#about"))
+        assert "beside 'state_dict' of pl.ckpt without net." in line(app, "#about")
+        app.screen.query_one(Rows).find(lambda row: row.key == "fc.weight")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[2, 3]" in line(app, "#about"))
+        assert 'pl.ckpt["state_dict.net.fc.weight"] - bare.pth["fc.weight"]' in line(app, "#about").replace("\n", " ")
+        await until(pilot, lambda: "= 1" in line(app, "#value"))
+
+
 async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
     home: Path, run: Path, tmp_path: Path
 ) -> None:

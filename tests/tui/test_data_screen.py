@@ -1,9 +1,11 @@
+import contextlib
 import gzip
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -32,8 +34,9 @@ def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10) -> None:
     for _ in range(int(seconds / 0.05)):
-        if holds():
-            return
+        with contextlib.suppress(NoMatches):  # a screen that is not composed yet
+            if holds():
+                return
         await pilot.pause(0.05)
     raise AssertionError("it never came true")
 

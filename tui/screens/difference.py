@@ -127,7 +127,7 @@ class DifferenceScreen(AskingScreen):
         )
         if self._values:
             pairs = found["metadata"].items()
-            rows = [Row(name, (name, str(a), str(b))) for name, (a, b) in pairs if self._filter in name]
+            rows = [Row(name, (name, _there(a), _there(b))) for name, (a, b) in pairs if self._filter in name]
             self._table.show(rows, VALUE_COLUMNS)
         else:
             self._table.show([_row(one) for one in self._chosen_ones(found["tensors"])], COLUMNS)
@@ -258,7 +258,7 @@ class DifferenceScreen(AskingScreen):
         from tui.screens.tensor import TensorScreen
 
         if (one := self._chosen) is not None:
-            asked = {"file": str(self._first), "other": str(self._second)}
+            asked = {"file": str(self._first), "other": str(self._second), "names": one["names"]}
             self.app.push_screen(TensorScreen(asked, f"difference[{one['name']}]"))
 
 
@@ -266,6 +266,10 @@ WORDS = {
     "same": "the same", "changed": "changed", "added": "only in the second", "removed": "only in the first",
     "shape": "of another shape", "dtype": "of another dtype", "unread": "not read",
 }  # fmt: skip
+
+
+def _there(value: Any) -> str:
+    return "not there" if value is None else str(value)
 
 
 def _row(one: dict[str, Any]) -> Row:
