@@ -147,6 +147,8 @@ class FmnistApp(App[None]):
         import tui.screens.vitals  # noqa: F401
 
     async def on_event(self, event: events.Event) -> None:
+        if self._exit and isinstance(event, events.Key | events.Paste):
+            return  # typed after the q: no screen opens any more
         if self._garbage is not None and isinstance(event, events.Key):
             self._garbage.key_pressed()
         await super().on_event(event)

@@ -99,3 +99,14 @@ def test_a_hostile_file_changes_nothing_of_the_terminal(home: Path, tmp_path: Pa
     printed = subprocess.run([PROGRAM, "inspect", str(path)], capture_output=True, text=True)
     assert printed.returncode == 0
     assert "\x1b" not in printed.stdout
+
+
+@pytest.mark.parametrize(("screen", "keys"), [("5", "qo"), ("4", "qA"), ("1", "q/")])
+def test_keys_typed_after_q_open_nothing_any_more(home: Path, screen: str, keys: str) -> None:
+    with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], columns=80, rows=24) as terminal:
+        terminal.wait_for("Enlarge")
+        if screen != "1":
+            terminal.press(screen)
+            terminal.wait_for({"4": "669,706 parameters", "5": "No checkpoints yet"}[screen])
+        terminal.press(keys)
+        assert terminal.exit_code() == 0

@@ -63,5 +63,6 @@ class PromptScreen(ModalScreen[str | None]):
             words, style = self._check(text), "$text-success"
         except EngineError as error:
             words, style = str(error), "$text-error"
-        self.query_one("#verdict", Static).update(Content.styled(words, style))
+        for verdict in self.query("#verdict").results(Static):  # none where the screen goes already
+            verdict.update(Content.styled(words, style))
         return style == "$text-success"
