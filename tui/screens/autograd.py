@@ -91,7 +91,7 @@ class AutogradScreen(Screen[None]):
         self._list = "graph"
 
     def compose(self) -> ComposeResult:
-        yield TopBar("model")
+        yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         yield Static(id="steps", markup=False)
         with Horizontal(id="lists"):

@@ -69,7 +69,7 @@ class TensorScreen(Screen[None]):
         self._total = 0
 
     def compose(self) -> ComposeResult:
-        yield TopBar("model")
+        yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         yield Cells(id="cells")
         yield HeatMap(self._host.picture_style, id="map")

@@ -62,7 +62,7 @@ class TermsScreen(Screen[None]):
         self._answer: dict[str, Any] | None = None
 
     def compose(self) -> ComposeResult:
-        yield TopBar("model")
+        yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         yield HeatMap(self._host.picture_style, id="products")
         yield Rows(COLUMNS, id="terms")

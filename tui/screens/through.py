@@ -108,7 +108,7 @@ class ThroughScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         style = self._host.picture_style
-        yield TopBar("model")
+        yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         with Horizontal(id="halves"):
             with Vertical(id="stages-half"):

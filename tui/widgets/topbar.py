@@ -16,7 +16,7 @@ SCREENS = (
 
 
 class TopBar(Static):
-    """`active` is the name of the screen it stands on."""
+    """`active`: the mode that it stands in, one of SCREENS."""
 
     DEFAULT_CSS = """
     TopBar {
