@@ -35,6 +35,7 @@ class RunSummary:
     parent: str  # the id of the run that it branched off from; empty: it began by itself
     parent_epoch: int
     parent_step: int
+    began_with: str = ""  # the file that it began with, where that is of no run here
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"folder": str(self.folder)}
@@ -113,6 +114,7 @@ def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
         parent=str(parent.get("run", "")),
         parent_epoch=int(parent.get("epoch", 0)),
         parent_step=int(parent.get("step", 0)),
+        began_with="" if parent.get("run") else str(parent.get("file", "")),
     )
 
 

@@ -13,7 +13,7 @@ from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.files import plain
 from engine.files.reading import read
 from engine.models.registry import build
-from engine.runs import client, from_file, store
+from engine.runs import client, from_file, listing, store
 from engine.runs.follow import Follower
 from engine.runs.verify import kill
 from engine.training import events as ev
@@ -46,6 +46,8 @@ def test_a_checkpoint_from_another_machine_goes_on_bit_for_bit(straight: Path, h
     assert weights(folder) == weights(straight)
     (branched,) = events(folder, ev.Branched)
     assert (branched.parent, branched.checkpoint, branched.epoch, branched.notes) == ("", str(file), 1, [])
+    (told,) = listing.list_runs(home)
+    assert (told.parent, told.began_with) == ("", str(file))
 
 
 def test_it_can_be_resumed_before_its_first_checkpoint_and_without_the_file(

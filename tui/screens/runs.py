@@ -14,6 +14,7 @@ from textual.widgets import DataTable, Input, Static
 from engine.errors import RunError
 from engine.runs import client, listing
 from engine.runs.listing import RunSummary
+from engine.visible import visible
 from tui import format as fmt
 from tui.screens.continuing import ContinuingScreen
 from tui.screens.stop_dialog import STOP, StopDialog
@@ -256,9 +257,9 @@ class RunsScreen(ContinuingScreen):
         _tell(self.query_one("#detail", Static), words)
 
     def _origin(self, run: RunSummary) -> str:
-        """Which run it branched off from, and where."""
+        """Which run it branched off from, and where; or the file that it began with."""
         if not run.parent:
-            return ""
+            return visible(f" · began with {run.began_with}") if run.began_with else ""
         name = next(
             (other.name or other.id for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)"
         )
