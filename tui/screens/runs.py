@@ -259,7 +259,7 @@ class RunsScreen(ContinuingScreen):
     def _origin(self, run: RunSummary) -> str:
         """Which run it branched off from, and where; or the file that it began with."""
         if not run.parent:
-            return visible(f" · began with {run.began_with}") if run.began_with else ""
+            return visible(f" · from {Path(run.began_with).name}") if run.began_with else ""
         name = next(
             (other.name or other.id for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)"
         )
