@@ -308,6 +308,35 @@ async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
         assert isinstance(app.screen, CheckpointsScreen)
 
 
+async def test_what_was_asked_for_does_not_come_up_over_another_screen(
+    home: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def slow(self: Inspector, what: str, values: dict[str, Any], tell: Any = None) -> Answer:
+        if what == "file evaluation":
+            assert goes_on.wait(20)
+        return answered(self, what, values, tell)
+
+    answered = Inspector.ask
+    monkeypatch.setattr(Inspector, "ask", slow)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("E")
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: "evaluating" in line(app, "#progress"))
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        goes_on.set()
+        await until(pilot, lambda: len(app._notifications) > 0, 30)
+        assert isinstance(app.screen, DataScreen)
+        assert "epoch-0002.pt: test accuracy" in next(iter(app._notifications)).message
+
+
 async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path: Path) -> None:
     path = tmp_path / "theirs.pt"
     model = build("mlp")

@@ -56,12 +56,26 @@ class AskingScreen(Screen[None]):
             return None
         except EngineError as error:
             self.refused = str(error)
-            if not proposed(self.refused):  # else it is asked again
+            if not proposed(self.refused) or not self.in_view:  # else it is asked again
                 self.notify(self.refused, severity="error", timeout=20, markup=False)
             return None
         finally:
             self.doing = ""
             self.say("#progress", Content(""))
+
+    @property
+    def in_view(self) -> bool:
+        """Whether the person has not gone to another of the app's screens."""
+        return self in self.app.screen_stack
+
+    def show_answer(self, title: str, text: str, summary: str) -> None:
+        """Show what came of a long question; where the person went to another screen meanwhile, only say so there."""
+        from tui.screens.text import TextScreen
+
+        if self.in_view:
+            self.app.push_screen(TextScreen(title, text))
+        else:
+            self.notify(summary, timeout=10, markup=False)
 
     def stop_asking(self) -> bool:
         """End what is asked for. Whether there was anything."""

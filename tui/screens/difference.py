@@ -74,6 +74,7 @@ class DifferenceScreen(AskingScreen):
         self._first, self._second = first, second
         self._found: dict[str, Any] | None = None
         self._images: dict[str, Any] | None = None  # of `evaluating.Versus`, once they were evaluated
+        self._asked = ""  # as which network
         self._sort = SORTS[0]
         self._filter = ""
         self._values = False  # what is shown
@@ -222,17 +223,18 @@ class DifferenceScreen(AskingScreen):
             "file": str(self._first), "other": str(self._second), "model": model, "how": " ".join(names),
             "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
         }  # fmt: skip
-        answer = await self.ask_long("file versus", asked, "evaluating both", "test images")
-        if answer is None:
-            if way := proposed(self.refused):
-                self._ask_evaluate(f"{text} {way}", self.refused)
-            return
-        from tui.screens.text import TextScreen
-
-        self._images = answer.values
+        if self._images is None or self._asked != text:
+            answer = await self.ask_long("file versus", asked, "evaluating both", "test images")
+            if answer is None:
+                if (way := proposed(self.refused)) and self.in_view:
+                    self._ask_evaluate(f"{text} {way}", self.refused)
+                return
+            self._images, self._asked = answer.values, text
         self.refresh_bindings()
-        lines = [*versus_lines(answer.values), "", "f and w, after escape: the fixed and the broken ones on Data"]
-        self.app.push_screen(TextScreen("On the test set", "\n".join(lines)))
+        lines = [*versus_lines(self._images), "", "f and w, after escape: the fixed and the broken ones on Data"]
+        both = f"{self._first.name} → {self._second.name}"
+        numbers = ", ".join(f"{fmt.count(len(self._images[which]))} {which}" for which in ("fixed", "broken"))
+        self.show_answer("On the test set", "\n".join(lines), f"{both}: {numbers}; E there tells more")
 
     def action_on_data(self, which: str) -> None:
         """The images that changed sides, on *Data*."""

@@ -120,10 +120,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
         answer = await self.ask_long("file evaluation", asked, "evaluating", "test images")
         self.asked_long()
         if answer is not None:
-            from tui.screens.text import TextScreen
-
-            self.app.push_screen(TextScreen(f"{self.path.name} on the test set", evaluated(answer.values)))
-        elif way := proposed(self.refused):
+            reached = f"{self.path.name}: test accuracy {fmt.percent(answer.values['accuracy'])}; E there tells more"
+            self.show_answer(f"{self.path.name} on the test set", evaluated(answer.values), reached)
+        elif (way := proposed(self.refused)) and self.in_view:
             self._ask_evaluate(f"{text} {way}", self.refused)  # nothing is renamed until that is said
 
     def asked_long(self) -> None:
@@ -255,9 +254,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
             return
         damage = answer.values["damage"]
         if damage:
-            from tui.screens.text import TextScreen
-
-            self.app.push_screen(TextScreen(f"{self.path.name} is damaged", "\n".join(damage)))
+            self.show_answer(
+                f"{self.path.name} is damaged", "\n".join(damage), f"{self.path.name} is damaged: {damage[0]}"
+            )
         else:
             self.notify(answer.values["how"], timeout=8, markup=False)
 
