@@ -49,4 +49,4 @@ $(TEST_MARK): pyproject.toml | $(BIN)/python
 	@touch $@ $(MARK)
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
