@@ -389,7 +389,7 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
         await pilot.press("v")
         await pilot.press("v")
         assert "posix.system" in table(app).splitlines()[1]
-        assert "not on it: needs your trust" in table(app)
+        assert "no: needs your trust" in table(app)
         await pilot.press("M")
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await pilot.press("escape", "c")

@@ -35,8 +35,8 @@ TENSOR_COLUMNS = (
     Column("norm", 9, right=True),
 )
 PAIR_COLUMNS = (Column("name", -30), Column("value", -40))
-GLOBAL_COLUMNS = (Column("what it would import", -40), Column("judged by the allow-list of weights_only", 42))
-MODULE_COLUMNS = (Column("module", -24), Column("type", 40), Column("made with", 40))
+GLOBAL_COLUMNS = (Column("what it would import", -40), Column("on weights_only's allow-list?", 30))
+MODULE_COLUMNS = (Column("module", -20), Column("type", 36), Column("made with", 40))
 PROBLEM_COLUMNS = (Column("problem", -70),)
 LISTS = {
     "tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules", "problems": "problems",
@@ -206,7 +206,7 @@ class FileScreen(UsingScreen):
         return [Row(name, (name, str(value))) for name, value in contents["metadata"].items() if self._filter in name]
 
     def _global_rows(self, contents: dict[str, Any]) -> list[Row]:
-        judged = {True: ("known", ""), False: ("not on it: needs your trust", "warning")}
+        judged = {True: ("yes", ""), False: ("no: needs your trust", "warning")}
         return [
             Row(one["name"], (one["name"], judged[one["known"]][0]), judged[one["known"]][1])
             for one in sorted(contents["globals"], key=lambda one: one["known"])
@@ -245,6 +245,10 @@ class FileScreen(UsingScreen):
             told = self.contents["problems"][int(key)]  # the whole of it
         elif self.contents is not None and key is not None and self._view == "values":
             told = f"{key} = {self.contents['metadata'][key]}"
+        elif self.contents is not None and key is not None and self._view == "modules":
+            one = next(one for one in self.contents["modules"] if one["name"] == key)
+            made = ", ".join(f"{name}={value}" for name, value in one["attributes"].items())
+            told = f"{key or '(whole)'}: {one['type']}({made})"
         self.say("#chosen", Content(told))
 
     # Keys
