@@ -54,6 +54,12 @@ def how(words: list[str]) -> How | None:
 def file_and_how(text: str) -> tuple[Path, How]:
     """The file, and what is said after it: `FILE [PREFIX.] [NEW=OLD …] [section:NAME]
     [without:PATTERN …] [new:PATTERN …]`. Its name may have spaces."""
+    file, said = what_and_how(text)
+    return Path(file).expanduser(), said
+
+
+def what_and_how(text: str) -> tuple[str, How]:
+    """The same of anything that stands before it, such as a network's name."""
     words = text.split()
     at = len(words)
     while at > 1:
@@ -68,4 +74,4 @@ def file_and_how(text: str) -> tuple[Path, How]:
     file = text.strip()
     for word in reversed(words[at:]):
         file = file.removesuffix(word).rstrip()
-    return Path(file).expanduser(), said or How()
+    return file, said or How()

@@ -1,6 +1,7 @@
 """What to train and how: `TrainConfig`, validated. Imports no torch, so a form can check what is typed at once."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -140,6 +141,15 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
             raise ConfigError("", f"{text!r} is not of the form SETTING=VALUE, such as lr=3e-4")
         found[name.strip().removeprefix("--").replace("-", "_")] = value
     return found
+
+
+def typed_pairs(line: str) -> dict[str, str]:
+    """The same of one line, apart by spaces; quotes hold a value with spaces together, as in a shell. Raises
+    ConfigError."""
+    try:
+        return pairs(shlex.split(line))
+    except ValueError:  # "No closing quotation"
+        raise ConfigError("", "a quote is open: quotes hold a value with spaces together, and come in twos") from None
 
 
 def _factor(name: str, text: str) -> float:

@@ -1,6 +1,7 @@
 """*Checkpoints*: the runs' files, any other by its path, what is in one, and two compared."""
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -176,10 +177,12 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> 
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in line(app, "#about"))
         assert line(app, "#about").startswith("epoch-0002.pt → epoch-0001.pt")
         await pilot.press("escape", "a")
-        await typed(pilot, str(home / "mean.pth"))
-        await until(pilot, lambda: (home / "mean.pth").exists())
+        await typed(pilot, f"{home / 'mean.pth'} nonsense")
+        assert "after that: a prefix" in line(app, "#verdict")
+        await typed(pilot, f"{home}/the mean.pth section:model")  # a name with a space
+        await until(pilot, lambda: (home / "the mean.pth").exists())
         states = [torch.load(run / "checkpoints" / f"epoch-000{at}.pt", weights_only=True)["model"] for at in (1, 2)]
-        mean = torch.load(home / "mean.pth", weights_only=True)
+        mean = torch.load(home / "the mean.pth", weights_only=True)
         for name, tensor in mean.items():
             assert torch.allclose(tensor, (states[0][name] + states[1][name]) / 2)
         await until(pilot, lambda: "4 files" in line(app, "#about"))
@@ -204,6 +207,28 @@ async def test_files_of_other_names_are_laid_beside_each_other(home: Path, tmp_p
         await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[2, 3]" in line(app, "#about"))
         assert 'pl.ckpt["state_dict.net.fc.weight"] - bare.pth["fc.weight"]' in line(app, "#about").replace("\n", " ")
         await until(pilot, lambda: "= 1" in line(app, "#value"))
+
+
+async def test_the_tensors_of_a_file_are_sorted_by_their_figures(home: Path, tmp_path: Path) -> None:
+    small, large, broken = torch.zeros(3), torch.full((9,), 2.0), torch.tensor([math.nan, 1.0])
+    torch.save({"b.small": small, "c.large": large, "a.broken": broken}, tmp_path / "three.pth")
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.push_screen(FileScreen(tmp_path / "three.pth"))
+        await until(pilot, lambda: "100.0%" in table(app) and "figures" not in line(app, "#about"))
+
+        def order() -> str:
+            return "".join(row.key[0] for row in app.screen.query_one(Rows).rows)
+
+        assert order() == "bca"
+        for words, expected in (
+            ("name", "abc"), ("size", "cba"), ("norm", "cab"), ("std", "bca"),
+            ("share of zeros", "bca"), ("what is not finite", "abc"),
+        ):  # fmt: skip
+            await pilot.press("s")
+            assert (f"sorted by {words}" in line(app, "#about"), order()) == (True, expected), words
+        await pilot.press("s")
+        assert (order(), "sorted" in line(app, "#about")) == ("bca", False)
 
 
 async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
@@ -364,8 +389,11 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
         assert prompt.value == "model=mlp dataset=demo optimizer=adam"
         prompt.value = "model=mlp"
         await until(pilot, lambda: "add optimizer=adam or optimizer=adamw" in line(app, "#verdict"))
-        await typed(pilot, "model=mlp optimizer=adam dataset=demo epochs=1 threads=1 name=theirs")
+        prompt.value = "model=mlp optimizer=adam name='theirs"
+        await until(pilot, lambda: "a quote is open" in line(app, "#verdict"))
+        await typed(pilot, "model=mlp optimizer=adam dataset=demo epochs=1 threads=1 name='their weights'")
         await until(pilot, lambda: bool(begun), 60)
+    assert store.read_run(begun[0])["name"] == "their weights"
     config = store.read_run(begun[0])["config"]
     assert (config["optimizer"], config["lr"]) == ("adam", 2e-4)
     wait(begun[0], lambda state: state.done, 60)

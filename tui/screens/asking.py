@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from textual.content import Content
@@ -10,12 +11,18 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
-from engine.files.typed import How, how
+from engine.errors import ConfigError, EngineError, InspectionCancelledError, InspectionError
+from engine.files.typed import How, file_and_how, what_and_how
+from engine.training.config import parse
 from tui.format import count, size
 
 if TYPE_CHECKING:
     from engine.inspection.inspector import Answer, Inspector
+
+
+NAMES = "after it, where names differ: a prefix to take off (module.), NEW=OLD, section:NAME, without:PATTERN"
+AFTER = "after that: a prefix to take off such as module. , NEW=OLD, section:NAME, without:PATTERN"
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
 
 class Host(Protocol):
@@ -105,18 +112,33 @@ class AskingScreen(Screen[None]):
             line.display = bool(str(content)) or selector != "#progress"
 
 
-def said(words: list[str]) -> How:
-    """What shall be done with the names of weights. Raises InspectionError, saying what can be typed."""
-    found = how(words)
-    if found is None:
-        raise InspectionError(
-            "after that: a prefix to take off such as module. , NEW=OLD, section:NAME, without:PATTERN"
-        )
-    return found
+def checked_network(text: str, words: str) -> str:
+    """What `MODEL` and what follows it would do, as `words` says it of both. Raises EngineError."""
+    model, way = what_and_how(text)
+    if not model:
+        raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
+    try:
+        known = parse("model", model)
+    except ConfigError:
+        parse("model", model.split()[0])
+        raise InspectionError(AFTER) from None  # it is what follows the network that can't be read
+    return words.format(known, told(way))
+
+
+def checked_target(text: str) -> str:
+    """What a file's name and what follows it would write. Raises EngineError."""
+    path, way = file_and_how(text)
+    if not text.strip() or path.exists():
+        raise InspectionError("name a file that is not there yet")
+    if not path.absolute().parent.is_dir():
+        raise InspectionError(f"there is no folder {path.absolute().parent}")
+    if any(Path(word).suffix in SUFFIXES for word in path.name.split()[:-1]):
+        raise InspectionError(AFTER)
+    return f"{'safetensors' if path.suffix == '.safetensors' else 'a bare state_dict'}: {path}{told(way)}"
 
 
 def told(way: How) -> str:
-    """The same in words."""
+    """What is done with the names, in words."""
     parts = [f"without {way.strip}"] if way.strip else []
     parts += [f"{old} called {new}" for new, old in way.renames]
     parts += [f"of its part {way.section!r}"] if way.section is not None else []

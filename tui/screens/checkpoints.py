@@ -14,13 +14,13 @@ from textual.widgets import Static
 
 from engine.checkpoints import manifest
 from engine.errors import EngineError, InspectionError
+from engine.files.typed import How, file_and_how
 from engine.runs import store
 from engine.visible import visible
 from tui import format as fmt
 from tui import paths
-from tui.screens.asking import AskingScreen
+from tui.screens.asking import NAMES, AskingScreen, checked_target
 from tui.screens.prompt import PromptScreen
-from tui.screens.using import NAMES, checked_target
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -187,8 +187,8 @@ class CheckpointsScreen(AskingScreen):
     def action_average(self) -> None:
         def asked(text: str | None) -> None:
             if text is not None:
-                target, *names = text.split()
-                self._average(Path(target).expanduser().absolute(), " ".join(names))
+                target, way = file_and_how(text)
+                self._average(target.absolute(), way)
 
         some = ", ".join(path.name for path in self._marked)
         about = f"The mean of the weights of {some}: a file of its own, .safetensors, or as torch.save writes; {NAMES}."
@@ -197,8 +197,8 @@ class CheckpointsScreen(AskingScreen):
         self.app.push_screen(PromptScreen(title, about, checked_target, value=value), asked)
 
     @work(group="long", exclusive=True)
-    async def _average(self, target: Path, names: str) -> None:
-        asked = {"files": [str(path) for path in self._marked], "target": str(target), "how": names}
+    async def _average(self, target: Path, way: How) -> None:
+        asked = {"files": [str(path) for path in self._marked], "target": str(target), "how": str(way)}
         answer = await self.ask_long("file conversion", asked, f"averaging {len(self._marked)} files", "")
         if answer is not None:
             self.notify(f"{answer.values['tensors']} tensors: {target}", timeout=8, markup=False)

@@ -1,6 +1,7 @@
 """Going on with runs, from any screen that shows them: resume, branch, and changes to one that trains."""
 
 import asyncio
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -12,7 +13,7 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError
 from engine.runs import client, places
-from engine.training.config import EDITABLE, TrainConfig, changed, edited, pairs, parse
+from engine.training.config import EDITABLE, TrainConfig, changed, edited, parse, typed_pairs
 from tui import format as fmt
 from tui.screens.prompt import PromptScreen
 
@@ -57,7 +58,7 @@ class ContinuingScreen(Screen[None]):
 
         def asked(text: str | None) -> None:
             if text is not None and text.strip():
-                self._edit(folder, pairs(text.split()))
+                self._edit(folder, typed_pairs(text))
 
         values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in EDITABLE)
         about = f"now: {values}\nFor example: lr=3e-4, or lr=x2 epochs=20. A batch size holds from the next epoch."
@@ -113,7 +114,7 @@ class ContinuingScreen(Screen[None]):
 
         def asked(text: str | None) -> None:
             if text is not None:
-                changes = pairs(text.split())
+                changes = typed_pairs(text)
                 self._branch(folder, places.name_of(chosen), changes, changes.pop("name", ""))
 
         settings = ["optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs"]
@@ -127,7 +128,7 @@ class ContinuingScreen(Screen[None]):
         value = f"epochs={2 * done}" if config.epochs <= done else ""
         frozen = cast(Host, self.app).branch_freeze.get(folder)
         if frozen is not None and frozen != config.freeze:
-            value = f"{value} freeze={frozen.replace(', ', ',')}".strip()
+            value = f"{value} freeze={shlex.quote(frozen)}".strip()
         check = _branch_check(config, done)
         self.app.push_screen(PromptScreen(f"Branch off {name}", about, check, value=value), asked)
 
@@ -163,7 +164,7 @@ def _epochs_check(done: int) -> Callable[[str], str]:
 def _edit_check(now: TrainConfig, epoch: int) -> Callable[[str], str]:
     def check(text: str) -> str:
         after, told = now, []
-        for setting, typed in pairs(text.split()).items():
+        for setting, typed in typed_pairs(text).items():
             after = edited(after, setting, typed)
             told.append(f"{setting} {fmt.setting(getattr(now, setting))} → {fmt.setting(getattr(after, setting))}")
         if after.epochs < epoch:
@@ -180,7 +181,7 @@ def _done(entry: Entry) -> int:
 
 def _branch_check(config: TrainConfig, done: int) -> Callable[[str], str]:
     def check(text: str) -> str:
-        changes = pairs(text.split())
+        changes = typed_pairs(text)
         changes.pop("name", "")
         for setting in ("model", "dataset"):
             if setting in changes:

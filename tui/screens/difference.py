@@ -9,12 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.files.typed import what_and_how
 from engine.visible import visible
 from tui import format as fmt
 from tui.evaluated import versus_lines
-from tui.screens.asking import AskingScreen, proposed
+from tui.screens.asking import NAMES, AskingScreen, checked_network, proposed
 from tui.screens.prompt import PromptScreen
-from tui.screens.using import NAMES, checked_network
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -218,16 +218,16 @@ class DifferenceScreen(AskingScreen):
 
     @work(group="long", exclusive=True)
     async def _evaluate(self, text: str) -> None:
-        host, (model, *names) = self._host, text.split()
+        host, (model, way) = self._host, what_and_how(text)
         asked = {
-            "file": str(self._first), "other": str(self._second), "model": model, "how": " ".join(names),
+            "file": str(self._first), "other": str(self._second), "model": model, "how": str(way),
             "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
         }  # fmt: skip
         if self._images is None or self._asked != text:
             answer = await self.ask_long("file versus", asked, "evaluating both", "test images")
             if answer is None:
-                if (way := proposed(self.refused)) and self.in_view:
-                    self._ask_evaluate(f"{text} {way}", self.refused)
+                if (names := proposed(self.refused)) and self.in_view:
+                    self._ask_evaluate(f"{text} {names}", self.refused)
                 return
             self._images, self._asked = answer.values, text
         self.refresh_bindings()

@@ -12,32 +12,15 @@ from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
 from engine.visible import visible
+from tui import file_rows
 from tui import format as fmt
+from tui.file_rows import SORTS
 from tui.screens.prompt import PromptScreen
 from tui.screens.using import USING, USING_KEYS, UsingScreen
-from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Rows
 from tui.widgets.topbar import TopBar
 
-TENSOR_COLUMNS = (
-    Column("tensor", -28),
-    Column("shape", 13),
-    Column("dtype", 9),
-    Column("size", 9, right=True),
-    Column("mean", 9, right=True),
-    Column("std", 9, right=True),
-    Column("histogram", 12, style="train"),
-    Column("min", 9, right=True),
-    Column("max", 9, right=True),
-    Column("zeros", 6, right=True),
-    Column("not finite", 10, right=True, style="bad"),
-    Column("norm", 9, right=True),
-)
-PAIR_COLUMNS = (Column("name", -30), Column("value", -40))
-GLOBAL_COLUMNS = (Column("what it would import", -40), Column("on weights_only's allow-list?", 30))
-MODULE_COLUMNS = (Column("module", -20), Column("type", 36), Column("made with", 40))
-PROBLEM_COLUMNS = (Column("problem", -70),)
 LISTS = {
     "tensors": "tensors", "values": "metadata", "imports": "globals", "modules": "modules", "problems": "problems",
 }  # fmt: skip
@@ -58,6 +41,7 @@ class FileScreen(UsingScreen):
         Binding("end,G", "end(1)", "Last", show=False, id="file.last"),
         Binding("enter", "open", "Values", id="file.open", tooltip="the tensor's numbers"),
         Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules, problems"),
+        Binding("s", "sort", "Sort", id="file.sort", tooltip="by name or a figure, or as in the file"),
         *USING_KEYS,
         Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
     ]
@@ -74,11 +58,12 @@ class FileScreen(UsingScreen):
         self._share = 0.0
         self._view = VIEWS[0]
         self._filter = ""
+        self._sort = ""  # one of SORTS
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
         yield Static(id="about", markup=False)
-        yield Rows(TENSOR_COLUMNS, id="parts")
+        yield Rows(file_rows.TENSOR_COLUMNS, id="parts")
         yield Static(id="chosen", markup=False)
         yield Static(id="progress", markup=False)
         yield KeyLine()
@@ -166,69 +151,19 @@ class FileScreen(UsingScreen):
         )
         more = not self._whole and len(contents[LISTS[self._view]]) < self._counts[LISTS[self._view]]
         here = f"; here its {self._view}" + (", the first of them: / finds others" if more and not self._part else "")
+        here += f"; sorted by {SORTS[self._sort]}" if self._sort and self._view == "tensors" else ""
         lines.append(Content(f"{shown}, {counts}{here}"))
         lines.append(Content.styled(f", only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"))
         self.say("#about", Content("").join(lines))
-        rows, columns = {
-            "tensors": (self._tensor_rows, TENSOR_COLUMNS), "values": (self._value_rows, PAIR_COLUMNS),
-            "imports": (self._global_rows, GLOBAL_COLUMNS), "modules": (self._module_rows, MODULE_COLUMNS),
-            "problems": (self._problem_rows, PROBLEM_COLUMNS),
-        }[self._view]  # fmt: skip
-        self._table.show(rows(contents), columns)
+        if self._view == "tensors":
+            rows = file_rows.tensors(contents, self._figures, self._histograms, self._sort)
+        else:
+            rows = file_rows.LISTED[self._view](contents)
+        searched = [row.cells[0] if self._view == "problems" else row.key for row in rows]
+        rows = [row for row, text in zip(rows, searched, strict=True) if self._filter in text]
+        self._table.show(rows, file_rows.COLUMNS[self._view])
         self._tell_chosen()
         self.refresh_bindings()
-
-    def _tensor_rows(self, contents: dict[str, Any]) -> list[Row]:
-        rows = []
-        for one in contents["tensors"]:
-            if self._filter and self._filter not in one["name"]:
-                continue
-            figures = self._figures.get(one["name"]) or {}
-            wrong = (figures.get("nan") or 0) + (figures.get("inf") or 0)
-            zeros = figures.get("zeros")
-            histogram = self._histograms.get(one["name"])
-            rows.append(
-                Row(
-                    one["name"],
-                    (
-                        one["name"], "×".join(map(str, one["shape"])) or "one number", one["dtype"],
-                        fmt.size(one["bytes"]), _number(figures.get("mean")), _number(figures.get("std")),
-                        bars(histogram) if histogram is not None and figures else "", _number(figures.get("min")),
-                        _number(figures.get("max")), "" if zeros is None else f"{100 * zeros:.1f}%",
-                        fmt.count(wrong) if wrong else "", _number(figures.get("norm")),
-                    ),
-                    "warning" if zeros == 1 else "",
-                )
-            )  # fmt: skip
-        return rows
-
-    def _value_rows(self, contents: dict[str, Any]) -> list[Row]:
-        return [Row(name, (name, str(value))) for name, value in contents["metadata"].items() if self._filter in name]
-
-    def _global_rows(self, contents: dict[str, Any]) -> list[Row]:
-        judged = {True: ("yes", ""), False: ("no: needs your trust", "warning")}
-        return [
-            Row(one["name"], (one["name"], judged[one["known"]][0]), judged[one["known"]][1])
-            for one in sorted(contents["globals"], key=lambda one: one["known"])
-            if self._filter in one["name"]
-        ]
-
-    def _module_rows(self, contents: dict[str, Any]) -> list[Row]:
-        return [
-            Row(
-                one["name"],
-                (
-                    "  " * (one["name"].count(".") + bool(one["name"])) + (one["name"].rpartition(".")[2] or "(whole)"),
-                    one["type"], ", ".join(f"{key}={value}" for key, value in one["attributes"].items()),
-                ),
-            )
-            for one in contents["modules"]
-            if self._filter in one["name"]
-        ]  # fmt: skip
-
-    def _problem_rows(self, contents: dict[str, Any]) -> list[Row]:
-        problems = enumerate(contents["problems"])
-        return [Row(str(number), (words,), "bad") for number, words in problems if self._filter in words]
 
     def _tell_chosen(self) -> None:
         told, key = "", self._table.key
@@ -256,6 +191,8 @@ class FileScreen(UsingScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
             return self._view == "tensors" and self._table.key is not None
+        if action == "sort":
+            return self.contents is not None and self._view == "tensors"
         if action in ("view", "filter", *USING):
             return self.contents is not None
         return True
@@ -292,6 +229,11 @@ class FileScreen(UsingScreen):
         self._view = others[(others.index(self._view) + 1) % len(others)]
         self._show()
 
+    def action_sort(self) -> None:
+        ways = tuple(SORTS)
+        self._sort = ways[(ways.index(self._sort) + 1) % len(ways)]
+        self._show()
+
     def action_open(self) -> None:
         from tui.screens.tensor import TensorScreen
 
@@ -305,7 +247,3 @@ class FileScreen(UsingScreen):
 
         prompt = PromptScreen("Show only some", "A part of the name.", lambda text: "", value=self._filter)
         self.app.push_screen(prompt, asked)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"

@@ -1,20 +1,22 @@
 """What can be done with a file of weights, from the screen that shows it."""
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from textual import work
 from textual.binding import Binding, BindingType
 
-from engine.errors import ConfigError, EngineError, InspectionError
+from engine.errors import EngineError
+from engine.files.typed import How, file_and_how, what_and_how
 from engine.runs import client, from_file
-from engine.training.config import pairs, parse
+from engine.training.config import typed_pairs
 from tui import format as fmt
 from tui import paths
 from tui.evaluated import evaluated
 from tui.looked import Looked
-from tui.screens.asking import AskingScreen, proposed, said, told
+from tui.screens.asking import NAMES, AskingScreen, checked_network, checked_target, proposed
 from tui.screens.continuing import ContinuingScreen
 from tui.screens.prompt import PromptScreen
 
@@ -32,7 +34,6 @@ USING_KEYS: list[BindingType] = [
     Binding("C", "check", "Check", show=False, id="file.check", tooltip="every byte, by checksums"),
 ]
 USING = ("difference", "evaluate", "branch", "model", "data", "convert", "check")
-NAMES = "after it, where names differ: a prefix to take off (module.), NEW=OLD, section:NAME, without:PATTERN"
 
 
 class Host(Protocol):
@@ -111,9 +112,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
 
     @work(group="long", exclusive=True)
     async def _evaluate(self, text: str, *, trusted: bool) -> None:
-        host, (model, *names) = self.host, text.split()
+        host, (model, way) = self.host, what_and_how(text)
         asked = {
-            "file": str(self.path), "model": "" if trusted else model, "how": "" if trusted else " ".join(names),
+            "file": str(self.path), "model": "" if trusted else model, "how": "" if trusted else str(way),
             "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
             "trusted": trusted,
         }  # fmt: skip
@@ -122,8 +123,8 @@ class UsingScreen(AskingScreen, ContinuingScreen):
         if answer is not None:
             reached = f"{self.path.name}: test accuracy {fmt.percent(answer.values['accuracy'])}; E there tells more"
             self.show_answer(f"{self.path.name} on the test set", evaluated(answer.values), reached)
-        elif (way := proposed(self.refused)) and self.in_view:
-            self._ask_evaluate(f"{text} {way}", self.refused)  # nothing is renamed until that is said
+        elif (names := proposed(self.refused)) and self.in_view:
+            self._ask_evaluate(f"{text} {names}", self.refused)  # nothing is renamed until that is said
 
     def asked_long(self) -> None:
         """Go on with what a long question held up."""
@@ -189,7 +190,7 @@ class UsingScreen(AskingScreen, ContinuingScreen):
 
     def _ask_branch(self, origin: "Origin") -> None:
         def check(text: str) -> str:
-            changes = pairs(text.split())
+            changes = typed_pairs(text)
             changes.pop("name", "")
             config = from_file.asked(origin, changes)
             settings = ("optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs")
@@ -197,16 +198,16 @@ class UsingScreen(AskingScreen, ContinuingScreen):
 
         def asked(text: str | None) -> None:
             if text is not None:
-                changes = pairs(text.split())
+                changes = typed_pairs(text)
                 self._branch_file(changes, changes.pop("name", ""))
 
         about = f"A new run from {origin.words}. Type settings such as lr=3e-4 epochs=20 name=slower."
         value = f"epochs={2 * origin.done}" if origin.own and origin.config.epochs <= origin.done else ""
         if not origin.own:
-            about += " What its names need goes into weights=, such as weights=module."
+            about += " What its names need goes into weights=, such as weights=module. or weights='module. section:ema'"
             settings = {name: str(self.host.settings[name]) for name in ("model", "dataset")}
             settings["optimizer"] = origin.optimizers[0] if origin.optimizers else "auto"
-            value = " ".join(f"{name}={text}" for name, text in settings.items() if text != "auto")  # what is not said
+            value = " ".join(f"{name}={shlex.quote(text)}" for name, text in settings.items() if text != "auto")
         self.app.push_screen(PromptScreen(f"Go on from {self.path.name}", about, check, value=value.strip()), asked)
 
     @work(group="resume", exclusive=True)
@@ -229,17 +230,16 @@ class UsingScreen(AskingScreen, ContinuingScreen):
     def action_convert(self) -> None:
         def asked(text: str | None) -> None:
             if text is not None:
-                target, names = text.strip().split()[0], text.split()[1:]
-                self.convert([self.path], Path(target).expanduser().absolute(), " ".join(names))
+                target, way = file_and_how(text)
+                self._convert(target.absolute(), way)
 
         about = f"The weights alone, as safetensors or, by another ending, as torch.save writes a state_dict; {NAMES}."
         value = str(self.path.with_suffix(".safetensors"))
         self.app.push_screen(PromptScreen("Write the weights as", about, checked_target, value=value), asked)
 
     @work(group="long", exclusive=True)
-    async def convert(self, files: list[Path], target: Path, names: str) -> None:
-        """Write the weights of a file, or the mean of several."""
-        asked = {"files": [str(file) for file in files], "target": str(target), "how": names}
+    async def _convert(self, target: Path, way: How) -> None:
+        asked = {"files": [str(self.path)], "target": str(target), "how": str(way)}
         answer = await self.ask_long("file conversion", asked, "writing", "")
         self.asked_long()
         if answer is not None:
@@ -259,25 +259,6 @@ class UsingScreen(AskingScreen, ContinuingScreen):
             )
         else:
             self.notify(answer.values["how"], timeout=8, markup=False)
-
-
-def checked_network(text: str, words: str) -> str:
-    """What `MODEL` and what follows it would do, as `words` says it of both. Raises EngineError."""
-    if not text.split():
-        raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
-    model, *names = text.split()
-    return words.format(parse("model", model), told(said(names)))
-
-
-def checked_target(text: str) -> str:
-    """What a file's name and what follows it would write. Raises EngineError."""
-    words = text.split()
-    path = Path(words[0]).expanduser() if words else Path()
-    if not words or path.exists():
-        raise InspectionError("name a file that is not there yet")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError("", f"there is no folder {path.absolute().parent}")
-    return f"{'safetensors' if path.suffix == '.safetensors' else 'a bare state_dict'}: {path}{told(said(words[1:]))}"
 
 
 def _name(folder: Path) -> str:
