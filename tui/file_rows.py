@@ -9,7 +9,7 @@ from tui.widgets.heatmap import bars
 from tui.widgets.rows import Column, Row
 
 TENSOR_COLUMNS = (
-    Column("tensor", -28),
+    Column("tensor", -28, ends=True),
     Column("shape", 13),
     Column("dtype", 9),
     Column("size", 9, right=True),
@@ -24,15 +24,15 @@ TENSOR_COLUMNS = (
 )
 COLUMNS = {
     "tensors": TENSOR_COLUMNS,
-    "values": (Column("name", -30), Column("value", -40)),
+    "values": (Column("name", -30, ends=True), Column("value", -40)),
     "imports": (Column("what it would import", -40), Column("on weights_only's allow-list?", 30)),
     "modules": (Column("module", -20), Column("type", 36), Column("made with", 40)),
     "problems": (Column("problem", -70),),
 }
-SORTS = {
+SORTS = {  # by the titles of columns
     "": "the file's order", "tensor": "name", "size": "size", "norm": "norm", "std": "std", "zeros": "share of zeros",
     "not finite": "what is not finite",
-}  # by the titles of columns  # fmt: skip
+}  # fmt: skip
 
 Figures = Mapping[str, Mapping[str, Any] | None]  # by the tensor's name, as far as they are there
 

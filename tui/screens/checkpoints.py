@@ -21,12 +21,13 @@ from tui import format as fmt
 from tui import paths
 from tui.screens.asking import NAMES, AskingScreen, checked_target
 from tui.screens.prompt import PromptScreen
+from tui.screens.table import TableScreen, table_keys
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 COLUMNS = (
-    Column("file", -26),
+    Column("file", -26, ends=True),
     Column("what", 20),
     Column("size", 9, right=True),
     Column("age", 7, right=True),
@@ -53,17 +54,12 @@ class Host(Protocol):
     home: Path
 
 
-class CheckpointsScreen(AskingScreen):
+class CheckpointsScreen(AskingScreen, TableScreen):
     """Lists them in a thread when it is shown; opens one to look into, compares two, averages several."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="checkpoints.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="checkpoints.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="checkpoints.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="checkpoints.page_up"),
-        Binding("home,g", "end(-1)", "First", show=False, id="checkpoints.first"),
-        Binding("end,G", "end(1)", "Last", show=False, id="checkpoints.last"),
+        *table_keys("checkpoints"),
         Binding("enter", "open", "Open", id="checkpoints.open", tooltip="what is in it, without executing it"),
         Binding("o", "path", "Open a path", id="checkpoints.path", tooltip="any file of weights, by its path"),
         Binding("slash", "filter", "Filter", key_display="/", id="checkpoints.filter", tooltip="by name, size or age"),
@@ -96,10 +92,6 @@ class CheckpointsScreen(AskingScreen):
     def _home(self) -> Path:
         return cast(Host, self.app).home
 
-    @property
-    def _table(self) -> Rows:
-        return self.query_one(Rows)
-
     @work(group="files", exclusive=True)
     async def _look(self) -> None:
         self._found = await asyncio.to_thread(listed, self._home)
@@ -117,7 +109,7 @@ class CheckpointsScreen(AskingScreen):
         elif self._sort == "accuracy":
             shown.sort(key=lambda one: -(one.accuracy or 0))
         now = time.time()
-        self._table.show([self._row(one, now) for one in shown])
+        self.table.show([self._row(one, now) for one in shown])
         told = _files(len(shown))
         if not self._found:
             told = "No checkpoints yet: train something (2), or press o to open any file of weights."
@@ -136,23 +128,14 @@ class CheckpointsScreen(AskingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
-            return True if self._table.key is not None else None
+            return True if self.table.key is not None else None
         if action == "mark":
-            return True if self._table.key is not None else None
+            return True if self.table.key is not None else None
         if action == "difference":
             return len(self._marked) == 2
         if action == "average":
             return len(self._marked) > 1
         return bool(self._filter or self._marked or self.doing) if action == "all" else True
-
-    def action_move(self, by: int) -> None:
-        self._table.move(by)
-
-    def action_page(self, by: int) -> None:
-        self._table.move(by * self._table.room)
-
-    def action_end(self, which: int) -> None:
-        self._table.go(0 if which < 0 else len(self._table.rows) - 1)
 
     def action_again(self) -> None:
         self._look()
@@ -160,6 +143,7 @@ class CheckpointsScreen(AskingScreen):
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
         self._show()
+        self.table.reveal(self._sort)
 
     def action_all(self) -> None:
         if self.stop_asking():
@@ -172,9 +156,9 @@ class CheckpointsScreen(AskingScreen):
 
     def action_mark(self) -> None:
         """Mark the file under the cursor, or take its mark away."""
-        if self._table.key is None:
+        if self.table.key is None:
             return
-        path = Path(self._table.key)
+        path = Path(self.table.key)
         self._marked = [one for one in self._marked if one != path] + ([path] if path not in self._marked else [])
         self._show()
 
@@ -218,8 +202,8 @@ class CheckpointsScreen(AskingScreen):
         self.app.push_screen(PromptScreen("Show only some", about, check, value=self._filter), asked)
 
     def action_open(self) -> None:
-        if self._table.key is not None:
-            self._open(Path(self._table.key))
+        if self.table.key is not None:
+            self._open(Path(self.table.key))
 
     def action_path(self) -> None:
         def check(text: str) -> str:

@@ -15,12 +15,13 @@ from tui import format as fmt
 from tui.evaluated import versus_lines
 from tui.screens.asking import NAMES, AskingScreen, checked_network, proposed
 from tui.screens.prompt import PromptScreen
+from tui.screens.table import TableScreen, table_keys
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 COLUMNS = (
-    Column("tensor", -28),
+    Column("tensor", -28, ends=True),
     Column("", 8),
     Column("|Δ|÷|a|", 9, right=True, style="test"),
     Column("max |Δ|", 9, right=True),
@@ -30,12 +31,10 @@ COLUMNS = (
     Column("first", 18),
     Column("second", 18),
 )
-VALUE_COLUMNS = (Column("value", -30), Column("first", 26), Column("second", 26))
+VALUE_COLUMNS = (Column("value", -30, ends=True), Column("first", 26), Column("second", 26))
 SORTS = ("relative", "max_abs", "l2", "cosine", "changed", "order")
-SORTED = {
-    "relative": "|Δ|÷|a|", "max_abs": "max |Δ|", "l2": "|Δ|", "cosine": "cosine", "changed": "the share changed",
-    "order": "the files' order",
-}  # fmt: skip
+TITLES = {"relative": "|Δ|÷|a|", "max_abs": "max |Δ|", "l2": "|Δ|", "cosine": "cosine", "changed": "changed"}
+SORTED = TITLES | {"changed": "the share changed", "order": "the files' order"}
 
 
 class Host(Protocol):
@@ -47,18 +46,13 @@ class Host(Protocol):
     def show_suspects(self, found: Any, checksum: str) -> None: ...
 
 
-class DifferenceScreen(AskingScreen):
+class DifferenceScreen(AskingScreen, TableScreen):
     """The most changed first."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
+        *table_keys("difference"),
         Binding("escape,q", "back", "Back", key_display="esc", id="difference.back"),
-        Binding("down,j", "move(1)", "Down", show=False, id="difference.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="difference.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="difference.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="difference.page_up"),
-        Binding("home,g", "end(-1)", "First", show=False, id="difference.first"),
-        Binding("end,G", "end(1)", "Last", show=False, id="difference.last"),
         Binding("enter", "open", "Difference", id="difference.open", tooltip="its numbers, map and histogram"),
         Binding("s", "sort", "Sort", id="difference.sort", tooltip="by any of the figures, or in the files' order"),
         Binding("slash", "filter", "Filter", key_display="/", id="difference.filter", tooltip="by name, or by kind"),
@@ -93,10 +87,6 @@ class DifferenceScreen(AskingScreen):
     def _host(self) -> Host:
         return cast(Host, self.app)
 
-    @property
-    def _table(self) -> Rows:
-        return self.query_one(Rows)
-
     @work(group="long", exclusive=True)
     async def _ask(self) -> None:
         self.say("#about", Content.styled(visible(f"{self._first.name} → {self._second.name}"), "bold"))
@@ -129,9 +119,9 @@ class DifferenceScreen(AskingScreen):
         if self._values:
             pairs = found["metadata"].items()
             rows = [Row(name, (name, _there(a), _there(b))) for name, (a, b) in pairs if self._filter in name]
-            self._table.show(rows, VALUE_COLUMNS)
+            self.table.show(rows, VALUE_COLUMNS)
         else:
-            self._table.show([_row(one) for one in self._chosen_ones(found["tensors"])], COLUMNS)
+            self.table.show([_row(one) for one in self._chosen_ones(found["tensors"])], COLUMNS)
         self.refresh_bindings()
 
     def _chosen_ones(self, tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -161,7 +151,7 @@ class DifferenceScreen(AskingScreen):
     def _chosen(self) -> dict[str, Any] | None:
         if self._found is None or self._values:
             return None
-        return next((one for one in self._found["tensors"] if one["name"] == self._table.key), None)
+        return next((one for one in self._found["tensors"] if one["name"] == self.table.key), None)
 
     def action_back(self) -> None:
         if self.stop_asking():
@@ -175,19 +165,13 @@ class DifferenceScreen(AskingScreen):
     def action_again(self) -> None:
         self._ask()
 
-    def action_move(self, by: int) -> None:
-        self._table.move(by)
+    def moved(self) -> None:
         self.refresh_bindings()
-
-    def action_page(self, by: int) -> None:
-        self.action_move(by * self._table.room)
-
-    def action_end(self, which: int) -> None:
-        self.action_move(which * len(self._table.rows))
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
         self._show()
+        self.table.reveal(TITLES.get(self._sort, ""))
 
     def action_view(self) -> None:
         self._values = not self._values

@@ -16,6 +16,7 @@ from tui import file_rows
 from tui import format as fmt
 from tui.file_rows import SORTS
 from tui.screens.prompt import PromptScreen
+from tui.screens.table import TableScreen, table_keys
 from tui.screens.using import USING, USING_KEYS, UsingScreen
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Rows
@@ -27,18 +28,13 @@ LISTS = {
 VIEWS = tuple(LISTS)
 
 
-class FileScreen(UsingScreen):
+class FileScreen(UsingScreen, TableScreen):
     """Asks the inspector: what is in it at once, the tensors' figures as they come."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
+        *table_keys("file"),
         Binding("escape,q", "back", "Back", key_display="esc", id="file.back"),
-        Binding("down,j", "move(1)", "Down", show=False, id="file.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="file.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="file.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="file.page_up"),
-        Binding("home,g", "end(-1)", "First", show=False, id="file.first"),
-        Binding("end,G", "end(1)", "Last", show=False, id="file.last"),
         Binding("enter", "open", "Values", id="file.open", tooltip="the tensor's numbers"),
         Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules, problems"),
         Binding("s", "sort", "Sort", id="file.sort", tooltip="by name or a figure, or as in the file"),
@@ -58,7 +54,7 @@ class FileScreen(UsingScreen):
         self._share = 0.0
         self._view = VIEWS[0]
         self._filter = ""
-        self._sort = ""  # one of SORTS
+        self._sort = ""  # the title of a column, one of SORTS
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
@@ -70,10 +66,6 @@ class FileScreen(UsingScreen):
 
     def on_mount(self) -> None:
         self._ask()
-
-    @property
-    def _table(self) -> Rows:
-        return self.query_one(Rows)
 
     # Asking
 
@@ -161,12 +153,12 @@ class FileScreen(UsingScreen):
             rows = file_rows.LISTED[self._view](contents)
         searched = [row.cells[0] if self._view == "problems" else row.key for row in rows]
         rows = [row for row, text in zip(rows, searched, strict=True) if self._filter in text]
-        self._table.show(rows, file_rows.COLUMNS[self._view])
+        self.table.show(rows, file_rows.COLUMNS[self._view])
         self._tell_chosen()
         self.refresh_bindings()
 
     def _tell_chosen(self) -> None:
-        told, key = "", self._table.key
+        told, key = "", self.table.key
         if self.contents is not None and key is not None and self._view == "tensors":
             one = next(one for one in self.contents["tensors"] if one["name"] == key)
             told = f"{key}: stride {tuple(one['stride'])}, offset {one['offset']}, storage {one['storage']}"
@@ -190,7 +182,7 @@ class FileScreen(UsingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open":
-            return self._view == "tensors" and self._table.key is not None
+            return self._view == "tensors" and self.table.key is not None
         if action == "sort":
             return self.contents is not None and self._view == "tensors"
         if action in ("view", "filter", *USING):
@@ -212,15 +204,7 @@ class FileScreen(UsingScreen):
         else:
             self._ask()
 
-    def action_move(self, by: int) -> None:
-        self._table.move(by)
-        self._tell_chosen()
-
-    def action_page(self, by: int) -> None:
-        self.action_move(by * self._table.room)
-
-    def action_end(self, which: int) -> None:
-        self._table.go(0 if which < 0 else len(self._table.rows) - 1)
+    def moved(self) -> None:
         self._tell_chosen()
 
     def action_view(self) -> None:
@@ -233,12 +217,13 @@ class FileScreen(UsingScreen):
         ways = tuple(SORTS)
         self._sort = ways[(ways.index(self._sort) + 1) % len(ways)]
         self._show()
+        self.table.reveal(self._sort)
 
     def action_open(self) -> None:
         from tui.screens.tensor import TensorScreen
 
-        if self._table.key is not None:
-            self.app.push_screen(TensorScreen({"file": str(self.path)}, f"file[{self._table.key}]"))
+        if self.table.key is not None:
+            self.app.push_screen(TensorScreen({"file": str(self.path)}, f"file[{self.table.key}]"))
 
     def action_filter(self) -> None:
         def asked(text: str | None) -> None:

@@ -9,7 +9,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
@@ -21,6 +20,7 @@ from tui import format as fmt
 from tui import tensor_table
 from tui.looked import Looked
 from tui.screens.prompt import PromptScreen
+from tui.screens.table import TableScreen, table_keys
 from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
@@ -43,7 +43,7 @@ MODULE_COLUMNS = (
     Column("device", 7),
 )
 TENSOR_COLUMNS = (
-    Column("name", -28),
+    Column("name", -28, ends=True),
     Column("shape", 13),
     Column("grad", 4),
     Column("mean", 10, right=True),
@@ -73,17 +73,12 @@ class Host(Protocol):
     branch_freeze: dict[Path, str]  # what shall be frozen in a branch, by the run's folder
 
 
-class ModelScreen(Screen[None]):
+class ModelScreen(TableScreen):
     """Looks into the form's model, a run's checkpoint (following one that trains), or any other that is named."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="model.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="model.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="model.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="model.page_up"),
-        Binding("home,g", "end(-1)", "First", show=False, id="model.first"),
-        Binding("end,G", "end(1)", "Last", show=False, id="model.last"),
+        *table_keys("model"),
         Binding("enter", "open", "Open", id="model.open", tooltip="a parameter's values; a module: fold it"),
         Binding("v", "view", "Modules/parameters", id="model.view", tooltip="the other table"),
         Binding("o", "other", "Other network", id="model.other", tooltip="a model by name, a run, or a checkpoint"),
@@ -140,10 +135,6 @@ class ModelScreen(Screen[None]):
     @property
     def _host(self) -> Host:
         return cast(Host, self.app)
-
-    @property
-    def _table(self) -> Rows:
-        return self.query_one(Rows)
 
     def look_at(self, source: str) -> None:
         """Another network."""
@@ -239,9 +230,9 @@ class ModelScreen(Screen[None]):
             ),
         )
         if self._parameters:
-            self._table.show(self._tensor_rows(), TENSOR_COLUMNS)
+            self.table.show(self._tensor_rows(), TENSOR_COLUMNS)
         else:
-            self._table.show(self._module_rows(), MODULE_COLUMNS)
+            self.table.show(self._module_rows(), MODULE_COLUMNS)
         self._tell_chosen()
         self.refresh_bindings()
 
@@ -302,7 +293,7 @@ class ModelScreen(Screen[None]):
         return not self._pattern or matches(self._pattern, name)
 
     def _tell_chosen(self) -> None:
-        key, told = self._table.key, ""
+        key, told = self.table.key, ""
         if key is not None and self._parameters:
             tensor = next(one for one in self._tensors if one["name"] == key)
             told = f"{tensor['kind']} {key}"
@@ -336,25 +327,17 @@ class ModelScreen(Screen[None]):
             return bool(self._pattern)
         return True if self._summary is not None else None
 
-    def action_move(self, by: int) -> None:
-        self._table.move(by)
-        self._tell_chosen()
-
-    def action_page(self, by: int) -> None:
-        self.action_move(by * self._table.room)
-
-    def action_end(self, which: int) -> None:
-        self._table.go(0 if which < 0 else len(self._table.rows) - 1)
+    def moved(self) -> None:
         self._tell_chosen()
 
     def action_view(self) -> None:
-        key = self._table.key
+        key = self.table.key
         self._parameters = not self._parameters
         self._show()
         if key is not None:  # from a module to its first parameter, and from a parameter to its module
-            self._table.find(lambda row: bool(row.key) and (row.key.startswith(f"{key}.") or row.key == key))
+            self.table.find(lambda row: bool(row.key) and (row.key.startswith(f"{key}.") or row.key == key))
             if not self._parameters:
-                self._table.find(lambda row: row.key == key.rpartition(".")[0])
+                self.table.find(lambda row: row.key == key.rpartition(".")[0])
         self._tell_chosen()
 
     @property
@@ -362,7 +345,7 @@ class ModelScreen(Screen[None]):
         return self._host.looked.folder is not None or self._host.looked.of_form
 
     def action_freeze(self) -> None:
-        if (key := self._table.key) is None or self._summary is None:
+        if (key := self.table.key) is None or self._summary is None:
             return
         chosen = key or "*"
         if self._parameters and chosen not in self._names:
@@ -409,6 +392,7 @@ class ModelScreen(Screen[None]):
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
         self._show()
+        self.table.reveal(self._sort)
 
     def action_back(self) -> None:
         self._pattern = ""
@@ -463,7 +447,7 @@ class ModelScreen(Screen[None]):
         self.app.push_screen(PromptScreen("Look into which network?", about, check, value=source), asked)
 
     def action_open(self) -> None:
-        key = self._table.key
+        key = self.table.key
         if key is None or self._summary is None:
             return
         if self._parameters:

@@ -10,7 +10,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import RunError
@@ -19,6 +18,7 @@ from engine.runs.state import RunState, place
 from engine.training import events as ev
 from tui import format as fmt
 from tui.follow import FollowThread, RunUpdated
+from tui.screens.table import TableScreen, table_keys
 from tui.widgets.chart import Chart, ChartView, x_limit
 from tui.widgets.heatmap import BLOCKS
 from tui.widgets.keyline import KeyLine
@@ -30,14 +30,14 @@ PARAMETERS = ("gradient norm", "weight norm", "|Δw| ÷ |w|")  # in the order of
 ACTIVATIONS = ("mean", "standard deviation", "zeros", "dead units")
 LOGARITHMIC = (*PARAMETERS, "standard deviation")
 PARAMETER_COLUMNS = (
-    Column("parameter", -26),
+    Column("parameter", -26, ends=True),
     Column("|gradient|", 10, right=True),
     Column("|w|", 9, right=True),
     Column("|Δw|÷|w|", 9, right=True, style="test"),
     Column("over time", 16, style="train"),
 )
 ACTIVATION_COLUMNS = (
-    Column("output of", -26),
+    Column("output of", -26, ends=True),
     Column("mean", 9, right=True),
     Column("std", 9, right=True),
     Column("zeros", 6, right=True),
@@ -48,20 +48,17 @@ SPARK = 16  # cells
 CODES = ("non_finite_layer", "exploding_gradient", "vanishing_gradient", "dead_units")
 
 
-class VitalsScreen(Screen[None]):
+class VitalsScreen(TableScreen):
     """Follows the run by itself, as *Train* does."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
+        *table_keys("vitals", page="pagedown"),
         Binding("escape,q,i", "dismiss", "Back", key_display="esc", id="vitals.back"),
         Binding("v", "view", "Parameters/outputs", id="vitals.view", tooltip="the other table"),
         Binding("m", "metric", "Metric", id="vitals.metric", tooltip="what the chart shows"),
         Binding("space", "pause", "Pause/go on", id="vitals.pause", tooltip="between two steps"),
         Binding("full_stop", "step", "Step", key_display=".", id="vitals.step", tooltip="one, and look at it"),
-        Binding("down,j", "move(1)", "Down", show=False, id="vitals.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="vitals.up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="vitals.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="vitals.page_up"),
     ]
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -105,10 +102,6 @@ class VitalsScreen(Screen[None]):
     # Showing
 
     @property
-    def _table(self) -> Rows:
-        return self.query_one(Rows)
-
-    @property
     def _metric(self) -> int:
         return self._metrics[self._outputs]
 
@@ -119,8 +112,8 @@ class VitalsScreen(Screen[None]):
             return
         layers = _layers(state.vitals[-1], outputs=self._outputs)
         rows = [self._row(name, numbers) for name, numbers in layers.items()]
-        self._table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
-        self._table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
+        self.table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
+        self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
         self._draw()
 
     def _row(self, name: str, numbers: Numbers) -> Row:
@@ -145,7 +138,7 @@ class VitalsScreen(Screen[None]):
         return found
 
     def _draw(self) -> None:
-        name = self._table.key
+        name = self.table.key
         if name is None:
             return
         metric = (ACTIVATIONS if self._outputs else PARAMETERS)[self._metric]
@@ -191,12 +184,8 @@ class VitalsScreen(Screen[None]):
             return self._alive and not self._state.done
         return True
 
-    def action_move(self, by: int) -> None:
-        self._table.move(by)
+    def moved(self) -> None:
         self._draw()
-
-    def action_page(self, by: int) -> None:
-        self.action_move(by * self._table.room)
 
     def action_view(self) -> None:
         self._outputs = not self._outputs

@@ -85,6 +85,15 @@ def fit(text: str, width: int) -> str:
     return text + "…" if width > 0 else ""
 
 
+def fit_end(text: str, width: int) -> str:
+    """The end of `text` in at most `width` cells, cut with an ellipsis before it."""
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return "…" + text if width > 0 else ""
+
+
 def cut(text: str, width: int) -> str:
     """As much of `text` as fits `width` cells."""
     while cell_len(text) > width:

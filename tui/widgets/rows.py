@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui.widgets.lines import Line, Lines, fit, padded
+from tui.widgets.lines import Line, Lines, fit, fit_end, padded
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Column:
     width: int  # cells; below 0: what is left, so many at least, for one column
     right: bool = False
     style: str = ""
+    ends: bool = False  # what does not fit is cut at its beginning: names such as those of tensors differ at their ends
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Row:
 
 
 class Rows(Lines):
-    """Shows the columns that fit, from the left on; the cursor stays on its key when the rows change."""
+    """Shows the first column and as many of the others as fit; the cursor stays on its key when the rows change."""
 
     DEFAULT_CSS = "Rows { height: 1fr; width: 1fr; }"
 
@@ -36,12 +37,16 @@ class Rows(Lines):
         self.rows: tuple[Row, ...] = ()
         self.cursor = 0
         self._top = 0
+        self._across = 0  # columns after the first that are passed over
+        self._last = 0  # the place of the last column that is shown
 
     def show(self, rows: Sequence[Row], columns: Sequence[Column] | None = None) -> None:
         """Other rows."""
         key = self.key
         self.rows = tuple(rows)
         if columns is not None:
+            if self.columns != tuple(columns):
+                self._across = 0
             self.columns = tuple(columns)
         found = next((at for at, row in enumerate(self.rows) if row.key == key), None)
         self.cursor = found if found is not None else max(0, min(self.cursor, len(self.rows) - 1))
@@ -65,6 +70,19 @@ class Rows(Lines):
         self.cursor = max(0, min(len(self.rows) - 1, to))
         self.repaint(now=True)
 
+    def slide(self, by: int) -> None:
+        """Show other columns, where not all fit."""
+        self._across = max(0, self._across + by)
+        self.repaint(now=True)
+
+    def reveal(self, title: str) -> None:
+        """Show the column of that title, where there is one."""
+        place = next((at for at, column in enumerate(self.columns) if column.title == title), 0)
+        if 0 < place <= self._across:
+            self.slide(place - 1 - self._across)
+        while self.size.width and place > self._last and self._across < len(self.columns) - 2:
+            self.slide(1)
+
     def find(self, holds: Callable[[Row], bool]) -> bool:
         """Put the cursor on the first row for which that is so."""
         for at, row in enumerate(self.rows):
@@ -74,35 +92,57 @@ class Rows(Lines):
         return False
 
     def paint(self, width: int, height: int) -> list[Line]:
-        widths = self._widths(width)
+        shown = self._placed(width)
+        more = "›" if self._last < len(self.columns) - 1 else ""
         room = max(1, height - 1)
         self._top = max(0, min(self._top, self.cursor, len(self.rows) - room))
         self._top = max(self._top, self.cursor - room + 1)
-        shown = list(zip(self.columns, widths, strict=False))
-        heads = [padded(column.title, cells, right=column.right) for column, cells in shown]
-        lines: list[Line] = [[(" " + "  ".join(heads), "dim")]]
+        heads = "  ".join(
+            padded(self.columns[place].title, cells, right=self.columns[place].right) for place, cells in shown
+        )
+        if more or self._across:
+            heads = padded(heads, width - 4) + (" ‹" if self._across else "  ") + more
+        lines: list[Line] = [[(f" {heads}", "dim")]]
         for at in range(self._top, min(len(self.rows), self._top + room)):
             row = self.rows[at]
             here = at == self.cursor
             line: Line = [("▸" if here else " ", "chosen" if here else "")]
-            for place, (column, cells) in enumerate(shown):
-                text = padded(fit(row.cells[place], cells), cells, right=column.right)
+            for place, cells in shown:
+                column = self.columns[place]
+                text = (fit_end if column.ends else fit)(row.cells[place], cells)
                 style = "chosen" if here else row.style or column.style
-                line.append((("  " if place else "") + text, style))
+                line.append((("  " if place else "") + padded(text, cells, right=column.right), style))
             lines.append(line)
         return lines
 
-    def _widths(self, width: int) -> list[int]:
-        """Of the columns that fit."""
-        used, widths = 1, list[int]()
-        for column in self.columns:
-            needed = abs(column.width) + 2
-            if used + needed - 2 > width and widths:
+    def _placed(self, width: int) -> list[tuple[int, int]]:
+        """The places of the columns that are shown, and their widths in cells."""
+        whole = self._fitting(width, 0)
+        if len(whole) == len(self.columns):
+            self._across = 0
+        else:
+            width -= 3  # for the signs that there are more
+            self._across = min(self._across, max(0, len(self.columns) - 2))
+            while self._across and self._fitting(width, self._across - 1)[-1] == len(self.columns) - 1:
+                self._across -= 1
+            whole = self._fitting(width, self._across)
+        self._last = whole[-1] if whole else 0
+        widths = [abs(self.columns[place].width) for place in whole]
+        left = width - 1 - sum(widths) - 2 * (len(whole) - 1)
+        return [
+            (place, cells + (max(0, left) if self.columns[place].width < 0 else 0))
+            for place, cells in zip(whole, widths, strict=True)
+        ]
+
+    def _fitting(self, width: int, across: int) -> list[int]:
+        """The places of the columns that fit, with so many passed over after the first."""
+        used, places = 1, list[int]()
+        for place, column in enumerate(self.columns):
+            if 0 < place <= across:
+                continue
+            needed = abs(column.width) + (2 if place else 0)
+            if used + needed > width and places:
                 break
-            widths.append(abs(column.width))
+            places.append(place)
             used += needed
-        left = width - used + 2
-        for place, column in enumerate(self.columns[: len(widths)]):
-            if column.width < 0:
-                widths[place] += max(0, left)
-        return widths
+        return places
