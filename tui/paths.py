@@ -17,27 +17,51 @@ RECENT = "recent-files.json"  # in the home folder
 class PathSuggester(Suggester):
     """Completes the last part of a path; right takes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, among_others: bool = False) -> None:
+        """`among_others`: what is typed need not be a path, or has one behind an equals sign, as in `mlp=FILE`; nothing
+        is a path there before a slash."""
         super().__init__(use_cache=False, case_sensitive=True)
+        self._among_others = among_others
 
     async def get_suggestion(self, value: str) -> str | None:
-        return await asyncio.to_thread(_suggested, value)
+        whole, names = await self._looked_up(value)
+        return whole + names[0] if names and whole + names[0].rstrip("/") != value else None
+
+    async def completed(self, value: str) -> tuple[str, list[str]]:
+        """As far as all that begins like `value` goes on alike, and the names of that, where they are several."""
+        whole, names = await self._looked_up(value)
+        return whole + _common(names) if names else value, names if len(names) > 1 else []
+
+    async def _looked_up(self, value: str) -> tuple[str, list[str]]:
+        before, typed = _apart(value) if self._among_others else ("", value)
+        if not typed.strip() or (self._among_others and "/" not in typed):
+            return value, []
+        head, slash, _ = typed.rpartition("/")
+        return before + head + slash, await asyncio.to_thread(_beginning, typed)
 
 
-def _suggested(value: str) -> str | None:
-    """The path with its last part complete; None where nothing begins like that."""
-    if not value.strip():
-        return None
-    head, slash, tail = value.rpartition("/")
+def _common(names: list[str]) -> str:
+    """The beginning that sorted names share."""
+    first, last = names[0], names[-1]
+    differs = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:differs]
+
+
+def _apart(value: str) -> tuple[str, str]:
+    """What stands before a path: `mlp=` of `mlp=FILE`."""
+    before, equals, after = value.partition("=")
+    return (before + equals, after) if equals and ("/" not in before or ":" in before) else ("", value)
+
+
+def _beginning(typed: str) -> list[str]:
+    """The names in its folder that begin like the last part of a path; those of folders end with a slash."""
+    head, slash, tail = typed.rpartition("/")
     try:
-        names = sorted(
-            f"{entry.name}/" if entry.is_dir() else entry.name
-            for entry, _ in zip(Path(head + slash or ".").expanduser().iterdir(), range(MOST_LISTED), strict=False)
-            if entry.name.startswith(tail) and (tail or not entry.name.startswith("."))
-        )
+        entries = zip(Path(head + slash or ".").expanduser().iterdir(), range(MOST_LISTED), strict=False)
+        found = [entry for entry, _ in entries if entry.name.startswith(tail) and (tail or entry.name[0] != ".")]
+        return sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in found)
     except OSError:
-        return None
-    return f"{head}{slash}{names[0]}" if names and names[0].rstrip("/") != tail else None
+        return []
 
 
 def check_file(text: str) -> str:

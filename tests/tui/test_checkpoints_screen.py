@@ -455,6 +455,29 @@ def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: Path) -> None:
     assert listed(home) == []
 
 
+async def test_tab_completes_a_path_as_a_shell_does(home: Path, tmp_path: Path) -> None:
+    for name in ("weights-1.pt", "weights-2.pt"):
+        torch.save({"x": torch.zeros(2)}, tmp_path / name)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await until(
+            pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "No checkpoints" in line(app, "#about")
+        )
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        prompt = app.screen.query_one(Input)
+        prompt.value = f"{tmp_path}/we"
+        await pilot.press("tab")
+        await until(pilot, lambda: prompt.value == f"{tmp_path}/weights-")
+        await pilot.press("tab")
+        await until(pilot, lambda: line(app, "#verdict") == "weights-1.pt  weights-2.pt")
+        await pilot.press("2", "tab")
+        await until(pilot, lambda: prompt.value == f"{tmp_path}/weights-2.pt")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "1 tensor with" in line(app, "#about"))
+
+
 @pytest.mark.parametrize(
     ("text", "fits"),
     [
@@ -476,6 +499,14 @@ def test_paths_are_completed_and_remembered(tmp_path: Path) -> None:
     assert asyncio.run(suggest(f"{tmp_path}/fo")) == f"{tmp_path}/folder/"
     assert asyncio.run(suggest(f"{tmp_path}/x")) is None
     assert asyncio.run(suggest("/no/such/folder/x")) is None
+    complete = paths.PathSuggester().completed
+    assert asyncio.run(complete(f"{tmp_path}/w")) == (f"{tmp_path}/we", ["weather.txt", "weights.pt"])
+    assert asyncio.run(complete(f"{tmp_path}/wea")) == (f"{tmp_path}/weather.txt", [])
+    assert asyncio.run(complete(f"{tmp_path}/x")) == (f"{tmp_path}/x", [])
+    among = paths.PathSuggester(among_others=True)
+    for before in ("mlp=", "~/mine.py:Mine=", ""):
+        assert asyncio.run(among.get_suggestion(f"{before}{tmp_path}/wei")) == f"{before}{tmp_path}/weights.pt"
+    assert asyncio.run(among.get_suggestion("l")) is None  # `last`, and no file of the folder one is in
     for name in ("weights.pt", "weather.txt", "weights.pt"):
         paths.remember(tmp_path, tmp_path / name)
     (tmp_path / "weather.txt").unlink()

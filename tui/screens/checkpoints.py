@@ -178,7 +178,9 @@ class CheckpointsScreen(AskingScreen, TableScreen):
         about = f"The mean of the weights of {some}: a file of its own, .safetensors, or as torch.save writes; {NAMES}."
         value = str(self._home / "average.pth")
         title = f"Average {len(self._marked)} files"
-        self.app.push_screen(PromptScreen(title, about, checked_target, value=value), asked)
+        self.app.push_screen(
+            PromptScreen(title, about, checked_target, value=value, suggester=paths.PathSuggester()), asked
+        )
 
     @work(group="long", exclusive=True)
     async def _average(self, target: Path, way: How) -> None:
@@ -220,10 +222,9 @@ class CheckpointsScreen(AskingScreen, TableScreen):
                 paths.remember(self._home, path)
                 self._open(path)
 
-        about = (
-            "A file of weights: .pt, .pth, .safetensors, an index of shards, or a folder of them. → completes the path."
-        )
-        self.app.push_screen(PromptScreen("Open which file?", about, check, suggester=paths.PathSuggester()), asked)
+        about = "A file of weights: .pt, .pth, .safetensors, an index of shards, or a folder of them."
+        prompt = PromptScreen("Open which file?", about, check, suggester=paths.PathSuggester())
+        self.app.push_screen(prompt, asked)
 
     def _open(self, path: Path) -> None:
         from tui.screens.file import FileScreen

@@ -19,6 +19,7 @@ from engine.training.config import parse
 from tui import format as fmt
 from tui import tensor_table
 from tui.looked import Looked
+from tui.paths import PathSuggester
 from tui.screens.prompt import PromptScreen
 from tui.screens.table import TableScreen, table_keys
 from tui.widgets.heatmap import bars
@@ -444,7 +445,12 @@ class ModelScreen(TableScreen):
             "A model: mlp, cnn, torchvision:resnet18, path/to/file.py:ClassName. Or a run's checkpoint: RUN@last "
             "(followed while it trains), RUN@best, RUN@3, or the path of its file. Or anybody's weights: mlp=FILE."
         )
-        self.app.push_screen(PromptScreen("Look into which network?", about, check, value=source), asked)
+        self.app.push_screen(
+            PromptScreen(
+                "Look into which network?", about, check, value=source, suggester=PathSuggester(among_others=True)
+            ),
+            asked,
+        )
 
     def action_open(self) -> None:
         key = self.table.key

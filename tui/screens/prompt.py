@@ -3,22 +3,29 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.errors import EngineError
+from engine.visible import visible
+from tui.paths import PathSuggester
+
+MOST_CHOICES = 12
 
 
 class PromptScreen(ModalScreen[str | None]):
     """Gives the text, or None where the person goes back."""
 
     AUTO_FOCUS = "#line"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", id="prompt.back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back", id="prompt.back"),
+        Binding("tab", "complete", "Complete", show=False, priority=True, id="prompt.complete", tooltip="a path"),
+    ]
 
     def __init__(
         self,
@@ -27,10 +34,10 @@ class PromptScreen(ModalScreen[str | None]):
         check: Callable[[str], str],
         *,
         value: str = "",
-        suggester: Suggester | None = None,
+        suggester: PathSuggester | None = None,
     ) -> None:
         """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't.
-        `suggester`: completes what is typed."""
+        `suggester`: completes what is typed, at right what it shows, at tab as far as that is certain."""
         super().__init__()
         self._title = title
         self._about = about
@@ -44,7 +51,8 @@ class PromptScreen(ModalScreen[str | None]):
             yield Static(self._about, id="about", markup=False)
             yield Input(self._value, id="line", compact=True, select_on_focus=False, suggester=self._suggester)
             yield Static("", id="verdict", markup=False)
-            yield Static("enter does it · escape goes back", id="keys", markup=False)
+            completes = " · tab completes the path" if self._suggester is not None else ""
+            yield Static(f"enter does it{completes} · escape goes back", id="keys", markup=False)
 
     def on_mount(self) -> None:
         self._judge(self._value)
@@ -57,6 +65,24 @@ class PromptScreen(ModalScreen[str | None]):
         if self._judge(event.value):
             self.app.delay_update()  # the prompt's end and what it changes are sent together
             self.dismiss(event.value)
+
+    @work(group="complete", exclusive=True)
+    async def action_complete(self) -> None:
+        """As a shell does: as far as all go on alike, then what there is."""
+        line = self.query_one("#line", Input)
+        if self._suggester is None:
+            return
+        typed = line.value
+        value, choices = await self._suggester.completed(typed)
+        if not self.query("#line") or line.value != typed:
+            return  # the person typed on
+        if value != typed:
+            line.value = value
+            line.cursor_position = len(value)
+        elif choices:
+            some = "  ".join(visible(choice) for choice in choices[:MOST_CHOICES])
+            more = f"  and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
+            self.query_one("#verdict", Static).update(Content(f"{some}{more}"))
 
     def _judge(self, text: str) -> bool:
         try:

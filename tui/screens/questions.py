@@ -9,6 +9,7 @@ from engine.runs import places, store
 from engine.training.config import MODELS, parse
 from tui.browse import Browse
 from tui.format import count
+from tui.paths import PathSuggester
 from tui.screens.prompt import PromptScreen
 
 
@@ -56,7 +57,13 @@ def checkpoint(home: Path, watched: Path | None, value: str = "") -> PromptScree
         "model and anybody's file of its weights: mlp=FILE, and what is to be done with their names: module. NEW=OLD"
     )
     value = value or f"{watched.name if watched else 'last'}@best"
-    return PromptScreen("What does a model take these images for?", about, check, value=value)
+    return PromptScreen(
+        "What does a model take these images for?",
+        about,
+        check,
+        value=value,
+        suggester=PathSuggester(among_others=True),
+    )
 
 
 def is_file(text: str) -> bool:
@@ -88,7 +95,7 @@ def export(browse: Browse) -> PromptScreen:
         f"Write {what} as PNG files, with an annotations.csv (file,label) that the tutorial's own data set reads; "
         "or, to a name that ends in .txt, this page as it stands on the screen."
     )
-    return PromptScreen("Export", about, check, value=f"~/{browse.split}-samples")
+    return PromptScreen("Export", about, check, value=f"~/{browse.split}-samples", suggester=PathSuggester())
 
 
 def to_export(browse: Browse) -> tuple[list[int], str]:

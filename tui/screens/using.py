@@ -16,6 +16,7 @@ from tui import format as fmt
 from tui import paths
 from tui.evaluated import evaluated
 from tui.looked import Looked
+from tui.paths import PathSuggester
 from tui.screens.asking import NAMES, AskingScreen, checked_network, checked_target, proposed
 from tui.screens.continuing import ContinuingScreen
 from tui.screens.prompt import PromptScreen
@@ -79,9 +80,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
                 paths.remember(self.host.home, other)
                 self.app.push_screen(DifferenceScreen(self.path, other))
 
-        about = "The other file; what is shown is how it differs from this one. → completes the path."
+        about = "The other file; what is shown is how it differs from this one."
         title, value = f"Compare {self.path.name} with?", f"{self.path.parent}/"
-        prompt = PromptScreen(title, about, paths.check_file, value=value, suggester=paths.PathSuggester())
+        prompt = PromptScreen(title, about, paths.check_file, value=value, suggester=PathSuggester())
         self.app.push_screen(prompt, asked)
 
     # Evaluating
@@ -147,7 +148,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
         title = f"Look into {self.path.name} as which network?"
         home = self.host.home
         check = lambda text: named(home, text.strip())  # noqa: E731
-        self.app.push_screen(PromptScreen(title, about, check, value=self._as_network), asked)
+        self.app.push_screen(
+            PromptScreen(title, about, check, value=self._as_network, suggester=PathSuggester(among_others=True)), asked
+        )
 
     async def _to_model(self) -> None:
         await self.app.switch_mode("model")
@@ -235,7 +238,9 @@ class UsingScreen(AskingScreen, ContinuingScreen):
 
         about = f"The weights alone, as safetensors or, by another ending, as torch.save writes a state_dict; {NAMES}."
         value = str(self.path.with_suffix(".safetensors"))
-        self.app.push_screen(PromptScreen("Write the weights as", about, checked_target, value=value), asked)
+        self.app.push_screen(
+            PromptScreen("Write the weights as", about, checked_target, value=value, suggester=PathSuggester()), asked
+        )
 
     @work(group="long", exclusive=True)
     async def _convert(self, target: Path, way: How) -> None:
