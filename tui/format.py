@@ -48,6 +48,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, word: str) -> str:
+    """`1 tensor`, `1,200 tensors`."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
 def setting(number: float) -> str:
     """A setting exactly as it is, the shorter of two spellings: `1e-3`, `0.01`, `0.9`, `0`."""
     if number == int(number) and abs(number) < 1e6:

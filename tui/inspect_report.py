@@ -10,7 +10,7 @@ from engine.files.contents import Contents
 from engine.files.reading import read
 from engine.visible import visible
 from tui.evaluated import evaluated, versus_lines
-from tui.format import count, size
+from tui.format import count, counted, size
 
 if TYPE_CHECKING:
     from engine.checkpoints.evaluating import Way
@@ -48,7 +48,7 @@ def _print(contents: Contents, *, whole: bool) -> None:
     print(contents.told())
     for note in contents.notes:
         print(note)
-    print(f"{count(len(contents.tensors))} tensors, {count(numbers)} numbers")
+    print(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'number')}")
     for problem in contents.problems:
         print(f"problem: {problem}")
     if contents.modules:
@@ -131,7 +131,7 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
     for kind, words in KINDS.items():
         ones = [one for one in found.tensors if one.kind == kind]
         if ones and kind == "same":
-            print(f"\n{count(len(ones))} tensors are the same, to the last bit")
+            print(f"\n{counted(len(ones), 'tensor')} {'is' if len(ones) == 1 else 'are'} the same, to the last bit")
         elif ones:
             print(f"\n{words}")
             width = max(len(one.name) for one in ones)
@@ -170,7 +170,7 @@ def convert(files: list[Path], target: Path, how: "How") -> int:
     found = converting.average(several) if len(several) > 1 else several[0]
     written = converting.write(found, target)
     what = f"the mean of {len(files)} files" if len(files) > 1 else visible(str(files[0]))
-    print(f"{visible(str(target))}: {count(len(found))} tensors of {what}, {size(written)}")
+    print(f"{visible(str(target))}: {counted(len(found), 'tensor')} of {what}, {size(written)}")
     return 0
 
 

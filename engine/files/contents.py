@@ -129,9 +129,8 @@ class Contents:
         if not self.globals:
             return "not executed; it imports nothing"
         if not unknown:
-            return (
-                f"not executed; all {len(self.globals)} globals are on the allow-list of torch.load(weights_only=True)"
-            )
+            whole = f"all {len(self.globals)} globals are" if len(self.globals) > 1 else "its 1 global is"
+            return f"not executed; {whole} on the allow-list of torch.load(weights_only=True)"
         names = ", ".join(one.full for one in unknown[:5]) + (" …" if len(unknown) > 5 else "")
         plural = "s" if len(unknown) > 1 else ""
         return f"not executed; {len(unknown)} global{plural} outside the allow-list: {names}"

@@ -110,7 +110,7 @@ class CheckpointsScreen(AskingScreen, TableScreen):
             shown.sort(key=lambda one: -(one.accuracy or 0))
         now = time.time()
         self.table.show([self._row(one, now) for one in shown])
-        told = _files(len(shown))
+        told = fmt.counted(len(shown), "file")
         if not self._found:
             told = "No checkpoints yet: train something (2), or press o to open any file of weights."
         told += f"; only {self._filter} (esc: all)" if self._filter else ""
@@ -187,13 +187,13 @@ class CheckpointsScreen(AskingScreen, TableScreen):
         asked = {"files": [str(path) for path in self._marked], "target": str(target), "how": str(way)}
         answer = await self.ask_long("file conversion", asked, f"averaging {len(self._marked)} files", "")
         if answer is not None:
-            self.notify(f"{answer.values['tensors']} tensors: {target}", timeout=8, markup=False)
+            self.notify(f"{fmt.counted(answer.values['tensors'], 'tensor')}: {target}", timeout=8, markup=False)
             paths.remember(self._home, target)
             self._look()
 
     def action_filter(self) -> None:
         def check(text: str) -> str:
-            return f"{sum(matches(one, text) for one in self._found)} of {_files(len(self._found))}"
+            return f"{sum(matches(one, text) for one in self._found)} of {fmt.counted(len(self._found), 'file')}"
 
         def asked(text: str | None) -> None:
             if text is not None:
@@ -230,10 +230,6 @@ class CheckpointsScreen(AskingScreen, TableScreen):
         from tui.screens.file import FileScreen
 
         self.app.push_screen(FileScreen(path))
-
-
-def _files(number: int) -> str:
-    return f"{fmt.count(number)} file{'s' if number != 1 else ''}"
 
 
 def listed(home: Path) -> list[Found]:

@@ -107,12 +107,14 @@ class DifferenceScreen(AskingScreen, TableScreen):
         for one in found["tensors"]:
             kinds[one["kind"]] = kinds.get(one["kind"], 0) + 1
         words = ", ".join(f"{fmt.count(number)} {WORDS[kind]}" for kind, number in kinds.items())
+        number = len(found["metadata"])
+        others = f"{fmt.counted(number, 'other value')} differ{'s' if number == 1 else ''}"
         sorted_by = f"; sorted by {SORTED[self._sort]}" if not self._values else ""
         self.say(
             "#about",
             Content.assemble(
                 (visible(f"{self._first.name} → {self._second.name}"), "bold"),
-                f"  ({found['how']})\n{words}; {len(found['metadata'])} other values differ{sorted_by}",
+                f"  ({found['how']})\n{words}; {others}{sorted_by}",
                 (f"; only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"),
             ),
         )

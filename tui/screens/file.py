@@ -132,19 +132,23 @@ class FileScreen(UsingScreen, TableScreen):
         lines += [Content(f"{note}\n") for note in contents["notes"]]
         lines += [Content.styled(f"{problem}\n", "$text-error") for problem in contents["problems"][:3]]
         if len(contents["problems"]) > 3:
-            lines.append(Content.styled(f"… and {len(contents['problems']) - 3} problems more (v)\n", "$text-error"))
-        shown = f"{fmt.count(self._counts['tensors'])} tensors with {fmt.count(self._numbers)} numbers"
+            lines.append(
+                Content.styled(
+                    f"… and {fmt.counted(len(contents['problems']) - 3, 'problem')} more (v)\n", "$text-error"
+                )
+            )
+        shown = f"{fmt.counted(self._counts['tensors'], 'tensor')} with {fmt.counted(self._numbers, 'number')}"
         if shared := self._counts["shared"]:
             shown += f" ({fmt.count(shared)} storage{'s are' if shared > 1 else ' is'} shared)"
         shown += f" (figures: {100 * self._share:.0f}%)" if self._share < 1 else ""
         others = {name: key for name, key in LISTS.items() if name != "tensors"}
-        counts = ", ".join(
-            f"{fmt.count(self._counts[key])} {name}" for name, key in others.items() if self._counts[key]
+        counts = "".join(
+            f", {fmt.counted(self._counts[key], name[:-1])}" for name, key in others.items() if self._counts[key]
         )
         more = not self._whole and len(contents[LISTS[self._view]]) < self._counts[LISTS[self._view]]
         here = f"; here its {self._view}" + (", the first of them: / finds others" if more and not self._part else "")
         here += f"; sorted by {SORTS[self._sort]}" if self._sort and self._view == "tensors" else ""
-        lines.append(Content(f"{shown}, {counts}{here}"))
+        lines.append(Content(f"{shown}{counts}{here}"))
         lines.append(Content.styled(f", only with {self._filter} (esc: all)" if self._filter else "", "$text-accent"))
         self.say("#about", Content("").join(lines))
         if self._view == "tensors":

@@ -248,7 +248,7 @@ class UsingScreen(AskingScreen, ContinuingScreen):
         answer = await self.ask_long("file conversion", asked, "writing", "")
         self.asked_long()
         if answer is not None:
-            written = f"{answer.values['tensors']} tensors, {fmt.size(answer.values['bytes'])}: {target}"
+            written = f"{fmt.counted(answer.values['tensors'], 'tensor')}, {fmt.size(answer.values['bytes'])}: {target}"
             self.notify(written, timeout=8, markup=False)
 
     @work(group="long", exclusive=True)
