@@ -19,6 +19,7 @@ from engine.inspection.inspector import Inspector
 from tui import crash
 from tui.garbage import Garbage
 from tui.looked import Looked
+from tui.screens.overlay import MODE_KEYS
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -78,11 +79,10 @@ class FmnistApp(App[None]):
         "checkpoints": _checkpoints,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "switch_mode('data')", "Data", show=False, id="app.data"),
-        Binding("2", "switch_mode('train')", "Train", show=False, id="app.train"),
-        Binding("3", "switch_mode('runs')", "Runs", show=False, id="app.runs"),
-        Binding("4", "switch_mode('model')", "Model", show=False, id="app.model"),
-        Binding("5", "switch_mode('checkpoints')", "Checkpoints", show=False, id="app.checkpoints"),
+        *(
+            Binding(key, f"switch_mode('{mode}')", mode.capitalize(), show=False, id=f"app.{mode}")
+            for key, mode in MODE_KEYS.items()
+        ),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains goes on without the app"),
         Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit_anywhere"),

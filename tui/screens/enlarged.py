@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.format import count
+from tui.screens.overlay import Overlay
 from tui.widgets.image import PictureStyle, half_block_lines, inverted, large_lines, stretched
 from tui.widgets.pixels import PixelTable
 
@@ -42,7 +42,7 @@ class Enlarged(Widget):
         return Strip(self._lines[y]) if y < len(self._lines) else Strip.blank(self.size.width)
 
 
-class EnlargedScreen(ModalScreen[None]):
+class EnlargedScreen(Overlay[None]):
     """Moves through what is browsed; in the numbers, the arrows move a cursor from pixel to pixel."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

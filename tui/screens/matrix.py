@@ -6,17 +6,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.runs.state import TestResult
 from tui.format import count
+from tui.screens.overlay import Overlay
 from tui.widgets.confusion import ConfusionMatrix
 
 Cell = tuple[int, int]  # true class, predicted class
 
 
-class MatrixScreen(ModalScreen[Cell | None]):
+class MatrixScreen(Overlay[Cell | None]):
     """Gives the cell whose images are to be seen, or None where the person goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

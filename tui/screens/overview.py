@@ -8,12 +8,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.format import count, percent
+from tui.screens.overlay import Overlay
 from tui.widgets.image import PictureStyle, half_block_lines, halved
 from tui.widgets.lines import Line, Lines, padded
 
@@ -32,7 +32,7 @@ BINS = 64  # of the histogram, 4 values each
 PICTURE = 14  # cells of a mean image at half its size
 
 
-class OverviewScreen(ModalScreen[None]):
+class OverviewScreen(Overlay[None]):
     """Computed in a thread: half a second for 60,000 images."""
 
     AUTO_FOCUS = "#overview"

@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.inspection.quality import EPOCHS, FOLDS, KINDS, MODEL
 from tui.format import count
+from tui.screens.overlay import Overlay
 
 LASTS = {
     "label": f"about a minute: {FOLDS} times {EPOCHS} epochs of {MODEL} with Adam",
@@ -21,7 +21,7 @@ LASTS = {
 }
 
 
-class QualityScreen(ModalScreen[str | None]):
+class QualityScreen(Overlay[str | None]):
     """Gives the kind, of `quality.KINDS`, or None where the person goes back."""
 
     AUTO_FOCUS = "#kinds"

@@ -5,11 +5,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.screens.overlay import Overlay
 
-class TextScreen(ModalScreen[None]):
+
+class TextScreen(Overlay[None]):
     """Scrolls."""
 
     AUTO_FOCUS = "#text"
