@@ -85,7 +85,7 @@ class FmnistApp(App[None]):
         ),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains goes on without the app"),
-        Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit_anywhere"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere"),
     ]
 
     def __init__(

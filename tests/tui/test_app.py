@@ -85,6 +85,17 @@ async def test_the_keys_to_other_screens_work_over_an_image_and_from_the_help(ho
         await until(pilot, lambda: isinstance(app.screen, DataScreen))
 
 
+@pytest.mark.parametrize("keys", [("enter",), ("enter", "question_mark"), ("slash",)])
+async def test_ctrl_q_quits_from_anywhere(home: Path, keys: tuple[str, ...]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(120, 60)) as pilot:
+        await opened(pilot)
+        await pilot.press(*keys)
+        assert app.screen.is_modal
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+
+
 async def test_help_says_what_can_not_be_done_now(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(120, 60)) as pilot:

@@ -64,8 +64,9 @@ class HelpScreen(ModalScreen[None]):
             chain.append(node)
             node = node.parent
         taken = set[str]()  # by who is nearer
+        everywhere: dict[tuple[str, str, bool], list[str]] = {}
         for holder in chain:
-            keys: dict[tuple[str, str, bool], list[str]] = {}
+            here = everywhere if holder is self.app else {}
             own = {key: found for key, found in holder._bindings.key_to_bindings.items() if key not in taken}
             taken |= set(own)
             for key, bindings in own.items():
@@ -73,12 +74,16 @@ class HelpScreen(ModalScreen[None]):
                     if not binding.description or binding.id is None or "." not in binding.id:
                         continue
                     words = f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
-                    keys.setdefault((binding.action, words, binding.id in self._now), []).append(self._shown(key))
-            if keys:
-                title = (
-                    "Everywhere" if holder is self.app else ("This screen" if isinstance(holder, Screen) else "Here")
-                )
-                yield title, [(" ".join(dict.fromkeys(shown)), words, now) for (_, words, now), shown in keys.items()]
+                    group = everywhere if binding.id.startswith("overlay.") else here
+                    now = binding.id in self._now or binding.priority
+                    group.setdefault((binding.action, words, now), []).append(self._shown(key))
+            if here and holder is not self.app:
+                yield "This screen" if isinstance(holder, Screen) else "Here", _joined(here)
+        yield "Everywhere", _joined(everywhere)
 
     def _shown(self, key: str) -> str:
         return self.app.get_key_display(Binding(key, "", ""))
+
+
+def _joined(keys: dict[tuple[str, str, bool], list[str]]) -> list[tuple[str, str, bool]]:
+    return [(" ".join(dict.fromkeys(shown)), words, now) for (_, words, now), shown in keys.items()]
