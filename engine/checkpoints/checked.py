@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import FOLDER, Entry
 from engine.errors import CheckpointError
-from engine.files import reading
+from engine.files import torchzip
 from engine.files.contents import Contents
 
 BLOCK = 1 << 20  # bytes that are read in one go
@@ -30,13 +30,13 @@ def check(contents: Contents, tell: Tell = lambda done, total: None) -> Checked:
         raise CheckpointError(f"{contents.path} is a folder: check its files one by one")
     entry = listed(contents.path)
     if entry is None:
-        found = reading.check(contents, tell)
+        found = torchzip.check(contents, tell)
         if found and not contents.format.endswith("(zip)"):
             return Checked(found[0])
         return Checked("every byte is as it was written, by the file's own checksums (CRC-32)", tuple(found))
     if sha256(contents.path, tell) == entry.sha256:
         return Checked("every byte is as it was written, by the SHA-256 in the run's manifest")
-    which = reading.check(contents)
+    which = torchzip.check(contents)
     return Checked("", ("its SHA-256 is not the one in the run's manifest: the file is damaged", *which))
 
 

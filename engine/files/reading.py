@@ -1,31 +1,22 @@
 """Any file of weights, by what it is: PyTorch's zip and legacy formats, TorchScript, safetensors; others by name."""
 
-import io
 import json
 import math
-import os
-import stat
 import struct
 import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from engine.errors import CheckpointError
-from engine.files import opcodes, signs, zips
+from engine.files import opcodes, signs, torchzip
 from engine.files.contents import TEXT, Contents, Named, Record, describe, tell_apart
+from engine.files.opening import DAMAGED, Bounded, opened, stamp
 from engine.files.records import ITEM_BYTES, Elements, Storage, Tensor
 from engine.visible import visible
 
-MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
 MOST_HEADER = 64 << 20  # bytes of a safetensors file's header, or of an index; each tensor takes some 100
-WHOLE = 64 << 20  # bytes of a pickle up to which it is read as a whole
-LONG = 1 << 20  # bytes of a text or an array in a pickle above which it is passed over
-BLOCK = 1 << 20  # bytes that are read in one go
-MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
-DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
 _SAFE_DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
@@ -44,7 +35,7 @@ def read(path: Path) -> Contents:
             return _folder(path)
         if path.name.endswith(".index.json"):
             return _sharded(path)
-        with _opened(path) as file:
+        with opened(path) as file:
             return _of_file(path, file)
     except CheckpointError as error:
         text = str(error)
@@ -61,21 +52,6 @@ def read(path: Path) -> Contents:
         ) from error
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a file, and nothing that would make one wait, as a pipe does."""
-    kinds = {
-        stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
-    }  # fmt: skip
-    kind = stat.S_IFMT(path.stat().st_mode)
-    if kind not in kinds:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-        if kind == stat.S_IFREG:
-            return os.fdopen(descriptor, "rb")
-        os.close(descriptor)
-    raise CheckpointError(f"it is {kinds.get(kind, 'something else')}, not a file")
-
-
 def _of_file(path: Path, file: BinaryIO) -> Contents:
     before = stamp(file)
     contents = Contents(path, "", before[0], stamps={path: before})
@@ -84,13 +60,13 @@ def _of_file(path: Path, file: BinaryIO) -> Contents:
     if not head:
         raise CheckpointError("it is empty")
     if head[:4] == b"PK\x03\x04":
-        _zip(contents, file)
+        torchzip.read(contents, file)
     elif head[8:9] == b"{" and (path.suffix == ".safetensors" or _length(head) <= before[0] - 8):
         _safetensors(contents, _length(head))  # before pickles, for a length may begin as they do
     elif head[:1] == b"\x80" and b"\x02" <= head[1:2] <= b"\x05":
         _legacy(contents, file)
     elif path.suffix in (".pkl", ".pickle") and head[:1] in b"(c]}":
-        _plain_pickle(contents, opcodes.read(_Bounded(file, before[0])))  # of protocol 0, which has no sign
+        _plain_pickle(contents, opcodes.read(Bounded(file, before[0])))  # of protocol 0, which has no sign
     else:
         raise CheckpointError(f"it is {signs.what(head, path.suffix)}")
     if stamp(file) != before:
@@ -98,151 +74,14 @@ def _of_file(path: Path, file: BinaryIO) -> Contents:
     return contents
 
 
-def _pickle_in(archive: zipfile.ZipFile, entry: zips.Entry, file: BinaryIO) -> opcodes.Stream:
-    """Where the pickle of a zip is read from: as a whole, which its CRC-32 is compared with; a very large one, which
-    must have long texts or arrays in it, from where it lies. Raises CheckpointError where it is too large."""
-    info = entry.info
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise CheckpointError("its pickle is compressed in a way that torch.save does not use: not unpacked")
-    if info.file_size <= WHOLE:
-        with archive.open(info) as stream:
-            return io.BytesIO(stream.read(WHOLE + 1))
-    if not entry.stored:
-        raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to look at")
-    file.seek(entry.offset)
-    return _Bounded(file, entry.end)
-
-
-def stamp(file: IO[bytes]) -> tuple[int, int]:
-    """Bytes of an open file, and when it was last changed (Unix time, ns): what it must still be to be the same."""
-    about = os.fstat(file.fileno())
-    return about.st_size, about.st_mtime_ns
-
-
 def _length(head: bytes) -> int:
     """What a safetensors file says that its header has, in bytes."""
     return int.from_bytes(head[:8], "little")
 
 
-def _zip(contents: Contents, file: BinaryIO) -> None:
-    """PyTorch's format since 1.6: a zip of a pickle and a record for each storage."""
-    zips.refuse_large_directory(file)
-    with zipfile.ZipFile(file) as archive:
-        found = zips.directory(archive, file)
-        contents.problems += found.problems
-        entries = found.entries
-        pickles = [name for name in entries if name.endswith("data.pkl") and name.count("/") <= 1]
-        if not pickles:
-            if any(name.endswith(".npy") for name in entries):
-                raise CheckpointError("it is a NumPy .npz: np.load reads it")
-            raise CheckpointError("it is a zip file without a data.pkl: not one of PyTorch's")
-        pickle, *others = pickles
-        if others:
-            also = ", ".join(visible(name, 60) for name in others[:3])
-            contents.problems.append(f"besides {visible(pickle, 60)}, which is read here, it has {also}")
-        base = pickle.removesuffix("data.pkl")
-        script = any(name.startswith(f"{base}code/") for name in entries)
-        contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        said = opcodes.read(_pickle_in(archive, entries[pickle], file))
-        for name, entry in entries.items():
-            if name.startswith(f"{base}data/"):
-                if not entry.stored or entry.info.file_size != entry.info.compress_size:
-                    if len(contents.problems) < 50:
-                        told = f"{visible(name, 60)} is compressed: its values can't be read where they lie"
-                        contents.problems.append(told)
-                    continue
-                key = visible(name.removeprefix(f"{base}data/"), opcodes.MOST_NAME)
-                contents.records[key] = Record(contents.path, entry.offset, entry.info.file_size)
-        _read_texts(archive, entries, base, contents)
-    if contents.metadata.get("file.byteorder") == "big":
-        contents.problems.append("its numbers are big-endian: their values are not read here")
-    contents.globals = said.globals
-    contents.problems += said.odd
-    describe(contents, said.root)
-    if script:
-        contents.notes.insert(0, "TorchScript: it holds code of its own, which is listed and not run")
-        code = sorted(visible(name, 100) for name in entries if name.endswith(".py"))
-        contents.metadata["file.code"] = ", ".join(code[:20])
-
-
-def check(contents: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
-    """Read every byte of a zip, and compare its records with the CRC-32 that was written with each: what is damaged, a
-    line each. torch.load does not look: a flipped bit in a tensor loads without a word. Other formats have no checksum;
-    then that is the line. `tell`: bytes that were read, of how many."""
-    if not contents.format.endswith("(zip)"):
-        return [f"{contents.format} keeps no checksums: nothing to compare with"]
-    by_offset = {record.offset: key for key, record in contents.records.items()}
-    names: dict[str, list[str]] = {}
-    for one in contents.tensors:
-        if one.tensor.storage is not None:
-            names.setdefault(one.tensor.storage.key, []).append(one.name)
-    bad, done = [], 0
-    with _opened(contents.path) as file, zipfile.ZipFile(file) as archive:
-        entries = [one for one in zips.directory(archive, file).entries.values() if one.stored]
-        total = sum(one.info.file_size for one in entries)
-        for entry in entries:
-            tell(done, total)
-            try:
-                with archive.open(entry.info) as stream:
-                    while block := stream.read(BLOCK):
-                        done += len(block)
-                        tell(done, total)
-            except (zipfile.BadZipFile, OSError, *DAMAGED):
-                what = ", ".join(names.get(by_offset.get(entry.offset, ""), [])) or visible(entry.info.filename, 100)
-                bad.append(f"{what}: its bytes are not those that were written (CRC-32)")
-    tell(total, total)
-    return bad
-
-
-def _read_texts(archive: zipfile.ZipFile, entries: Mapping[str, zips.Entry], base: str, contents: Contents) -> None:
-    for name in ("version", "byteorder", ".format_version", "producer"):
-        entry = entries.get(base + name)
-        if entry is not None and entry.stored and entry.info.file_size < 100:
-            text = archive.read(entry.info).decode("utf-8", "replace").strip()
-            contents.metadata[f"file.{name.strip('.')}"] = visible(text)
-
-
-class _Skipped(bytes):
-    """A long text or array in a pickle that was not read: it only knows how long it is."""
-
-    length = 0
-
-    def __len__(self) -> int:
-        return self.length
-
-
-class _Bounded:
-    """A file of which nobody reads more than there is: a pickle may ask for terabytes, and for lines without an end.
-    What is long is passed over: a NumPy array, or somebody's replay buffer."""
-
-    def __init__(self, file: BinaryIO, end: int) -> None:
-        self._file, self._end = file, end
-        self.most = MOST_PICKLE  # bytes that may still be read
-        self.passed = 0  # bytes that were passed over just now
-
-    def read(self, size: int) -> bytes:
-        self.passed = 0
-        left = max(0, self._end - self._file.tell())
-        if LONG < size <= left:
-            self._file.seek(size, io.SEEK_CUR)
-            found = _Skipped()
-            found.length = self.passed = size
-            return found
-        return self._counted(self._file.read(min(size, left, self.most)))
-
-    def readline(self) -> bytes:
-        return self._counted(self._file.readline(min(MOST_LINE, self.most)))
-
-    def _counted(self, data: bytes) -> bytes:
-        self.most -= len(data)
-        if self.most <= 0:
-            raise CheckpointError(f"its pickle has more than {MOST_PICKLE:,} bytes: too many to look at")
-        return data
-
-
 def _legacy(contents: Contents, file: BinaryIO) -> None:
     """PyTorch's format before 1.6: five pickles one after another, then the storages; or a plain pickle."""
-    stream = _Bounded(file, contents.bytes)
+    stream = Bounded(file, contents.bytes)
     first = opcodes.read(stream)
     if not isinstance(first.root, int) or first.root != LEGACY_MAGIC:
         _plain_pickle(contents, first)
@@ -339,7 +178,7 @@ def _sharded(index: Path) -> Contents:
 
 def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """Which tensor is in which file, and what else is told. Raises CheckpointError."""
-    with _opened(index) as file:
+    with opened(index) as file:
         data = file.read(MOST_HEADER + 1)
     if len(data) > MOST_HEADER:
         raise CheckpointError("it is too large for an index of sharded weights")

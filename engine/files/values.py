@@ -8,7 +8,8 @@ import torch
 
 from engine.errors import CheckpointError
 from engine.files.contents import Contents, Named, Record, repeats
-from engine.files.reading import read, stamp
+from engine.files.opening import stamp
+from engine.files.reading import read
 from engine.files.records import Tensor
 from engine.visible import visible
 

@@ -24,7 +24,8 @@ from engine.errors import CheckpointError
 from engine.files import opcodes, values
 from engine.files.contents import Contents
 from engine.files.known import KNOWN
-from engine.files.reading import check, read
+from engine.files.reading import read
+from engine.files.torchzip import check
 
 
 def network() -> nn.Sequential:

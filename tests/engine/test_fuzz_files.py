@@ -22,7 +22,8 @@ from torch import nn
 from engine.errors import CheckpointError
 from engine.files import values
 from engine.files.contents import Contents
-from engine.files.reading import check, read
+from engine.files.reading import read
+from engine.files.torchzip import check
 from tests.engine.hostile import checkpoint, named, number, storage, tensor, text
 
 EXAMPLES = int(os.environ.get("FUZZ", "0"))

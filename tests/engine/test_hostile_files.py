@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from engine.errors import CheckpointError
 from engine.files import converting, values
 from engine.files.compare import compare
-from engine.files.reading import check, read
+from engine.files.reading import read
+from engine.files.torchzip import check
 from tests.engine import hostile
 from tests.engine.hostile import checkpoint, holding, named, reduced, spliced, storage, tensor, text, zipped
 

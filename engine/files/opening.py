@@ -1,0 +1,75 @@
+"""Files opened so that nothing waits or fills the memory: no pipes, no devices, no more bytes than there are."""
+
+import io
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from engine.errors import CheckpointError
+
+MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
+LONG = 1 << 20  # bytes of a text or an array in a pickle above which it is passed over
+MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
+DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file, and nothing that would make one wait, as a pipe does."""
+    kinds = {
+        stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
+    }  # fmt: skip
+    kind = stat.S_IFMT(path.stat().st_mode)
+    if kind not in kinds:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind == stat.S_IFREG:
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+    raise CheckpointError(f"it is {kinds.get(kind, 'something else')}, not a file")
+
+
+def stamp(file: IO[bytes]) -> tuple[int, int]:
+    """Bytes of an open file, and when it was last changed (Unix time, ns): what it must still be to be the same."""
+    about = os.fstat(file.fileno())
+    return about.st_size, about.st_mtime_ns
+
+
+class _Skipped(bytes):
+    """A long text or array in a pickle that was not read: it only knows how long it is."""
+
+    length = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class Bounded:
+    """A file of which nobody reads more than there is: a pickle may ask for terabytes, and for lines without an end.
+    What is long is passed over: a NumPy array, or somebody's replay buffer."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file, self._end = file, end
+        self.most = MOST_PICKLE  # bytes that may still be read
+        self.passed = 0  # bytes that were passed over just now
+
+    def read(self, size: int) -> bytes:
+        self.passed = 0
+        left = max(0, self._end - self._file.tell())
+        if LONG < size <= left:
+            self._file.seek(size, io.SEEK_CUR)
+            found = _Skipped()
+            found.length = self.passed = size
+            return found
+        return self._counted(self._file.read(min(size, left, self.most)))
+
+    def readline(self) -> bytes:
+        return self._counted(self._file.readline(min(MOST_LINE, self.most)))
+
+    def _counted(self, data: bytes) -> bytes:
+        self.most -= len(data)
+        if self.most <= 0:
+            raise CheckpointError(f"its pickle has more than {MOST_PICKLE:,} bytes: too many to look at")
+        return data

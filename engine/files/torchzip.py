@@ -1,0 +1,108 @@
+"""PyTorch's format since 1.6: a zip of a pickle and a record for each storage."""
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from engine.errors import CheckpointError
+from engine.files import opcodes, zips
+from engine.files.contents import Contents, Record, describe
+from engine.files.opening import DAMAGED, Bounded, opened
+from engine.visible import visible
+
+WHOLE = 64 << 20  # bytes of a pickle up to which it is read as a whole
+BLOCK = 1 << 20  # bytes that are read in one go
+
+
+def read(contents: Contents, file: BinaryIO) -> None:
+    """PyTorch's format since 1.6: a zip of a pickle and a record for each storage."""
+    zips.refuse_large_directory(file)
+    with zipfile.ZipFile(file) as archive:
+        found = zips.directory(archive, file)
+        contents.problems += found.problems
+        entries = found.entries
+        pickles = [name for name in entries if name.endswith("data.pkl") and name.count("/") <= 1]
+        if not pickles:
+            if any(name.endswith(".npy") for name in entries):
+                raise CheckpointError("it is a NumPy .npz: np.load reads it")
+            raise CheckpointError("it is a zip file without a data.pkl: not one of PyTorch's")
+        pickle, *others = pickles
+        if others:
+            also = ", ".join(visible(name, 60) for name in others[:3])
+            contents.problems.append(f"besides {visible(pickle, 60)}, which is read here, it has {also}")
+        base = pickle.removesuffix("data.pkl")
+        script = any(name.startswith(f"{base}code/") for name in entries)
+        contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
+        said = opcodes.read(_pickle_in(archive, entries[pickle], file))
+        for name, entry in entries.items():
+            if name.startswith(f"{base}data/"):
+                if not entry.stored or entry.info.file_size != entry.info.compress_size:
+                    if len(contents.problems) < 50:
+                        told = f"{visible(name, 60)} is compressed: its values can't be read where they lie"
+                        contents.problems.append(told)
+                    continue
+                key = visible(name.removeprefix(f"{base}data/"), opcodes.MOST_NAME)
+                contents.records[key] = Record(contents.path, entry.offset, entry.info.file_size)
+        _read_texts(archive, entries, base, contents)
+    if contents.metadata.get("file.byteorder") == "big":
+        contents.problems.append("its numbers are big-endian: their values are not read here")
+    contents.globals = said.globals
+    contents.problems += said.odd
+    describe(contents, said.root)
+    if script:
+        contents.notes.insert(0, "TorchScript: it holds code of its own, which is listed and not run")
+        code = sorted(visible(name, 100) for name in entries if name.endswith(".py"))
+        contents.metadata["file.code"] = ", ".join(code[:20])
+
+
+def _pickle_in(archive: zipfile.ZipFile, entry: zips.Entry, file: BinaryIO) -> opcodes.Stream:
+    """Where the pickle of a zip is read from: as a whole, which its CRC-32 is compared with; a very large one, which
+    must have long texts or arrays in it, from where it lies. Raises CheckpointError where it is too large."""
+    info = entry.info
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise CheckpointError("its pickle is compressed in a way that torch.save does not use: not unpacked")
+    if info.file_size <= WHOLE:
+        with archive.open(info) as stream:
+            return io.BytesIO(stream.read(WHOLE + 1))
+    if not entry.stored:
+        raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to look at")
+    file.seek(entry.offset)
+    return Bounded(file, entry.end)
+
+
+def _read_texts(archive: zipfile.ZipFile, entries: Mapping[str, zips.Entry], base: str, contents: Contents) -> None:
+    for name in ("version", "byteorder", ".format_version", "producer"):
+        entry = entries.get(base + name)
+        if entry is not None and entry.stored and entry.info.file_size < 100:
+            text = archive.read(entry.info).decode("utf-8", "replace").strip()
+            contents.metadata[f"file.{name.strip('.')}"] = visible(text)
+
+
+def check(contents: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
+    """Read every byte of a zip, and compare its records with the CRC-32 that was written with each: what is damaged, a
+    line each. torch.load does not look: a flipped bit in a tensor loads without a word. Other formats have no checksum;
+    then that is the line. `tell`: bytes that were read, of how many."""
+    if not contents.format.endswith("(zip)"):
+        return [f"{contents.format} keeps no checksums: nothing to compare with"]
+    by_offset = {record.offset: key for key, record in contents.records.items()}
+    names: dict[str, list[str]] = {}
+    for one in contents.tensors:
+        if one.tensor.storage is not None:
+            names.setdefault(one.tensor.storage.key, []).append(one.name)
+    bad, done = [], 0
+    with opened(contents.path) as file, zipfile.ZipFile(file) as archive:
+        entries = [one for one in zips.directory(archive, file).entries.values() if one.stored]
+        total = sum(one.info.file_size for one in entries)
+        for entry in entries:
+            tell(done, total)
+            try:
+                with archive.open(entry.info) as stream:
+                    while block := stream.read(BLOCK):
+                        done += len(block)
+                        tell(done, total)
+            except (zipfile.BadZipFile, OSError, *DAMAGED):
+                what = ", ".join(names.get(by_offset.get(entry.offset, ""), [])) or visible(entry.info.filename, 100)
+                bad.append(f"{what}: its bytes are not those that were written (CRC-32)")
+    tell(total, total)
+    return bad
