@@ -26,12 +26,10 @@ class Checked:
 
 def check(contents: Contents, tell: Tell = lambda done, total: None) -> Checked:
     """Read all of a file. `tell`: bytes that were read, of how many. Raises CheckpointError where that fails."""
-    if contents.path.is_dir():
-        raise CheckpointError(f"{contents.path} is a folder: check its files one by one")
     entry = listed(contents.path)
     if entry is None:
         found = torchzip.check(contents, tell)
-        if found and not contents.format.endswith("(zip)"):
+        if not contents.zips:
             return Checked(found[0])
         return Checked("every byte is as it was written, by the file's own checksums (CRC-32)", tuple(found))
     if sha256(contents.path, tell) == entry.sha256:

@@ -23,6 +23,24 @@ _MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Bytes of a file."""
+
+    file: Path
+    offset: int  # of the first
+    size: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A block of a tensor that lies in a file in pieces, in a zip of its own."""
+
+    where: Stretch
+    starts: tuple[int, ...]  # its first element, of each dimension of the whole
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Record:
     """Where the bytes of a storage lie in a file; of a safetensors file its library knows it, by the name there."""
 
@@ -30,6 +48,7 @@ class Record:
     offset: int  # bytes
     size: int
     name: str | None = None  # in a safetensors file
+    pieces: tuple[Piece, ...] = ()  # of a distributed checkpoint; then `file` is its folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +93,7 @@ class Contents:
     modules: list[Module] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys
+    zips: list[Stretch] = field(default_factory=list)  # those in it, whose records have checksums
     notes: list[str] = field(default_factory=list)  # what it seems to be, for people
     stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)  # of its files: bytes, and when last changed, ns
     root: Any = None  # of its pickle's records (engine.files.records)

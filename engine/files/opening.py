@@ -6,7 +6,7 @@ import stat
 import struct
 import zlib
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from engine.errors import CheckpointError
 
@@ -35,6 +35,39 @@ def stamp(file: IO[bytes]) -> tuple[int, int]:
     """Bytes of an open file, and when it was last changed (Unix time, ns): what it must still be to be the same."""
     about = os.fstat(file.fileno())
     return about.st_size, about.st_mtime_ns
+
+
+def window(file: BinaryIO, start: int, size: int) -> BinaryIO:
+    """A stretch of an open file, in bytes, as a file."""
+    return io.BufferedReader(_Window(file, start, size))
+
+
+class _Window(io.RawIOBase):
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        size = max(0, min(len(view), self._size - self._at))
+        self._file.seek(self._start + self._at)
+        data = self._file.read(size)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 class _Skipped(bytes):

@@ -214,6 +214,7 @@ def _take(contents: Contents, parts: Sequence[Contents]) -> None:
     for part in parts:
         contents.bytes += part.bytes
         contents.stamps |= part.stamps
+        contents.zips += part.zips
         start = visible(part.path.name, TEXT)
         contents.records |= {f"{start}:{key}": record for key, record in part.records.items()}
         for one in part.tensors:

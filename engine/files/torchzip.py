@@ -3,20 +3,23 @@
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import CheckpointError
 from engine.files import opcodes, zips
-from engine.files.contents import Contents, Record, describe
-from engine.files.opening import DAMAGED, Bounded, opened
+from engine.files.contents import Contents, Record, Stretch, describe
+from engine.files.opening import DAMAGED, Bounded, opened, window
 from engine.visible import visible
 
 WHOLE = 64 << 20  # bytes of a pickle up to which it is read as a whole
 BLOCK = 1 << 20  # bytes that are read in one go
+Names = dict[tuple[Path, int], list[str]]
 
 
-def read(contents: Contents, file: BinaryIO) -> None:
-    """PyTorch's format since 1.6: a zip of a pickle and a record for each storage."""
+def read(contents: Contents, file: BinaryIO, start: int = 0) -> None:
+    """Take what a zip of PyTorch's describes. `start`: of `file`, in the one that it is a stretch of, in bytes."""
+    contents.zips.append(Stretch(contents.path, start, file.seek(0, io.SEEK_END)))
     zips.refuse_large_directory(file)
     with zipfile.ZipFile(file) as archive:
         found = zips.directory(archive, file)
@@ -43,7 +46,7 @@ def read(contents: Contents, file: BinaryIO) -> None:
                         contents.problems.append(told)
                     continue
                 key = visible(name.removeprefix(f"{base}data/"), opcodes.MOST_NAME)
-                contents.records[key] = Record(contents.path, entry.offset, entry.info.file_size)
+                contents.records[key] = Record(contents.path, start + entry.offset, entry.info.file_size)
         _read_texts(archive, entries, base, contents)
     if contents.metadata.get("file.byteorder") == "big":
         contents.problems.append("its numbers are big-endian: their values are not read here")
@@ -80,29 +83,53 @@ def _read_texts(archive: zipfile.ZipFile, entries: Mapping[str, zips.Entry], bas
 
 
 def check(contents: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
-    """Read every byte of a zip, and compare its records with the CRC-32 that was written with each: what is damaged, a
-    line each. torch.load does not look: a flipped bit in a tensor loads without a word. Other formats have no checksum;
-    then that is the line. `tell`: bytes that were read, of how many."""
-    if not contents.format.endswith("(zip)"):
+    """Read every byte of the zips in a file, or in several, and compare their records with the CRC-32 that was written
+    with each: what is damaged, a line each. torch.load does not look: a flipped bit in a tensor loads without a word.
+    Other formats have no checksum; then that is the line. `tell`: bytes that were read, of how many."""
+    if not contents.zips:
         return [f"{contents.format} keeps no checksums: nothing to compare with"]
-    by_offset = {record.offset: key for key, record in contents.records.items()}
-    names: dict[str, list[str]] = {}
-    for one in contents.tensors:
-        if one.tensor.storage is not None:
-            names.setdefault(one.tensor.storage.key, []).append(one.name)
+    total, done = sum(where.size for where in contents.zips), 0
+    names, bad = _names(contents), list[str]()
+    for where in contents.zips:
+        tell(done, total)
+        with opened(where.file) as whole:
+            part, start = window(whole, where.offset, where.size), done
+            try:
+                bad += _damage(where, part, names, lambda read: tell(start + read, total))  # noqa: B023 - used at once
+            except (zipfile.BadZipFile, OSError, *DAMAGED):
+                what = ", ".join(names.get((where.file, where.offset), [])) or visible(where.file.name, 100)
+                bad.append(f"{what}: its zip is damaged")
+        done += where.size
+    tell(total, total)
+    return bad
+
+
+def _damage(where: Stretch, file: BinaryIO, names: Names, tell: Callable[[int], None]) -> list[str]:
     bad, done = [], 0
-    with opened(contents.path) as file, zipfile.ZipFile(file) as archive:
-        entries = [one for one in zips.directory(archive, file).entries.values() if one.stored]
-        total = sum(one.info.file_size for one in entries)
-        for entry in entries:
-            tell(done, total)
+    with zipfile.ZipFile(file) as archive:
+        for entry in zips.directory(archive, file).entries.values():
+            if not entry.stored:
+                continue
             try:
                 with archive.open(entry.info) as stream:
                     while block := stream.read(BLOCK):
                         done += len(block)
-                        tell(done, total)
+                        tell(done)
             except (zipfile.BadZipFile, OSError, *DAMAGED):
-                what = ", ".join(names.get(by_offset.get(entry.offset, ""), [])) or visible(entry.info.filename, 100)
+                found = names.get((where.file, where.offset + entry.offset)) or names.get((where.file, where.offset))
+                what = ", ".join(found or []) or visible(entry.info.filename, 100)
                 bad.append(f"{what}: its bytes are not those that were written (CRC-32)")
-    tell(total, total)
     return bad
+
+
+def _names(contents: Contents) -> Names:
+    """The tensors by where their storages begin, or the zips of their pieces."""
+    found: Names = {}
+    for one in contents.tensors:
+        record = contents.records.get(one.tensor.storage.key) if one.tensor.storage is not None else None
+        if record is None:
+            continue
+        places = [(piece.where.file, piece.where.offset) for piece in record.pieces]
+        for place in places or [(record.file, record.offset)]:
+            found.setdefault(place, []).append(one.name)
+    return found

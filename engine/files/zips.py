@@ -44,7 +44,7 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes]) -> Directory:
     """The records of an open zip, each with where its bytes begin: after its local header, whose extra field is not the
     directory's."""
     found, problems = Directory(), []
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
     infos = archive.infolist()
     for info in infos:
         shown = visible(info.filename, 200)
@@ -78,7 +78,7 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes]) -> Directory:
 
 def refuse_large_directory(file: IO[bytes]) -> None:
     """Python reads a zip's directory whole, whatever its size. Raises CheckpointError where that would be too much."""
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
     start = max(0, size - (1 << 16) - 22)
     file.seek(start)
     tail = file.read()
