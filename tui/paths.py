@@ -67,7 +67,8 @@ def _beginning(typed: str) -> list[str]:
 def check_file(text: str) -> str:
     """The name of the file of weights, or folder of them, that was typed. Raises InspectionError where it is none."""
     path = Path(text.strip()).expanduser()
-    if not text.strip() or not path.exists() or (path.is_dir() and not list(path.glob("*.safetensors"))):
+    inside = (name for pattern in ("*.safetensors", "*.index.json", ".metadata") for name in path.glob(pattern))
+    if not text.strip() or not path.exists() or (path.is_dir() and not any(inside)):
         raise InspectionError(f"no such file: {path}")
     return path.name
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import FOLDER, Entry
 from engine.errors import CheckpointError
-from engine.files import torchzip
+from engine.files import reading, torchzip
 from engine.files.contents import Contents
 
 BLOCK = 1 << 20  # bytes that are read in one go
@@ -47,6 +47,15 @@ def listed(path: Path) -> Entry | None:
         return next((entry for entry in manifest.read(folder.parent) if entry.file == path.name), None)
     except CheckpointError:
         return None
+
+
+def identity(path: Path, tell: Tell = lambda done, total: None) -> str:
+    """A file's SHA-256; of what lies in several files that of their names and SHA-256s. Raises CheckpointError."""
+    if not reading.several(path):
+        return sha256(path, tell)
+    files = sorted(reading.read(path).stamps)
+    lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def sha256(path: Path, tell: Tell = lambda done, total: None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from engine import atomic
+from engine.checkpoints.checked import identity
 from engine.checkpoints.checked import sha256 as sha256_of
 from engine.errors import CheckpointError
 from engine.files import fitting
@@ -62,11 +63,9 @@ def evaluate(
     Raises CheckpointError where they do not fit, saying what would have to be renamed, and other EngineErrors.
     """
     contents = read(path)
-    if contents.path.is_dir():
-        raise CheckpointError(f"{path} is a folder: name its index, or one file")
     config = configured(contents, way)
     prepared = prepare(config, home=home, data_dir=data_dir)
-    sha256 = sha256_of(path)
+    sha256 = identity(path)
     kept = _cache(home, sha256, way, prepared)
     try:
         return Result(**{**json.loads(kept.read_text()), "file": str(path), "cached": True})

@@ -352,7 +352,7 @@ def _note(contents: Contents, root: Any) -> None:
             notes.append("a checkpoint of PyTorch Lightning")
         elif {"format", "model", "optimizer", "rng", "config"} <= keys:
             notes.append("a checkpoint of fmnist-tui: it can be resumed and branched from")
-        elif any("optimizer" in key for key in keys):
+        elif any("optim" in key for key in keys):
             notes.append("a training checkpoint")
         elif contents.tensors and all(isinstance(value, Tensor) for _, value in root.items):
             notes.append("a state_dict")

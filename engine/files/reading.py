@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.errors import CheckpointError
-from engine.files import opcodes, signs, torchzip
+from engine.files import distributed, opcodes, signs, torchzip
 from engine.files.contents import TEXT, Contents, Named, Record, describe, tell_apart
 from engine.files.opening import DAMAGED, Bounded, opened, stamp
 from engine.files.records import ITEM_BYTES, Elements, Storage, Tensor
@@ -26,13 +26,15 @@ _SAFE_DTYPES = {
 
 
 def read(path: Path) -> Contents:
-    """What is in a file, or in a folder of sharded safetensors. Raises CheckpointError with one line where it can't be
-    read, or is of no format that is known."""
+    """What is in a file, or in a folder of them: shards, or a distributed checkpoint. Raises CheckpointError with one
+    line where it can't be read, or is of no format that is known."""
     path = Path(path).expanduser()
     shown = visible(str(path))
     try:
         if path.is_dir():
             return _folder(path)
+        if path.name == distributed.INDEX:
+            return distributed.read(path.parent)
         if path.name.endswith(".index.json"):
             return _sharded(path)
         with opened(path) as file:
@@ -50,6 +52,11 @@ def read(path: Path) -> Contents:
         raise CheckpointError(
             f"{shown}: damaged, or made by something else ({what or type(error).__name__})"
         ) from error
+
+
+def several(path: Path) -> bool:
+    """Whether the path stands for what lies in several files."""
+    return path.is_dir() or path.name == distributed.INDEX or path.name.endswith(".index.json")
 
 
 def _of_file(path: Path, file: BinaryIO) -> Contents:
@@ -154,7 +161,8 @@ def _sharded(index: Path) -> Contents:
     """Several files and the index that says which tensor is in which."""
     where, metadata = _index(index)
     files = sorted(set(where.values()))
-    contents = Contents(index, "", index.stat().st_size)
+    about = index.stat()
+    contents = Contents(index, "", about.st_size, stamps={index: (about.st_size, about.st_mtime_ns)})
     parts = []
     for name in files:
         if "/" in name or name.startswith("..") or name.endswith(".index.json") or (index.parent / name).is_dir():
@@ -198,12 +206,16 @@ def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
 
 def _folder(folder: Path) -> Contents:
     """All safetensors files of a folder, or what its index names."""
+    if (folder / distributed.INDEX).is_file():
+        return distributed.read(folder)
     indices = sorted(folder.glob("*.index.json"))
     if indices:
         return _sharded(indices[0])
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise CheckpointError("a folder without safetensors files; name a file in it")
+        raise CheckpointError(
+            "a folder without safetensors files, an index of shards, or a distributed checkpoint; name a file in it"
+        )
     contents = Contents(folder, f"safetensors in {len(files)} files", 0)
     _take(contents, [read(file) for file in files])
     return contents

@@ -1,18 +1,21 @@
 """A tensor's numbers, read from where they lie in a file: nothing is unpickled, and only what is looked at is read."""
 
 import mmap
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 from engine.errors import CheckpointError
-from engine.files.contents import Contents, Named, Record, repeats
+from engine.files import distributed
+from engine.files.contents import Contents, Named, Piece, Record, repeats
 from engine.files.opening import stamp
 from engine.files.reading import read
 from engine.files.records import Tensor
 from engine.visible import visible
 
+MOST_LOOKS = 2_000_000  # at pairs of pieces
 STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
 
 
@@ -52,6 +55,8 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
     record = contents.records.get(tensor.storage.key)
     if record is None:
         raise CheckpointError(f"{name}: its numbers are not in {contents.path}")
+    if record.pieces:
+        return _assembled(contents, tensor, record, name)
     if record.name is not None:
         _refuse_changed(contents, record)
         return _of_safetensors(record.file, record.name)
@@ -86,6 +91,42 @@ def _refuse_changed(contents: Contents, record: Record) -> None:
 @lru_cache(maxsize=4)
 def _opened(path: Path, _changed: int, _size: int) -> Contents:
     return read(path)
+
+
+def _assembled(contents: Contents, tensor: Tensor, record: Record, name: str) -> torch.Tensor:
+    """A tensor of which each piece lies in a zip of its own: one piece mapped, several copied together."""
+    if tensor.bytes > record.size:
+        raise CheckpointError(f"{name} needs {tensor.bytes:,} bytes, and its pieces have {record.size:,}")
+    first, *others = record.pieces
+    if not others:
+        return numbers(*distributed.piece(contents, first, tensor.dtype), name)
+    _refuse_overlap(record.pieces, name)
+    made = None
+    for piece in record.pieces:
+        part = numbers(*distributed.piece(contents, piece, tensor.dtype), name)
+        made = torch.empty(tensor.shape, dtype=part.dtype) if made is None else made
+        made[tuple(slice(at, at + size) for at, size in zip(piece.starts, piece.sizes, strict=True))] = part
+    assert made is not None
+    return made
+
+
+def _refuse_overlap(pieces: Sequence[Piece], name: str) -> None:
+    """Pieces that have as many elements together as the whole make it up where no two have one in common."""
+    looks = 0
+    beside: list[Piece] = []  # those that go on where the next one begins, along the first dimension
+    for piece in sorted(pieces, key=lambda one: one.starts):
+        beside = [one for one in beside if not one.starts or one.starts[0] + one.sizes[0] > piece.starts[0]]
+        looks += len(beside)
+        if looks > MOST_LOOKS:
+            raise CheckpointError(f"{name} is in {len(pieces):,} pieces: too many to put together")
+        if any(_overlap(one, piece) for one in beside):
+            raise CheckpointError(f"{name}: its pieces overlap")
+        beside.append(piece)
+
+
+def _overlap(a: Piece, b: Piece) -> bool:
+    sides = zip(a.starts, a.sizes, b.starts, b.sizes, strict=True)
+    return all(start < other + length and other < start + size for start, size, other, length in sides)
 
 
 def _of_safetensors(file: Path, name: str) -> torch.Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpoints.checked import sha256
+from engine.checkpoints.checked import identity
 from engine.errors import InspectionError
 from engine.files.typed import file_and_how
 from engine.inspection.inspector import Answer, Inspector, Tell
@@ -78,7 +78,7 @@ def of_file(source: str, settings: Mapping[str, Any]) -> Eyes:
     model, _, file = source.strip().partition("=")
     path, said = file_and_how(file)
     request = {"model": model, "path": str(path), "how": str(said), **settings}
-    told = json.dumps([sha256(path), request], sort_keys=True)
+    told = json.dumps([identity(path), request], sort_keys=True)
     return Eyes(path.name, model, hashlib.sha256(told.encode()).hexdigest()[:32], request)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.checked import listed, sha256
+from engine.checkpoints.checked import identity, listed
 from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError, ConfigError
 from engine.files.contents import Contents
@@ -68,8 +68,6 @@ def in_run(path: Path) -> tuple[Path, Entry] | None:
 def look(path: Path) -> Origin:
     """Read what is in the file. Raises CheckpointError where nothing can be taken over, ConfigError where its settings
     can't be used."""
-    if path.is_dir():
-        raise CheckpointError(f"{path} is a folder: name its index, or one file")
     contents = read(path)
     if contents.problems:
         raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")
@@ -118,7 +116,7 @@ def prepare(
     origin = look(path)
     config = asked(origin, changes)
     parent = {
-        "run": "", "file": str(path), "epoch": origin.epoch, "step": origin.step, "sha256": sha256(path),
+        "run": "", "file": str(path), "epoch": origin.epoch, "step": origin.step, "sha256": identity(path),
         "own": origin.own, "changes": {setting: getattr(config, setting) for setting in changes},
     }  # fmt: skip
     return store.create(home, client.request(config, name=name, data_dir=data_dir) | {"parent": parent})

@@ -95,6 +95,8 @@ def take_optimizer(prepared: Prepared, state: Any, kept: Collection[str]) -> str
         taken: dict[int, dict[str, Any]] = {}
         for place, (number, parameter) in enumerate(zip(numbers, own, strict=True)):
             if number not in entries:
+                number = str(number)  # as distributed checkpoints write it
+            if number not in entries:
                 continue
             entry = {key: value for key, value in entries[number].items() if value is not None}
             if not set(kept) <= entry.keys():
