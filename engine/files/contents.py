@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.files.known import known
+from engine.files.allowlist import AllowList, installed
 from engine.files.records import Called, Dict, Elements, Global, Long, Storage, Tensor
 from engine.visible import visible
 
@@ -101,7 +101,12 @@ class Contents:
     @property
     def unknown(self) -> list[Global]:
         """The globals that `torch.load(weights_only=True)` would not import."""
-        return [name for name in self.globals if not known(name)]
+        return [name for name in self.globals if not self.allow_list.allows(name)]
+
+    @property
+    def allow_list(self) -> AllowList:
+        """What its globals are judged by: the list of the installed torch's version, or the nearest one known."""
+        return installed()
 
     @property
     def shared(self) -> dict[str, list[str]]:
@@ -127,10 +132,12 @@ class Contents:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it (docs/events.md)."""
+        allow_list = self.allow_list
         return {
             "path": str(self.path), "format": self.format, "bytes": self.bytes, "notes": self.notes,
             "tensors": [one.to_dict() for one in self.tensors],
-            "globals": [{"name": one.full, "known": known(one)} for one in self.globals],
+            "globals": [{"name": one.full, "known": allow_list.allows(one)} for one in self.globals],
+            "allow_list": allow_list.to_dict(),
             "modules": [
                 {"name": one.name, "type": one.type, "attributes": dict(one.attributes), "training": one.training}
                 for one in self.modules
@@ -148,12 +155,13 @@ class Contents:
         unknown = self.unknown
         if not self.globals:
             return "not executed; it imports nothing"
+        caveat = f" ({self.allow_list.caveat})" if self.allow_list.caveat else ""
         if not unknown:
             whole = f"all {len(self.globals)} globals are" if len(self.globals) > 1 else "its 1 global is"
-            return f"not executed; {whole} on the allow-list of torch.load(weights_only=True)"
+            return f"not executed; {whole} on the allow-list of torch.load(weights_only=True){caveat}"
         names = ", ".join(one.full for one in unknown[:5]) + (" …" if len(unknown) > 5 else "")
         plural = "s" if len(unknown) > 1 else ""
-        return f"not executed; {len(unknown)} global{plural} outside the allow-list: {names}"
+        return f"not executed; {len(unknown)} global{plural} outside the allow-list: {names}{caveat}"
 
 
 def _in_section(one: Named) -> str:

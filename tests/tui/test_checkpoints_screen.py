@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from engine.checkpoints import trusted
 from engine.checkpoints.checked import sha256
 from engine.errors import InspectionCancelledError
+from engine.files.allowlist import TABLE, of
 from engine.files.reading import read
 from engine.inspection.inspector import Answer, Inspector
 from engine.models.registry import build
@@ -397,6 +398,23 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
     config = store.read_run(begun[0])["config"]
     assert (config["optimizer"], config["lr"]) == ("adam", 2e-4)
     wait(begun[0], lambda state: state.done, 60)
+
+
+async def test_a_file_that_another_torchs_list_judges_says_so(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.files.contents.installed", lambda: of("2.99.0"))
+    path = tmp_path / "weights.pt"
+    torch.save({"w": torch.zeros(3)}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
+        await pilot.press("enter")
+        newest = ".".join(map(str, TABLE[-1].last))
+        caveat = f"(judged by the list of torch {newest}, since that of the installed torch 2.99.0 is not known)"
+        await until(pilot, lambda: f"allow-list of torch.load(weights_only=True) {caveat}" in line(app, "#about"))
 
 
 async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path, tmp_path: Path) -> None:
