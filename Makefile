@@ -4,7 +4,7 @@ BIN := .venv/bin
 MARK := .venv/.installed
 TEST_MARK := .venv/.installed-test
 
-.PHONY: run test lint format bench clean
+.PHONY: run test lint format bench allowlist clean
 
 run: $(MARK)
 	@$(BIN)/fmnist-tui $(ARGS)
@@ -32,6 +32,10 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.inspection_cost
 	$(BIN)/python -m benchmarks.survival
+
+# Compares the table of allow-lists with several versions of torch, each in an environment of its own (7 GB, removed).
+allowlist: | $(BIN)/python
+	@$(BIN)/python -m tools.allowlist $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
