@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from engine.runs import store
 from engine.runs.log import FILE
@@ -27,14 +28,26 @@ class ScreensApp(FmnistApp):
 class MadeUpRun:
     """A run folder whose events the test writes. It lives as long as this process, unless `dead`."""
 
-    def __init__(self, home: Path, run_id: str, *, name: str = "", dead: bool = False, demo: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        run_id: str,
+        *,
+        name: str = "",
+        dead: bool = False,
+        demo: bool = False,
+        begun: float = 1000.0,
+        **settings: Any,
+    ) -> None:
+        """`begun`: Unix seconds; each event comes a second after the one before. `settings`: see TrainConfig."""
         self.folder = home / "runs" / run_id
         self.folder.mkdir(parents=True)
-        config = TrainConfig().to_dict()
+        config = TrainConfig(**settings).to_dict()
         store.write_run(self.folder, {"v": 1, "id": run_id, "name": name, "created": time.time(), "config": config})
         if not dead:
             store.write_host(self.folder, "", os.getpid())
         self._seq = 0
+        self._begun = begun
         title = "demo data, not Fashion-MNIST" if demo else "Fashion-MNIST"
         self.add(
             ev.RunStarted(
@@ -48,7 +61,7 @@ class MadeUpRun:
         with open(self.folder / FILE, "a") as log:
             for event in events:
                 self._seq += 1
-                log.write(ev.encode(dataclasses.replace(event, seq=self._seq, t=1000.0 + self._seq)) + "\n")
+                log.write(ev.encode(dataclasses.replace(event, seq=self._seq, t=self._begun + self._seq)) + "\n")
 
     def train(self, epochs: Iterable[int]) -> None:
         """Whole epochs, each with ten progress events, two log lines and a test result."""

@@ -1,0 +1,143 @@
+"""The pictures' world stands still: one clock, one place, one terminal; and what takes a picture at three sizes."""
+
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from syrupy.assertion import SnapshotAssertion
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.inspection.inspector import Answer, Inspector
+from tests.tui.at_once import at_once  # noqa: F401
+from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
+from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
+from tui.app import FmnistApp
+
+SIZES = [(80, 24), (140, 45), (200, 60)]
+LOOKS, LOOK_S = 200, 0.05  # how often it is looked whether the screen is as it shall be, and seconds between
+STILL = 3  # looks that must agree
+WATCHING = {"download"}  # groups of workers whose end nobody waits for
+# Variables that change what is drawn, by their beginnings.
+OURS = ("FMNIST_TUI", "TEXTUAL", "TMUX", "STY", "SSH", "NO_COLOR", "FORCE_COLOR", "LC_", "LANG", "TERM_", "COLUMNS",
+        "LINES")  # fmt: skip
+
+Picture = Callable[..., Awaitable[None]]
+
+
+PLACE = "/tmp/pictures-00000000"  # what a picture says for the test's folder, whose name is as long
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder whose path is always of one length, so that lines break at the same places."""
+    path = Path(tempfile.mkdtemp(prefix="pictures-", dir="/tmp"))
+    assert len(str(path)) == len(PLACE)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def home(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The home folder, by a relative path; one clock, one terminal, and nothing of this machine."""
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+    for name, value in {"HOME": str(place), "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC",
+                        "OMP_NUM_THREADS": "1"}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    time.tzset()
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)  # the form tells how many cores
+    monkeypatch.chdir(place)
+    (place / "small.py").write_text(NETWORK_SOURCE)
+    yield Path("home")
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def answers(at_once: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """The inspector's answers at once, their numbers rounded."""
+    ask = Inspector.ask
+
+    def answer(self: Inspector, what: str, values: Any, tell: Any = None) -> Answer:
+        found: Answer = rounded(ask(self, what, values, tell))
+        return found
+
+    monkeypatch.setattr(Inspector, "ask", answer)
+
+
+def opened(home: Path, start: str = "data", **options: Any) -> FmnistApp:
+    """The app on the demo data; images are drawn in colours whatever terminal the test runs in."""
+    app = FmnistApp(home=home, dataset="demo", start=start, **options)
+    app.picture_style = "blocks"
+    return app
+
+
+async def still(pilot: Pilot[None], words: tuple[str, ...]) -> str:
+    """The picture, once it has the words, nothing is computed any more and nothing changes."""
+    app = pilot.app
+    before: object = None
+    lines: list[str] = []
+    same = 0
+    for _ in range(LOOKS):
+        await pilot.pause(LOOK_S)
+        for line in app.screen.query(Input):
+            line.cursor_blink = False
+        rows = screen_rows(app)
+        busy = any(not worker.is_finished for worker in app.workers if worker.group not in WATCHING)
+        same = same + 1 if not busy and rows == before else 0
+        before = rows
+        lines = characters(rows)
+        if same >= STILL and not missing(words, lines):
+            return screen_text(rows)
+    screen = "\n".join(lines)
+    raise AssertionError(f"the screen never came to rest with {missing(words, lines) or 'nothing changing'}:\n{screen}")
+
+
+def missing(words: tuple[str, ...], lines: list[str]) -> list[str]:
+    """Those that are not on the screen; a line may break between any two of their words."""
+    text = " ".join(" ".join(lines).split())
+    return [word for word in words if word not in text]
+
+
+@pytest.fixture
+def picture(snapshot: SnapshotAssertion, place: Path) -> Picture:
+    """Compares the app's screen at every size with the stored pictures; fails after the last size."""
+    stored = snapshot.use_extension(ScreenText)
+
+    async def take(pilot: Pilot[None], *words: str, name: str = "", keys: tuple[str, ...] = ()) -> None:
+        """`words`: what must be on the screen before the picture is taken. `keys`: pressed before. Both at each size."""
+        differ = []
+        for width, height in [*SIZES[1:], SIZES[0]]:  # the next keys are pressed at the smallest
+            await pilot.resize_terminal(width, height)
+            if keys:
+                await still(pilot, ())
+                await pilot.press(*keys)
+            text = (await still(pilot, words)).replace(str(place), PLACE)
+            for private in (place.name.removeprefix("pictures-")[:4], socket.gethostname(), torch.__version__):
+                assert private not in text, f"{private} is on the screen"
+            size = f"{name}-{width}x{height}".strip("-")
+            if stored(name=size) != text:
+                differ.append(size)
+        assert not differ, f"these pictures differ: {', '.join(differ)} (see CONTRIBUTING, Pictures)"
+
+    return take
+
+
+async def typed(pilot: Pilot[None], key: str, text: str, *, enter: bool = True) -> None:
+    """Press a key that asks for a line, type it, and confirm it."""
+    await pilot.press(key)
+    await pilot.pause()
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.pause()
+    if enter:
+        await pilot.press("enter")

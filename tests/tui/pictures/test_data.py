@@ -1,0 +1,130 @@
+"""*Data* and what opens from it."""
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from engine.inspection import predictions, quality
+from engine.inspection.predictions import Eyes
+from tests.tui.pictures.conftest import SIZES, Picture, opened, still
+from tests.tui.pictures.world import NETWORK
+from tests.tui.test_eyes import made_up, suspects
+from tui.screens.data import DataScreen
+from tui.screens.judged import JudgedScreen
+
+READY = ("of 6,000", "image 0 ")
+
+
+async def test_grid(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await picture(pilot, *READY)
+
+
+async def test_filtered_sorted_and_marked(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("slash")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "sneak, 3"
+        await pilot.press("enter")
+        await still(pilot, ("Dress, Sneaker",))
+        await pilot.press("s", "m", "right", "m", "right")
+        await picture(pilot, "by class", "2 marked")
+
+
+async def test_the_random_figure(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("R")
+        await picture(pilot, "random 3×3, seed 0")
+
+
+async def test_enlarged(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("right", "enter")
+        await picture(pilot, "image 1 of 6,000", name="image")
+        await pilot.press("v", "down", "right")
+        await picture(pilot, "pixel [", name="numbers")
+
+
+async def test_overview(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("o")
+        await picture(pilot, "6,000 images in 10 classes")
+
+
+async def test_predictions(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "ask", lambda inspector, eyes, split, tell: made_up(split))
+    monkeypatch.setattr(JudgedScreen, "_eyes", lambda self, source: Eyes(*source.split("@"), "key"))
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        screen = pilot.app.screen
+        assert isinstance(screen, DataScreen)
+        screen.look("r1@3", "test")
+        await picture(pilot, "my run at 3", name="all")
+        await pilot.press("W")
+        await picture(pilot, "by margin", name="wrong")
+
+
+async def test_quality(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "ask", lambda inspector, kind, *_: suspects(kind))
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("Q")
+        await picture(pilot, "Northcutt", name="kinds")
+        await pilot.press("enter")
+        await picture(pilot, "label errors", name="label-errors")
+        await pilot.press("Q", "j", "enter")
+        await picture(pilot, "near-duplicates", name="duplicates")
+
+
+@pytest.mark.usefixtures("answers")
+async def test_transforms(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("right", "T")
+        await picture(pilot, "ToTensor()", "as it is", name="none")
+        await pilot.press("e")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "CenterCrop(20); Pad(4); Normalize(0.25, 0.5)"
+        await pilot.press("enter")
+        await picture(pilot, "CenterCrop(20)", "Normalize(0.25, 0.5)", name="three-steps")
+
+
+@pytest.mark.usefixtures("answers")
+async def test_batches(home: Path, picture: Picture) -> None:
+    async with opened(home).run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("B")
+        await picture(pilot, "torch.Size([64, 1, 28, 28])")
+
+
+@pytest.mark.usefixtures("answers")
+async def test_an_image_through_the_network(home: Path, picture: Picture) -> None:
+    app = opened(home)
+    app.settings["model"] = NETWORK
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("t", "right", "right", "N")
+        await still(pilot, ("test image 2",))
+        await pilot.press("j")
+        await picture(pilot, "test image 2", "hidden", name="stages")
+        await pilot.press("v")
+        await picture(pilot, "test image 2", name="answer")
+        await pilot.press("v", "e", "right", "down", "space", "I")
+        await picture(pilot, "edited (2)", "pixel [15, 15]", name="edited")
+
+
+@pytest.mark.usefixtures("answers")
+async def test_the_terms_of_an_output(home: Path, picture: Picture) -> None:
+    app = opened(home)
+    app.settings["model"] = NETWORK
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await still(pilot, READY)
+        await pilot.press("N")
+        await still(pilot, ("train image 0",))
+        await pilot.press("j", "equals_sign")
+        await picture(pilot, "784 products")
