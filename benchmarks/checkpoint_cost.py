@@ -65,8 +65,8 @@ def measure(
     from engine.checkpoints.write import CheckpointWriter
     from engine.training import events as ev
     from engine.training.config import TrainConfig
-    from engine.training.prepare import prepare
     from engine.training.session import TrainingSession
+    from engine.training.setup import make_setup
 
     found: dict[str, Any] = {"without": [], "often": [], "time": [], "epoch": [], "bytes": 0}
 
@@ -86,7 +86,7 @@ def measure(
             if isinstance(event, ev.EpochFinished):
                 trained.append(event.seconds)  # of the steps, with what is saved between them
 
-        prepared = prepare(config, home=home.resolve(), data_dir=data_dir)
+        prepared = make_setup(config, home=home.resolve(), data_dir=data_dir)
         TrainingSession(prepared, sink=sink, save=save).run()
         return trained[0]
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.inside [--keys 60] [--json]
 
-vgg16's summary and parameter table are asked of an inspector that has imported torch already; its memory is the
-inspector's, resident, before and after. The tensor is a Linear's weight, 4096 × 25,088, with values; each key's time is
+vgg16's summary and parameter table are asked of an worker that has imported torch already; its memory is the
+worker's, resident, before and after. The tensor is a Linear's weight, 4096 × 25,088, with values; each key's time is
 from its press to the last byte of what it changed, in a terminal of 120 × 40, while the tensor's figures are computed
 and after that.
 """
@@ -49,23 +49,24 @@ def main() -> None:
 
 def opened(home: Path) -> list[Row]:
     """vgg16's tables."""
-    from engine.inspection.inspector import Inspector
+    from engine.inspection.untyped import ask_untyped
+    from engine.worker.client import WorkerClient
 
-    inspector = Inspector(home)
+    worker = WorkerClient(home)
     new: dict[str, Any] = {"dataset": "demo", "data_dir": None, "transform": "", "seed": 0}
     try:
         # A small one of torchvision's first: torch, and what its tables need, are imported then.
         for what in ("summary", "parameters"):
-            inspector.ask(what, {**new, "source": "torchvision:squeezenet1_0", "before": ""})
-        assert inspector._process is not None
-        process = psutil.Process(inspector._process.pid)
+            ask_untyped(worker, what, {**new, "source": "torchvision:squeezenet1_0", "before": ""})
+        assert worker._process is not None
+        process = psutil.Process(worker._process.pid)
         before, begin = process.memory_info().rss, time.perf_counter()
-        summary = inspector.ask("summary", {**new, "source": "torchvision:vgg16"})
+        summary = ask_untyped(worker, "summary", {**new, "source": "torchvision:vgg16"})
         middle = time.perf_counter()
-        inspector.ask("parameters", {**new, "source": "torchvision:vgg16", "before": ""})
+        ask_untyped(worker, "parameters", {**new, "source": "torchvision:vgg16", "before": ""})
         end, after = time.perf_counter(), process.memory_info().rss
     finally:
-        inspector.close()
+        worker.close()
     return [
         Row("vgg16: parameters", summary.values["totals"]["parameters"], ""),
         Row("vgg16: its modules", 1000 * (middle - begin), "ms"),

@@ -26,11 +26,11 @@ from benchmarks.table import Row, at_least, at_most, parser, report
 SHARDS, TENSORS, ROWS = 4, 80, 4096  # 4 × 80 tensors of 1,024 × 4,096 float32: 5.4 GB
 
 # Run in a process of its own: what comes before the clock, and what is timed.
-READING = "from engine.files.reading import read", "found = read(Path({path!r}))"
+READING = "from engine.weights.reading import read", "found = read(Path({path!r}))"
 LOADING = "import torch", "found = torch.load({path!r}, weights_only=True)"
 MAPPING = "import torch", "found = torch.load({path!r}, weights_only=True, mmap=True)"
 OPENING = (
-    "from engine.files import values; from engine.files.reading import read; import torch",
+    "from engine.files import values; from engine.weights.reading import read; import torch",
     "found = values.load(read(Path({path!r})), 'classifier.0.weight')[:8, :8].tolist()",
 )
 TIMED = """
@@ -111,7 +111,7 @@ def listed(folder: Path, rounds: int, *, small: bool) -> list[Row]:
             at_most("listing, and a part of the 392 MiB tensor", seconds["open"], 0.5, "s"),
             Row("memory of that", memory["open"] / 2**20, "MiB"),
         ]
-    command = [sys.executable, "-m", "tui.cli", "inspect", os.fspath(path)]
+    command = [sys.executable, "-m", "tui.cli.main", "inspect", os.fspath(path)]
     return [*rows, at_most("fmnist-tui inspect, the whole command", shortest(lambda: run(command), rounds), 1.0, "s")]
 
 
@@ -140,7 +140,7 @@ def sharded(folder: Path, rounds: int, *, small: bool) -> list[Row]:
             file.truncate(8 + len(told) + at)
         total += at
     (target / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
-    command = [sys.executable, "-m", "tui.cli", "inspect", os.fspath(target)]
+    command = [sys.executable, "-m", "tui.cli.main", "inspect", os.fspath(target)]
     seconds, _ = best([measured(READING, target) for _ in range(rounds)])
     return [
         Row(f"{SHARDS} shards, {len(weights)} tensors", total / 2**30, "GiB"),
@@ -152,8 +152,8 @@ def sharded(folder: Path, rounds: int, *, small: bool) -> list[Row]:
 def checked(folder: Path, rounds: int) -> list[Row]:
     """A run's checkpoint, made of the vgg16's bytes, against its manifest."""
     from engine.checkpoints import manifest
-    from engine.checkpoints.checked import check, sha256
-    from engine.files.reading import read
+    from engine.checkpoints.verify import sha256, verify
+    from engine.weights.reading import read
 
     path = folder / "vgg16.pth"
     (folder / manifest.FOLDER).mkdir()
@@ -162,7 +162,7 @@ def checked(folder: Path, rounds: int) -> list[Row]:
     contents = read(path)
 
     def checks() -> None:
-        assert not check(contents).damage
+        assert not verify(contents).damage
 
     size = path.stat().st_size
     ways: dict[str, Callable[[], object]] = {

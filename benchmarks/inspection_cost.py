@@ -54,8 +54,8 @@ def measure(settings: dict[str, str], rounds: int, often: int, data_dir: Path | 
     from engine import home
     from engine.training import events as ev
     from engine.training.config import TrainConfig
-    from engine.training.prepare import prepare
     from engine.training.session import TrainingSession
+    from engine.training.setup import make_setup
 
     ways = {"without": 0, "default": TrainConfig().inspect_every, "often": often}
     found: dict[str, list[float]] = {way: [] for way in ways}
@@ -71,7 +71,7 @@ def measure(settings: dict[str, str], rounds: int, often: int, data_dir: Path | 
         def save(content: object, reason: str) -> ev.CheckpointSaved:
             return ev.CheckpointSaved(file="", epoch=1, step=1, bytes=0, sha256="", reason=reason)
 
-        prepared = prepare(config, home=home.resolve(), data_dir=data_dir)
+        prepared = make_setup(config, home=home.resolve(), data_dir=data_dir)
         TrainingSession(prepared, sink=sink, save=save).run()
         return trained[0]
 

@@ -81,13 +81,13 @@ def measure(threads: int, rounds: int, device_name: str, data_dir: Path | None) 
 
     from engine import home
     from engine.training.config import TrainConfig
-    from engine.training.prepare import prepare
+    from engine.training.setup import make_setup
 
     config = TrainConfig(threads=threads, device=device_name, epochs=1)
     torch.set_num_threads(threads)
 
     def prepared() -> Any:
-        return prepare(config, home=home.resolve(), data_dir=data_dir)
+        return make_setup(config, home=home.resolve(), data_dir=data_dir)
 
     p = prepared()
     ways: dict[str, Callable[[], tuple[float, list[float]]]] = {

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, at_least, at_most, parser, report
 from engine.runs import client
-from engine.runs.follow import Follower
+from engine.runs.follower import Follower
 from engine.training.config import TrainConfig
 from engine.training.events import Progress
 from tests.terminal import PROGRAM, Terminal

@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.runs import client, store
-from engine.runs.follow import Follower
+from engine.runs import client
+from engine.runs import folder as store
+from engine.runs.follower import Follower
 from engine.runs.state import Fold
 from engine.training.config import TrainConfig
 from tui.app import FmnistApp

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.files import allowlist
-from engine.files.allowlist import BASE, Span
+from engine.weights import allowlist
+from engine.weights.allowlist import BASE, Span
 from tools import allowlist as tool
 from tools.allowlist import Measured, ToolError
 

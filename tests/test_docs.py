@@ -15,34 +15,34 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 
 from engine.data.report import DataReport, FileReport, SplitReport
+from engine.runs.folder import HostRecord
 from engine.runs.listing import RunSummary
-from engine.runs.store import HostRecord
 from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
-from tui import cli
 from tui.app import FmnistApp
-from tui.screens.autograd import AutogradScreen
-from tui.screens.batches import BatchesScreen
-from tui.screens.checkpoints import CheckpointsScreen
-from tui.screens.data import DataScreen
-from tui.screens.difference import DifferenceScreen
-from tui.screens.download import DownloadScreen
-from tui.screens.enlarged import EnlargedScreen
-from tui.screens.file import FileScreen
-from tui.screens.help import HelpScreen
-from tui.screens.model import ModelScreen
-from tui.screens.overview import OverviewScreen
-from tui.screens.prompt import PromptScreen
-from tui.screens.runs import RunsScreen, _Table
-from tui.screens.stop_dialog import StopDialog
-from tui.screens.tensor import TensorScreen
-from tui.screens.terms import TermsScreen
-from tui.screens.text import TextScreen
-from tui.screens.through import ThroughScreen
-from tui.screens.train import TrainScreen
-from tui.screens.transforms import TransformsScreen
-from tui.screens.vitals import VitalsScreen
-from tui.widgets.config_form import ConfigForm
+from tui.cli import main
+from tui.data.batches import BatchesScreen
+from tui.data.data import DataScreen
+from tui.data.download import DownloadScreen
+from tui.data.enlarged import EnlargedScreen
+from tui.data.overview import OverviewScreen
+from tui.data.transforms import TransformsScreen
+from tui.dialogs.help import HelpScreen
+from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.text import TextScreen
+from tui.model.autograd import AutogradScreen
+from tui.model.contributions import ContributionsScreen
+from tui.model.forward import ForwardScreen
+from tui.model.model import ModelScreen
+from tui.model.tensor import TensorScreen
+from tui.runs.form import ConfigForm
+from tui.runs.layer_stats import LayerStatsScreen
+from tui.runs.runs import RunsScreen, _Table
+from tui.runs.stop_dialog import StopDialog
+from tui.runs.train import TrainScreen
+from tui.weights.checkpoints import CheckpointsScreen
+from tui.weights.difference import DifferenceScreen
+from tui.weights.file import FileScreen
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,7 +62,7 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Data, the overview", OverviewScreen),
     ("Train, the form", ConfigForm),
     ("Train, a run", TrainScreen),
-    ("Train, the layers", VitalsScreen),
+    ("Train, the layers", LayerStatsScreen),
     ("the question that `x` asks", StopDialog),
     ("a question with a line to type in", PromptScreen),
     ("Runs", RunsScreen),
@@ -70,8 +70,8 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Model", ModelScreen),
     ("Model, a tensor", TensorScreen),
     ("Model, as printed", TextScreen),
-    ("Model, an image", ThroughScreen),
-    ("Model, a sum", TermsScreen),
+    ("Model, an image", ForwardScreen),
+    ("Model, a sum", ContributionsScreen),
     ("Model, autograd", AutogradScreen),
     ("Data, transforms", TransformsScreen),
     ("Data, batches", BatchesScreen),
@@ -144,7 +144,7 @@ def test_the_example_of_a_run_has_the_fields_of_one() -> None:
 
 def parsers() -> dict[str, ArgumentParser]:
     """The parser of each command, by name."""
-    (commands,) = [action.choices for action in cli._parser()._actions if isinstance(action.choices, dict)]
+    (commands,) = [action.choices for action in main._parser()._actions if isinstance(action.choices, dict)]
     return commands
 
 
@@ -156,7 +156,7 @@ def test_every_command_has_its_row_in_the_readme() -> None:
 
 def test_every_option_is_in_the_readme() -> None:
     part = section(README, "## Command line")
-    for name, parser in {"the app": cli._parser(), **parsers()}.items():
+    for name, parser in {"the app": main._parser(), **parsers()}.items():
         for action in parser._actions:
             for spelled in action.option_strings:
                 if spelled not in ("-h", "--version"):
@@ -185,8 +185,8 @@ def commands_shown() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("typed", "arguments"), [pytest.param(*each, id=each[0]) for each in commands_shown()])
 def test_every_command_that_the_documents_show_is_one(typed: str, arguments: list[str]) -> None:
-    given = cli._parsed(arguments)
-    for name in (*cli.TRAIN_OPTIONS, "dataset"):
+    given = main._parsed(arguments)
+    for name in (*main.TRAIN_OPTIONS, "dataset"):
         if isinstance(value := getattr(given, name, None), str):
             parse(name, value)
 

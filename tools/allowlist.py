@@ -1,4 +1,4 @@
-"""Compare the table of allow-lists (engine/files/allowlist.py) with what several versions of torch have.
+"""Compare the table of allow-lists (engine/weights/allowlist.py) with what several versions of torch have.
 
 Each version is installed into a virtual environment of its own, asked for its list, and removed again: up to 7 GB of
 disk and some minutes for each. pip's own settings hold, PIP_INDEX_URL and PIP_CONFIG_FILE among them; wheels for the
@@ -23,8 +23,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.files import allowlist
-from engine.files.allowlist import BASE, TABLE, Minor, Span
+from engine.weights import allowlist
+from engine.weights.allowlist import BASE, TABLE, Minor, Span
 
 VERSIONS = ("2.10", "2.12", "newest")
 TABLE_FILE = Path(allowlist.__file__)

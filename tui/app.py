@@ -14,48 +14,48 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from engine.data.view import Selection
-from engine.inspection.inspector import Inspector
+from engine.data.selection import Selection
+from engine.worker.client import WorkerClient
 from tui import crash
-from tui.garbage import Garbage
-from tui.looked import Looked
-from tui.screens.overlay import MODE_KEYS
+from tui.dialogs.overlay import MODE_KEYS
+from tui.gc_tuning import GcTuning
+from tui.network_source import NetworkSource
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
-    from engine.inspection.quality import Suspects
-    from tui.screens.data import DataScreen
-    from tui.screens.train import TrainScreen
+    from engine.evaluation.quality import Suspects
+    from tui.data.data import DataScreen
+    from tui.runs.train import TrainScreen
 
 HERE = Path(__file__).parent
 
 
 def _data() -> Screen[None]:
-    from tui.screens.data import DataScreen
+    from tui.data.data import DataScreen
 
     return DataScreen()
 
 
 def _train() -> Screen[None]:
-    from tui.screens.train import TrainScreen
+    from tui.runs.train import TrainScreen
 
     return TrainScreen()
 
 
 def _runs() -> Screen[None]:
-    from tui.screens.runs import RunsScreen
+    from tui.runs.runs import RunsScreen
 
     return RunsScreen()
 
 
 def _model() -> Screen[None]:
-    from tui.screens.model import ModelScreen
+    from tui.model.model import ModelScreen
 
     return ModelScreen()
 
 
 def _checkpoints() -> Screen[None]:
-    from tui.screens.checkpoints import CheckpointsScreen
+    from tui.weights.checkpoints import CheckpointsScreen
 
     return CheckpointsScreen()
 
@@ -68,7 +68,7 @@ class FmnistApp(App[None]):
     # All of them at the start: a sheet read when its screen first opens would hold up that key press.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         HERE / "app.tcss",
-        *sorted((HERE / "screens").glob("*.tcss")),
+        *sorted(HERE.glob("*/*.tcss")),
     ]
     TITLE = "fmnist-tui"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
@@ -106,8 +106,8 @@ class FmnistApp(App[None]):
         self.data_dir = data_dir
         self.dataset = dataset
         self.watched: Path | None = watch
-        self.inspector = Inspector(home)
-        self._garbage: Garbage | None = None
+        self.worker = WorkerClient(home)
+        self._garbage: GcTuning | None = None
         self._start = start
         self.farewell = ""  # for the shell, once the app is gone
         self.theme = "textual-dark"
@@ -116,35 +116,19 @@ class FmnistApp(App[None]):
         )
 
     async def on_mount(self) -> None:
-        self._garbage = Garbage(self)
+        self._garbage = GcTuning(self)
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             self.train.attach(self.watched)
 
     def on_unmount(self) -> None:
-        self.inspector.close()
+        self.worker.close()
 
     @work(thread=True, group="imports", exit_on_error=False)
     def _import_screens(self) -> None:
         """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
         from textual.widgets import DataTable, Input, OptionList  # noqa: F401
-
-        import tui.screens.autograd
-        import tui.screens.checkpoints
-        import tui.screens.data
-        import tui.screens.enlarged
-        import tui.screens.file
-        import tui.screens.help
-        import tui.screens.model
-        import tui.screens.prompt
-        import tui.screens.runs
-        import tui.screens.stop_dialog
-        import tui.screens.tensor
-        import tui.screens.terms
-        import tui.screens.through
-        import tui.screens.train
-        import tui.screens.vitals  # noqa: F401
 
     async def on_event(self, event: events.Event) -> None:
         if self._exit and isinstance(event, events.Key | events.Paste):
@@ -170,7 +154,7 @@ class FmnistApp(App[None]):
 
     # Runs
 
-    def attach(self, folder: Path) -> None:
+    def watch_run(self, folder: Path) -> None:
         """Watch a run on *Train*."""
         self.watched = folder
 
@@ -183,7 +167,7 @@ class FmnistApp(App[None]):
     @property
     def train(self) -> "TrainScreen":
         """*Train*, which must be the screen that is shown."""
-        from tui.screens.train import TrainScreen
+        from tui.runs.train import TrainScreen
 
         screen = self.screen
         assert isinstance(screen, TrainScreen)
@@ -202,14 +186,14 @@ class FmnistApp(App[None]):
         return {}
 
     @cached_property
-    def looked(self) -> Looked:
+    def network(self) -> NetworkSource:
         """The network that *Model*, and what goes on from there, looks into."""
-        return Looked(self)
+        return NetworkSource(self)
 
     @property
     def image(self) -> tuple[str, int]:
         """The split and the index of the image that is chosen on *Data*; before that, the first test image."""
-        from tui.screens.data import DataScreen
+        from tui.data.data import DataScreen
 
         for screen in self._screen_stacks.get("data", ()):
             if isinstance(screen, DataScreen) and screen.browse.index is not None:
@@ -218,16 +202,16 @@ class FmnistApp(App[None]):
 
     # Data
 
-    def tell_data(self, title: str, demo: bool) -> None:
+    def show_data_title(self, title: str, demo: bool) -> None:
         """Name the browsed data on every screen."""
         self.data_told = (title, demo)
 
     def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
         """On *Data*, the test images of one class that a run's checkpoint takes for another."""
-        selection = Selection(classes=frozenset({true}), taken_for=predicted, sort="margin")
-        self.show_seen(f"{folder.name}@{epoch}", selection)
+        selection = Selection(classes=frozenset({true}), predicted_as=predicted, sort="margin")
+        self.show_predictions(f"{folder.name}@{epoch}", selection)
 
-    def show_seen(self, source: str, selection: Selection | None = None) -> None:
+    def show_predictions(self, source: str, selection: Selection | None = None) -> None:
         """On *Data*, what a run's checkpoint, `RUN@AT`, or somebody's weights, `MODEL=FILE`, take images for."""
         self._on_data(lambda screen: screen.look(source, "test", selection))
 
@@ -236,7 +220,7 @@ class FmnistApp(App[None]):
         self._on_data(lambda screen: screen.take_suspects(found, checksum))
 
     def _on_data(self, show: "Callable[[DataScreen], None]") -> None:
-        from tui.screens.data import DataScreen
+        from tui.data.data import DataScreen
 
         async def go() -> None:
             await self.switch_mode("data")
@@ -247,17 +231,46 @@ class FmnistApp(App[None]):
 
         self.run_worker(go(), name="on data", group="attach", exclusive=True)
 
+    # Model
+
+    def show_network(self, source: str) -> None:
+        """Another network on *Model*, and on what goes on from there."""
+        self.network.choose(source)
+        self.run_worker(self._to_model(), name="to model", group="attach", exclusive=True)
+
+    async def _to_model(self) -> None:
+        await self.switch_mode("model")
+
+    def open_tensor(self, values: dict[str, Any], name: str) -> None:
+        """Over the screen that is shown, one tensor."""
+        from tui.model.tensor import TensorScreen
+
+        self.push_screen(TensorScreen(values, name))
+
+    def open_forward(self, split: str, index: int) -> None:
+        """Over the screen that is shown, one image's forward pass."""
+        from tui.model.forward import ForwardScreen
+
+        self.push_screen(ForwardScreen(split, index))
+
+    def open_autograd(self, split: str, index: int) -> None:
+        """Over the screen that is shown, the training step by step."""
+        from tui.model.autograd import AutogradScreen
+
+        self.push_screen(AutogradScreen(split, index))
+
     # Keys
 
     def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
+        from tui.dialogs.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
 
     async def action_quit(self) -> None:
         """Nothing is lost: a run goes on without the app. Say how to come back to it."""
-        from engine.runs import listing, store
+        from engine.runs import folder as store
+        from engine.runs import listing
 
         if self.watched is not None and store.alive(self.watched):
             run = self.watched.name

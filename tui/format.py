@@ -3,8 +3,8 @@
 import math
 
 from engine.checkpoints.manifest import Entry
+from engine.terminal_text import printable
 from engine.training import events as ev
-from engine.visible import visible
 
 NOTHING = "–"  # where a number is not known (yet)
 
@@ -103,7 +103,7 @@ def place_words(event: ev.Resumed | ev.Branched) -> str:
 def from_words(event: ev.Branched) -> str:
     """Where a run that is no branch of another one here begins: `begins with FILE, after epoch 3`."""
     place = f", {place_words(event)}" if event.step or event.evaluated or event.epoch > 1 else ""
-    return visible(f"begins with {event.checkpoint}{place}")
+    return printable(f"begins with {event.checkpoint}{place}")
 
 
 def checkpoint_words(entry: Entry) -> str:

@@ -11,7 +11,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import FOLDER, Entry
 from engine.errors import CheckpointError
-from engine.training.restore import check
+from engine.training.resume import check
 
 
 def load(run_folder: Path, entry: Entry) -> dict[str, Any]:

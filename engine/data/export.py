@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from engine import atomic
-from engine.data.contents import Split
+from engine.data.dataset import Split
 from engine.errors import DataError
 
 ANNOTATIONS = "annotations.csv"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data.contents import Bytes
+from engine.data.dataset import Bytes
 from engine.errors import DataError
 
 UNSIGNED_BYTE = 8

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from engine.data.contents import Split
+from engine.data.dataset import Split
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # X [B, 1 or 3, 28, 28] float32 in [0, 1], y [B] int64, both on the device
 
@@ -242,7 +242,7 @@ def torchvision_dataset(
 
     `data` (uint8 [N, 28, 28]), `targets` (int64 [N]), `classes`, `dataset[index]` and the rest are torchvision's own.
     """
-    from engine.data.torchvision_form import FilledFashionMNIST
+    from engine.data.torchvision_dataset import FilledFashionMNIST
 
     return FilledFashionMNIST(split, classes, transform, target_transform)
 

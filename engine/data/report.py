@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.data import demo, folder, idx, own
-from engine.data.contents import Dataset, Split, Tell
-from engine.data.fashion_mnist import CLASSES, File
+from engine.data import idx
+from engine.data.custom import open_custom
+from engine.data.dataset import Dataset, Split
+from engine.data.demo import demo_dataset
+from engine.data.fashion_mnist import files as folder
+from engine.data.fashion_mnist.spec import CLASSES, File
 from engine.errors import DataError
+from engine.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def describe(data_dir: Path | None, home: Path, *, verify: bool = True) -> DataR
         elif data_dir is not None:
             problem = folder.not_found(roots)
         else:
-            dataset = demo.demo_dataset()
+            dataset = demo_dataset.demo_dataset()
     except DataError as error:
         problem = str(error)
     return DataReport(
@@ -86,10 +90,10 @@ def describe(data_dir: Path | None, home: Path, *, verify: bool = True) -> DataR
     )
 
 
-def describe_own(name: str, home: Path, tell: Tell = lambda done, total: None) -> DataReport:
+def describe_custom(name: str, home: Path, tell: Progress = lambda done, total: None) -> DataReport:
     """The same of the person's own data, such as "folder:/data/mine"."""
     try:
-        dataset = own.open_own(name, home / "cache", tell)
+        dataset = open_custom.open_custom(name, home / "cache", tell)
     except DataError as error:
         return DataReport((), None, name, False, (), (), None, str(error))
     splits = tuple(_split(split, dataset.classes) for split in dataset.splits.values())

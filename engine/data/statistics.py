@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.contents import Bytes, Split, luminance
+from engine.data.dataset import Bytes, Split, luminance
 
 CHUNK = 4096  # images at a time, so that a memory-mapped split is not read into memory as a whole
 

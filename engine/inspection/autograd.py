@@ -18,12 +18,13 @@ import torch
 from torch import nn
 
 from engine.errors import InspectionError
-from engine.inspection.inspector import Answer, Tell
 from engine.inspection.networks import Network, network
 from engine.inspection.parameters import BINS, figures, histogram
 from engine.inspection.samples import batch
+from engine.progress import Progress
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
+from engine.worker.request import Answer
 
 KINDS = ("forward", "loss", "backward", "vjp", "zero_grad", "step")
 BATCH = ("split", "index", "count")  # what says which images are meant
@@ -56,7 +57,7 @@ class Bench:
         return dict(self.model.named_parameters())
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`source` and what `networks.network` takes; `split`, `index`, `count` (see `samples.batch`); `steps`: a list of
     Step; `watch`: [parameter's name, index as a list] or None.
 
@@ -89,7 +90,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     )  # fmt: skip
 
 
-def difference(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def difference(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """Check one gradient: `source` …, `split`, `index`, `count`, `watch`: [parameter's name, index as a list].
 
     The answer: `gradient` (float32, of one backward), `exact` (the same in float64), `differences`: a list of [h,

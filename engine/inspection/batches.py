@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from engine import device as devices
-from engine.data.contents import Dataset
+from engine.data.dataset import Dataset
 from engine.data.loader import Batches, LoaderBatches, make_batches
-from engine.inspection.inspector import Answer, Tell
-from engine.inspection.opened import dataset
-from engine.inspection.pipeline import shown
+from engine.inspection.dataset_cache import dataset
+from engine.inspection.transform_steps import shown
+from engine.progress import Progress
 from engine.training.pipelines import transforms_of
+from engine.worker.request import Answer
 
 FIELDS = (
     "dataset", "data_dir", "split", "transform", "batch_size", "shuffle", "seed", "epoch", "number", "device",
@@ -27,7 +28,7 @@ TIMED = 50  # batches of each way, after the first
 TIMED_S = 4.0  # seconds a way takes at most
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`dataset`, `data_dir`, `split`, `transform`, `batch_size`, `shuffle`, `seed`, `epoch`, `number`, `device`,
     `workers` (None: as training makes them).
 
@@ -65,7 +66,7 @@ def of(home: Path, asked: str) -> tuple[torch.Tensor, torch.Tensor]:
     return X, y
 
 
-def timings(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def timings(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """The same request; `ways` is a list of [name, seconds a batch, batches timed], the resident batches among them
     where the pipeline allows them. The first batch of each, which starts the workers, is left out."""
     data = dataset(home, values)

@@ -12,18 +12,19 @@ from torch import nn
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
-from engine.data.contents import Dataset
+from engine.data.dataset import Dataset
 from engine.data.loader import make_batches
 from engine.errors import InspectionError, RunError
-from engine.files import fitting
-from engine.files.typed import How, file_and_how
-from engine.inspection.opened import dataset
+from engine.inspection.dataset_cache import dataset
 from engine.models.registry import REGISTRY, TORCHVISION, build
-from engine.runs import places, store
+from engine.runs import checkpoint_refs
+from engine.runs import folder as store
 from engine.training.config import TrainConfig, is_file_reference
 from engine.training.pipelines import transforms_of
-from engine.training.prepare import freeze
-from engine.training.restore import load_model
+from engine.training.resume import load_model
+from engine.training.setup import freeze
+from engine.weights import matching
+from engine.weights.key_mapping import KeyMapping, file_and_mapping
 
 TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made for
 
@@ -71,7 +72,7 @@ def locate(home: Path, source: str) -> tuple[Path, Entry]:
     except RunError as error:
         known = f"{', '.join(REGISTRY)}, torchvision:NAME, path/to/file.py:ClassName"
         raise InspectionError(f"{source!r} is no model ({known}), no checkpoint's file, and {error}") from error
-    return folder, places.find(folder, at.strip() or "last")
+    return folder, checkpoint_refs.find(folder, at.strip() or "last")
 
 
 def network(home: Path, values: Mapping[str, Any]) -> Network:
@@ -84,7 +85,7 @@ def network(home: Path, values: Mapping[str, Any]) -> Network:
     source = str(values["source"])
     name, equals, file = source.partition("=")
     if equals and is_model(name):
-        path, said = file_and_how(file)
+        path, said = file_and_mapping(file)
         return _with_weights(
             source, name, path, said, _given(values, name), values.get("data_dir"), home, _changed(path)
         )
@@ -123,8 +124,8 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
     model.eval()
     name = asked.get("name") or folder.name
     return Network(
-        source, f"{config.model} of {name}, checkpoint {places.name_of(entry)}", model, shape, classes, config, data,
-        folder, entry, _state(content["optimizer"], trained),
+        source, f"{config.model} of {name}, checkpoint {checkpoint_refs.name_of(entry)}", model, shape, classes, config,
+        data, folder, entry, _state(content["optimizer"], trained),
     )  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, 
 
 @lru_cache(maxsize=4)
 def _with_weights(
-    source: str, name: str, path: Path, said: How, given: tuple[tuple[str, Any], ...], data_dir: str | None,
+    source: str, name: str, path: Path, said: KeyMapping, given: tuple[tuple[str, Any], ...], data_dir: str | None,
     home: Path, _at: int,
 ) -> Network:  # fmt: skip
     """A network of a name with the weights of a file, anybody's, whose numbers are read and nothing else."""
@@ -159,7 +160,7 @@ def _with_weights(
     data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
     shape, classes = _shape(config, data), data.classes
     model = build(name, len(classes), shape)
-    fitting.load(model, f"{path} {said}".strip(), name)
+    matching.load(model, f"{path} {said}".strip(), name)
     freeze(model, config)
     return Network(source, f"{name} with the weights of {path.name}", model.eval(), shape, classes, config, data)
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.inspection.inspector import Answer, Tell
 from engine.inspection.networks import network
 from engine.inspection.summary import made
+from engine.progress import Progress
+from engine.worker.request import Answer
 
 BINS = 24  # of a histogram
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`source` and what `networks.network` takes; `before`: the source of the same network's earlier weights, or empty.
 
     The answer: `title`, `tensors` (a list of `figures`; `kind`: parameters first, in the order of `named_parameters`,

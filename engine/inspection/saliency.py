@@ -8,23 +8,24 @@ import torch
 from torch import nn
 
 from engine.errors import InspectionError
-from engine.inspection.inspector import Answer, Tell
+from engine.inspection.forward import logits_of, one_line, trace
 from engine.inspection.networks import network
-from engine.inspection.passing import in_a_line, logits_of, send
 from engine.inspection.samples import sample
+from engine.progress import Progress
+from engine.worker.request import Answer
 
 PATCH, STRIDE = 4, 2  # pixels: of what is covered, and between two places, of an image of 28 × 28
 AT_ONCE = 256  # covered images in a batch
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`source` and what `networks.network` takes; `split`, `index`, `edits`; `target`: the class, None: the predicted.
 
     The answer: `target`, `patch`, `stride` (pixels); arrays `gradient` and `occlusion`, float32 [H, W].
     """
     found = network(home, values)
     X = sample(found, values).X
-    _, result = send(found.model, X)
+    _, result = trace(found.model, X)
     logits = logits_of(result, len(found.classes))
     if logits is None:
         raise InspectionError("the network gives no logits: there is no class to explain")
@@ -35,7 +36,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     try:
         slope = gradient(found.model, X, target)
     except RuntimeError as error:
-        raise InspectionError(f"the network can't be differentiated by its pixels: {in_a_line(error)}") from error
+        raise InspectionError(f"the network can't be differentiated by its pixels: {one_line(error)}") from error
     return Answer(
         {"target": target, "patch": PATCH * scale, "stride": STRIDE * scale},
         {"gradient": slope.numpy(), "occlusion": covered.numpy()},
@@ -55,7 +56,7 @@ def gradient(model: nn.Module, X: torch.Tensor, target: int) -> torch.Tensor:
 
 @torch.no_grad()
 def occlusion(
-    model: nn.Module, X: torch.Tensor, target: int, patch: int, stride: int, tell: Tell = lambda done, total: None
+    model: nn.Module, X: torch.Tensor, target: int, patch: int, stride: int, tell: Progress = lambda done, total: None
 ) -> torch.Tensor:
     """How much the probability of `target` falls when a square of `patch` × `patch` pixels is covered with the image's
     lowest value, every `stride` pixels (Zeiler & Fergus 2014): of each pixel the mean over the squares that cover it,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.data.contents import Bytes, Split
+from engine.data.dataset import Bytes, Split
 from engine.data.loader import make_batches
 from engine.errors import InspectionError
 from engine.inspection.networks import Network

@@ -9,11 +9,12 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.inspection.inspector import Answer, Tell
 from engine.inspection.networks import Network, network
+from engine.progress import Progress
+from engine.worker.request import Answer
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`source` and what `networks.network` takes. The answer: `title`, `printed` (as PyTorch prints it), `shape`,
     `classes`, `modules` (a list, in the order of `named_modules`), `totals`, and `problem`, where an image does not go
     through it; `folder` of its run, and what is frozen, `freeze`."""

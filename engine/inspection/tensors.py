@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from engine.errors import InspectionError
 from engine.inspection import views
-from engine.inspection.inspector import Answer, Tell
 from engine.inspection.parameters import as_real, figures, histogram
-from engine.inspection.running import Running
-from engine.inspection.subjects import subject
+from engine.inspection.running_stats import RunningStats
+from engine.inspection.tensor_refs import tensor_of
+from engine.progress import Progress
+from engine.worker.request import Answer
 
 AT_ONCE = 1 << 20  # elements whose figures come with the tensor itself
 MAP_PARTS = 8  # numbers along each side that a cell of a map of a large matrix is the mean of
@@ -23,7 +24,7 @@ MAP_MOST = 512  # rows and columns of a map
 LARGEST_CELL = 8  # pixels along a side of one number of a small matrix
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """One tensor of a network.
 
     `source` and what `networks.network` takes; `name` and what it needs (`subjects.subject`); `view`: as typed
@@ -35,7 +36,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     values), `cells` (the window's values, as PyTorch rounds them), and with `whole` the `figures`. Arrays `map` float32
     [rows, columns] and `histogram` int64.
     """
-    tensor, written, _ = subject(home, values)
+    tensor, written, _ = tensor_of(home, values)
     view = _applied(tensor, tensor._version, str(values.get("view", "")))
     matrix, pages = page(view, int(values.get("page", 0)))
     height, width = matrix.shape
@@ -56,12 +57,12 @@ def compute(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     return Answer(answer, arrays)
 
 
-def figures_of(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def figures_of(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """The same request, of a tensor that is too large for its figures to come at once: some milliseconds of the work.
 
     To be asked again until `done`; `share` of the work, 0 to 1; then `figures`, and array `histogram`.
     """
-    tensor, _, _ = subject(home, values)
+    tensor, _, _ = tensor_of(home, values)
     work = _running(tensor, tensor._version, str(values.get("view", "")))
     done = work.turn()
     return Answer(
@@ -69,14 +70,14 @@ def figures_of(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
     )
 
 
-def pictures(home: Path, values: Mapping[str, Any], tell: Tell) -> Answer:
+def pictures(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """Little pictures of a tensor's parts: of a convolution's kernels, [out, in, h, w], one for each output and input;
     of a matrix [n, pixels] whose pixels are those of an image, one a row.
 
     `source`, `name`, `first`, `count`. The answer: `total`, `captions`, `limit` (the largest magnitude: of all pictures
     the same scale); array `pictures` float32 [n, h, w]. Raises InspectionError where it has no such parts.
     """
-    tensor, _, image = subject(home, values)
+    tensor, _, image = tensor_of(home, values)
     if tensor.is_meta:
         raise InspectionError("this network has no values: it is on the meta device")
     first, count = int(values["first"]), int(values["count"])
@@ -186,8 +187,8 @@ def _applied(tensor: torch.Tensor, _version: int, text: str) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _running(tensor: torch.Tensor, version: int, text: str) -> Running:
-    return Running(_applied(tensor, version, text))
+def _running(tensor: torch.Tensor, version: int, text: str) -> RunningStats:
+    return RunningStats(_applied(tensor, version, text))
 
 
 def _parts(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, Any]:

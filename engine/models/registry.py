@@ -10,7 +10,7 @@ from torch import nn
 from engine.errors import ModelError
 from engine.models.cnn import ConvNet
 from engine.models.mlp import NeuralNetwork
-from engine.models.person import describe, load_name
+from engine.models.user_code import describe, load_name
 
 REGISTRY: dict[str, type[nn.Module]] = {"mlp": NeuralNetwork, "cnn": ConvNet}
 TORCHVISION = "torchvision:"  # before the name of one of its models

@@ -19,11 +19,12 @@ from typing import Any
 from engine import device, errors
 from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
-from engine.files.typed import file_and_how
-from engine.models.person import file_hash
-from engine.runs import listing, places, store
+from engine.models.user_code import file_hash
+from engine.runs import checkpoint_refs, listing
+from engine.runs import folder as store
 from engine.runs.control import ask
 from engine.training.config import TrainConfig, absolute_dataset, changed, is_file_reference
+from engine.weights.key_mapping import file_and_mapping
 
 READY = "ready.json"
 POLL_S = 0.03
@@ -48,7 +49,7 @@ def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | N
 
 
 def resume(folder: Path, **changes: Any) -> Resumed:
-    """Go on with a run that ended, in a detached host. `changes`: see `engine.runs.begin.resume`; None is no change.
+    """Go on with a run that ended, in a detached host. `changes`: see `engine.runs.launch.resume`; None is no change.
 
     Raises the EngineError that says why it can't; then the run is as it was.
     """
@@ -103,8 +104,8 @@ def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "")
 def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
     """The branch's folder with its run.json and the checkpoint that it begins with, not yet begun."""
     parent = store.read_run(folder)
-    entry = places.find(folder, at)
-    asked = places.config_at(folder, entry)
+    entry = checkpoint_refs.find(folder, at)
+    asked = checkpoint_refs.config_at(folder, entry)
     for setting in changes:
         if setting in ("model", "dataset"):
             raise ConfigError(setting, f"a branch keeps its parent's {setting}; start a new run for another one")
@@ -284,7 +285,7 @@ def _with_paths(config: TrainConfig) -> TrainConfig:
 def _absolute_weights(text: str) -> str:
     if not text.strip():
         return ""
-    path, said = file_and_how(text)
+    path, said = file_and_mapping(text)
     return f"{path.absolute()} {said}".strip()
 
 

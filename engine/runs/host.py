@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 
 from engine import atomic, device
 from engine.errors import EngineError, RunError
-from engine.runs import store
+from engine.runs import folder as store
 from engine.runs.control import Answer, ControlServer
 from engine.training import events as ev
 
 if TYPE_CHECKING:
-    from engine.runs.begin import Beginning
+    from engine.runs.launch import SessionSetup
     from engine.training.team import Team
 
 READINGS_S = 2.0  # seconds between looks at the device, and between tries to write what a full disk refused
@@ -49,7 +49,7 @@ class Host:
     def __init__(
         self,
         folder: Path,
-        beginning: "Beginning",
+        beginning: "SessionSetup",
         *,
         lock: int,
         listener: Callable[[ev.Event], None] | None = None,
@@ -123,10 +123,10 @@ class Host:
 
     def stop(self, reason: str = "asked") -> None:
         """Save, then end, at the next step boundary."""
-        from engine.training.orders import Command
+        from engine.training.commands import CommandKind
 
         with contextlib.suppress(RunError):
-            self._session.send(Command.STOP, reason)
+            self._session.send(CommandKind.STOP, reason)
 
     # In the worker thread
 
@@ -219,7 +219,7 @@ class Host:
         os._exit(128 + self._signal)
 
     def _answer(self, request: Answer) -> Answer:
-        from engine.training.orders import Command
+        from engine.training.commands import CommandKind
 
         name = request.get("command")
         session = self._session
@@ -234,9 +234,9 @@ class Host:
             }
         changes = request.get("changes")
         try:
-            told = session.send(Command(name), changes=changes if isinstance(changes, dict) else None)
+            told = session.send(CommandKind(name), changes=changes if isinstance(changes, dict) else None)
         except ValueError:
-            names = ", ".join(command.value for command in Command)
+            names = ", ".join(command.value for command in CommandKind)
             return {"ok": False, "reason": f"{name!r} is no command; there are status, {names}"}
         except EngineError as error:
             return {"ok": False, "reason": str(error)}
@@ -248,7 +248,7 @@ class Taken:
     """A run that this process is the host of, from here on."""
 
     folder: Path
-    beginning: "Beginning"
+    beginning: "SessionSetup"
     lock: int
 
     def host(self, **options: Any) -> Host:
@@ -269,9 +269,9 @@ def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | No
     before = store.read_host(folder)
     try:
         store.write_host(folder, socket_path="")
-        from engine.runs import begin  # torch: seconds
+        from engine.runs import launch  # torch: seconds
 
-        beginning = begin.begin(folder, team) if resume is None else begin.resume(folder, resume, team)
+        beginning = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
     except BaseException:
         if before:
             store.restore_host(folder, before)
@@ -342,12 +342,12 @@ def _team(folder: Path) -> "Team":
 
 def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int:
     """Under torchrun, the processes after the first: train along, write nothing, and end when the first says so."""
-    from engine.runs import begin
+    from engine.runs import launch
     from engine.training.session import TrainingSession
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    beginning = begin.begin(folder, team) if resume is None else begin.resume(folder, resume, team)
+    beginning = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
     TrainingSession(
         beginning.prepared,
         sink=lambda event: None,

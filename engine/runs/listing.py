@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
+from engine.runs.folder import alive, read_run, run_folders
 from engine.runs.log import FILE as EVENTS
 from engine.runs.state import Fold, RunState
-from engine.runs.store import alive, read_run, run_folders
 from engine.training.events import decode
 
 

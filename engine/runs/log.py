@@ -1,4 +1,4 @@
-"""The event log, as its host writes it. `engine.runs.follow` reads it."""
+"""The event log, as its host writes it. `engine.runs.follower` reads it."""
 
 import contextlib
 import os

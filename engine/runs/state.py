@@ -50,7 +50,7 @@ class Mark:
 class RunState:
     """A run as its events tell it. `status` is starting, training, paused, finished, stopped or failed.
 
-    Whether the process still lives is not in the events: `engine.runs.store` knows.
+    Whether the process still lives is not in the events: `engine.runs.folder` knows.
     """
 
     status: str = "starting"
@@ -83,7 +83,7 @@ class RunState:
     edits: tuple[ev.Edited, ...] = ()
     resumes: tuple[ev.Resumed, ...] = ()
     parent: ev.Branched | None = None  # where it branched off, if it is a branch
-    vitals: tuple[ev.Vitals, ...] = ()  # the layers' readings, thinned
+    vitals: tuple[ev.LayerStats, ...] = ()  # the layers' readings, thinned
     seq: int = 0  # of the newest event
 
     @property
@@ -151,7 +151,7 @@ class Fold:
         self._checkpoints: list[ev.CheckpointSaved] = []
         self._edits: list[ev.Edited] = []
         self._resumes: list[ev.Resumed] = []
-        self._vitals: list[ev.Vitals] = []
+        self._vitals: list[ev.LayerStats] = []
         self._resumed_at = 0.0  # when the current stretch of training began; 0: not training
 
     def add(self, event: ev.Event) -> None:
@@ -215,7 +215,7 @@ class Fold:
                     self._marks.append(Mark(self._x(event.epoch, event.step), "not finite"))
             case ev.CheckpointSaved():
                 self._checkpoints.append(event)
-            case ev.Vitals():
+            case ev.LayerStats():
                 self._vitals.append(event)
                 if len(self._vitals) > 2 * VITALS:
                     self._vitals = self._vitals[:-100:2] + self._vitals[-100:]

@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.training import freezing
 
 DATASETS = ("auto", "fashion-mnist", "demo")
-OWN_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.own
+CUSTOM_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.custom.open_custom
 LOSSES = ("cross_entropy", "nll", "mse")
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 ON_NON_FINITE = ("pause", "stop", "continue")
@@ -47,11 +47,11 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
-    weights: str = ""  # a file whose weights the run begins with, `FILE` or `FILE PREFIX` (engine.files.fitting)
+    weights: str = ""  # a file whose weights the run begins with, `FILE` or `FILE PREFIX` (engine.weights.matching)
     freeze: str = ""  # names or patterns of parameters that do not train (engine.training.freezing)
     transform: str = ""  # a pipeline (engine.data.transforms), or path/to/file.py:NAME; empty: ToTensor
     on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
-    inspect_every: int = 100  # steps between two readings of the layers (engine.training.vitals); 0: none
+    inspect_every: int = 100  # steps between two readings of the layers (engine.training.layer_stats); 0: none
     checkpoint_every: float = 60.0  # seconds of training between two checkpoints inside an epoch; 0: none
     keep: str = "all"  # "all" epochs' checkpoints, or the newest N as a number; the best and the last besides
 
@@ -234,7 +234,7 @@ def _model(value: Any) -> None:
 
 
 def _dataset(value: Any) -> None:
-    if isinstance(value, str) and value.partition(":")[0] in OWN_DATA and ":" in value:
+    if isinstance(value, str) and value.partition(":")[0] in CUSTOM_DATA and ":" in value:
         return
     if value not in DATASETS:
         own = "csv:annotations.csv:images/, folder:path/, idx:path/"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.models.person import file_hash
+from engine.models.user_code import file_hash
 
 
 def fix(device: torch.device) -> None:

@@ -166,7 +166,7 @@ class Warned(Event):
     """Something the person should know; `code` is for programs, `message` for people."""
 
     kind = "warning"
-    code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint", and those of engine.training.vitals
+    code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint", and those of engine.training.layer_stats
     message: str
     epoch: int
     step: int
@@ -183,7 +183,7 @@ class Readings(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vitals(Event):
+class LayerStats(Event):
     """The layers at one step; None for what is not finite. Norms are L2."""
 
     kind = "vitals"
@@ -229,7 +229,7 @@ _KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         RunStarted, Resumed, Branched, Progress, BatchLoss, Evaluated, EpochFinished, Paused, Unpaused, Edited,
-        CheckpointSaved, Warned, Readings, Vitals, Stopped, Finished, Failed,
+        CheckpointSaved, Warned, Readings, LayerStats, Stopped, Finished, Failed,
     )
 }  # fmt: skip
 

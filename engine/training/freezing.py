@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from engine.naming import fits
+from engine.patterns import matches
 
 
 def patterns(text: str) -> list[str]:
@@ -24,18 +24,18 @@ def frozen(text: str, names: Iterable[str]) -> set[str]:
     return {
         name
         for name in names
-        if next((not one.startswith("!") for one in reversed(wanted) if fits(one.removeprefix("!"), name)), False)
+        if next((not one.startswith("!") for one in reversed(wanted) if matches(one.removeprefix("!"), name)), False)
     }
 
 
 def unmatched(text: str, names: Sequence[str]) -> list[str]:
     """The patterns that fit no name."""
-    return [one for one in patterns(text) if not any(fits(one.removeprefix("!"), name) for name in names)]
+    return [one for one in patterns(text) if not any(matches(one.removeprefix("!"), name) for name in names)]
 
 
 def toggled(text: str, chosen: str, names: Sequence[str]) -> str:
     """The text with a parameter, or all of a module, frozen; or, where all of it is frozen already, unfrozen."""
-    mine = [name for name in names if fits(chosen, name)]
+    mine = [name for name in names if matches(chosen, name)]
     thaw = bool(mine) and set(mine) <= frozen(text, names)
     kept = [one for one in patterns(text) if not _within(chosen, one.removeprefix("!"))]
     without = ", ".join(kept)

@@ -7,7 +7,7 @@ from typing import Any
 from engine.data import transforms
 from engine.data.transforms import Pipeline
 from engine.errors import ConfigError, ModelError
-from engine.models.person import load_name
+from engine.models.user_code import load_name
 from engine.training.config import is_file_reference
 
 

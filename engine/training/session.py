@@ -14,14 +14,14 @@ import torch
 from engine.errors import CheckpointError, RunError
 from engine.training import determinism, schedules
 from engine.training import events as ev
+from engine.training.commands import Command, CommandKind, ScheduledCommand, StepDecision
 from engine.training.config import TrainConfig
+from engine.training.layer_stats import LayerStats
+from engine.training.live_settings import LiveSettings
 from engine.training.loop import Batch, Score, test_loop, train_loop
-from engine.training.orders import Appointment, Command, Order, Turn
-from engine.training.prepare import Prepared
-from engine.training.report import LossReport
-from engine.training.restore import FORMAT, Start
-from engine.training.settings import Settings
-from engine.training.vitals import Vitals
+from engine.training.loss_report import LossReport
+from engine.training.resume import FORMAT, ResumePoint
+from engine.training.setup import TrainingSetup
 
 UNASKED = ("folder_gone",)  # reasons to stop, beside signals, that do not wait for a checkpoint to succeed
 SLOW_SAVING = 0.05  # of the time between two timed checkpoints; from here on a warning says so
@@ -54,16 +54,16 @@ class TrainingSession:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingSetup,
         *,
         sink: Callable[[ev.Event], None],
         save: Save,
         trouble: Callable[[], str] = lambda: "",
-        start: Start | None = None,
+        start: ResumePoint | None = None,
         opening: Sequence[ev.Event] | None = None,
-        agenda: Iterable[Appointment] = (),
+        agenda: Iterable[ScheduledCommand] = (),
     ) -> None:
-        start = start or Start()
+        start = start or ResumePoint()
         self.prepared = prepared
         self.epoch = start.epoch  # under way
         self.step = start.step  # steps done in it
@@ -76,11 +76,11 @@ class TrainingSession:
         self._save = save
         self._trouble = trouble
         self._team = prepared.team
-        self._settings = Settings(prepared.config, prepared.optimizer, start.edits)
-        self._vitals = Vitals(prepared.network, prepared.train_loss_fn, prepared.optimizer, sink)
+        self._settings = LiveSettings(prepared.config, prepared.optimizer, start.edits)
+        self._vitals = LayerStats(prepared.network, prepared.train_loss_fn, prepared.optimizer, sink)
         self._losses = LossReport(prepared.train_batches, prepared.team, sink)
         self._agenda = deque(sorted(agenda, key=lambda one: (one.epoch, one.step)))
-        self._commands: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._stop_wanted = False
         self._stepping = False  # one step was asked for
         self._evaluated = start.evaluated
@@ -100,7 +100,7 @@ class TrainingSession:
         """As of now: with the edits."""
         return self._settings.now
 
-    def send(self, command: Command, reason: str = "asked", changes: Mapping[str, str] | None = None) -> list[str]:
+    def send(self, command: CommandKind, reason: str = "asked", changes: Mapping[str, str] | None = None) -> list[str]:
         """Queue a command. `changes`, of SET: settings and what was typed for them (see `config.edited`).
 
         Returns what a SET will change, for people. Raises RunError, with the reason, where it makes no sense now, and
@@ -108,18 +108,18 @@ class TrainingSession:
         """
         if self.ended:
             raise RunError("the run has ended")
-        if command is Command.PAUSE and self.paused:
+        if command is CommandKind.PAUSE and self.paused:
             raise RunError("it is paused already")
-        if command is Command.UNPAUSE and not self.paused:
+        if command is CommandKind.UNPAUSE and not self.paused:
             raise RunError("it is not paused")
-        if command is Command.SET:
+        if command is CommandKind.SET:
             orders, told = self._settings.plan(changes or {}, reason, self.epoch, self._done)
             for order in orders:
                 self._commands.put(order)
             return told
-        if command is Command.STOP:
+        if command is CommandKind.STOP:
             self._stop_wanted = True
-        self._commands.put(Order(command, reason))
+        self._commands.put(Command(command, reason))
         return []
 
     def run(self) -> str:
@@ -136,7 +136,7 @@ class TrainingSession:
                 if epoch > self.epoch:
                     self.epoch, self.step, self._evaluated = epoch, 0, False
                     self.prepared.train_batches.set_epoch(epoch)
-                    self._start = Start()
+                    self._start = ResumePoint()
                 self._train_epoch()
                 epoch += 1
             seconds = self._before_s
@@ -266,7 +266,7 @@ class TrainingSession:
     def _take_turn(self) -> None:
         now = time.monotonic()
         turn = self._team.agree(
-            Turn(
+            StepDecision(
                 report=now >= self._losses.next or self._stepping,
                 # At the last step the epoch's own checkpoint is about to come.
                 save=now >= self._next_save and self.step < len(self.prepared.train_batches),
@@ -294,7 +294,7 @@ class TrainingSession:
         )
         return max(1, min(1000, round(TALK_S * pace)))
 
-    def _due_here(self) -> tuple[Order, ...]:
+    def _due_here(self) -> tuple[Command, ...]:
         """The appointments of this place; those before it are past."""
         here, due = (self.epoch, self.step), []
         while self._agenda and (self._agenda[0].epoch, self._agenda[0].step) <= here:
@@ -303,7 +303,7 @@ class TrainingSession:
                 due.append(appointment.order)
         return tuple(due)
 
-    def _drain(self, *, wait: bool = False, last: bool = False) -> tuple[Order, ...]:
+    def _drain(self, *, wait: bool = False, last: bool = False) -> tuple[Command, ...]:
         """The orders that wait. `wait`: until there is one, or for SIGN_OF_LIFE_S where others wait for this process.
         `last`: the run is about to finish: only edits mean anything, and a disk that does not take its last events."""
         orders = []
@@ -313,7 +313,7 @@ class TrainingSession:
         while not self._commands.empty():
             orders.append(self._commands.get())
         if last and not any(order.setting == "epochs" for order in orders):
-            orders = [one for one in orders if one.command is Command.SET or one.reason == "cannot_write"]
+            orders = [one for one in orders if one.command is CommandKind.SET or one.reason == "cannot_write"]
         return tuple(orders)
 
     def _report(self) -> None:
@@ -326,18 +326,18 @@ class TrainingSession:
             self._meet_non_finite(*bad)
         if why := self._trouble():
             self._warn_of_writing(f"the run's events can't be written: {why}")
-            self._commands.put(Order(Command.PAUSE, "cannot_write"))
+            self._commands.put(Command(CommandKind.PAUSE, "cannot_write"))
 
     def _meet_non_finite(self, step: int, what: str) -> None:
         """Warn, and do what the config says."""
         message = f"the loss is {what} at epoch {self.epoch}, step {step}; a smaller learning rate may help"
         self._sink(ev.Warned(code="non_finite_loss", message=message, epoch=self.epoch, step=step))
         if self.config.on_non_finite == "pause":
-            self._commands.put(Order(Command.PAUSE, "non_finite_loss"))
+            self._commands.put(Command(CommandKind.PAUSE, "non_finite_loss"))
         elif self.config.on_non_finite == "stop":
-            self._commands.put(Order(Command.STOP, "non_finite_loss"))
+            self._commands.put(Command(CommandKind.STOP, "non_finite_loss"))
 
-    def _obey(self, orders: tuple[Order, ...]) -> None:
+    def _obey(self, orders: tuple[Command, ...]) -> None:
         """Do what was asked; while paused, wait for more."""
         self._stepping = False
         waiting = deque(orders)
@@ -349,23 +349,23 @@ class TrainingSession:
                 continue
             order = waiting.popleft()
             match order.command:
-                case Command.PAUSE:
+                case CommandKind.PAUSE:
                     self._pause(order.reason)
-                case Command.UNPAUSE:
+                case CommandKind.UNPAUSE:
                     self._unpause()
-                case Command.STEP if self.paused:
+                case CommandKind.STEP if self.paused:
                     self._stepping = True
                     for later in waiting:
                         self._commands.put(later)
                     return
-                case Command.STEP:
+                case CommandKind.STEP:
                     self._pause("step")
-                case Command.SET:
+                case CommandKind.SET:
                     self._edit(order)
-                case Command.CHECKPOINT:
+                case CommandKind.CHECKPOINT:
                     self._report()
                     self._save_or_warn("asked")
-                case Command.STOP:
+                case CommandKind.STOP:
                     self._report()
                     saved = self._save_or_warn("stop")
                     if saved or order.reason in UNASKED or order.reason.startswith("SIG"):
@@ -392,7 +392,7 @@ class TrainingSession:
         self._losses.pass_time(seconds)
         self._next_save += seconds
 
-    def _edit(self, order: Order) -> None:
+    def _edit(self, order: Command) -> None:
         """Change a setting here. A new edit of a setting takes the place of those of it that wait to be replayed."""
         self._report()
         before = self._settings.edit(order, self.epoch, self.step)

@@ -1,4 +1,4 @@
-"""*Checkpoints* by keys in a real terminal, with the inspector as a process of its own, and the commands as typed."""
+"""*Checkpoints* by keys in a real terminal, with the worker as a process of its own, and the commands as typed."""
 
 import subprocess
 from pathlib import Path
@@ -9,8 +9,8 @@ import torch
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.hostile import checkpoint, holding, tensor
-from tests.engine.test_from_file import other_loop
-from tests.engine.test_host_resume import create, serve
+from tests.engine.runs.test_from_weights import other_loop
+from tests.engine.runs.test_host_resume import create, serve
 from tests.terminal import PROGRAM, Terminal
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The network from inside, in a real terminal: the inspector is a process of its own here."""
+"""The network from inside, in a real terminal: the worker process is a process of its own here."""
 
 from pathlib import Path
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs import store
-from engine.runs.follow import Follower
+from engine.runs import folder as store
+from engine.runs.follower import Follower
 from engine.runs.state import fold
 from tests.terminal import PROGRAM, Terminal
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from engine.data.dataset import Dataset, Split
 from engine.data.loader import make_batches
+from engine.data.open_dataset import Dataset, Split
 from engine.training.config import TrainConfig
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
-from engine.training.prepare import Prepared
+from engine.training.setup import TrainingSetup
 
 CLASSES = tuple(f"class {label}" for label in range(10))
 
@@ -28,10 +28,10 @@ def split(name: str, count: int) -> Split:
 
 
 @pytest.fixture
-def prepared() -> Callable[..., Prepared]:
+def prepared() -> Callable[..., TrainingSetup]:
     """Makes a `Prepared` of 640 + 200 images (10 steps an epoch at batch 64) with settings of the test's choice."""
 
-    def make(model: nn.Module | None = None, **settings: object) -> Prepared:
+    def make(model: nn.Module | None = None, **settings: object) -> TrainingSetup:
         config = TrainConfig(**({"dataset": "demo", "epochs": 2, "threads": 1} | settings))  # type: ignore[arg-type]
         torch.set_num_threads(config.threads)  # as prepare does: it decides the last bits
         torch.manual_seed(config.seed)
@@ -45,6 +45,6 @@ def prepared() -> Callable[..., Prepared]:
         ]
         optimizer = make_optimizer(config, model.parameters(), device)
         loss_fn = make_loss(config.loss)
-        return Prepared(config, dataset, device, model, model, loss_fn, loss_fn, optimizer, batches[0], batches[1])
+        return TrainingSetup(config, dataset, device, model, model, loss_fn, loss_fn, optimizer, batches[0], batches[1])
 
     return make

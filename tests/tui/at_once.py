@@ -1,29 +1,26 @@
-"""The inspector's answers computed in the test's own process, where torch is already."""
+"""The worker process's answers computed in the test's own process, where torch is already."""
 
-import importlib
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from engine.inspection.inspector import Answer, Inspector
-from engine.inspection.serve import REQUESTS
+from engine.inspection.untyped import Untyped
+from engine.progress import Progress, silent
+from engine.worker.client import WorkerClient
+from engine.worker.server import handler_of
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Answer at once. Gives the requests."""
     asked: list[str] = []
-    turn = threading.Lock()  # one after another, as the inspector does
+    turn = threading.Lock()  # one after another, as the worker process does
 
-    def answer(self: Inspector, what: str, values: Mapping[str, Any], tell: Any = None) -> Answer:
-        asked.append(what)
-        module, function = REQUESTS[what]
+    def answer(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
+        asked.append(request.what if isinstance(request, Untyped) else type(request).__name__)
         with turn:
-            compute = getattr(importlib.import_module(module), function)
-            found: Answer = compute(self.home, values, tell or (lambda *_: None))
-        return found
+            return handler_of(request)(self.home, request, progress or silent)
 
-    monkeypatch.setattr(Inspector, "ask", answer)
+    monkeypatch.setattr(WorkerClient, "ask", answer)
     return asked

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.runs import store
+from engine.runs import folder as store
 from engine.runs.log import FILE
 from engine.training import events as ev
 from engine.training.config import TrainConfig

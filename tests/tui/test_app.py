@@ -7,17 +7,17 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tests.tui.data.test_data import opened, until
 from tests.tui.made_up import MadeUpRun
-from tests.tui.test_data_screen import opened, until
 from tui.app import FmnistApp
-from tui.screens.data import DataScreen
-from tui.screens.download import DownloadScreen
-from tui.screens.enlarged import EnlargedScreen
-from tui.screens.help import HelpScreen
-from tui.screens.runs import RunsScreen
-from tui.screens.stop_dialog import StopDialog
-from tui.screens.train import TrainScreen
-from tui.widgets.config_form import ConfigForm
+from tui.data.data import DataScreen
+from tui.data.download import DownloadScreen
+from tui.data.enlarged import EnlargedScreen
+from tui.dialogs.help import HelpScreen
+from tui.runs.form import ConfigForm
+from tui.runs.runs import RunsScreen
+from tui.runs.stop_dialog import StopDialog
+from tui.runs.train import TrainScreen
 
 EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
 HOLDERS: list[type[DOMNode]] = [
@@ -151,7 +151,7 @@ def test_the_apps_process_starts_without_torch(tmp_path: Path) -> None:
     import subprocess
 
     code = (
-        "import sys, tui.app, tui.cli, tui.screens.data, tui.screens.train, tui.screens.runs;"
+        "import sys, tui.app, tui.cli.main, tui.data.data, tui.runs.train, tui.runs.runs;"
         "print([name for name in ('torch', 'torchvision', 'plotext', 'PIL') if name in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

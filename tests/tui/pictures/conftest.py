@@ -15,7 +15,8 @@ from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.inspection.inspector import Answer, Inspector
+from engine.worker.client import WorkerClient
+from engine.worker.request import Answer
 from tests.tui.at_once import at_once  # noqa: F401
 from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
 from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
@@ -65,14 +66,14 @@ def home(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def answers(at_once: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """The inspector's answers at once, their numbers rounded."""
-    ask = Inspector.ask
+    """The worker process's answers at once, their numbers rounded."""
+    ask = WorkerClient.ask
 
-    def answer(self: Inspector, what: str, values: Any, tell: Any = None) -> Answer:
-        found: Answer = rounded(ask(self, what, values, tell))
+    def answer(self: WorkerClient, request: Any, progress: Any = None) -> Answer:
+        found: Answer = rounded(ask(self, request, progress))
         return found
 
-    monkeypatch.setattr(Inspector, "ask", answer)
+    monkeypatch.setattr(WorkerClient, "ask", answer)
 
 
 def opened(home: Path, start: str = "data", **options: Any) -> FmnistApp:
@@ -115,7 +116,8 @@ def picture(snapshot: SnapshotAssertion, place: Path) -> Picture:
     stored = snapshot.use_extension(ScreenText)
 
     async def take(pilot: Pilot[None], *words: str, name: str = "", keys: tuple[str, ...] = ()) -> None:
-        """`words`: what must be on the screen before the picture is taken. `keys`: pressed before. Both at each size."""
+        """`words`: what must be on the screen before the picture is taken. `keys`: pressed before. Both at each
+        size."""
         differ = []
         for width, height in [*SIZES[1:], SIZES[0]]:  # the next keys are pressed at the smallest
             await pilot.resize_terminal(width, height)

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from engine.inspection import predictions, quality
-from engine.inspection.predictions import Eyes
+from engine.evaluation import predictions, quality
+from engine.evaluation.predictions import PredictionSource
+from tests.tui.data.test_predictions import made_up, suspects
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still
 from tests.tui.pictures.world import NETWORK
-from tests.tui.test_eyes import made_up, suspects
-from tui.screens.data import DataScreen
-from tui.screens.judged import JudgedScreen
+from tui.data.data import DataScreen
+from tui.data.predictions import PredictionsScreen
 
 READY = ("of 6,000", "image 0 ")
 
@@ -57,8 +57,8 @@ async def test_overview(home: Path, picture: Picture) -> None:
 
 
 async def test_predictions(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "ask", lambda inspector, eyes, split, tell: made_up(split))
-    monkeypatch.setattr(JudgedScreen, "_eyes", lambda self, source: Eyes(*source.split("@"), "key"))
+    monkeypatch.setattr(predictions, "ask", lambda worker, eyes, split, tell: made_up(split))
+    monkeypatch.setattr(PredictionsScreen, "_eyes", lambda self, source: PredictionSource(*source.split("@"), "key"))
     async with opened(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
         screen = pilot.app.screen
@@ -70,7 +70,7 @@ async def test_predictions(home: Path, picture: Picture, monkeypatch: pytest.Mon
 
 
 async def test_quality(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "ask", lambda inspector, kind, *_: suspects(kind))
+    monkeypatch.setattr(quality, "ask", lambda worker, kind, *_: suspects(kind))
     async with opened(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
         await pilot.press("Q")

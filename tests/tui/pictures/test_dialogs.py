@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError
+from tests.tui.data.test_data import Mirror
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import run_with_checkpoints
-from tests.tui.test_data_screen import Mirror
 
 MODES = ("data", "train", "runs", "model", "checkpoints")
 READY = ("of 6,000", "image 0 ")
@@ -39,7 +39,7 @@ async def test_a_prompt_of_data(home: Path, picture: Picture, key: str, text: st
 
 async def test_the_download(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror = Mirror()
-    monkeypatch.setattr("engine.data.download.download", mirror)
+    monkeypatch.setattr("engine.data.fashion_mnist.download.download", mirror)
     mirror.error = DataError("could not download: no network")
     mirror.go_on.set()
     async with opened(home).run_test(size=SIZES[0]) as pilot:

@@ -99,9 +99,9 @@ def run_with_checkpoints(home: Path, **options: Any) -> MadeUpRun:
     return made
 
 
-def layer_stats(epoch: int, step: int, gradient: float) -> ev.Vitals:
+def layer_stats(epoch: int, step: int, gradient: float) -> ev.LayerStats:
     """The layers at one step."""
-    return ev.Vitals(
+    return ev.LayerStats(
         epoch=epoch, step=step,
         parameters={"0.weight": [gradient, 13.0, 1e-3], "0.bias": [gradient / 10, 0.5, 2e-3]},
         activations={"0": [0.01, 0.2, 0.0, None], "1": [0.1, 0.1, 0.45, 0.125]},

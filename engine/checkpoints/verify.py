@@ -1,0 +1,76 @@
+"""Whether a file is as it was written: by the SHA-256 that a run's manifest has of it, or by the checksums within it.
+Imports no torch."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import FOLDER, Entry
+from engine.errors import CheckpointError
+from engine.weights import reading
+from engine.weights.contents import Contents
+from engine.weights.formats import torch_zip
+
+BLOCK = 1 << 20  # bytes that are read in one go
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a check of every byte has shown."""
+
+    how: str  # what was compared, in a sentence that holds where nothing is damaged
+    damage: tuple[str, ...] = ()
+
+
+def verify(contents: Contents, tell: Tell = lambda done, total: None) -> Verification:
+    """Read all of a file. `tell`: bytes that were read, of how many. Raises CheckpointError where that fails."""
+    entry = listed(contents.path)
+    if entry is None:
+        found = torch_zip.check(contents, tell)
+        if not contents.zips:
+            return Verification(found[0])
+        return Verification("every byte is as it was written, by the file's own checksums (CRC-32)", tuple(found))
+    if sha256(contents.path, tell) == entry.sha256:
+        return Verification("every byte is as it was written, by the SHA-256 in the run's manifest")
+    which = torch_zip.check(contents)
+    return Verification("", ("its SHA-256 is not the one in the run's manifest: the file is damaged", *which))
+
+
+def listed(path: Path) -> Entry | None:
+    """What the manifest beside a run's checkpoint has of it; None where it is not one of a run's."""
+    folder = path.absolute().parent
+    if folder.name != FOLDER:
+        return None
+    try:
+        return next((entry for entry in manifest.read(folder.parent) if entry.file == path.name), None)
+    except CheckpointError:
+        return None
+
+
+def identity(path: Path, tell: Tell = lambda done, total: None) -> str:
+    """A file's SHA-256; of what lies in several files that of their names and SHA-256s. Raises CheckpointError."""
+    if not reading.several(path):
+        return sha256(path, tell)
+    files = sorted(reading.read(path).stamps)
+    lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def sha256(path: Path, tell: Tell = lambda done, total: None) -> str:
+    """A file's SHA-256, in hex. `tell`: bytes that were read, of how many. Raises CheckpointError."""
+    digest, done = hashlib.sha256(), 0
+    try:
+        with open(path, "rb", buffering=0) as file:
+            total = path.stat().st_size
+            block = bytearray(BLOCK)
+            view = memoryview(block)
+            while length := file.readinto(block):
+                digest.update(view[:length])
+                done += length
+                tell(done, total)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from error
+    return digest.hexdigest()

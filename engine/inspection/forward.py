@@ -1,0 +1,230 @@
+"""One image through a network, module by module: what goes in, what comes out, and what the network says."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from engine.errors import InspectionError
+from engine.inspection.networks import Network, network
+from engine.inspection.parameters import figures
+from engine.inspection.samples import batch, sample
+from engine.inspection.summary import described
+from engine.progress import Progress
+from engine.training.layer_stats import RELU_LIKE, dead_units
+from engine.worker.request import Answer
+
+MANY = 256  # images of the test set; a unit that is 0 for all of them is called dead
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One call of a module without modules in it."""
+
+    name: str
+    module: nn.Module
+    before: torch.Tensor | None  # its first input, None where that is no tensor
+    after: torch.Tensor | None  # its output, or the first tensor in it
+    given: str  # the input's shape, in words
+    made: str  # the output's
+
+
+def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
+    """`source` and what `networks.network` takes; `split`, `index`, `edits` (see `samples`).
+
+    The answer: `title`, `split`, `index`, `label`, `classes`, `shape` (of X), `stages` (each with `name`, `type`,
+    `extra`, `before` and `after` as shapes, the `figures` of what comes out, `largest`: its five largest units as
+    [index, value], `silent`: the fraction of units that are 0 for this image and `dead`: for all of MANY test images,
+    both None but after a ReLU and its like), `logits`, `probabilities`, `prediction`, `loss` (cross-entropy); where
+    the network gives no logits, these are None, and `problem` says what it gives. Array `image`: uint8, as edited.
+    """
+    found = network(home, values)
+    one = sample(found, values)
+    stages, result = trace(found.model, one.X)
+    dead = _dead(found)
+    told = [_told(stage, dead.get(at)) for at, stage in enumerate(stages)]
+    answer: dict[str, Any] = {
+        "title": found.title, "split": one.split, "index": one.index, "label": one.label,
+        "classes": list(found.classes), "shape": list(one.X.shape), "stages": told, "problem": "",
+        **dict.fromkeys(("logits", "probabilities", "prediction", "loss")),
+    }  # fmt: skip
+    logits = logits_of(result, len(found.classes))
+    if logits is None:
+        answer["problem"] = f"the network gives {described(result)}, not the logits of {len(found.classes)} classes"
+    else:
+        chances = logits.softmax(0)
+        answer |= {
+            "logits": logits.tolist(), "probabilities": chances.tolist(), "prediction": int(logits.argmax()),
+            "loss": float(functional.cross_entropy(logits[None], torch.tensor([one.label]))),
+        }  # fmt: skip
+    return Answer(answer, {"image": one.image})
+
+
+def picture(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
+    """What goes into, or comes out of, the stage `stage` (`side`: "before", "after") as a picture of at most `rows` ×
+    `columns` values: array `map` float32. A convolution's channels side by side, a vector in lines."""
+    found = network(home, values)
+    stages, _ = trace(found.model, sample(found, values).X)
+    stage = stages[int(values["stage"])]
+    tensor = stage.before if values.get("side") == "before" else stage.after
+    if tensor is None or not tensor.numel():
+        return Answer({"told": "no tensor"}, {"map": np.zeros((1, 1), np.float32)})
+    drawn = tensor[0]
+    if drawn.ndim == 1 and len(found.shape) == 3 and drawn.numel() == math.prod(found.shape):
+        drawn = drawn.reshape(found.shape)  # a flattened image is one still
+    image, told = mosaic(drawn, int(values["rows"]), int(values["columns"]))
+    return Answer({"told": told}, {"map": image})
+
+
+@torch.no_grad()
+def trace(model: nn.Module, X: torch.Tensor) -> tuple[list[Stage], Any]:
+    """Send a batch through a network in evaluation mode: the modules' calls in their order, and the result. Nothing
+    of the model changes, and no generator. Raises InspectionError, naming the module, where it does not go through."""
+    stages: list[Stage] = []
+    inside: list[tuple[str, nn.Module]] = []  # the modules under way
+    given: dict[int, tuple[torch.Tensor | None, str]] = {}
+    hooks = []
+
+    def enter(name: str, module: nn.Module, args: Any) -> None:
+        inside.append((name, module))
+        before = first_tensor(args)  # a copy: the module may work in place
+        given[id(module)] = (None if before is None else before.detach().clone(), ", ".join(map(described, args)))
+
+    def leave(name: str, module: nn.Module, result: Any) -> None:
+        after = first_tensor(result)
+        inside.pop()
+        before, words = given.pop(id(module))
+        after = None if after is None else after.detach().clone()
+        stages.append(Stage(name, module, before, after, words, described(result)))
+
+    for name, module in model.named_modules():
+        if any(True for _ in module.children()):
+            continue
+        hooks.append(module.register_forward_pre_hook(lambda m, args, name=name: enter(name, m, args)))
+        hooks.append(module.register_forward_hook(lambda m, _args, result, name=name: leave(name, m, result)))
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            result = model(X)
+    except Exception as error:
+        where = f"{inside[-1][0]} ({inside[-1][1]}) got {given[id(inside[-1][1])][1]}" if inside else "its forward"
+        raise InspectionError(f"an image does not go through it: {where}: {one_line(error)}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes:
+            module.training = mode
+    return stages, result
+
+
+def one_line(error: BaseException) -> str:
+    """What an error is, and its first line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+
+
+def first_tensor(value: Any) -> torch.Tensor | None:
+    """The tensor, or the first in a tuple, list or dictionary."""
+    if isinstance(value, torch.Tensor):
+        return value
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()
+    return next((found for part in parts if (found := first_tensor(part)) is not None), None)
+
+
+def logits_of(result: Any, classes: int) -> torch.Tensor | None:
+    """The first image's logits, float32 [classes]; None where that is not what came out."""
+    if not isinstance(result, torch.Tensor) or result.ndim != 2 or result.shape[1] != classes:
+        return None
+    return result[0].detach().float()
+
+
+def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[Any, np.dtype[np.float32]]", str]:
+    """A tensor as one picture of at most `rows` × `columns` values, and how it is laid out. [C, H, W]: the channels
+    side by side, a column of NaN between them; else its values one after another, line by line. Enlarged by a whole
+    number where there is room; what does not fit is left out; a NaN among the values becomes inf."""
+    values = tensor.detach().float().nan_to_num(nan=float("inf"), posinf=float("inf"), neginf=float("-inf"))
+    if values.ndim == 3 and values.shape[1] * values.shape[2] > 1:
+        count, height, width = values.shape
+        halved = min(height, width) >= 8 and _room(height, width, rows, columns) < count
+        if halved:
+            values = functional.avg_pool2d(values[None], 2)[0]
+            height, width = values.shape[1:]
+        scale = _scale(count, height, width, rows, columns)
+        tiles = values.repeat_interleave(scale, 1).repeat_interleave(scale, 2)[:, :rows, :columns]
+        height, width = tiles.shape[1:]
+        across = max(1, (columns + 1) // (width + 1))
+        down = min(max(1, (rows + 2) // (height + 2)), -(-count // across))
+        shown = min(count, across * down)
+        whole = torch.full((down * (height + 2) - 2, min(across, count) * (width + 1) - 1), float("nan"))
+        for at in range(shown):
+            top, left = at // across * (height + 2), at % across * (width + 1)
+            whole[top : top + height, left : left + width] = tiles[at]
+        told = f"{count} channels of {tensor.shape[1]} × {tensor.shape[2]}"
+        told += " at half the size" if halved else ""
+        told += f", the first {shown} shown" if shown < count else ""
+        return whole.numpy(), told
+    flat = values.reshape(-1)
+    scale = 1
+    while scale < 4 and len(flat) * (scale + 1) ** 2 <= rows * columns:
+        scale += 1
+    across = max(1, columns // scale)
+    lines = min(-(-len(flat) // across), max(1, rows // scale))
+    shown = min(len(flat), lines * across)
+    whole = torch.full((lines * min(across, len(flat)),), float("nan"))
+    whole[:shown] = flat[:shown]
+    whole = whole.reshape(lines, -1).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+    told = f"{len(flat)} units, {min(across, len(flat))} a line" + (
+        f", the first {shown} shown" if shown < len(flat) else ""
+    )
+    return whole.numpy(), told
+
+
+def _scale(count: int, height: int, width: int, rows: int, columns: int) -> int:
+    """The largest enlargement with which all channels fit."""
+    scale = 1
+    while scale < 8 and _room(height * (scale + 1), width * (scale + 1), rows, columns) >= count:
+        scale += 1
+    return scale
+
+
+def _room(height: int, width: int, rows: int, columns: int) -> int:
+    """How many pictures fit."""
+    return (columns + 1) // (width + 1) * ((rows + 2) // (height + 2))
+
+
+@lru_cache(maxsize=4)
+def _dead(found: Network) -> dict[int, float]:
+    """The fraction of units (of a convolution: channels) that are 0 for all of MANY test images, by the stage."""
+    X, _ = batch(found, {"split": "test", "index": 0, "count": MANY})
+    stages, _ = trace(found.model, X)
+    return {
+        at: float(dead_units(stage.after))
+        for at, stage in enumerate(stages)
+        if isinstance(stage.module, RELU_LIKE) and stage.after is not None and stage.after.ndim > 1
+    }
+
+
+def _told(stage: Stage, dead: float | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": stage.name, "type": type(stage.module).__name__,
+        "extra": " ".join(stage.module.extra_repr().split()), "before": stage.given, "after": stage.made,
+        "figures": None, "largest": [], "silent": None, "dead": dead,
+    }  # fmt: skip
+    if stage.after is not None:
+        told["figures"] = figures(stage.after)
+        flat = stage.after.reshape(-1).float()
+        if len(flat):
+            values, indices = flat.nan_to_num(nan=float("-inf")).topk(min(5, len(flat)))
+            told["largest"] = [[int(at), float(flat[at])] for at in indices]
+            del values
+        if isinstance(stage.module, RELU_LIKE):
+            told["silent"] = float((flat == 0).double().mean()) if len(flat) else None
+    return told

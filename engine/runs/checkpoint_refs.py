@@ -1,0 +1,61 @@
+"""Places in a run that one can go back to: its checkpoints, as a person names them. Imports no torch."""
+
+from pathlib import Path
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import Entry
+from engine.errors import RunError
+from engine.runs import folder as store
+from engine.runs import history
+from engine.training.config import TrainConfig
+
+
+def find(folder: Path, at: str) -> Entry:
+    """The checkpoint at `3` (the end of epoch 3), `3:412` (epoch 3, after step 412), `last`, or `best` (test accuracy).
+
+    Raises RunError where there is none; it names the two nearest.
+    """
+    entries = sorted(manifest.read(folder), key=lambda entry: entry.place)
+    if not entries:
+        raise RunError(f"{folder.name} has no checkpoint yet; save one with: fmnist-tui checkpoint {folder.name}")
+    if at == "last":
+        return entries[-1]
+    if at == "best":
+        return _best(folder, entries)
+    epoch, _, step = at.partition(":")
+    if not epoch.isdecimal() or (step and not step.isdecimal()):
+        raise RunError(f"--at {at}: give an epoch such as 3, a step in it such as 3:412, last, or best")
+    steps = max(entry.step for entry in entries)
+    wanted = (int(epoch), int(step) if step else steps)
+    for entry in reversed(entries):
+        ends = entry.reason in ("epoch", "branch")
+        if entry.epoch == wanted[0] and (entry.step == wanted[1] if step else ends):
+            return entry
+    before = [entry for entry in entries if (entry.epoch, entry.step) < wanted]
+    after = [entry for entry in entries if (entry.epoch, entry.step) > wanted]
+    nearest = [name_of(entry) for entry in (*before[-1:], *after[:1])]
+    where = f"epoch {wanted[0]}, step {wanted[1]}" if step else f"the end of epoch {wanted[0]}"
+    raise RunError(f"{folder.name} has no checkpoint at {where}; nearest: --at {' or --at '.join(nearest)}")
+
+
+def name_of(entry: Entry) -> str:
+    """What `find` takes for it."""
+    return str(entry.epoch) if entry.reason == "epoch" else f"{entry.epoch}:{entry.step}"
+
+
+def config_at(folder: Path, entry: Entry) -> TrainConfig:
+    """The run's settings as of a checkpoint: as it was asked for, with the edits up to there."""
+    asked = store.read_run(folder)
+    values = dict(asked["config"]) | {name: asked[name] for name in ("device",) if name in asked}
+    for edit in history.read(folder).edits:
+        if (edit.epoch, edit.step) <= (entry.epoch, entry.step):
+            whole = edit.setting in ("epochs", "batch_size")
+            values[edit.setting] = int(edit.after) if whole else edit.after
+    return TrainConfig.from_dict(values)
+
+
+def _best(folder: Path, entries: list[Entry]) -> Entry:
+    scored = [entry for entry in entries if entry.accuracy is not None]
+    if not scored:
+        raise RunError(f"{folder.name} has not finished an epoch yet: it has no best one")
+    return max(scored, key=lambda entry: entry.accuracy or 0.0)

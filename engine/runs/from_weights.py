@@ -1,0 +1,198 @@
+"""Runs that go on from anybody's file: what is in it for that, and the new run's folder. Imports no torch, and executes
+nothing of the file; its numbers are taken over by the host (`engine.runs.launch`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.manifest import Entry
+from engine.checkpoints.verify import identity, listed
+from engine.errors import CheckpointError, ConfigError
+from engine.runs import client
+from engine.runs import folder as store
+from engine.training.config import TrainConfig, changed, check, is_file_reference
+from engine.weights.contents import Contents
+from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.reading import read
+from engine.weights.records import Dict, Elements
+
+OWN = {"format", "model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"}
+OPTIMIZERS = ("optimizer", "optimizer_state_dict", "optim", "optimizer_states", "optimizers", "opt")  # the usual keys
+# What torch's optimizers keep of each parameter, by the names of `TrainConfig.optimizer`.
+STATES = {
+    "sgd": {"momentum_buffer"},
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "adamw": {"step", "exp_avg", "exp_avg_sq"},
+    "rmsprop": {"step", "square_avg"},
+}
+_SETTINGS = ("lr", "momentum", "weight_decay")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run that goes on from a file would begin with."""
+
+    path: Path
+    own: bool  # a checkpoint of this program: with all that a resume takes
+    config: TrainConfig  # its settings; of other files the defaults, and what the optimizer's state says
+    epoch: int = 1
+    step: int = 0  # steps done in that epoch
+    evaluated: bool = False  # the epoch is over
+    optimizers: tuple[str, ...] = ()  # whose state there may be in somebody else's file
+    state: tuple[str, ...] = ()  # what it keeps of each parameter
+
+    @property
+    def done(self) -> int:
+        """Whole epochs."""
+        return self.epoch if self.evaluated else self.epoch - 1
+
+    @property
+    def words(self) -> str:
+        """What is taken over, for people."""
+        if self.own and self.evaluated:
+            return f"the end of epoch {self.epoch} of a run of fmnist-tui, with the state of {self.config.optimizer}"
+        if self.own:
+            return f"epoch {self.epoch}, step {self.step} of a run of fmnist-tui, with the state of its optimizer"
+        if self.optimizers:
+            return f"its weights, and an optimizer's state ({', '.join(self.state)}: of {' or '.join(self.optimizers)})"
+        return "its weights; it has no optimizer's state that is known here"
+
+
+def in_run(path: Path) -> tuple[Path, Entry] | None:
+    """The run's folder and the checkpoint, where the file is one that the manifest of a run lists."""
+    entry = listed(path)
+    folder = path.absolute().parent.parent
+    return (folder, entry) if entry is not None and (folder / store.RUN).is_file() else None
+
+
+def look(path: Path) -> Origin:
+    """Read what is in the file. Raises CheckpointError where nothing can be taken over, ConfigError where its settings
+    can't be used."""
+    contents = read(path)
+    if contents.problems:
+        raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")
+    root = contents.root
+    if isinstance(root, Dict) and set(root.keys) >= OWN:
+        return _own(contents, root)
+    if not contents.state_dicts:
+        raise CheckpointError(f"{path} has no weights in it")
+    optimizer = optimizer_in(root)
+    if optimizer is None:
+        return Origin(path, False, TrainConfig())
+    kept = _kept(optimizer)
+    settings = _settings(optimizer)
+    may_be = tuple(name for name, keeps in STATES.items() if kept and keeps <= set(kept))
+    config = TrainConfig()
+    config = replace(
+        config, lr=settings.get("lr", config.lr), weight_decay=settings.get("weight_decay", config.weight_decay)
+    )
+    if "sgd" in may_be or "rmsprop" in may_be:
+        config = replace(config, momentum=settings.get("momentum", 0.0))
+    return Origin(path, False, config, optimizers=may_be, state=kept)
+
+
+def optimizer_in(root: Any) -> Dict | None:
+    """The record of an optimizer's `state_dict`, under one of the usual keys; of several optimizers the first."""
+    for key in OPTIMIZERS:
+        found = root.get(key) if isinstance(root, Dict) else None
+        if isinstance(found, Elements) and found.items:
+            found = found.items[0]
+        if isinstance(found, Dict) and {"state", "param_groups"} <= set(found.keys):
+            return found
+    return None
+
+
+def prepare(
+    home: Path, path: Path, changes: Mapping[str, str], *, name: str = "", data_dir: Path | None = None
+) -> Path:
+    """The folder of a new run that goes on from the file, not yet begun: of our own checkpoints as a branch does, with
+    `changes` to the settings; of other files from the weights and, if there is one, the optimizer's state, where the
+    changes say which `model`, and which `optimizer` it was; `weights` then may hold what is said after the file
+    (`typed.file_and_how`).
+
+    Raises EngineError, with nothing changed.
+    """
+    path = path.expanduser().absolute()
+    origin = look(path)
+    config = asked(origin, changes)
+    parent = {
+        "run": "", "file": str(path), "epoch": origin.epoch, "step": origin.step, "sha256": identity(path),
+        "own": origin.own, "changes": {setting: getattr(config, setting) for setting in changes},
+    }  # fmt: skip
+    return store.create(home, client.request(config, name=name, data_dir=data_dir) | {"parent": parent})
+
+
+def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
+    """The settings of a run that goes on from the file. Raises ConfigError, saying what has to be said besides."""
+    config = changed(origin.config, {key: text for key, text in changes.items() if key != "weights"})
+    if not origin.own:
+        if "model" not in changes:
+            raise ConfigError("model", f"{origin.path} does not say which network it is of: add model=mlp, say")
+        if origin.optimizers and "optimizer" not in changes:
+            fits = " or ".join(f"optimizer={name}" for name in origin.optimizers)
+            kept = ", ".join(origin.state)
+            raise ConfigError("optimizer", f"it has an optimizer's state ({kept}): add {fits}; another one begins anew")
+        return replace(config, weights=f"{origin.path} {_how(origin.path, changes.get('weights', ''))}".strip())
+    if "weights" in changes:
+        raise ConfigError("weights", "the weights are the file's: leave this out")
+    for setting in ("model", "transform"):
+        reference = getattr(config, setting)
+        if setting not in changes and is_file_reference(reference):
+            what = f"{origin.path} wants {reference} to be run"
+            raise ConfigError(setting, f"{what}: if that is what you want, add {setting}={reference}")
+    if config.epochs <= origin.done:
+        more = f"{origin.done} of {config.epochs} epochs are done there already; add epochs={origin.done + 5}, say"
+        raise ConfigError("epochs", f"epochs: {more}")
+    return replace(config, weights="")
+
+
+def _how(path: Path, text: str) -> KeyMapping:
+    """Of `weights=…`: the file itself may stand before what is said of it."""
+    file, said = file_and_mapping(f"{path} {text.removeprefix(str(path))}")
+    if file != path:
+        raise ConfigError("weights", f"{text!r}: give a prefix such as module., NEW=OLD, or section:NAME")
+    return said
+
+
+def _own(contents: Contents, root: Dict) -> Origin:
+    config, place = root.get("config"), [root.get(name) for name in ("epoch", "step", "evaluated")]
+    epoch, step, evaluated = place
+    if not isinstance(config, Dict) or not (isinstance(epoch, int) and isinstance(step, int)):
+        raise CheckpointError(f"{contents.path} is not a checkpoint of a run, though it looks like one")
+    values = {key: value for key, value in config.last() if isinstance(key, str)}
+    try:
+        settings = TrainConfig.from_dict(values)
+    except ConfigError as error:
+        raise CheckpointError(f"{contents.path}: its settings can't be used ({error})") from error
+    return Origin(contents.path, True, settings, epoch, step, evaluated is True)
+
+
+def _kept(optimizer: Dict) -> tuple[str, ...]:
+    """The names of what is kept of the parameters."""
+    state = optimizer.get("state")
+    kept: dict[str, None] = {}
+    for _, of_parameter in state.items if isinstance(state, Dict) else ():
+        if isinstance(of_parameter, Dict):
+            kept |= dict.fromkeys(
+                key for key, value in of_parameter.last() if value is not None and isinstance(key, str)
+            )
+    return tuple(kept)
+
+
+def _settings(optimizer: Dict) -> dict[str, float]:
+    """The first parameter group's settings that can be used here."""
+    groups = optimizer.get("param_groups")
+    first = groups.items[0] if isinstance(groups, Elements) and groups.items else None
+    usable: dict[str, float] = {}
+    if not isinstance(first, Dict):
+        return usable
+    for name in _SETTINGS:
+        value = first.get(name)
+        if isinstance(value, int | float):
+            try:
+                check(name, float(value))
+            except ConfigError:
+                continue
+            usable[name] = float(value)
+    return usable

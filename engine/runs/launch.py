@@ -1,0 +1,282 @@
+"""How a host begins: a new run, a branch of another one, or the next stretch of a run that was broken off.
+
+Whatever can be refused is refused here, before anything of the run is changed.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import FOLDER, Entry
+from engine.checkpoints.read import load, newest_good
+from engine.checkpoints.verify import identity
+from engine.checkpoints.write import CheckpointWriter
+from engine.errors import CheckpointError, ConfigError, RunError
+from engine.runs import folder as store
+from engine.runs import from_weights, history
+from engine.training import determinism
+from engine.training import events as ev
+from engine.training.commands import Command, CommandKind, ScheduledCommand
+from engine.training.config import TrainConfig
+from engine.training.resume import ResumePoint, check, restore, take_optimizer
+from engine.training.setup import TrainingSetup, make_setup
+from engine.training.team import Team
+from engine.weights import safe_load
+from engine.weights.contents import Contents
+from engine.weights.reading import read
+
+
+@dataclass(frozen=True)
+class SessionSetup:
+    """A session's beginning, and where its log stands."""
+
+    prepared: TrainingSetup
+    start: ResumePoint
+    opening: tuple[ev.Event, ...]
+    agenda: tuple[ScheduledCommand, ...]
+    last_seq: int = 0
+    differences: list[str] = field(default_factory=list)  # for who asked for it, beside the event that records them
+    bad: list[str] = field(default_factory=list)
+    rests_on: Entry | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)  # run.json as it shall be
+
+
+def begin(folder: Path, team: Team | None = None) -> SessionSetup:
+    """A new run, or one that begins with another run's checkpoint, as run.json asks. Raises EngineError."""
+    team = team or Team()
+    request = store.read_run(folder)
+    parent = request.get("parent")
+    of_file = parent is not None and not parent["run"]
+    fresh = parent is None or (of_file and not parent["own"])
+    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team, fresh=fresh)
+    described = prepared.describe()
+    opening: list[ev.Event] = [ev.RunStarted(**described)]
+    start = ResumePoint()
+    if parent:
+        content = _parents(folder, parent)
+        if content:
+            start, notes = _restored(prepared, content, parent["file"])
+            start = replace(start, edits=())
+            notes += determinism.differences(content["environment"], prepared.environment)
+            _refuse_to_end_before(prepared.config, start)
+        else:
+            notes = _take_state(prepared, parent)
+        opening.append(
+            ev.Branched(
+                parent=parent["run"],
+                checkpoint=parent["file"],
+                epoch=start.epoch,
+                step=start.step,
+                evaluated=start.evaluated,
+                changes=parent["changes"],
+                notes=notes,
+            )
+        )
+        if content and of_file and team.rank == 0:
+            _keep(folder, content)
+    record = request | described | _under_what(prepared) | {"seed": prepared.config.seed}
+    return SessionSetup(prepared, start, tuple(opening), _agenda(request, start), record=record)
+
+
+def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -> SessionSetup:
+    """The run goes on from its newest good checkpoint; from its first step where none was written yet.
+
+    `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ.
+    Raises EngineError: the run is complete, its data or its model is another one, none of its checkpoints is good.
+    """
+    team = team or Team()
+    request, past = store.read_run(folder), history.read(folder)
+    entry, content, bad = _newest(folder, past)
+    asked = TrainConfig.from_dict(request["config"])
+    config = TrainConfig.from_dict(content["config"]) if content and entry and entry.reason != "branch" else asked
+    config = replace(
+        config,
+        device=changes.get("device") or request.get("device") or config.device,
+        threads=int(changes.get("threads") or request.get("threads") or config.threads),
+    )
+    agenda = _replays(past, content)
+    epochs = next((one.order.value for one in reversed(agenda) if one.order.setting == "epochs"), config.epochs)
+    epochs = int(changes.get("epochs") or epochs)
+    if content and content["evaluated"] and content["epoch"] >= epochs and not changes.get("epochs"):
+        more = f"fmnist-tui resume {folder.name} --epochs {epochs + 10}"
+        raise RunError(f"{folder.name} is complete, {epochs} of {epochs} epochs; for more: {more}")
+    prepared = _prepare(folder, request, config, team, fresh=not content)
+    _refuse_other_data(request, prepared)
+    start, notes = restore(prepared, content) if content else (ResumePoint(), [])
+    if not content and (request.get("parent") or {}).get("own") is False:  # before its first checkpoint
+        notes += _take_state(prepared, request["parent"])
+    _refuse_to_end_before(replace(config, epochs=epochs), start)
+    if changes.get("epochs"):
+        order = Command(CommandKind.SET, "asked", "epochs", epochs)
+        agenda = [one for one in agenda if one.order.setting != "epochs"]
+        if epochs != config.epochs:
+            agenda = [ScheduledCommand(start.epoch, start.step, order), *agenda]
+    then = content["environment"] if content else request.get("environment", {})
+    differences = notes + determinism.differences(then, prepared.environment) if then else notes
+    resumed = ev.Resumed(
+        checkpoint=f"{FOLDER}/{entry.file}" if entry else "",
+        epoch=start.epoch,
+        step=start.step,
+        evaluated=start.evaluated,
+        training_s=start.training_s,
+        differences=differences,
+        bad=bad,
+        **prepared.describe_start(),
+    )
+    described = prepared.describe_start()
+    again = {name: described[name] for name in ("device", "device_name", "threads")}
+    return SessionSetup(
+        prepared,
+        start,
+        (resumed,),
+        (*agenda, *_agenda(request, start)),
+        past.seq,
+        differences,
+        bad,
+        entry,
+        request | again | _under_what(prepared),
+    )
+
+
+def _parents(folder: Path, parent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a branch begins with: a checkpoint of another run, or the content of one that is in no run here, whose
+    numbers and texts are read and nothing else. None where it is of somebody else's training, which has no such thing.
+    """
+    if parent["run"]:
+        (entry,) = manifest.read(folder)
+        return _load(folder, entry, parent["run"])
+    if not parent["own"]:
+        return None
+    contents = _unchanged(parent)
+    try:
+        content: dict[str, Any] = safe_load.load(contents, contents.root)
+        return check(content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{parent['file']} can't be used: {error}") from error
+
+
+def _restored(prepared: TrainingSetup, content: Mapping[str, Any], file: str) -> tuple[ResumePoint, list[str]]:
+    """`restore`, which may find anything in a file that somebody else can have written."""
+    try:
+        start, notes = restore(prepared, content)
+        determinism.restore(start.rng)
+        torch.Generator().set_state(torch.as_tensor(start.order))
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        what = type(error).__name__
+        raise CheckpointError(f"{file} can't be used: it is not as fmnist-tui writes it ({what})") from error
+    return start, notes
+
+
+def _take_state(prepared: TrainingSetup, parent: Mapping[str, Any]) -> list[str]:
+    """Take over the optimizer's state of somebody's checkpoint, whose weights are there already. Returns what could not
+    be taken over."""
+    contents = _unchanged(parent)
+    record = from_weights.optimizer_in(contents.root)
+    if record is None:
+        return []
+    said = take_optimizer(prepared, safe_load.load(contents, record), from_weights.STATES[prepared.config.optimizer])
+    return [said] if said else []
+
+
+def _unchanged(parent: Mapping[str, Any]) -> Contents:
+    """The contents of a run's origin, if it is still the file that was asked for."""
+    path = Path(parent["file"])
+    if identity(path) != parent["sha256"]:
+        raise CheckpointError(f"{path} has changed since the run was asked for")
+    contents = read(path)
+    if contents.problems:
+        raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")
+    return contents
+
+
+def _keep(folder: Path, content: dict[str, Any]) -> None:
+    """Write what the run begins with into its folder, as our own checkpoint: it may be resumed at once."""
+    saved = CheckpointWriter(folder).save(content, "branch")
+    entries = manifest.read(folder)
+    manifest.write(folder, [replace(one, rested_on=one.rested_on or saved.file.endswith(one.file)) for one in entries])
+
+
+def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str, Any] | None, list[str]]:
+    lost = []
+    try:
+        entries = manifest.read(folder)
+    except CheckpointError as error:
+        entries, lost = [], [str(error)]
+    found = newest_good(folder, entries or past.entries())  # where the list is lost, the log tells the same
+    if found is None:
+        return None, None, lost
+    entry, content, bad = found
+    return entry, content, lost + bad
+
+
+def _prepare(
+    folder: Path, request: Mapping[str, Any], config: TrainConfig, team: Team, *, fresh: bool
+) -> TrainingSetup:
+    data_dir = Path(request["data_dir"]) if request.get("data_dir") else None
+    return make_setup(config, home=folder.parent.parent, data_dir=data_dir, team=team, fresh=fresh)
+
+
+def _load(folder: Path, entry: Entry, parent: str) -> dict[str, Any]:
+    try:
+        return load(folder, entry)
+    except CheckpointError as error:
+        raise CheckpointError(f"the checkpoint {entry.file} of {parent} can't be used: {error}") from error
+
+
+def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[ScheduledCommand]:
+    """The edits that the log tells and the checkpoint does not hold yet, each at its place."""
+    held = {_key(edit) for edit in content["edits"]} if content else set()
+    return [
+        ScheduledCommand(
+            edit.epoch, edit.step, Command(CommandKind.SET, "asked", edit.setting, _whole(edit), replayed=True)
+        )
+        for edit in past.edits
+        if _key(vars(edit)) not in held
+    ]
+
+
+def _key(edit: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (edit["epoch"], edit["step"], edit["setting"], edit["after"])
+
+
+def _whole(edit: ev.Edited) -> float | int:
+    return int(edit.after) if edit.setting in ("epochs", "batch_size") else edit.after
+
+
+def _refuse_other_data(request: Mapping[str, Any], prepared: TrainingSetup) -> None:
+    was, is_ = request.get("dataset", {}).get("checksum"), prepared.dataset.checksum
+    if was and was != is_:
+        raise RunError(
+            f"the data is not what the run was trained on: {prepared.dataset.title} has the SHA-256 {is_[:12]}… now, "
+            f"and had {was[:12]}…; bring that data back, or start a new run"
+        )
+
+
+def _refuse_to_end_before(config: TrainConfig, start: ResumePoint) -> None:
+    done = start.epoch if start.evaluated else start.epoch - 1
+    if config.epochs <= done:
+        raise ConfigError("epochs", f"--epochs: {config.epochs} is too few: {done} epochs are done already")
+
+
+def _under_what(prepared: TrainingSetup) -> dict[str, Any]:
+    versions = {
+        "python": sys.version.split()[0],
+        "torch": str(torch.__version__),
+        "torchvision": version("torchvision"),
+    }
+    return {"versions": versions, "environment": prepared.environment}
+
+
+def _agenda(request: Mapping[str, Any], start: ResumePoint) -> tuple[ScheduledCommand, ...]:
+    """Orders that run.json has for certain places: `[[epoch, step, "checkpoint"], …]`; `verify-resume` uses them."""
+    return tuple(
+        ScheduledCommand(epoch, step, Command(CommandKind(name)))
+        for epoch, step, name in request.get("agenda", [])
+        if (epoch, step) > (start.epoch, start.step)
+    )

@@ -1,0 +1,46 @@
+"""What a session can be told, and when."""
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+
+class CommandKind(enum.Enum):
+    """Each takes effect at the next step boundary."""
+
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    STEP = "step"  # one step, then paused
+    STOP = "stop"  # save, then end
+    CHECKPOINT = "checkpoint"
+    SET = "set"  # change a setting
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with what belongs to it."""
+
+    command: CommandKind
+    reason: str = "asked"
+    setting: str = ""  # of SET
+    value: Any = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class ScheduledCommand:
+    """An order for a certain place: after `step` steps of `epoch`."""
+
+    epoch: int
+    step: int
+    order: Command
+
+
+@dataclass(frozen=True)
+class StepDecision:
+    """What is done at a step boundary; where processes train together, the first of them decides it."""
+
+    report: bool = False
+    save: bool = False
+    orders: tuple[Command, ...] = ()
+    steps: int = 1  # until the next turn

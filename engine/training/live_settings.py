@@ -1,0 +1,85 @@
+"""A run's settings while it trains: what they are now, what was asked for, and what the optimizer is given of them."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from engine.errors import ConfigError
+from engine.training import schedules
+from engine.training.commands import Command, CommandKind
+from engine.training.config import EDITABLE, TrainConfig, edited
+from engine.training.resume import add_momentum_buffers
+
+
+class LiveSettings:
+    """The config with its edits. `plan` may be called from any thread, the rest belongs to the training thread."""
+
+    def __init__(self, config: TrainConfig, optimizer: torch.optim.Optimizer, edits: Sequence[dict[str, Any]]) -> None:
+        self.now = config
+        self.edits = list(edits)  # those that are in `now`: epoch, step, setting, before, after
+        self._optimizer = optimizer
+        self._planned = config  # once the edits that wait are made
+        self._planning = threading.Lock()
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step, as the optimizer has it."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def plan(self, changes: Mapping[str, str], reason: str, epoch: int, done: float) -> tuple[list[Command], list[str]]:
+        """The orders that make the changes, and what they will change, for people. `done`: epochs, for the schedule.
+
+        Raises ConfigError where one of them can't be made; then none is.
+        """
+        if not changes:
+            raise ConfigError("", f"nothing to change; name a setting and a value: {', '.join(EDITABLE)}")
+        orders, told = [], []
+        with self._planning:
+            planned = self._planned
+            for name, text in changes.items():
+                planned = edited(planned, name, str(text))
+            if planned.epochs < epoch:
+                what = f"--epochs: the run is in epoch {epoch} already; stop it, or give at least {epoch}"
+                raise ConfigError("epochs", what)
+            for name in changes:
+                before, after = getattr(self._planned, name), getattr(planned, name)
+                if before == after:
+                    told.append(f"{name} is {after:g} already")
+                    continue
+                orders.append(Command(CommandKind.SET, reason, name, after))
+                told.append(f"{name} {before:g} → {after:g}" + (_scaled(planned, done) if name == "lr" else ""))
+            self._planned = planned
+        return orders, told
+
+    def edit(self, order: Command, epoch: int, step: int) -> float:
+        """Make one change, after `step` of `epoch`. Returns what the setting was before."""
+        before: float = getattr(self.now, order.setting)
+        self.now = replace(self.now, **{order.setting: order.value})
+        if order.replayed:
+            with self._planning:
+                self._planned = replace(self._planned, **{order.setting: order.value})
+        self.edits.append(
+            {"epoch": epoch, "step": step, "setting": order.setting, "before": before, "after": order.value}
+        )
+        return before
+
+    def apply(self, done: float) -> None:
+        """Give the optimizer the settings of the step after `done` epochs."""
+        lr = self.now.lr * schedules.factor(self.now, done)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+            group["weight_decay"] = self.now.weight_decay
+            if "momentum" in group and group["momentum"] != self.now.momentum:
+                group["momentum"] = self.now.momentum
+                add_momentum_buffers(self._optimizer)
+
+
+def _scaled(planned: TrainConfig, done: float) -> str:
+    """What the schedule makes of a new learning rate, in words; nothing where it is constant."""
+    if not schedules.varies(planned):
+        return ""
+    factor = schedules.factor(planned, done)
+    return f" (the {planned.schedule} schedule makes {planned.lr * factor:.3g} of it now)"

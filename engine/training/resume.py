@@ -1,0 +1,146 @@
+"""From a checkpoint's content back to a training: the states into their objects, and the place to go on from."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import CheckpointError, ModelError
+from engine.training.setup import TrainingSetup
+
+FORMAT = 2  # of what `TrainingSession.content` gives
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a session begins. As it stands: at the first step."""
+
+    epoch: int = 1
+    step: int = 0  # steps done in that epoch
+    evaluated: bool = False  # the epoch is over, its test result and all
+    loss_sum: float = 0.0  # of the losses of these steps
+    seconds: float = 0.0  # of training in that epoch
+    training_s: float = 0.0  # of training in all
+    edits: tuple[dict[str, Any], ...] = ()  # those that are in the config
+    rng: Mapping[str, Any] = field(default_factory=dict)  # of `determinism.capture`
+    batch_size: int = 0  # of that epoch's batches, which an edit changes for the next; 0: the config's
+    shuffle: bool | None = None  # whether that epoch's order is drawn; None: as the config says
+    order: torch.Tensor | None = None  # the state of the generator it is drawn from
+
+
+def check(content: Any) -> dict[str, Any]:
+    """A checkpoint's content, if it is one that a session wrote. Raises CheckpointError with what is wrong."""
+    if not isinstance(content, dict) or "format" not in content:
+        raise CheckpointError("it is not a checkpoint of a run")
+    if content["format"] != FORMAT:
+        raise CheckpointError(f"it has format {content['format']}, and this version reads format {FORMAT}")
+    missing = {"model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"} - content.keys()
+    if missing:
+        raise CheckpointError(f"it lacks {', '.join(sorted(missing))}")
+    return content
+
+
+def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[ResumePoint, list[str]]:
+    """Load the model's and the optimizer's states into `prepared`. Returns where to begin, and what could not be taken
+    over, for people: another optimizer's state.
+
+    The config's learning rate and the like stand over the checkpoint's. Raises ModelError, naming the parameter, where
+    the model is another one.
+    """
+    team, config = prepared.team, prepared.config
+    load_model(prepared.network, content["model"], config.model)
+    notes = []
+    was = content["config"].get("optimizer")
+    if was == config.optimizer:
+        set_groups = [dict(group) for group in prepared.optimizer.param_groups]
+        prepared.optimizer.load_state_dict(content["optimizer"])
+        for group, wanted in zip(prepared.optimizer.param_groups, set_groups, strict=True):
+            group.update({name: wanted[name] for name in ("lr", "momentum", "weight_decay") if name in wanted})
+        add_momentum_buffers(prepared.optimizer)
+    else:
+        notes.append(f"the state of the optimizer {was} was not taken over: {config.optimizer} begins anew")
+    states = content["rng"]
+    start = ResumePoint(
+        epoch=content["epoch"],
+        step=content["step"],
+        evaluated=content["evaluated"],
+        loss_sum=content["loss_sum"],
+        seconds=content["seconds"],
+        training_s=content["training_s"],
+        edits=tuple(content["edits"]),
+        rng=states[team.rank] if team.rank < len(states) else {},
+        batch_size=content["batch_size"],
+        shuffle=content["shuffle"],
+        order=content["order"],
+    )
+    return start, notes
+
+
+def take_optimizer(prepared: TrainingSetup, state: Any, kept: Collection[str]) -> str:
+    """Load somebody's `optimizer.state_dict()`, as far as it is of the run's own optimizer and parameters. Returns why
+    it could not be taken over, for people; "" where it was. `kept`: what this optimizer keeps of each parameter.
+
+    The config's learning rate and the like stand over the file's; the parameters are told by their order.
+    """
+    optimizer, name = prepared.optimizer, prepared.config.optimizer
+    not_taken = "the optimizer's state in the file was not taken over: "
+    try:
+        entries = state["state"]
+        numbers = [number for group in state["param_groups"] for number in group["params"]]
+        own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if len(numbers) != len(own):
+            return f"{not_taken}it is of {len(numbers)} parameters, and the network trains {len(own)}"
+        taken: dict[int, dict[str, Any]] = {}
+        for place, (number, parameter) in enumerate(zip(numbers, own, strict=True)):
+            if number not in entries:
+                number = str(number)  # as distributed checkpoints write it
+            if number not in entries:
+                continue
+            entry = {key: value for key, value in entries[number].items() if value is not None}
+            if not set(kept) <= entry.keys():
+                return f"{not_taken}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(kept))}"
+            taken[place] = {key: entry[key] for key in entry if key in kept or key == "momentum_buffer"}
+            for key, value in taken[place].items():
+                if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
+                    shapes = f"{_shape(value)}, and parameter {place} is {_shape(parameter)}"
+                    return f"{not_taken}its {key} of parameter {place} is {shapes}"
+        optimizer.load_state_dict({"state": taken, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        return f"{not_taken}it is not as torch.optim writes it ({type(error).__name__})"
+    add_momentum_buffers(optimizer)
+    return ""
+
+
+def load_model(network: nn.Module, state: Mapping[str, Any], name: str) -> None:
+    """`load_state_dict`, whose complaint is one line. Raises ModelError with the first parameter that does not fit."""
+    here = network.state_dict()
+    for key, value in state.items():
+        if key not in here:
+            raise ModelError(
+                f"--model {name} has changed: the checkpoint's {key} {_shape(value)} is not in it any more"
+            )
+        if tuple(value.shape) != tuple(here[key].shape):
+            raise ModelError(
+                f"--model {name} has changed: {key} is {_shape(here[key])} now, and {_shape(value)} in the checkpoint"
+            )
+    for key, value in here.items():
+        if key not in state:
+            raise ModelError(f"--model {name} has changed: its {key} {_shape(value)} is not in the checkpoint")
+    network.load_state_dict(state)
+
+
+def add_momentum_buffers(optimizer: torch.optim.Optimizer) -> None:
+    """RMSprop makes its momentum buffers only at its first step: add them where momentum was switched on later."""
+    if not isinstance(optimizer, torch.optim.RMSprop):
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter, {})  # not [ ]: that would make one
+            if group["momentum"] > 0 and state and "momentum_buffer" not in state:
+                state["momentum_buffer"] = torch.zeros_like(parameter)
+
+
+def _shape(value: torch.Tensor) -> str:
+    return f"[{', '.join(map(str, value.shape))}]"

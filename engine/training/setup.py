@@ -1,0 +1,185 @@
+"""From a `TrainConfig` to everything a session needs; whatever can be refused is refused here, before a run begins."""
+
+import difflib
+import random
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine import device as devices
+from engine.data.loader import Batches, make_batches
+from engine.data.open_dataset import Dataset, open_dataset
+from engine.data.transforms import TransformFailedError
+from engine.errors import ConfigError, ModelError
+from engine.models.registry import build, check_fit
+from engine.models.user_code import describe
+from engine.training import determinism, freezing
+from engine.training.config import TrainConfig
+from engine.training.losses import make_loss
+from engine.training.optimizers import make_optimizer
+from engine.training.pipelines import transforms_of
+from engine.training.team import Team, WeightedLoss
+from engine.weights import matching
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """A run that is ready to begin."""
+
+    config: TrainConfig  # with `dataset` and `threads` resolved
+    dataset: Dataset
+    device: torch.device
+    network: nn.Module  # what a checkpoint holds
+    model: nn.Module  # what is trained: the network, in DistributedDataParallel where processes train together
+    loss_fn: nn.Module
+    train_loss_fn: nn.Module
+    optimizer: torch.optim.Optimizer
+    train_batches: Batches
+    test_batches: Batches
+    team: Team = field(default_factory=Team)
+
+    def training_as_test(self) -> Batches:
+        """The training set's batches as the test set's are made: in the files' order, with nothing drawn."""
+        own = transforms_of(self.config.transform)
+        return make_batches(
+            self.dataset.train, self.dataset.classes, batch_size=self.config.batch_size, device=self.device,
+            transform=own.test, after=own.after,
+        )  # fmt: skip
+
+    def describe(self) -> dict[str, Any]:
+        """What `run_started` says, all but its own bookkeeping."""
+        data = self.dataset
+        return {
+            **self.describe_start(),
+            "dataset": {
+                "name": data.name,
+                "title": data.title,
+                "demo": data.demo,
+                "train": len(data.train),
+                "test": len(data.test),
+                "classes": list(data.classes),
+                "checksum": data.checksum,
+            },
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "trainable": sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad),
+        }
+
+    def describe_start(self) -> dict[str, Any]:
+        """What may be another after a resume: the settings, the device, and what follows from them."""
+        together = f" × {self.team.size} processes" if self.team.size > 1 else ""
+        return {
+            "config": self.config.to_dict(),
+            "device": str(self.device),
+            "device_name": devices.describe(self.device, self.config.threads) + together,
+            "threads": self.config.threads,
+            "loader": self.train_batches.kind,
+            "epochs": self.config.epochs,
+            "steps": len(self.train_batches),
+        }
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What the numbers depend on beside the config (see `engine.training.determinism`)."""
+        files = {"model file": self.config.model, "transform file": self.config.transform}
+        return determinism.environment(devices.name(self.device), self.config.threads, self.team.size, files)
+
+
+def make_setup(
+    config: TrainConfig, *, home: Path, data_dir: Path | None = None, team: Team | None = None, fresh: bool = True
+) -> TrainingSetup:
+    """Open the data (checksums verified), build the model from the seed, put both on the device and try one batch.
+
+    `fresh`: with the config's weights where it names some; else they come from somewhere else, a checkpoint.
+
+    Sets torch's thread count and seeds its global generators. Raises an EngineError for what the person can mend.
+    """
+    team = team or Team()
+    threads = config.threads or max(1, devices.default_threads() // team.size)
+    torch.set_num_threads(threads)
+    device = devices.resolve(config.device)
+    if device.type == "cuda" and team.size > 1:
+        device = torch.device("cuda", team.local_rank)
+    determinism.fix(device)
+    dataset = open_dataset(config.dataset, data_dir, home, verify=True)
+    config = replace(config, dataset=dataset.name, threads=threads)
+    own = transforms_of(config.transform)
+
+    train, test = (
+        make_batches(
+            split,
+            dataset.classes,
+            batch_size=config.batch_size,
+            device=device,
+            shuffle=shuffle,
+            seed=config.seed,
+            transform=transform,
+            after=own.after,
+        )
+        for split, shuffle, transform in (
+            (dataset.train, config.shuffle, own.train),
+            (dataset.test, False, own.test),
+        )
+    )
+    images = _first(test, config.transform, "test")
+    if own.train is not None:
+        with torch.random.fork_rng(devices=[]):
+            drawn = _first(train, config.transform, "training")
+        if drawn.shape[1:] != images.shape[1:]:
+            sizes = f"training images come out as {list(drawn.shape[1:])}, test images as {list(images.shape[1:])}"
+            raise ConfigError(
+                "transform", f"--transform {config.transform}: {sizes}: a step that draws changes the size"
+            )
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
+    network = build(config.model, len(dataset.classes), images.shape[1:])
+    if config.weights and fresh:
+        matching.load(network, config.weights, config.model)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    freeze(network, config)  # the optimizer keeps them, so that a branch may thaw them
+    try:
+        network = network.to(device)
+        check_fit(config.model, network, images[:2], len(dataset.classes))
+        model = team.wrap(network, device)
+    except torch.OutOfMemoryError:
+        raise ModelError(f"--model {config.model}: it does not fit into the memory of {device}") from None
+    optimizer = make_optimizer(config, trainable, device)
+    loss_fn = make_loss(config.loss)
+    if team.size > 1:
+        train.share(team.rank, team.size)
+        if team.rank:  # each process its own dropout
+            torch.manual_seed((config.seed + team.rank * 0x9E3779B97F4A7C15) % 2**63)
+    train_loss_fn = WeightedLoss(loss_fn, train) if team.size > 1 else loss_fn
+    return TrainingSetup(config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team)
+
+
+def freeze(network: nn.Module, config: TrainConfig) -> None:
+    """`requires_grad_(False)` for what the config freezes. Raises ConfigError for a pattern that fits nothing, and
+    where nothing is left to train."""
+    parameters = dict(network.named_parameters())
+    names = list(parameters)
+    for pattern in freezing.unmatched(config.freeze, names):
+        near = difflib.get_close_matches(pattern.removeprefix("!"), names, n=2)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names[:3])} …"
+        raise ConfigError("freeze", f"--freeze: no parameter of {config.model} fits {pattern!r}{hint}")
+    for name in freezing.frozen(config.freeze, names):
+        parameters[name].requires_grad_(False)
+    if config.freeze and not any(parameter.requires_grad for parameter in parameters.values()):
+        raise ConfigError("freeze", f"--freeze: {config.freeze!r} leaves no parameter of {config.model} to train")
+
+
+def _first(batches: Batches, transform: str, which: str) -> torch.Tensor:
+    """The first batch of images. Raises ConfigError where the transform can't make it."""
+    try:
+        images, _ = next(iter(batches))
+    except Exception as error:
+        if not transform:
+            raise
+        why = f": {error}" if isinstance(error, TransformFailedError) else f" raised {describe(error)}"
+        what = f"--transform {transform}: the first batch of {which} images{why}"
+        raise ConfigError("transform", what) from error
+    return images

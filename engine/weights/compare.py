@@ -1,0 +1,170 @@
+"""Two files of weights, tensor by tensor."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+
+from engine.errors import CheckpointError
+from engine.weights import tensors
+from engine.weights.contents import Contents, Named
+
+BLOCK = 1 << 20  # elements that are compared in one go
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One tensor of two files. The figures are of b - a, over the numbers that are finite in both; None: not computed.
+
+    `kind`: "same", "changed", "added" (only b has it), "removed" (only a has it), "shape", "dtype", "unread".
+    """
+
+    name: str
+    kind: str
+    a: str = ""  # shape and dtype, in words
+    b: str = ""
+    max_abs: float | None = None
+    l2: float | None = None
+    relative: float | None = None  # l2 ÷ the norm of a
+    cosine: float | None = None  # of the angle between a and b
+    changed: float | None = None  # the fraction of numbers that are not equal; NaN equals NaN
+    section: str = ""  # the part of the file that it is in: "model", "optimizer"; "" for the whole file
+    names: tuple[str, str] = ("", "")  # the tensor's own names in a and in b; "": it is not there
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two files differ in."""
+
+    how: str  # which parts were laid beside each other
+    tensors: list[Difference] = field(default_factory=list)
+    metadata: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # what differs: in a, in b; None: not there
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.metadata) or any(one.kind != "same" for one in self.tensors)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            "how": self.how, "differs": self.differs,
+            "tensors": [{key: _plain(value) for key, value in asdict(one).items()} for one in self.tensors],
+            "metadata": {name: list(pair) for name, pair in self.metadata.items()},
+        }  # fmt: skip
+
+
+def compare(a: Contents, b: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> Comparison:
+    """Lay two files beside each other: by the names of their tensors; where they have none in common, the weights of
+    one (its first section) beside those of the other, without a prefix that only one of them has."""
+    left, right, how = _aligned(a, b)
+    names = [*left, *(name for name in right if name not in left)]
+    found = []
+    for done, name in enumerate(names):
+        tell(done, len(names))
+        one, other = left.get(name), right.get(name)
+        section = next(each.section for each in (one, other) if each is not None)
+        own = (one.name if one is not None else "", other.name if other is not None else "")
+        found.append(replace(_compared(a, b, name, one, other), section=section, names=own))
+    tell(len(names), len(names))
+    metadata = {
+        key: (a.metadata.get(key), b.metadata.get(key))
+        for key in [*a.metadata, *(key for key in b.metadata if key not in a.metadata)]
+        if not key.startswith("file.") and a.metadata.get(key) != b.metadata.get(key)
+    }
+    return Comparison(how, found, metadata)
+
+
+def _aligned(a: Contents, b: Contents) -> tuple[dict[str, Named], dict[str, Named], str]:
+    left, right = ({one.name: one for one in each.tensors} for each in (a, b))
+    if left.keys() & right.keys() or not left or not right:
+        return left, right, "by the names of all tensors"
+    parts, words = [], []
+    for each in (a, b):
+        section = each.state_dicts[0]
+        part = each.section(section)
+        word = f"{section!r} of {each.path.name}" if section else f"the whole of {each.path.name}"
+        if part and all(name.startswith("module.") for name in part):
+            part = {name.removeprefix("module."): one for name, one in part.items()}
+            word += " without module."
+        parts.append(part)
+        words.append(word)
+    if not parts[0].keys() & parts[1].keys():
+        for here, there in ((0, 1), (1, 0)):
+            if prefix := _before(parts[here], parts[there]):
+                parts[here] = {name.removeprefix(prefix): one for name, one in parts[here].items()}
+                words[here] += f" without {prefix}"
+                break
+        else:
+            return left, right, "by the names of all tensors: none is in both"
+    return parts[0], parts[1], f"{words[0]} beside {words[1]}"
+
+
+def _before(part: Mapping[str, Named], other: Mapping[str, Named]) -> str:
+    """What stands before the names of `part` that `other` has without it; "" where nothing does."""
+    for wanted in list(other)[:5]:
+        for name in part:
+            if name.endswith(f".{wanted}"):
+                return name.removesuffix(wanted)
+    return ""
+
+
+def _compared(a: Contents, b: Contents, name: str, one: Named | None, other: Named | None) -> Difference:
+    if one is None or other is None:
+        kind = "added" if one is None else "removed"
+        return Difference(name, kind, _words(one), _words(other))
+    told = (name, _words(one), _words(other))
+    if one.tensor.shape != other.tensor.shape:
+        return Difference(name, "shape", *told[1:])
+    try:
+        x, y = tensors.whole(a, one.name), tensors.whole(b, other.name)
+    except CheckpointError:
+        return Difference(name, "unread", *told[1:])
+    kind = "dtype" if one.tensor.dtype != other.tensor.dtype else ""
+    figures = figures_of(x, y)
+    found = Difference(name, kind or ("changed" if figures["changed"] else "same"), *told[1:])
+    return replace(found, **figures)
+
+
+def figures_of(a: torch.Tensor, b: torch.Tensor) -> dict[str, Any]:
+    """`max_abs`, `l2`, `relative`, `cosine` and `changed` of two tensors of one shape (see `Difference`)."""
+    most = squares = product = norm_a = norm_b = 0.0
+    changed = 0
+    for x, y in _blocks(a, b):
+        both = torch.isfinite(x) & torch.isfinite(y)
+        changed += int((~((x == y) | (x.isnan() & y.isnan()))).sum())
+        if not bool(both.all()):
+            x, y = x[both], y[both]
+        if not x.numel():
+            continue
+        apart = y - x
+        most = max(most, float(apart.abs().max()))
+        squares += float((apart * apart).sum())
+        product += float((x * y).sum())
+        norm_a += float((x * x).sum())
+        norm_b += float((y * y).sum())
+    lengths = math.sqrt(norm_a) * math.sqrt(norm_b)
+    return {
+        "max_abs": most, "l2": math.sqrt(squares), "relative": math.sqrt(squares / norm_a) if norm_a else None,
+        "cosine": max(-1.0, min(1.0, product / lengths)) if lengths else None,
+        "changed": changed / a.numel() if a.numel() else 0.0,
+    }  # fmt: skip
+
+
+def _blocks(a: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Both, one after another, as float64; of complex numbers real and imaginary parts."""
+    flat = [(torch.view_as_real(each) if each.is_complex() else each).reshape(-1) for each in (a, b)]
+    for start in range(0, flat[0].numel(), BLOCK):
+        x, y = (each[start : start + BLOCK].to(torch.float64) for each in flat)
+        yield x, y
+
+
+def _words(one: Named | None) -> str:
+    if one is None:
+        return ""
+    return f"{'×'.join(map(str, one.tensor.shape)) or 'one number'} {one.tensor.dtype}"
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,77 @@
+"""How people name weights, and what shall be done with their names. Imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+OPTIONS = ("--strip", "--rename", "--section", "--without")
+
+
+@dataclass(frozen=True)
+class KeyMapping:
+    """What to take of a file, and how its names are changed."""
+
+    strip: str = ""  # a prefix to take off each name
+    renames: tuple[tuple[str, str], ...] = ()  # new name, old name
+    section: str | None = None  # the part of the file; None: the likeliest weights
+    without: tuple[str, ...] = ()  # names, modules or patterns of the file's tensors that are left out
+    new: tuple[str, ...] = ()  # those of the network's that the file is not asked for: they stay as they are
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        words = [self.strip] if self.strip else []
+        words += [f"{new}={old}" for new, old in self.renames]
+        words += [f"section:{self.section}"] if self.section is not None else []
+        words += [f"without:{pattern}" for pattern in self.without] + [f"new:{pattern}" for pattern in self.new]
+        return " ".join(words)
+
+
+def parse_mapping(words: list[str]) -> KeyMapping | None:
+    """What the words say: a prefix ends with a dot, `NEW=OLD` renames, `section:NAME` is a part of the file,
+    `without:PATTERN` leaves out, `new:PATTERN` stays as the network has it; the options of the command line may stand
+    before them. None where one of them is none of these."""
+    strip, renames, section = "", [], None
+    without: list[str] = []
+    new_ones: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if word in OPTIONS:
+            continue
+        new, equals, old = word.partition("=")
+        if word.startswith("section:") or before == "--section":
+            section = word.removeprefix("section:")
+        elif (word.startswith("without:") and word != "without:") or before == "--without":
+            without.append(word.removeprefix("without:"))
+        elif word.startswith("new:") and word != "new:":
+            new_ones.append(word.removeprefix("new:"))
+        elif equals and new and old and "/" not in new:
+            renames.append((new, old))
+        elif before == "--strip" or (word.endswith(".") and len(word) > 1 and "/" not in word):
+            strip = word
+        else:
+            return None
+    return KeyMapping(strip, tuple(renames), section, tuple(without), tuple(new_ones))
+
+
+def file_and_mapping(text: str) -> tuple[Path, KeyMapping]:
+    """The file, and what is said after it: `FILE [PREFIX.] [NEW=OLD …] [section:NAME]
+    [without:PATTERN …] [new:PATTERN …]`. Its name may have spaces."""
+    file, said = text_and_mapping(text)
+    return Path(file).expanduser(), said
+
+
+def text_and_mapping(text: str) -> tuple[str, KeyMapping]:
+    """The same of anything that stands before it, such as a network's name."""
+    words = text.split()
+    at = len(words)
+    while at > 1:
+        pair = at > 2 and words[at - 2] in OPTIONS  # an option, and what is said of it
+        if pair and parse_mapping(words[at - 2 :]) is not None:
+            at -= 2
+        elif parse_mapping(words[at - 1 :]) is not None:
+            at -= 1
+        else:
+            break
+    said = parse_mapping(words[at:])
+    file = text.strip()
+    for word in reversed(words[at:]):
+        file = file.removesuffix(word).rstrip()
+    return file, said or KeyMapping()

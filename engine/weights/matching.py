@@ -1,0 +1,192 @@
+"""Whether somebody's weights fit a network, and what would have to be renamed that they do: nothing is guessed."""
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine import patterns
+from engine.errors import CheckpointError
+from engine.weights import convert, reading
+from engine.weights.contents import Contents
+from engine.weights.key_mapping import KeyMapping, file_and_mapping
+
+MOST_NAMED = 4  # names in a sentence
+MOST_PAIRS = 200_000  # of names that are compared letter by letter: some seconds
+
+
+@dataclass(frozen=True)
+class Match:
+    """How weights and a network go together."""
+
+    missing: tuple[str, ...] = ()  # the network wants them, the file has none of this name
+    unexpected: tuple[str, ...] = ()  # the file has them, the network does not
+    shapes: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()  # name, the network's shape, the file's
+    prefix: str = ""  # taken off the names of the file, they would fit
+    extra: tuple[str, ...] = ()  # what would be left over then, of the file's names or modules
+    renames: Mapping[str, str] = field(default_factory=dict)  # a missing name: the likeliest of the unexpected ones
+
+    @property
+    def whole(self) -> bool:
+        return not (self.missing or self.unexpected or self.shapes)
+
+    def told(self) -> str:
+        """What does not fit, and what may be done, in a line."""
+        parts = []
+        for word, names in (("missing", self.missing), ("unexpected", self.unexpected)):
+            if names:
+                parts.append(f"{len(names)} {word} ({_some(names)})")
+        if self.shapes:
+            name, wanted, given = self.shapes[0]
+            more = f" and {len(self.shapes) - 1} more" if len(self.shapes) > 1 else ""
+            parts.append(f"{name} is {list(wanted)} in the network and {list(given)} in the file{more}")
+        text = "; ".join(parts)
+        if self.prefix or self.extra:
+            words = [f"--strip {self.prefix}"] if self.prefix else []
+            words += [f"--without {name}" for name in self.extra[:MOST_NAMED]]
+            more = " …" if len(self.extra) > MOST_NAMED else ""
+            return f"{text}; they would fit with {' '.join(words)}{more}"
+        if self.renames:
+            together = {_apart(new, old) for new, old in self.renames.items()}
+            if len(together) == 1 and len(self.renames) == len(self.missing) > 1:
+                (new, old) = together.pop()
+                if new and old:
+                    return f"{text}; perhaps --rename {new}={old}"
+            pairs = " ".join(f"--rename {new}={old}" for new, old in list(self.renames.items())[:MOST_NAMED])
+            more = " …" if len(self.renames) > MOST_NAMED else ""
+            return f"{text}; perhaps {pairs}{more}"
+        if self.missing and self.unexpected:
+            return f"{text}; perhaps it is of another network"
+        return text
+
+
+def load(network: nn.Module, text: str, what: str) -> None:
+    """Load the weights of `FILE`, and what may be said after it (`typed.file_and_how`), into a network. Nothing of the
+    file is executed. Raises CheckpointError where they do not fit as they are, with what would have to be taken off or
+    renamed."""
+    path, said = file_and_mapping(text)
+    wanted = network.state_dict()
+    for pattern in said.new:
+        if not patterns.matching([pattern], wanted):
+            raise CheckpointError(f"{what} has nothing that fits {pattern!r}, which is to begin anew")
+    anew = patterns.matching(said.new, wanted)
+    given = {
+        name: tensor for name, tensor in mapped(reading.read(path), replace(said, new=())).items() if name not in anew
+    }
+    found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
+    if not found.whole:
+        raise CheckpointError(f"{path} does not fit {what}: {found.told()}{_hint(found, path, said)}")
+    network.load_state_dict(given, strict=False)
+
+
+def _hint(found: Match, path: Path, said: KeyMapping) -> str:
+    """What could be typed instead."""
+    if found.prefix or found.extra:
+        way = replace(said, strip=found.prefix or said.strip, without=(*said.without, *found.extra[:MOST_NAMED]))
+    elif 0 < len(found.renames) <= MOST_NAMED:
+        way = replace(said, renames=(*said.renames, *found.renames.items()))
+    elif found.shapes or (found.missing and not found.unexpected):
+        # Another head, as a rule: it can begin anew.
+        others = [name for name, *_ in found.shapes] + list(found.missing)
+        modules = list(dict.fromkeys(name.rpartition(".")[0] or name for name in others))
+        way = replace(said, new=(*said.new, *modules))
+        if len(modules) > MOST_NAMED:
+            return ""
+        return f"; to begin with new ones there: --weights '{path} {way}'"
+    else:
+        return ""
+    return f"; here: --weights '{path} {way}'"
+
+
+def mapped(contents: Contents, said: KeyMapping) -> dict[str, torch.Tensor]:
+    """The weights of a file, as it is said. Raises CheckpointError."""
+    if said.new:
+        raise CheckpointError(f"new:{said.new[0]}: only a network that is to be trained can have new weights")
+    found = convert.weights(contents, said.section, strip=said.strip, without=said.without)
+    return renamed(found, dict(said.renames))
+
+
+def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Match:
+    """Compare a network's `state_dict` with weights; the names that are left are paired by shape, then by likeness."""
+    missing = tuple(name for name in wanted if name not in given)
+    unexpected = tuple(name for name in given if name not in wanted)
+    shapes = tuple(
+        (name, tuple(wanted[name].shape), tuple(given[name].shape))
+        for name in wanted
+        if name in given and wanted[name].shape != given[name].shape
+    )
+    renames = _renames(wanted, given, missing, unexpected)
+    if 2 * len(renames) < len(missing):  # another network, rather than other names
+        renames = {}
+    prefix = _prefix(wanted, given) if missing else ""
+    if prefix or not (missing or shapes):
+        needed = {f"{prefix}{name}" for name in wanted}
+        extra = _extra([name for name in given if name not in needed], needed)
+    else:
+        extra = ()
+    return Match(missing, unexpected, shapes, prefix, extra, renames)
+
+
+def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """The weights with `renames`, new name: old name, of tensors or of all that is in a module. Raises CheckpointError
+    where there is no such old name."""
+    found = dict(given)
+    for new, old in renames.items():
+        inside = [name for name in found if name.startswith(f"{old}.")]
+        if old not in found and not inside:
+            raise CheckpointError(f"--rename {new}={old}: the file has no {old}")
+        for name in inside or [old]:
+            found[new + name.removeprefix(old)] = found.pop(name)
+    return found
+
+
+def _apart(new: str, old: str) -> tuple[str, str]:
+    """Two names without the parts at the end that they have in common."""
+    left, right = new.split("."), old.split(".")
+    while left and right and left[-1] == right[-1]:
+        left.pop()
+        right.pop()
+    return ".".join(left), ".".join(right)
+
+
+def _prefix(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
+    """What the names of the network have before them in the file."""
+    if not wanted or len(given) < len(wanted):
+        return ""
+    first = next(iter(wanted))
+    for name in [name for name in given if name.endswith(f".{first}")][:20]:
+        prefix = name.removesuffix(first)
+        if all(f"{prefix}{one}" in given for one in wanted):
+            return prefix
+    return ""
+
+
+def _extra(names: Sequence[str], needed: Collection[str]) -> tuple[str, ...]:
+    """The names, together where all in a module of the first level are among them."""
+    used = {name.partition(".")[0] for name in needed}
+    return tuple(dict.fromkeys(head if (head := name.partition(".")[0]) not in used else name for name in names))
+
+
+def _renames(
+    wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], missing: tuple[str, ...],
+    unexpected: tuple[str, ...],
+) -> dict[str, str]:  # fmt: skip
+    left, found = list(unexpected), dict[str, str]()
+    if len(missing) * len(unexpected) > MOST_PAIRS:
+        return found
+    for name in missing:
+        alike = [other for other in left if given[other].shape == wanted[name].shape]
+        last = name.rpartition(".")[2]
+        alike = [other for other in alike if other.rpartition(".")[2] == last] or alike
+        if alike:
+            best = max(alike, key=lambda other: difflib.SequenceMatcher(None, name, other).ratio())
+            found[name] = best
+            left.remove(best)
+    return found
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")

@@ -1,0 +1,438 @@
+"""A pickle read without being executed: the standard library's opcodes, interpreted into inert records.
+
+A pickle is a program for a stack machine, whose harm lies in what it imports and calls. Here an import is a `Global`, a
+call is a `Called`, and nothing of the file's ever runs. What rebuilds tensors is recognised by its name and becomes a
+`Tensor`, with no numbers in it.
+"""
+
+import math
+import pickletools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import IO, Any, Protocol, cast
+
+from engine.errors import CheckpointError
+from engine.terminal_text import printable
+from engine.weights.records import Called, Dict, Elements, Global, Long, Storage, Tensor
+
+MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
+MOST_MEMORY = 512 << 20  # bytes that the records of one pickle may take, about
+MOST_SIZES = 64  # dimensions of a tensor; torch's own operations go up to 64
+MOST_ELEMENTS = 1 << 62  # of a tensor or a storage: what torch counts with has 63 bits
+MOST_NAME = 200  # characters of a name that are kept
+STORAGES = {
+    "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
+    "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexDouble": "complex128",
+    "ComplexFloat": "complex64", "QInt8": "qint8", "QUInt8": "quint8", "QInt32": "qint32", "QUInt4x2": "quint4x2",
+    "QUInt2x4": "quint2x4",
+}  # fmt: skip
+
+
+@dataclass
+class Read:
+    """What one pickle says."""
+
+    root: Any
+    globals: list[Global] = field(default_factory=list)  # each once, in the order of the file
+    storages: dict[str, Storage] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)  # what looks like a tensor, and is not as torch writes one
+    opcodes: int = 0
+
+
+class Stream(Protocol):
+    """What a pickle is read from. It may pass over what is long: then it gives as many bytes without having them, and
+    has their number in an attribute `passed` until it is read from again."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self) -> bytes: ...
+
+
+class _Mark:
+    """Where a group of things on the stack begins."""
+
+
+MARK = _Mark()
+
+
+def read(stream: Stream) -> Read:
+    """Read the pickle that begins where `stream` stands, which is left after it. Raises CheckpointError where it is
+    none, or is cut off."""
+    machine = _Machine()
+    try:
+        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], stream)):
+            machine.count += 1
+            if machine.count > MOST_OPCODES:
+                raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to look at")
+            if opcode.name == "STOP":
+                return Read(machine.pop(), list(machine.globals), machine.storages, machine.odd, machine.count)
+            if passed := getattr(stream, "passed", 0):
+                argument = Long(passed, "UNICODE" in opcode.name or "STRING" in opcode.name)
+            machine.weigh(_WEIGHTS.get(opcode.name, 16))
+            if isinstance(argument, str | bytes | bytearray):
+                machine.weigh(sys.getsizeof(argument))
+            machine.do(opcode.name, argument)
+    except CheckpointError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        what = printable(str(error), 120)
+        raise CheckpointError(f"its pickle is damaged: {type(error).__name__}: {what}") from error
+    raise CheckpointError("its pickle is cut off")
+
+
+class _Machine:
+    """The stack, the memo, and what was met."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+        self.globals: dict[Global, None] = {}
+        self.storages: dict[str, Storage] = {}
+        self.odd: list[str] = []
+        self.count = 0
+        self.memory = 0  # bytes, about
+
+    def weigh(self, size: int) -> None:
+        self.memory += size
+        if self.memory > MOST_MEMORY:
+            raise CheckpointError(f"what its pickle describes takes more than {MOST_MEMORY >> 20} MB: not looked at")
+
+    def pop(self) -> Any:
+        return self.stack.pop()
+
+    def marked(self) -> list[Any]:
+        """What stands above the last mark, which goes too."""
+        for at in range(len(self.stack) - 1, -1, -1):
+            if self.stack[at] is MARK:
+                found = self.stack[at + 1 :]
+                del self.stack[at:]
+                return found
+        raise ValueError("no mark on the stack")
+
+    def do(self, name: str, argument: Any) -> None:
+        if (simple := _SIMPLE.get(name)) is not None:
+            simple(self, argument)
+        elif name in _LITERALS:
+            self.stack.append(argument)
+        elif name not in ("PROTO", "FRAME", "READONLY_BUFFER"):
+            raise ValueError(f"opcode {name}")
+
+    def named(self, module: Any, name: Any) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("it imports something whose name is no text")
+        found = Global(printable(module, MOST_NAME), printable(name, MOST_NAME))
+        self.globals[found] = None
+        self.stack.append(found)
+
+    def call(self, what: Any, args: Any, keywords: Any = None) -> Any:
+        if isinstance(what, Global) and isinstance(args, tuple) and not keywords:
+            rebuild = _REBUILDING.get(what.full)
+            if rebuild is not None:
+                for part in args:
+                    self.weigh(72 * len(part.items) if isinstance(part, Elements) else 0)
+                try:
+                    return rebuild(args)
+                except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+                    # Not as torch writes it: it stands for what it is.
+                    if len(self.odd) < 20:
+                        self.odd.append(f"a call of {what.full} that torch would not write is left out: {error}")
+        return Called(what, (args, keywords) if keywords else args)
+
+    def persistent(self, identity: Any) -> Any:
+        if isinstance(identity, tuple) and len(identity) >= 5 and identity[0] == "storage":
+            _, kind, key, location, count = identity[:5]
+            if not isinstance(key, str | int):
+                raise ValueError("a storage whose key is no text")
+            dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if isinstance(kind, Global) else ""
+            if isinstance(count, int) and 0 <= count <= MOST_ELEMENTS:
+                where = printable(location, MOST_NAME) if isinstance(location, str) else "?"
+                storage = Storage(printable(str(key), MOST_NAME), dtype, count, where)
+                self.storages.setdefault(storage.key, storage)
+                return storage
+        if isinstance(identity, tuple) and len(identity) >= 2 and identity[0] == "module":
+            return identity[1]  # a class, with its source, as the legacy format has it
+        return Called(Global("", "a persistent id"), identity)
+
+    def put(self, pairs: list[Any]) -> None:
+        """Set keys of what is on top of the stack."""
+        target = self.stack[-1]
+        if not isinstance(target, Dict | Called):
+            raise ValueError(f"keys are set on a {type(target).__name__}")
+        target.items += list(zip(pairs[::2], pairs[1::2], strict=True))
+
+    def append(self, values: list[Any]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, Elements):
+            target.items += values
+        elif isinstance(target, Called):
+            target.elements += values
+        else:
+            raise ValueError(f"elements are appended to a {type(target).__name__}")
+
+    def build(self) -> None:
+        state = self.pop()
+        target = self.stack[-1]
+        if isinstance(target, Called | Dict):
+            target.state = state
+        # What else is given a state, a tensor with attributes, is shown without it.
+
+
+def _tuple(count: int) -> Callable[[_Machine, Any], None]:
+    def make(machine: _Machine, _: Any) -> None:
+        if len(machine.stack) < count:
+            raise ValueError("the stack is empty")
+        found = tuple(machine.stack[len(machine.stack) - count :])
+        del machine.stack[len(machine.stack) - count :]
+        machine.stack.append(found)
+
+    return make
+
+
+def _dict(machine: _Machine, _: Any) -> None:
+    pairs = machine.marked()
+    machine.stack.append(Dict())
+    machine.put(pairs)
+
+
+def _set_one(machine: _Machine, _: Any) -> None:
+    value = machine.pop()
+    key = machine.pop()
+    machine.put([key, value])
+
+
+def _append_one(machine: _Machine, _: Any) -> None:
+    value = machine.pop()
+    machine.append([value])
+
+
+def _stack_global(machine: _Machine, _: Any) -> None:
+    name = machine.pop()
+    machine.named(machine.pop(), name)
+
+
+def _global(machine: _Machine, argument: Any) -> None:
+    module, _, name = str(argument).partition(" ")
+    machine.named(module, name)
+
+
+def _reduce(machine: _Machine, _: Any) -> None:
+    args = machine.pop()
+    machine.stack.append(machine.call(machine.pop(), args))
+
+
+def _new(machine: _Machine, _: Any) -> None:
+    args = machine.pop()
+    machine.stack.append(Called(machine.pop(), args))
+
+
+def _new_ex(machine: _Machine, _: Any) -> None:
+    keywords = machine.pop()
+    args = machine.pop()
+    machine.stack.append(Called(machine.pop(), (args, keywords)))
+
+
+def _inst(machine: _Machine, argument: Any) -> None:
+    args = tuple(machine.marked())
+    _global(machine, argument)
+    machine.stack.append(Called(machine.pop(), args))
+
+
+def _obj(machine: _Machine, _: Any) -> None:
+    what, *args = machine.marked()
+    machine.stack.append(Called(what, tuple(args)))
+
+
+def _pop(machine: _Machine, _: Any) -> None:
+    machine.stack.pop()
+
+
+def _memoize(machine: _Machine, argument: Any) -> None:
+    machine.memo[len(machine.memo) if argument is None else int(argument)] = machine.stack[-1]
+
+
+def _extension(machine: _Machine, argument: Any) -> None:
+    machine.named("copyreg", f"extension {argument}")
+
+
+# Bytes that an opcode adds to memory, about: what it makes, and its place on the stack or in the memo.
+_WEIGHTS = {
+    **dict.fromkeys(("EMPTY_LIST", "LIST", "EMPTY_DICT", "DICT", "EMPTY_SET", "FROZENSET"), 200),
+    **dict.fromkeys(("REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID"), 250),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), 100),
+    **dict.fromkeys(("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM"), 72),
+    **dict.fromkeys(("GLOBAL", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER"), 250),
+}
+_LITERALS = {
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
+    "BINBYTES8", "BYTEARRAY8",
+}  # fmt: skip
+_SIMPLE: dict[str, Callable[[_Machine, Any], None]] = {
+    "MARK": lambda m, _: m.stack.append(MARK),
+    "POP": _pop,
+    "POP_MARK": lambda m, _: (m.marked(), None)[1],
+    "DUP": lambda m, _: m.stack.append(m.stack[-1]),
+    "NONE": lambda m, _: m.stack.append(None),
+    "NEWTRUE": lambda m, _: m.stack.append(True),
+    "NEWFALSE": lambda m, _: m.stack.append(False),
+    "EMPTY_LIST": lambda m, _: m.stack.append(Elements("list")),
+    "LIST": lambda m, _: m.stack.append(Elements("list", m.marked())),
+    "APPEND": _append_one,
+    "APPENDS": lambda m, _: m.append(m.marked()),
+    "EMPTY_TUPLE": lambda m, _: m.stack.append(()),
+    "TUPLE": lambda m, _: m.stack.append(tuple(m.marked())),
+    "TUPLE1": _tuple(1),
+    "TUPLE2": _tuple(2),
+    "TUPLE3": _tuple(3),
+    "EMPTY_DICT": lambda m, _: m.stack.append(Dict()),
+    "DICT": _dict,
+    "SETITEM": _set_one,
+    "SETITEMS": lambda m, _: m.put(m.marked()),
+    "EMPTY_SET": lambda m, _: m.stack.append(Elements("set")),
+    "ADDITEMS": lambda m, _: m.append(m.marked()),
+    "FROZENSET": lambda m, _: m.stack.append(Elements("frozenset", m.marked())),
+    "GLOBAL": _global,
+    "STACK_GLOBAL": _stack_global,
+    "REDUCE": _reduce,
+    "BUILD": lambda m, _: m.build(),
+    "INST": _inst,
+    "OBJ": _obj,
+    "NEWOBJ": _new,
+    "NEWOBJ_EX": _new_ex,
+    "PERSID": lambda m, argument: m.stack.append(m.persistent(argument)),
+    "BINPERSID": lambda m, _: m.stack.append(m.persistent(m.pop())),
+    "PUT": _memoize,
+    "BINPUT": _memoize,
+    "LONG_BINPUT": _memoize,
+    "MEMOIZE": _memoize,
+    "GET": lambda m, argument: m.stack.append(m.memo[int(argument)]),
+    "BINGET": lambda m, argument: m.stack.append(m.memo[argument]),
+    "LONG_BINGET": lambda m, argument: m.stack.append(m.memo[argument]),
+    "EXT1": _extension,
+    "EXT2": _extension,
+    "EXT4": _extension,
+    "NEXT_BUFFER": lambda m, _: m.stack.append(Called(Global("", "an out-of-band buffer"), ())),
+}
+
+
+# What torch writes for its tensors, by the function that would rebuild them.
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    found = value.items if isinstance(value, Elements) else value
+    if not isinstance(found, tuple | list) or len(found) > MOST_SIZES:
+        raise ValueError("its sizes are none")
+    if not all(isinstance(size, int) and not isinstance(size, bool) for size in found):
+        raise ValueError("its sizes are no whole numbers")
+    if not all(0 <= size <= MOST_ELEMENTS for size in found):
+        raise ValueError("its sizes are negative, or overflow")
+    return tuple(found)
+
+
+def _placed(
+    storage: Any, dtype: str, offset: Any, shape: Any, stride: Any, grad: Any = False, layout: str = "strided"
+) -> Tensor:
+    sizes, steps = _sizes(shape), _sizes(stride)
+    if not isinstance(storage, Storage):
+        raise ValueError("it has no storage")
+    if not isinstance(offset, int) or abs(offset) > MOST_ELEMENTS:
+        raise ValueError("its offset is none")
+    if len(sizes) != len(steps):
+        raise ValueError(f"it has {len(sizes)} sizes and {len(steps)} strides")
+    _refuse_overflow(sizes)
+    return Tensor(storage, dtype, sizes, steps, offset, grad is True, layout=layout)
+
+
+def _dtype_of(value: Any) -> str:
+    if isinstance(value, Global) and value.module == "torch":
+        return value.name
+    raise ValueError("not a dtype")
+
+
+def _refuse_overflow(sizes: tuple[int, ...]) -> None:
+    if math.prod(size for size in sizes if size) > MOST_ELEMENTS:
+        raise ValueError("the product of its sizes overflows")
+
+
+def _tensor_v2(args: tuple[Any, ...]) -> Tensor:
+    storage, offset, shape, stride, *rest = args
+    dtype = storage.dtype if isinstance(storage, Storage) else ""
+    return _placed(storage, dtype or "uint8", offset, shape, stride, rest[0] if rest else False)
+
+
+def _tensor_v3(args: tuple[Any, ...]) -> Tensor:
+    storage, offset, shape, stride, grad, _hooks, dtype, *_ = args
+    return _placed(storage, _dtype_of(dtype), offset, shape, stride, grad)
+
+
+def _parameter(args: tuple[Any, ...]) -> Tensor:
+    tensor, grad, *_ = args
+    if not isinstance(tensor, Tensor):
+        raise ValueError("it is made of no tensor")
+    return replace(tensor, requires_grad=grad is True, parameter=True)
+
+
+def _quantized(args: tuple[Any, ...]) -> Tensor:
+    storage, offset, shape, stride, *_ = args
+    return _placed(storage, storage.dtype, offset, shape, stride, layout="quantized")
+
+
+def _sparse(args: tuple[Any, ...]) -> Tensor:
+    _layout, data = args
+    values, shape = data[-3:-1] if len(data) == 4 else data[-2:]
+    if not isinstance(values, Tensor):
+        values, shape = data[1], data[2]
+    return _without_values(values.dtype, shape, "sparse")
+
+
+def _meta(args: tuple[Any, ...]) -> Tensor:
+    dtype, shape, stride, grad = args[:4]
+    return replace(_without_values(_dtype_of(dtype), shape, "meta"), stride=_sizes(stride), requires_grad=grad is True)
+
+
+def _without_values(dtype: str, shape: Any, layout: str) -> Tensor:
+    sizes = _sizes(shape)
+    _refuse_overflow(sizes)
+    return Tensor(None, dtype, sizes, tuple(1 for _ in sizes), layout=layout)
+
+
+def _of_type(args: tuple[Any, ...]) -> Any:
+    function, _kind, inner, _state = args
+    if function.full == "torch._tensor._rebuild_from_type_v2":
+        raise ValueError("it is made of itself")
+    return _REBUILDING[function.full](inner)
+
+
+def _ordered(args: tuple[Any, ...]) -> Dict:
+    found = Dict(kind="OrderedDict")
+    for pair in args[0].items if args else ():
+        key, value = pair.items if isinstance(pair, Elements) else pair
+        found.items.append((key, value))
+    return found
+
+
+def _first(args: tuple[Any, ...]) -> Any:
+    (value,) = args
+    return _sizes(value)
+
+
+def _device(args: tuple[Any, ...]) -> str:
+    if not all(isinstance(part, str | int) for part in args):
+        raise ValueError("it is no device")
+    return printable(":".join(str(part) for part in args), MOST_NAME)
+
+
+_REBUILDING: dict[str, Callable[[tuple[Any, ...]], Any]] = {
+    "torch._utils._rebuild_tensor": _tensor_v2,
+    "torch._utils._rebuild_tensor_v2": _tensor_v2,
+    "torch._utils._rebuild_tensor_v3": _tensor_v3,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._utils._rebuild_qtensor": _quantized,
+    "torch._utils._rebuild_sparse_tensor": _sparse,
+    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
+    "torch._tensor._rebuild_from_type_v2": _of_type,
+    "collections.OrderedDict": _ordered,
+    "torch.Size": _first,
+    "torch.device": _device,
+}

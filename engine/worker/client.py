@@ -1,0 +1,131 @@
+"""The worker process: the torch work that a screen asks for, one request at a time, in a process of its own.
+
+Not a thread of the screen's process: importing torch there holds up the keyboard for seconds, and what a model, a
+transform or somebody's file does to a process ends only the worker process, which the next request starts anew.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TypeVar
+
+from engine.device import default_threads
+from engine.errors import InspectionCancelledError, InspectionError
+from engine.progress import Progress, silent
+from engine.worker import wire
+from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
+from engine.worker.request import Request
+
+A = TypeVar("A")
+KILL_S = 3.0  # from asking a request to end, to ending the process
+LOG = "worker.log"  # in the home folder: tracebacks, and what torch says
+
+
+class WorkerClient:
+    """Starts the process at the first request. Every method may be called from any thread."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()  # held by the request under way
+        self._writing = threading.Lock()
+        self._asked = 0  # requests, each with its number
+        self._cancelled = 0  # the number of the last request that was cancelled
+        self._under_way = 0  # the number of the request that is computed; 0: none
+
+    @property
+    def started(self) -> bool:
+        """Whether the process is there, and with it, after its first request, torch."""
+        return self._process is not None and self._process.poll() is None
+
+    def ask(self, request: Request[A], progress: Progress = silent) -> A:
+        """The answer to a request; waits for the requests before it.
+
+        `progress` is called from this thread. Raises the EngineError with which the engine refuses,
+        InspectionCancelledError where the request was cancelled, and InspectionError where the process ended over it or
+        met a bug, whose traceback is in the log.
+        """
+        with self._writing:
+            self._asked += 1
+            number = self._asked
+        with self._turn:
+            if number <= self._cancelled:
+                raise InspectionCancelledError("cancelled")
+            process = self._running()
+            assert process.stdout is not None
+            self._under_way = number
+            try:
+                self._write(process, Ask(number, request))
+                while True:
+                    match wire.receive(process.stdout):  # type: ignore[arg-type]
+                        case Advanced(done, total):
+                            progress(done, total)
+                        case Answered(answer):
+                            found: A = answer
+                            return found
+                        case Refused(error):
+                            raise error
+                        case Cancelled():
+                            raise InspectionCancelledError("cancelled")
+            except (BrokenPipeError, EOFError):
+                pass
+            finally:
+                self._under_way = 0
+            self._process = None
+            code = process.wait()
+            if number <= self._cancelled:
+                raise InspectionCancelledError("cancelled")
+            raise InspectionError(f"the worker process ended (exit {code}); see {self.home / LOG}")
+
+    def cancel(self) -> None:
+        """Cancel every request that was made so far. What computes is asked to end, and ended if it does not."""
+        with self._writing:
+            number = self._cancelled = self._asked
+        process = self._process
+        if process is None or not self._under_way:
+            return
+        try:
+            self._write(process, Cancel(number))
+        except BrokenPipeError:
+            return
+        timer = threading.Timer(KILL_S, self._kill_if_busy, (process, number))
+        timer.daemon = True
+        timer.start()
+
+    def close(self) -> None:
+        """End the process."""
+        with self._writing:
+            self._cancelled = self._asked
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _kill_if_busy(self, process: "subprocess.Popen[bytes]", number: int) -> None:
+        if 0 < self._under_way <= number:
+            process.kill()
+
+    def _write(self, process: "subprocess.Popen[bytes]", message: Ask | Cancel) -> None:
+        assert process.stdin is not None
+        with self._writing:
+            wire.send(process.stdin, message)  # type: ignore[arg-type]
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._process is None or self._process.poll() is not None:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with open(self.home / LOG, "ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "engine.worker.server", str(self.home)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=_environment(),
+                    start_new_session=True,  # a Ctrl-C is for the program
+                )
+        return self._process
+
+
+def _environment() -> dict[str, str]:
+    """Threads as in training, and none that spins while it waits: a core is left for the screen."""
+    return {"OMP_NUM_THREADS": str(default_threads()), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}

@@ -1,0 +1,238 @@
+"""Weights of a file brought into a network: what fits, what is proposed, what they reach."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.checkpoints import verify
+from engine.data.open_dataset import open_dataset
+from engine.errors import CheckpointError
+from engine.evaluation import evaluate as evaluating
+from engine.evaluation import trusted
+from engine.evaluation.evaluate import EvaluationOptions, evaluate
+from engine.models.registry import build
+from engine.training.config import TrainConfig
+from engine.weights import matching
+from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from tests.engine.runs.test_host_resume import create, serve
+
+ROOT = Path(__file__).parents[2]
+
+
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return build("mlp").state_dict()
+
+
+@pytest.fixture
+def trained(home: Path) -> Path:
+    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
+    assert serve(folder).status == "finished"
+    return folder
+
+
+def demo(**given: object) -> EvaluationOptions:
+    return EvaluationOptions(**{"dataset": "demo", **given})  # type: ignore[arg-type]
+
+
+def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: Path) -> None:
+    from tests.engine.runs.test_host_resume import state
+
+    (test,) = state(trained).tests
+    told: list[tuple[int, int]] = []
+    path = trained / "checkpoints" / "epoch-0001.pt"
+    found = evaluate(path, demo(), home=home, data_dir=None, tell=lambda done, total: told.append((done, total)))
+    assert found.accuracy == test.accuracy
+    assert found.confusion == test.confusion
+    assert (found.model, found.cached, told[-1]) == ("mlp", False, (1000, 1000))
+    again = evaluate(path, demo(), home=home, data_dir=None)
+    assert again.cached
+    assert again.accuracy == found.accuracy
+    bare = evaluate(trained / "checkpoints" / "model_weights.pth", demo(model="mlp"), home=home, data_dir=None)
+    assert (bare.accuracy, bare.cached) == (found.accuracy, False)
+    with pytest.raises(CheckpointError, match="does not say which network it is of"):
+        evaluate(trained / "checkpoints" / "model_weights.pth", demo(), home=home, data_dir=None)
+
+
+def test_what_does_not_fit_is_told_and_nothing_is_guessed(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.pt"
+    torch.save({"model": {f"module.{name}": tensor for name, tensor in weights().items()}}, path)
+    with pytest.raises(CheckpointError, match=r"6 missing .*; 6 unexpected .*; they would fit with --strip module\."):
+        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    assert evaluate(path, demo(model="mlp", how=KeyMapping(strip="module.")), home=home, data_dir=None).accuracy >= 0
+    torch.save({name.replace("linear_relu_stack", "net"): tensor for name, tensor in weights().items()}, path)
+    with pytest.raises(CheckpointError, match=r"perhaps --rename linear_relu_stack=net$"):
+        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    way = demo(model="mlp", how=KeyMapping(renames=(("linear_relu_stack", "net"),)))
+    assert evaluate(path, way, home=home, data_dir=None).accuracy >= 0
+    with pytest.raises(CheckpointError, match="the file has no nothing"):
+        evaluate(path, demo(model="mlp", how=KeyMapping(renames=(("x", "nothing"),))), home=home, data_dir=None)
+
+
+def test_fits() -> None:
+    wanted = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2), "b.weight": torch.zeros(4)}
+    assert matching.match(wanted, wanted).whole
+    found = matching.match(
+        wanted, {"a.weight": torch.zeros(3, 3), "a.bias": torch.zeros(2), "c.weight": torch.zeros(4)}
+    )
+    assert (found.missing, found.unexpected) == (("b.weight",), ("c.weight",))
+    assert found.shapes == (("a.weight", (2, 3), (3, 3)),)
+    assert found.renames == {"b.weight": "c.weight"}
+    assert "a.weight is [2, 3] in the network and [3, 3] in the file" in found.told()
+    assert found.told().endswith("perhaps --rename b.weight=c.weight")
+
+
+def test_what_is_too_much_in_a_file_is_named_and_left_out_when_that_is_said(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lightning.ckpt"
+    more = {"loss.weight": torch.ones(10), "teacher.0.weight": torch.ones(3), "teacher.0.bias": torch.ones(3)}
+    torch.save({"state_dict": {f"model.{name}": value for name, value in weights().items()} | more}, path)
+    with pytest.raises(CheckpointError, match=r"they would fit with --strip model\. --without loss --without teacher$"):
+        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    way = KeyMapping(strip="model.", without=("loss", "teacher.*"))
+    assert evaluate(path, demo(model="mlp", how=way), home=home, data_dir=None).accuracy >= 0
+    with pytest.raises(CheckpointError, match="no tensor fits 'nothing', which is to be left out"):
+        evaluate(path, demo(model="mlp", how=KeyMapping(without=("nothing",))), home=home, data_dir=None)
+    with pytest.raises(CheckpointError, match="only a network that is to be trained can have new weights"):
+        evaluate(path, demo(model="mlp", how=KeyMapping(new=("x",))), home=home, data_dir=None)
+
+
+def test_another_head_begins_anew_when_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "hundred.pt"
+    state = weights() | {
+        "linear_relu_stack.4.weight": torch.ones(100, 512),
+        "linear_relu_stack.4.bias": torch.ones(100),
+    }
+    torch.save(state, path)
+    net = build("mlp")
+    mine = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=r"to begin with new ones there: --weights '.*pt new:linear_relu_stack\.4'$"
+    ):
+        matching.load(net, str(path), "mlp")
+    matching.load(net, f"{path} new:linear_relu_stack.4", "mlp")
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, (mine if "stack.4." in name else state)[name]), name
+    with pytest.raises(CheckpointError, match="mlp has nothing that fits 'head', which is to begin anew"):
+        matching.load(net, f"{path} new:head", "mlp")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "how"),
+    [
+        ("a.pt", "a.pt", KeyMapping()),
+        ("my files/a b.pt", "my files/a b.pt", KeyMapping()),
+        ("a.pt module.", "a.pt", KeyMapping("module.")),
+        ("x/a=b.pt", "x/a=b.pt", KeyMapping()),
+        ("a b.pt --strip module. --rename new.x=old.x", "a b.pt", KeyMapping("module.", (("new.x", "old.x"),))),
+        (
+            "a.pt section:ema without:loss.* --without head new:fc",
+            "a.pt",
+            KeyMapping("", (), "ema", ("loss.*", "head"), ("fc",)),
+        ),
+    ],
+)
+def test_what_is_typed_after_a_file(text: str, path: str, how: KeyMapping) -> None:
+    assert file_and_mapping(text) == (Path(path), how)
+    assert file_and_mapping(f"{path} {how}".strip()) == (Path(path), how)
+
+
+def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'made')!r}, 'w')\nclass Net: pass\n")
+    path = tmp_path / "weights.pt"
+    for name in ("model", "transform"):
+        config = {"model": "mlp", name: f"{tmp_path / 'evil.py'}:Net"}
+        torch.save({"model": weights(), "config": config}, path)
+        with pytest.raises(CheckpointError, match=f"evil.py:Net to be run: if that is what you want, say --{name}"):
+            evaluate(path, demo(), home=home, data_dir=None)
+    assert not (tmp_path / "made").exists()
+
+
+def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert verify.sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_which_images_the_second_fixes_and_breaks(home: Path) -> None:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", lr=3e-4))
+    assert serve(folder).status == "finished"
+    first, second = (folder / "checkpoints" / f"epoch-000{at}.pt" for at in (1, 2))
+    found = evaluating.versus(first, second, demo(), home=home, data_dir=None)
+    alone = [evaluate(path, demo(), home=home, data_dir=None) for path in (first, second)]
+    assert found.accuracy == (pytest.approx(alone[0].accuracy), pytest.approx(alone[1].accuracy))
+    data = open_dataset("demo", None, home)
+    said = []
+    for path in (first, second):
+        net = build("mlp").eval()
+        net.load_state_dict(torch.load(path, weights_only=True)["model"])
+        with torch.no_grad():
+            said.append(net(torch.from_numpy(np.array(data.test.images)).float()[:, None] / 255).argmax(1).numpy())
+    right = [one == data.test.labels for one in said]
+    assert found.fixed == tuple(np.flatnonzero(right[1] & ~right[0]).tolist())
+    assert found.broken == tuple(np.flatnonzero(right[0] & ~right[1]).tolist())
+    assert len(found.fixed) + len(found.broken) > 0
+    both = [*found.fixed, *found.broken]
+    assert list(found.labels) == data.test.labels[both].tolist()
+    assert list(found.predicted_as) == [*said[0][list(found.fixed)], *said[1][list(found.broken)]]
+
+
+class Boom(torch.nn.Module):
+    """What it prints, and that it fails, comes from its own code."""
+
+    def __setstate__(self, state: object) -> None:
+        print("printed by the file's code")
+        raise ValueError("from the file's code")
+
+
+def test_a_whole_module_runs_only_by_its_sha256(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # where the classes of these tests are found
+    path = tmp_path / "whole.pt"
+    torch.manual_seed(0)
+    torch.save(build("mlp"), path)
+    sha256 = verify.sha256(path)
+    with pytest.raises(CheckpointError, match=f"would run its author's code.*--trust {sha256}"):
+        evaluate(path, demo(), home=home, data_dir=None)
+    by_numbers = evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    with pytest.raises(CheckpointError, match="is not the one that you trust"):
+        trusted.evaluate(path, "0" * 64, demo(), home=home, data_dir=None)
+    told: list[tuple[int, int]] = []
+    found = trusted.evaluate(
+        path, sha256, demo(), home=home, data_dir=None, tell=lambda done, total: told.append((done, total))
+    )
+    assert (found.model, found.accuracy) == ("NeuralNetwork", by_numbers.accuracy)
+    assert told[-1] == (1000, 1000)
+    torch.save(Boom(), path)
+    with pytest.raises(CheckpointError, match="ValueError: from the file's code"):
+        trusted.evaluate(path, verify.sha256(path), demo(), home=home, data_dir=None)
+    torch.save(build("mlp").state_dict(), path)
+    with pytest.raises(CheckpointError, match="holds no module that was pickled whole"):
+        trusted.evaluate(path, verify.sha256(path), demo(), home=home, data_dir=None)
+
+
+def test_trust_is_remembered_by_the_sha256(home: Path) -> None:
+    assert not trusted.trusts(home, "ab")
+    trusted.trust(home, "ab")
+    trusted.trust(home, "cd")
+    assert trusted.trusts(home, "ab")
+    assert trusted.trusts(home, "cd")
+    assert not trusted.trusts(home, "a")
+
+
+def test_a_trusted_module_that_takes_too_much_is_ended(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(trusted, "MEMORY", 64 << 20)
+    path = tmp_path / "greedy.pt"
+    torch.save(Greedy(), path)
+    with pytest.raises(CheckpointError, match=r"alloc|memory|ended without an answer"):
+        trusted.evaluate(path, verify.sha256(path), demo(), home=home, data_dir=None)
+
+
+class Greedy(torch.nn.Module):
+    """Wants 8 GB."""
+
+    def __setstate__(self, state: object) -> None:
+        super().__setstate__(state)
+        self.much = torch.ones(1 << 31)

@@ -1,0 +1,302 @@
+"""A network from inside: its modules, parameters and tensors, compared with PyTorch's own words (chapter 4)."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import EngineError, InspectionError, ModelError
+from engine.inspection import networks, parameters, summary, tensors, views
+from engine.models.registry import build
+from engine.training.config import TrainConfig
+from engine.worker.request import Answer
+from tests.engine.runs.test_host_resume import create, serve
+
+ASKED = {"source": "mlp", "dataset": "demo", "data_dir": None, "transform": "", "seed": 3}
+
+
+def quiet(done: int, total: int) -> None:
+    assert 0 <= done <= total
+
+
+def asked(home: Path, **values: Any) -> dict[str, Any]:
+    return summary.compute(home, {**ASKED, **values}, quiet).values
+
+
+def tensor(home: Path, name: str, **values: Any) -> Answer:
+    return tensors.compute(home, {**ASKED, "rows": 5, "columns": 5, "name": name, **values}, quiet)
+
+
+def own(tmp_path: Path, code: str) -> str:
+    path = tmp_path / "own.py"
+    path.write_text(f"import torch\nfrom torch import nn\n\n{code}")
+    return f"{path}:Net"
+
+
+def test_the_tutorials_network_as_pytorch_prints_it_and_as_a_table(home: Path) -> None:
+    found = asked(home)
+    torch.manual_seed(3)
+    model = build("mlp")
+    assert found["printed"] == str(model)
+    rows = {row["name"]: row for row in found["modules"]}
+    assert list(rows) == [name for name, _ in model.named_modules()]
+    assert (rows["flatten"]["inputs"], rows["flatten"]["outputs"]) == ("[1, 1, 28, 28]", "[1, 784]")
+    first = rows["linear_relu_stack.0"]
+    assert (first["type"], first["extra"]) == ("Linear", "in_features=784, out_features=512, bias=True")
+    assert (first["inputs"], first["outputs"]) == ("[1, 784]", "[1, 512]")
+    assert (first["own"], first["multiply_adds"]) == (784 * 512 + 512, 784 * 512)
+    assert rows["linear_relu_stack"]["multiply_adds"] == 784 * 512 + 512 * 512 + 512 * 10
+    assert found["totals"] == {
+        "parameters": 669_706, "trainable": 669_706, "buffers": 0, "bytes": 4 * 669_706, "multiply_adds": 668_672,
+    }  # fmt: skip
+    assert found["problem"] == ""
+
+
+def test_a_convolution_costs_what_its_formula_says(home: Path) -> None:
+    found = asked(home, source="cnn")
+    rows = {row["name"]: row for row in found["modules"]}
+    assert rows["features.0"]["multiply_adds"] == 28 * 28 * 24 * 9
+    assert rows["features.4"]["multiply_adds"] == 14 * 14 * 48 * 24 * 9
+    assert found["totals"]["parameters"] == sum(p.numel() for p in build("cnn").parameters())
+    assert found["totals"]["buffers"] == sum(b.numel() for b in build("cnn").buffers())
+
+
+def test_torchvisions_large_networks_open_without_their_values(home: Path) -> None:
+    found = asked(home, source="torchvision:vgg16")
+    assert found["valueless"] is True
+    assert found["totals"]["parameters"] == 138_357_544  # as torchvision's documentation says
+    assert found["totals"]["multiply_adds"] == pytest.approx(15.47e9, rel=1e-3)  # its GFLOPS: 15.47
+    table = parameters.compute(home, {**ASKED, "source": "torchvision:vgg16"}, quiet).values["tensors"]
+    assert [tuple(row["shape"]) for row in table][-2] == (1000, 4096)
+    assert all(row["mean"] is None and row["device"] == "meta" for row in table)
+    view = tensor(home, "classifier.0.weight", source="torchvision:vgg16", whole=True, view="[:, 3:]")
+    assert (view.values["shape"], view.values["cells"]) == ([4096, 25085], [])
+    with pytest.raises(ModelError, match="did you mean resnet18"):
+        asked(home, source="torchvision:resnet180")
+
+
+def test_what_does_not_go_through_points_at_the_layer(home: Path, tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.flatten = nn.Flatten()
+        self.stack = nn.Sequential(nn.Linear(784, 20), nn.ReLU(), nn.Linear(21, 10))
+    def forward(self, x):
+        return self.stack(self.flatten(x))
+"""
+    found = asked(home, source=own(tmp_path, code))
+    assert found["problem"].startswith("stack.2 (Linear(in_features=21, out_features=10, bias=True)) got [1, 20]: ")
+    assert "shapes cannot be multiplied (1x20 and 21x10)" in found["problem"]
+    rows = {row["name"]: row for row in found["modules"]}
+    assert rows["stack.0"]["outputs"] == "[1, 20]"
+    assert rows["stack.2"]["outputs"] is None
+
+
+def test_networks_of_all_kinds_are_shown(home: Path, tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(784, 784)
+        self.two = self.one
+        self.three = nn.Linear(784, 4)
+        self.three.weight = nn.Parameter(self.three.weight.to(torch.bfloat16))
+        self.lone = nn.Parameter(torch.tensor(0.5))
+        self.none = nn.Parameter(torch.zeros(0, 3))
+        self.wave = nn.Parameter(torch.tensor([3 + 4j, 1j]))
+        self.register_buffer("mask", torch.tensor([True, False, True]))
+        self.register_buffer("small", torch.tensor([-3, 5], dtype=torch.int8))
+        self.register_buffer("eight", torch.tensor([1.0, 2.0]).to(torch.float8_e4m3fn))
+        self.register_buffer("few", torch.eye(4).to_sparse())
+        self.lazy = nn.LazyLinear(3)
+    def forward(self, x):
+        x = self.two(self.one(x.flatten(1)))
+        if x.sum() > 1e9:  # it looks at values: the meta device has none
+            raise ValueError
+        return {"logits": x[:, :10], "pair": (x, [x])}
+"""
+    source = own(tmp_path, code)
+    found = asked(home, source=source)
+    assert found["problem"] == ""
+    assert found["modules"][0]["outputs"] == "{logits: [1, 10], pair: ([1, 784], [[1, 784]])}"
+    assert next(row for row in found["modules"] if row["name"] == "one")["calls"] == 2
+    answer = parameters.compute(home, {**ASKED, "source": source}, quiet)
+    rows = {row["name"]: row for row in answer.values["tensors"]}
+    assert rows["two.weight"]["same_as"] == "one.weight"
+    assert rows["lazy.weight"]["shape"] is None
+    assert (rows["lone"]["shape"], rows["lone"]["mean"], rows["lone"]["std"]) == ([], 0.5, 0.0)
+    assert (rows["none"]["count"], rows["none"]["mean"]) == (0, None)
+    assert rows["wave"]["max"] == 5.0  # the magnitude
+    assert (rows["mask"]["dtype"], rows["mask"]["zeros"]) == ("bool", pytest.approx(1 / 3))
+    assert (rows["small"]["min"], rows["small"]["max"]) == (-3.0, 5.0)
+    assert rows["eight"]["mean"] == 1.5
+    assert (rows["few"]["layout"], rows["few"]["zeros"]) == ("sparse_coo", 0.75)
+    assert rows["three.weight"]["dtype"] == "bfloat16"
+    for name in ("lone", "none", "wave", "mask", "small", "eight", "few", "three.weight"):
+        shown = tensor(home, name, source=source, whole=True, map_rows=4, map_columns=4)
+        assert shown.values["figures"]["count"] == rows[name]["count"]
+    assert tensor(home, "wave", source=source).values["cells"] == [["3.0000+4.0000j", "0.0000+1.0000j"]]
+    assert tensor(home, "few", source=source).values["cells"][1] == ["0.", "1.", "0.", "0."]
+    with pytest.raises(InspectionError, match="lazy"):
+        tensor(home, "lazy.weight", source=source)
+    with pytest.raises(InspectionError, match="has no tensor 'gone'"):
+        tensor(home, "gone", source=source)
+
+
+def test_figures_by_hand() -> None:
+    values = torch.tensor([[1.0, -2.0, 0.0], [float("nan"), float("inf"), 4.0]])
+    found = parameters.figures(values)
+    finite = [1.0, -2.0, 0.0, 4.0]
+    mean = sum(finite) / 4
+    assert found["mean"] == pytest.approx(mean)
+    assert found["std"] == pytest.approx(math.sqrt(sum((value - mean) ** 2 for value in finite) / 4))
+    assert (found["min"], found["max"], found["nan"], found["inf"]) == (-2.0, 4.0, 1, 1)
+    assert found["norm"] == pytest.approx(math.sqrt(21))
+    assert found["zeros"] == pytest.approx(1 / 6)
+    counts = parameters.histogram(torch.tensor([0.0, 0.1, 0.9, 1.0]), 2)
+    assert counts.tolist() == [2, 2]
+    assert parameters.histogram(torch.full((5,), 2.0), 4).sum() == 5
+    assert parameters.histogram(torch.tensor([float("nan")]), 4).sum() == 0
+
+
+def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> None:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"))
+    assert serve(folder).status == "finished"
+    weights = [
+        torch.load(folder / "checkpoints" / f"epoch-000{epoch}.pt", weights_only=True)["model"] for epoch in (1, 2)
+    ]
+    values = {**ASKED, "source": f"{folder.name}@2", "before": f"{folder.name}@1"}
+    every = parameters.compute(home, values, quiet).values["tensors"]
+    rows = [row for row in every if row["kind"] == "parameter"]
+    assert {row["kind"] for row in every} == {"parameter", "optimizer"}
+    assert [row["name"] for row in rows] == list(weights[1])
+    for row in rows:
+        before, after = (state[row["name"]].double() for state in weights)
+        assert row["mean"] == pytest.approx(float(after.mean()), rel=1e-5, abs=1e-9)
+        assert row["change"] == pytest.approx(float((after - before).norm() / before.norm()), rel=1e-5)
+    name = "linear_relu_stack.4.weight"
+    path = folder / "checkpoints" / "epoch-0002.pt"
+    shown = tensor(home, name, source=str(path), view="[2, -5:]")
+    expected = weights[1][name][2, -5:]
+    assert [float(text) for text in shown.values["cells"][0]] == pytest.approx(expected.tolist(), rel=1e-3, abs=6e-5)
+    assert shown.values["expression"] == "model.linear_relu_stack[4].weight[2, -5:]"
+    with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
+        asked(home, source=f"{folder.name}@9")
+    with pytest.raises(InspectionError, match="no such file"):
+        networks.locate(home, str(folder / "checkpoints" / "gone.pt"))
+
+
+def test_anybodys_weights_in_a_network(home: Path, tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    state = build("mlp").state_dict()
+    path = tmp_path / "their weights.pth"
+    torch.save(state, path)
+    shown = tensor(home, "linear_relu_stack.4.bias", source=f"mlp={path}", columns=10)
+    assert [float(text) for text in shown.values["cells"][0]] == pytest.approx(
+        state["linear_relu_stack.4.bias"].tolist(), abs=6e-5
+    )
+    assert asked(home, source=f"mlp={path}")["title"] == "mlp with the weights of their weights.pth"
+    torch.save({f"module.{name}": value for name, value in state.items()}, path)
+    with pytest.raises(EngineError, match=r"they would fit with --strip module\.; here: .* module\."):
+        asked(home, source=f"mlp={path}")
+    assert asked(home, source=f"mlp={path} module.")["totals"]["parameters"] == 669_706
+    with pytest.raises(EngineError, match="No such file"):
+        asked(home, source=f"mlp={tmp_path / 'gone.pth'}")
+
+
+VIEWS = [
+    "", "[0]", "[0, :, 3:9, ::2]", "[..., -1]", "[:, None]", "0, 1", "[[0, 2]]", ".T", ".mT", ".transpose(0, 1)",
+    ".permute(3, 2, 1, 0)", ".reshape(-1, 9)", ".flatten()", ".flatten(1)[:, 4]", ".abs().amax(1)", ".mean(0)",
+    "t * t + 1", "t @ t.mT", "t[0] @ t[0].transpose(-1, -2)", "torch.cat([t, t], dim=1)", "torch.stack([t[0], t[1]])",
+    "torch.ones_like(t) - t", "-t ** 2", "t > 0", "t[t > 0]", "(t > 0).sum()", ".mean(dim=(0, 1), keepdim=True)",
+    "t.sum().item()", ".amax(dim=-1)",
+    ".sum(1)[0].mT", "[0].softmax(-1)", ".std(0)", ".unsqueeze(0).squeeze()", ".isnan().sum()", "[1:2, ::2, -3:]",
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+@pytest.mark.parametrize("text", VIEWS)
+def test_a_view_is_what_python_says(text: str) -> None:
+    t = torch.randn(4, 3, 9, 9)
+    expected = eval(views.spelled("t", text), {"t": t, "torch": torch})  # what is typed here is ours
+    assert torch.equal(views.apply(t, text), torch.as_tensor(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[9]", r"\[9\] of shape \[4, 3\]: IndexError: index 9 is out of bounds"),
+        ("[0, 0, 0]", "too many indices"),
+        ("[0", "is not Python"),
+        ("[1.5]", "1.5 is not a whole number"),
+        ("['a']", "is not a whole number"),
+        (".reshape(7, 7)", "shape '\\[7, 7\\]' is invalid"),
+        (".transpose(0)", "of shape \\[4, 3\\]: TypeError"),
+        (".numpy()", "can't be asked for"),
+        (".__class__", "can't be asked for"),
+        ("[__import__('os').system('true')]", "is not a whole number"),
+        (".apply_(print)", "works in place"),
+        (".mean(out=t)", "can't be asked for"),
+        (".add_(5)", "works in place, it would change the tensor"),
+        ("t @ t", "same reduction dim"),
+        ("torch.load(t)", "can't be asked for"),
+        ("torch.cat", "is not a whole number"),
+        ("t + 2 ** 99999999", "can't be asked for"),
+        ("t.repeat(99999, 99999)", "would have 119,997,600,012 elements"),
+        ("(lambda: t)()", "can't be asked for"),
+        ("[x for x in t]", "is not a whole number|is not Python|can't be asked for"),
+    ],
+)
+def test_what_is_no_view_is_refused_in_one_line(text: str, words: str) -> None:
+    with pytest.raises(InspectionError, match=words) as caught:
+        views.apply(torch.ones(4, 3), text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[0.1234567, -2.5, 0.0]], [[1e-5, 0.5]], [[1.0, 2.0, -3.0]], [[1e9, 2.0]], [[12345.678, 0.1]], [[1e10, -3e10]],
+        [[float("nan"), 1.5]], [[0.0, 0.0]], [[float("inf"), 2.0]],
+    ],
+)  # fmt: skip
+def test_values_are_rounded_as_pytorch_prints_them(values: list[list[float]]) -> None:
+    given = torch.tensor(values)
+    printed = str(given).removeprefix("tensor([[").removesuffix("]])").split(",")
+    assert tensors.cells(given, tensors.form_of(given))[0] == [text.strip() for text in printed]
+
+
+def test_many_values_are_rounded_as_pytorch_prints_their_ends() -> None:
+    torch.manual_seed(0)
+    for given in (torch.randn(40, 50), torch.rand(2000) * 1e-3, torch.arange(2000.0), torch.randn(3, 20, 30)):
+        printed = str(given).removeprefix("tensor(").lstrip("[").split(",")[0].strip()
+        assert tensors.cells(given.reshape(1, -1), tensors.form_of(given))[0][0] == printed
+
+
+def test_windows_pages_maps_and_pictures(home: Path) -> None:
+    t = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    for number in range(6):
+        matrix, pages = tensors.page(t, number)
+        assert pages == 6
+        assert torch.equal(matrix, t[number // 3, number % 3])
+    assert tensors.page(torch.tensor(7), 0)[0].tolist() == [[7]]
+    small = tensors.small(torch.arange(16.0).reshape(4, 4), 2, 2)
+    assert small.tolist() == [[2.5, 4.5], [10.5, 12.5]]
+    shown = tensors.pictures(home, {**ASKED, "name": "linear_relu_stack.0.weight", "first": 510, "count": 8}, quiet)
+    weight = networks.network(home, ASKED).model.linear_relu_stack[0].weight  # type: ignore[index, union-attr]
+    assert isinstance(weight, nn.Parameter)
+    assert shown.values["total"] == 512
+    assert shown.values["captions"] == ["510", "511"]
+    assert np.array_equal(shown.arrays["pictures"][1], weight[511].detach().reshape(28, 28).numpy())
+    kernels = tensors.pictures(
+        home, {**ASKED, "source": "cnn", "name": "features.4.weight", "first": 24, "count": 2}, quiet
+    )
+    assert kernels.values["captions"] == ["1←0", "1←1"]
+    assert kernels.arrays["pictures"].shape == (2, 3, 3)
+    with pytest.raises(InspectionError, match="only where it is a convolution's weight"):
+        tensors.pictures(home, {**ASKED, "name": "linear_relu_stack.0.bias", "first": 0, "count": 2}, quiet)

@@ -1,0 +1,146 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.errors import RunError
+from engine.runs import client, listing
+from engine.runs import folder as store
+from engine.runs.log import EventLog
+from engine.runs.state import fold
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from tests.engine.runs.test_state import STARTED, evaluated, progress
+
+
+@pytest.fixture
+def run(home: Path) -> Path:
+    return store.create(home, client.request(TrainConfig(), name="first"))
+
+
+def child(seconds: float) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
+
+
+def test_a_run_folder_is_the_persons_alone(run: Path) -> None:
+    assert run.stat().st_mode & 0o777 == 0o700
+    assert store.read_run(run)["config"] == TrainConfig().to_dict()
+
+
+def test_a_host_is_alive_only_while_its_process_is(run: Path) -> None:
+    process = child(60)
+    try:
+        store.write_host(run, "", pid=process.pid)
+        assert store.alive(run)
+    finally:
+        process.kill()
+    # Killed and not yet waited for, it is a zombie: no host any more.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not store.alive(run)
+    process.wait()
+    assert not store.alive(run)
+
+
+@pytest.mark.parametrize("field", ["started", "boot_id"])
+def test_another_process_with_the_same_id_is_not_the_host(run: Path, field: str) -> None:
+    store.write_host(run, "")  # this process
+    assert store.alive(run)
+    content = json.loads((run / store.HOST).read_text())
+    content[field] = content[field] - 100 if field == "started" else "another boot"
+    (run / store.HOST).write_text(json.dumps(content))
+    assert not store.alive(run)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
+def test_a_damaged_host_record_is_nobody(run: Path, content: str) -> None:
+    (run / store.HOST).write_text(content)
+    assert not store.alive(run)
+
+
+def test_a_run_whose_host_is_gone_ended(run: Path) -> None:
+    log = EventLog(run)
+    log.append(STARTED)
+    log.append(progress(3, 2.0))
+    log.close()
+    assert listing.summary(run).state == "training"
+    (run / store.HOST).unlink()
+    assert listing.summary(run).state == "ended"
+    with pytest.raises(RunError, match="does not run any more: ended without finishing"):
+        client.command(run, "pause")
+
+
+def test_a_run_that_said_how_it_ended_is_that_with_or_without_its_host(run: Path) -> None:
+    log = EventLog(run)
+    log.append(STARTED)
+    log.append(ev.Stopped(epoch=1, step=0, reason="asked"))
+    log.close()
+    assert listing.summary(run).state == "stopped"
+    (run / store.HOST).unlink()
+    assert listing.summary(run).state == "stopped"
+
+
+def test_a_summary_agrees_with_the_whole_fold(run: Path) -> None:
+    events = [STARTED, progress(1, 2.0), progress(5, 1.9), evaluated(1, 0.7), progress(5, 1.0, 2), evaluated(2, 0.6),
+              ev.Finished(epochs=2, seconds=1.0)]  # fmt: skip
+    log = EventLog(run)
+    written = [log.append(event) for event in events]
+    log.close()
+    whole = fold(written)
+    assert replace(listing.quick_state(run), curve=whole.curve) == whole
+    found = listing.summary(run)
+    assert (found.state, found.accuracy, found.best_accuracy, found.epoch, found.epochs) == ("finished", 0.6, 0.7, 2, 2)
+    assert (found.name, found.model, found.dataset, found.demo) == ("first", "mlp", "demo data", True)
+
+
+def test_a_second_look_reads_only_what_came_since(home: Path, run: Path) -> None:
+    log = EventLog(run)
+    log.append(STARTED)
+    log.append(progress(3, 2.0))
+    looking = listing.Listing(home)
+    assert looking.look()[0].epoch == 1
+    written = (run / "events.jsonl").read_bytes()
+    # What was read before is not read again: as long as it is, its content does not matter.
+    (run / "events.jsonl").write_bytes(b"x" * (len(written) - 1) + b"\n")
+    for event in (evaluated(1, 0.7), progress(2, 1.5, epoch=2)):
+        log.append(event)
+    log.close()
+    (found,) = looking.look()
+    assert (found.epoch, found.accuracy) == (2, 0.7)
+
+
+def test_runs_are_found_by_id_by_its_beginning_by_name_and_as_last(home: Path) -> None:
+    runs = [store.create(home, client.request(TrainConfig(), name=f"run {index}")) for index in range(2)]
+    renamed = [run.rename(run.with_name(f"20260101-00000{index}-abcd")) for index, run in enumerate(runs)]
+    assert store.find(home, "last") == renamed[1]
+    assert store.find(home, renamed[0].name) == renamed[0]
+    assert store.find(home, "20260101-000001") == renamed[1]
+    assert store.find(home, "run 0") == renamed[0]
+    with pytest.raises(RunError, match="fits 2 runs"):
+        store.find(home, "2026")
+    with pytest.raises(RunError, match="no run 'x'"):
+        store.find(home, "x")
+    assert [run.id for run in listing.list_runs(home)] == [renamed[1].name, renamed[0].name]
+
+
+def test_no_runs_at_all_says_how_to_start_one(home: Path) -> None:
+    with pytest.raises(RunError, match="fmnist-tui train"):
+        store.find(home, "last")
+    assert listing.list_runs(home) == []
+
+
+def test_a_folder_that_is_no_run_is_left_out(home: Path, run: Path) -> None:
+    (home / "runs" / "notes").mkdir()
+    broken = home / "runs" / "broken"
+    broken.mkdir()
+    (broken / store.RUN).write_text("{")
+    assert [found.id for found in listing.list_runs(home)] == [run.name]
+
+
+def test_a_home_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot write to the home folder .*file"):
+        store.create(tmp_path / "file", {})

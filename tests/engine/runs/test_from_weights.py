@@ -1,0 +1,224 @@
+"""Runs that go on from files of no run here: our own checkpoints, and those of other people's training loops."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from engine.checkpoints.read import newest_good
+from engine.errors import CheckpointError, ConfigError, EngineError
+from engine.models.registry import build
+from engine.runs import client, from_weights, listing
+from engine.runs import folder as store
+from engine.runs.follower import Follower
+from engine.runs.verify_resume import kill
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from engine.weights import safe_load
+from engine.weights.reading import read
+from tests.engine.hostile import checkpoint, holding, named, reduced, tensor, text
+from tests.engine.runs.test_host_resume import create, go_on, serve, state, wait, weights
+
+SHORT = TrainConfig(dataset="demo", epochs=2, threads=1, shuffle=True, optimizer="adam", batch_size=128)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs that was never interrupted."""
+    folder = create(tmp_path_factory.mktemp("there"), SHORT)
+    serve(folder)
+    return folder
+
+
+def events(folder: Path, kind: type[ev.Event]) -> list[Any]:
+    return [event for event in Follower(folder).poll() if isinstance(event, kind)]
+
+
+def test_a_checkpoint_from_another_machine_goes_on_bit_for_bit(straight: Path, home: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "from-there.pt"))
+    origin = from_weights.look(file)
+    assert origin.own
+    assert origin.words == "the end of epoch 1 of a run of fmnist-tui, with the state of adam"
+    folder = from_weights.prepare(home, file, {})
+    assert serve(folder).status == "finished"
+    assert weights(folder) == weights(straight)
+    (branched,) = events(folder, ev.Branched)
+    assert (branched.parent, branched.checkpoint, branched.epoch, branched.notes) == ("", str(file), 1, [])
+    (told,) = listing.list_runs(home)
+    assert (told.parent, told.began_with) == ("", str(file))
+
+
+def test_it_can_be_resumed_before_its_first_checkpoint_and_without_the_file(
+    straight: Path, home: Path, tmp_path: Path
+) -> None:
+    file = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "from-there.pt"))
+    folder = from_weights.prepare(home, file, {})
+    store.write_run(folder, store.read_run(folder) | {"agenda": [[2, 5, "pause"]]})
+    client.begin(folder)
+    wait(folder, lambda run: run.status == "paused")
+    kill(folder)
+    file.unlink()
+    found = newest_good(folder)
+    assert found is not None
+    assert (found[0].epoch, found[0].reason, found[0].rested_on) == (1, "branch", True)
+    assert go_on(folder).status == "finished"
+    assert weights(folder) == weights(straight)
+
+
+def other_loop(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path, **more: Any) -> Path:
+    """A checkpoint as PyTorch's tutorial saves one."""
+    X, y = torch.rand(8, 1, 28, 28), torch.arange(8)
+    for _ in range(3):
+        nn.functional.cross_entropy(model(X), y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    content = {"epoch": 3, "model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}
+    torch.save(content | more, path)
+    return path
+
+
+def test_another_loops_checkpoint_gives_its_weights_and_its_optimizers_state(home: Path, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = build("mlp", 10, (1, 28, 28))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, weight_decay=0.02)
+    path = other_loop(model, optimizer, tmp_path / "theirs.pt")
+    origin = from_weights.look(path)
+    assert origin.optimizers == ("adam", "adamw")
+    assert "its weights, and an optimizer's state (step, exp_avg, exp_avg_sq: of adam or adamw)" in origin.words
+    with pytest.raises(ConfigError, match="does not say which network it is of: add model=mlp, say"):
+        from_weights.asked(origin, {})
+    with pytest.raises(ConfigError, match="add optimizer=adam or optimizer=adamw; another one begins anew"):
+        from_weights.asked(origin, {"model": "mlp"})
+    changes = {"model": "mlp", "optimizer": "adamw", "dataset": "demo", "epochs": "1", "threads": "1"}
+    folder = from_weights.prepare(home, path, changes)
+    config = store.read_run(folder)["config"]
+    assert (config["lr"], config["weight_decay"]) == (3e-4, 0.02)
+    from engine.runs.launch import begin
+
+    beginning = begin(folder)
+    network, theirs = beginning.prepared.network.state_dict(), model.state_dict()
+    assert all(torch.equal(network[name], theirs[name]) for name in theirs)
+    mine = beginning.prepared.optimizer.state_dict()["state"]
+    assert mine.keys() == optimizer.state_dict()["state"].keys()
+    for place, kept in optimizer.state_dict()["state"].items():
+        assert all(torch.equal(mine[place][name], value) for name, value in kept.items())
+    assert beginning.opening[-1].notes == []  # type: ignore[attr-defined]
+    assert serve(folder).status == "finished"
+
+
+def test_what_could_not_be_taken_over_is_told(home: Path, tmp_path: Path) -> None:
+    model = build("mlp", 10, (1, 28, 28))
+    path = other_loop(model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), tmp_path / "theirs.pt")
+    origin = from_weights.look(path)
+    assert origin.optimizers == ("sgd",)
+    assert origin.config.momentum == 0.9
+    settings = {"model": "mlp", "dataset": "demo", "epochs": "1", "threads": "1", "momentum": "0"}
+    folder = from_weights.prepare(home, path, settings | {"optimizer": "adam"})
+    serve(folder)
+    (branched,) = events(folder, ev.Branched)
+    (note,) = branched.notes
+    assert note.startswith(
+        "the optimizer's state in the file was not taken over: it has momentum_buffer, and adam needs"
+    )
+    frozen = from_weights.prepare(home, path, settings | {"optimizer": "sgd", "freeze": "linear_relu_stack.0.*"})
+    serve(frozen)
+    assert events(frozen, ev.Branched)[0].notes == []  # the frozen ones are given to the optimizer too
+
+
+def test_names_are_brought_in_order_as_it_is_said(home: Path, tmp_path: Path) -> None:
+    model = build("mlp", 10, (1, 28, 28))
+    state_dict = {
+        f"module.{name.replace('linear_relu_stack', 'body')}": value for name, value in model.state_dict().items()
+    }
+    path = tmp_path / "ddp.pt"
+    torch.save({"state_dict": state_dict}, path)
+    settings = {"model": "mlp", "dataset": "demo", "epochs": "1"}
+    with pytest.raises(CheckpointError, match="does not fit mlp"):
+        client.start(home, client.TrainConfig(model="mlp", dataset="demo", weights=str(path)))
+    folder = from_weights.prepare(home, path, settings | {"weights": "module. linear_relu_stack=body"})
+    assert store.read_run(folder)["config"]["weights"] == f"{path} module. linear_relu_stack=body"
+    assert serve(folder).status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (holding(x=tensor((4,), (1,), 0) + b"", epoch=text("3")), None),
+        (holding(x=tensor((9,), (1,))), "is not taken over: x reaches element 9 of a storage that has 4"),
+        (b"\x80\x02}" + text("epoch") + b"K\x03s.", "has no weights in it"),
+    ],
+)
+def test_what_holds_nothing_to_go_on_from_is_refused(content: bytes, words: str | None, tmp_path: Path) -> None:
+    path = checkpoint(content, tmp_path / "some.pt")
+    if words is None:
+        assert not from_weights.look(path).own
+        return
+    with pytest.raises(CheckpointError, match=words):
+        from_weights.look(path)
+
+
+def test_our_own_form_with_anything_in_it_is_refused_in_one_line(straight: Path, home: Path, tmp_path: Path) -> None:
+    content = torch.load(straight / "checkpoints" / "epoch-0001.pt", weights_only=True)
+    for number, (wrong, words) in enumerate(
+        (
+            ({"format": 99}, "it has format 99"),
+            ({"rng": 3}, "not as fmnist-tui writes it"),
+            ({"rng": [{"torch": torch.zeros(3)}]}, "not as fmnist-tui writes it"),
+            ({"order": torch.zeros(2)}, "not as fmnist-tui writes it"),
+            ({"optimizer": {"state": {}}}, "not as fmnist-tui writes it"),
+            ({"model": {"x": 3}}, "not as fmnist-tui writes it"),
+            ({"config": {"lr": -1}}, "its settings can't be used"),
+            ({"config": 3}, "not a checkpoint of a run"),
+            ({"config": content["config"] | {"model": "/tmp/own.py:Net"}}, r"wants /tmp/own\.py:Net to be run"),
+            ({"config": content["config"] | {"epochs": 1}}, "1 of 1 epochs are done there already"),
+            ({"epoch": 10**9}, "epochs"),
+        )
+    ):
+        path = tmp_path / f"{number}.pt"
+        torch.save(content | wrong, path)
+        with pytest.raises(EngineError, match=words) as caught:
+            serve(from_weights.prepare(home, path, {}))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_changes_meanwhile_or_hides_an_object_is_refused(
+    straight: Path, home: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "a.pt"))
+    folder = from_weights.prepare(home, path, {})
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match="has changed since the run was asked for"):
+        serve(folder)
+    hidden = checkpoint(holding(x=tensor((4,), (1,)), y=reduced(named("os.system"), text("true"))), tmp_path / "b.pt")
+    contents = read(hidden)
+    with pytest.raises(CheckpointError, match=r"has a os\.system in it: not taken over"):
+        safe_load.load(contents, contents.root)
+
+
+def test_plain_python_is_what_torch_loads(straight: Path) -> None:
+    path = straight / "checkpoints" / "epoch-0001.pt"
+    contents = read(path)
+    mine, theirs = safe_load.load(contents, contents.root), torch.load(path, weights_only=True)
+
+    def same(a: Any, b: Any) -> bool:
+        if isinstance(b, torch.Tensor):
+            return a.dtype == b.dtype and torch.equal(a, b)
+        if isinstance(b, dict):
+            return list(a) == list(b) and all(same(a[key], b[key]) for key in b)
+        if isinstance(b, list | tuple):
+            return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+        return type(a) is type(b) and a == b
+
+    assert same(mine, theirs)
+
+
+def test_the_runs_own_file_is_known(straight: Path, tmp_path: Path) -> None:
+    path = straight / "checkpoints" / "epoch-0002.pt"
+    found = from_weights.in_run(path)
+    assert found is not None
+    assert (found[0], found[1].epoch) == (straight, 2)
+    assert from_weights.in_run(Path(shutil.copy(path, tmp_path / "copy.pt"))) is None
+    assert state(straight).status == "finished"

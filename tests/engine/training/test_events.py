@@ -1,0 +1,73 @@
+import json
+import math
+
+import pytest
+
+from engine.training import events as ev
+
+EVENTS = [
+    ev.RunStarted(
+        config={"lr": 1e-3}, device="cpu", device_name="a CPU", threads=1, dataset={"name": "demo"}, loader="resident",
+        parameters=10, epochs=2, steps=5,
+    ),
+    ev.Progress(epoch=1, step=3, steps=5, loss=2.25, lr=1e-3, samples_per_s=1000.0),
+    ev.BatchLoss(epoch=1, step=1, loss=2.3, seen=0, of=320),
+    ev.Evaluated(epoch=1, loss=2.1, accuracy=0.5, per_class=[0.5, None], confusion=[[1, 1], [0, 0]], seconds=0.1),
+    ev.EpochFinished(epoch=1, loss=2.2, seconds=1.0, samples_per_s=320.0),
+    ev.Resumed(
+        checkpoint="checkpoints/epoch-0001.pt", epoch=1, step=5, evaluated=True, training_s=1.5, config={"lr": 1e-3},
+        device="cpu", device_name="a CPU", threads=1, loader="resident", epochs=2, steps=5, differences=[], bad=[],
+    ),
+    ev.Branched(
+        parent="20260101-000000-0000", checkpoint="checkpoints/epoch-0001.pt", epoch=1, step=5, evaluated=True,
+        changes={"lr": 1e-2}, notes=[],
+    ),
+    ev.Edited(epoch=1, step=3, setting="lr", before=1e-3, after=2e-3, lr=2e-3, from_epoch=1, replayed=False),
+    ev.Paused(epoch=1, step=3, reason="asked"),
+    ev.Unpaused(epoch=1, step=3),
+    ev.CheckpointSaved(file="checkpoints/epoch-0001.pt", epoch=1, step=5, bytes=10, sha256="00"),
+    ev.Warned(code="non_finite_loss", message="the loss is NaN", epoch=1, step=3),
+    ev.Readings(load=0.5, memory=1, memory_total=2),
+    ev.LayerStats(
+        epoch=1, step=3, parameters={"a.weight": [0.1, 1.0, None]}, activations={"a": [0.0, 1.0, 0.5, None]},
+        loss_before=2.0, loss_after=1.9,
+    ),
+    ev.Stopped(epoch=1, step=3, reason="asked"),
+    ev.Finished(epochs=2, seconds=2.0),
+    ev.Failed(message="RuntimeError: no", log="host.log"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+def test_an_event_is_read_back_as_it_was_written(event: ev.Event) -> None:
+    line = ev.encode(event)
+    assert "\n" not in line
+    body = json.loads(line)
+    assert list(body)[:4] == ["v", "seq", "t", "kind"]
+    assert body["kind"] == event.kind
+    assert ev.decode(line) == event
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {event.kind for event in EVENTS} == set(ev._KINDS)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_is_null_in_json(loss: float) -> None:
+    line = ev.encode(ev.Progress(epoch=1, step=1, steps=1, loss=loss, lr=0.1, samples_per_s=1.0))
+    assert json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["loss"] is None
+    read = ev.decode(line)
+    assert isinstance(read, ev.Progress)
+    assert math.isnan(read.loss)
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[1]", b"null", b'{"kind": "of the future", "v": 9}', b'{"kind": "progress"}', b"\xff\xfe"]
+)
+def test_what_is_no_known_event_is_skipped(line: bytes) -> None:
+    assert ev.decode(line) is None
+
+
+def test_fields_of_a_newer_version_are_left_out() -> None:
+    body = json.loads(ev.encode(ev.Unpaused(epoch=1, step=2))) | {"mood": "good"}
+    assert ev.decode(json.dumps(body)) == ev.Unpaused(epoch=1, step=2)

@@ -1,0 +1,222 @@
+"""The layers while they train: the numbers are PyTorch's, training does not change, and what is wrong is named."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from engine.models.registry import build
+from engine.runs.state import VITALS, Fold, fold
+from engine.training import events as ev
+from engine.training.commands import CommandKind
+from engine.training.layer_stats import LayerStats, dead_units, diagnose
+from tests.engine.training.test_session import Ran, at, every_step_is_reported, ran  # noqa: F401
+
+
+@pytest.fixture
+def watched() -> Callable[..., ev.LayerStats]:
+    """One step of a network, looked at."""
+
+    def look(
+        net: nn.Module, X: torch.Tensor, y: torch.Tensor, lr: float = 0.1, *, twice: bool = False
+    ) -> ev.LayerStats:
+        events: list[ev.Event] = []
+        loss_fn = nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+        vitals = LayerStats(net, loss_fn, optimizer, events.append)
+        vitals.watch(2, 7, twice=twice)
+        loss = loss_fn(net(X), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        vitals.take(loss.detach())
+        vitals.tell()
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+        assert not optimizer._optimizer_step_pre_hooks
+        (told,) = [event for event in events if isinstance(event, ev.LayerStats)]
+        return told
+
+    return look
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+
+
+def test_the_numbers_are_those_of_the_step(watched: Callable[..., ev.LayerStats]) -> None:
+    X, y = torch.randn(8, 6, generator=torch.Generator().manual_seed(2)), torch.arange(8) % 3
+    told = watched(network(), X, y, twice=True)
+    assert (told.epoch, told.step) == (2, 7)
+    net = network()
+    hidden = net[0](X)
+    loss = functional.cross_entropy(net(X), y)
+    loss.backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None
+        gradient, weight, ratio = told.parameters[name]
+        assert gradient == pytest.approx(float(parameter.grad.norm()), rel=1e-3)
+        assert weight == pytest.approx(float(parameter.norm()), rel=1e-3)
+        assert ratio == pytest.approx(0.1 * float(parameter.grad.norm()) / float(parameter.norm()), rel=2e-3)
+        with torch.no_grad():
+            parameter -= 0.1 * parameter.grad
+    relu = hidden.relu()
+    assert told.activations["1"] == [
+        pytest.approx(float(relu.mean()), rel=1e-3), pytest.approx(float(relu.std(correction=0)), rel=1e-3),
+        pytest.approx(float((relu == 0).double().mean()), rel=1e-3),
+        pytest.approx(float((relu == 0).all(0).double().mean()), rel=1e-3),
+    ]  # fmt: skip
+    assert told.activations["0"][3] is None
+    assert told.loss_before == pytest.approx(float(loss), rel=1e-6)
+    assert told.loss_after == pytest.approx(float(functional.cross_entropy(net(X), y)), rel=1e-5)
+
+
+def test_dead_units_are_channels_of_a_convolution() -> None:
+    values = torch.zeros(2, 4, 3, 3)
+    values[1, 2, 0, 0] = 1.0
+    assert float(dead_units(values)) == pytest.approx(3 / 4)
+    assert float(dead_units(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))) == 0.5
+
+
+def reading(**given: Any) -> ev.LayerStats:
+    values: dict[str, Any] = {
+        "parameters": {"a.weight": [0.1, 1.0, 1e-3], "b.weight": [0.2, 1.0, 1e-3]},
+        "activations": {"a": [0.0, 1.0, 0.5, 0.1], "b": [0.0, 1.0, 0.0, None]},
+    }  # fmt: skip
+    return ev.LayerStats(epoch=3, step=4, **(values | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "layer"),
+    [
+        ({}, None, None),
+        (
+            {"parameters": {"a.weight": [None, 1.0, None], "b.weight": [None, 1.0, None]}},
+            "non_finite_layer",
+            "a.weight",
+        ),
+        ({"activations": {"a": [0.0, 1.0, 0.5, 0.1], "b": [None, None, 0.0, None]}}, "non_finite_layer", "b"),
+        ({"parameters": {"a.weight": [5e3, 1.0, 1.0], "b.weight": [9e3, 1.0, 1.0]}}, "exploding_gradient", "a.weight"),
+        ({"parameters": {"a.weight": [1e-8, 1.0, 0.0], "b.weight": [0.2, 1.0, 0.1]}}, "vanishing_gradient", "a.weight"),
+        ({"parameters": {"a.bias": [1e-8, 1.0, 0.0], "b.weight": [0.2, 1.0, 0.1]}}, None, None),
+        ({"activations": {"a": [0.0, 1.0, 0.9, 0.51], "b": [0.0, 1.0, 0.9, 0.9]}}, "dead_units", "a"),
+    ],
+)
+def test_what_is_wrong_names_the_first_layer(given: dict[str, Any], code: str | None, layer: str | None) -> None:
+    found = diagnose(reading(**given))
+    assert [(one[0], one[1]) for one in found] == ([] if code is None else [(code, layer)])
+    for _, name, message in found:
+        assert name in message
+        assert "epoch 3, step 4" in message
+
+
+def test_deep_sigmoids_vanish_and_a_large_step_makes_nan(watched: Callable[..., ev.LayerStats]) -> None:
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for _ in range(12):
+        layers += [nn.Linear(8, 8), nn.Sigmoid()]
+    deep = nn.Sequential(*layers, nn.Linear(8, 3))
+    X, y = torch.randn(4, 8), torch.tensor([0, 1, 2, 0])
+    ((code, layer, _),) = diagnose(watched(deep, X, y))
+    assert (code, layer) == ("vanishing_gradient", "0.weight")
+    blown = network()
+    with torch.no_grad():
+        blown[0].weight.fill_(float("inf"))  # type: ignore[union-attr, operator]
+    ((code, layer, _),) = diagnose(watched(blown, torch.randn(4, 6), y))
+    assert (code, layer) == ("non_finite_layer", "0")
+    dead = network()
+    with torch.no_grad():
+        dead[0].bias.fill_(-100.0)  # type: ignore[union-attr, operator]
+    codes = {code: layer for code, layer, _ in diagnose(watched(dead, torch.randn(4, 6), y))}
+    assert codes["dead_units"] == "1"
+
+
+def test_readings_come_at_their_interval_and_change_no_number(ran: Callable[..., Ran]) -> None:  # noqa: F811
+    def weights(every: int) -> tuple[Ran, dict[str, torch.Tensor]]:
+        run = ran(epochs=2, lr=1e-2, inspect_every=every)
+        run.to_the_end()
+        return run, run.saved[-1]["model"]
+
+    off, plain = weights(0)
+    on, looked_at = weights(2)
+    assert not off.kinds("vitals")
+    places = [(event.epoch, event.step) for event in on.events if isinstance(event, ev.LayerStats)]
+    steps = next(event.steps for event in on.events if isinstance(event, ev.Progress))
+    assert places == [(epoch, step) for epoch in (1, 2) for step in range(1, steps + 1, 2)]
+    losses = [[event.loss for event in run.events if isinstance(event, ev.Progress)] for run in (off, on)]
+    assert losses[0] == losses[1]
+    assert all(torch.equal(plain[name], looked_at[name]) for name in plain)
+
+
+def test_a_single_step_tells_the_loss_before_and_after(ran: Callable[..., Ran]) -> None:  # noqa: F811
+    run = ran(epochs=1, lr=1e-2, inspect_every=0)
+    run.on(at(1, 2), lambda: run.session.send(CommandKind.PAUSE)).start()
+    run.wait_for(lambda event: event.kind == "paused")
+    run.session.send(CommandKind.STEP)
+    told = run.wait_for(lambda event: event.kind == "vitals")
+    assert isinstance(told, ev.LayerStats)
+    assert told.step == 3
+    step = run.wait_for(at(1, 3))
+    assert isinstance(step, ev.Progress)
+    assert told.loss_before == pytest.approx(step.loss, rel=1e-6)
+    assert told.loss_after is not None
+    assert told.loss_before is not None
+    assert told.loss_after < told.loss_before
+    run.session.send(CommandKind.UNPAUSE)
+    run.to_the_end()
+    assert len(run.kinds("vitals")) == 1
+
+
+def test_a_single_step_of_a_network_with_dropout_and_batch_norm_changes_nothing_else(
+    ran: Callable[..., Ran],  # noqa: F811
+) -> None:
+    def weights(*, stepping: bool) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        run = ran(epochs=1, model=build("cnn"), inspect_every=0)
+        if stepping:
+            run.on(at(1, 1), lambda: run.session.send(CommandKind.PAUSE)).start()
+            run.wait_for(lambda event: event.kind == "paused")
+            for step in (2, 3):
+                run.session.send(CommandKind.STEP)
+                run.wait_for(at(1, step))
+            run.session.send(CommandKind.UNPAUSE)
+        run.to_the_end()
+        found: dict[str, torch.Tensor] = run.saved[-1]["model"]
+        return found
+
+    straight, stepped = weights(stepping=False), weights(stepping=True)
+    assert all(torch.equal(straight[name], stepped[name]) for name in straight)
+
+
+def test_a_warning_comes_once(ran: Callable[..., Ran]) -> None:  # noqa: F811
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    with torch.no_grad():
+        net[1].bias.fill_(float("nan"))  # type: ignore[union-attr, operator]
+    run = ran(model=net, epochs=1, inspect_every=1, on_non_finite="continue")
+    run.to_the_end()
+    codes = [event.code for event in run.events if isinstance(event, ev.Warned)]
+    assert codes.count("non_finite_layer") == 1
+    warned = next(event for event in run.events if isinstance(event, ev.Warned) and event.code == "non_finite_layer")
+    assert "the first of the layers" in warned.message
+
+
+def test_the_state_keeps_the_readings_thinned_and_a_resume_voids_later_ones() -> None:
+    folded = Fold()
+    for at_ in range(1, 4 * VITALS):
+        folded.add(ev.LayerStats(seq=at_, t=0.0, epoch=1, step=at_, parameters={}, activations={}))
+    kept = [one.step for one in folded.snapshot().vitals]
+    assert len(kept) <= 2 * VITALS + 1
+    assert kept == sorted(kept)
+    assert kept[-100:] == list(range(4 * VITALS - 100, 4 * VITALS))
+    assert kept[0] == 1
+    events: list[ev.Event] = [
+        ev.LayerStats(seq=at_, epoch=1, step=at_, parameters={}, activations={}) for at_ in (1, 2, 3)
+    ]
+    again = ev.Resumed(
+        seq=4, checkpoint="", epoch=1, step=2, evaluated=False, training_s=0.0, config={"lr": 1e-3}, device="cpu",
+        device_name="", threads=1, loader="resident", epochs=1, steps=9, differences=[], bad=[],
+    )  # fmt: skip
+    assert [one.step for one in fold([*events, again]).vitals] == [1, 2]

@@ -1,0 +1,118 @@
+"""`fmnist-tui inspect` from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from engine.training.config import TrainConfig
+from tests.engine.runs.test_host_resume import create, serve
+from tests.engine.weights.test_reading import Evil
+from tui.cli.main import main
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 2))
+    path = tmp_path / "run.pt"
+    torch.save({"epoch": 4, "model": net.state_dict()}, path)
+    return path
+
+
+def test_a_file_as_text_and_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "PyTorch (zip)" in text
+    assert "not executed; all " in text
+    assert "model.0.weight  2×3" in text
+    assert "epoch = 4" in text
+    assert main(["inspect", str(file), "--check"]) == 0
+    assert "every byte is as it was written, by the file's own checksums (CRC-32)" in capsys.readouterr().out
+    assert main(["inspect", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["format"] == "PyTorch (zip)"
+    weight, bias = told["tensors"]
+    assert {key: weight[key] for key in ("name", "shape", "dtype", "bytes")} == {
+        "name": "model.0.weight", "shape": [2, 3], "dtype": "float32", "bytes": 24,
+    }  # fmt: skip
+    assert bias["name"] == "model.0.bias"
+    assert {"name": "torch._utils._rebuild_tensor_v2", "known": True} in told["globals"]
+    assert told["metadata"]["epoch"] == 4
+    assert told["problems"] == []
+
+
+def test_the_values_of_a_tensor(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weight = torch.load(file, weights_only=True)["model"]["0.weight"]
+    assert main(["inspect", str(file), "--values", "model.0.weight"]) == 0
+    assert str(weight) in capsys.readouterr().out
+    assert main(["inspect", str(file), "--values", "model.0.weight[:, ::2].T", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["values"] == weight[:, ::2].T.tolist()
+    assert told["shape"] == [2, 2]
+    assert told["mean"] == pytest.approx(float(weight[:, ::2].mean()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone.pt"], "gone.pt: No such file"),
+        (["{file}", "--values", "nothing"], "has no tensor 'nothing'; --tensors lists them"),
+        (["{file}", "--values", "model.0.weight[9]"], "index 9 is out of bounds"),
+        (["{file}", "--values", "model.0.weight.numpy()"], "can't be asked for"),
+    ],
+)
+def test_bad_input_is_one_line(
+    file: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", *(argument.replace("{file}", str(file)) for argument in arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_what_would_run_is_named_and_does_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"x": Evil(tmp_path / "made")}, tmp_path / "evil.pt")
+    assert main(["inspect", str(tmp_path / "evil.pt")]) == 0
+    assert "1 global outside the allow-list: posix.system" in capsys.readouterr().out
+    assert not (tmp_path / "made").exists()
+
+
+def test_two_files(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = torch.load(file, weights_only=True)
+    content["model"]["0.bias"] += 1
+    torch.save(content, tmp_path / "other.pt")
+    assert main(["inspect", str(file), "--diff", str(file)]) == 0
+    assert "2 tensors are the same, to the last bit" in capsys.readouterr().out
+    assert main(["inspect", str(file), "--diff", str(tmp_path / "other.pt")]) == 1
+    text = capsys.readouterr().out
+    assert "model.0.bias  2 float32             max |Δ| 1, |Δ| 1.41" in text
+    assert main(["inspect", str(file), "--diff", str(tmp_path / "other.pt"), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["kind"] for one in told["tensors"]] == ["same", "changed"]
+    assert told["differs"] is True
+
+
+def test_converting_from_the_command_line(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.safetensors"
+    assert main(["convert", str(file), str(file), str(out)]) == 0
+    assert "2 tensors of the mean of 2 files" in capsys.readouterr().out
+    assert main(["convert", str(file), str(out)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_run_s_checkpoint_is_named_by_its_place(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1), name="made")
+    serve(folder)
+    capsys.readouterr()
+    assert main(["inspect", "--home", str(home), "made@1"]) == 0
+    assert "epoch-0001.pt: PyTorch (zip)" in capsys.readouterr().out
+    assert main(["inspect", "--home", str(home), "made@1", "--diff", "last@2"]) == 1
+    assert "changed" in capsys.readouterr().out
+    assert main(["convert", "--home", str(home), "last@1", "last@2", str(home / "mean.safetensors")]) == 0
+    assert "the mean of 2 files" in capsys.readouterr().out
+    assert main(["inspect", "--home", str(home), "made@7"]) == 2
+    assert "no checkpoint at the end of epoch 7" in capsys.readouterr().err

@@ -1,0 +1,117 @@
+"""*Transforms* and *Batches*, the worker process's part computed here: torch is there already."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.data.loader import epoch_order
+from engine.data.open_dataset import open_dataset
+from tests.tui.at_once import at_once  # noqa: F401
+from tests.tui.data.test_data import line, opened, until
+from tui.app import FmnistApp
+from tui.data.batches import BatchesScreen
+from tui.data.transforms import StepTable, TransformsScreen
+from tui.runs.train import TrainScreen
+from tui.widgets.image_page import ImagePage
+
+DEMO = open_dataset("demo", None, Path())
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+pytestmark = pytest.mark.usefixtures("at_once")
+
+
+def captions(app: FmnistApp) -> list[str]:
+    return [tile.caption for tile in app.screen.query_one(ImagePage)._tiles]
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "T")
+        assert isinstance(app.screen, TransformsScreen)
+        await until(pilot, lambda: captions(app) == ["as it is", "after"])
+        assert "ToTensor()" in line(app, "#about")
+        steps = app.screen.query_one(StepTable)
+        assert "float32 1×28×28 0 to 0.4941" in " ".join(steps.text().split())
+        assert max(len(row) for row in steps.text().splitlines()) < size[0]
+        label = DEMO.train.labels[1]
+        hot = ", ".join("1." if at == label else "0." for at in range(10))
+        assert f"label {label} as one-hot: tensor([{hot}])" in line(app, "#target")
+        await pilot.press("e")
+        await typed(pilot, "RandomCrop(28, padding=4); Normalize(0.286, 0.353)")
+        await until(pilot, lambda: "seed 0" in captions(app))
+        assert "RandomCrop(28, padding=4)  random" in steps.text()
+        assert "through a DataLoader; drawn from its lowest value" in line(app, "#about")
+        await pilot.press("r")
+        await until(pilot, lambda: "seed 0" not in captions(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "train image 2 " in line(app, "#about"))
+        await pilot.press("e")
+        await typed(pilot, "RandomCrop(40)")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert "RandomCrop(40) raised" in next(iter(app._notifications)).message
+        await until(pilot, lambda: "RandomCrop(28, padding=4)" in line(app, "#about"))  # the last that worked
+        await pilot.press("escape", "2")
+        assert isinstance(app.screen, TrainScreen)
+        assert "RandomCrop(28, padding=4)" in app.screen._form.command_line  # the next run trains with it
+        await pilot.press("1", "T", "x")
+        await until(pilot, lambda: captions(app) == ["as it is", "after"])
+        assert app.settings["transform"] == ""
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("B")
+        assert isinstance(app.screen, BatchesScreen)
+        await until(pilot, lambda: "torch.Size" in line(app, "#about"))
+        about = line(app, "#about")
+        assert "Feature batch shape: torch.Size([64, 1, 28, 28]) torch.float32, 0 to 1, on cpu" in about
+        assert "Labels batch shape: torch.Size([64]) torch.int64" in about
+        assert "train batch 1 of 94, in the files' order; resident on the device" in about
+        assert captions(app)[1] == f"1 {DEMO.classes[DEMO.train.labels[1]]}"
+        assert f"X[0] of 64: image 0 of train, y {DEMO.train.labels[0]} " in line(app, "#chosen")
+        await pilot.press("n")
+        await until(pilot, lambda: "batch 2 of 94" in line(app, "#about"))
+        assert captions(app)[0].startswith("64 ")
+        await pilot.press("s")
+        order = epoch_order(6000, 0, 0)
+        await until(pilot, lambda: "shuffled, seed 0, epoch 1" in line(app, "#about"))
+        assert captions(app)[0].startswith(f"{order[64]} ")
+        await pilot.press("p")
+        await until(pilot, lambda: captions(app)[0].startswith(f"{order[0]} "))
+        await pilot.press("E")
+        await until(pilot, lambda: captions(app)[0].startswith(f"{epoch_order(6000, 0, 1)[0]} "))
+        await pilot.press("b")
+        await typed(pilot, "16")
+        await until(pilot, lambda: "torch.Size([16, 1, 28, 28])" in line(app, "#about"))
+        assert app.settings["batch_size"] == 16
+        await pilot.press("right", "down", "l")
+        assert line(app, "#chosen").startswith(f"X[{min(15, 2 + app.screen.query_one(ImagePage).grid[0])}] of 16")
+        await pilot.press("pagedown", "pageup", "left", "up", "h")
+        await pilot.press("w")
+        await until(pilot, lambda: "DataLoader, num_workers=0, first batch" in line(app, "#about"))
+        await pilot.press("w", "w", "w")
+        await until(pilot, lambda: "resident" in line(app, "#about"))
+        await pilot.press("t")
+        await until(pilot, lambda: "test batch 1 of 63, in the files' order" in line(app, "#about"))
+        if size[0] == 120:
+            await pilot.press("T")
+            await until(pilot, lambda: "DataLoader, num_workers=2" in line(app, "#times"), seconds=60)
+            assert "times as long" in line(app, "#times")
+            assert "µs an image" in line(app, "#times")
+        await pilot.press("escape", "2")
+        assert "--batch-size 16" in app.screen._form.command_line  # type: ignore[attr-defined]
+        assert "--shuffle" in app.screen._form.command_line  # type: ignore[attr-defined]

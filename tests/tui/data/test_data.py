@@ -1,0 +1,437 @@
+import contextlib
+import gzip
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.css.query import NoMatches
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.data.fashion_mnist.download import Progress
+from engine.data.open_dataset import open_dataset
+from engine.data.selection import tutorial_figure
+from engine.errors import DataError, DownloadCancelledError
+from tui.app import FmnistApp
+from tui.data.data import DataScreen
+from tui.data.download import DownloadScreen
+from tui.data.enlarged import Enlarged, EnlargedScreen
+from tui.data.overview import ClassTable, Histogram
+from tui.dialogs.prompt import PromptScreen
+from tui.widgets.image_page import ImagePage
+from tui.widgets.pixels import PixelTable
+from tui.widgets.topbar import TopBar
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+DEMO = open_dataset("demo", None, Path())
+
+
+@pytest.fixture(autouse=True)
+def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10) -> None:
+    for _ in range(int(seconds / 0.05)):
+        with contextlib.suppress(NoMatches):  # a screen that is not composed yet
+            if holds():
+                return
+        await pilot.pause(0.05)
+    raise AssertionError("it never came true")
+
+
+def line(app: FmnistApp, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).content)
+
+
+def drawn(app: FmnistApp) -> str:
+    page = app.screen.query_one(ImagePage)
+    return "\n".join(page.render_line(y).text for y in range(page.size.height))
+
+
+async def opened(pilot: Pilot[None]) -> DataScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, DataScreen)
+    await until(pilot, lambda: screen._dataset is not None)
+    return screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_page_of_labelled_images_fits_the_terminal(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        assert page.capacity >= 8
+        assert f"images 0–{page.capacity - 1} of 6,000" in line(app, "#where")
+        text = drawn(app)
+        for index in range(page.capacity):
+            assert f"{index} {DEMO.classes[DEMO.train.labels[index]]}"[:12] in text
+        assert "demo data" in line(app, "#banner")
+        assert "demo data" in str(app.screen.query_one(TopBar).content)
+        assert page.region.right <= size[0]
+
+
+async def test_keys_move_page_and_switch(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        columns, _ = page.grid
+
+        def chosen() -> int:
+            return int(line(app, "#chosen").split()[1])
+
+        for key, index in (
+            ("right", 1), ("l", 2), ("left", 1), ("down", 1 + columns), ("k", 1), ("j", 1 + columns), ("h", columns),
+            ("pagedown", columns + page.capacity), ("n", columns + 2 * page.capacity), ("p", columns + page.capacity),
+            ("pageup", columns), ("pageup", 0), ("left", 0), ("up", 0), ("end", 5999), ("right", 5999), ("down", 5999),
+            ("g", 0), ("G", 5999), ("home", 0),
+        ):  # fmt: skip
+            await pilot.press(key)
+            assert chosen() == index, key
+            assert f"▸{index} "[:15] in drawn(app)
+        await pilot.press("pagedown", "t")
+        assert "test: images" in line(app, "#where")
+        assert "of 1,000" in line(app, "#where")
+        assert chosen() == 0
+        await pilot.press("t")
+        assert chosen() == page.capacity  # each split remembers its place
+
+
+async def test_a_cursor_move_sends_two_captions_and_no_picture(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        refreshed: list[object] = []
+        refresh = page.refresh
+
+        def record(*regions: object, **options: object) -> object:
+            refreshed.append(regions)
+            return refresh(*regions, **options)  # type: ignore[arg-type]
+
+        page.refresh = record  # type: ignore[assignment, method-assign]
+        await pilot.press("right")
+        ((old, new),) = refreshed  # type: ignore[misc]
+        assert old.height == new.height == 1
+
+
+async def test_the_enlarged_image_says_all_of_itself(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "enter")
+        assert isinstance(app.screen, EnlargedScreen)
+        image, label = DEMO.train.images[1], DEMO.train.labels[1]
+        facts = line(app, "#facts")
+        assert DEMO.classes[label] in facts
+        assert f"label {label}" in facts
+        assert "image 1 of 6,000, demo data" in facts
+        assert f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}" in facts
+        assert app.screen.query_one(Enlarged).size == (56, 28)
+        await pilot.press("right", "escape")
+        assert isinstance(app.screen, DataScreen)
+        assert line(app, "#chosen").split()[1] == "2"
+
+
+async def test_the_enlarged_image_fits_a_small_terminal(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        assert app.screen.query_one(Enlarged).size == (28, 14)
+        assert app.screen.query_one("#frame").region.bottom <= 24
+
+
+async def test_sizes_and_styles_are_switched_by_key(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        page = app.screen.query_one(ImagePage)
+        full = page.capacity
+        await pilot.press("minus")
+        assert page.capacity > 2 * full
+        assert f"images 0–{page.capacity - 1}" in line(app, "#where")
+        await pilot.press("plus")
+        assert page.capacity == full
+        before = "▀" in drawn(app)
+        await pilot.press("a")
+        assert ("▀" in drawn(app)) is not before
+
+
+async def test_a_resized_terminal_shows_more_of_the_data(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        before = line(app, "#where")
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: line(app, "#where") != before)
+        page = app.screen.query_one(ImagePage)
+        assert f"images 0–{page.capacity - 1}" in line(app, "#where")
+
+
+async def test_damaged_data_is_said_and_tried_again(home: Path) -> None:
+    folder = home / "data" / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"too short"))
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "train-labels" in line(app, "#problem"))
+        assert app.screen.has_class("-problem")
+        (folder / "train-images-idx3-ubyte.gz").unlink()
+        await pilot.press("r")
+        await opened(pilot)
+        assert not app.screen.has_class("-problem")
+
+
+class Mirror:
+    """Stands for `engine.data.fashion_mnist.download.download`."""
+
+    def __init__(self) -> None:
+        self.asked: list[Path] = []
+        self.error: Exception | None = None
+        self.go_on = threading.Event()
+
+    def __call__(self, root: Path, *, progress: Callable[[Progress], None], cancelled: threading.Event) -> None:
+        self.asked.append(root)
+        progress(Progress("train-images-idx3-ubyte.gz", 10, 20, 10_000_000, 30_000_000))
+        while not self.go_on.wait(0.02):
+            if cancelled.is_set():
+                raise DownloadCancelledError("cancelled")
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    made = Mirror()
+    monkeypatch.setattr("engine.data.fashion_mnist.download.download", made)
+    return made
+
+
+async def test_a_download_shows_its_progress_and_can_be_cancelled(home: Path, mirror: Mirror) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("D")
+        await until(pilot, lambda: "9.5 MiB of 28.6 MiB" in line(app, "#state"))
+        assert mirror.asked == [home / "data"]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        assert "demo data" in line(app, "#banner")
+
+
+async def test_a_download_that_fails_says_why_and_can_be_tried_again(home: Path, mirror: Mirror) -> None:
+    mirror.error = DataError("could not download: no network")
+    mirror.go_on.set()
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("D")
+        await until(pilot, lambda: "no network" in line(app, "#state"))
+        mirror.error = None
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        assert len(mirror.asked) == 2
+
+
+def test_the_download_screen_knows_its_keys() -> None:
+    assert {binding.action for binding in DownloadScreen.BINDINGS} == {"cancel", "start"}  # type: ignore[union-attr]
+
+
+async def type_in(pilot: Pilot[None], key: str, text: str) -> None:
+    """Press a key that asks for a line, and answer."""
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen))
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.pause()
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, DataScreen))
+
+
+def chosen(app: FmnistApp) -> int:
+    return int(line(app, "#chosen").split()[1])
+
+
+async def test_classes_are_filtered_sorted_and_found_by_index(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await type_in(pilot, "slash", "sneak, 3")
+        count = int(((DEMO.train.labels == 3) | (DEMO.train.labels == 7)).sum())
+        where = line(app, "#where")
+        assert f"of {count:,}" in where
+        assert f"{DEMO.classes[3]}, {DEMO.classes[7]}" in where
+        assert DEMO.train.labels[chosen(app)] in (3, 7)
+        await pilot.press("s")
+        assert "by class" in line(app, "#where")
+        await pilot.press("home")
+        assert DEMO.train.labels[chosen(app)] == 3
+        await pilot.press("S", "home")
+        assert DEMO.train.labels[chosen(app)] == 7
+        other = int((DEMO.train.labels == 0).nonzero()[0][5])
+        await type_in(pilot, "i", str(other))  # it is not among them: all are shown again
+        assert chosen(app) == other
+        assert "esc: all" not in line(app, "#where")
+        await type_in(pilot, "i", "17")
+        assert chosen(app) == 17
+
+
+async def test_brightness_sorts_from_dark_to_bright(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        await until(pilot, lambda: screen.browse.brightness)
+        await pilot.press("s", "s", "home")
+        means = DEMO.train.images.mean(axis=(1, 2))
+        assert means[chosen(app)] == means.min()
+        await pilot.press("end")
+        assert means[chosen(app)] == means.max()
+        await pilot.press("escape")
+        assert "by brightness" not in line(app, "#where")
+
+
+async def test_a_filter_that_names_no_class_is_refused_while_it_is_typed(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        app.screen.query_one(Input).value = "hat"
+        await pilot.pause()
+        assert "no class is called 'hat'" in line(app, "#verdict")
+        await pilot.press("enter")
+        assert isinstance(app.screen, PromptScreen)
+        await pilot.press("escape")
+        assert isinstance(app.screen, DataScreen)
+
+
+async def test_the_tutorials_figure_is_nine_images_by_seed(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        for seed in (0, 1):
+            await pilot.press("R")
+            assert f"random 3×3, seed {seed}" in line(app, "#where")
+            shown = drawn(app)
+            for index in tutorial_figure(6_000, seed):
+                assert f"{index} {DEMO.classes[DEMO.train.labels[index]]}"[:11] in shown
+
+
+async def test_marks_are_kept_shown_and_exported(home: Path, tmp_path: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("m", "right", "right", "m")
+        assert "✓0 " in drawn(app)
+        assert "✓ 2 marked" in line(app, "#chosen")
+        await pilot.press("M")
+        assert "0–1 of 2" in line(app, "#where")
+        assert chosen(app) == 2
+        await type_in(pilot, "e", str(tmp_path / "out"))
+        await until(pilot, lambda: (tmp_path / "out" / "annotations.csv").exists())
+        assert (tmp_path / "out" / "annotations.csv").read_text().splitlines() == [
+            "file,label", f"train-00000.png,{DEMO.train.labels[0]}", f"train-00002.png,{DEMO.train.labels[2]}",
+        ]  # fmt: skip
+        await pilot.press("m", "m")  # unmarked, they leave
+        assert "none" in line(app, "#where")
+        assert "esc shows all images" in line(app, "#chosen")
+        await pilot.press("escape")
+        assert "of 6,000" in line(app, "#where")
+
+
+async def test_the_index_and_label_go_to_the_clipboard(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "y")
+        assert app.clipboard == f"1 {DEMO.train.labels[1]} {DEMO.classes[DEMO.train.labels[1]]}"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_pixels_are_shown_as_numbers_with_a_cursor(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("right", "enter", "v")
+        await pilot.pause()
+        table = app.screen.query_one(PixelTable)
+        image = DEMO.train.images[1]
+
+        def shown() -> str:
+            return "\n".join(table.render_line(y).text for y in range(table.size.height))
+
+        await pilot.press(*["down"] * 27, *["right"] * 14)
+        assert f"pixel [27, 14]: {image[27, 14]}, for the network {image[27, 14] / 255:.4f}" in line(app, "#facts")
+        assert f"\n 27 {' '.join(f'{v:>3}' for v in image[27, :5])}" in shown() or size[0] < 120
+        assert "\n 27 " in shown()
+        await pilot.press("u")
+        assert f"{image[27, 14] / 255:.2f}" in shown()
+        assert app.screen.query_one("#frame").region.bottom <= size[1]
+        await pilot.press("n")
+        assert "image 2 of" in line(app, "#facts")
+        await pilot.press("v", "escape")
+        assert chosen(app) == 2
+
+
+async def test_an_image_is_inverted_and_its_contrast_stretched(home: Path) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        screen = app.screen
+        assert isinstance(screen, EnlargedScreen)
+        image = DEMO.train.images[0]
+        await pilot.press("i")
+        shown = screen._shown()
+        assert shown is not None
+        assert (shown == 255 - image).all()
+        await pilot.press("i", "c")
+        shown = screen._shown()
+        assert shown is not None
+        assert (shown.min(), shown.max()) == (0, 255)
+        assert "contrast stretched" in line(app, "#facts")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_overview_counts_classes_and_pixels(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: "6,000 images in 10 classes" in line(app, "#heading"))
+        table = app.screen.query_one(ClassTable).text()
+        for label, name in enumerate(DEMO.classes):
+            assert name in table
+            assert str(int((DEMO.train.labels == label).sum())) in table
+        mean = DEMO.train.images.mean()
+        assert f"mean {mean:.2f}" in line(app, "#heading")
+        assert f"{mean / 255:.4f}" in line(app, "#heading")
+        zeros = (DEMO.train.images == 0).mean()
+        await until(pilot, lambda: f"{100 * zeros:.1f}% of all" in app.screen.query_one(Histogram).text())
+        await pilot.press("down", "escape")
+        assert isinstance(app.screen, DataScreen)
+
+
+async def test_the_page_is_written_as_text(home: Path, tmp_path: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        path = tmp_path / "page.txt"
+        for _ in range(2):  # the second time the file is there, and stays
+            await pilot.press("e")
+            app.screen.query_one(Input).value = str(path)
+            await pilot.press("enter")
+            await until(pilot, lambda: len(app._notifications) > 0)
+            told = next(iter(app._notifications))
+            assert (told.severity == "error") == (_ == 1)
+            app.clear_notifications()
+            path.write_text(path.read_text() + "kept") if _ == 0 else None
+        text = path.read_text()
+        assert text.endswith("kept")
+        assert "train: images 0–" in text
+        assert f"▸0 {DEMO.classes[DEMO.train.labels[0]]}"[:12] in text
+        assert "@" in text or "#" in text  # the pictures, in characters
+        assert "▀" not in text

@@ -1,0 +1,223 @@
+"""*Data* with a model's eyes: captions, mistakes, and the images of a cell of the confusion matrix."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.widgets import OptionList
+
+from engine.data.open_dataset import open_dataset
+from engine.errors import InspectionCancelledError, InspectionError
+from engine.evaluation import predictions, quality
+from engine.evaluation.predictions import Predictions, PredictionSource
+from engine.evaluation.quality import Suspects
+from engine.worker.client import WorkerClient
+from tests.tui.data.test_data import drawn, line, opened, until
+from tests.tui.made_up import MadeUpRun, ScreensApp
+from tui.app import FmnistApp
+from tui.data.overview import ClassTable
+from tui.data.predictions import PredictionsScreen
+from tui.data.quality import QualityScreen
+from tui.dialogs.prompt import PromptScreen
+from tui.runs.confusion_matrix import MatrixScreen
+from tui.widgets.confusion import ConfusionMatrix
+
+DEMO = open_dataset("demo", None, Path())
+LABELS = DEMO.test.labels
+
+
+def made_up(split: str = "test", checksum: str = DEMO.checksum) -> Predictions:
+    """A model that takes every seventh image for the next class, the later the less surely."""
+    labels = DEMO.splits[split].labels
+    wrong = np.arange(len(labels)) % 7 == 0
+    predicted = np.where(wrong, (labels + 1) % 10, labels).astype(np.uint8)
+    probability = np.linspace(0.99, 0.51, len(labels), dtype=np.float32)
+    own = np.where(wrong, 1 - probability, probability).astype(np.float32)
+    return Predictions("my run", "3", split, checksum, predicted, probability, own, (1 - own).astype(np.float32))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+    """What was asked of which checkpoint; the answer is made up."""
+    questions: list[tuple[str, str, str]] = []
+
+    def answer(worker: object, eyes: PredictionSource, split: str, tell: object) -> Predictions:
+        questions.append((eyes.name, eyes.place, split))
+        if eyes.place == "9":
+            raise InspectionError("there is no checkpoint at the end of epoch 9")
+        return made_up(split, "other data" if eyes.place == "8" else DEMO.checksum)
+
+    monkeypatch.setattr(predictions, "ask", answer)
+    monkeypatch.setattr(PredictionsScreen, "_eyes", lambda self, source: PredictionSource(*source.split("@"), "key"))
+    return questions
+
+
+async def test_captions_tell_what_the_model_takes_an_image_for(home: Path, asked: list[tuple[str, str, str]]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("t")
+        screen.look("r1@3", "test")
+        await until(pilot, lambda: "my run at 3" in line(app, "#where"))
+        assert asked == [("r1", "3", "test")]
+        names = DEMO.classes
+        assert f"▸✗0 {names[LABELS[0]]}→{names[(LABELS[0] + 1) % 10]} 99%" in drawn(app)
+        assert f" 1 {names[LABELS[1]]} 99%" in drawn(app)
+        assert f"taken for {names[(LABELS[0] + 1) % 10]}, probability 0.9900" in line(app, "#chosen")
+        assert "85.7% right" in line(app, "#where")
+        await pilot.press("o")
+        await until(pilot, lambda: "right" in app.screen.query_one(ClassTable).text())
+        shirts = LABELS == 0
+        share = 100 * (made_up().predicted == LABELS)[shirts].mean()
+        assert f"{share:.1f}%" in app.screen.query_one(ClassTable).text().splitlines()[2]
+        await pilot.press("escape")
+        await pilot.press("W")
+        assert f"of {len(range(0, 1000, 7))}, page" in line(app, "#where")
+        assert "wrong ones · by margin" in line(app, "#where")
+        assert line(app, "#chosen").startswith("image 0 ")  # the surest mistake first
+        await pilot.press("right")
+        assert line(app, "#chosen").startswith("image 7 ")
+        await pilot.press("S")
+        await pilot.press("home")
+        assert line(app, "#chosen").startswith("image 994 ")
+        await pilot.press("W")
+        assert "of 1,000" in line(app, "#where")
+        for sort in ("class", "brightness", "loss", "margin"):
+            await pilot.press("s")
+            assert f"by {sort}" in line(app, "#where")
+        await pilot.press("t")
+        await pilot.press("W")  # nothing is known of the training set
+        assert "wrong ones" not in line(app, "#where")
+
+
+async def test_what_can_not_be_asked_is_told(home: Path, asked: list[tuple[str, str, str]]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot)
+        for at, words in (("9", "no checkpoint at the end of epoch 9"), ("8", "trained on other data")):
+            app.clear_notifications()
+            screen.look(f"r1@{at}", "train")
+            await until(pilot, lambda: len(app._notifications) > 0)
+            assert words in next(iter(app._notifications)).message
+            assert screen.browse.predictions == {}
+            assert "train: images" in line(app, "#where")
+        await pilot.press("w")  # there is no run
+        assert isinstance(app.screen, PromptScreen)
+        assert "no run" in line(app, "#verdict")
+        await pilot.press("enter")
+        assert isinstance(app.screen, PromptScreen)
+
+
+async def test_a_cell_of_the_confusion_matrix_leads_to_its_images(
+    home: Path, asked: list[tuple[str, str, str]]
+) -> None:
+    run = MadeUpRun(home, "20260101-101010-aaaa", name="my run")
+    run.train(range(1, 4))
+    app = ScreensApp(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: bool(getattr(app.screen, "_state", None) and app.screen._state.tests))  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        assert isinstance(app.screen, MatrixScreen)
+        assert line(app, "#cell").startswith("T-shirt/top taken for Trouser: 47, 47.0% of its 100 images")
+        matrix = app.screen.query_one(ConfusionMatrix)
+        assert any(style == "chosen" for row in matrix._lines for _, style in row)
+        await pilot.press("down", "right", "j", "l", "up", "left")
+        assert line(app, "#cell").startswith("Trouser taken for Pullover")
+        await pilot.press("h")
+        assert line(app, "#cell").startswith("Trouser taken for Trouser: 53")
+        await pilot.press("n")
+        await pilot.press("k", "k", "k", "right", "enter")
+        await until(pilot, lambda: "taken for Pullover" in line(app, "#where"))
+        assert asked == [("20260101-101010-aaaa", "3", "test")]
+        screen = await opened(pilot)
+        expected = [i for i in range(1000) if LABELS[i] == 0 and made_up().predicted[i] == 2]
+        assert screen.browse.shown_indices() == expected
+        await pilot.press("2", "enter", "escape")
+        assert not isinstance(app.screen, MatrixScreen)
+
+
+def suspects(kind: str) -> dict[str, Suspects]:
+    def part(split: str, indices: list[int], others: list[int], elsewhere: list[bool]) -> Suspects:
+        scores = np.linspace(0.01, 0.4, len(indices), dtype=np.float32)
+        return Suspects(kind, split, np.array(indices, int), scores, np.array(others, int), np.array(elsewhere, bool))
+
+    if kind == "duplicates":
+        return {
+            "train": part("train", [70, 50, 9], [50, 70, 3], [False, False, True]),
+            "test": part("test", [3], [9], [True]),
+        }
+    return {"train": part("train", [70, 50, 9], [1, 2, 3], [False] * 3), "test": part("test", [], [], [])}
+
+
+async def test_suspicious_images_are_listed_and_told_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(worker: object, kind: str, *_: object) -> dict[str, Suspects]:
+        asked.append(kind)
+        if kind == "dark":
+            raise InspectionError("it can't be done")
+        return suspects(kind)
+
+    monkeypatch.setattr(quality, "ask", answer)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("Q")
+        assert isinstance(app.screen, QualityScreen)
+        assert "Northcutt" in line(app, "#why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "label errors (esc: all)" in line(app, "#where"))
+        assert screen.browse.shown_indices() == [70, 50, 9]
+        labels = DEMO.train.labels
+        assert f"70 {DEMO.classes[labels[70]]}→Trouser? 1%"[:12] in drawn(app)
+        assert "perhaps Trouser: its label has probability 0.01" in line(app, "#chosen")
+        await pilot.press("Q")
+        assert "3 in train, 0 in test" in str(app.screen.query_one(OptionList).get_option_at_index(0).prompt)
+        await pilot.press("j", "k", "j")
+        assert "Lewis" in line(app, "#why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "near-duplicates" in line(app, "#where"))
+        assert "70 " in drawn(app)
+        assert "≈ 50" in drawn(app)
+        assert "nearly train image 50, correlation 0.0100 (P)" in line(app, "#chosen")
+        await pilot.press("P")
+        assert line(app, "#chosen").startswith("image 50 ")
+        await pilot.press("right", "P")
+        assert line(app, "#where").startswith("test: ")
+        assert line(app, "#chosen").startswith("image 3 ")
+        await pilot.press("escape")
+        assert "of 1,000" in line(app, "#where")
+        await pilot.press("Q", "j", "j", "enter")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert next(iter(app._notifications)).message == "it can't be done"
+        assert asked == ["label", "duplicates", "dark"]
+        await pilot.press("Q", "escape")
+        assert app.screen is screen
+
+
+async def test_a_question_is_taken_back_by_escape(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def answer(worker: WorkerClient, kind: str, *_: object) -> dict[str, Suspects]:
+        begun.set()
+        while not worker._cancelled:
+            time.sleep(0.01)
+        ended.set()
+        raise InspectionCancelledError("cancelled")
+
+    monkeypatch.setattr(quality, "ask", answer)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        app.worker._asked = 1
+        await pilot.press("Q", "enter")
+        await until(pilot, begun.is_set)
+        assert "looking for label errors" in line(app, "#where")
+        assert "(esc: not)" in line(app, "#where")
+        app.worker._asked = 2
+        await pilot.press("escape")
+        await until(pilot, ended.is_set)
+        assert "train: images" in line(app, "#where")

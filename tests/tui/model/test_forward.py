@@ -1,0 +1,196 @@
+"""One image through a network, by keys."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.data.open_dataset import open_dataset
+from engine.models.registry import build
+from tests.tui.at_once import at_once  # noqa: F401
+from tests.tui.data.test_data import line, opened, until
+from tui.app import FmnistApp
+from tui.data.batches import BatchesScreen
+from tui.model.contributions import ContributionsScreen
+from tui.model.forward import ForwardScreen
+from tui.model.tensor import TensorScreen
+from tui.widgets.bars import Bars
+from tui.widgets.gallery import Gallery
+from tui.widgets.heatmap import HeatMap
+from tui.widgets.rows import Rows
+
+SIZES = [(80, 24), (140, 45)]
+DEMO = open_dataset("demo", None, Path())
+pytestmark = pytest.mark.usefixtures("at_once")
+
+
+def chances(image: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", model: str = "mlp") -> torch.Tensor:
+    torch.manual_seed(0)
+    net = build(model).eval()
+    X = torch.from_numpy(np.array(image)).float()[None, None] / 255
+    with torch.no_grad():
+        found: torch.Tensor = net(X).softmax(1)[0]
+    return found
+
+
+async def through(pilot: Pilot[None], words: str) -> ForwardScreen:
+    app = pilot.app
+    assert isinstance(app, FmnistApp)
+    await until(pilot, lambda: isinstance(app.screen, ForwardScreen) and words in line(app, "#about"))
+    assert isinstance(app.screen, ForwardScreen)
+    return app.screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_chosen_image_goes_through_stage_by_stage(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("t", "right", "right", "N")
+        screen = await through(pilot, "test image 2, ")
+        said = chances(DEMO.test.images[2])
+        names = DEMO.classes
+        right = "right" if int(said.argmax()) == int(DEMO.test.labels[2]) else "wrong"
+        expected = f"{names[int(said.argmax())]} {100 * float(said.max()):.1f} %, {right}"
+        assert expected in line(app, "#about").replace("\n", " ")
+        rows = screen.query_one(Rows)
+        assert [row.cells[0] for row in rows.rows][:2] == ["flatten Flatten", "linear_relu_stack.0 Linear"]
+        await pilot.press("j", "j")
+        assert "ReLU(): [1, 512] → [1, 512]" in line(app, "#stage")
+        assert "of the units are 0 for this image" in line(app, "#stage")
+        await until(pilot, lambda: "what comes out: 512 units" in line(app, "#stage"))
+        await pilot.press("b")
+        await until(pilot, lambda: "what goes in: 512 units" in line(app, "#stage"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[1, 512]" in line(app, "#about"))
+        assert "input of model.linear_relu_stack[1]" in line(app, "#about")
+        await pilot.press("escape", "v")
+        assert screen.query_one("#answer-half").display
+        text = screen.query_one(Bars).text()
+        for at, name in enumerate(names):
+            assert f"{100 * float(said[at]):.1f}%" in next(one for one in text.splitlines() if f" {name} " in one)
+        assert f"✓ {names[int(DEMO.test.labels[2])]}" in text
+        await until(pilot, lambda: screen._saliency is not None)
+        if size[0] > 100:
+            assert len(screen.query_one(Gallery).captions) == 3
+        else:
+            assert screen.query_one(Gallery).captions == ["the image"]
+            await pilot.press("s")
+            assert screen.query_one(Gallery).captions[0].startswith("gradient of ")
+            await pilot.press("s")
+            assert "points at most" in screen.query_one(Gallery).captions[0]
+        await pilot.press("c")
+        await until(pilot, lambda: "of T-Shirt" in line(app, "#editing"))
+        await pilot.press("right")
+        await through(pilot, "test image 3, ")
+        await pilot.press("t")
+        await through(pilot, "train image 3, ")
+        await pilot.press("i")
+        app.screen.query_one(Input).value = "99999"
+        await pilot.press("enter")
+        await until(pilot, lambda: any("has no image 99999" in note.message for note in app._notifications))
+        await through(pilot, "train image 3, ")
+        await pilot.press("escape")
+        assert app.screen is not screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_image_is_edited_and_two_networks_judge_it(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        await pilot.press("t", "N")
+        screen = await through(pilot, "test image 0, ")
+        image = np.array(DEMO.test.images[0])
+        await pilot.press("e", "right", "down")
+        assert line(app, "#editing").startswith(f"pixel [15, 15] = {image[15, 15]}")
+        await pilot.press("space")
+        image[15, 15] = 0 if image[15, 15] > 127 else 255
+        await through(pilot, "edited (1)")
+        await until(pilot, lambda: f"pixel [15, 15] = {image[15, 15]}" in line(app, "#editing"))
+        await pilot.press("minus")
+        image[15, 15] = max(0, int(image[15, 15]) - 32)
+        await until(pilot, lambda: f"pixel [15, 15] = {image[15, 15]}" in line(app, "#editing"))
+        assert "edited (1)" in line(app, "#about")  # the same pixel still
+        await pilot.press("I", "L", "J")
+        await through(pilot, "edited (4)")
+        image = 255 - image
+        moved = np.zeros_like(image)
+        moved[1:, 1:] = image[:-1, :-1]
+        await until(pilot, lambda: bool(np.array_equal(screen._image, moved)))
+        said = chances(moved)
+        assert f"{100 * float(said.max()):.1f} %" in line(app, "#about").replace("\n", " ")
+        await pilot.press("u", "u")
+        await through(pilot, "edited (2)")
+        await pilot.press("escape", "0")
+        await until(pilot, lambda: "edited" not in line(app, "#about"))
+        assert isinstance(app.screen, ForwardScreen)
+        await pilot.press("w")
+        app.screen.query_one(Input).value = "cnn"
+        await pilot.press("enter")
+        await through(pilot, "beside: test image 0, ")
+        other = chances(DEMO.test.images[0], "cnn")
+        assert f"{100 * float(other.max()):.1f}%" in screen.query_one(Bars).text()
+
+
+async def test_the_sum_behind_an_output(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("N")
+        await through(pilot, "train image 0, ")
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: any("is a Flatten; only of Linear" in note.message for note in app._notifications))
+        await pilot.press("j", "equals_sign")
+        await until(
+            pilot, lambda: isinstance(app.screen, ContributionsScreen) and "784 products" in line(app, "#about")
+        )
+        assert len(app.screen.query_one(HeatMap)._lines) == 14  # of the pixels, in their places
+        torch.manual_seed(0)
+        layer = build("mlp").linear_relu_stack[0]  # type: ignore[index, union-attr]
+        assert isinstance(layer, torch.nn.Linear)
+        x = torch.from_numpy(np.array(DEMO.train.images[0])).float().flatten() / 255
+        outputs = layer(x).detach()
+        most = int(outputs.argmax())
+        assert f"output [{most}]" in line(app, "#about")
+        assert f"{float(outputs[most]):.4f}"[:6] in line(app, "#about")
+        products = (layer.weight[most] * x).detach()
+        first = app.screen.query_one(Rows).rows[1]
+        assert first.cells[0] == str(int(products.abs().argmax()))
+        assert float(first.cells[1]) == pytest.approx(float(products[int(first.cells[0])]), rel=1e-4)
+        await pilot.press("right")
+        await until(pilot, lambda: f"output [{(most + 1) % 512}]" in line(app, "#about"))
+        await pilot.press("slash")
+        app.screen.query_one(Input).value = "512"
+        await pilot.press("enter")
+        assert "from 0 to 511" in line(app, "#verdict")
+        app.screen.query_one(Input).value = "7"
+        await pilot.press("enter")
+        await until(pilot, lambda: "output [7]" in line(app, "#about"))
+        await pilot.press("m")
+        await until(pilot, lambda: f"output [{most}]" in line(app, "#about"))
+        await pilot.press("escape")
+        assert isinstance(app.screen, ForwardScreen)
+
+
+async def test_an_image_of_a_batch_goes_through(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("B")
+        await until(pilot, lambda: isinstance(app.screen, BatchesScreen) and app.screen._answer is not None)
+        await pilot.press("s")
+        await until(pilot, lambda: app.screen._answer.arrays["indices"][0] != 0)  # type: ignore[attr-defined]
+        first = int(app.screen._answer.arrays["indices"][0])  # type: ignore[attr-defined]
+        index = int(app.screen._answer.arrays["indices"][1])  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "X  [64, 1, 28, 28]" in line(app, "#about"))
+        assert "torch.float32" in line(app, "#about")
+        await pilot.press("escape", "y")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "y  [64]" in line(app, "#about"))
+        assert f"[0, 0] = {DEMO.train.labels[first]}" in line(app, "#value")
+        await pilot.press("escape", "right", "N")
+        await through(pilot, f"train image {index:,}, ")

@@ -1,0 +1,258 @@
+"""*Model*: a network's modules and parameters, and a tensor, by keys."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.inspection import tensors
+from engine.models.registry import build
+from engine.runs import checkpoint_refs, client
+from engine.training.config import TrainConfig
+from tests.engine.runs.test_host_resume import create, serve
+from tests.tui.at_once import at_once  # noqa: F401
+from tests.tui.data.test_data import line, until
+from tui.app import FmnistApp
+from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.text import TextScreen
+from tui.model.model import ModelScreen
+from tui.model.tensor import TensorScreen
+from tui.runs.form import ConfigForm
+from tui.runs.train import TrainScreen
+from tui.widgets.cells import Cells
+from tui.widgets.heatmap import HeatMap
+from tui.widgets.image_page import ImagePage
+from tui.widgets.rows import Column, Row, Rows
+
+SIZES = [(80, 24), (140, 45)]
+pytestmark = pytest.mark.usefixtures("at_once")
+
+
+def table(app: FmnistApp) -> str:
+    return app.screen.query_one(Rows).text()
+
+
+def model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build("mlp")
+
+
+async def read(pilot: Pilot[None], words: str = "parameters") -> ModelScreen:
+    app = pilot.app
+    assert isinstance(app, FmnistApp)
+    await until(pilot, lambda: isinstance(app.screen, ModelScreen) and words in line(app, "#about"))
+    assert isinstance(app.screen, ModelScreen)
+    return app.screen
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int, int], tmp_path: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("4")
+        await read(pilot)
+        assert "mlp, new weights (seed 0)\n669,706 parameters, 2.6 MiB; 668,672 multiply-adds" in line(app, "#about")
+        assert "▸NeuralNetwork()" in table(app)
+        assert "0 Linear(in_features=784, out_" in table(app)
+        assert "401,920" in table(app)
+        await pilot.press("j", "j", "enter")  # folded
+        assert "ReLU" not in table(app)
+        assert "linear_relu_stack: [1, 784] → [1, 10], 669,706 of 669,706 parameters trainable" in line(app, "#chosen")
+        await pilot.press("enter", "down", "v")
+        assert "▸linear_relu_stack.0.weight" in table(app)
+        assert "parameter linear_relu_stack.0.weight  401,408 numbers, 1.5 MiB" in line(app, "#chosen")
+        weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
+        assert f"{float(weight.std(correction=0)):.3g}" in table(app)
+        await pilot.press("slash")
+        await typed(pilot, "bias$")
+        assert table(app).count("bias") == 3
+        assert ".weight" not in table(app)
+        await pilot.press("s")
+        assert "sorted by count" in line(app, "#about")
+        await pilot.press("s", "s", "s", "s", "escape", "G")
+        assert "▸linear_relu_stack.4.bias" in table(app)
+        await pilot.press("e")
+        await typed(pilot, str(tmp_path / "table.csv"))
+        rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+        assert [row["name"] for row in rows] == [name for name, _ in model().named_parameters()]
+        assert float(rows[0]["norm"]) == pytest.approx(float(weight.norm()), rel=1e-5)
+        await pilot.press("e")
+        await typed(pilot, str(tmp_path / "table.txt"))
+        lines = (tmp_path / "table.txt").read_text().splitlines()
+        assert lines[1].split()[:4] == ["linear_relu_stack.0.weight", "512×784", "float32", "True"]
+        assert f"{float(weight.norm()):.4g}" in lines[1]
+        await pilot.press("p")
+        assert isinstance(app.screen, TextScreen)
+        assert str(app.screen.query_one("#body").content) == str(model())  # type: ignore[attr-defined]
+        await pilot.press("escape", "v", "o")
+        app.screen.query_one(Input).value = "torchvision:nothing?"
+        await pilot.press("enter")
+        assert "torchvision:NAME" in line(app, "#verdict")
+        await typed(pilot, "torchvision:resnet18")
+        await until(pilot, lambda: "11,689,512 parameters" in line(app, "#about"))
+        assert "BasicBlock" in table(app)
+        await pilot.press("o")
+        await typed(pilot, "torchvision:resnet180")
+        await until(pilot, lambda: "did you mean" in line(app, "#about"))
+        assert "Press o for another one" in line(app, "#about")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_tensor_by_keys(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("4")
+        await read(pilot)
+        await pilot.press("v", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "512, 784" in line(app, "#about"))
+        assert "model.linear_relu_stack[0].weight  [512, 784]" in line(app, "#about")
+        assert "stride (784, 1), offset 0, contiguous, storage 1.5 MiB, requires_grad True" in line(app, "#about")
+        await until(pilot, lambda: f"[0, 0] = {float(weight[0, 0]):.4f}" in line(app, "#value"))
+        await pilot.press("right", "j")
+        assert line(app, "#value").startswith(f"[1, 1] = {float(weight[1, 1]):.4f}   of 512 × 784")
+        await pilot.press("G")
+        await until(pilot, lambda: line(app, "#value").startswith(f"[511, 783] = {float(weight[511, 783]):.4f}"))
+        await pilot.press("pageup")
+        rows = app.screen.query_one(Cells).window[2]
+        await until(
+            pilot, lambda: line(app, "#value").startswith(f"[{511 - rows}, 783] = {weight[511 - rows, 783]:.4f}")
+        )
+        await pilot.press("slash")
+        await typed(pilot, "[3].reshape(28, 28)")
+        image = tensors.cells(weight[3].reshape(28, 28), tensors.form_of(weight[3]))
+        await until(pilot, lambda: "weight[3].reshape(28, 28)  [28, 28]" in line(app, "#about"))
+        assert "a view of it" in line(app, "#about")
+        await until(pilot, lambda: line(app, "#value").startswith(f"[0, 0] = {image[0][0]}   of 28 × 28"))
+        await pilot.press("t")
+        await until(pilot, lambda: ".mT" in line(app, "#about"))
+        await pilot.press("right")
+        await until(pilot, lambda: line(app, "#value").startswith(f"[0, 1] = {image[1][0]}"))
+        await pilot.press("slash")
+        await typed(pilot, "[999]")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert "IndexError: index 999 is out of bounds" in next(iter(app._notifications)).message
+        assert ".mT" in line(app, "#about")  # as it was
+        await pilot.press("slash")
+        await typed(pilot, "")
+        await pilot.press("v")
+        await until(pilot, lambda: line(app, "#value").startswith("map of 512 × 784"))
+        assert app.screen.query_one(HeatMap).display
+        await pilot.press("v")
+        page = app.screen.query_one(ImagePage)
+        await until(pilot, lambda: bool(page._tiles))
+        assert page._tiles[1].caption == "1"
+        await pilot.press("pagedown")
+        await until(pilot, lambda: page._tiles[0].caption == str(page.capacity))
+        await pilot.press("v", "escape")
+        assert isinstance(app.screen, ModelScreen)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "bias  [512]" in line(app, "#about"))
+        await pilot.press("v", "v")
+        await until(pilot, lambda: any("pictures" in note.message for note in app._notifications))
+        assert app.screen.query_one(Cells).display  # a vector has no pictures
+
+
+async def test_freezing_for_the_next_run(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        await read(pilot)
+        await pilot.press("j", "j", "j", "f")  # linear_relu_stack.0
+        await until(pilot, lambda: "267,786 trainable" in line(app, "#about"))
+        assert app.settings["freeze"] == "linear_relu_stack.0"
+        await pilot.press("v")
+        assert " no" in table(app).splitlines()[1]
+        await pilot.press("g", "f")
+        await until(pilot, lambda: "669,194 trainable" in line(app, "#about"))
+        assert app.settings["freeze"] == "linear_relu_stack.0, !linear_relu_stack.0.weight"
+        await pilot.press("F")
+        app.screen.query_one(Input).value = "*.nothing"
+        await pilot.press("enter")
+        assert "no parameter fits *.nothing" in line(app, "#verdict")
+        await typed(pilot, "*")
+        assert any("nothing would be left to train" in note.message for note in app._notifications)
+        await pilot.press("F")
+        await typed(pilot, "*, !linear_relu_stack.4")
+        await until(pilot, lambda: "5,130 trainable" in line(app, "#about"))
+        await pilot.press("2")
+        await pilot.pause()
+        assert "--freeze '*, !linear_relu_stack.4'" in app.screen.query_one(ConfigForm).command_line
+
+
+@pytest.mark.slow
+async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> None:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"))
+    assert serve(folder).status == "finished"
+    app = FmnistApp(home=home, dataset="demo", watch=folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        screen = await read(pilot)
+        assert app.network.source == f"{folder.name}@last"
+        assert "checkpoint 2" in line(app, "#about")
+        first = checkpoint_refs.find(folder, "1").file
+        await pilot.press("v")
+        screen._entry = first  # as if it had been read before the newest was written
+        await until(pilot, lambda: any("change" in tensor for tensor in screen._tensors))
+        changes = [tensor["change"] for tensor in screen._tensors if tensor["kind"] == "parameter"]
+        assert all(0 < change < 1 for change in changes)
+        assert f"{changes[0]:.3g}" in table(app)
+        await pilot.press("g", "f")
+        await until(pilot, lambda: "trainable" in line(app, "#about"))
+        assert app.branch_freeze == {folder: "linear_relu_stack.0.weight"}
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.check_action("branch", ()))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert app.screen.query_one(Input).value == "epochs=4 freeze=linear_relu_stack.0.weight"
+        await pilot.press("escape", "4", "o")
+        await typed(pilot, f"{folder.name}@1")
+        await until(pilot, lambda: "checkpoint 1" in line(app, "#about"))
+
+
+@pytest.mark.slow
+async def test_a_run_without_a_checkpoint_saves_one_when_asked_and_is_read(home: Path) -> None:
+    config = TrainConfig(dataset="demo", epochs=500, threads=1, batch_size=6000, checkpoint_every=0, lr=1e-5)
+    folder = client.start(home, config, name="live")
+    client.command(folder, "pause")
+    app = FmnistApp(home=home, dataset="demo", watch=folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        await until(
+            pilot, lambda: isinstance(app.screen, ModelScreen) and "no checkpoint yet" in line(app, "#about"), 30
+        )
+        assert "Press r to have it save its weights as of now" in line(app, "#about")
+        await pilot.press("r")
+        await until(pilot, lambda: "mlp of live" in line(app, "#about"), 30)
+        assert "669,706 parameters" in line(app, "#about")
+    client.command(folder, "stop")
+
+
+def test_a_table_shows_the_columns_that_fit_and_keeps_its_cursor() -> None:
+    rows = Rows([Column("name", -10), Column("number", 8, right=True), Column("more", 20)])
+    rows.rows = tuple(Row(str(at), (f"name {at}", str(at), "x")) for at in range(100))
+    rows.cursor = 50
+    (head, *lines) = ["".join(text for text, _ in one) for one in rows.paint(30, 10)]
+    assert "more" not in head
+    assert len(lines) == 9
+    assert lines[-1].startswith("▸name 50")
+    assert lines[-1].endswith("      50")
+    assert "more" in "".join(text for text, _ in rows.paint(60, 10)[0])
+
+
+def test_a_map_without_colours_tells_signs_by_letters() -> None:
+    values = np.array([[1.0, -1.0, 0.0, 0.5, np.nan, np.inf], [0.2, 0.3, 0.0, -1.0, np.nan, 0.0]], np.float32)
+    screen = HeatMap("ascii")
+    screen.show(values)
+    assert [segment.text for segment in screen._lines[0]] == ["@W W !"]
+    assert screen.legend == "letters below 0, signs above"
+    assert HeatMap("blocks").legend == "blue below 0, red above"

@@ -1,0 +1,186 @@
+import shlex
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.widgets import Input
+
+from engine.errors import ConfigError, DataError
+from engine.training.config import TrainConfig, parse
+from tui.runs import form_fields as fields
+from tui.runs.form import ConfigForm
+from tui.widgets.lines import Lines
+
+
+class FormApp(App[None]):
+    BINDINGS = [("2", "digit", "2")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.submitted: list[ConfigForm.Submitted] = []
+        self.digits = 0
+
+    def compose(self) -> ComposeResult:
+        yield ConfigForm({**TrainConfig().to_dict(), "dataset": "auto", "name": ""})
+
+    def on_mount(self) -> None:
+        self.form.focus()
+
+    def on_config_form_submitted(self, event: ConfigForm.Submitted) -> None:
+        self.submitted.append(event)
+
+    def action_digit(self) -> None:
+        self.digits += 1
+
+    @property
+    def form(self) -> ConfigForm:
+        return self.query_one(ConfigForm)
+
+    def text(self) -> str:
+        return "\n".join(widget.text() for widget in self.query(Lines))
+
+
+def down_to(name: str) -> list[str]:
+    return ["down"] * fields.NAMES.index(name)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_every_setting_is_on_the_screen_with_its_value(size: tuple[int, int]) -> None:
+    app = FormApp()
+    async with app.run_test(size=size) as pilot:
+        text = app.text()
+        if size[1] < 30:
+            assert "more below" in text
+            await pilot.press("end")
+            text += app.text()
+        for name in fields.NAMES:
+            assert fields.LABELS.get(name, name.replace("_", " ")) in text
+        assert "Start training" in text
+        assert "1e-3" in text
+        assert "64 images" in text
+        assert "fmnist-tui train" in text
+        assert all(widget.region.bottom <= size[1] for widget in app.query(Lines))
+
+
+async def test_every_setting_explains_itself() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for name in fields.NAMES:
+            assert fields.about(name).split(".")[0].split(":")[0] in " ".join(app.text().split())
+            await pilot.press("j")
+
+
+async def test_arrows_and_letters_change_values_and_the_command_line_follows() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("right", "j", "j", "j", "l", "j", "l", "j", "j", "j", "h")
+        assert app.form.values["model"] == "cnn"
+        assert app.form.values["optimizer"] == "adam"
+        assert app.form.values["lr"] == 3e-3
+        assert app.form.values["batch_size"] == 32
+        line = "fmnist-tui train --model cnn --optimizer adam --lr 3e-3 --batch-size 32"
+        assert app.form.command_line == line
+        assert line in app.text()
+
+
+async def test_a_typed_value_is_taken_with_enter_and_left_with_escape() -> None:
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*down_to("epochs"), "enter", "2", "5", "enter")
+        assert app.form.values["epochs"] == 25
+        await pilot.press("enter", "7", "escape")
+        assert app.form.values["epochs"] == 25
+        assert not app.form.editing
+
+
+async def test_a_wrong_value_says_so_while_it_is_typed_and_stays_to_be_mended() -> None:
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*down_to("lr"), "enter", "end", "x")
+        assert "is not a number" in " ".join(app.text().split())
+        await pilot.press("enter", "down")
+        assert app.form.editing
+        assert app.query_one(Input).value == "1e-3x"
+        assert app.form.values["lr"] == 1e-3
+        await pilot.press("backspace", "down")
+        assert not app.form.errors
+        assert app.form.cursor == fields.NAMES.index("lr") + 1
+
+
+async def test_digits_reach_the_app_unless_a_value_is_being_typed() -> None:
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        assert app.digits == 1
+        await pilot.press(*down_to("seed"), "enter", "2", "enter")
+        assert app.digits == 1
+        assert app.form.values["seed"] == 2
+
+
+async def test_settings_that_do_not_go_together_are_refused_at_their_place() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(*down_to("optimizer"), "right", "down", "down", "right", "s")
+        assert app.form.values["momentum"] == 0.5
+        assert "adam has no momentum" in " ".join(app.text().split())
+        assert not app.submitted
+
+
+async def test_a_model_of_ones_own_is_asked_for_and_kept() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("left")
+        assert app.form.editing
+        await pilot.press(*"net.py:Net", "enter")
+        assert app.form.values["model"] == "net.py:Net"
+        await pilot.press("right", "left", "left")
+        assert app.form.values["model"] in ("net.py:Net", "cnn")
+
+
+async def test_start_gives_the_config_once_and_a_refusal_keeps_what_was_typed() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("right", *down_to("name"), "enter", *"try 1", "enter", "s", "s")
+        await pilot.pause()
+        assert [(event.config, event.name) for event in app.submitted] == [(TrainConfig(model="cnn"), "try 1")]
+        assert "starting… (importing PyTorch, reading the data)" in app.text()
+        app.form.refuse(DataError("Fashion-MNIST is not here; fetch it in Data"))
+        assert "Fashion-MNIST is not here" in " ".join(app.text().split())
+        assert app.form.values["name"] == "try 1"
+        assert app.form.values["model"] == "cnn"
+        app.form.refuse(ConfigError("device", "--device: cuda:3 is not on this machine"))
+        assert app.form.cursor == fields.NAMES.index("device")
+        assert "--device: cuda:3 is not on" in " ".join(app.text().split())
+
+
+async def test_enter_on_the_last_row_starts() -> None:
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end", "enter")
+        await pilot.pause()
+        assert len(app.submitted) == 1
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("name", [name for name in fields.NAMES if fields.turns(name) and name != "model"])
+def test_arrows_only_reach_values_that_are_allowed(name: str, direction: int) -> None:
+    value: Any = getattr(TrainConfig(), name)
+    for _ in range(30):
+        value = fields.turn(name, value, direction, ["cpu", "cuda:0"])
+        parse(name, fields.typed(name, value))
+
+
+def test_the_command_line_says_the_same() -> None:
+    values = {**TrainConfig(lr=3e-4, shuffle=True, model="a b/net.py:Net").to_dict(), "name": "my run"}
+    words = shlex.split(fields.command_line(values))
+    assert words == [
+        "fmnist-tui",
+        "train",
+        "--model",
+        "a b/net.py:Net",
+        "--lr",
+        "3e-4",
+        "--shuffle",
+        "--name",
+        "my run",
+    ]

@@ -1,0 +1,111 @@
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable
+
+from engine.training import events as ev
+from tests.tui.made_up import SIZES, MadeUpRun, ScreensApp, progress
+from tui.runs.runs import EMPTY, RunsScreen
+from tui.runs.train import TrainScreen
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 6.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await pilot.pause(0.05)
+
+
+def rows(app: ScreensApp) -> list[list[str]]:
+    table = app.screen.query_one(DataTable)
+    return [[str(cell).strip() for cell in table.get_row_at(index)] for index in range(table.row_count)]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    finished = MadeUpRun(tmp_path, "20260101-101010-aaaa", name="first")
+    finished.train([1, 2])
+    finished.add(ev.Finished(epochs=10, seconds=20))
+    MadeUpRun(tmp_path, "20260101-111111-bbbb", name="gone", dead=True, demo=True).train([1])
+    MadeUpRun(tmp_path, "20260101-121212-cccc", name="live one").add(progress(1, 50))
+    return tmp_path
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, int]) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        assert [row[:6] for row in rows(app)] == [
+            ["training", "live one", "mlp", "Fashion-MNIST", "1/10", "–"],
+            ["ended without finishing", "gone", "mlp", "demo data", "1/10", "51.0%"],
+            ["finished", "first", "mlp", "Fashion-MNIST", "2/10", "52.0%"],
+        ]
+        table = app.screen.query_one(DataTable)
+        assert sum(column.get_render_width(table) for column in table.columns.values()) <= size[0]
+
+
+async def test_without_runs_it_says_how_to_start_one(tmp_path: Path) -> None:
+    app = ScreensApp(tmp_path / "empty", "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: bool(app.screen.query("#empty")) and app.screen.query_one("#empty").display)
+        assert EMPTY == "No runs yet. Press 2, then s, to start the first one."
+
+
+async def test_enter_watches_the_chosen_run(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        await pilot.press("j", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        assert app.watched == home / "runs" / "20260101-101010-aaaa"
+
+
+async def test_pause_and_stop_reach_the_chosen_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr("engine.runs.client.command", lambda folder, name: sent.append((folder.name, name)))
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        await pilot.press("p")
+        await until(pilot, lambda: sent == [("20260101-121212-cccc", "pause")])
+        await pilot.press("x")
+        await pilot.pause()
+        await pilot.press("s")
+        await until(pilot, lambda: sent[-1] == ("20260101-121212-cccc", "stop"))
+        await pilot.press("j", "p", "x")
+        await pilot.pause(0.2)
+        assert len(sent) == 2, "a run that ended takes no commands"
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_the_filter_keeps_what_fits_and_escape_shows_all(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        await pilot.press("slash", *"demo")
+        await until(pilot, lambda: [row[1] for row in rows(app)] == ["gone"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(rows(app)) == 3)
+
+
+async def test_a_changed_run_changes_its_line_and_nothing_else_is_sent(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        await pilot.pause(0.5)
+        written: list[Any] = []
+        display = app._display
+        monkeypatch.setattr(app, "_display", lambda screen, update: (written.append(update), display(screen, update)))
+        await pilot.pause(4.5)
+        assert [update for update in written if update is not None] == []
+        MadeUpRun(home, "20260101-131313-dddd", name="new")
+        await until(pilot, lambda: [row[1] for row in rows(app)] == ["new", "live one", "gone", "first"])
+        assert app.screen.selected is not None
+        assert app.screen.selected.name == "live one", "the cursor stays with its run"

@@ -1,0 +1,299 @@
+import asyncio
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.errors import DataError, RunError
+from engine.runs.state import RunState
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from tests.tui.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluated, progress
+from tui.runs.follow import FollowThread, RunUpdated
+from tui.runs.form import ConfigForm
+from tui.runs.live import PANELS
+from tui.runs.stop_dialog import StopDialog
+from tui.runs.text_log import TextLog
+from tui.runs.train import TrainScreen
+from tui.widgets.lines import Lines
+
+
+def text(app: ScreensApp) -> str:
+    """What the live view shows."""
+    return "\n".join(w.text() for w in app.screen.query_one("#live").query(Lines) if w.display and w.region.area)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await pilot.pause(0.05)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that were sent to a host."""
+    commands: list[str] = []
+    monkeypatch.setattr("engine.runs.client.command", lambda folder, name: commands.append(name))
+    return commands
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> MadeUpRun:
+    made = MadeUpRun(tmp_path, "20260101-101010-aaaa", name="my run")
+    made.train(range(1, 4))
+    made.add(progress(4, 50))
+    return made
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
+    tmp_path: Path, run: MadeUpRun, size: tuple[int, int]
+) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "Test Error" in text(app) and "●" in text(app))
+        seen = text(app)
+        for _ in PANELS[1:]:
+            await pilot.press("v")
+            await pilot.pause(0.1)
+            seen += text(app)
+        wanted = [
+            "training", "my run", "mlp", "sgd lr 1e-3", "Fashion-MNIST", "epoch 4/10", "50/100 steps",
+            "350/1,000 steps", "35%", "left", "loss 0.375", "3,200 samples/s", "elapsed", "512 MiB", "63%", "Some CPU",
+            "Epoch 3", "loss: 2.297350  [    0/ 6400]", "Test Error: Accuracy: 53.0%, Avg loss: 2.153763",
+            "test accuracy by epoch, %", "test accuracy by class, epoch 3", "confusion, epoch 3", "Ankle boot",
+        ]  # fmt: skip
+        assert [words for words in wanted if words not in seen] == []
+
+
+async def test_the_confusion_matrix_counts_rows_by_true_class(tmp_path: Path, run: MadeUpRun) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        confusion = app.screen.query_one("#confusion", Lines)
+        await until(pilot, lambda: "epoch 3" in confusion.text())
+        rows = confusion.text().splitlines()
+        assert len(rows) == 12
+        assert rows[2].split() == ["T-shirt/", "53", "47", *"·" * 8]
+        assert rows[11].split()[-10:] == ["47", *"·" * 8, "53"]
+        assert rows[1].split() == [name[:3] for name in CLASSES]
+
+
+async def test_keys_send_their_commands(tmp_path: Path, run: MadeUpRun, sent: list[str]) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "training" in text(app))
+        await pilot.press("space")
+        await until(pilot, lambda: sent == ["pause"])
+        await pilot.press("full_stop")
+        await until(pilot, lambda: sent == ["pause", "pause", "step"])
+        run.add(ev.Paused(epoch=4, step=51, reason="step"))
+        await until(pilot, lambda: "paused: after one step" in text(app))
+        sent.clear()
+        await pilot.press("full_stop")
+        await until(pilot, lambda: sent == ["step"])
+        await pilot.press("space")
+        await until(pilot, lambda: sent == ["step", "unpause"])
+        await pilot.press("c")
+        await until(pilot, lambda: sent[-1] == "checkpoint")
+        run.add(ev.CheckpointSaved(file="checkpoints/e4.pt", epoch=4, step=51, bytes=2**21, sha256=""))
+        await until(pilot, lambda: any("checkpoints/e4.pt (2.0 MiB)" in n.message for n in app._notifications))
+
+
+@pytest.mark.parametrize(
+    ("keys", "commands", "watching"),
+    [(["s"], ["stop"], True), (["enter"], ["stop"], True), (["d"], [], False), (["down", "enter"], [], False),
+     (["g"], [], True), (["escape"], [], True)],
+)  # fmt: skip
+async def test_the_stop_dialog_does_what_it_says(
+    tmp_path: Path, run: MadeUpRun, sent: list[str], keys: list[str], commands: list[str], watching: bool
+) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "training" in text(app))
+        await pilot.press("x")
+        await pilot.pause()
+        assert isinstance(app.screen, StopDialog)
+        await pilot.press(*keys)
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await pilot.pause(0.1)
+        assert sent == commands
+        assert app.train.watching is watching
+        assert (app.watched is not None) is watching
+
+
+async def test_a_refused_command_is_told(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path, name: str) -> None:
+        raise RunError("the run does not answer")
+
+    monkeypatch.setattr("engine.runs.client.command", refuse)
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "training" in text(app))
+        await pilot.press("space")
+        await until(pilot, lambda: any("does not answer" in n.message for n in app._notifications))
+
+
+async def test_a_loss_that_is_not_finite_is_marked_and_says_what_to_do(tmp_path: Path, run: MadeUpRun) -> None:
+    run.add(
+        progress(4, 60, loss=float("nan")),
+        ev.Warned(code="non_finite_loss", message="the loss is NaN at epoch 4, step 55", epoch=4, step=55),
+    )
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "the loss is NaN at epoch 4, step 55" in text(app))
+        await until(pilot, lambda: "✗ not finite" in text(app))
+        run.add(ev.Paused(epoch=4, step=60, reason="non_finite_loss"))
+        await until(pilot, lambda: "paused: loss not finite" in text(app))
+        assert "← b branches off an earlier checkpoint; space goes on" in text(app)
+
+
+async def test_a_paused_run_sends_nothing(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.add(ev.Paused(epoch=4, step=50, reason="asked"))
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "paused" in text(app))
+        await pilot.pause(1.5)
+        written: list[Any] = []
+        monkeypatch.setattr(app, "_display", lambda screen, renderable: written.append(renderable))
+        await pilot.pause(3.0)
+        assert [update for update in written if update is not None] == []
+
+
+async def test_a_run_whose_host_is_gone_has_ended_without_finishing(tmp_path: Path) -> None:
+    run = MadeUpRun(tmp_path, "20260101-101010-bbbb", dead=True, demo=True)
+    run.train([1])
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "ended without finishing" in text(app))
+        assert "demo data, not Fashion-MNIST" in text(app)
+
+
+async def test_the_form_and_the_run_change_places(tmp_path: Path, run: MadeUpRun) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app.screen.query_one(ConfigForm).has_focus
+        app.watch_run(run.folder)
+        await pilot.pause()
+        await pilot.press("n")
+        assert not app.train.watching
+        assert app.screen.query_one(ConfigForm).has_focus
+        await pilot.press("escape")
+        assert app.train.watching
+
+
+async def test_brackets_go_round_the_live_runs(tmp_path: Path, run: MadeUpRun) -> None:
+    other = MadeUpRun(tmp_path, "20260101-111111-cccc", name="the other")
+    MadeUpRun(tmp_path, "20260101-121212-dddd", name="a dead one", dead=True)
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "run 1 of 2 training" in text(app))
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "run 2 of 2 training" in text(app) and "the other" in text(app))
+        assert app.watched == other.folder
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "my run" in text(app))
+
+
+async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[TrainConfig, str]] = []
+
+    def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None) -> Path:
+        asked.append((config, name))
+        return run.folder
+
+    monkeypatch.setattr("engine.runs.client.start", start)
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("right", "s")
+        await until(pilot, lambda: app.train.watching)
+        assert asked == [(TrainConfig(model="cnn", dataset="demo"), "")]
+        assert app.watched == run.folder
+
+
+async def test_a_start_that_is_refused_keeps_the_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(home: Path, config: TrainConfig, **options: Any) -> Path:
+        raise DataError("Fashion-MNIST is not in /data; fetch it")
+
+    monkeypatch.setattr("engine.runs.client.start", start)
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        form = app.screen.query_one(ConfigForm)
+        await pilot.press("right", "s")
+        await until(pilot, lambda: "" in form.errors)
+        assert not app.train.watching
+        assert form.values["model"] == "cnn"
+        about = " ".join(form.query_one("#about", Lines).text().split())
+        assert "Not started: Fashion-MNIST is not in /data; fetch it" in about
+
+
+async def test_the_log_can_be_read_back(tmp_path: Path) -> None:
+    run = MadeUpRun(tmp_path, "20260101-101010-eeee")
+    for epoch in range(1, 40):
+        run.add(ev.BatchLoss(epoch=epoch, step=1, loss=2.0, seen=0, of=6400), evaluated(epoch))
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.watch_run(run.folder)
+        log = app.screen.query_one(TextLog)
+        await until(pilot, lambda: "Epoch 39" in log.text())
+        await pilot.press("pageup", "pageup")
+        assert "Epoch 39" not in log.text()
+        assert "newer lines below" in log.text()
+        await pilot.press("pagedown", "pagedown")
+        assert "Epoch 39" in log.text()
+
+
+def test_news_of_a_run_replaces_older_news(tmp_path: Path) -> None:
+    older, newer = (RunUpdated(tmp_path, RunState(seq=seq), True) for seq in (1, 2))
+    assert older.can_replace(newer)
+
+
+class Target:
+    """Takes what a follower posts."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[float, RunUpdated]] = []
+
+    def post_message(self, message: RunUpdated) -> bool:
+        self.messages.append((time.monotonic(), message))
+        return True
+
+
+async def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(run: MadeUpRun) -> None:
+    target = Target()
+    follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
+    follower.start()
+    try:
+        for step in range(51, 81):
+            run.add(progress(4, step))
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.8)
+        times = [at for at, _ in target.messages]
+        assert 3 <= len(times) <= 5
+        assert all(b - a > 0.45 for a, b in pairwise(times))
+        assert target.messages[-1][1].state.step == 80
+        quiet = len(times)
+        await asyncio.sleep(1.2)
+        assert len(target.messages) == quiet
+        follower.hold()
+        run.add(progress(4, 90))
+        await asyncio.sleep(0.8)
+        assert len(target.messages) == quiet
+        follower.release()
+        await asyncio.sleep(0.8)
+        assert target.messages[-1][1].state.step == 90
+    finally:
+        follower.stop()

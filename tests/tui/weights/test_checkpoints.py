@@ -1,0 +1,532 @@
+"""*Checkpoints*: the runs' files, any other by its path, what is in one, and two compared."""
+
+import asyncio
+import math
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.checkpoints.verify import sha256
+from engine.errors import InspectionCancelledError
+from engine.evaluation import trusted
+from engine.models.registry import build
+from engine.runs import folder as store
+from engine.training.config import TrainConfig
+from engine.weights.allowlist import TABLE, of
+from engine.weights.reading import read
+from engine.worker.client import WorkerClient
+from engine.worker.request import Answer
+from tests.engine.hostile import checkpoint, holding, tensor
+from tests.engine.runs.test_host_resume import create, serve, wait
+from tests.engine.weights.test_reading import Evil
+from tests.tui.at_once import at_once  # noqa: F401
+from tests.tui.data.test_data import line, until
+from tui.app import FmnistApp
+from tui.data.data import DataScreen
+from tui.dialogs import paths
+from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.text import TextScreen
+from tui.model.model import ModelScreen
+from tui.model.tensor import TensorScreen
+from tui.weights.checkpoints import CheckpointsScreen, Found, listed, matches
+from tui.weights.difference import DifferenceScreen
+from tui.weights.file import FileScreen
+from tui.widgets.rows import Rows
+
+SIZES = [(80, 24), (140, 45)]
+pytestmark = pytest.mark.usefixtures("at_once")
+
+
+@pytest.fixture
+def run(home: Path) -> Path:
+    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), name="made")
+    assert serve(folder).status == "finished"
+    return folder
+
+
+def body(app: FmnistApp) -> str:
+    """Of a TextScreen; nothing where there is none (yet)."""
+    if not isinstance(app.screen, TextScreen) or not app.screen.query("#body"):
+        return ""
+    return str(app.screen.query_one("#body", Static).content)
+
+
+def table(app: FmnistApp) -> str:
+    return app.screen.query_one(Rows).text()
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        assert "▸made · epoch-0002.pt" in table(app)
+        assert "the end of epoch 2" in table(app)
+        await pilot.press("slash")
+        await typed(pilot, "0001")
+        assert "1 file; only 0001" in line(app, "#about")
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        assert "not executed; all " in line(app, "#about").replace("\n", " ")
+        assert "a checkpoint of fmnist-tui" in line(app, "#about")
+        screen = app.screen
+        assert isinstance(screen, FileScreen)
+        await until(pilot, lambda: screen._share == 1)
+        weight = torch.load(screen.path, weights_only=True)["model"]["linear_relu_stack.0.weight"]
+        figures = screen._figures["model.linear_relu_stack.0.weight"]
+        assert figures is not None
+        assert figures["norm"] == pytest.approx(float(weight.norm()), rel=1e-5)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[512, 784]" in line(app, "#about"))
+        assert "model.linear_relu_stack.0.weight" in line(app, "#about")
+        await until(pilot, lambda: f"= {float(weight[0, 0]):.4f}" in line(app, "#value"))
+        await pilot.press("escape", "v")
+        assert "optimizer.param_groups.0.lr" in table(app)
+        await pilot.press("v")
+        assert "torch._utils._rebuild_tensor_v2" in table(app)
+        await pilot.press("v", "E")
+        assert app.screen.query_one(Input).value == "mlp"
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: bool(body(app)), 30)
+        assert "mlp on demo data" in body(app)
+        await pilot.press("escape", "M")
+        await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "checkpoint" in line(app, "#about"))
+
+
+async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
+    first, second = (run / "checkpoints" / f"epoch-000{at}.pt" for at in (1, 2))
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("o")
+        app.screen.query_one(Input).value = str(home / "gone.pt")
+        await pilot.press("enter")
+        assert "no such file" in line(app, "#verdict")
+        await typed(pilot, str(first))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        assert paths.recent(home) == [first]
+        await pilot.press("d")
+        await typed(pilot, str(second))
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in line(app, "#about"))
+        states = [torch.load(path, weights_only=True)["model"] for path in (first, second)]
+        name = "linear_relu_stack.0.weight"
+        apart = states[1][name] - states[0][name]
+        row = next(text for text in table(app).splitlines() if f"model.{name}" in text)
+        assert f"{float(apart.norm() / states[0][name].norm()):.3g}" in row
+        assert f"{float(apart.abs().max()):.3g}" in row
+        for words in ("max |Δ|", "|Δ|", "cosine", "the share changed", "the files' order"):
+            await pilot.press("s")
+            assert f"sorted by {words}" in line(app, "#about")
+        await pilot.press("slash")
+        await typed(pilot, "same")
+        assert len(app.screen.query_one(Rows).rows) == 2
+        assert "only with same (esc: all)" in line(app, "#about")
+        await pilot.press("escape")
+        assert "▸" in table(app)
+        app.screen.query_one(Rows).find(lambda row: row.key == f"model.{name}")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[512, 784]" in line(app, "#about"))
+        assert 'epoch-0002.pt["model.' in line(app, "#about")
+        assert f"norm {float(apart.norm()):.4g}" in line(app, "#about").replace("\n", " ")
+        await pilot.press("escape", "v")
+        assert "epoch" in table(app)
+        await pilot.press("E")
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: bool(body(app)), 30)
+        text = body(app)
+        assert "mlp on demo data" in text
+        assert "the second fixes " in text
+        screen = app.screen_stack[-2]
+        assert isinstance(screen, DifferenceScreen)
+        assert screen._images is not None
+        fixed, broken = screen._images["fixed"], screen._images["broken"]
+        for key, indices, words in (
+            ("f", fixed, "fixed by the second file"),
+            ("w", broken, "broken by the second file"),
+        ):
+            if not indices:
+                continue
+            await pilot.press("escape" if key == "f" else "5", key)
+            await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in line(app, "#where"), 10)  # noqa: B023
+            assert f"of {len(indices)}, page" in line(app, "#where")
+            assert line(app, "#chosen").startswith(f"image {indices[0]} ")
+            assert "file takes it for" in line(app, "#chosen")
+
+
+async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("m", "down", "m")
+        assert "2 marked" in line(app, "#about")
+        assert "▸✓ made · epoch-0001.pt" in table(app)
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in line(app, "#about"))
+        assert line(app, "#about").startswith("epoch-0002.pt → epoch-0001.pt")
+        await pilot.press("escape", "a")
+        await typed(pilot, f"{home / 'mean.pth'} nonsense")
+        assert "after that: a prefix" in line(app, "#verdict")
+        await typed(pilot, f"{home}/the mean.pth section:model")  # a name with a space
+        await until(pilot, lambda: (home / "the mean.pth").exists())
+        states = [torch.load(run / "checkpoints" / f"epoch-000{at}.pt", weights_only=True)["model"] for at in (1, 2)]
+        mean = torch.load(home / "the mean.pth", weights_only=True)
+        for name, tensor in mean.items():
+            assert torch.allclose(tensor, (states[0][name] + states[1][name]) / 2)
+        await until(pilot, lambda: "4 files" in line(app, "#about"))
+        assert "opened lately" in table(app)
+        await pilot.press("escape")
+        assert "marked" not in line(app, "#about")
+
+
+async def test_files_of_other_names_are_laid_beside_each_other(home: Path, tmp_path: Path) -> None:
+    state = {"fc.weight": torch.arange(6.0).reshape(2, 3), "fc.bias": torch.zeros(2)}
+    optimizer = {"state": {0: {"fc.weight": torch.ones(2, 3)}}, "param_groups": []}  # a name that ends alike
+    first, second = tmp_path / "bare.pth", tmp_path / "pl.ckpt"
+    torch.save(state, first)
+    torch.save({"optimizer": optimizer, "state_dict": {f"net.{name}": one + 1 for name, one in state.items()}}, second)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.push_screen(DifferenceScreen(first, second))
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "2 changed" in line(app, "#about"))
+        assert "beside 'state_dict' of pl.ckpt without net." in line(app, "#about")
+        app.screen.query_one(Rows).find(lambda row: row.key == "fc.weight")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[2, 3]" in line(app, "#about"))
+        assert 'pl.ckpt["state_dict.net.fc.weight"] - bare.pth["fc.weight"]' in line(app, "#about").replace("\n", " ")
+        await until(pilot, lambda: "= 1" in line(app, "#value"))
+
+
+async def test_the_tensors_of_a_file_are_sorted_by_their_figures(home: Path, tmp_path: Path) -> None:
+    small, large, broken = torch.zeros(3), torch.full((9,), 2.0), torch.tensor([math.nan, 1.0])
+    torch.save({"b.small": small, "c.large": large, "a.broken": broken}, tmp_path / "three.pth")
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.push_screen(FileScreen(tmp_path / "three.pth"))
+        await until(pilot, lambda: "100.0%" in table(app) and "figures" not in line(app, "#about"))
+
+        def order() -> str:
+            return "".join(row.key[0] for row in app.screen.query_one(Rows).rows)
+
+        assert order() == "bca"
+        for words, expected in (
+            ("name", "abc"), ("size", "cba"), ("norm", "cab"), ("std", "bca"),
+            ("share of zeros", "bca"), ("what is not finite", "abc"),
+        ):  # fmt: skip
+            await pilot.press("s")
+            assert (f"sorted by {words}" in line(app, "#about"), order()) == (True, expected), words
+        await pilot.press("s")
+        assert (order(), "sorted" in line(app, "#about")) == ("bca", False)
+
+
+async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
+    home: Path, run: Path, tmp_path: Path
+) -> None:
+    state = torch.load(run / "checkpoints" / "model_weights.pth", weights_only=True)
+    path = tmp_path / "theirs.pt"
+    torch.save({f"net.{name.removeprefix('linear_relu_stack.')}": value for name, value in state.items()}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "4 files" in line(app, "#about"))
+        await pilot.press("G", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "6 tensors" in line(app, "#about"))
+        await pilot.press("E")
+        await typed(pilot, "mlp some/thing")
+        assert "NEW=OLD" in line(app, "#verdict")
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: "linear_relu_stack=net" in app.screen.query(Input).first().value, 20)
+        assert "does not fit mlp: 6 missing" in line(app, "#about")
+        assert "net called linear_relu_stack" in line(app, "#verdict")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(body(app)), 30)
+        assert "mlp on demo data" in body(app)
+        await pilot.press("escape", "D")
+        assert app.screen.query_one(Input).value == f"mlp={path}"
+        await typed(pilot, f"mlp={path} linear_relu_stack=net")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt at mlp" in line(app, "#where"), 20)
+        assert "right" in line(app, "#where")
+
+
+async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_path: Path) -> None:
+    odd = {f"x{at}": tensor((9,), (1,)) for at in range(5)}
+    path = checkpoint(holding(good=tensor((4,), (1,)), **odd), tmp_path / "odd.pt")
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "2 problems more (v)" in line(app, "#about"))
+        await pilot.press("v", "v", "v", "down")
+        assert len(app.screen.query_one(Rows).rows) == 5
+        assert line(app, "#chosen") == "x1 reaches element 9 of a storage that has 4"
+        await pilot.press("b")  # nothing is taken over from it
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert "is not taken over: x0 reaches element 9" in next(iter(app._notifications)).message
+
+
+async def test_every_byte_is_checked(home: Path, run: Path) -> None:
+    path = run / "checkpoints" / "epoch-0002.pt"
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("C")
+        await until(pilot, lambda: len(app._notifications) > 0)
+        assert "by the SHA-256 in the run's manifest" in next(iter(app._notifications)).message
+        record = read(path).records["0"]
+        data = bytearray(path.read_bytes())
+        data[record.offset] ^= 1
+        path.write_bytes(data)
+        await pilot.press("C")
+        await until(pilot, lambda: bool(body(app)))
+        told = body(app)
+        assert "the file is damaged" in told
+        assert "model.linear_relu_stack.0.weight: its bytes are not those that were written" in told
+
+
+async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
+    home: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, cancelled = threading.Event(), threading.Event()
+
+    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Answer:
+        if request.what != "file check":
+            return answered(self, request, progress)
+        progress(3 << 20, 10 << 20)
+        going.set()
+        assert cancelled.wait(20)
+        raise InspectionCancelledError("cancelled")
+
+    answered = WorkerClient.ask
+    monkeypatch.setattr(WorkerClient, "ask", slow)
+    monkeypatch.setattr(WorkerClient, "cancel", lambda self: cancelled.set())
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("C")
+        await until(pilot, lambda: "checking every byte: 3.0 MiB of 10.0 MiB  (esc: stop)" in line(app, "#progress"))
+        await pilot.press("escape")
+        await until(pilot, lambda: not line(app, "#progress"))
+        assert isinstance(app.screen, FileScreen)
+        assert not app._notifications
+        await pilot.press("escape")
+        assert isinstance(app.screen, CheckpointsScreen)
+
+
+async def test_what_was_asked_for_does_not_come_up_over_another_screen(
+    home: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Answer:
+        if request.what == "file evaluation":
+            assert goes_on.wait(20)
+        return answered(self, request, progress)
+
+    answered = WorkerClient.ask
+    monkeypatch.setattr(WorkerClient, "ask", slow)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("E")
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: "evaluating" in line(app, "#progress"))
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        goes_on.set()
+        await until(pilot, lambda: len(app._notifications) > 0, 30)
+        assert isinstance(app.screen, DataScreen)
+        assert "epoch-0002.pt: test accuracy" in next(iter(app._notifications)).message
+
+
+async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.pt"
+    model = build("mlp")
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
+    model(torch.rand(2, 1, 28, 28)).sum().backward()
+    optimizer.step()
+    torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    begun: list[Path] = []
+    app.attach = begun.append  # type: ignore[assignment]
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "4 files" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert "Branch off made" in line(app, "#title")  # of a run's own as from Runs
+        await pilot.press("escape", "escape", "G", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "training checkpoint" in line(app, "#about"))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        prompt = app.screen.query_one(Input)
+        assert prompt.value == "model=mlp dataset=demo optimizer=adam"
+        prompt.value = "model=mlp"
+        await until(pilot, lambda: "add optimizer=adam or optimizer=adamw" in line(app, "#verdict"))
+        prompt.value = "model=mlp optimizer=adam name='theirs"
+        await until(pilot, lambda: "a quote is open" in line(app, "#verdict"))
+        await typed(pilot, "model=mlp optimizer=adam dataset=demo epochs=1 threads=1 name='their weights'")
+        await until(pilot, lambda: bool(begun), 60)
+    assert store.read_run(begun[0])["name"] == "their weights"
+    config = store.read_run(begun[0])["config"]
+    assert (config["optimizer"], config["lr"]) == ("adam", 2e-4)
+    wait(begun[0], lambda state: state.done, 60)
+
+
+async def test_a_file_that_another_torchs_list_judges_says_so(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.weights.contents.installed", lambda: of("2.99.0"))
+    path = tmp_path / "weights.pt"
+    torch.save({"w": torch.zeros(3)}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
+        await pilot.press("enter")
+        newest = ".".join(map(str, TABLE[-1].last))
+        caveat = f"(judged by the list of torch {newest}, since that of the installed torch 2.99.0 is not known)"
+        await until(pilot, lambda: f"allow-list of torch.load(weights_only=True) {caveat}" in line(app, "#about"))
+
+
+async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "evil.pt"
+    torch.save({"w": torch.zeros(3), "evil": Evil(tmp_path / "made")}, path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
+        assert "opened lately" in table(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 global outside the allow-list: posix.system" in line(app, "#about"))
+        screen = app.screen
+        assert isinstance(screen, FileScreen)
+        await until(pilot, lambda: screen._share == 1)
+        assert "every number is 0" in line(app, "#chosen")
+        await pilot.press("v")
+        await pilot.press("v")
+        assert "posix.system" in table(app).splitlines()[1]
+        assert "no: needs your trust" in table(app)
+        await pilot.press("M")
+        assert app.screen.query_one(Input).value == f"mlp={path}"
+        await pilot.press("escape", "c")
+        await typed(pilot, str(tmp_path / "out.safetensors"))
+        await until(pilot, lambda: (tmp_path / "out.safetensors").exists())
+    assert not (tmp_path / "made").exists()
+
+
+async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "whole.pt"
+    torch.save(build("mlp"), path)
+    paths.remember(home, path)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: isinstance(app.screen, FileScreen) and "outside the allow-list" in line(app, "#about")
+        )
+        await pilot.press("E")
+        assert app.screen.query_one(Input).value == "mlp"  # its numbers alone
+        app.screen.query_one(Input).value = "whole.pt"
+        await until(pilot, lambda: "its author's code runs" in line(app, "#verdict"))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(body(app)), 40)
+        assert "NeuralNetwork on demo data" in body(app)
+    assert trusted.trusts(home, sha256(path))
+
+
+def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: Path) -> None:
+    assert [one.path.name for one in listed(home)] == ["epoch-0002.pt", "epoch-0001.pt", "model_weights.pth"]
+    os.unlink(run / "checkpoints" / "model_weights.pth")
+    (run / "checkpoints" / "manifest.json").write_text("{")
+    assert listed(home) == []
+
+
+async def test_tab_completes_a_path_as_a_shell_does(home: Path, tmp_path: Path) -> None:
+    for name in ("weights-1.pt", "weights-2.pt"):
+        torch.save({"x": torch.zeros(2)}, tmp_path / name)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await until(
+            pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "No checkpoints" in line(app, "#about")
+        )
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        prompt = app.screen.query_one(Input)
+        prompt.value = f"{tmp_path}/we"
+        await pilot.press("tab")
+        await until(pilot, lambda: prompt.value == f"{tmp_path}/weights-")
+        await pilot.press("tab")
+        await until(pilot, lambda: line(app, "#verdict") == "weights-1.pt  weights-2.pt")
+        await pilot.press("2", "tab")
+        await until(pilot, lambda: prompt.value == f"{tmp_path}/weights-2.pt")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "1 tensor with" in line(app, "#about"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("", True), ("base", True), ("BASE 0003", True), ("base 0004", False), (">1mb", True), (">10MB", False),
+        ("<10MB base", True), ("<2h", True), (">2h", False), ("<nonsense", False), (">5", False),
+    ],
+)  # fmt: skip
+def test_the_filter(text: str, fits: bool) -> None:
+    found = Found(Path("/x/epoch-0003.pt"), "base · epoch-0003.pt", "the end", 5 << 20, time.time() - 3600)
+    assert matches(found, text) == fits
+
+
+def test_paths_are_completed_and_remembered(tmp_path: Path) -> None:
+    for name in ("weights.pt", "weather.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder").mkdir()
+    suggest = paths.PathSuggester().get_suggestion
+    assert asyncio.run(suggest(f"{tmp_path}/wei")) == f"{tmp_path}/weights.pt"
+    assert asyncio.run(suggest(f"{tmp_path}/fo")) == f"{tmp_path}/folder/"
+    assert asyncio.run(suggest(f"{tmp_path}/x")) is None
+    assert asyncio.run(suggest("/no/such/folder/x")) is None
+    complete = paths.PathSuggester().completed
+    assert asyncio.run(complete(f"{tmp_path}/w")) == (f"{tmp_path}/we", ["weather.txt", "weights.pt"])
+    assert asyncio.run(complete(f"{tmp_path}/wea")) == (f"{tmp_path}/weather.txt", [])
+    assert asyncio.run(complete(f"{tmp_path}/x")) == (f"{tmp_path}/x", [])
+    among = paths.PathSuggester(among_others=True)
+    for before in ("mlp=", "~/mine.py:Mine=", ""):
+        assert asyncio.run(among.get_suggestion(f"{before}{tmp_path}/wei")) == f"{before}{tmp_path}/weights.pt"
+    assert asyncio.run(among.get_suggestion("l")) is None  # `last`, and no file of the folder one is in
+    for name in ("weights.pt", "weather.txt", "weights.pt"):
+        paths.remember(tmp_path, tmp_path / name)
+    (tmp_path / "weather.txt").unlink()
+    assert paths.recent(tmp_path) == [tmp_path / "weights.pt"]

@@ -1,0 +1,88 @@
+"""`fmnist-tui data`: where the data set lies, whether it is whole, and fetching it."""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from engine.data.open_dataset import candidates
+from engine.data.report import DataReport, describe, describe_custom
+from engine.errors import DownloadCancelledError
+from tui.format import count, size
+
+
+def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_json: bool) -> int:
+    """Fetch Fashion-MNIST where asked, then say what is there. Returns 0, 2 where the data can't be used, 130 where
+    the download was cancelled. Raises DataError where it can't be fetched."""
+    if download:
+        root = candidates(data_dir, home)[0]  # where it is looked for first
+        try:
+            _download(root)
+        except DownloadCancelledError:
+            print("fmnist-tui: download cancelled; what came is kept, the next try goes on from there", file=sys.stderr)
+            return 128 + signal.SIGINT
+    report = describe_custom(dataset, home) if ":" in dataset else describe(data_dir, home)
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=1))
+    else:
+        _print(report)
+    if report.problem:
+        print(f"fmnist-tui: {report.problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _download(root: Path) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from engine.data.fashion_mnist import download
+
+    cancelled = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: cancelled.set())
+    # On stderr: what is asked for on stdout (--json) stays clean.
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+    )
+    try:
+        with bars:
+            task = bars.add_task("Fashion-MNIST", total=None)
+
+            def show(at: download.Progress) -> None:
+                bars.update(task, description=at.file, completed=at.done, total=at.total)
+
+            download.download(root, progress=show, cancelled=cancelled)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _print(report: DataReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if report.used is not None or report.demo:
+        console.print(f"{report.title}: {report.used or 'drawn by the program'}")
+    if report.used is None and report.demo:
+        console.print(f"  no Fashion-MNIST in {', '.join(report.looked_in)}; fetch it with: fmnist-tui data --download")
+    if report.files:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("file", "is", "size", "MD5", "holds"):
+            table.add_column(column)
+        for file in report.files:
+            name = Path(file.path).name if file.path else file.name
+            table.add_row(name, file.kind, size(file.bytes), file.md5, count(file.count) if file.count else "–")
+        console.print(table)
+    for split in report.splits:
+        per_class = ", ".join(f"{name} {count(number)}" for name, number in split.per_class.items())
+        console.print(f"{split.name}: {count(split.images)} images ({per_class})")
+    if report.left_out:
+        console.print(f"{count(len(report.left_out))} files can't be read and are left out:")
+        for why in report.left_out:
+            console.print(f"  {why}")

@@ -1,0 +1,110 @@
+"""`fmnist-tui data --issues`: the suspicious images of a data set."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.data.open_dataset import Dataset, open_dataset
+from engine.errors import ConfigError, InspectionCancelledError
+from engine.evaluation import quality
+from engine.evaluation.quality import KINDS, Settings, Suspects
+from engine.worker.client import WorkerClient
+from tui.format import count
+
+SHOWN = 5  # of each list, where not all are asked for
+
+
+def run(home: Path, data_dir: Path | None, name: str, asked: str, settings: Settings, *, as_json: bool) -> int:
+    """Look for the kinds in `asked`, apart by commas, or all. Returns 0, or 130 after a Ctrl-C. Raises EngineError."""
+    kinds = list(KINDS) if asked.strip() == "all" else [kind.strip() for kind in asked.split(",")]
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        what = f"{unknown[0]!r} is no kind of issue; choose from all, {', '.join(KINDS)}"
+        raise ConfigError("issues", f"--issues: {what}")
+    data = open_dataset(name, data_dir, home, verify=True)
+    worker = WorkerClient(home)
+    before = signal.signal(signal.SIGINT, lambda *_: worker.cancel())
+    found: dict[str, dict[str, Suspects]] = {}
+    try:
+        for kind in kinds:
+            with _Progress(KINDS[kind].title) as tell:
+                found[kind] = quality.ask(worker, kind, data, data_dir, settings, tell)
+    except InspectionCancelledError:
+        print("fmnist-tui: cancelled", file=sys.stderr)
+        return 128 + signal.SIGINT
+    finally:
+        worker.close()
+        signal.signal(signal.SIGINT, before)
+    if as_json:
+        print(json.dumps(_json(data, settings, found), indent=1))
+    else:
+        _print(data, found)
+    return 0
+
+
+class _Progress:
+    """A line on stderr, where that is a terminal, that says how far it is."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._told = title, sys.stderr.isatty()
+
+    def __enter__(self) -> Any:
+        return self._tell
+
+    def _tell(self, done: int, total: int) -> None:
+        if self._told:
+            print(f"\r{self._title}: {100 * done / max(1, total):3.0f}%", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._told:
+            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _json(data: Dataset, settings: Settings, found: dict[str, dict[str, Suspects]]) -> dict[str, Any]:
+    return {
+        "dataset": data.name,
+        "checksum": data.checksum,
+        "classes": list(data.classes),
+        "issues": {
+            kind: {
+                "why": KINDS[kind].why,
+                "source": KINDS[kind].source,
+                **({"settings": vars(settings)} if kind == "label" else {}),
+                **{split: [_sample(data, part, at) for at in range(len(part))] for split, part in by_split.items()},
+            }
+            for kind, by_split in found.items()
+        },
+    }
+
+
+def _sample(data: Dataset, part: Suspects, at: int) -> dict[str, Any]:
+    index = int(part.indices[at])
+    told: dict[str, Any] = {
+        "index": index, "score": round(float(part.scores[at]), 6), "label": int(data.splits[part.split].labels[index]),
+    }  # fmt: skip
+    if part.kind == "label":
+        told["suggested"] = int(part.others[at])
+    if part.kind == "duplicates":
+        other = "test" if part.split == "train" else "train"
+        told |= {"of": int(part.others[at]), "of_split": other if part.elsewhere[at] else part.split}
+    return told
+
+
+def _print(data: Dataset, found: dict[str, dict[str, Suspects]]) -> None:
+    print(f"{data.title}: {count(len(data.train))} training and {count(len(data.test))} test images")
+    for kind, by_split in found.items():
+        numbers = ", ".join(f"{count(len(part))} in {split}" for split, part in by_split.items())
+        print(f"\n{KINDS[kind].title}: {numbers}\n  {KINDS[kind].why} ({KINDS[kind].source})")
+        for split, part in by_split.items():
+            for at in range(min(SHOWN, len(part))):
+                sample = _sample(data, part, at)
+                text = f"{split} {sample['index']} {data.classes[sample['label']]}, score {sample['score']:.4g}"
+                if "suggested" in sample:
+                    text += f": perhaps {data.classes[sample['suggested']]}"
+                if "of" in sample:
+                    text += f": nearly {sample['of_split']} {sample['of']}"
+                print(f"  {text}")
+            if len(part) > SHOWN:
+                print(f"  … and {count(len(part) - SHOWN)} more in {split}")
+    print("\nAll of them: with --json. On the screen: fmnist-tui, then Q.")

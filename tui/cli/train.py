@@ -1,0 +1,278 @@
+"""`fmnist-tui train` and `stop` without the app: a run as progress bars, as one line an epoch, or as JSON lines."""
+
+import contextlib
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import EngineError, RunError
+from engine.runs import client
+from engine.runs import folder as store
+from engine.runs.follower import Follower
+from engine.runs.state import Fold, RunState
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from tui.format import count, duration, edit_line, from_words, percent, place_words
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+Listener = Callable[[ev.Event], None]
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def train(
+    home: Path, config: TrainConfig, *, name: str, data_dir: Path | None, as_json: bool, processes: int = 1
+) -> int:
+    """Be the host of a new run, in the foreground. Raises EngineError where it can't start; then no folder is left.
+
+    Returns 0 done, 1 failed while running, 128 + signal when one stopped it (after saving).
+    """
+    if processes > 1:
+        return follow(client.start(home, config, name=name, data_dir=data_dir, processes=processes), as_json=as_json)
+    return serve_new(store.create(home, client.request(config, name=name, data_dir=data_dir)), as_json=as_json)
+
+
+def serve_new(folder: Path, *, as_json: bool) -> int:
+    """Be the host of the run whose folder was just made; the folder goes where it can't start."""
+    try:
+        return _serve(folder, None, as_json=as_json)
+    except (EngineError, KeyboardInterrupt):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def resume(folder: Path, changes: Mapping[str, Any], *, as_json: bool) -> int:
+    """Be the next host of a run that ended, in the foreground. Raises EngineError, with the run as it was."""
+    client.check_resumable(folder)
+    if int(store.read_run(folder).get("processes", 1)) > 1:
+        seen = Follower(folder)
+        seen.poll()
+        client.resume(folder, **changes)
+        return follow(folder, as_json=as_json, seen=seen)
+    return _serve(folder, changes, as_json=as_json)
+
+
+def _serve(folder: Path, resume: Mapping[str, Any] | None, *, as_json: bool) -> int:
+    if sys.stderr.isatty():
+        print("importing PyTorch, reading the data …", file=sys.stderr)
+    from engine.runs.host import take
+
+    taken = take(folder, resume)
+    for words in resumed_words(taken.beginning.differences, taken.beginning.bad):
+        print(f"fmnist-tui: {words}", file=sys.stderr)
+    if as_json:
+        return taken.host(listener=_print_json).serve()
+    known = Fold()
+    for event in Follower(folder).poll():
+        known.add(event)
+    if sys.stdout.isatty():
+        with TerminalReport(folder, known) as report:
+            return taken.host(listener=report.hear).serve()
+    return taken.host(listener=LineReport(folder, print_line, known).hear).serve()
+
+
+def resumed_words(differences: list[str], bad: list[str]) -> list[str]:
+    """What the person should know of a run that goes on, a line each."""
+    lines = [f"passed over: {checkpoint}" for checkpoint in bad]
+    if differences:
+        lines.append(f"not bit for bit the run it would have been: {'; '.join(differences)}")
+    return lines
+
+
+def follow(folder: Path, *, as_json: bool, seen: Follower | None = None) -> int:
+    """Report a run that other processes train, as if it were trained here: a signal stops it, saving first."""
+    follower, fold = seen or Follower(folder), Fold()
+    hear = _print_json if as_json else LineReport(folder, print_line).hear
+    if not as_json:
+        print_line(f"running: {client.shown_command(folder)}")
+    asked: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in STOPPING}
+    told = False
+    try:
+        while True:
+            living = store.alive(folder)
+            for event in follower.poll():
+                fold.add(event)
+                hear(event)
+            run = fold.snapshot()
+            if run.done or not living:
+                break
+            if asked and not told:
+                told = True
+                with contextlib.suppress(RunError):
+                    client.command(folder, "stop")
+            time.sleep(0.1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if run.status == "failed" or not run.done:
+        return 1
+    return 128 + asked[0] if asked else 0
+
+
+def wait_for_end(folder: Path) -> int:
+    """Wait until the run, which was told to stop, has saved and ended; say what came of it. 0, or 1 where it failed."""
+    follower, fold, ended = Follower(folder), Fold(), ""
+    report = LineReport(folder, lambda line: None)
+    while not ended:
+        living = store.alive(folder)
+        for event in follower.poll():
+            fold.add(event)
+            report.hear(event)
+        run = fold.snapshot()
+        if run.done or not living:
+            ended = report.ending(run)
+        elif run.status == "paused" and run.reason == "cannot_write":
+            print(f"fmnist-tui: {folder.name} did not stop: {run.warnings[-1].message}", file=sys.stderr)
+            return 1
+        else:
+            time.sleep(0.1)
+    print(ended)
+    return 0 if run.done and run.status != "failed" else 1
+
+
+class LineReport:
+    """A run as lines: what it is, one an epoch, what goes wrong, how it ended."""
+
+    def __init__(self, folder: Path, write: Callable[[str], None], known: Fold | None = None) -> None:
+        """`known`: what was told of the run before this report of it."""
+        self.folder = folder
+        self._write = write
+        self._fold = known or Fold()
+        self._losses: dict[int, ev.EpochFinished] = {}
+
+    def hear(self, event: ev.Event) -> None:
+        self._fold.add(event)
+        match event:
+            case ev.RunStarted():
+                self._write(self.opening(event))
+            case ev.Resumed():
+                self._write(self.resumption(event))
+            case ev.Branched():
+                self._write(
+                    f"a branch of {event.parent}, from {event.checkpoint}" if event.parent else from_words(event)
+                )
+                for note in event.notes if not event.parent else ():
+                    self._write(f"note: {note}")
+            case ev.Edited():
+                self._write(edit_line(event))
+            case ev.EpochFinished():
+                self._losses[event.epoch] = event
+            case ev.Evaluated():
+                self._write(self.epoch_line(event))
+            case ev.Warned():
+                self._write(f"warning: {event.message}")
+            case ev.Paused():
+                how = f"fmnist-tui unpause {self.folder.name}"
+                self._write(
+                    f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); go on with: {how}"
+                )
+            case ev.Unpaused():
+                self._write("going on")
+            case ev.Stopped() | ev.Finished() | ev.Failed():
+                self._write(self.ending(self._fold.snapshot()))
+
+    def opening(self, event: ev.RunStarted) -> str:
+        data = event.dataset
+        trained = f", {count(event.trainable)} of them train" if 0 <= event.trainable < event.parameters else ""
+        return (
+            f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters{trained}) "
+            f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), "
+            f"{event.device} ({event.device_name})"
+        )
+
+    def resumption(self, event: ev.Resumed) -> str:
+        return f"run {self.folder.name}: resumed {place_words(event)}, {event.device} ({event.device_name})"
+
+    def epoch_line(self, event: ev.Evaluated) -> str:
+        run = self._fold.snapshot()
+        line = f"epoch {event.epoch}/{run.epochs}  test accuracy {percent(event.accuracy)}  test loss {event.loss:.6f}"
+        if trained := self._losses.get(event.epoch):
+            pace = count(round(trained.samples_per_s))
+            line += f"  train loss {trained.loss:.6f}  {duration(trained.seconds)}  {pace} samples/s"
+        return line
+
+    def ending(self, run: RunState) -> str:
+        weights = self.folder / "checkpoints" / "model_weights.pth"
+        saved = f"; weights: {weights}" if weights.exists() else ""
+        best = f"; best test accuracy {percent(run.best.accuracy)} (epoch {run.best.epoch})" if run.best else ""
+        match run.status:
+            case "finished":
+                epochs = f"{run.epochs} epoch{'s' if run.epochs != 1 else ''}"
+                return f"finished {epochs} in {duration(run.training_s)} of training{best}{saved}"
+            case "stopped":
+                why = "" if run.reason == "asked" else f" ({PAUSED.get(run.reason, run.reason)})"
+                how = f"; go on with: fmnist-tui resume {self.folder.name}"
+                return f"stopped{why} at epoch {run.epoch}, step {run.step} of {run.steps}{best}{saved}{how}"
+            case "failed":
+                return f"failed: {run.reason} (traceback in {self.folder / store.LOG})"
+        how = f"; go on with: fmnist-tui resume {self.folder.name}"
+        return f"{self.folder.name} ended without finishing, at epoch {run.epoch}, step {run.step}{best}{saved}{how}"
+
+
+# Why a run is paused or stopped, for people.
+PAUSED = {
+    "asked": "asked",
+    "step": "after one step",
+    "non_finite_loss": "the loss is not finite",
+    "cannot_write": "the disk can't be written",
+}
+
+
+class TerminalReport:
+    """A run on a terminal: rich bars for the epoch and the run, and the lines of `LineReport` above them."""
+
+    def __init__(self, folder: Path, known: Fold | None = None) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars: Progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            refresh_per_second=4,
+        )
+        self._lines = LineReport(
+            folder, lambda line: self._bars.console.print(line, highlight=False, markup=False), known
+        )
+        self._epoch: TaskID | None = None
+        self._run: TaskID | None = None
+        self._steps = 0  # in an epoch
+
+    def __enter__(self) -> "TerminalReport":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def hear(self, event: ev.Event) -> None:
+        match event:
+            case ev.RunStarted() | ev.Resumed():
+                self._epoch = self._bars.add_task("epoch", total=event.steps, note="")
+                self._run = self._bars.add_task("run", total=event.steps * event.epochs, note="")
+            case ev.Progress() if self._epoch is not None and self._run is not None:
+                note = f"loss {event.loss:.4f}  {count(round(event.samples_per_s))} samples/s"
+                self._bars.update(
+                    self._epoch, completed=event.step, total=event.steps, description=f"epoch {event.epoch}", note=note
+                )
+                self._bars.update(self._run, completed=(event.epoch - 1) * event.steps + event.step)
+            case ev.Edited(setting="epochs") if self._run is not None:
+                self._bars.update(self._run, total=self._steps * event.after)
+        if isinstance(event, ev.Progress | ev.RunStarted | ev.Resumed):
+            self._steps = event.steps
+        self._lines.hear(event)
+
+
+def print_line(line: str) -> None:
+    print(line, flush=True)
+
+
+def _print_json(event: ev.Event) -> None:
+    print(ev.encode(event), flush=True)

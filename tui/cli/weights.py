@@ -1,0 +1,218 @@
+"""`fmnist-tui inspect`: what is in a file of weights, without executing a byte of it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import CheckpointError
+from engine.terminal_text import printable
+from engine.weights.contents import Contents
+from engine.weights.reading import read
+from tui.evaluation_text import comparison_lines, evaluation_text
+from tui.format import count, counted, size
+
+if TYPE_CHECKING:
+    from engine.evaluation.evaluate import EvaluationOptions
+    from engine.weights.compare import Difference
+    from engine.weights.key_mapping import KeyMapping
+
+SHOWN = 60  # tensors, and values, that are listed without --tensors
+MOST_REPEATED = 64 << 20  # bytes of a tensor that repeats few stored numbers, of which --values goes through all
+
+
+def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool = False) -> int:
+    """Print what is in the file, or some numbers of one tensor. `checked`: read all of it and compare the checksums.
+    Raises EngineError where it can't be read."""
+    if values:
+        return _values(path, values, as_json=as_json)
+    contents = read(path)
+    told = None
+    if checked:
+        from engine.checkpoints.verify import verify
+
+        told = verify(contents)
+        contents.problems += told.damage
+    if as_json:
+        print(json.dumps(contents.to_dict(), indent=1))
+    else:
+        _print(contents, whole=tensors)
+        if told is not None and not told.damage:
+            print(f"\n{told.how}")
+    return 0
+
+
+def _print(contents: Contents, *, whole: bool) -> None:
+    numbers = sum(one.tensor.count for one in contents.tensors)
+    print(f"{printable(str(contents.path))}: {contents.format}, {size(contents.bytes)}")
+    print(contents.told())
+    for note in contents.notes:
+        print(note)
+    print(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'number')}")
+    for problem in contents.problems:
+        print(f"problem: {problem}")
+    if contents.modules:
+        print("\nmodules")
+        for module in contents.modules:
+            made = ", ".join(f"{name}={value}" for name, value in list(module.attributes.items())[:8])
+            indent = "  " * (module.name.count(".") + bool(module.name))
+            print(f"{indent}{module.name or '(whole)'}: {module.type}({made})")
+    shown = contents.tensors if whole else contents.tensors[:SHOWN]
+    if shown:
+        print()
+    width = max((len(one.name) for one in shown), default=0)
+    for one in shown:
+        tensor = one.tensor
+        shape = "×".join(map(str, tensor.shape)) or "one number"
+        odd = "" if tensor.contiguous and tensor.layout == "strided" else f"  {tensor.layout}, stride {tensor.stride}"
+        print(f"{one.name.ljust(width)}  {shape:<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{odd}".rstrip())
+    if len(shown) < len(contents.tensors):
+        print(f"… and {count(len(contents.tensors) - len(shown))} more: --tensors lists all")
+    for names in contents.shared.values():
+        print(f"share their numbers: {', '.join(names)}")
+    if contents.metadata:
+        print()
+        values = list(contents.metadata.items())
+        for name, value in values if whole else values[:SHOWN]:
+            print(f"{name} = {value}")
+        if len(values) > SHOWN and not whole:
+            print(f"… and {count(len(values) - SHOWN)} more: --tensors lists all")
+
+
+def _values(path: Path, asked: str, *, as_json: bool) -> int:
+    """`NAME` or `NAME[SLICE]`: the numbers, as PyTorch prints them."""
+    from engine.inspection import views
+    from engine.inspection.parameters import figures
+    from engine.weights import tensors
+
+    contents = read(path)
+    name = max(
+        (one.name for one in contents.tensors if asked.startswith(one.name) and _ends(asked[len(one.name) :])),
+        key=len, default="",
+    )  # fmt: skip
+    if not any(one.name == name for one in contents.tensors):
+        raise CheckpointError(f"{path} has no tensor {asked.partition('[')[0]!r}; --tensors lists them")
+    view = views.apply(tensors.load(contents, name), asked[len(name) :])
+    if view.nbytes > MOST_REPEATED and view.nbytes > 4 * view.untyped_storage().nbytes():
+        stored = f"{view.untyped_storage().nbytes():,} stored bytes until they are {view.nbytes:,}"
+        raise CheckpointError(f"{asked} repeats {stored}: take a slice of it")
+    if as_json:
+        if view.numel() > 1_000_000:
+            raise CheckpointError(f"{asked} has {view.numel():,} numbers: take a slice of it")
+        print(json.dumps({"name": name, "shape": list(view.shape), **_plain(figures(view)), "values": view.tolist()}))
+        return 0
+    print(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}")
+    told = figures(view)
+    if told["mean"] is not None:
+        words = ", ".join(f"{key} {told[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
+        print(f"{words}, zeros {100 * told['zeros']:.1f}%, NaN {told['nan']}, infinite {told['inf']}")
+    print(view)
+    return 0
+
+
+def _plain(told: dict[str, Any]) -> dict[str, Any]:
+    return {key: told[key] for key in ("mean", "std", "min", "max", "norm", "zeros", "nan", "inf")}
+
+
+def _ends(rest: str) -> bool:
+    """Whether a name ends here: an index follows, or nothing."""
+    return not rest or (rest[0] in "[." and (rest[0] == "[" or "(" in rest or rest in (".T", ".mT")))
+
+
+def diff(a: Path, b: Path, *, as_json: bool) -> int:
+    """What two files differ in. Returns 0 where nothing does, 1 where something does. Raises EngineError."""
+    from engine.weights.compare import compare
+
+    found = compare(read(a), read(b))
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1))
+        return int(found.differs)
+    print(f"{printable(str(a))} and {printable(str(b))}: {found.how}")
+    for kind, words in KINDS.items():
+        ones = [one for one in found.tensors if one.kind == kind]
+        if ones and kind == "same":
+            print(f"\n{counted(len(ones), 'tensor')} {'is' if len(ones) == 1 else 'are'} the same, to the last bit")
+        elif ones:
+            print(f"\n{words}")
+            width = max(len(one.name) for one in ones)
+            parts = list(dict.fromkeys(one.section for one in ones))
+            for one in sorted(ones, key=lambda one: (parts.index(one.section), -(one.relative or 0))):
+                shapes = one.a if one.a == one.b else f"{one.a or 'nothing'} → {one.b or 'nothing'}"
+                print(f"  {one.name.ljust(width)}  {shapes:<20}{_figures(one)}".rstrip())
+    if found.metadata:
+        print("\nmetadata")
+        for name, (before, after) in found.metadata.items():
+            was, is_ = ("not there" if value is None else value for value in (before, after))
+            print(f"  {name}: {was} → {is_}")
+    return int(found.differs)
+
+
+KINDS = {
+    "removed": "only in the first", "added": "only in the second", "shape": "of another shape",
+    "dtype": "of another dtype", "unread": "can't be read", "changed": "changed", "same": "",
+}  # fmt: skip
+
+
+def _figures(one: "Difference") -> str:
+    if one.max_abs is None:
+        return ""
+    told = f"  max |Δ| {one.max_abs:.3g}, |Δ| {one.l2:.3g}"
+    told += "" if one.relative is None else f", |Δ|/|a| {one.relative:.3g}"
+    told += "" if one.cosine is None else f", cosine {one.cosine:.6f}"
+    return told + f", {100 * (one.changed or 0):.1f}% changed"
+
+
+def convert(files: list[Path], target: Path, how: "KeyMapping") -> int:
+    """Write the weights of a file, or the mean of several, as a bare state_dict or safetensors. Raises EngineError."""
+    from engine.weights import convert, matching
+
+    several = [matching.mapped(read(path), how) for path in files]
+    found = convert.average(several) if len(several) > 1 else several[0]
+    written = convert.write(found, target)
+    what = f"the mean of {len(files)} files" if len(files) > 1 else printable(str(files[0]))
+    print(f"{printable(str(target))}: {counted(len(found), 'tensor')} of {what}, {size(written)}")
+    return 0
+
+
+def evaluate(
+    path: Path, way: "EvaluationOptions", home: Path, data_dir: Path | None, *, trust: str, as_json: bool
+) -> int:
+    """What the weights of a file reach on the test set. `trust`: the SHA-256 of a file whose code may run; empty: none.
+    Raises EngineError."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from engine.evaluation.evaluate import evaluate as compute
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("test images", total=None)
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        if trust:
+            from engine.evaluation import trusted
+
+            found = trusted.evaluate(path, trust, way, home=home, data_dir=data_dir, tell=tell)
+        else:
+            found = compute(path, way, home=home, data_dir=data_dir, tell=tell)
+    if as_json:
+        print(json.dumps(asdict(found), indent=1))
+        return 0
+    print(f"{printable(found.file)}: {evaluation_text(asdict(found))}")
+    return 0
+
+
+def versus(
+    first: Path, second: Path, way: "EvaluationOptions", home: Path, data_dir: Path | None, *, as_json: bool
+) -> int:
+    """Which test images the weights of the second file recognise and the first's do not, and the other way round."""
+    from engine.evaluation.evaluate import versus as compute
+
+    found = compute(first, second, way, home=home, data_dir=data_dir)
+    if as_json:
+        print(json.dumps(asdict(found), indent=1))
+        return 0
+    print("\n".join(comparison_lines(asdict(found))))
+    return 0

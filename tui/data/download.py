@@ -1,0 +1,99 @@
+"""Fetches Fashion-MNIST, with progress, until it is there, fails or is cancelled."""
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from engine.errors import DataError, DownloadCancelledError
+from tui.format import size
+
+if TYPE_CHECKING:
+    from engine.data.fashion_mnist.download import Progress
+
+BAR = 40  # cells
+TELL_S = 0.5  # seconds between two changes of the bar
+
+
+class DownloadScreen(ModalScreen[bool]):
+    """Gives True once the data set is there, False where it is not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="download.cancel"),
+        Binding("r", "start", "Try again", id="download.retry"),
+    ]
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self._root = root
+        self._cancelled = threading.Event()
+        self._fetching = False
+        self._told = 0.0
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="frame"):
+            yield Static(f"Fashion-MNIST, 30 MB, into {self._root}", id="title", markup=False)
+            yield Static("connecting …", id="state", markup=False)
+            yield Static("esc cancels; what came is kept, and the next try goes on from there", id="hint")
+
+    def on_mount(self) -> None:
+        self.action_start()
+
+    def on_unmount(self) -> None:
+        self._cancelled.set()
+
+    def action_start(self) -> None:
+        if not self._fetching:
+            self._fetching = True
+            self._cancelled.clear()
+            self._fetch()
+
+    def action_cancel(self) -> None:
+        if self._fetching:
+            self._cancelled.set()
+            self._say("cancelling …")
+        else:
+            self.dismiss(False)
+
+    @work(thread=True, group="download", exit_on_error=False)
+    def _fetch(self) -> None:
+        from engine.data.fashion_mnist.download import download
+
+        try:
+            download(self._root, progress=self._progress, cancelled=self._cancelled)
+        except DownloadCancelledError:
+            self.app.call_from_thread(self._end, None)
+        except DataError as error:
+            self.app.call_from_thread(self._end, str(error))
+        else:
+            self.app.call_from_thread(self._end, "")
+
+    def _progress(self, at: "Progress") -> None:
+        """In the thread: tell the screen, not more often than a person can read."""
+        now = time.monotonic()
+        if now - self._told < TELL_S and at.done < at.total:
+            return
+        self._told = now
+        filled = BAR * at.done // at.total
+        bar = "━" * filled + "─" * (BAR - filled)
+        self.app.call_from_thread(self._say, f"{bar} {size(at.done)} of {size(at.total)}\n{at.file}")
+
+    def _say(self, text: str) -> None:
+        if self.is_mounted:
+            self.query_one("#state", Static).update(text)
+
+    def _end(self, problem: str | None) -> None:
+        self._fetching = False
+        if not self.is_mounted:
+            return
+        if problem:
+            self._say(f"{problem}\n\nr tries again, esc goes back")
+        else:
+            self.dismiss(problem is not None)

@@ -1,0 +1,64 @@
+"""Which suspicion about the data to look into, and why each is one."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.evaluation.quality import EPOCHS, FOLDS, KINDS, MODEL
+from tui.dialogs.overlay import Overlay
+from tui.format import count
+
+LASTS = {
+    "label": f"about a minute: {FOLDS} times {EPOCHS} epochs of {MODEL} with Adam",
+    "duplicates": "about 10 seconds",
+    "outliers": "about 15 seconds",
+}
+
+
+class QualityScreen(Overlay[str | None]):
+    """Gives the kind, of `quality.KINDS`, or None where the person goes back."""
+
+    AUTO_FOCUS = "#kinds"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,Q,q", "dismiss", "Back", key_display="esc", id="quality.back"),
+        Binding("j", "move(1)", "Down", show=False, id="quality.down"),
+        Binding("k", "move(-1)", "Up", show=False, id="quality.up"),
+    ]
+
+    def __init__(self, known: Mapping[str, Mapping[str, int]]) -> None:
+        """`known`: how many suspects each split has, of the kinds that were looked into."""
+        super().__init__()
+        self._known = known
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="frame"):
+            yield Static("Suspicious images", id="title", markup=False)
+            options = []
+            for name, kind in KINDS.items():
+                found = self._known.get(name)
+                told = ", ".join(f"{count(number)} in {split}" for split, number in found.items()) if found else ""
+                options.append(Option(Content.assemble(f"{kind.title:<18}", (told, "dim")), id=name))
+            yield OptionList(*options, id="kinds")
+            yield Static(id="why", markup=False)
+            yield Static("enter looks for them, and shows them · esc", id="keys", markup=False)
+
+    def action_move(self, by: int) -> None:
+        kinds = self.query_one(OptionList)
+        kinds.action_cursor_down() if by > 0 else kinds.action_cursor_up()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        name = str(event.option_id)
+        kind = KINDS[name]
+        lasts = f" Takes {LASTS[name]}." if name in LASTS and name not in self._known else ""
+        self.query_one("#why", Static).update(
+            Content.assemble(f"Suspected: {kind.why}.{lasts}\n", (f"Source: {kind.source}.", "dim"))
+        )
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(str(event.option_id))

@@ -1,0 +1,72 @@
+"""The confusion matrix with a cursor: a cell leads to its images."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.runs.state import TestResult
+from tui.dialogs.overlay import Overlay
+from tui.format import count
+from tui.widgets.confusion import ConfusionMatrix
+
+Cell = tuple[int, int]  # true class, predicted class
+
+
+class MatrixScreen(Overlay[Cell | None]):
+    """Gives the cell whose images are to be seen, or None where the person goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "Back", key_display="esc", id="matrix.back"),
+        Binding("enter", "open", "These images", id="matrix.open", tooltip="on Data, with this checkpoint's words"),
+        Binding("right,l", "move(0, 1)", "Next predicted class", show=False, id="matrix.right"),
+        Binding("left,h", "move(0, -1)", "Previous predicted class", show=False, id="matrix.left"),
+        Binding("down,j", "move(1, 0)", "Next true class", show=False, id="matrix.down"),
+        Binding("up,k", "move(-1, 0)", "Previous true class", show=False, id="matrix.up"),
+        Binding("n", "next", "Next mistake", id="matrix.next", tooltip="from the most frequent one on"),
+    ]
+
+    def __init__(self, result: TestResult, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._result, self._names = result, names
+        matrix = result.confusion
+        off = [(row, column) for row in range(len(matrix)) for column in range(len(matrix)) if row != column]
+        self._mistakes = sorted(off, key=lambda cell: -matrix[cell[0]][cell[1]])
+        self._cell = self._mistakes[0] if self._mistakes else (0, 0)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="frame"):
+            yield ConfusionMatrix(id="matrix")
+            yield Static(id="cell", markup=False)
+
+    def on_mount(self) -> None:
+        matrix = self.query_one(ConfusionMatrix)
+        matrix.styles.height = len(self._result.confusion) + 2
+        matrix.show(self._result, self._names)
+        self._choose(self._cell)
+
+    def action_move(self, rows: int, columns: int) -> None:
+        last = len(self._result.confusion) - 1
+        row, column = self._cell
+        self._choose((max(0, min(last, row + rows)), max(0, min(last, column + columns))))
+
+    def action_next(self) -> None:
+        here = self._mistakes.index(self._cell) if self._cell in self._mistakes else -1
+        self._choose(self._mistakes[(here + 1) % len(self._mistakes)])
+
+    def action_open(self) -> None:
+        self.dismiss(self._cell)
+
+    def _choose(self, cell: Cell) -> None:
+        self._cell = cell
+        self.query_one(ConfusionMatrix).choose(*cell)
+        true, predicted = (self._names[label] if label < len(self._names) else str(label) for label in cell)
+        row = self._result.confusion[cell[0]]
+        number, total = row[cell[1]], sum(row)
+        share = f", {100 * number / total:.1f}% of its {count(total)} images" if total else ""
+        words = f"{true} taken for {predicted}: {count(number)}{share}"
+        told = Content.assemble((words, "bold"), ("\nenter these images · n next mistake · arrows · esc", "dim"))
+        self.query_one("#cell", Static).update(told)

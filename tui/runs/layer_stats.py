@@ -1,0 +1,244 @@
+"""The layers of a run while it trains: gradients, weights, updates, activations, over time and at the newest step."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.errors import RunError
+from engine.runs import client
+from engine.runs.state import RunState, place
+from engine.training import events as ev
+from tui import format as fmt
+from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.runs.follow import FollowThread, RunUpdated
+from tui.widgets.chart import Chart, ChartView, x_limit
+from tui.widgets.heatmap import BLOCKS
+from tui.widgets.keyline import KeyLine
+from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.topbar import TopBar
+
+Numbers = list[float | None]
+PARAMETERS = ("gradient norm", "weight norm", "|Δw| ÷ |w|")  # in the order of the event
+ACTIVATIONS = ("mean", "standard deviation", "zeros", "dead units")
+LOGARITHMIC = (*PARAMETERS, "standard deviation")
+PARAMETER_COLUMNS = (
+    Column("parameter", -26, ends=True),
+    Column("|gradient|", 10, right=True),
+    Column("|w|", 9, right=True),
+    Column("|Δw|÷|w|", 9, right=True, style="test"),
+    Column("over time", 16, style="train"),
+)
+ACTIVATION_COLUMNS = (
+    Column("output of", -26, ends=True),
+    Column("mean", 9, right=True),
+    Column("std", 9, right=True),
+    Column("zeros", 6, right=True),
+    Column("dead", 6, right=True, style="test"),
+    Column("over time", 16, style="train"),
+)
+SPARK = 16  # cells
+CODES = ("non_finite_layer", "exploding_gradient", "vanishing_gradient", "dead_units")
+
+
+class LayerStatsScreen(TableScreen):
+    """Follows the run by itself, as *Train* does."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *table_keys("vitals", page="pagedown"),
+        Binding("escape,q,i", "dismiss", "Back", key_display="esc", id="vitals.back"),
+        Binding("v", "view", "Parameters/outputs", id="vitals.view", tooltip="the other table"),
+        Binding("m", "metric", "Metric", id="vitals.metric", tooltip="what the chart shows"),
+        Binding("space", "pause", "Pause/go on", id="vitals.pause", tooltip="between two steps"),
+        Binding("full_stop", "step", "Step", key_display=".", id="vitals.step", tooltip="one, and look at it"),
+    ]
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__()
+        self._folder, self._run_name = folder, name
+        self._state, self._alive = RunState(), True
+        self._follower: FollowThread | None = None
+        self._outputs = False  # which table is shown
+        self._metrics = {False: 0, True: 0}
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("train")
+        yield Static(id="about", markup=False)
+        yield Rows(PARAMETER_COLUMNS, id="layers")
+        yield ChartView(id="chart")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._follower = FollowThread(self, self._folder)
+        self._follower.start()
+
+    def on_unmount(self) -> None:
+        if self._follower is not None:
+            self._follower.stop()
+
+    def on_screen_suspend(self) -> None:
+        if self._follower is not None:
+            self._follower.hold()
+
+    def on_screen_resume(self) -> None:
+        if self._follower is not None:
+            self._follower.release()
+
+    def on_run_updated(self, message: RunUpdated) -> None:
+        changed = (self._state.status, self._alive) != (message.state.status, message.alive)
+        self._state, self._alive = message.state, message.alive
+        self._show()
+        if changed:
+            self.refresh_bindings()
+
+    # Showing
+
+    @property
+    def _metric(self) -> int:
+        return self._metrics[self._outputs]
+
+    def _show(self) -> None:
+        state = self._state
+        self._say()
+        if not state.vitals:
+            return
+        layers = _layers(state.vitals[-1], outputs=self._outputs)
+        rows = [self._row(name, numbers) for name, numbers in layers.items()]
+        self.table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
+        self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
+        self._draw()
+
+    def _row(self, name: str, numbers: Numbers) -> Row:
+        share: Callable[[float | None], str] = lambda value: "" if value is None else f"{100 * value:.1f}%"  # noqa: E731
+        if self._outputs:
+            mean, std, zeros, dead = numbers
+            cells = [name, _number(mean), _number(std), share(zeros), share(dead)]
+        else:
+            cells = [name, *(_number(value) for value in numbers)]
+        wrong = any(value is None for value in numbers[:2])
+        points = [value for _, value in self._history(name)]
+        return Row(name, (*cells, spark(points)), "bad" if wrong else "")
+
+    def _history(self, name: str) -> list[tuple[float, float]]:
+        """x in epochs, and the metric that is chosen, of one layer."""
+        state, found = self._state, []
+        for one in state.vitals:
+            numbers = _layers(one, outputs=self._outputs).get(name)
+            value = numbers[self._metric] if numbers is not None else None
+            if value is not None:
+                found.append((place(one.epoch, one.step, state.steps), value))
+        return found
+
+    def _draw(self) -> None:
+        name = self.table.key
+        if name is None:
+            return
+        metric = (ACTIVATIONS if self._outputs else PARAMETERS)[self._metric]
+        history = self._history(name)
+        log = metric in LOGARITHMIC and all(value > 0 for _, value in history)
+        self.query_one(ChartView).show(
+            Chart(
+                title=f"{metric} of {name}{', log scale' if log else ''}, by epoch",
+                line=tuple((x, value, value) for x, value in history),
+                x_limit=x_limit(self._state),
+                log_y=log,
+            ),
+            now=True,
+        )
+
+    def _say(self) -> None:
+        state = self._state
+        every = state.config.get("inspect_every", 0)
+        how = f"the layers are read every {every} steps" if every else "the layers are not read (--inspect-every 0)"
+        where = f"epoch {state.epoch} of {state.epochs}, step {fmt.count(state.step)} of {fmt.count(state.steps)}"
+        told = Content.assemble((self._run_name, "bold"), f": {state.status}, {where}; {how}, and at each step by .")
+        newest = state.vitals[-1] if state.vitals else None
+        if newest is None:
+            told += Content.styled("\nnothing read yet", "dim")
+        else:
+            told += Content(f"\nnewest: epoch {newest.epoch}, step {fmt.count(newest.step)}{_moved(newest)}")
+        if newest is not None and newest.loss_before is not None and newest.loss_after is not None:
+            before, after = newest.loss_before, newest.loss_after
+            told += Content(
+                f"\nloss of its batch: {before:.6f} before the step, {after:.6f} after ({after - before:+.2e})"
+            )
+        warnings = [one for one in state.warnings if one.code in CODES]
+        if warnings:
+            told += Content.styled(f"\n{warnings[-1].message}", "$text-warning")
+        about = self.query_one("#about", Static)
+        if str(about.content) != str(told):
+            about.update(told)
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("pause", "step"):
+            return self._alive and not self._state.done
+        return True
+
+    def moved(self) -> None:
+        self._draw()
+
+    def action_view(self) -> None:
+        self._outputs = not self._outputs
+        self._show()
+
+    def action_metric(self) -> None:
+        choices = ACTIVATIONS if self._outputs else PARAMETERS
+        self._metrics[self._outputs] = (self._metric + 1) % len(choices)
+        self._show()
+
+    def action_pause(self) -> None:
+        self._send("unpause" if self._state.status == "paused" else "pause")
+
+    def action_step(self) -> None:
+        if self._state.status == "paused":
+            self._send("step")
+        else:
+            self._send("pause", "step")
+
+    @work(group="commands")
+    async def _send(self, *commands: str) -> None:
+        try:
+            for command in commands:
+                await asyncio.to_thread(client.command, self._folder, command)
+        except RunError as error:
+            self.notify(str(error), severity="warning", markup=False)
+
+
+def spark(values: list[float]) -> str:
+    """A curve in SPARK cells, each the mean of what it covers, from the lowest to the highest."""
+    if not values:
+        return ""
+    cells = min(SPARK, len(values))
+    edges = [round(at * len(values) / cells) for at in range(cells + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    low, high = min(means), max(means)
+    if high == low:
+        return BLOCKS[4] * len(means)
+    return "".join(BLOCKS[1 + round(7 * (value - low) / (high - low))] for value in means)
+
+
+def _layers(reading: ev.LayerStats, *, outputs: bool) -> dict[str, Numbers]:
+    return reading.activations if outputs else reading.parameters
+
+
+def _moved(reading: ev.LayerStats) -> str:
+    """Which parameter the step moved most."""
+    ratios = [(numbers[2], name) for name, numbers in reading.parameters.items() if numbers[2] is not None]
+    if not ratios:
+        return ""
+    ratio, name = max(ratios)
+    return f"; moved most: {name}, by {ratio:.2g} of its norm"
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.3g}"

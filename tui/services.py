@@ -1,0 +1,81 @@
+"""What a screen may ask of the app: given to each screen when it is made, so that no screen knows the app or another
+part's screens."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from engine.data.selection import Selection
+    from engine.evaluation.quality import Suspects
+    from engine.worker.client import WorkerClient
+    from tui.network_source import NetworkSource
+    from tui.widgets.image import PictureStyle
+
+
+class Services(Protocol):
+    """The app, as screens see it."""
+
+    home: Path
+    data_dir: Path | None  # where the published data set is looked for
+    dataset: str  # that is browsed, as in TrainConfig.dataset
+    watched: Path | None  # the folder of the run that *Train* shows
+    worker: "WorkerClient"
+    picture_style: "PictureStyle"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the next run, by their names in TrainConfig, and its name."""
+        ...
+
+    @property
+    def branch_freeze(self) -> dict[Path, str]:
+        """What does not train in the next branch of a run, by the run's folder, where *Model* was told so."""
+        ...
+
+    @property
+    def network(self) -> "NetworkSource":
+        """The network that *Model*, and what goes on from there, shows."""
+        ...
+
+    @property
+    def image(self) -> tuple[str, int]:
+        """The split and the index of the image that is chosen on *Data*."""
+        ...
+
+    # Going to another screen
+
+    def watch_run(self, folder: Path) -> None:
+        """Show a run on *Train*."""
+        ...
+
+    def show_data_title(self, title: str, demo: bool) -> None:
+        """Name the browsed data in the top line of every screen."""
+        ...
+
+    def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
+        """On *Data*, the test images of class `true` that a run's checkpoint predicts as class `predicted`."""
+        ...
+
+    def show_predictions(self, source: str, selection: "Selection | None" = None) -> None:
+        """On *Data*, the predictions of a run's checkpoint, `RUN@PLACE`, or of a file's weights, `MODEL=FILE`."""
+        ...
+
+    def show_suspects(self, found: "Suspects", checksum: str) -> None:
+        """On *Data*, a list of test images; `checksum`: of the data that they are of."""
+        ...
+
+    def show_network(self, source: str) -> None:
+        """On *Model*, another network."""
+        ...
+
+    def open_tensor(self, values: dict[str, Any], name: str) -> None:
+        """Over this screen, the tensor `name` of a request's `values`."""
+        ...
+
+    def open_forward(self, split: str, index: int) -> None:
+        """Over this screen, one image's forward pass through the network."""
+        ...
+
+    def open_autograd(self, split: str, index: int) -> None:
+        """Over this screen, the training step by step, from a batch that begins with an image."""
+        ...
