@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,7 @@ from tui import crash
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.network_source import NetworkSource
+from tui.services import Services
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -30,34 +31,37 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def _data() -> Screen[None]:
+def _data(services: Services) -> Screen[None]:
     from tui.data.data import DataScreen
 
     return DataScreen()
 
 
-def _train() -> Screen[None]:
+def _train(services: Services) -> Screen[None]:
     from tui.runs.train import TrainScreen
 
     return TrainScreen()
 
 
-def _runs() -> Screen[None]:
+def _runs(services: Services) -> Screen[None]:
     from tui.runs.runs import RunsScreen
 
     return RunsScreen()
 
 
-def _model() -> Screen[None]:
+def _model(services: Services) -> Screen[None]:
     from tui.model.model import ModelScreen
 
     return ModelScreen()
 
 
-def _checkpoints() -> Screen[None]:
+def _checkpoints(services: Services) -> Screen[None]:
     from tui.weights.checkpoints import CheckpointsScreen
 
     return CheckpointsScreen()
+
+
+SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "checkpoints": _checkpoints}
 
 
 class FmnistApp(App[None]):
@@ -71,13 +75,6 @@ class FmnistApp(App[None]):
         *sorted(HERE.glob("*/*.tcss")),
     ]
     TITLE = "fmnist-tui"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "data": _data,
-        "train": _train,
-        "runs": _runs,
-        "model": _model,
-        "checkpoints": _checkpoints,
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(key, f"switch_mode('{mode}')", mode.capitalize(), show=False, id=f"app.{mode}")
@@ -101,6 +98,8 @@ class FmnistApp(App[None]):
         """`watch`: the folder of a run to show first. `start`: the first screen else. `ascii_only`: pictures as
         characters, whatever the terminal."""
         super().__init__()
+        for mode, make in SCREENS.items():
+            self.add_mode(mode, partial(make, self))
         self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing
         self.home = home
         self.data_dir = data_dir
