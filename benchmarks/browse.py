@@ -19,7 +19,7 @@ import psutil
 from benchmarks.table import Row, at_most, parser, report
 from benchmarks.ui_tax import percentile
 from engine.data.open_dataset import open_dataset
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 
 def main() -> None:

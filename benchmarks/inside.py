@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.table import Row, at_most, parser, report
 from benchmarks.ui_tax import percentile
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 LARGE = """
 import torch

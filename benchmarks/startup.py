@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.table import Row, at_most, parser, report
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 
 def main() -> None:

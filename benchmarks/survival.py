@@ -29,7 +29,7 @@ from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import _losses, fingerprint, kill
 from engine.training.config import TrainConfig
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 LONGEST_STRETCH_S = 1.2  # of training between a resume and the next kill
 APP_GONE_S = 1.0

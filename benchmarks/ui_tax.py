@@ -25,7 +25,7 @@ from engine.runs import client
 from engine.runs.follower import Follower
 from engine.training.config import TrainConfig
 from engine.training.events import Progress
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 SETTLE_S = 4.0  # after the app started or ended
 # Pressed in turn: the key, its kind, and what only the screen it leads to shows (empty: else nothing is sent there).

@@ -14,7 +14,7 @@ from engine.runs import folder as store
 from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.training.config import TrainConfig
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 pytestmark = pytest.mark.slow
 

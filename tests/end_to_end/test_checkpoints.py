@@ -8,10 +8,10 @@ import torch
 
 from engine.models.registry import build
 from engine.training.config import TrainConfig
-from tests.engine.hostile import checkpoint, holding, tensor
 from tests.engine.runs.test_from_weights import other_loop
 from tests.engine.runs.test_host_resume import create, serve
-from tests.terminal import PROGRAM, Terminal
+from tests.support.hostile import checkpoint, holding, tensor
+from tests.support.terminal import PROGRAM, Terminal
 
 pytestmark = pytest.mark.slow
 

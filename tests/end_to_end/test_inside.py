@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 
 @pytest.mark.slow

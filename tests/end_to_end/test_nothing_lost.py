@@ -24,7 +24,7 @@ from engine.runs.verify_resume import kill
 from engine.training.config import TrainConfig
 from tests.end_to_end.test_app import LONG, has_gone_on, state
 from tests.end_to_end.test_cli import TRAIN, fmnist_tui
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 pytestmark = pytest.mark.slow
 

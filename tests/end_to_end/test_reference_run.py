@@ -10,7 +10,7 @@ import pytest
 from engine.runs import folder as store
 from engine.runs.follower import Follower
 from engine.runs.state import fold
-from tests.terminal import PROGRAM, Terminal
+from tests.support.terminal import PROGRAM, Terminal
 
 # After each epoch, over six seeds: mean and standard deviation of test accuracy (%) and of test loss.
 BAND = {

@@ -7,8 +7,8 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tests.support.made_up import MadeUpRun
 from tests.tui.data.test_data import opened, until
-from tests.tui.made_up import MadeUpRun
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.data.download import DownloadScreen

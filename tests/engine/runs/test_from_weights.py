@@ -19,8 +19,8 @@ from engine.training import events as ev
 from engine.training.config import TrainConfig
 from engine.weights import safe_load
 from engine.weights.reading import read
-from tests.engine.hostile import checkpoint, holding, named, reduced, tensor, text
 from tests.engine.runs.test_host_resume import create, go_on, serve, state, wait, weights
+from tests.support.hostile import checkpoint, holding, named, reduced, tensor, text
 
 SHORT = TrainConfig(dataset="demo", epochs=2, threads=1, shuffle=True, optimizer="adam", batch_size=128)
 

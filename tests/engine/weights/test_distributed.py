@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).parents[2]
 def fsdp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of two processes that share a network, its optimizer and more."""
     folder = tmp_path_factory.mktemp("fsdp") / "step-1"
-    command = [sys.executable, "-m", "tests.engine.distributed_writer", str(folder)]
+    command = [sys.executable, "-m", "tests.support.distributed_writer", str(folder)]
     subprocess.run(command, cwd=REPOSITORY, check=True, timeout=100, capture_output=True)
     return folder
 

@@ -24,7 +24,7 @@ from engine.weights import tensors
 from engine.weights.contents import Contents
 from engine.weights.formats.torch_zip import check
 from engine.weights.reading import read
-from tests.engine.hostile import checkpoint, named, number, storage, tensor, text
+from tests.support.hostile import checkpoint, named, number, storage, tensor, text
 
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
 bounded = settings(

@@ -24,8 +24,8 @@ from engine.weights import convert, tensors
 from engine.weights.compare import compare
 from engine.weights.formats.torch_zip import check
 from engine.weights.reading import read
-from tests.engine import hostile
-from tests.engine.hostile import checkpoint, holding, named, reduced, spliced, storage, tensor, text, zipped
+from tests.support import hostile
+from tests.support.hostile import checkpoint, holding, named, reduced, spliced, storage, tensor, text, zipped
 
 NAMES = [
     "REDUCE", "STACK_GLOBAL", "OBJ", "INST", "NEWOBJ", "NEWOBJ_EX", "BUILD", "persistent id", "nested pickle", "memo",

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from engine.data.loader import epoch_order
 from engine.data.open_dataset import open_dataset
-from tests.tui.at_once import at_once  # noqa: F401
+from tests.support.at_once import at_once  # noqa: F401
 from tests.tui.data.test_data import line, opened, until
 from tui.app import FmnistApp
 from tui.data.batches import BatchesScreen

@@ -14,8 +14,8 @@ from engine.evaluation import predictions, quality
 from engine.evaluation.predictions import Predictions, PredictionSource
 from engine.evaluation.quality import Suspects
 from engine.worker.client import WorkerClient
+from tests.support.made_up import MadeUpRun, ScreensApp
 from tests.tui.data.test_data import drawn, line, opened, until
-from tests.tui.made_up import MadeUpRun, ScreensApp
 from tui.app import FmnistApp
 from tui.data.overview import ClassTable
 from tui.data.predictions import PredictionsScreen

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.errors import InspectionError
-from tests.tui.at_once import at_once  # noqa: F401
+from tests.support.at_once import at_once  # noqa: F401
 from tests.tui.data.test_data import line, opened, until
 from tests.tui.model.test_model import read, typed
 from tui.app import FmnistApp

@@ -14,7 +14,7 @@ from engine.models.registry import build
 from engine.runs import checkpoint_refs, client
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_host_resume import create, serve
-from tests.tui.at_once import at_once  # noqa: F401
+from tests.support.at_once import at_once  # noqa: F401
 from tests.tui.data.test_data import line, until
 from tui.app import FmnistApp
 from tui.dialogs.prompt import PromptScreen

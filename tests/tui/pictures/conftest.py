@@ -17,7 +17,7 @@ from textual.widgets import Input
 
 from engine.worker.client import WorkerClient
 from engine.worker.request import Answer
-from tests.tui.at_once import at_once  # noqa: F401
+from tests.support.at_once import at_once  # noqa: F401
 from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
 from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
 from tui.app import FmnistApp

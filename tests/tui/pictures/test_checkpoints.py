@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.hostile import checkpoint, holding, tensor
+from tests.support.hostile import checkpoint, holding, tensor
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import run_with_checkpoints, weights_file
 

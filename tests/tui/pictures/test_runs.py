@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.runs import folder as store
 from engine.training import events as ev
-from tests.tui.made_up import STEPS, progress
+from tests.support.made_up import STEPS, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still
 from tests.tui.pictures.world import NOW, made_up_run, run_with_checkpoints
 

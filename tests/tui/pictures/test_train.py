@@ -7,7 +7,7 @@ import pytest
 from engine.runs import client
 from engine.runs import folder as store
 from engine.training import events as ev
-from tests.tui.made_up import STEPS, MadeUpRun, progress
+from tests.support.made_up import STEPS, MadeUpRun, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import layer_stats, made_up_run, run_with_checkpoints
 from tui.app import FmnistApp

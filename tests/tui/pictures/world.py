@@ -14,7 +14,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.training import events as ev
-from tests.tui.made_up import STEPS, MadeUpRun
+from tests.support.made_up import STEPS, MadeUpRun
 
 NOW = 1_767_225_600.0  # 2026-01-01 00:00 UTC: what every clock says
 NETWORK = "small.py:Small"

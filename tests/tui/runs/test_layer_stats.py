@@ -8,8 +8,8 @@ import pytest
 from engine.runs import client
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tests.tui.data.test_data import line, until
-from tests.tui.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tui.runs.layer_stats import SPARK, LayerStatsScreen, spark
 from tui.runs.train import TrainScreen
 from tui.widgets.chart import ChartView

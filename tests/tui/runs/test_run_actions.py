@@ -12,7 +12,7 @@ from engine.checkpoints.manifest import Entry
 from engine.errors import RunError
 from engine.runs import client
 from engine.training import events as ev
-from tests.tui.made_up import STEPS, MadeUpRun, ScreensApp, progress
+from tests.support.made_up import STEPS, MadeUpRun, ScreensApp, progress
 from tests.tui.runs.test_train import text, until
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.train import TrainScreen

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from engine.training import events as ev
-from tests.tui.made_up import SIZES, MadeUpRun, ScreensApp, progress
+from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tui.runs.runs import EMPTY, RunsScreen
 from tui.runs.train import TrainScreen
 

@@ -12,7 +12,7 @@ from engine.errors import DataError, RunError
 from engine.runs.state import RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
-from tests.tui.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluated, progress
+from tests.support.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluated, progress
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
 from tui.runs.live import PANELS

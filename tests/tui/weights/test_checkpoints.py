@@ -23,10 +23,10 @@ from engine.weights.allowlist import TABLE, of
 from engine.weights.reading import read
 from engine.worker.client import WorkerClient
 from engine.worker.request import Answer
-from tests.engine.hostile import checkpoint, holding, tensor
 from tests.engine.runs.test_host_resume import create, serve, wait
 from tests.engine.weights.test_reading import Evil
-from tests.tui.at_once import at_once  # noqa: F401
+from tests.support.at_once import at_once  # noqa: F401
+from tests.support.hostile import checkpoint, holding, tensor
 from tests.tui.data.test_data import line, until
 from tui.app import FmnistApp
 from tui.data.data import DataScreen

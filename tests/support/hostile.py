@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-HERE = "tests.engine.hostile"
+HERE = "tests.support.hostile"
 
 
 class MadeByNew:

@@ -1,0 +1,19 @@
+"""Waiting for what a process or a file is about to do."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+HANG_S = 120.0  # for a machine that others use too; a wait that passes takes as long as it takes
+POLL_S = 0.02
+
+
+def wait_for(condition: Callable[[], T], what: str, seconds: float = HANG_S) -> T:
+    """The first true value of `condition`. Fails with `what` never came, after `seconds`: a guard against hanging."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came: {what} (waited for {seconds:g} s)")
+        time.sleep(POLL_S)
+    return found
