@@ -19,6 +19,7 @@ from engine.runs.folder import HostRecord
 from engine.runs.listing import RunSummary
 from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
+from engine.training.settings import SETTINGS
 from tui.app import FmnistApp
 from tui.cli import main
 from tui.data.batches import BatchesScreen
@@ -186,7 +187,7 @@ def commands_shown() -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize(("typed", "arguments"), [pytest.param(*each, id=each[0]) for each in commands_shown()])
 def test_every_command_that_the_documents_show_is_one(typed: str, arguments: list[str]) -> None:
     given = main._parsed(arguments)
-    for name in (*main.TRAIN_OPTIONS, "dataset"):
+    for name in SETTINGS:
         if isinstance(value := getattr(given, name, None), str):
             parse(name, value)
 

@@ -175,9 +175,9 @@ class FmnistApp(App[None]):
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Of the next run, by their names in TrainConfig, and its name: the form shows them, screens change them."""
-        from engine.training.config import TrainConfig
+        from tui.runs.form_fields import start_values
 
-        return {**TrainConfig().to_dict(), "dataset": self.dataset, "name": ""}
+        return {**start_values(), "dataset": self.dataset}
 
     @cached_property
     def branch_freeze(self) -> dict[Path, str]:

@@ -5,8 +5,10 @@ import math
 from engine.checkpoints.manifest import Entry
 from engine.terminal_text import printable
 from engine.training import events as ev
+from engine.training.setting import number_text
 
 NOTHING = "–"  # where a number is not known (yet)
+setting = number_text  # a setting exactly as it is: `1e-3`, `0.01`, `0`
 
 
 def duration(seconds: float | None) -> str:
@@ -51,19 +53,6 @@ def count(number: int) -> str:
 def counted(number: int, word: str) -> str:
     """`1 tensor`, `1,200 tensors`."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"
-
-
-def setting(number: float) -> str:
-    """A setting exactly as it is, the shorter of two spellings: `1e-3`, `0.01`, `0.9`, `0`."""
-    if number == int(number) and abs(number) < 1e6:
-        return str(int(number))
-    for places in range(17):
-        digits, _, exponent = f"{number:.{places}e}".partition("e")
-        scientific = f"{digits}e{int(exponent)}"
-        if float(scientific) == number:
-            break
-    plain = repr(number)
-    return scientific if len(scientific) < len(plain) else plain
 
 
 def rate(number: float) -> str:

@@ -8,6 +8,7 @@ from engine.errors import RunError
 from engine.runs import folder as store
 from engine.runs import history
 from engine.training.config import TrainConfig
+from engine.training.settings import SETTINGS
 
 
 def find(folder: Path, at: str) -> Entry:
@@ -49,8 +50,7 @@ def config_at(folder: Path, entry: Entry) -> TrainConfig:
     values = dict(asked["config"]) | {name: asked[name] for name in ("device",) if name in asked}
     for edit in history.read(folder).edits:
         if (edit.epoch, edit.step) <= (entry.epoch, entry.step):
-            whole = edit.setting in ("epochs", "batch_size")
-            values[edit.setting] = int(edit.after) if whole else edit.after
+            values[edit.setting] = SETTINGS[edit.setting].convert(edit.after)
     return TrainConfig.from_dict(values)
 
 

@@ -12,21 +12,21 @@ from engine.errors import CheckpointError, ConfigError
 from engine.runs import client
 from engine.runs import folder as store
 from engine.training.config import TrainConfig, changed, check, is_file_reference
+from engine.training.optimizers import OPTIMIZERS
 from engine.weights.contents import Contents
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.reading import read
 from engine.weights.records import Dict, Elements
 
 OWN = {"format", "model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"}
-OPTIMIZERS = ("optimizer", "optimizer_state_dict", "optim", "optimizer_states", "optimizers", "opt")  # the usual keys
-# What torch's optimizers keep of each parameter, by the names of `TrainConfig.optimizer`.
-STATES = {
-    "sgd": {"momentum_buffer"},
-    "adam": {"step", "exp_avg", "exp_avg_sq"},
-    "adamw": {"step", "exp_avg", "exp_avg_sq"},
-    "rmsprop": {"step", "square_avg"},
-}
-_SETTINGS = ("lr", "momentum", "weight_decay")
+OPTIMIZER_KEYS = (
+    "optimizer",
+    "optimizer_state_dict",
+    "optim",
+    "optimizer_states",
+    "optimizers",
+    "opt",
+)  # the usual keys
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,15 @@ def look(path: Path) -> Origin:
         return Origin(path, False, TrainConfig())
     kept = _kept(optimizer)
     settings = _settings(optimizer)
-    may_be = tuple(name for name, keeps in STATES.items() if kept and keeps <= set(kept))
-    config = TrainConfig()
-    config = replace(
-        config, lr=settings.get("lr", config.lr), weight_decay=settings.get("weight_decay", config.weight_decay)
-    )
-    if "sgd" in may_be or "rmsprop" in may_be:
-        config = replace(config, momentum=settings.get("momentum", 0.0))
+    may_be = tuple(name for name, entry in OPTIMIZERS.items() if kept and entry.state <= set(kept))
+    usable = {"lr", "weight_decay"}.union(*(OPTIMIZERS[name].settings for name in may_be))
+    config = TrainConfig.from_dict({name: value for name, value in settings.items() if name in usable})
     return Origin(path, False, config, optimizers=may_be, state=kept)
 
 
 def optimizer_in(root: Any) -> Dict | None:
     """The record of an optimizer's `state_dict`, under one of the usual keys; of several optimizers the first."""
-    for key in OPTIMIZERS:
+    for key in OPTIMIZER_KEYS:
         found = root.get(key) if isinstance(root, Dict) else None
         if isinstance(found, Elements) and found.items:
             found = found.items[0]
@@ -187,7 +183,7 @@ def _settings(optimizer: Dict) -> dict[str, float]:
     usable: dict[str, float] = {}
     if not isinstance(first, Dict):
         return usable
-    for name in _SETTINGS:
+    for name in dict.fromkeys(name for entry in OPTIMIZERS.values() for name in entry.settings):
         value = first.get(name)
         if isinstance(value, int | float):
             try:

@@ -25,6 +25,7 @@ from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig
 from engine.training.resume import ResumePoint, check, restore, take_optimizer
+from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
 from engine.training.team import Team
 from engine.weights import safe_load
@@ -180,7 +181,7 @@ def _take_state(prepared: TrainingSetup, parent: Mapping[str, Any]) -> list[str]
     record = from_weights.optimizer_in(contents.root)
     if record is None:
         return []
-    said = take_optimizer(prepared, safe_load.load(contents, record), from_weights.STATES[prepared.config.optimizer])
+    said = take_optimizer(prepared, safe_load.load(contents, record))
     return [said] if said else []
 
 
@@ -234,7 +235,9 @@ def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[S
     held = {_key(edit) for edit in content["edits"]} if content else set()
     return [
         ScheduledCommand(
-            edit.epoch, edit.step, Command(CommandKind.SET, "asked", edit.setting, _whole(edit), replayed=True)
+            edit.epoch,
+            edit.step,
+            Command(CommandKind.SET, "asked", edit.setting, SETTINGS[edit.setting].convert(edit.after), replayed=True),
         )
         for edit in past.edits
         if _key(vars(edit)) not in held
@@ -243,10 +246,6 @@ def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[S
 
 def _key(edit: Mapping[str, Any]) -> tuple[Any, ...]:
     return (edit["epoch"], edit["step"], edit["setting"], edit["after"])
-
-
-def _whole(edit: ev.Edited) -> float | int:
-    return int(edit.after) if edit.setting in ("epochs", "batch_size") else edit.after
 
 
 def _refuse_other_data(request: Mapping[str, Any], prepared: TrainingSetup) -> None:

@@ -1,70 +1,82 @@
-"""What to train and how: `TrainConfig`, validated. Imports no torch, so a form can check what is typed at once."""
+"""What to train: `TrainConfig`, validated, and changes to it as a person types them. Imports no torch.
+
+`engine.training.settings` declares the settings: their defaults, checks and texts.
+"""
 
 import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
-from engine.data import transforms
 from engine.errors import ConfigError
-from engine.training import freezing
+from engine.training import settings
+from engine.training.references import CUSTOM_DATA, DATASETS, MODELS, absolute_dataset, is_file_reference
+from engine.training.setting import Kind, Setting
+from engine.training.settings import SETTINGS, editable
 
-DATASETS = ("auto", "fashion-mnist", "demo")
-CUSTOM_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.custom.open_custom
-LOSSES = ("cross_entropy", "nll", "mse")
-OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
-ON_NON_FINITE = ("pause", "stop", "continue")
-MODELS = ("mlp", "cnn")
-SCHEDULES = ("constant", "step", "cosine", "one_cycle")
-EDITABLE = ("lr", "momentum", "weight_decay", "epochs", "batch_size")  # what a run takes while it trains
+__all__ = [
+    "CUSTOM_DATA",
+    "DATASETS",
+    "MODELS",
+    "TrainConfig",
+    "absolute_dataset",
+    "changed",
+    "check",
+    "editable",
+    "edited",
+    "is_file_reference",
+    "option",
+    "pairs",
+    "parse",
+    "typed_pairs",
+]  # fmt: skip
+
+
+def _default(name: str) -> Any:
+    return SETTINGS[name].default
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides a run's numbers. The defaults are the tutorial's reference run.
+    """Everything that decides a run's numbers; the defaults are the tutorial's reference run.
 
-    Raises ConfigError, naming the field, for a value that can't be used.
+    A field for each declaration of `engine.training.settings`, which says what it is. Raises ConfigError, naming the
+    field, for a value that can't be used.
     """
 
-    model: str = "mlp"  # a name of the registry, or path/to/file.py:ClassName
-    dataset: str = (
-        "auto"  # fashion-mnist, demo, one's own, or auto: Fashion-MNIST where it is found, else the demo data
-    )
-    loss: str = "cross_entropy"
-    optimizer: str = "sgd"
-    lr: float = 1e-3
-    momentum: float = 0.0  # sgd and rmsprop
-    weight_decay: float = 0.0
-    batch_size: int = 64  # samples
-    epochs: int = 10
-    schedule: str = "constant"  # of the learning rate, see engine.training.schedules
-    warmup: float = 0.0  # epochs in which the learning rate rises to what the schedule gives
-    step_size: int = 3  # schedule step: epochs between two drops
-    gamma: float = 0.1  # schedule step: what a drop multiplies the learning rate by
-    shuffle: bool = False
-    seed: int = 0
-    device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
-    threads: int = 0  # torch's intra-op threads; 0: the usable cores less one, at least 1
-    weights: str = ""  # a file whose weights the run begins with, `FILE` or `FILE PREFIX` (engine.weights.matching)
-    freeze: str = ""  # names or patterns of parameters that do not train (engine.training.freezing)
-    transform: str = ""  # a pipeline (engine.data.transforms), or path/to/file.py:NAME; empty: ToTensor
-    on_non_finite: str = "pause"  # what to do at a NaN or infinite loss
-    inspect_every: int = 100  # steps between two readings of the layers (engine.training.layer_stats); 0: none
-    checkpoint_every: float = 60.0  # seconds of training between two checkpoints inside an epoch; 0: none
-    keep: str = "all"  # "all" epochs' checkpoints, or the newest N as a number; the best and the last besides
+    model: str = _default("model")
+    dataset: str = _default("dataset")
+    loss: str = _default("loss")
+    optimizer: str = _default("optimizer")
+    lr: float = _default("lr")
+    momentum: float = _default("momentum")
+    weight_decay: float = _default("weight_decay")
+    batch_size: int = _default("batch_size")
+    epochs: int = _default("epochs")
+    schedule: str = _default("schedule")
+    warmup: float = _default("warmup")
+    step_size: int = _default("step_size")
+    gamma: float = _default("gamma")
+    shuffle: bool = _default("shuffle")
+    seed: int = _default("seed")
+    device: str = _default("device")
+    threads: int = _default("threads")
+    weights: str = _default("weights")
+    freeze: str = _default("freeze")
+    transform: str = _default("transform")
+    on_non_finite: str = _default("on_non_finite")
+    inspect_every: int = _default("inspect_every")
+    checkpoint_every: float = _default("checkpoint_every")
+    keep: str = _default("keep")
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            check(field.name, getattr(self, field.name))
-        if self.momentum and self.optimizer in ("adam", "adamw"):
-            raise ConfigError(
-                "momentum",
-                f"--momentum: {self.optimizer} has no momentum setting; leave it at 0, or take sgd or rmsprop",
-            )
-        if self.warmup and self.schedule == "one_cycle":
-            raise ConfigError("warmup", "--warmup: one_cycle warms up by itself; leave it at 0")
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in values.items():
+            SETTINGS[name].validate(value)
+        for name, value in values.items():
+            if SETTINGS[name].strict and value != SETTINGS[name].default and not settings.applies(name, values):
+                raise _not_applicable(SETTINGS[name], values)
         if self.warmup and self.warmup >= self.epochs:
             raise ConfigError(
                 "warmup",
@@ -82,58 +94,56 @@ class TrainConfig:
         return cls(**{name: value for name, value in values.items() if name in known})
 
 
+def _not_applicable(setting: Setting, values: Mapping[str, Any]) -> ConfigError:
+    chosen, others = values[setting.depends_on], settings.applies_with(setting.name)
+    alternatives = " or ".join([", ".join(others[:-1]), others[-1]] if others[:-1] else others)
+    return ConfigError(
+        setting.name,
+        f"{setting.option}: {chosen} has no {setting.name} setting; leave it at {setting.typed(setting.default)}, "
+        f"or choose {alternatives}",
+    )
+
+
 def check(name: str, value: Any) -> None:
     """Check one field by itself. Raises ConfigError with what is wrong and what is allowed."""
-    try:
-        _CHECKS[name](value)
-    except ValueError as error:
-        raise ConfigError(name, f"{option(name)}: {error}") from None
+    settings.find(name).validate(value)
 
 
 def parse(name: str, text: str) -> Any:
     """What was typed for the field `name`, as the field's own type and checked. Raises ConfigError."""
-    text = text.strip()
-    value: Any = text
-    try:
-        if name in NUMBERS:
-            value = float(text)
-        elif name in WHOLE_NUMBERS:
-            value = int(text)
-        elif name == "shuffle":
-            value = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[text.lower()]
-    except (ValueError, KeyError):
-        raise ConfigError(name, f"{option(name)}: {text!r} is not {_WANTED[name]}") from None
-    check(name, value)
-    return value
+    return settings.find(name).parse(text)
+
+
+def option(name: str) -> str:
+    """The command line's name of a field: `batch_size` is `--batch-size`."""
+    return "--" + name.replace("_", "-")
 
 
 def edited(config: TrainConfig, name: str, text: str) -> TrainConfig:
-    """`changed`, for what can be changed while a run trains. Raises ConfigError for a name that is not EDITABLE."""
-    if name not in EDITABLE:
-        raise ConfigError(name, f"{name!r} can't be changed while a run trains; {', '.join(EDITABLE)} can")
+    """`changed`, for what can be changed while a run trains. Raises ConfigError for a setting that can't."""
+    if name not in editable():
+        raise ConfigError(name, f"{name!r} can't be changed while a run trains; {', '.join(editable())} can")
     return changed(config, {name: text})
 
 
 def changed(config: TrainConfig, texts: Mapping[str, str]) -> TrainConfig:
-    """`config` with settings as they were typed: values, or for numbers `x2`, `*2`, `/2` of what they are now.
+    """`config` with settings as they were typed: values, or for numbers `x2`, `*2`, `/2` of the present value.
 
     Raises ConfigError for an unknown name, a value that can't be used, or values that don't go together.
     """
     values = {}
     for name, text in texts.items():
-        if name not in _CHECKS:
-            raise ConfigError(name, f"{name!r} is no setting; there are {', '.join(_CHECKS)}")
-        text = text.strip()
-        if name in NUMBERS + WHOLE_NUMBERS and text[:1] in ("x", "*", "/"):
-            factor = _factor(name, text[1:])
+        setting, text = settings.find(name), text.strip()
+        if setting.kind in (Kind.FLOAT, Kind.INTEGER) and text[:1] in ("x", "*", "/"):
+            factor = _factor(setting, text[1:])
             value = getattr(config, name) * factor if text[0] != "/" else getattr(config, name) / factor
-            text = f"{round(value)}" if name in WHOLE_NUMBERS else repr(float(f"{value:.12g}"))
-        values[name] = parse(name, text)
+            text = f"{round(value)}" if setting.kind is Kind.INTEGER else repr(float(f"{value:.12g}"))
+        values[name] = setting.parse(text)
     return replace(config, **values)
 
 
 def pairs(texts: Sequence[str]) -> dict[str, str]:
-    """Texts such as `lr=3e-4` as names and what was typed for them. Raises ConfigError for what is no such text."""
+    """Texts such as `lr=3e-4` as names and what was typed for them. Raises ConfigError for other texts."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -144,172 +154,19 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
 
 
 def typed_pairs(line: str) -> dict[str, str]:
-    """The same of one line, apart by spaces; quotes hold a value with spaces together, as in a shell. Raises
+    """The same from one line, separated by spaces; quotes keep a value with spaces together, as in a shell. Raises
     ConfigError."""
     try:
         return pairs(shlex.split(line))
     except ValueError:  # "No closing quotation"
-        raise ConfigError("", "a quote is open: quotes hold a value with spaces together, and come in twos") from None
+        raise ConfigError("", "a quote is not closed: quotes keep a value with spaces together") from None
 
 
-def _factor(name: str, text: str) -> float:
+def _factor(setting: Setting, text: str) -> float:
     try:
         factor = float(text)
     except ValueError:
         factor = math.nan
     if not (math.isfinite(factor) and factor > 0):
-        raise ConfigError(name, f"{option(name)}: {text!r} is no factor; give x2 or /2, or a value")
+        raise ConfigError(setting.name, f"{setting.option}: {text!r} is not a factor; type x2 or /2, or a value")
     return factor
-
-
-def option(name: str) -> str:
-    """The command line's name of a field: `batch_size` is `--batch-size`."""
-    return "--" + name.replace("_", "-")
-
-
-NUMBERS = ("lr", "momentum", "weight_decay", "warmup", "gamma", "checkpoint_every")
-WHOLE_NUMBERS = ("batch_size", "epochs", "seed", "threads", "step_size", "inspect_every")
-
-_WANTED = {
-    "lr": "a number, such as 1e-3",
-    "momentum": "a number, such as 0.9",
-    "weight_decay": "a number, such as 1e-4",
-    "batch_size": "a whole number, such as 64",
-    "epochs": "a whole number, such as 10",
-    "warmup": "a number of epochs, such as 0.5",
-    "step_size": "a whole number of epochs, such as 3",
-    "gamma": "a number, such as 0.1",
-    "checkpoint_every": "a number of seconds, such as 60",
-    "inspect_every": "a whole number of steps, such as 100",
-    "seed": "a whole number, such as 0",
-    "threads": "a whole number, such as 2",
-    "shuffle": "yes or no",
-}
-
-
-def _one_of(choices: tuple[str, ...]) -> Any:
-    def check_choice(value: Any) -> None:
-        if value not in choices:
-            raise ValueError(f"{value!r} is unknown; choose from {', '.join(choices)}")
-
-    return check_choice
-
-
-def _number(low: float, high: float, *, low_included: bool = True) -> Any:
-    def check_number(value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{value!r} is not a number")
-        if not math.isfinite(value):
-            raise ValueError(f"{value} is not a finite number")
-        if value < low or (value == low and not low_included) or value > high:
-            bound = "at least" if low_included else "more than"
-            ceiling = f" and at most {high:g}" if math.isfinite(high) else ""
-            raise ValueError(f"{value:g} is out of range; it must be {bound} {low:g}{ceiling}")
-
-    return check_number
-
-
-def _whole(low: int, high: int) -> Any:
-    def check_whole(value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{value!r} is not a whole number")
-        if not low <= value <= high:
-            raise ValueError(f"{value} is out of range; it must be from {low} to {high}")
-
-    return check_whole
-
-
-def _flag(value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is neither yes nor no")
-
-
-def _model(value: Any) -> None:
-    if not isinstance(value, str) or not (
-        value in MODELS or is_file_reference(value) or (value.startswith("torchvision:") and value[12:].isidentifier())
-    ):
-        raise ValueError(
-            f"{value!r} is unknown; choose from {', '.join(MODELS)}, torchvision:NAME, or path/to/file.py:ClassName"
-        )
-
-
-def _dataset(value: Any) -> None:
-    if isinstance(value, str) and value.partition(":")[0] in CUSTOM_DATA and ":" in value:
-        return
-    if value not in DATASETS:
-        own = "csv:annotations.csv:images/, folder:path/, idx:path/"
-        raise ValueError(f"{value!r} is unknown; choose from {', '.join(DATASETS)}, or your own: {own}")
-
-
-def _transform(value: Any) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is neither a pipeline of transforms nor path/to/file.py:NAME")
-    if not is_file_reference(value):
-        transforms.parse(value)
-
-
-def _weights(value: Any) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no path")
-
-
-def _freeze(value: Any) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no list of names or patterns")
-    freezing.patterns(value)
-
-
-def absolute_dataset(name: str) -> str:
-    """A data set's name with the paths in it absolute."""
-    kind, colon, rest = name.partition(":")
-    if not colon:
-        return name
-    parts = rest.rsplit(":", 1) if kind == "csv" else [rest]
-    return ":".join([kind, *(str(Path(part).expanduser().absolute()) for part in parts)])
-
-
-def is_file_reference(value: str) -> bool:
-    """Whether it has the form path/to/file.py:NAME."""
-    path, colon, name = value.rpartition(":")
-    return bool(colon) and path.endswith(".py") and name.isidentifier()
-
-
-def _keep(value: Any) -> None:
-    if value == "all" or (isinstance(value, str) and value.isdecimal() and int(value) > 0):
-        return
-    raise ValueError(f"{value!r} is neither all nor a whole number above 0")
-
-
-def _device(value: Any) -> None:
-    kind, colon, index = str(value).partition(":")
-    if value in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and colon and index.isdecimal()):
-        return
-    raise ValueError(f"{value!r} is unknown; choose from auto, cpu, cuda, cuda:N, mps")
-
-
-_CHECKS: dict[str, Any] = {
-    "model": _model,
-    "dataset": _dataset,
-    "loss": _one_of(LOSSES),
-    "optimizer": _one_of(OPTIMIZERS),
-    "lr": _number(0, math.inf, low_included=False),
-    "momentum": _number(0, 1),
-    "weight_decay": _number(0, math.inf),
-    "batch_size": _whole(1, 1_000_000),
-    "epochs": _whole(1, 1_000_000),
-    "schedule": _one_of(SCHEDULES),
-    "warmup": _number(0, 1_000_000),
-    "step_size": _whole(1, 1_000_000),
-    "gamma": _number(0, 1, low_included=False),
-    "shuffle": _flag,
-    "seed": _whole(0, 2**63 - 1),
-    "device": _device,
-    "threads": _whole(0, 1024),
-    "inspect_every": _whole(0, 10**9),
-    "weights": _weights,
-    "freeze": _freeze,
-    "transform": _transform,
-    "on_non_finite": _one_of(ON_NON_FINITE),
-    "checkpoint_every": _number(0, 1_000_000),
-    "keep": _keep,
-}

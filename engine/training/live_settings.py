@@ -10,8 +10,8 @@ import torch
 from engine.errors import ConfigError
 from engine.training import schedules
 from engine.training.commands import Command, CommandKind
-from engine.training.config import EDITABLE, TrainConfig, edited
-from engine.training.resume import add_momentum_buffers
+from engine.training.config import TrainConfig, editable, edited
+from engine.training.optimizers import OPTIMIZERS, add_optional_state
 
 
 class LiveSettings:
@@ -35,7 +35,7 @@ class LiveSettings:
         Raises ConfigError where one of them can't be made; then none is.
         """
         if not changes:
-            raise ConfigError("", f"nothing to change; name a setting and a value: {', '.join(EDITABLE)}")
+            raise ConfigError("", f"nothing to change; name a setting and a value: {', '.join(editable())}")
         orders, told = [], []
         with self._planning:
             planned = self._planned
@@ -68,13 +68,16 @@ class LiveSettings:
 
     def apply(self, done: float) -> None:
         """Give the optimizer the settings of the step after `done` epochs."""
+        changed = False
         lr = self.now.lr * schedules.factor(self.now, done)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
-            group["weight_decay"] = self.now.weight_decay
-            if "momentum" in group and group["momentum"] != self.now.momentum:
-                group["momentum"] = self.now.momentum
-                add_momentum_buffers(self._optimizer)
+            for name in OPTIMIZERS[self.now.optimizer].live_settings:
+                if group[name] != getattr(self.now, name):
+                    group[name] = getattr(self.now, name)
+                    changed = True
+        if changed:
+            add_optional_state(self.now.optimizer, self._optimizer)
 
 
 def _scaled(planned: TrainConfig, done: float) -> str:

@@ -1,27 +1,46 @@
-"""The loss functions, by name. Each takes logits [batch, classes] and labels [batch] and gives a scalar."""
+"""The losses: one entry each. Each takes logits [batch, classes] and labels [batch] and gives a scalar.
 
-import torch
-from torch import nn
-from torch.nn import functional as F
+The entries import no torch; `make_loss` does.
+"""
 
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-class LogSoftmaxNLL(nn.Module):
-    """`nn.NLLLoss` of the log-probabilities of logits. A model that gives log-probabilities itself changes nothing by
-    it: log_softmax of log-probabilities is what it was."""
-
-    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return F.nll_loss(F.log_softmax(logits, dim=1), labels)
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class OneHotMSE(nn.Module):
-    """`nn.MSELoss` between the model's output and the tutorial's one-hot target, `scatter_` of 1 into zeros."""
+@dataclass(frozen=True, kw_only=True)
+class LossEntry:
+    """One loss."""
 
-    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        target = torch.zeros_like(logits).scatter_(1, labels.unsqueeze(1), 1)
-        return F.mse_loss(logits, target)
+    maker: str  # the nn.Module class, as pkgutil.resolve_name takes it; it is called without arguments
+    pytorch: str  # how PyTorch spells it
+    about: str  # for the form
+    settings: tuple[str, ...] = ()  # which of our settings apply to it alone
 
 
-def make_loss(name: str) -> nn.Module:
-    """cross_entropy, nll or mse."""
-    losses: dict[str, type[nn.Module]] = {"cross_entropy": nn.CrossEntropyLoss, "nll": LogSoftmaxNLL, "mse": OneHotMSE}
-    return losses[name]()
+LOSSES: dict[str, LossEntry] = {
+    "cross_entropy": LossEntry(
+        maker="torch.nn.CrossEntropyLoss",
+        pytorch="torch.nn.CrossEntropyLoss()",
+        about="softmax and negative log-likelihood in one",
+    ),
+    "nll": LossEntry(
+        maker="engine.training.loss_modules.LogSoftmaxNLL",
+        pytorch="torch.nn.NLLLoss()",
+        about="negative log-likelihood of the log-softmax",
+    ),
+    "mse": LossEntry(
+        maker="engine.training.loss_modules.OneHotMSE",
+        pytorch="torch.nn.MSELoss()",
+        about="mean squared error against one-hot targets",
+    ),
+}
+
+
+def make_loss(name: str) -> "nn.Module":
+    """The loss of that name in LOSSES."""
+    made: nn.Module = pkgutil.resolve_name(LOSSES[name].maker)()
+    return made

@@ -1,30 +1,104 @@
-"""The optimizers, by name."""
+"""The optimizers: one entry each, from which the command line, the form, branches of files and the training derive.
 
-from collections.abc import Iterable
+The entries import no torch; `make_optimizer` does.
+"""
 
-import torch
-from torch import nn
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.training.config import TrainConfig
+from engine.training.setting import number_text
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerEntry:
+    """One optimizer."""
+
+    torch_class: str  # "torch.optim.SGD"
+    about: str  # for the form
+    settings: tuple[str, ...]  # which of our settings it takes, by the names of its own arguments
+    state: frozenset[str]  # the keys of the state that it keeps for each parameter
+    # Keys that it keeps only while a setting is above 0, and that torch makes only at a parameter's first step.
+    optional_state: Mapping[str, str] = field(default_factory=dict)
+    fused: bool = True  # torch has a fused CUDA kernel for it
+
+    def in_pytorch(self, values: Mapping[str, Any]) -> str:
+        """`torch.optim.SGD(lr=1e-3, momentum=0, weight_decay=0)`."""
+        arguments = ", ".join(f"{name}={number_text(values[name])}" for name in self.settings)
+        return f"{self.torch_class}({arguments})"
+
+    @property
+    def live_settings(self) -> tuple[str, ...]:
+        """Those settings that its parameter groups take over while a run trains; a schedule scales lr."""
+        return tuple(name for name in self.settings if name != "lr")
+
+
+OPTIMIZERS: dict[str, OptimizerEntry] = {
+    "sgd": OptimizerEntry(
+        torch_class="torch.optim.SGD",
+        about="gradient descent, with momentum if set",
+        settings=("lr", "momentum", "weight_decay"),
+        state=frozenset({"momentum_buffer"}),
+    ),
+    "adam": OptimizerEntry(
+        torch_class="torch.optim.Adam",
+        about="a step size for each parameter, from running means of its gradient",
+        settings=("lr", "weight_decay"),
+        state=frozenset({"step", "exp_avg", "exp_avg_sq"}),
+    ),
+    "adamw": OptimizerEntry(
+        torch_class="torch.optim.AdamW",
+        about="Adam with decoupled weight decay",
+        settings=("lr", "weight_decay"),
+        state=frozenset({"step", "exp_avg", "exp_avg_sq"}),
+    ),
+    "rmsprop": OptimizerEntry(
+        torch_class="torch.optim.RMSprop",
+        about="gradients divided by a running mean of their size",
+        settings=("lr", "momentum", "weight_decay"),
+        state=frozenset({"step", "square_avg"}),
+        optional_state={"momentum_buffer": "momentum"},
+        fused=False,
+    ),
+}
+
+
+class HasOptimizer(Protocol):
+    """A config: it names the optimizer and has the settings that the optimizer's entry names."""
+
+    @property
+    def optimizer(self) -> str: ...
 
 
 def make_optimizer(
-    config: TrainConfig, parameters: Iterable[nn.Parameter], device: torch.device
-) -> torch.optim.Optimizer:
+    config: HasOptimizer, parameters: "Iterable[nn.Parameter]", device: "torch.device"
+) -> "torch.optim.Optimizer":
     """The torch.optim class of the config, with its defaults where the config says nothing.
 
     On CUDA in one fused kernel where torch has one; on the CPU as torch chooses itself, so that the numbers are
     those of the same line typed by hand.
     """
-    lr, momentum, weight_decay = config.lr, config.momentum, config.weight_decay
-    fused = True if device.type == "cuda" else None
-    match config.optimizer:
-        case "sgd":
-            return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, fused=fused)
-        case "adam":
-            return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=fused)
-        case "adamw":
-            return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=fused)
-        case "rmsprop":
-            return torch.optim.RMSprop(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
-    raise AssertionError(config.optimizer)
+    entry = OPTIMIZERS[config.optimizer]
+    arguments: dict[str, Any] = {name: getattr(config, name) for name in entry.settings}
+    if entry.fused:
+        arguments["fused"] = True if device.type == "cuda" else None
+    made: torch.optim.Optimizer = pkgutil.resolve_name(entry.torch_class)(parameters, **arguments)
+    return made
+
+
+def add_optional_state(name: str, optimizer: "torch.optim.Optimizer") -> None:
+    """Add the state that torch makes only at a parameter's first step, where its setting was switched on later.
+    `name`: the optimizer's in OPTIMIZERS."""
+    import torch
+
+    for key, setting in OPTIMIZERS[name].optional_state.items():
+        for group in optimizer.param_groups:
+            for parameter in group["params"] if group[setting] > 0 else ():
+                state = optimizer.state.get(parameter, {})  # not [ ]: that would make one
+                if state and key not in state:
+                    state[key] = torch.zeros_like(parameter)

@@ -1,6 +1,6 @@
 """From a checkpoint's content back to a training: the states into their objects, and the place to go on from."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.errors import CheckpointError, ModelError
+from engine.training.optimizers import OPTIMIZERS, add_optional_state
 from engine.training.setup import TrainingSetup
 
 FORMAT = 2  # of what `TrainingSession.content` gives
@@ -57,8 +58,8 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
         set_groups = [dict(group) for group in prepared.optimizer.param_groups]
         prepared.optimizer.load_state_dict(content["optimizer"])
         for group, wanted in zip(prepared.optimizer.param_groups, set_groups, strict=True):
-            group.update({name: wanted[name] for name in ("lr", "momentum", "weight_decay") if name in wanted})
-        add_momentum_buffers(prepared.optimizer)
+            group.update({name: wanted[name] for name in OPTIMIZERS[config.optimizer].settings})
+        add_optional_state(config.optimizer, prepared.optimizer)
     else:
         notes.append(f"the state of the optimizer {was} was not taken over: {config.optimizer} begins anew")
     states = content["rng"]
@@ -78,13 +79,14 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
     return start, notes
 
 
-def take_optimizer(prepared: TrainingSetup, state: Any, kept: Collection[str]) -> str:
+def take_optimizer(prepared: TrainingSetup, state: Any) -> str:
     """Load somebody's `optimizer.state_dict()`, as far as it is of the run's own optimizer and parameters. Returns why
-    it could not be taken over, for people; "" where it was. `kept`: what this optimizer keeps of each parameter.
+    it could not be taken over, for people; "" where it was.
 
     The config's learning rate and the like stand over the file's; the parameters are told by their order.
     """
     optimizer, name = prepared.optimizer, prepared.config.optimizer
+    needed, optional = OPTIMIZERS[name].state, OPTIMIZERS[name].optional_state
     not_taken = "the optimizer's state in the file was not taken over: "
     try:
         entries = state["state"]
@@ -99,9 +101,11 @@ def take_optimizer(prepared: TrainingSetup, state: Any, kept: Collection[str]) -
             if number not in entries:
                 continue
             entry = {key: value for key, value in entries[number].items() if value is not None}
-            if not set(kept) <= entry.keys():
-                return f"{not_taken}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(kept))}"
-            taken[place] = {key: entry[key] for key in entry if key in kept or key == "momentum_buffer"}
+            if not needed <= entry.keys():
+                return (
+                    f"{not_taken}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(needed))}"
+                )
+            taken[place] = {key: entry[key] for key in entry if key in needed or key in optional}
             for key, value in taken[place].items():
                 if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
                     shapes = f"{_shape(value)}, and parameter {place} is {_shape(parameter)}"
@@ -109,7 +113,7 @@ def take_optimizer(prepared: TrainingSetup, state: Any, kept: Collection[str]) -
         optimizer.load_state_dict({"state": taken, "param_groups": optimizer.state_dict()["param_groups"]})
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         return f"{not_taken}it is not as torch.optim writes it ({type(error).__name__})"
-    add_momentum_buffers(optimizer)
+    add_optional_state(name, optimizer)
     return ""
 
 
@@ -129,17 +133,6 @@ def load_model(network: nn.Module, state: Mapping[str, Any], name: str) -> None:
         if key not in state:
             raise ModelError(f"--model {name} has changed: its {key} {_shape(value)} is not in the checkpoint")
     network.load_state_dict(state)
-
-
-def add_momentum_buffers(optimizer: torch.optim.Optimizer) -> None:
-    """RMSprop makes its momentum buffers only at its first step: add them where momentum was switched on later."""
-    if not isinstance(optimizer, torch.optim.RMSprop):
-        return
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            state = optimizer.state.get(parameter, {})  # not [ ]: that would make one
-            if group["momentum"] > 0 and state and "momentum_buffer" not in state:
-                state["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def _shape(value: torch.Tensor) -> str:

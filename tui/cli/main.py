@@ -15,55 +15,16 @@ from engine import home as homes
 from engine.errors import ConfigError, EngineError
 from engine.evaluation import quality
 from engine.terminal_text import printable
-from engine.training.config import (
-    DATASETS,
-    EDITABLE,
-    LOSSES,
-    MODELS,
-    ON_NON_FINITE,
-    OPTIMIZERS,
-    SCHEDULES,
-    TrainConfig,
-    absolute_dataset,
-    option,
-    pairs,
-    parse,
-)
+from engine.training.config import absolute_dataset, editable, pairs, parse
+from engine.training.settings import help_text
 from engine.weights.key_mapping import KeyMapping
+from tui.cli.options import add_options, add_train_options, config, given
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 RUN = "an id, its beginning, a name, or last"
-
-# What `train` takes: the fields of TrainConfig, and what each is.
-TRAIN_OPTIONS = {
-    "model": f"{', '.join(MODELS)}, torchvision:NAME, or path/to/file.py:ClassName for your own nn.Module",
-    "dataset": f"{', '.join(DATASETS)} (auto: Fashion-MNIST where it is found, else the demo data), or your own: "
-    "csv:annotations.csv:images/, folder:path/, idx:path/",
-    "loss": ", ".join(LOSSES),
-    "optimizer": ", ".join(OPTIMIZERS),
-    "lr": "learning rate",
-    "momentum": "for sgd and rmsprop",
-    "weight_decay": "L2 penalty (adamw: decoupled)",
-    "batch_size": "samples in a step",
-    "epochs": "passes over the training set",
-    "schedule": f"of the learning rate: {', '.join(SCHEDULES)}",
-    "warmup": "epochs in which the learning rate rises to what the schedule gives",
-    "step_size": "schedule step: epochs between two drops",
-    "gamma": "schedule step: what a drop multiplies the learning rate by",
-    "seed": "of the weights and of the shuffling",
-    "device": "auto, cpu, cuda, cuda:N, mps",
-    "threads": "threads of torch on the CPU; 0 is the usable cores less one",
-    "inspect_every": "steps between two readings of the layers: gradients, updates, activations; 0: none",
-    "weights": "a file of weights to begin with, anybody's: FILE, or 'FILE PREFIX. NEW=OLD' where names differ",
-    "freeze": "parameters that do not train: names, modules or patterns, such as 'linear_relu_stack.0.*'; !NAME thaws",
-    "transform": "a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
-    "on_non_finite": f"at a NaN or infinite loss: {', '.join(ON_NON_FINITE)}",
-    "checkpoint_every": "seconds of training between two checkpoints inside an epoch; 0 is none",
-    "keep": "which checkpoints stay: all epochs' ends, or the newest N; the best and the last besides",
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -122,7 +83,7 @@ def _parser() -> Parser:
     _add_home(parser, default=None)
     _add_data_dir(parser, default=None)
     parser.add_argument("--version", action="version", version=f"fmnist-tui {version('fmnist-tui')}")
-    parser.add_argument("--dataset", metavar="DATASET", default="auto", help=TRAIN_OPTIONS["dataset"])
+    parser.add_argument("--dataset", metavar="DATASET", default="auto", help=help_text("dataset"))
     parser.add_argument("--ascii", action="store_true", help="the app's pictures as characters, whatever the terminal")
     parser.set_defaults(run=_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -145,7 +106,7 @@ def _parser() -> Parser:
         "train --lr 1e-2 --epochs 5 --json > events.jsonl",
         with_data=True,
     )
-    _add_train_options(train)
+    add_train_options(train)
     train.add_argument("--name", default="", help="what to call the run")
     train.add_argument("--nproc", type=_processes, default=1, help="processes that train together, under torchrun")
     _add_report(train).add_argument(
@@ -180,7 +141,7 @@ def _parser() -> Parser:
     made.add_argument("--name", default="", help="what to call the new run")
     _add_report(made)
 
-    made = command("set", _set, f"change {', '.join(EDITABLE)} of a run that trains", "set last lr=3e-4 momentum=0.9")
+    made = command("set", _set, f"change {', '.join(editable())} of a run that trains", "set last lr=3e-4 momentum=0.9")
     made.add_argument("which", metavar="RUN", help=RUN)
     made.add_argument("changes", nargs="+", metavar="SETTING=VALUE", help="a value, or x2, /2 of what it is")
 
@@ -191,7 +152,7 @@ def _parser() -> Parser:
         "verify-resume --model cnn --optimizer adam --schedule one_cycle --shuffle",
         with_data=True,
     )
-    _add_train_options(verify)
+    add_train_options(verify)
     verify.add_argument("--steps", type=int, help="steps to train (default: one and a half epochs)")
     verify.add_argument("--at", type=int, metavar="STEP", help="the step of the checkpoint (default: half an epoch)")
 
@@ -225,9 +186,7 @@ def _parser() -> Parser:
     shown.add_argument("--parameters", action="store_true", help="every parameter and buffer, in figures")
     shown.add_argument("--image", type=_index, metavar="INDEX", help="send this image through it, module by module")
     made.add_argument("--split", choices=("test", "train"), default="test", help="of the image (default: test)")
-    for name in ("dataset", "transform", "seed", "freeze"):
-        meaning = f"of a new model: {TRAIN_OPTIONS[name]}" if name != "freeze" else TRAIN_OPTIONS[name]
-        made.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=meaning)
+    add_options(made, ("dataset", "transform", "seed", "freeze"))
 
     made = command(
         "inspect", _inspect, "what is in a file of weights, anybody's, without executing a byte of it",
@@ -249,11 +208,8 @@ def _parser() -> Parser:
         "eval weights.pth --model cnn", with_data=True,
     )  # fmt: skip
     made.add_argument("file", metavar="FILE", help="of any format that inspect reads; or RUN@PLACE")
-    for name in ("model", "dataset", "transform", "loss", "device"):
-        default = " (default: what the file says)" if name in ("model", "transform", "loss") else ""
-        made.add_argument(
-            option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{TRAIN_OPTIONS[name]}{default}"
-        )
+    in_the_file = dict.fromkeys(("model", "transform", "loss"), " (default: what the file says)")
+    add_options(made, ("model", "dataset", "transform", "loss", "device"), about=in_the_file)
     _add_how(made)
     made.add_argument("--against", metavar="OTHER", help="which images this other file fixes and breaks")
     made.add_argument(
@@ -293,16 +249,6 @@ def _add_how(parser: Parser) -> None:
     parser.add_argument("--rename", metavar="NEW=OLD", action="append", default=[], help=meaning)
     meaning = "tensors or modules of the file to leave out, such as loss.*; may be given again"
     parser.add_argument("--without", metavar="PATTERN", action="append", default=[], help=meaning)
-
-
-def _add_train_options(parser: Parser) -> None:
-    for name, meaning in TRAIN_OPTIONS.items():
-        default = getattr(TrainConfig(), name)
-        shown = f" (default: {default})" if default != "" else ""
-        parser.add_argument(option(name), metavar=name.upper(), default=argparse.SUPPRESS, help=f"{meaning}{shown}")
-    parser.add_argument(
-        "--shuffle", action=argparse.BooleanOptionalAction, default=False, help="a new order every epoch (default: no)"
-    )
 
 
 def _add_report(parser: Parser) -> Any:
@@ -379,43 +325,35 @@ def _watch(options: argparse.Namespace) -> int:
     return _app(options, watch=folder)
 
 
-def _config(options: argparse.Namespace) -> TrainConfig:
-    given = {
-        name: parse(name, getattr(options, name)) for name in TRAIN_OPTIONS if name in options and name != "dataset"
-    }
-    return TrainConfig(**given, dataset=parse("dataset", options.dataset), shuffle=options.shuffle)
-
-
 def _train(options: argparse.Namespace) -> int:
-    config, home = _config(options), _home(options)
+    asked, home = config(options), _home(options)
     if options.prepare:
         from engine.runs import client
         from engine.runs import folder as store
 
-        asked = client.request(config, name=options.name, data_dir=options.data_dir, processes=options.nproc)
-        print(client.shown_command(store.create(home, asked | {"prepared": True})))
+        request = client.request(asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        print(client.shown_command(store.create(home, request | {"prepared": True})))
         return DONE
     if options.detach:
         from engine.runs import client
 
-        folder = client.start(home, config, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        folder = client.start(home, asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
         print(folder.name)
         return DONE
     from tui.cli import train
 
     return train.train(
-        home, config, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
+        home, asked, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
     )
 
 
 def _model(options: argparse.Namespace) -> int:
     from tui.cli import model
 
-    given = {name: parse(name, getattr(options, name)) for name in ("transform", "seed", "freeze") if name in options}
     values = {
         "source": options.source, "dataset": absolute_dataset(parse("dataset", options.dataset)),
         "data_dir": str(options.data_dir) if options.data_dir else None, "split": options.split, "index": options.image,
-        **given,
+        **given(options, ("transform", "seed", "freeze")),
     }  # fmt: skip
     what = "parameters" if options.parameters else "summary" if options.image is None else "image"
     return model.run(_home(options), values, what=what, as_json=options.json)
@@ -450,10 +388,9 @@ def _eval(options: argparse.Namespace) -> int:
     from engine.evaluation.evaluate import EvaluationOptions
     from tui.cli import weights
 
-    names = [name for name in ("model", "transform", "loss", "device") if name in options]
-    given = {name: parse(name, getattr(options, name)) for name in names}
     dataset = absolute_dataset(parse("dataset", options.dataset))
-    way = EvaluationOptions(how=_how(options), dataset=dataset, **given)
+    asked = given(options, ("model", "transform", "loss", "device"))
+    way = EvaluationOptions(how=_how(options), dataset=dataset, **asked)
     file = _file(options, options.file)
     if options.against is not None:
         return weights.versus(
@@ -487,8 +424,8 @@ def _resume(options: argparse.Namespace) -> int:
         what = f"resume goes on with runs; a new run goes on from a file: fmnist-tui branch {options.which}"
         raise ConfigError("which", what)
     folder = store.find(_home(options), options.which)
-    given = {name: getattr(options, name) for name in ("epochs", "device", "threads")}
-    changes = {name: parse(name, text) for name, text in given.items() if text is not None}
+    texts = {name: getattr(options, name) for name in ("epochs", "device", "threads")}
+    changes = {name: parse(name, text) for name, text in texts.items() if text is not None}
     if not options.detach:
         return train.resume(folder, changes, as_json=options.json)
     resumed = client.resume(folder, **changes)
@@ -542,7 +479,7 @@ def _verify_resume(options: argparse.Namespace) -> int:
     from engine.runs import verify_resume
 
     report = verify_resume.verify_resume(
-        _config(options), steps=options.steps, at=options.at, data_dir=options.data_dir, home=_home(options), tell=print
+        config(options), steps=options.steps, at=options.at, data_dir=options.data_dir, home=_home(options), tell=print
     )
     return DONE if report else FAILED
 

@@ -1,4 +1,4 @@
-"""The settings of a new run, changed with the keyboard: arrows turn a value, enter types one."""
+"""The settings of a new run, changed with the keyboard: arrow keys change a value, Enter edits it."""
 
 import textwrap
 from pathlib import Path
@@ -15,7 +15,6 @@ from engine.training.config import TrainConfig, option
 from tui.runs import form_fields as fields
 from tui.widgets.lines import Line, Lines, fit
 
-START = len(fields.NAMES)  # the row under the settings
 LABEL = 18  # columns: the marker and the name of a setting
 WIDTH = 42  # columns of a whole row
 
@@ -42,8 +41,8 @@ class ConfigForm(Vertical, can_focus=True):
         Binding("end", "move(99)", "Last", show=False, id="form.last"),
         Binding("left,h", "turn(-1)", "Less", show=False, id="form.less"),
         Binding("right,l", "turn(1)", "More", show=False, id="form.more"),
-        Binding("enter", "edit", "Type a value", id="form.edit"),
-        Binding("escape", "restore", "As it was", show=False, id="form.restore"),
+        Binding("enter", "edit", "Edit", id="form.edit"),
+        Binding("escape", "restore", "Revert", show=False, id="form.restore"),
         Binding("s", "submit", "Start training", id="form.start"),
     ]
 
@@ -68,7 +67,7 @@ class ConfigForm(Vertical, can_focus=True):
         self.starting = False
         self.devices: list[str] = ["cpu"]
         self._data_dir = data_dir
-        self._own_model = ""
+        self._typed_choices: dict[str, str] = {}  # what was typed for Setting.typed_choice, by the setting's name
         self._asked_devices = False
 
     def compose(self) -> ComposeResult:
@@ -80,7 +79,18 @@ class ConfigForm(Vertical, can_focus=True):
         yield _Command(self, id="command")
 
     def on_mount(self) -> None:
-        self.query_one("#upper").styles.max_height = START + 2  # all of them, a line, and the start
+        self._fit_height()
+
+    @property
+    def names(self) -> list[str]:
+        """The settings that have a row now."""
+        return [name for name in fields.all_names() if name in self.errors or fields.is_shown(name, self.values)]
+
+    @property
+    def chosen(self) -> str:
+        """The setting under the cursor; empty on the row that starts the run."""
+        names = self.names
+        return names[self.cursor] if self.cursor < len(names) else ""
 
     @property
     def editing(self) -> bool:
@@ -91,21 +101,21 @@ class ConfigForm(Vertical, can_focus=True):
         return fields.command_line(self.values, self._data_dir)
 
     def reread(self) -> None:
-        """Another screen may have changed a value."""
+        """Check the values again: another screen may have changed one."""
         if self.values != self._known:
-            self._judge()
+            self._validate()
 
     def refuse(self, error: Exception) -> None:
-        """The start did not come off: say why, at its setting where it has one. What was typed stays."""
+        """The run could not start: say why, at its setting where it has one. What was typed stays."""
         self.starting = False
-        field = error.field if isinstance(error, ConfigError) and error.field in fields.NAMES else ""
+        field = error.field if isinstance(error, ConfigError) and error.field in fields.all_names() else ""
         self.errors[field] = str(error).removeprefix(f"{option(field)}: ")
         if field:
-            self.cursor = fields.NAMES.index(field)
+            self.cursor = self.names.index(field)
         self._redraw()
 
     def started(self) -> None:
-        """The run trains: ready for another one."""
+        """The run trains: the form is ready for another one."""
         self.starting = False
         self._redraw()
 
@@ -122,33 +132,33 @@ class ConfigForm(Vertical, can_focus=True):
     def action_move(self, by: int) -> None:
         if self.editing and not self._accept():
             return
-        self.cursor = max(0, min(START, self.cursor + by))
-        if self.cursor < START and fields.NAMES[self.cursor] == "device" and not self._asked_devices:
+        self.cursor = max(0, min(len(self.names), self.cursor + by))
+        if self.chosen == "device" and not self._asked_devices:
             self._asked_devices = True
             self.post_message(self.DevicesWanted())
         self._redraw()
 
     def action_turn(self, direction: int) -> None:
-        if self.editing or self.cursor == START:
+        name = self.chosen
+        if self.editing or not name:
             return
-        name = fields.NAMES[self.cursor]
         value = fields.turn(name, self.values[name], direction, self.devices)
         if value == fields.OWN_FILE:
-            if not self._own_model:
+            if name not in self._typed_choices:
                 self._begin("")
                 return
-            value = self._own_model
+            value = self._typed_choices[name]
         self._set(name, value)
 
     def action_edit(self) -> None:
-        if self.cursor == START:
+        name = self.chosen
+        if not name:
             self.action_submit()
         elif not self.editing:
-            name = fields.NAMES[self.cursor]
-            self._begin(fields.typed(name, self.values[name]))
+            self._begin(fields.declared(name).typed(self.values[name]))
 
     def action_restore(self) -> None:
-        self.errors.pop(fields.NAMES[self.cursor], None)
+        self.errors.pop(self.chosen, None)
         self._end()
 
     def action_submit(self) -> None:
@@ -180,7 +190,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     def _begin(self, text: str) -> None:
         typing = self._input
-        typing.placeholder = "file.py:ClassName or torchvision:NAME" if fields.NAMES[self.cursor] == "model" else ""
+        typing.placeholder = fields.declared(self.chosen).typed_choice
         typing.value = text
         typing.styles.offset = (LABEL, self.cursor - self.query_one(_Settings).top)
         typing.display = True
@@ -194,7 +204,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     def _check(self, text: str) -> Any:
         """The value of what stands in the line, or None; its error is kept either way."""
-        name = fields.NAMES[self.cursor]
+        name = self.chosen
         try:
             value = fields.read(name, text)
         except ConfigError as error:
@@ -208,17 +218,20 @@ class ConfigForm(Vertical, can_focus=True):
         if value is None:
             self._redraw()
             return False
-        self._set(fields.NAMES[self.cursor], value)
+        self._set(self.chosen, value)
         self._end()
         return True
 
     def _set(self, name: str, value: Any) -> None:
         self.values[name] = value
-        if name == "model" and ":" in value:
-            self._own_model = value
-        self._judge()
+        setting = fields.declared(name)
+        if setting.typed_choice and value not in setting.choices:
+            self._typed_choices[name] = value
+        self._validate()
+        if name in self.names:  # rows above may have come or gone
+            self.cursor = self.names.index(name)
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         self._known = dict(self.values)
         self.errors.clear()
         try:
@@ -227,7 +240,14 @@ class ConfigForm(Vertical, can_focus=True):
             self.errors[error.field] = str(error).removeprefix(f"{option(error.field)}: ")
         self._redraw()
 
+    def _fit_height(self) -> None:
+        height = len(self.names) + 2  # all rows, an empty one, and the start
+        upper = self.query_one("#upper")
+        if upper.styles.max_height is None or upper.styles.max_height.value != height:
+            upper.styles.max_height = height
+
     def _redraw(self) -> None:
+        self._fit_height()
         for widget in self.query(Lines):
             widget.repaint()
         self.refresh_bindings()
@@ -245,10 +265,10 @@ class _Settings(Lines):
     def paint(self, width: int, height: int) -> list[Line]:
         form = self._form
         lines: list[Line] = []
-        for row, name in enumerate(fields.NAMES):
+        for row, name in enumerate(form.names):
             chosen, wrong = row == form.cursor, name in form.errors
-            label = fields.LABELS.get(name, name.replace("_", " "))
-            value = fields.shown(name, form.values[name])
+            label = fields.declared(name).title
+            value = fields.declared(name).shown(form.values[name])
             room = width - LABEL - 4
             if len(value) > room:
                 value = "…" + value[1 - room :]
@@ -264,15 +284,15 @@ class _Settings(Lines):
                 ]
             )
         words = "starting… (importing PyTorch, reading the data)" if form.starting else "Start training"
-        here = form.cursor == START
+        here = not form.chosen
         start: Line = [("› " if here else "  ", "strong"), (fit(words, width - 2), "good" if not here else "strong")]
         lines += [[], start]
         cursor = form.cursor + here  # the start row has an empty one above it
-        room = height - (cursor < len(lines) - 1)  # the row that tells of more
+        room = height - (cursor < len(lines) - 1)  # the row that says what is below
         self.top = min(max(self.top, cursor - room + 1), cursor) if len(lines) > height else 0
         shown = lines[self.top : self.top + height]
         below = len(lines) - self.top - height
-        if below > 0 and len(shown) > 2:  # its last row makes room for a word of what is below
+        if below > 0 and len(shown) > 2:  # its last row says what is below
             shown[-1] = [(fit(f"  ↓ {below + 1} more below", width), "dim")]
         return shown
 
@@ -291,19 +311,19 @@ class _About(Lines):
             return _wrapped("starting… (importing PyTorch, reading the data)", width, "strong")
         if "" in form.errors:
             lines += [*_wrapped("Not started: " + form.errors[""], width, "bad"), []]
-        chosen = fields.NAMES[form.cursor] if form.cursor < START else ""
+        chosen = form.chosen
         for name in (chosen, *(name for name in form.errors if name != chosen)):
             if name in form.errors and name:
                 lines += [*_wrapped(f"{option(name)}: {form.errors[name]}", width, "bad"), []]
         if not chosen:
-            words = "Enter or s starts the training. It goes on when you close this program."
+            words = "Enter or s starts the training. It keeps running when you close this program."
             return lines + _wrapped(words, width, "")
         lines += _wrapped(fields.about(chosen), width, "")
         spelled = fields.in_pytorch(chosen, form.values)
         if spelled:
             lines += [[], *_wrapped(spelled, width, "train")]
-        keys = "← → change · enter types" if fields.turns(chosen) else "enter types"
-        keys = "enter takes it · escape restores" if form.editing else keys
+        keys = "← → to change · Enter to edit" if fields.turns(chosen) else "Enter to edit"
+        keys = "Enter: OK · Esc: revert" if form.editing else keys
         return [*lines, [], [(fit(keys, width), "dim")]]
 
 

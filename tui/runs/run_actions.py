@@ -13,11 +13,9 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError
 from engine.runs import checkpoint_refs, client
-from engine.training.config import EDITABLE, TrainConfig, changed, edited, parse, typed_pairs
+from engine.training.config import TrainConfig, changed, editable, edited, parse, typed_pairs
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
-
-NAMED = ", ".join(EDITABLE)
 
 
 class Host(Protocol):
@@ -60,7 +58,7 @@ class RunActionsScreen(Screen[None]):
             if text is not None and text.strip():
                 self._edit(folder, typed_pairs(text))
 
-        values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in EDITABLE)
+        values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
         about = f"now: {values}\nFor example: lr=3e-4, or lr=x2 epochs=20. A batch size holds from the next epoch."
         self.app.push_screen(PromptScreen(f"Change {name}", about, _edit_check(now, epoch)), asked)
 

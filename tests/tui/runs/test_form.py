@@ -21,7 +21,7 @@ class FormApp(App[None]):
         self.digits = 0
 
     def compose(self) -> ComposeResult:
-        yield ConfigForm({**TrainConfig().to_dict(), "dataset": "auto", "name": ""})
+        yield ConfigForm(fields.start_values())
 
     def on_mount(self) -> None:
         self.form.focus()
@@ -40,8 +40,11 @@ class FormApp(App[None]):
         return "\n".join(widget.text() for widget in self.query(Lines))
 
 
+ROWS = [name for name in fields.all_names() if fields.is_shown(name, fields.start_values())]  # at first
+
+
 def down_to(name: str) -> list[str]:
-    return ["down"] * fields.NAMES.index(name)
+    return ["down"] * ROWS.index(name)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
@@ -53,8 +56,8 @@ async def test_every_setting_is_on_the_screen_with_its_value(size: tuple[int, in
             assert "more below" in text
             await pilot.press("end")
             text += app.text()
-        for name in fields.NAMES:
-            assert fields.LABELS.get(name, name.replace("_", " ")) in text
+        for name in ROWS:
+            assert fields.declared(name).title in text
         assert "Start training" in text
         assert "1e-3" in text
         assert "64 images" in text
@@ -65,7 +68,7 @@ async def test_every_setting_is_on_the_screen_with_its_value(size: tuple[int, in
 async def test_every_setting_explains_itself() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        for name in fields.NAMES:
+        for name in ROWS:
             assert fields.about(name).split(".")[0].split(":")[0] in " ".join(app.text().split())
             await pilot.press("j")
 
@@ -73,7 +76,7 @@ async def test_every_setting_explains_itself() -> None:
 async def test_arrows_and_letters_change_values_and_the_command_line_follows() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("right", "j", "j", "j", "l", "j", "l", "j", "j", "j", "h")
+        await pilot.press("right", "j", "j", "j", "l", "j", "l", "j", "j", "h")  # adam hides momentum
         assert app.form.values["model"] == "cnn"
         assert app.form.values["optimizer"] == "adam"
         assert app.form.values["lr"] == 3e-3
@@ -104,7 +107,7 @@ async def test_a_wrong_value_says_so_while_it_is_typed_and_stays_to_be_mended() 
         assert app.form.values["lr"] == 1e-3
         await pilot.press("backspace", "down")
         assert not app.form.errors
-        assert app.form.cursor == fields.NAMES.index("lr") + 1
+        assert app.form.cursor == ROWS.index("lr") + 1
 
 
 async def test_digits_reach_the_app_unless_a_value_is_being_typed() -> None:
@@ -120,10 +123,31 @@ async def test_digits_reach_the_app_unless_a_value_is_being_typed() -> None:
 async def test_settings_that_do_not_go_together_are_refused_at_their_place() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press(*down_to("optimizer"), "right", "down", "down", "right", "s")
-        assert app.form.values["momentum"] == 0.5
+        await pilot.press(*down_to("momentum"), "right", "up", "up", "right", "s")
+        assert (app.form.values["optimizer"], app.form.values["momentum"]) == ("adam", 0.5)
+        assert app.form.chosen == "momentum"
         assert "adam has no momentum" in " ".join(app.text().split())
         assert not app.submitted
+
+
+async def test_only_the_settings_that_apply_have_a_row() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "momentum" in app.form.names
+        assert not {"step_size", "gamma"} & set(app.form.names)
+        assert "lr step factor" not in app.text()
+        await pilot.press(*down_to("optimizer"), "right")  # adam
+        assert "momentum" not in app.form.names
+        await pilot.press(*["down"] * 6, "right")
+        assert (app.form.chosen, app.form.values["schedule"]) == ("schedule", "step")
+        assert "lr step factor" in app.text()
+        await pilot.press("down", "down", "down")
+        assert app.form.chosen == "gamma"
+        await pilot.press("up", "up", "up", "right", "right")
+        assert app.form.values["schedule"] == "one_cycle"
+        assert not {"warmup", "step_size", "gamma"} & set(app.form.names)
+        app.form.values["gamma"] = 0.5  # not at its default: it is not hidden
+        assert "gamma" in app.form.names
 
 
 async def test_a_model_of_ones_own_is_asked_for_and_kept() -> None:
@@ -149,7 +173,7 @@ async def test_start_gives_the_config_once_and_a_refusal_keeps_what_was_typed() 
         assert app.form.values["name"] == "try 1"
         assert app.form.values["model"] == "cnn"
         app.form.refuse(ConfigError("device", "--device: cuda:3 is not on this machine"))
-        assert app.form.cursor == fields.NAMES.index("device")
+        assert app.form.cursor == ROWS.index("device")
         assert "--device: cuda:3 is not on" in " ".join(app.text().split())
 
 
@@ -162,12 +186,12 @@ async def test_enter_on_the_last_row_starts() -> None:
 
 
 @pytest.mark.parametrize("direction", [1, -1])
-@pytest.mark.parametrize("name", [name for name in fields.NAMES if fields.turns(name) and name != "model"])
+@pytest.mark.parametrize("name", [name for name in fields.all_names() if fields.turns(name) and name != "model"])
 def test_arrows_only_reach_values_that_are_allowed(name: str, direction: int) -> None:
     value: Any = getattr(TrainConfig(), name)
     for _ in range(30):
         value = fields.turn(name, value, direction, ["cpu", "cuda:0"])
-        parse(name, fields.typed(name, value))
+        parse(name, fields.declared(name).typed(value))
 
 
 def test_the_command_line_says_the_same() -> None:

@@ -1,0 +1,50 @@
+"""What the settings that name a model, data, or a device may be. Imports no torch."""
+
+from pathlib import Path
+from typing import Any
+
+MODELS = ("mlp", "cnn")
+DATASETS = ("auto", "fashion-mnist", "demo")
+CUSTOM_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.custom.open_custom
+
+
+def is_file_reference(value: str) -> bool:
+    """Whether it has the form path/to/file.py:NAME."""
+    path, colon, name = value.rpartition(":")
+    return bool(colon) and path.endswith(".py") and name.isidentifier()
+
+
+def absolute_dataset(name: str) -> str:
+    """A data set's name with the paths in it absolute."""
+    kind, colon, rest = name.partition(":")
+    if not colon:
+        return name
+    parts = rest.rsplit(":", 1) if kind == "csv" else [rest]
+    return ":".join([kind, *(str(Path(part).expanduser().absolute()) for part in parts)])
+
+
+def check_model(value: Any) -> None:
+    """A name of the registry, torchvision:NAME, or path/to/file.py:ClassName. Raises ValueError."""
+    if not isinstance(value, str) or not (
+        value in MODELS or is_file_reference(value) or (value.startswith("torchvision:") and value[12:].isidentifier())
+    ):
+        raise ValueError(
+            f"{value!r} is unknown; choose from {', '.join(MODELS)}, torchvision:NAME, or path/to/file.py:ClassName"
+        )
+
+
+def check_dataset(value: Any) -> None:
+    """One of DATASETS, or KIND:PATH of one's own. Raises ValueError."""
+    if isinstance(value, str) and value.partition(":")[0] in CUSTOM_DATA and ":" in value:
+        return
+    if value not in DATASETS:
+        custom = "csv:annotations.csv:images/, folder:path/, idx:path/"
+        raise ValueError(f"{value!r} is unknown; choose from {', '.join(DATASETS)}, or your own: {custom}")
+
+
+def check_device(value: Any) -> None:
+    """auto, cpu, cuda, cuda:N or mps; whether it is there is not asked. Raises ValueError."""
+    kind, colon, index = str(value).partition(":")
+    if value in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and colon and index.isdecimal()):
+        return
+    raise ValueError(f"{value!r} is unknown; choose from auto, cpu, cuda, cuda:N, mps")
