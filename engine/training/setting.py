@@ -109,7 +109,7 @@ class Setting:
     @property
     def _expected(self) -> str:
         if self.kind is Kind.BOOLEAN:
-            return self.kind.value
+            return str(self.kind.value)
         article = "an" if self.kind is Kind.INTEGER else "a"
         unit = f" of {self.unit}" if self.unit and self.kind is Kind.FLOAT else ""
         number = f"{self.kind.value} ({self.unit})" if self.unit and not unit else f"{self.kind.value}{unit}"

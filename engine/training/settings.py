@@ -304,7 +304,7 @@ _DECLARED = (
         name="weights",
         default="",
         check=text,
-        label="initial weights",
+        label="start from",
         help="a file of weights to start from, of any origin: FILE, or 'FILE PREFIX. NEW=OLD' where names differ",
         about="A file of weights to start from, in any format that Checkpoints reads; nothing in it is executed. FILE, "
         "or FILE PREFIX to strip a prefix such as module. from the names, or NEW=OLD to rename. Empty: random weights "

@@ -251,7 +251,7 @@ def test_changes_are_checked_together_before_any_is_made(prepared: Callable[...,
     session = TrainingSession(prepared(epochs=5), sink=lambda event: None, save=lambda content, reason: None)  # type: ignore[arg-type, return-value]
     for changes, words in {
         ("lr", "-1"): "out of range",
-        ("lr", "x0"): "is no factor",
+        ("lr", "x0"): "is not a factor",
         ("epochs", "0"): "out of range",
         ("seed", "3"): "can't be changed while a run trains",
         ("momentum", "2"): "at most 1",
