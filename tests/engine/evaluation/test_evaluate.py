@@ -18,7 +18,7 @@ from engine.weights import matching
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from tests.engine.runs.test_host_resume import create, serve
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def weights() -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ import torch
 
 from engine.data.open_dataset import open_dataset
 from engine.data.selection import SCORED_SORTS, Scores, Selection, order
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.errors import CheckpointError, EngineError, InspectionCancelledError, InspectionError
 from engine.evaluation import predictions
 from engine.evaluation.predictions import ask, cache_file, of_file, of_run
 from engine.inspection.untyped import ask_untyped
@@ -64,7 +64,7 @@ def test_the_predictions_are_the_models_own_and_are_kept(run: Path, worker: Work
     entry = checkpoint_refs.find(run, "2")
     (run / "checkpoints" / entry.file).write_bytes(b"")
     cache_file(worker.home, entry.sha256[:32], "test").unlink()
-    with pytest.raises(InspectionError, match="it has 0 bytes"):
+    with pytest.raises(CheckpointError, match="it has 0 bytes"):
         ask(worker, of_run(run, "2"), "test")
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
         ask(worker, of_run(run, "9"), "test")
@@ -75,7 +75,7 @@ def test_anybodys_weights_have_eyes_too(run: Path, worker: WorkerClient, tmp_pat
     path = tmp_path / "theirs.pt"
     torch.save({f"module.{name}": value for name, value in state.items()}, path)
     settings = {"dataset": "demo", "data_dir": None, "transform": ""}
-    with pytest.raises(InspectionError, match=r"would fit with --strip module\."):
+    with pytest.raises(CheckpointError, match=r"would fit with --strip module\."):
         ask(worker, of_file(f"mlp={path}", settings), "test")
     eyes = of_file(f"mlp={path} module.", settings)
     found, own = ask(worker, eyes, "test"), ask(worker, of_run(run, "2"), "test")

@@ -48,9 +48,9 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Dataset:
 def look(planted: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, quality.Suspects]]:
     worker = WorkerClient(home)
 
-    def answer(what: str, values: Any, tell: Any) -> Answer:
-        assert what == "quality"
-        return quality.compute(home, values, tell)
+    def answer(request: Untyped, progress: Any) -> Answer:
+        assert request.what == "quality"
+        return quality.compute(home, request.values, progress)
 
     monkeypatch.setattr(worker, "ask", answer)
     return lambda kind, **settings: quality.ask(worker, kind, planted, None, Settings(**settings), quiet)

@@ -103,29 +103,29 @@ def test_a_network_in_training_mode_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("forward", "words"),
+    ("body", "words"),
     [
         ("return {'logits': self.line(x.flatten(1))}", "the network gives {logits: [1, 10]}, not the logits"),
         ("return self.line(x.flatten(1)), x", "the network gives ([1, 10], [1, 1, 28, 28]), not the logits"),
         ("return self.line(x.flatten(1))[:, :3]", "the network gives [1, 3], not the logits of 10 classes"),
     ],
 )
-def test_what_is_no_logits_is_shown_as_what_it_is(home: Path, tmp_path: Path, forward: str, words: str) -> None:
-    told = forward.compute(home, {**ASKED, "source": own(tmp_path, forward)}, quiet).values
+def test_what_is_no_logits_is_shown_as_what_it_is(home: Path, tmp_path: Path, body: str, words: str) -> None:
+    told = forward.compute(home, {**ASKED, "source": own(tmp_path, body)}, quiet).values
     assert told["problem"].startswith(words)
     assert told["probabilities"] is None
     assert [stage["name"] for stage in told["stages"]] == ["line"]
 
 
 @pytest.mark.parametrize(
-    ("forward", "words"),
+    ("body", "words"),
     [
         ("return self.line(x)", r"line \(Linear\(in_features=784, out_features=10, bias=True\)\) got \[1, 1, 28, 28\]"),
         ("raise ValueError('not today')", "its forward: ValueError: not today"),
     ],
 )
-def test_what_does_not_go_through_names_the_layer(home: Path, tmp_path: Path, forward: str, words: str) -> None:
-    asked = {**ASKED, "source": own(tmp_path, forward), "stage": 0}
+def test_what_does_not_go_through_names_the_layer(home: Path, tmp_path: Path, body: str, words: str) -> None:
+    asked = {**ASKED, "source": own(tmp_path, body), "stage": 0}
     for compute in (forward.compute, saliency.compute, contributions.compute):
         with pytest.raises(InspectionError, match=words) as caught:
             compute(home, asked, quiet)

@@ -26,7 +26,7 @@ from engine.weights.compare import compare
 from engine.weights.contents import Contents
 from engine.weights.reading import read
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
