@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import Row, at_least, at_most, parser, report
+from engine.home import RunFolder
 
 SHARDS, TENSORS, ROWS = 4, 80, 4096  # 4 × 80 tensors of 1,024 × 4,096 float32: 5.4 GB
 
@@ -156,8 +157,8 @@ def checked(folder: Path, rounds: int) -> list[Row]:
     from engine.weights.reading import read
 
     path = folder / "vgg16.pth"
-    (folder / manifest.FOLDER).mkdir()
-    path = path.rename(folder / manifest.FOLDER / "epoch-0001.pt")
+    RunFolder(folder).checkpoints.mkdir()
+    path = path.rename(RunFolder(folder).checkpoint("epoch-0001.pt"))
     manifest.write(folder, [manifest.Entry(path.name, 1, 1, path.stat().st_size, sha256(path), 0.0)])
     contents = read(path)
 

@@ -1,11 +1,137 @@
-"""Where the program keeps what it writes: the home folder."""
+"""Every path that the program writes: `Home`, the folder of all, and `RunFolder`, that of one run. Nobody else spells a
+file's name."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from engine.errors import RunError
+
+CHECKPOINTS = "checkpoints"  # in a run's folder; also in run.json and in events, before a checkpoint's file
+
+
+@dataclass(frozen=True)
+class Home:
+    """The home folder. Its files and folders need not exist."""
+
+    path: Path
+
+    @property
+    def runs(self) -> Path:
+        """The run folders."""
+        return self.path / "runs"
+
+    def run(self, run_id: str) -> "RunFolder":
+        return RunFolder(self.runs / run_id)
+
+    @property
+    def data(self) -> Path:
+        """Data sets that were downloaded, as torchvision lays them out."""
+        return self.path / "data"
+
+    @property
+    def cache(self) -> Path:
+        """What can be computed anew."""
+        return self.path / "cache"
+
+    @property
+    def trusted(self) -> Path:
+        """The SHA-256 of the files that the person trusts."""
+        return self.path / "trusted.json"
+
+    @property
+    def recent_files(self) -> Path:
+        """The paths of the files of weights that were opened last."""
+        return self.path / "recent-files.json"
+
+    @property
+    def worker_log(self) -> Path:
+        """Tracebacks of the worker process, and what torch prints there."""
+        return self.path / "worker.log"
+
+    @property
+    def app_log(self) -> Path:
+        """Tracebacks of the app."""
+        return self.path / "fmnist-tui.log"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run, `<home>/runs/<run id>`. `engine.runs.folder` reads and writes what is in it."""
+
+    path: Path
+
+    @classmethod
+    def of_checkpoint(cls, file: Path) -> "RunFolder":
+        """The run whose checkpoint the file is, by its place alone."""
+        return cls(file.absolute().parent.parent)
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def home(self) -> Home:
+        return Home(self.path.parent.parent)
+
+    @property
+    def run_json(self) -> Path:
+        """What was asked for, and under what it runs."""
+        return self.path / "run.json"
+
+    @property
+    def host_json(self) -> Path:
+        """Which process trains it."""
+        return self.path / "host.json"
+
+    @property
+    def host_log(self) -> Path:
+        """The host's standard error, with tracebacks."""
+        return self.path / "host.log"
+
+    @property
+    def host_lock(self) -> Path:
+        """Locked by the run's one host. Written when the run is made, and never again."""
+        return self.path / "host.lock"
+
+    @property
+    def ready(self) -> Path:
+        """The host's answer to the process that started it; there for a moment."""
+        return self.path / "ready.json"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.path / "control.sock"
+
+    @property
+    def events(self) -> Path:
+        """The event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def reserve(self) -> Path:
+        """Room that a full disk gets back, so that the event log can still say that the disk is full."""
+        return self.path / ".reserve"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / CHECKPOINTS
+
+    def checkpoint(self, file: str) -> Path:
+        """`file`: its name in the manifest."""
+        return self.checkpoints / file
+
+    @property
+    def manifest(self) -> Path:
+        """The list of the checkpoints."""
+        return self.checkpoints / "manifest.json"
+
+    @property
+    def weights(self) -> Path:
+        """The newest checkpoint's weights as a bare state_dict, as the tutorial saves them."""
+        return self.checkpoints / "model_weights.pth"
 
 
 def resolve(given: str | Path | None = None) -> Path:
@@ -15,8 +141,8 @@ def resolve(given: str | Path | None = None) -> Path:
 
 
 def ensure(home: Path) -> Path:
-    """Make `home/runs` (mode 0700) where it is missing. Raises RunError where it can't be written."""
-    runs = home / "runs"
+    """Make the folder of the runs (mode 0700) where it is missing. Raises RunError where it can't be written."""
+    runs = Home(home).runs
     try:
         runs.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, InspectionError, RunError
+from engine.home import RunFolder
 from engine.runs import checkpoint_refs
 from engine.runs import folder as store
 from engine.training.config import MODELS, is_file_reference
@@ -71,12 +72,12 @@ class Checkpoint:
 
     @property
     def path(self) -> Path:
-        return self.folder / manifest.FOLDER / self.entry.file
+        return RunFolder(self.folder).checkpoint(self.entry.file)
 
     @property
     def title(self) -> str:
         """The run's name, or its id."""
-        return str(store.read_run(self.folder).get("name") or self.folder.name)
+        return store.title(self.folder)
 
 
 def parse(text: str) -> Source:
@@ -142,7 +143,7 @@ def resolve(home: Path, source: RunCheckpoint) -> Checkpoint:
 
 def listed_checkpoint(source: WeightsFile) -> Checkpoint | None:
     """The checkpoint that the file is, where the manifest of a run lists it; None for a file of other origin."""
-    folder = source.path.absolute().parent.parent
+    folder = RunFolder.of_checkpoint(source.path).path
     found = [entry for entry in manifest.read(folder) if entry.file == source.path.name]
     return Checkpoint(folder, found[0]) if found and source.path.is_file() else None
 

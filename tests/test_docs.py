@@ -40,7 +40,7 @@ from tui.runs.form import ConfigForm
 from tui.runs.layer_stats import LayerStatsScreen
 from tui.runs.runs import RunsScreen, _Table
 from tui.runs.stop_dialog import StopDialog
-from tui.runs.train import TrainScreen
+from tui.runs.watch import WatchScreen
 from tui.weights.checkpoints import CheckpointsScreen
 from tui.weights.difference import DifferenceScreen
 from tui.weights.file import FileScreen
@@ -62,7 +62,7 @@ SCREENS: list[tuple[str, type[DOMNode]]] = [
     ("Data, one image", EnlargedScreen),
     ("Data, the overview", OverviewScreen),
     ("Train, the form", ConfigForm),
-    ("Train, a run", TrainScreen),
+    ("Train, a run", WatchScreen),
     ("Train, the layers", LayerStatsScreen),
     ("the question that `x` asks", StopDialog),
     ("a question with a line to type in", PromptScreen),
@@ -97,14 +97,14 @@ def event_section(kind: str) -> str:
 # docs/events.md
 
 
-@pytest.mark.parametrize("kind", sorted(ev._KINDS))
+@pytest.mark.parametrize("kind", sorted(ev.KINDS))
 def test_every_event_is_described_with_its_fields(kind: str) -> None:
-    for field in fields(ev._KINDS[kind]):
+    for field in fields(ev.KINDS[kind]):
         if field.name not in ("seq", "t"):
             assert f"`{field.name}`" in event_section(kind), field.name
 
 
-@pytest.mark.parametrize("kind", sorted(ev._KINDS))
+@pytest.mark.parametrize("kind", sorted(ev.KINDS))
 def test_every_event_has_an_example_that_the_program_reads(kind: str) -> None:
     lines = [line for line in event_section(kind).splitlines() if line.startswith('{"v"')]
     read = [event for line in lines if (event := ev.decode(line)) is not None]
@@ -116,7 +116,7 @@ def test_every_event_has_an_example_that_the_program_reads(kind: str) -> None:
 
 def test_no_event_is_described_that_there_is_not() -> None:
     headings = re.findall(r"^### (.*)$", section(EVENTS, "## Kinds"), re.MULTILINE)
-    assert {kind for heading in headings for kind in re.findall(r"`(\w+)`", heading)} == set(ev._KINDS)
+    assert {kind for heading in headings for kind in re.findall(r"`(\w+)`", heading)} == set(ev.KINDS)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,10 @@ from tui.services import Services
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
+    from engine.checkpoints.manifest import Entry
     from engine.evaluation.quality import Suspects
     from tui.data.data import DataScreen
-    from tui.runs.train import TrainScreen
+    from tui.runs.watch import WatchScreen
 
 HERE = Path(__file__).parent
 
@@ -38,15 +39,15 @@ def _data(services: Services) -> Screen[None]:
 
 
 def _train(services: Services) -> Screen[None]:
-    from tui.runs.train import TrainScreen
+    from tui.runs.new_run import NewRunScreen
 
-    return TrainScreen()
+    return NewRunScreen(services)
 
 
 def _runs(services: Services) -> Screen[None]:
     from tui.runs.runs import RunsScreen
 
-    return RunsScreen()
+    return RunsScreen(services)
 
 
 def _model(services: Services) -> Screen[None]:
@@ -119,7 +120,7 @@ class FmnistApp(App[None]):
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
-            self.train.attach(self.watched)
+            (await self._show_watcher()).attach(self.watched)
 
     def on_unmount(self) -> None:
         self.worker.close()
@@ -159,18 +160,45 @@ class FmnistApp(App[None]):
 
         async def show() -> None:
             await self.switch_mode("train")
-            self.train.attach(folder)
+            (await self._show_watcher()).attach(folder)
 
         self.run_worker(show(), name="attach", group="attach", exclusive=True)
 
-    @property
-    def train(self) -> "TrainScreen":
-        """*Train*, which must be the screen that is shown."""
-        from tui.runs.train import TrainScreen
+    async def _show_watcher(self) -> "WatchScreen":
+        """Put the screen of the watched run on top of *Train*, which must be shown, over the form."""
+        while self.screen is not self._watcher and len(self.screen_stack) > 1:  # what was opened from there
+            await self.pop_screen()
+        if self.screen is not self._watcher:
+            await self.push_screen(self._watcher)
+        return self._watcher
 
-        screen = self.screen
-        assert isinstance(screen, TrainScreen)
-        return screen
+    @cached_property
+    def _watcher(self) -> "WatchScreen":
+        """Installed: it stays, and follows its run on, while the form is shown."""
+        from tui.runs.watch import WatchScreen
+
+        watcher = WatchScreen(self)
+        self.install_screen(watcher, "watch")
+        return watcher
+
+    def show_watched_run(self) -> None:
+        """From the form on *Train* to the run that is watched, as it was left."""
+        self.push_screen(self._watcher)
+
+    def show_form(self) -> None:
+        """From the watched run to the form for a new one."""
+        self.pop_screen()
+
+    def leave_run(self) -> None:
+        """Watch no run any more."""
+        self.watched = None
+        self.show_form()
+
+    def branch_run(self, folder: Path, entry: "Entry | None" = None) -> None:
+        """Over this screen, ask for a branch of a run from its checkpoint `entry` (the newest), and start it."""
+        from tui.runs.run_actions import RunActions
+
+        RunActions(self.screen, self).branch(folder, entry)
 
     @cached_property
     def settings(self) -> dict[str, Any]:

@@ -5,14 +5,14 @@ import time
 import traceback
 from pathlib import Path
 
-LOG = "fmnist-tui.log"
+from engine.home import Home
 
 
 def record(home: Path, error: BaseException) -> str:
     """Append the traceback to `<home>/fmnist-tui.log`. Returns the line for the person."""
     lines = str(error).strip().splitlines()
     what = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    path = home / LOG
+    path = Home(home).app_log
     with contextlib.suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)
         with open(path, "a") as log:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from engine.checkpoints.manifest import Entry
     from engine.data.selection import Selection
     from engine.evaluation.quality import Suspects
     from engine.worker.client import WorkerClient
@@ -46,6 +47,22 @@ class Services(Protocol):
 
     def watch_run(self, folder: Path) -> None:
         """Show a run on *Train*."""
+        ...
+
+    def show_watched_run(self) -> None:
+        """From the form on *Train* to the run that is watched, as it was left."""
+        ...
+
+    def show_form(self) -> None:
+        """From the watched run to the form for a new one."""
+        ...
+
+    def leave_run(self) -> None:
+        """Watch no run any more, and show the form."""
+        ...
+
+    def branch_run(self, folder: Path, entry: "Entry | None" = None) -> None:
+        """Over this screen, ask for a branch of a run from its checkpoint `entry` (the newest), and start it."""
         ...
 
     def show_data_title(self, title: str, demo: bool) -> None:

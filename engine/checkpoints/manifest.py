@@ -7,9 +7,7 @@ from pathlib import Path
 
 from engine import atomic
 from engine.errors import CheckpointError
-
-FOLDER = "checkpoints"
-FILE = "manifest.json"
+from engine.home import RunFolder
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,16 @@ class Entry:
         """Sorts by how far the training was; one that ends an epoch after one at its last step."""
         return (self.epoch, self.step, self.reason in ("epoch", "branch"))
 
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs with their test results. A checkpoint inside an epoch has its step in its file's name."""
+        return self.epoch - ("-step-" in self.file)
+
 
 def read(run_folder: Path) -> list[Entry]:
     """The run's checkpoints, oldest first; nothing where there is none yet. Raises CheckpointError where the list can't
     be read."""
-    path = run_folder / FOLDER / FILE
+    path = RunFolder(run_folder).manifest
     try:
         listed = json.loads(path.read_text())["checkpoints"]
         known = Entry.__dataclass_fields__
@@ -50,7 +53,7 @@ def read(run_folder: Path) -> list[Entry]:
 def write(run_folder: Path, entries: Iterable[Entry]) -> None:
     """Raises OSError, with the old list whole."""
     content = {"v": 1, "checkpoints": [asdict(entry) for entry in entries]}
-    atomic.write_text(run_folder / FOLDER / FILE, json.dumps(content, indent=1) + "\n")
+    atomic.write_text(RunFolder(run_folder).manifest, json.dumps(content, indent=1) + "\n")
 
 
 def rest_on(run_folder: Path, chosen: Entry) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 
 from engine.checkpoints import manifest
-from engine.checkpoints.manifest import FOLDER, Entry
+from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
+from engine.home import CHECKPOINTS, RunFolder
 from engine.training.resume import check
 
 
 def load(run_folder: Path, entry: Entry) -> dict[str, Any]:
     """The content of one checkpoint, its tensors on the CPU. Raises CheckpointError with what is wrong with it."""
-    path = run_folder / FOLDER / entry.file
+    path = RunFolder(run_folder).checkpoint(entry.file)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -47,7 +48,7 @@ def newest_good(
         try:
             return entry, load(run_folder, entry), bad
         except CheckpointError as error:
-            bad.append(f"{FOLDER}/{entry.file}: {error}")
+            bad.append(f"{CHECKPOINTS}/{entry.file}: {error}")
     if bad:
         raise CheckpointError(f"no checkpoint of {run_folder.name} can be used: {'; '.join(bad)}")
     return None

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints import manifest
-from engine.checkpoints.manifest import FOLDER, Entry
+from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
+from engine.home import RunFolder
 from engine.weights import reading
 from engine.weights.contents import Contents
 from engine.weights.formats import torch_zip
@@ -41,11 +42,11 @@ def verify(contents: Contents, tell: Tell = lambda done, total: None) -> Verific
 
 def listed(path: Path) -> Entry | None:
     """What the manifest beside a run's checkpoint has of it; None where it is not one of a run's."""
-    folder = path.absolute().parent
-    if folder.name != FOLDER:
+    run = RunFolder.of_checkpoint(path)
+    if run.checkpoint(path.name) != path.absolute():
         return None
     try:
-        return next((entry for entry in manifest.read(folder.parent) if entry.file == path.name), None)
+        return next((entry for entry in manifest.read(run.path) if entry.file == path.name), None)
     except CheckpointError:
         return None
 

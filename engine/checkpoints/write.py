@@ -12,11 +12,10 @@ import torch
 
 from engine import atomic
 from engine.checkpoints import manifest
-from engine.checkpoints.manifest import FOLDER, Entry
+from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
+from engine.home import CHECKPOINTS, RunFolder
 from engine.training.events import CheckpointSaved
-
-WEIGHTS = "model_weights.pth"
 
 
 class CheckpointWriter:
@@ -28,8 +27,7 @@ class CheckpointWriter:
     """
 
     def __init__(self, run_folder: Path, pinned: Callable[[], set[str]] = set) -> None:
-        self._run_folder = run_folder
-        self._folder = run_folder / FOLDER
+        self._run = RunFolder(run_folder)
         self._pinned = pinned
 
     def save(self, content: dict[str, Any], reason: str = "epoch") -> CheckpointSaved:
@@ -44,28 +42,28 @@ class CheckpointWriter:
         digest = hashlib.sha256(data).hexdigest()
         entry = Entry(name, epoch, step, len(data), digest, time.time(), reason, content["accuracy"])
         try:
-            self._folder.mkdir(exist_ok=True)
-            atomic.write_bytes(self._folder / name, data)
+            self._run.checkpoints.mkdir(exist_ok=True)
+            atomic.write_bytes(self._run.checkpoint(name), data)
             if reason != "time":
-                atomic.write_bytes(self._folder / WEIGHTS, _serialised(content["model"]))
+                atomic.write_bytes(self._run.weights, _serialised(content["model"]))
             entries = [old for old in self._listed() if old.file != name] + [entry]
-            manifest.write(self._run_folder, entries)
+            manifest.write(self._run.path, entries)
         except OSError as error:
             what = error.strerror or str(error)
             raise CheckpointError(
-                f"the checkpoint {self._folder / name} can't be written ({what}); make room, then go on"
+                f"the checkpoint {self._run.checkpoint(name)} can't be written ({what}); make room, then go on"
             ) from error
         self._tidy(entries, content["config"]["keep"])
         return CheckpointSaved(
-            file=f"{FOLDER}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason
+            file=f"{CHECKPOINTS}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason
         )
 
     def _listed(self) -> list[Entry]:
         """The manifest. One that can't be read is put aside: what it listed can't be used, what comes now shall be."""
         try:
-            return manifest.read(self._run_folder)
+            return manifest.read(self._run.path)
         except CheckpointError:
-            path = self._folder / manifest.FILE
+            path = self._run.manifest
             path.rename(path.with_suffix(".unreadable"))
             return []
 
@@ -76,9 +74,9 @@ class CheckpointWriter:
             return
         gone = manifest.superfluous(entries, keep, self._pinned())
         with contextlib.suppress(OSError):  # the disk has been written just now; what stays is only too much
-            manifest.write(self._run_folder, [entry for entry in entries if entry not in gone])
+            manifest.write(self._run.path, [entry for entry in entries if entry not in gone])
             for entry in gone:
-                (self._folder / entry.file).unlink(missing_ok=True)
+                self._run.checkpoint(entry.file).unlink(missing_ok=True)
 
 
 def _serialised(content: Any) -> bytes:

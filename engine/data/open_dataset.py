@@ -8,6 +8,7 @@ from engine.data.fashion_mnist import files as folder
 from engine.data.fashion_mnist.files import candidates
 from engine.data.report import DataReport, describe
 from engine.errors import DataError
+from engine.home import Home
 from engine.progress import Progress
 
 __all__ = ["DataReport", "Dataset", "Preview", "Split", "candidates", "describe", "open_dataset", "peek"]
@@ -26,7 +27,7 @@ def open_dataset(
     if ":" in name:
         from engine.data.custom import open_custom  # and Pillow, which no other data needs
 
-        return open_custom.open_custom(name, home / "cache", tell)
+        return open_custom.open_custom(name, Home(home).cache, tell)
     found = _find(name, data_dir, home)
     return demo_dataset.demo_dataset() if found is None else folder.read_dataset(found, verify=verify)
 

@@ -14,6 +14,7 @@ from engine.data.demo import demo_dataset
 from engine.data.fashion_mnist import files as folder
 from engine.data.fashion_mnist.spec import CLASSES, File
 from engine.errors import DataError
+from engine.home import Home
 from engine.progress import Progress
 
 
@@ -93,7 +94,7 @@ def describe(data_dir: Path | None, home: Path, *, verify: bool = True) -> DataR
 def describe_custom(name: str, home: Path, tell: Progress = lambda done, total: None) -> DataReport:
     """The same of the person's own data, such as "folder:/data/mine"."""
     try:
-        dataset = open_custom.open_custom(name, home / "cache", tell)
+        dataset = open_custom.open_custom(name, Home(home).cache, tell)
     except DataError as error:
         return DataReport((), None, name, False, (), (), None, str(error))
     splits = tuple(_split(split, dataset.classes) for split in dataset.splits.values())

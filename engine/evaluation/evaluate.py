@@ -13,6 +13,7 @@ from engine import atomic
 from engine.checkpoints.verify import identity
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError
+from engine.home import Home
 from engine.progress import Progress
 from engine.training.config import TrainConfig, is_file_reference
 from engine.training.loop import Batch, test_loop
@@ -191,4 +192,4 @@ def _cache(home: Path, sha256: str, way: EvaluationOptions, prepared: TrainingSe
         [asdict(way), prepared.config.to_dict(), prepared.dataset.checksum, prepared.environment], sort_keys=True
     )
     key = hashlib.sha256(told.encode()).hexdigest()
-    return home / "cache" / f"evaluation-{sha256[:32]}-{key[:16]}.json"
+    return Home(home).cache / f"evaluation-{sha256[:32]}-{key[:16]}.json"

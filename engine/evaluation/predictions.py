@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.checkpoints.verify import identity
 from engine.errors import InspectionError
+from engine.home import Home, RunFolder
 from engine.inspection.untyped import ask_untyped
 from engine.progress import Progress
 from engine.runs import checkpoint_refs
@@ -104,7 +105,7 @@ def ask(
 
 def cache_file(home: Path, key: str, split: str) -> Path:
     """Where predictions are kept."""
-    return home / "cache" / f"predictions-{key}-{split}.npz"
+    return Home(home).cache / f"predictions-{key}-{split}.npz"
 
 
 def _read(path: Path, eyes: PredictionSource, split: str) -> Predictions | None:
@@ -167,7 +168,7 @@ def _of_run(values: Mapping[str, Any]) -> "TrainingSetup":
     trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
     prepared = make_setup(
         TrainConfig.from_dict(trained),
-        home=folder.parent.parent,
+        home=RunFolder(folder).home.path,
         data_dir=Path(data_dir) if data_dir else None,
         fresh=False,
     )

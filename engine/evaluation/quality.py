@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.home import Home
 from engine.inspection.untyped import ask_untyped
 from engine.progress import Progress
 from engine.worker.client import WorkerClient
@@ -131,7 +132,7 @@ def ask(
 def cache_file(home: Path, kind: str, checksum: str, settings: Mapping[str, Any]) -> Path:
     """Where what was found is kept."""
     key = hashlib.sha256(json.dumps([VERSION, checksum, settings], sort_keys=True).encode()).hexdigest()
-    return home / "cache" / f"quality-{kind}-{key[:32]}.npz"
+    return Home(home).cache / f"quality-{kind}-{key[:32]}.npz"
 
 
 def _read(home: Path, kind: str, checksum: str, settings: Mapping[str, Any]) -> "dict[str, Any] | None":

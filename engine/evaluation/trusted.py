@@ -16,9 +16,9 @@ from typing import Any
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError, EngineError
 from engine.evaluation.evaluate import BATCH, EvaluationOptions, Result, report
+from engine.home import Home
 from engine.weights.reading import read
 
-TRUSTED = "trusted.json"  # in the home folder: the SHA-256 of the files that the person trusts
 MEMORY = 4 << 30  # bytes that loading and evaluating may take, besides eight times the file
 SECONDS = 1800  # of its processor time
 
@@ -28,7 +28,7 @@ Tell = Callable[[int, int], None]
 def trusts(home: Path, sha256: str) -> bool:
     """Whether the person typed their trust for a file of this SHA-256 before."""
     try:
-        return sha256 in json.loads((home / TRUSTED).read_text())
+        return sha256 in json.loads(Home(home).trusted.read_text())
     except (OSError, ValueError, TypeError):
         return False
 
@@ -38,11 +38,11 @@ def trust(home: Path, sha256: str) -> None:
     from engine import atomic
 
     try:
-        known = [one for one in json.loads((home / TRUSTED).read_text()) if isinstance(one, str)]
+        known = [one for one in json.loads(Home(home).trusted.read_text()) if isinstance(one, str)]
     except (OSError, ValueError, TypeError):
         known = []
     home.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(home / TRUSTED, json.dumps(sorted({*known, sha256})))
+    atomic.write_text(Home(home).trusted, json.dumps(sorted({*known, sha256})))
 
 
 def evaluate(

@@ -15,6 +15,7 @@ from engine.checkpoints.read import load
 from engine.data.dataset import Dataset
 from engine.data.loader import make_batches
 from engine.errors import InspectionError, RunError
+from engine.home import RunFolder
 from engine.inspection.dataset_cache import dataset
 from engine.models.registry import REGISTRY, TORCHVISION, build
 from engine.runs import checkpoint_refs
@@ -59,7 +60,7 @@ def locate(home: Path, source: str) -> tuple[Path, Entry]:
     """The run's folder and the checkpoint of `RUN`, `RUN@AT`, or of a file in a run's folder. Raises EngineError."""
     path = Path(source).expanduser()
     if path.suffix == ".pt" or path.is_file():
-        folder = path.absolute().parent.parent
+        folder = RunFolder.of_checkpoint(path).path
         found = [entry for entry in manifest.read(folder) if entry.file == path.name]
         if not path.is_file():
             raise InspectionError(f"no such file: {path}")
@@ -114,7 +115,7 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
     asked = store.read_run(folder)
     content = load(folder, entry)
     config = TrainConfig.from_dict(content["config"])
-    data = dataset(folder.parent.parent, {"dataset": config.dataset, "data_dir": asked.get("data_dir")})
+    data = dataset(RunFolder(folder).home.path, {"dataset": config.dataset, "data_dir": asked.get("data_dir")})
     shape, classes = _shape(config, data), data.classes
     model = build(config.model, len(classes), shape)
     load_model(model, content["model"], config.model)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import CheckpointError
+from engine.home import Home
 from engine.progress import Progress
 from engine.weights.contents import Contents
 from engine.weights.key_mapping import KeyMapping, parse_mapping
@@ -132,7 +133,7 @@ def checked(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
 
 
 def _trusted(home: Path, contents: Contents) -> bool:
-    if not contents.modules or contents.modules[0].name or not (home / "trusted.json").is_file():
+    if not contents.modules or contents.modules[0].name or not Home(home).trusted.is_file():
         return False
     from engine.checkpoints.verify import sha256 as sha256_of
     from engine.evaluation import trusted

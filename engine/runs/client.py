@@ -19,14 +19,15 @@ from typing import Any
 from engine import device, errors
 from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
+from engine.home import CHECKPOINTS, RunFolder
 from engine.models.user_code import file_hash
-from engine.runs import checkpoint_refs, listing
 from engine.runs import folder as store
+from engine.runs import listing
+from engine.runs.branch import plan_branch
 from engine.runs.control import ask
-from engine.training.config import TrainConfig, absolute_dataset, changed, is_file_reference
+from engine.training.config import TrainConfig, absolute_dataset, is_file_reference
 from engine.weights.key_mapping import file_and_mapping
 
-READY = "ready.json"
 POLL_S = 0.03
 
 
@@ -95,29 +96,19 @@ def foreseen(folder: Path) -> list[str]:
 def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
     """A new run that goes on from a checkpoint of the run in `folder`, with other settings; the old one stays.
 
-    `at`: see `places.find`. `changes`: settings as they are typed, see `config.changed`. Returns the new run's folder.
-    Raises EngineError, with nothing changed.
+    `at`: see `checkpoint_refs.find`. `changes`: settings as they are typed, see `plan_branch`. Returns the new run's
+    folder. Raises EngineError, with nothing changed.
     """
     return begin(prepare_branch(folder, at, changes, name=name))
 
 
 def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
     """The branch's folder with its run.json and the checkpoint that it begins with, not yet begun."""
+    plan = plan_branch(folder, changes, at)
+    entry, config = plan.point.entry, _with_paths(plan.config)
     parent = store.read_run(folder)
-    entry = checkpoint_refs.find(folder, at)
-    asked = checkpoint_refs.config_at(folder, entry)
-    for setting in changes:
-        if setting in ("model", "dataset"):
-            raise ConfigError(setting, f"a branch keeps its parent's {setting}; start a new run for another one")
-    config = changed(asked, changes)
-    config = _with_paths(config)
-    done = entry.epoch if entry.reason == "epoch" else entry.epoch - 1
-    if config.epochs <= done:
-        raise ConfigError(
-            "epochs", f"epochs: {done} of {config.epochs} epochs are done there already; add epochs={done + 5}, say"
-        )
     new = store.create(
-        folder.parent.parent,
+        RunFolder(folder).home.path,
         {
             "name": name,
             "config": config.to_dict(),
@@ -125,17 +116,17 @@ def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: s
             "processes": parent.get("processes", 1),
             "parent": {
                 "run": folder.name,
-                "file": f"{manifest.FOLDER}/{entry.file}",
+                "file": f"{CHECKPOINTS}/{entry.file}",
                 "epoch": entry.epoch,
                 "step": entry.step,
                 "sha256": entry.sha256,
-                "changes": {name: getattr(config, name) for name in changes},
+                "changes": {setting: getattr(config, setting) for setting in plan.changes},
             },
         },
     )
     try:
-        (new / manifest.FOLDER).mkdir()
-        _link(folder / manifest.FOLDER / entry.file, new / manifest.FOLDER / entry.file)
+        RunFolder(new).checkpoints.mkdir()
+        _link(RunFolder(folder).checkpoint(entry.file), RunFolder(new).checkpoint(entry.file))
         manifest.write(new, [replace(entry, reason="branch", rested_on=True)])
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
@@ -215,15 +206,15 @@ class _BugError(RunError):
 
 def _launch(folder: Path, arguments: list[str]) -> dict[str, Any]:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
-    ready = folder / READY
+    ready = RunFolder(folder).ready
     ready.unlink(missing_ok=True)
     try:
-        with open(folder / store.LOG, "ab") as log:
+        with open(RunFolder(folder).host_log, "ab") as output:
             process = subprocess.Popen(
                 host_command(folder, [*arguments, "--ready", os.fspath(ready)]),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,  # its own session: a closed terminal takes only its own along
                 # Each process sets its threads itself; torchrun would say at length that it has set them to 1.
                 env={"OMP_NUM_THREADS": "1", **os.environ},
@@ -238,7 +229,9 @@ def _launch(folder: Path, arguments: list[str]) -> dict[str, Any]:
         raise
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
     if answer is None:
-        raise _BugError(f"the run's host process died while starting (exit {process.wait()}); see {folder / store.LOG}")
+        raise _BugError(
+            f"the run's host process died while starting (exit {process.wait()}); see {RunFolder(folder).host_log}"
+        )
     if not answer["ok"]:
         process.wait()
         raise _refusal(answer)

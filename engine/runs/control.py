@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
+from engine.home import RunFolder
 
 LONGEST_PATH = 100  # bytes; the kernel takes 107 of a Unix socket's path
 LONGEST_LINE = 64 * 1024  # bytes
@@ -36,10 +37,10 @@ class ControlServer:
         self._buffers: dict[socket.socket, bytes] = {}
         self._own_folder: Path | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.path = run_folder / "control.sock"
+        self.path = RunFolder(run_folder).control_socket
         if len(os.fsencode(self.path)) > LONGEST_PATH or not self._bind():
             self._own_folder = Path(tempfile.mkdtemp(prefix="fmnist-tui-"))
-            self.path = self._own_folder / "control.sock"
+            self.path = RunFolder(self._own_folder).control_socket
             if not self._bind():
                 raise RunError(f"cannot make the control socket {self.path}")
         self._socket.listen(16)

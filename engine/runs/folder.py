@@ -15,12 +15,8 @@ import psutil
 
 from engine import atomic
 from engine.errors import RunError
-from engine.home import ensure
+from engine.home import Home, RunFolder, ensure
 
-RUN = "run.json"
-HOST = "host.json"
-LOG = "host.log"
-LOCK = "host.lock"
 HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long is taken for dead
 
 
@@ -43,7 +39,7 @@ def create(home: Path, request: dict[str, Any]) -> Path:
     folder = runs / run_id
     try:
         folder.mkdir(mode=0o700)
-        (folder / LOCK).touch(mode=0o600)
+        RunFolder(folder).host_lock.touch(mode=0o600)
         write_run(folder, {"v": 1, "id": run_id, "created": round(now, 3), **request})
         write_host(folder, socket_path="")  # until its host is there, the one who starts it stands for it
     except OSError as error:
@@ -52,15 +48,15 @@ def create(home: Path, request: dict[str, Any]) -> Path:
 
 
 def write_run(folder: Path, content: dict[str, Any]) -> None:
-    atomic.write_text(folder / RUN, json.dumps(content, indent=1) + "\n")
+    atomic.write_text(RunFolder(folder).run_json, json.dumps(content, indent=1) + "\n")
 
 
 def read_run(folder: Path) -> dict[str, Any]:
     """run.json. Raises RunError where it is missing or is no JSON."""
     try:
-        content: dict[str, Any] = json.loads((folder / RUN).read_text())
+        content: dict[str, Any] = json.loads(RunFolder(folder).run_json.read_text())
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder / RUN} can't be read ({error}); is this a run folder?") from None
+        raise RunError(f"{RunFolder(folder).run_json} can't be read ({error}); is this a run folder?") from None
     return content
 
 
@@ -72,13 +68,13 @@ def write_host(folder: Path, socket_path: str, pid: int | None = None) -> None:
 
 def restore_host(folder: Path, record: HostRecord) -> None:
     """Write host.json as it was read."""
-    atomic.write_text(folder / HOST, json.dumps({"v": 1, **asdict(record)}, indent=1) + "\n")
+    atomic.write_text(RunFolder(folder).host_json, json.dumps({"v": 1, **asdict(record)}, indent=1) + "\n")
 
 
 def read_host(folder: Path) -> HostRecord | None:
     """host.json; None where there is none or it can't be read."""
     try:
-        content = json.loads((folder / HOST).read_text())
+        content = json.loads(RunFolder(folder).host_json.read_text())
         return HostRecord(**{name: content[name] for name in HostRecord.__dataclass_fields__})
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -94,7 +90,7 @@ def alive(folder: Path) -> bool:
         return False
     if not is_here(record):
         try:
-            return time.time() - (folder / HOST).stat().st_mtime < HEARTBEAT_S
+            return time.time() - RunFolder(folder).host_json.stat().st_mtime < HEARTBEAT_S
         except OSError:
             return False
     if record.boot_id != _boot_id():
@@ -114,7 +110,7 @@ def is_here(record: HostRecord) -> bool:
 def beat(folder: Path) -> None:
     """The host's sign of life, for other machines."""
     with contextlib.suppress(OSError):
-        os.utime(folder / HOST)
+        os.utime(RunFolder(folder).host_json)
 
 
 def lock(folder: Path) -> int:
@@ -122,7 +118,7 @@ def lock(folder: Path) -> int:
 
     Raises RunError where another process is.
     """
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(RunFolder(folder).host_lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -136,7 +132,7 @@ def lock(folder: Path) -> int:
 def branches_from(folder: Path) -> set[str]:
     """The checkpoint files of this run that other runs in the same home began with."""
     files = set()
-    for other in run_folders(folder.parent.parent):
+    for other in run_folders(RunFolder(folder).home.path):
         with contextlib.suppress(RunError):
             parent = read_run(other).get("parent") or {}
             if parent.get("run") == folder.name:
@@ -147,16 +143,16 @@ def branches_from(folder: Path) -> set[str]:
 def run_folders(home: Path) -> list[Path]:
     """All run folders, newest first (of one second: by when they were made)."""
     try:
-        found = [(path.name[:15], _made(path), path) for path in (home / "runs").iterdir() if (path / RUN).is_file()]
+        paths = [path for path in Home(home).runs.iterdir() if RunFolder(path).run_json.is_file()]
     except OSError:
         return []
-    return [path for *_, path in sorted(found, reverse=True)]
+    return sorted(paths, key=lambda path: (path.name[:15], _made(path), path), reverse=True)
 
 
 def _made(folder: Path) -> float:
     """When the run was made: Unix seconds, of the one file that is written then and never again."""
     try:
-        return (folder / LOCK).stat().st_ctime
+        return RunFolder(folder).host_lock.stat().st_ctime
     except OSError:
         return 0.0
 
@@ -168,23 +164,28 @@ def find(home: Path, text: str) -> Path:
     """
     folders = run_folders(home)
     if not folders:
-        raise RunError(f"there are no runs in {home / 'runs'}; start one with: fmnist-tui train")
+        raise RunError(f"there are no runs in {Home(home).runs}; start one with: fmnist-tui train")
     if text == "last":
         return folders[0]
     matching = [folder for folder in folders if folder.name == text]
     matching = matching or [folder for folder in folders if folder.name.startswith(text)]
     matching = matching or [folder for folder in folders if _name(folder) == text]
     if not matching or not text:
-        raise RunError(f"no run {text!r} in {home / 'runs'}; see them with: fmnist-tui runs")
+        raise RunError(f"no run {text!r} in {Home(home).runs}; see them with: fmnist-tui runs")
     if len(matching) > 1:
         ids = ", ".join(folder.name for folder in matching[:4]) + (", …" if len(matching) > 4 else "")
         raise RunError(f"{text!r} fits {len(matching)} runs: {ids}; give more of the id")
     return matching[0]
 
 
+def title(folder: Path) -> str:
+    """What the run is called on screens: its name, or its id."""
+    return _name(folder) or folder.name
+
+
 def _name(folder: Path) -> str:
     try:
-        return str(read_run(folder).get("name", ""))
+        return str(read_run(folder).get("name") or "")
     except RunError:
         return ""
 

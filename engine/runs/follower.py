@@ -2,26 +2,19 @@
 
 from pathlib import Path
 
-from engine.runs.log import FILE
-from engine.training.events import Event, decode
+from engine.runs import log
+from engine.training.events import Event
 
 
 class Follower:
-    """Reads a run's events as they come. A half-written last line waits until it is whole."""
+    """Reads a run's events as they come."""
 
     def __init__(self, run_folder: Path) -> None:
-        self._path = run_folder / FILE
-        self._offset = 0
-        self._rest = b""
+        self._folder = run_folder
+        self._end = 0
 
     def poll(self) -> list[Event]:
-        """The events written since the last poll; lines of unknown kinds or shapes are skipped."""
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return []
-        self._offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        return [event for line in lines if (event := decode(line)) is not None]
+        """The events written since the last poll."""
+        part = log.read(self._folder, self._end)
+        self._end = part.end
+        return list(part.events)

@@ -9,8 +9,10 @@ from typing import Any
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.verify import identity, listed
 from engine.errors import CheckpointError, ConfigError
+from engine.home import RunFolder
 from engine.runs import client
 from engine.runs import folder as store
+from engine.runs.branch import check_epochs
 from engine.training.config import TrainConfig, changed, check, is_file_reference
 from engine.training.optimizers import OPTIMIZERS
 from engine.weights.contents import Contents
@@ -62,8 +64,8 @@ class Origin:
 def in_run(path: Path) -> tuple[Path, Entry] | None:
     """The run's folder and the checkpoint, where the file is one that the manifest of a run lists."""
     entry = listed(path)
-    folder = path.absolute().parent.parent
-    return (folder, entry) if entry is not None and (folder / store.RUN).is_file() else None
+    run = RunFolder.of_checkpoint(path)
+    return (run.path, entry) if entry is not None and run.run_json.is_file() else None
 
 
 def look(path: Path) -> Origin:
@@ -137,9 +139,7 @@ def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
         if setting not in changes and is_file_reference(reference):
             what = f"{origin.path} wants {reference} to be run"
             raise ConfigError(setting, f"{what}: if that is what you want, add {setting}={reference}")
-    if config.epochs <= origin.done:
-        more = f"{origin.done} of {config.epochs} epochs are done there already; add epochs={origin.done + 5}, say"
-        raise ConfigError("epochs", f"epochs: {more}")
+    check_epochs(config, origin.done)
     return replace(config, weights="")
 
 

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints.manifest import Entry
-from engine.runs.log import FILE
+from engine.runs import log
 from engine.training import events as ev
-
-_WANTED = (b'"kind": "edited"', b'"kind": "checkpoint_saved"', b'"kind": "finished"', b'"kind": "resumed"')
 
 
 @dataclass(frozen=True)
@@ -29,34 +27,24 @@ class History:
 
 
 def read(run_folder: Path) -> History:
-    """Read the whole log once; a line that is cut off or of an unknown kind is skipped."""
-    seq, finished = 0, False
+    """Read the whole log once."""
+    part = log.read(run_folder, kinds=(ev.Edited, ev.CheckpointSaved, ev.Finished, ev.Resumed))
+    finished = False
     edits: list[ev.Edited] = []
     checkpoints: list[ev.CheckpointSaved] = []
-    newest = b""
-    try:
-        with open(run_folder / FILE, "rb") as file:
-            for line in file:
-                if line.endswith(b"}\n"):
-                    newest = line
-                if not any(kind in line for kind in _WANTED):
-                    continue
-                match ev.decode(line):
-                    case ev.Edited() as edit:
-                        if not edit.replayed:
-                            edits = [old for old in edits if old.setting != edit.setting or _place(old) <= _place(edit)]
-                            edits.append(edit)
-                    case ev.CheckpointSaved() as saved:
-                        checkpoints.append(saved)
-                    case ev.Finished():
-                        finished = True
-                    case ev.Resumed():
-                        finished = False
-    except FileNotFoundError:
-        pass
-    if newest and (last := ev.decode_seq(newest)):
-        seq = last
-    return History(seq, tuple(edits), tuple(checkpoints), finished)
+    for event in part.events:
+        match event:
+            case ev.Edited():
+                if not event.replayed:
+                    edits = [old for old in edits if old.setting != event.setting or _place(old) <= _place(event)]
+                    edits.append(event)
+            case ev.CheckpointSaved():
+                checkpoints.append(event)
+            case ev.Finished():
+                finished = True
+            case ev.Resumed():
+                finished = False
+    return History(part.seq, tuple(edits), tuple(checkpoints), finished)
 
 
 def _place(edit: ev.Edited) -> tuple[int, int]:

@@ -18,13 +18,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from engine import atomic, device
 from engine.errors import EngineError, RunError
+from engine.home import RunFolder
 from engine.runs import folder as store
 from engine.runs.control import Answer, ControlServer
 from engine.training import events as ev
@@ -40,32 +40,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Host:
-    """Holds one `TrainingSession`, and the run's `lock`, and serves it until it ends.
+    """Holds one `TrainingSession`, and the run's `lock`, and serves it until it ends."""
 
-    `listener` gets every event after it was written, in a thread of its own: one that is stuck, as on a terminal that
-    nobody reads, holds up nothing.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        beginning: "SessionSetup",
-        *,
-        lock: int,
-        listener: Callable[[ev.Event], None] | None = None,
-        stop_on: tuple[signal.Signals, ...] = SIGNALS,
-    ) -> None:
+    def __init__(self, folder: Path, setup: "SessionSetup", *, lock: int) -> None:
         # Torch stays out of this module's imports: a host says who it is before it takes the seconds that torch needs.
         from engine.checkpoints.write import CheckpointWriter
         from engine.runs.log import EventLog
         from engine.training.session import TrainingSession
 
         self.folder = folder
-        self._device = beginning.prepared.device
+        self.setup = setup
         self._lock = lock
-        self._listener = listener
-        self._stop_on = stop_on
-        self._log = EventLog(folder, beginning.last_seq)
+        self._listener: Callable[[ev.Event], None] | None = None
+        self._log = EventLog(folder, setup.last_seq)
         self._writer = CheckpointWriter(folder, pinned=lambda: store.branches_from(folder))
         self._sinking = threading.Lock()
         self._heard: queue.SimpleQueue[ev.Event | None] = queue.SimpleQueue()
@@ -76,24 +63,36 @@ class Host:
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_in, False)  # a full pipe wakes as well as one byte more
         self._session = TrainingSession(
-            beginning.prepared,
+            setup.prepared,
             sink=self._sink,
             save=self._save,
             trouble=lambda: self._log.trouble,
-            start=beginning.start,
-            opening=beginning.opening,
-            agenda=beginning.agenda,
+            start=setup.start,
+            opening=setup.opening,
+            agenda=setup.agenda,
         )
         self._worker = threading.Thread(target=self._train, name="training", daemon=True)
         self._teller = threading.Thread(target=self._tell, name="telling", daemon=True)
 
-    def serve(self, ready: Callable[[], None] = lambda: None) -> int:
-        """Train to the end. `ready` is called once commands are listened for. Returns the exit code: 0 finished or
-        stopped by a command, 1 failed, 128 + the signal that stopped it."""
+    def serve(
+        self,
+        *,
+        listener: Callable[[ev.Event], None] | None = None,
+        stop_on: tuple[signal.Signals, ...] = SIGNALS,
+        ready: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Train to the end. Returns the exit code: 0 finished or stopped by a command, 1 failed, 128 + the signal that
+        stopped it.
+
+        `listener` gets every event after it was written, in a thread of its own: one that is stuck, as on a terminal
+        that nobody reads, holds up nothing. `ready` is called once commands are listened for.
+        """
+        self._listener = listener
+        self._record_setup()
         selector = selectors.DefaultSelector()
         selector.register(self._wake_out, selectors.EVENT_READ, lambda: os.read(self._wake_out, 4096))
         server = ControlServer(self.folder, selector, self._answer)
-        before = {number: signal.signal(number, self._on_signal) for number in self._stop_on}
+        before = {number: signal.signal(number, self._on_signal) for number in stop_on}
         try:
             store.write_host(self.folder, str(server.path))
             ready()
@@ -128,6 +127,14 @@ class Host:
         with contextlib.suppress(RunError):
             self._session.send(CommandKind.STOP, reason)
 
+    def _record_setup(self) -> None:
+        from engine.checkpoints import manifest
+
+        store.write_run(self.folder, dict(self.setup.record))
+        if self.setup.rests_on:
+            with contextlib.suppress(OSError, EngineError):
+                manifest.rest_on(self.folder, self.setup.rests_on)
+
     # In the worker thread
 
     def _train(self) -> None:
@@ -136,7 +143,7 @@ class Host:
         except BaseException as error:
             self._failed = True
             text = traceback.format_exc()
-            path = self.folder / store.LOG
+            path = RunFolder(self.folder).host_log
             with contextlib.suppress(OSError), open(path, "a") as file:
                 file.write(text)
             first = (str(error).strip().splitlines() or [""])[0]
@@ -196,7 +203,7 @@ class Host:
             return
         if self._session.paused or self._session.ended or self._session.step == 0:
             return
-        reading = device.read(self._device)
+        reading = device.read(self.setup.prepared.device)
         self._sink(ev.Readings(load=reading.load, memory=reading.memory, memory_total=reading.memory_total))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -243,42 +250,23 @@ class Host:
         return {"ok": True, "changed": told} if told else {"ok": True}
 
 
-@dataclass(frozen=True)
-class Taken:
-    """A run that this process is the host of, from here on."""
-
-    folder: Path
-    beginning: "SessionSetup"
-    lock: int
-
-    def host(self, **options: Any) -> Host:
-        """The host that serves it; what it begins with is put on record."""
-        from engine.checkpoints import manifest
-
-        store.write_run(self.folder, dict(self.beginning.record))
-        if self.beginning.rests_on:
-            with contextlib.suppress(OSError, EngineError):
-                manifest.rest_on(self.folder, self.beginning.rests_on)
-        return Host(self.folder, self.beginning, lock=self.lock, **options)
-
-
-def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> Taken:
-    """Make this process the run's host, and prepare what it begins with: the run as run.json asks for it, or, with
-    `resume` (see `begin.resume`), its next stretch. Raises EngineError with everything as it was."""
+def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> Host:
+    """Make this process the run's host, with what it begins with: the run as run.json asks for it, or, with `resume`
+    (see `launch.resume`), its next stretch. Raises EngineError with everything as it was."""
     lock = store.lock(folder)
     before = store.read_host(folder)
     try:
         store.write_host(folder, socket_path="")
         from engine.runs import launch  # torch: seconds
 
-        beginning = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
+        setup = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
     except BaseException:
         if before:
             store.restore_host(folder, before)
         os.close(lock)
         raise
     _clear_away(folder, before)
-    return Taken(folder, beginning, lock)
+    return Host(folder, setup, lock=lock)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -304,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except Exception as error:
         traceback.print_exc()
-        log = folder / store.LOG
+        log = RunFolder(folder).host_log
         answer(
             ok=False,
             area="",
@@ -321,9 +309,11 @@ def _serve(folder: Path, resume: str | None, answer: Callable[..., None]) -> int
     try:
         if team.rank:
             return _follow(folder, asked, team)
-        taken = take(folder, asked, team)
-        host, began = taken.host(stop_on=(signal.SIGINT, signal.SIGTERM)), taken.beginning
-        return host.serve(ready=lambda: answer(ok=True, differences=began.differences, bad=began.bad))
+        host = take(folder, asked, team)
+        return host.serve(
+            stop_on=(signal.SIGINT, signal.SIGTERM),
+            ready=lambda: answer(ok=True, differences=host.setup.differences, bad=host.setup.bad),
+        )
     finally:
         team.close()
 
@@ -347,21 +337,21 @@ def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    beginning = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
+    setup = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
     TrainingSession(
-        beginning.prepared,
+        setup.prepared,
         sink=lambda event: None,
         save=lambda content, reason: ev.CheckpointSaved(file="", epoch=0, step=0, bytes=0, sha256=""),
-        start=beginning.start,
+        start=setup.start,
         opening=(),
-        agenda=beginning.agenda,
+        agenda=setup.agenda,
     ).run()
     return 0
 
 
 def _clear_away(folder: Path, record: "store.HostRecord | None") -> None:
     """What a host that was killed left: files that it was writing, and the socket's own folder."""
-    for place in (folder, folder / "checkpoints"):
+    for place in (folder, RunFolder(folder).checkpoints):
         for half in place.glob(".*.part"):
             half.unlink(missing_ok=True)
     if record and record.socket:

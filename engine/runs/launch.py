@@ -13,13 +13,15 @@ from typing import Any
 import torch
 
 from engine.checkpoints import manifest
-from engine.checkpoints.manifest import FOLDER, Entry
+from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load, newest_good
 from engine.checkpoints.verify import identity
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, ConfigError, RunError
+from engine.home import CHECKPOINTS, RunFolder
 from engine.runs import folder as store
 from engine.runs import from_weights, history
+from engine.runs.branch import check_epochs
 from engine.training import determinism
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
@@ -65,7 +67,7 @@ def begin(folder: Path, team: Team | None = None) -> SessionSetup:
             start, notes = _restored(prepared, content, parent["file"])
             start = replace(start, edits=())
             notes += determinism.differences(content["environment"], prepared.environment)
-            _refuse_to_end_before(prepared.config, start)
+            check_epochs(prepared.config, start.epochs_done)
         else:
             notes = _take_state(prepared, parent)
         opening.append(
@@ -121,7 +123,7 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     then = content["environment"] if content else request.get("environment", {})
     differences = notes + determinism.differences(then, prepared.environment) if then else notes
     resumed = ev.Resumed(
-        checkpoint=f"{FOLDER}/{entry.file}" if entry else "",
+        checkpoint=f"{CHECKPOINTS}/{entry.file}" if entry else "",
         epoch=start.epoch,
         step=start.step,
         evaluated=start.evaluated,
@@ -220,7 +222,7 @@ def _prepare(
     folder: Path, request: Mapping[str, Any], config: TrainConfig, team: Team, *, fresh: bool
 ) -> TrainingSetup:
     data_dir = Path(request["data_dir"]) if request.get("data_dir") else None
-    return make_setup(config, home=folder.parent.parent, data_dir=data_dir, team=team, fresh=fresh)
+    return make_setup(config, home=RunFolder(folder).home.path, data_dir=data_dir, team=team, fresh=fresh)
 
 
 def _load(folder: Path, entry: Entry, parent: str) -> dict[str, Any]:
@@ -258,7 +260,7 @@ def _refuse_other_data(request: Mapping[str, Any], prepared: TrainingSetup) -> N
 
 
 def _refuse_to_end_before(config: TrainConfig, start: ResumePoint) -> None:
-    done = start.epoch if start.evaluated else start.epoch - 1
+    done = start.epochs_done
     if config.epochs <= done:
         raise ConfigError("epochs", f"--epochs: {config.epochs} is too few: {done} epochs are done already")
 

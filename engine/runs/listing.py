@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
+from engine.runs import log
 from engine.runs.folder import alive, read_run, run_folders
-from engine.runs.log import FILE as EVENTS
 from engine.runs.state import Fold, RunState
-from engine.training.events import decode
+from engine.training import events as ev
+
+_QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class RunSummary:
     parent_step: int
     began_with: str = ""  # the file that it began with, where that is of no run here
 
+    @property
+    def title(self) -> str:
+        """What the run is called on screens: its name, or its id."""
+        return self.name or self.id
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"folder": str(self.folder)}
 
@@ -51,39 +58,23 @@ def state_of(run: RunState, living: bool) -> str:
 
 
 class QuickReader:
-    """A run's state without its curve. Decodes of the progress events only the newest, and reads on from where it read
-    to: looking again at the run of a whole day costs what the day has added since.
+    """A run's state without its curve, read on from where it was read to: looking again at the run of a whole day costs
+    what the day has added since.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / EVENTS
+        self._folder = folder
         self._fold = Fold()
-        self._offset = 0
+        self._end = 0
 
     def read(self) -> RunState:
         """The state as of now."""
-        newest_progress = b""
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                for line in file:
-                    if not line.endswith(b"\n"):  # half-written: next time
-                        break
-                    self._offset += len(line)
-                    if b'"kind": "progress"' in line:
-                        newest_progress = line
-                    elif not any(kind in line for kind in (b'"kind": "batch_loss"', b'"kind": "readings"')):
-                        self._add(newest_progress)
-                        self._add(line)
-                        newest_progress = b""
-        except OSError:
-            pass
-        self._add(newest_progress)
+        with contextlib.suppress(OSError):
+            part = log.read(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,))
+            self._end = part.end
+            for event in part.events:
+                self._fold.add(event)
         return self._fold.snapshot()
-
-    def _add(self, line: bytes) -> None:
-        if line and (event := decode(line)) is not None:
-            self._fold.add(event)
 
 
 def quick_state(folder: Path) -> RunState:

@@ -1,17 +1,75 @@
-"""The event log, as its host writes it. `engine.runs.follower` reads it."""
+"""The event log, `events.jsonl`: `read` is the one reader, `EventLog` the one writer (a run's host)."""
 
 import contextlib
 import os
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.training.events import Event, encode
+from engine.home import RunFolder
+from engine.training.events import Event, decode, decode_kind, decode_seq, encode
 
-FILE = "events.jsonl"
-RESERVE = ".reserve"  # given back to a full disk, so that the log can still say that it is full
 RESERVE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """What `read` found."""
+
+    events: tuple[Event, ...]
+    end: int  # bytes of the log up to here: `since` of the next read
+    seq: int  # of the last whole line, of whatever kind; 0: there is none
+
+
+def read(
+    run_folder: Path,
+    since: int = 0,
+    kinds: Collection[type[Event]] | None = None,
+    latest: Collection[type[Event]] = (),
+) -> LogPart:
+    """The events that the log holds from byte `since` on, where an earlier read ended. A last line that is not whole
+    yet is left for the next read. Skips lines of unknown kinds or shapes.
+
+    `kinds`: which events are decoded; None: all. `latest`: kinds of which each series that no other wanted event
+    interrupts gives its last event only. Lines that are not wanted are not decoded: of a log of a day, with its million
+    progress events, the few others are read in about a second.
+
+    A log that is not there yet is empty. Raises OSError where it can't be read.
+    """
+    wanted = None if kinds is None else {kind.kind.encode() for kind in kinds}
+    only_latest = {kind.kind.encode() for kind in latest}
+    found: list[Event] = []
+    held = newest = before = b""
+    end = since
+    for line in _whole_lines(RunFolder(run_folder).events, since):
+        end += len(line)
+        head = line.split(b'"', 10)  # as `encode` begins a line: {"v": 1, "seq": 7, "t": 1.5, "kind": "progress", …
+        kind = head[9] if len(head) > 10 and head[7] == b"kind" else decode_kind(line)
+        if not kind:
+            continue
+        before, newest = newest, line
+        if kind in only_latest:
+            held = line
+        elif wanted is None or kind in wanted:
+            found += [event for one in (held, line) if one and (event := decode(one)) is not None]
+            held = b""
+    if held and (event := decode(held)) is not None:
+        found.append(event)
+    return LogPart(tuple(found), end, decode_seq(newest) or decode_seq(before))
+
+
+def _whole_lines(path: Path, since: int) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as file:
+            file.seek(since)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                yield line
+    except FileNotFoundError:
+        return
 
 
 class EventLog:
@@ -22,8 +80,8 @@ class EventLog:
     def __init__(self, run_folder: Path, last_seq: int = 0) -> None:
         """`last_seq`: of the newest event that is there already. A line that was cut off when the host before this one
         died is ended, so that it stands alone and is skipped: the log only grows, whoever follows it."""
-        self._path = run_folder / FILE
-        self._reserve = run_folder / RESERVE
+        self._path = RunFolder(run_folder).events
+        self._reserve = RunFolder(run_folder).reserve
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._lock = threading.Lock()
         self._seq = last_seq

@@ -9,7 +9,7 @@ from typing import Any
 from engine.training import events as ev
 
 LOG_LINES = 1000  # the tutorial's log lines that are kept
-VITALS = 500  # readings of the layers; past twice as many, every other of the older ones goes
+LAYER_STATS = 500  # samples of the layers; past twice as many, every other of the older ones goes
 CURVE_POINTS = 4096  # a curve past twice this many points is thinned to this many
 
 Told = ev.BatchLoss | ev.Evaluated | ev.Edited | ev.Resumed | ev.Branched  # what the log panel tells
@@ -83,7 +83,7 @@ class RunState:
     edits: tuple[ev.Edited, ...] = ()
     resumes: tuple[ev.Resumed, ...] = ()
     parent: ev.Branched | None = None  # where it branched off, if it is a branch
-    vitals: tuple[ev.LayerStats, ...] = ()  # the layers' readings, thinned
+    layer_stats: tuple[ev.LayerStats, ...] = ()  # thinned
     seq: int = 0  # of the newest event
 
     @property
@@ -151,7 +151,7 @@ class Fold:
         self._checkpoints: list[ev.CheckpointSaved] = []
         self._edits: list[ev.Edited] = []
         self._resumes: list[ev.Resumed] = []
-        self._vitals: list[ev.LayerStats] = []
+        self._layer_stats: list[ev.LayerStats] = []
         self._resumed_at = 0.0  # when the current stretch of training began; 0: not training
 
     def add(self, event: ev.Event) -> None:
@@ -216,9 +216,9 @@ class Fold:
             case ev.CheckpointSaved():
                 self._checkpoints.append(event)
             case ev.LayerStats():
-                self._vitals.append(event)
-                if len(self._vitals) > 2 * VITALS:
-                    self._vitals = self._vitals[:-100:2] + self._vitals[-100:]
+                self._layer_stats.append(event)
+                if len(self._layer_stats) > 2 * LAYER_STATS:
+                    self._layer_stats = self._layer_stats[:-100:2] + self._layer_stats[-100:]
             case ev.Readings():
                 self._change(readings=event)
             case ev.Stopped():
@@ -243,7 +243,7 @@ class Fold:
             "checkpoints": tuple(self._checkpoints),
             "edits": tuple(self._edits),
             "resumes": tuple(self._resumes),
-            "vitals": tuple(self._vitals),
+            "layer_stats": tuple(self._layer_stats),
         }
         return RunState(**(self._now | grown))
 
@@ -263,7 +263,7 @@ class Fold:
         self._marks = [mark for mark in self._marks if mark.x <= here + 1e-9]
         self._edits = [edit for edit in self._edits if (edit.epoch, edit.step) <= last]
         self._checkpoints = [saved for saved in self._checkpoints if (saved.epoch, saved.step) <= last]
-        self._vitals = [one for one in self._vitals if (one.epoch, one.step) <= last]
+        self._layer_stats = [one for one in self._layer_stats if (one.epoch, one.step) <= last]
         self._resumes.append(event)
         self._change(
             status="training", reason="", config=event.config, device=event.device, device_name=event.device_name,

@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 
 from engine.errors import ConfigError, RunError
-from engine.runs import client
+from engine.home import Home, RunFolder
+from engine.runs import client, log
 from engine.runs import folder as store
-from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig
@@ -46,9 +46,9 @@ def verify_resume(
     place = home / f"verify-{os.getpid()}"
     home.mkdir(parents=True, exist_ok=True)
     try:
-        (place / "data").parent.mkdir()
-        if (home / "data").is_dir():
-            (place / "data").symlink_to(home / "data")
+        place.mkdir()
+        if Home(home).data.is_dir():
+            Home(place).data.symlink_to(Home(home).data)
         return _verify(config, place, steps, at, data_dir, tell)
     finally:
         for folder in store.run_folders(place):
@@ -135,7 +135,7 @@ def _compare(straight: Path, broken: Path, tell: Callable[[str], None]) -> bool:
 def _losses(folder: Path) -> dict[tuple[Any, ...], float]:
     """Every loss that is told for a certain place: of each hundredth batch, of each epoch, of each test."""
     told: dict[tuple[Any, ...], float] = {}
-    for event in Follower(folder).poll():
+    for event in log.read(folder).events:
         match event:
             case ev.BatchLoss():
                 told[event.kind, event.epoch, event.step] = event.loss
@@ -173,14 +173,14 @@ def _begin(home: Path, config: TrainConfig, data_dir: Path | None, agenda: list[
 def _wait(folder: Path, until: Callable[[RunState], bool]) -> RunState:
     while True:
         living = store.alive(folder)
-        run = fold(Follower(folder).poll())
+        run = fold(log.read(folder).events)
         if run.status == "failed":
             raise RunError(f"the training failed: {run.reason}")
         if until(run) and (not run.done or not living):
             return run
         if not living:
-            log = (folder / store.LOG).read_text(errors="replace").strip().splitlines()[-1:]
-            raise RunError(f"the training's process is gone{': ' + log[0] if log else ''}")
+            last = RunFolder(folder).host_log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise RunError(f"the training's process is gone{': ' + last[0] if last else ''}")
         time.sleep(POLL_S)
 
 

@@ -225,7 +225,7 @@ class Failed(Event):
     step: int = 0
 
 
-_KINDS: dict[str, type[Event]] = {
+KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         RunStarted, Resumed, Branched, Progress, BatchLoss, Evaluated, EpochFinished, Paused, Unpaused, Edited,
@@ -244,7 +244,7 @@ def decode(line: str | bytes) -> Event | None:
     """The event of one line; None for a kind or a shape this version does not know (older readers read newer runs)."""
     try:
         body = json.loads(line)
-        cls = _KINDS[body["kind"]]
+        cls = KINDS[body["kind"]]
         values = {
             field.name: body[field.name] if field.default is MISSING else body.get(field.name, field.default)
             for field in fields(cls)
@@ -256,8 +256,16 @@ def decode(line: str | bytes) -> Event | None:
     return cls(**values)
 
 
-def decode_seq(line: str | bytes) -> int:
-    """The `seq` of one line, of whatever kind; 0 where it is none."""
+def decode_kind(line: bytes) -> bytes:
+    """The `kind` of one line, known or not; empty where it is no event."""
+    try:
+        return str(json.loads(line)["kind"]).encode()
+    except (ValueError, KeyError, TypeError):
+        return b""
+
+
+def decode_seq(line: bytes) -> int:
+    """The `seq` of one line, of whatever kind; 0 where it is no event."""
     try:
         return int(json.loads(line)["seq"])
     except (ValueError, KeyError, TypeError):

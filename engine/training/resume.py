@@ -30,6 +30,11 @@ class ResumePoint:
     shuffle: bool | None = None  # whether that epoch's order is drawn; None: as the config says
     order: torch.Tensor | None = None  # the state of the generator it is drawn from
 
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs, their test results and all."""
+        return self.epoch if self.evaluated else self.epoch - 1
+
 
 def check(content: Any) -> dict[str, Any]:
     """A checkpoint's content, if it is one that a session wrote. Raises CheckpointError with what is wrong."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from engine.device import default_threads
 from engine.errors import InspectionCancelledError, InspectionError
+from engine.home import Home
 from engine.progress import Progress, silent
 from engine.worker import wire
 from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
@@ -20,7 +21,6 @@ from engine.worker.request import Request
 
 A = TypeVar("A")
 KILL_S = 3.0  # from asking a request to end, to ending the process
-LOG = "worker.log"  # in the home folder: tracebacks, and what torch says
 
 
 class WorkerClient:
@@ -77,7 +77,7 @@ class WorkerClient:
             code = process.wait()
             if number <= self._cancelled:
                 raise InspectionCancelledError("cancelled")
-            raise InspectionError(f"the worker process ended (exit {code}); see {self.home / LOG}")
+            raise InspectionError(f"the worker process ended (exit {code}); see {Home(self.home).worker_log}")
 
     def cancel(self) -> None:
         """Cancel every request that was made so far. What computes is asked to end, and ended if it does not."""
@@ -114,7 +114,7 @@ class WorkerClient:
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
             self.home.mkdir(parents=True, exist_ok=True)
-            with open(self.home / LOG, "ab") as log:
+            with open(Home(self.home).worker_log, "ab") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "engine.worker.server", str(self.home)],
                     stdin=subprocess.PIPE,

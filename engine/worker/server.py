@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.errors import EngineError, InspectionError
+from engine.home import Home
 from engine.worker import wire
-from engine.worker.client import LOG
 from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
 
 PROGRESS_S = 0.1  # seconds between two messages of progress
@@ -63,7 +63,7 @@ class _Desk:
                 traceback.print_exc()
                 sys.stderr.flush()
                 what = (str(error).strip().splitlines() or [""])[0]
-                words = f"a bug: {type(error).__name__}: {what} (traceback in {home / LOG})"
+                words = f"a bug: {type(error).__name__}: {what} (traceback in {Home(home).worker_log})"
                 wire.send(self._answers, Refused(InspectionError(words)))
 
     def _compute(self, home: Path, ask: Ask) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from engine.home import RunFolder
 from engine.runs import folder as store
-from engine.runs.log import FILE
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.app import FmnistApp
@@ -58,7 +58,7 @@ class MadeUpRun:
         )  # fmt: skip
 
     def add(self, *events: ev.Event) -> None:
-        with open(self.folder / FILE, "a") as log:
+        with open(RunFolder(self.folder).events, "a") as log:
             for event in events:
                 self._seq += 1
                 log.write(ev.encode(dataclasses.replace(event, seq=self._seq, t=self._begun + self._seq)) + "\n")

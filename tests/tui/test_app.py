@@ -15,13 +15,13 @@ from tui.data.download import DownloadScreen
 from tui.data.enlarged import EnlargedScreen
 from tui.dialogs.help import HelpScreen
 from tui.runs.form import ConfigForm
+from tui.runs.new_run import NewRunScreen
 from tui.runs.runs import RunsScreen
 from tui.runs.stop_dialog import StopDialog
-from tui.runs.train import TrainScreen
 
 EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
 HOLDERS: list[type[DOMNode]] = [
-    FmnistApp, DataScreen, TrainScreen, RunsScreen, EnlargedScreen, DownloadScreen, HelpScreen, StopDialog, ConfigForm,
+    FmnistApp, DataScreen, NewRunScreen, RunsScreen, EnlargedScreen, DownloadScreen, HelpScreen, StopDialog, ConfigForm,
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ async def test_digits_change_the_screen_and_each_keeps_its_state(home: Path) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause(0.5)
         data = app.screen
-        for key, kind in (("2", TrainScreen), ("3", RunsScreen), ("1", DataScreen)):
+        for key, kind in (("2", NewRunScreen), ("3", RunsScreen), ("1", DataScreen)):
             await pilot.press(key)
             await pilot.pause()
             assert isinstance(app.screen, kind)
@@ -80,7 +80,7 @@ async def test_the_keys_to_other_screens_work_over_an_image_and_from_the_help(ho
         await pilot.press("1")
         await until(pilot, lambda: isinstance(app.screen, EnlargedScreen))  # as it was left, without the help
         await pilot.press("2")
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
         await pilot.press("1", "escape")
         await until(pilot, lambda: isinstance(app.screen, DataScreen))
 
@@ -151,7 +151,7 @@ def test_the_apps_process_starts_without_torch(tmp_path: Path) -> None:
     import subprocess
 
     code = (
-        "import sys, tui.app, tui.cli.main, tui.data.data, tui.runs.train, tui.runs.runs;"
+        "import sys, tui.app, tui.cli.main, tui.data.data, tui.runs.watch, tui.runs.runs;"
         "print([name for name in ('torch', 'torchvision', 'plotext', 'PIL') if name in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -365,12 +365,11 @@ def _file(options: argparse.Namespace, text: str) -> Path:
     name, at, place = text.partition("@")
     if path.exists() or (not at and text != "last") or "/" in text:
         return path
-    from engine.checkpoints.manifest import FOLDER
     from engine.runs import checkpoint_refs
     from engine.runs import folder as store
 
     folder = store.find(_home(options), name or "last")
-    return folder / FOLDER / checkpoint_refs.find(folder, place or "last").file
+    return homes.RunFolder(folder).checkpoint(checkpoint_refs.find(folder, place or "last").file)
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -460,7 +459,7 @@ def _from_file(home: Path, path: Path, options: argparse.Namespace, changes: dic
     if options.at != "last":
         raise ConfigError("at", "--at: a file is one place already; name a run to say where in it")
     run = from_weights.in_run(path)
-    if run is not None and run[0].parent == (home / "runs").absolute():
+    if run is not None and run[0].parent == homes.Home(home).runs.absolute():
         return client.prepare_branch(run[0], checkpoint_refs.name_of(run[1]), changes, name=options.name)
     return from_weights.prepare(home, path, changes, name=options.name, data_dir=options.data_dir)
 
@@ -492,7 +491,7 @@ def _runs(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([run.to_dict() for run in found], indent=1))
     elif not found:
-        print(f"no runs yet in {home / 'runs'}; start one with: fmnist-tui train")
+        print(f"no runs yet in {homes.Home(home).runs}; start one with: fmnist-tui train")
     else:
         _print_runs(found)
     return DONE

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, RunError
-from engine.runs import client
+from engine.home import RunFolder
+from engine.runs import client, log
 from engine.runs import folder as store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
@@ -62,18 +63,18 @@ def _serve(folder: Path, resume: Mapping[str, Any] | None, *, as_json: bool) -> 
         print("importing PyTorch, reading the data …", file=sys.stderr)
     from engine.runs.host import take
 
-    taken = take(folder, resume)
-    for words in resumed_words(taken.beginning.differences, taken.beginning.bad):
+    host = take(folder, resume)
+    for words in resumed_words(host.setup.differences, host.setup.bad):
         print(f"fmnist-tui: {words}", file=sys.stderr)
     if as_json:
-        return taken.host(listener=_print_json).serve()
+        return host.serve(listener=_print_json)
     known = Fold()
-    for event in Follower(folder).poll():
+    for event in log.read(folder).events:
         known.add(event)
     if sys.stdout.isatty():
         with TerminalReport(folder, known) as report:
-            return taken.host(listener=report.hear).serve()
-    return taken.host(listener=LineReport(folder, print_line, known).hear).serve()
+            return host.serve(listener=report.hear)
+    return host.serve(listener=LineReport(folder, print_line, known).hear)
 
 
 def resumed_words(differences: list[str], bad: list[str]) -> list[str]:
@@ -198,7 +199,7 @@ class LineReport:
         return line
 
     def ending(self, run: RunState) -> str:
-        weights = self.folder / "checkpoints" / "model_weights.pth"
+        weights = RunFolder(self.folder).weights
         saved = f"; weights: {weights}" if weights.exists() else ""
         best = f"; best test accuracy {percent(run.best.accuracy)} (epoch {run.best.epoch})" if run.best else ""
         match run.status:
@@ -210,7 +211,7 @@ class LineReport:
                 how = f"; go on with: fmnist-tui resume {self.folder.name}"
                 return f"stopped{why} at epoch {run.epoch}, step {run.step} of {run.steps}{best}{saved}{how}"
             case "failed":
-                return f"failed: {run.reason} (traceback in {self.folder / store.LOG})"
+                return f"failed: {run.reason} (traceback in {RunFolder(self.folder).host_log})"
         how = f"; go on with: fmnist-tui resume {self.folder.name}"
         return f"{self.folder.name} ended without finishing, at epoch {run.epoch}, step {run.step}{best}{saved}{how}"
 

@@ -8,10 +8,10 @@ from textual.suggester import Suggester
 
 from engine import atomic
 from engine.errors import InspectionError
+from engine.home import Home
 
 MOST_RECENT = 20
 MOST_LISTED = 2000  # names of a folder that are looked at
-RECENT = "recent-files.json"  # in the home folder
 
 
 class PathSuggester(Suggester):
@@ -76,7 +76,7 @@ def check_file(text: str) -> str:
 def recent(home: Path) -> list[Path]:
     """Files that were opened lately and are still there, the last one first."""
     try:
-        told = json.loads((home / RECENT).read_text())
+        told = json.loads(Home(home).recent_files.read_text())
         return [Path(one) for one in told if isinstance(one, str) and Path(one).exists()][:MOST_RECENT]
     except (OSError, ValueError, TypeError):
         return []
@@ -87,6 +87,6 @@ def remember(home: Path, path: Path) -> None:
     told = [str(path), *(str(one) for one in recent(home) if one != path)]
     try:
         home.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(home / RECENT, json.dumps(told[:MOST_RECENT]))
+        atomic.write_text(Home(home).recent_files, json.dumps(told[:MOST_RECENT]))
     except OSError:
         pass

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.home import RunFolder
 from engine.inspection.untyped import ask_untyped
 from engine.runs import checkpoint_refs, client
 from engine.runs import folder as store
@@ -204,7 +205,7 @@ class ModelScreen(TableScreen):
         """Read a newer checkpoint of the run, where there is one."""
         if self.is_active and (newest := self._newest()) and newest != self._entry and not self._asking:
             folder = self._run
-            self._before = str(folder / "checkpoints" / self._entry) if folder is not None and self._entry else ""
+            self._before = str(RunFolder(folder).checkpoint(self._entry)) if folder is not None and self._entry else ""
             self._entry = newest
             self._ask()
 
@@ -527,7 +528,7 @@ def named(home: Path, source: str) -> str:
     if path.suffix == ".pt" or "/" in source:
         if not path.is_file():
             raise InspectionError(f"no such file: {path}")
-        return f"the checkpoint {path.name} of {path.absolute().parent.parent.name}"
+        return f"the checkpoint {path.name} of {RunFolder.of_checkpoint(path).id}"
     name, _, at = source.partition("@")
     folder = store.find(home, name.strip() or "last")
     entry = checkpoint_refs.find(folder, at or "last")

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from engine.runs.state import TestResult
 from tui.dialogs.overlay import Overlay
 from tui.format import count
-from tui.widgets.confusion import ConfusionMatrix
+from tui.runs.confusion import ConfusionMatrix
 
 Cell = tuple[int, int]  # true class, predicted class
 

@@ -1,25 +1,25 @@
 """The layers of a run while it trains: gradients, weights, updates, activations, over time and at the newest step."""
 
-import asyncio
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.errors import RunError
-from engine.runs import client
+from engine.runs.folder import title
 from engine.runs.state import RunState, place
 from engine.training import events as ev
 from tui import format as fmt
 from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.runs.charts import x_limit
 from tui.runs.follow import FollowThread, RunUpdated
-from tui.widgets.chart import Chart, ChartView, x_limit
+from tui.runs.run_actions import RunActions
+from tui.services import Services
+from tui.widgets.chart import Chart, ChartView
 from tui.widgets.heatmap import BLOCKS
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
@@ -49,21 +49,29 @@ CODES = ("non_finite_layer", "exploding_gradient", "vanishing_gradient", "dead_u
 
 
 class LayerStatsScreen(TableScreen):
-    """Follows the run by itself, as *Train* does."""
+    """Follows the run in its own thread, as `WatchScreen` does."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        *table_keys("vitals", page="pagedown"),
-        Binding("escape,q,i", "dismiss", "Back", key_display="esc", id="vitals.back"),
-        Binding("v", "view", "Parameters/outputs", id="vitals.view", tooltip="the other table"),
-        Binding("m", "metric", "Metric", id="vitals.metric", tooltip="what the chart shows"),
-        Binding("space", "pause", "Pause/go on", id="vitals.pause", tooltip="between two steps"),
-        Binding("full_stop", "step", "Step", key_display=".", id="vitals.step", tooltip="one, and look at it"),
+        *table_keys("layer_stats", page="pagedown"),
+        Binding("escape,q,i", "dismiss", "Back", key_display="esc", id="layer_stats.back"),
+        Binding("v", "view", "Parameters/outputs", id="layer_stats.view", tooltip="the other table"),
+        Binding("m", "metric", "Metric", id="layer_stats.metric", tooltip="what the chart shows"),
+        Binding("space", "pause", "Pause/resume", id="layer_stats.pause", tooltip="between two steps"),
+        Binding(
+            "full_stop",
+            "step",
+            "Step",
+            key_display=".",
+            id="layer_stats.step",
+            tooltip="one training step",
+        ),
     ]
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, services: Services, folder: Path) -> None:
         super().__init__()
-        self._folder, self._run_name = folder, name
+        self._folder, self._title = folder, title(folder)
+        self._actions = RunActions(self, services)
         self._state, self._alive = RunState(), True
         self._follower: FollowThread | None = None
         self._outputs = False  # which table is shown
@@ -108,9 +116,9 @@ class LayerStatsScreen(TableScreen):
     def _show(self) -> None:
         state = self._state
         self._say()
-        if not state.vitals:
+        if not state.layer_stats:
             return
-        layers = _layers(state.vitals[-1], outputs=self._outputs)
+        layers = _layers(state.layer_stats[-1], outputs=self._outputs)
         rows = [self._row(name, numbers) for name, numbers in layers.items()]
         self.table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
         self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
@@ -130,7 +138,7 @@ class LayerStatsScreen(TableScreen):
     def _history(self, name: str) -> list[tuple[float, float]]:
         """x in epochs, and the metric that is chosen, of one layer."""
         state, found = self._state, []
-        for one in state.vitals:
+        for one in state.layer_stats:
             numbers = _layers(one, outputs=self._outputs).get(name)
             value = numbers[self._metric] if numbers is not None else None
             if value is not None:
@@ -157,25 +165,26 @@ class LayerStatsScreen(TableScreen):
     def _say(self) -> None:
         state = self._state
         every = state.config.get("inspect_every", 0)
-        how = f"the layers are read every {every} steps" if every else "the layers are not read (--inspect-every 0)"
+        how = f"layers sampled every {every} steps" if every else "layers not sampled (--inspect-every 0)"
         where = f"epoch {state.epoch} of {state.epochs}, step {fmt.count(state.step)} of {fmt.count(state.steps)}"
-        told = Content.assemble((self._run_name, "bold"), f": {state.status}, {where}; {how}, and at each step by .")
-        newest = state.vitals[-1] if state.vitals else None
+        about = f": {state.status}, {where}; {how}, and at each single step (.)"
+        text = Content.assemble((self._title, "bold"), about)
+        newest = state.layer_stats[-1] if state.layer_stats else None
         if newest is None:
-            told += Content.styled("\nnothing read yet", "dim")
+            text += Content.styled("\nno sample yet", "dim")
         else:
-            told += Content(f"\nnewest: epoch {newest.epoch}, step {fmt.count(newest.step)}{_moved(newest)}")
+            text += Content(f"\nnewest: epoch {newest.epoch}, step {fmt.count(newest.step)}{_moved(newest)}")
         if newest is not None and newest.loss_before is not None and newest.loss_after is not None:
             before, after = newest.loss_before, newest.loss_after
-            told += Content(
+            text += Content(
                 f"\nloss of its batch: {before:.6f} before the step, {after:.6f} after ({after - before:+.2e})"
             )
         warnings = [one for one in state.warnings if one.code in CODES]
         if warnings:
-            told += Content.styled(f"\n{warnings[-1].message}", "$text-warning")
-        about = self.query_one("#about", Static)
-        if str(about.content) != str(told):
-            about.update(told)
+            text += Content.styled(f"\n{warnings[-1].message}", "$text-warning")
+        line = self.query_one("#about", Static)
+        if str(line.content) != str(text):
+            line.update(text)
 
     # Keys
 
@@ -197,21 +206,10 @@ class LayerStatsScreen(TableScreen):
         self._show()
 
     def action_pause(self) -> None:
-        self._send("unpause" if self._state.status == "paused" else "pause")
+        self._actions.pause_or_resume(self._folder, self._state.status)
 
     def action_step(self) -> None:
-        if self._state.status == "paused":
-            self._send("step")
-        else:
-            self._send("pause", "step")
-
-    @work(group="commands")
-    async def _send(self, *commands: str) -> None:
-        try:
-            for command in commands:
-                await asyncio.to_thread(client.command, self._folder, command)
-        except RunError as error:
-            self.notify(str(error), severity="warning", markup=False)
+        self._actions.step(self._folder, self._state.status)
 
 
 def spark(values: list[float]) -> str:

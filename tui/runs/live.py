@@ -6,11 +6,12 @@ from textual.containers import Horizontal, Vertical
 
 from engine.checkpoints.manifest import Entry
 from engine.runs.state import RunState, place
+from tui.runs.charts import accuracy_chart, loss_chart
+from tui.runs.confusion import ClassBars, ConfusionMatrix
 from tui.runs.facts import Headline, Notice, Numbers
 from tui.runs.progress_bars import RunBars
 from tui.runs.text_log import TextLog
-from tui.widgets.chart import Chart, ChartView, accuracy_chart, loss_chart
-from tui.widgets.confusion import ClassBars, ConfusionMatrix
+from tui.widgets.chart import Chart, ChartView
 
 WIDE, TALL = 112, 34  # from this size on, every panel is on the screen at once
 NARROW = 76  # below, the loss chart and the panels take turns
@@ -48,10 +49,13 @@ class LiveView(Vertical, can_focus=True):
         self._arrange()
 
     def on_resize(self, event: events.Resize) -> None:
+        was = self.wide
         self.set_class(event.size.width >= WIDE and event.size.height >= TALL, "-wide")
-        self.set_class(not self.has_class("-wide"), "-compact")
+        self.set_class(not self.wide, "-compact")
         self.set_class(event.size.width < NARROW, "-narrow")
         self._arrange()
+        if self.wide != was:
+            self.screen.refresh_bindings()  # next_panel has a key where not all panels fit
 
     @property
     def wide(self) -> bool:

@@ -1,144 +1,159 @@
-"""Going on with runs, from any screen that shows them: resume, branch, and changes to one that trains."""
+"""What can be done with a run, from any screen that shows it: command, change, resume, branch."""
 
 import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-from textual import work
 from textual.screen import Screen
 
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
-from engine.errors import ConfigError, EngineError
-from engine.runs import checkpoint_refs, client
-from engine.training.config import TrainConfig, changed, editable, edited, parse, typed_pairs
+from engine.errors import ConfigError, EngineError, RunError
+from engine.runs import branch, checkpoint_refs, client
+from engine.runs.branch import BranchPoint
+from engine.runs.folder import title
+from engine.training.config import TrainConfig, editable, edited, parse, typed_pairs
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
+from tui.services import Services
+
+STARTING = "(importing PyTorch, reading the data)"
 
 
-class Host(Protocol):
-    """What these need of the app."""
+class RunActions:
+    """Asks the questions over `screen`, which holds it and has the keys, and does what is answered."""
 
-    branch_freeze: dict[Path, str]
+    def __init__(self, screen: Screen[Any], services: Services) -> None:
+        self._screen = screen
+        self._services = services
 
-    def watch_run(self, folder: Path) -> None: ...
+    def send(self, folder: Path, *commands: str) -> None:
+        """Send commands without changes to the run's host, such as "pause"."""
+        self._work(self.command(folder, *commands), "commands", exclusive=False)
 
-
-class RunActionsScreen(Screen[None]):
-    """A screen that can resume, branch and edit runs; it has the keys, this the questions and what follows them."""
-
-    def resume_run(self, folder: Path, name: str, epochs: int, *, complete: bool) -> None:
-        """Go on with a run that ended; ask how far where it did all its epochs, and whether to where the numbers may
-        come out differently."""
-        if not complete:
-            self._foresee(folder, name, None)
-            return
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._foresee(folder, name, int(text))
-
-        about = (
-            "It did all its epochs. Train to which epoch now? A schedule of the learning rate goes by the new number."
-        )
-        check = _epochs_check(epochs)
-        self.app.push_screen(PromptScreen(f"Go on with {name}", about, check, value=str(2 * epochs)), asked)
-
-    def branch_run(self, folder: Path, name: str, entry: Entry | None = None) -> None:
-        """Ask for the settings of a new run that goes on from a checkpoint (the newest), and start it."""
-        self._ask_for_branch(folder, name, entry)
-
-    def edit_run(self, folder: Path, name: str, config: dict[str, Any], epoch: int) -> None:
-        """Ask for a change to a run that trains, and send it."""
-        now = TrainConfig.from_dict(config)
-
-        def asked(text: str | None) -> None:
-            if text is not None and text.strip():
-                self._edit(folder, typed_pairs(text))
-
-        values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
-        about = f"now: {values}\nFor example: lr=3e-4, or lr=x2 epochs=20. A batch size holds from the next epoch."
-        self.app.push_screen(PromptScreen(f"Change {name}", about, _edit_check(now, epoch)), asked)
-
-    @work(group="continuing")
-    async def _edit(self, folder: Path, changes: dict[str, str]) -> None:
+    async def command(self, folder: Path, *commands: str) -> None:
+        """`send`, awaited."""
         try:
-            told = await asyncio.to_thread(client.command, folder, "set", changes)
+            for command in commands:
+                await asyncio.to_thread(client.command, folder, command)
+        except RunError as error:
+            self._warn(error)
+
+    def pause_or_resume(self, folder: Path, status: str) -> None:
+        """`status`: of the run's state."""
+        self.send(folder, "unpause" if status == "paused" else "pause")
+
+    def step(self, folder: Path, status: str) -> None:
+        """Do one training step, then stay paused."""
+        self.send(folder, *(("step",) if status == "paused" else ("pause", "step")))
+
+    def change(self, folder: Path, changes: dict[str, str]) -> None:
+        """Send changes of settings, as they are typed, to a run that trains."""
+        self._work(self._change(folder, changes), "run questions", exclusive=False)
+
+    def edit(self, folder: Path, config: dict[str, Any], epoch: int) -> None:
+        """Ask for changes of the settings of a run that trains, and send them. `epoch`: the one under way."""
+        self._work(self._ask_for_changes(folder, TrainConfig.from_dict(config), epoch), "run questions")
+
+    def resume(self, folder: Path, epochs: int, *, complete: bool) -> None:
+        """Resume a run that ended. Ask for the number of epochs where all `epochs` are done (`complete`), and whether
+        to resume at all where the result may not be bit for bit the same."""
+        self._work(self._ask_to_resume(folder, epochs, complete=complete), "run questions")
+
+    def branch(self, folder: Path, entry: Entry | None = None) -> None:
+        """Ask for the settings of a new run that begins with a checkpoint (the newest), and start it."""
+        self._work(self._ask_for_branch(folder, entry), "run questions")
+
+    async def _change(self, folder: Path, changes: dict[str, str]) -> None:
+        try:
+            done = await asyncio.to_thread(client.command, folder, "set", changes)
         except EngineError as error:
-            self.notify(str(error), severity="warning", markup=False)
+            self._warn(error)
         else:
-            self.notify("; ".join(told), timeout=2, markup=False)
+            self._screen.notify("; ".join(done), timeout=2, markup=False)
 
-    @work(group="continuing", exclusive=True)
-    async def _foresee(self, folder: Path, name: str, epochs: int | None) -> None:
-        """Say what is not as it was before anything begins."""
+    async def _ask_for_changes(self, folder: Path, now: TrainConfig, epoch: int) -> None:
+        values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
+        about = f"now: {values}\nExamples: lr=3e-4, lr=x2 epochs=20. A new batch size applies from the next epoch."
+        text = await self._ask(PromptScreen(f"Change {title(folder)}", about, _edit_check(now, epoch)))
+        if text is not None and text.strip():
+            await self._change(folder, typed_pairs(text))
+
+    async def _ask_to_resume(self, folder: Path, epochs: int, *, complete: bool) -> None:
+        name, wanted = title(folder), None
+        if complete:
+            about = "All its epochs are done. Train up to which epoch? A schedule uses the new number."
+            prompt = PromptScreen(f"Resume {name}", about, _epochs_check(epochs), value=str(2 * epochs))
+            text = await self._ask(prompt)
+            if text is None:
+                return
+            wanted = int(text)
         differences = await asyncio.to_thread(client.foreseen, folder)
-        if not differences:
-            self._resume(folder, name, epochs)
-            return
+        if differences:
+            about = f"Changed since: {'; '.join(differences)}. The result will not be bit for bit the same."
+            if await self._ask(PromptScreen(f"Resume {name}?", about, _yes, value="yes")) is None:
+                return
+        self._work(self._resume(folder, name, wanted), "start run")
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._resume(folder, name, epochs)
-
-        about = "Not as it was: " + "; ".join(differences) + ". The run goes on, but not bit for bit as it would have."
-        self.app.push_screen(PromptScreen(f"Go on with {name}?", about, _yes, value="yes"), asked)
-
-    @work(group="resume", exclusive=True)
     async def _resume(self, folder: Path, name: str, epochs: int | None) -> None:
-        self.notify(f"{name}: going on… (importing PyTorch, reading the data)", timeout=3, markup=False)
+        notify = self._screen.notify
+        notify(f"{name}: resuming… {STARTING}", timeout=3, markup=False)
         try:
             resumed = await asyncio.to_thread(client.resume, folder, epochs=epochs)
         except EngineError as error:
-            self.notify(str(error), severity="error", timeout=15, markup=False)
+            notify(str(error), severity="error", timeout=15, markup=False)
             return
-        for words in resumed.bad:
-            self.notify(f"passed over: {words}", severity="warning", timeout=15, markup=False)
+        for checkpoint in resumed.bad:
+            notify(f"skipped: {checkpoint}", severity="warning", timeout=15, markup=False)
         if resumed.differences:
-            told = "; ".join(resumed.differences)
-            self.notify(f"not bit for bit: {told}", severity="warning", timeout=15, markup=False)
-        cast(Host, self.app).watch_run(folder)
+            differences = "; ".join(resumed.differences)
+            notify(f"not bit for bit the same: {differences}", severity="warning", timeout=15, markup=False)
+        self._services.watch_run(folder)
 
-    @work(group="continuing", exclusive=True)
-    async def _ask_for_branch(self, folder: Path, name: str, entry: Entry | None) -> None:
+    async def _ask_for_branch(self, folder: Path, entry: Entry | None) -> None:
         try:
-            chosen = entry if entry is not None else await asyncio.to_thread(checkpoint_refs.find, folder, "last")
-            config = await asyncio.to_thread(checkpoint_refs.config_at, folder, chosen)
+            point = await asyncio.to_thread(branch.branch_point, folder, entry or "last")
         except EngineError as error:
-            self.notify(str(error), severity="warning", markup=False)
+            self._warn(error)
             return
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                changes = typed_pairs(text)
-                self._branch(folder, checkpoint_refs.name_of(chosen), changes, changes.pop("name", ""))
-
+        config = point.config
         settings = ["optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs"]
         settings += ["freeze"] if config.freeze else []
         values = " · ".join(f"{setting} {_shown(getattr(config, setting))}" for setting in settings)
         about = (
-            f"A new run from {fmt.checkpoint_words(chosen)}; the old one stays as it is.\nthere: {values}\n"
-            "Type what shall differ, such as lr=3e-4 epochs=20 name=slower; nothing: the same again."
+            f"A new run from {fmt.checkpoint_words(point.entry)}; the old run stays as it is.\nthere: {values}\n"
+            "Type the settings to change, such as lr=3e-4 epochs=20 name=slower; leave empty to keep all."
         )
-        done = _done(chosen)
-        value = f"epochs={2 * done}" if config.epochs <= done else ""
-        frozen = cast(Host, self.app).branch_freeze.get(folder)
+        value = point.suggested
+        frozen = self._services.branch_freeze.get(folder)
         if frozen is not None and frozen != config.freeze:
             value = f"{value} freeze={shlex.quote(frozen)}".strip()
-        check = _branch_check(config, done)
-        self.app.push_screen(PromptScreen(f"Branch off {name}", about, check, value=value), asked)
+        text = await self._ask(PromptScreen(f"Branch off {title(folder)}", about, _branch_check(point), value=value))
+        if text is not None:
+            changes = typed_pairs(text)
+            name = changes.pop("name", "")
+            at = checkpoint_refs.name_of(point.entry)
+            self._work(self._branch(folder, at, changes, name), "start run")
 
-    @work(group="resume", exclusive=True)
     async def _branch(self, folder: Path, at: str, changes: dict[str, str], name: str) -> None:
-        self.notify("starting the branch… (importing PyTorch, reading the data)", timeout=3, markup=False)
+        self._screen.notify(f"starting the branch… {STARTING}", timeout=3, markup=False)
         try:
             new = await asyncio.to_thread(client.branch, folder, at, changes, name=name)
         except EngineError as error:
-            self.notify(str(error), severity="error", timeout=15, markup=False)
+            self._screen.notify(str(error), severity="error", timeout=15, markup=False)
             return
-        cast(Host, self.app).watch_run(new)
+        self._services.watch_run(new)
+
+    async def _ask(self, prompt: PromptScreen) -> str | None:
+        return await self._screen.app.push_screen_wait(prompt)
+
+    def _work(self, what: Coroutine[Any, Any, None], group: str, *, exclusive: bool = True) -> None:
+        self._screen.run_worker(what, group=group, exclusive=exclusive)
+
+    def _warn(self, error: EngineError) -> None:
+        self._screen.notify(str(error), severity="warning", markup=False)
 
 
 def checkpoints(folder: Path) -> list[Entry]:
@@ -161,42 +176,33 @@ def _epochs_check(done: int) -> Callable[[str], str]:
 
 def _edit_check(now: TrainConfig, epoch: int) -> Callable[[str], str]:
     def check(text: str) -> str:
-        after, told = now, []
+        after, changes = now, []
         for setting, typed in typed_pairs(text).items():
             after = edited(after, setting, typed)
-            told.append(f"{setting} {fmt.setting(getattr(now, setting))} → {fmt.setting(getattr(after, setting))}")
+            changes.append(f"{setting} {fmt.setting(getattr(now, setting))} → {fmt.setting(getattr(after, setting))}")
         if after.epochs < epoch:
             raise ConfigError("epochs", f"the run is in epoch {epoch} already")
-        return " · ".join(told)
+        return " · ".join(changes)
 
     return check
 
 
-def _done(entry: Entry) -> int:
-    """Whole epochs."""
-    return entry.epoch if entry.reason == "epoch" else entry.epoch - 1
-
-
-def _branch_check(config: TrainConfig, done: int) -> Callable[[str], str]:
+def _branch_check(point: BranchPoint) -> Callable[[str], str]:
     def check(text: str) -> str:
-        changes = typed_pairs(text)
-        changes.pop("name", "")
-        for setting in ("model", "dataset"):
-            if setting in changes:
-                raise ConfigError(setting, f"a branch keeps its parent's {setting}; start a new run for another one")
-        after = changed(config, changes)
-        if after.epochs <= done:
-            raise ConfigError("epochs", f"{done} of {after.epochs} epochs are done there: add epochs={done + 5}, say")
-        told = [f"{name} {_shown(getattr(config, name))} → {_shown(getattr(after, name))}" for name in changes]
-        return " · ".join(told) or "the same settings"
+        typed = typed_pairs(text)
+        typed.pop("name", "")
+        plan = point.plan(typed)
+        before = point.config
+        changes = [f"{name} {_shown(getattr(before, name))} → {_shown(after)}" for name, after in plan.changes.items()]
+        return " · ".join(changes) or "the same settings"
 
     return check
 
 
 def _yes(text: str) -> str:
     if text.strip().lower() not in ("y", "yes"):
-        raise ConfigError("", "type yes to go on all the same, or escape")
-    return "enter goes on"
+        raise ConfigError("", "type yes to resume all the same, or press escape")
+    return "Enter: resume"
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,7 @@ from tui.widgets.topbar import TopBar
 class RunTopBar(TopBar):
     """Says nothing of data until it is told a run's."""
 
-    def tell_run(self, title: str, demo: bool) -> None:
+    def show_run(self, title: str, demo: bool) -> None:
         """Name the data of the run on the screen; empty: none is."""
         if self._data != (title, demo):
             super()._tell((title, demo))

@@ -3,22 +3,23 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
-from engine.errors import RunError
-from engine.runs import client, listing
+from engine.runs import listing
 from engine.runs.listing import RunSummary
 from engine.terminal_text import printable
 from tui import format as fmt
 from tui.runs.facts import model_name
-from tui.runs.run_actions import RunActionsScreen
+from tui.runs.run_actions import RunActions
 from tui.runs.stop_dialog import STOP, StopDialog
+from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import fit
 from tui.widgets.topbar import TopBar
@@ -30,22 +31,14 @@ WIDTHS = {"state": 24, "run": 13, "model": 7, "data": 14, "epoch": 8, "best": 7,
 STYLES = {"training": "$text-success", "paused": "$text-warning", "failed": "$text-error", "ended": "$text-error"}
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: Path
-
-    def watch_run(self, folder: Path) -> None: ...
-
-
-class RunsScreen(RunActionsScreen):
+class RunsScreen(Screen[None]):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
     AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause/go on", id="runs.pause"),
+        Binding("p", "pause", "Pause/resume", id="runs.pause"),
         Binding("x", "stop", "Stop", id="runs.stop"),
-        Binding("r", "resume", "Resume", id="runs.resume", tooltip="go on with a run that ended"),
+        Binding("r", "resume", "Resume", id="runs.resume", tooltip="a run that ended, from its newest checkpoint"),
         Binding("b", "branch", "Branch", id="runs.branch", tooltip="a new run from its newest checkpoint"),
         Binding("slash", "filter", "Filter", key_display="/", id="runs.filter"),
         Binding("j", "move(1)", "Down", show=False, id="runs.down"),
@@ -53,8 +46,10 @@ class RunsScreen(RunActionsScreen):
         Binding("escape", "unfilter", "All runs", show=False, id="runs.unfilter"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
+        self._services = services
+        self._actions = RunActions(self, services)
         self._runs: list[RunSummary] = []
         self._listing: listing.Listing | None = None
         self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
@@ -89,7 +84,7 @@ class RunsScreen(RunActionsScreen):
         if not self.is_active:
             return
         if self._listing is None:
-            self._listing = listing.Listing(cast(Host, self.app).home)
+            self._listing = listing.Listing(self._services.home)
         self._runs = await asyncio.to_thread(self._listing.look)
         if self.query("#table"):  # else the app ended meanwhile
             self._fill()
@@ -115,7 +110,7 @@ class RunsScreen(RunActionsScreen):
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         if (run := self.selected) is not None:
-            cast(Host, self.app).watch_run(run.folder)
+            self._services.watch_run(run.folder)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         self._tell_detail()
@@ -131,22 +126,19 @@ class RunsScreen(RunActionsScreen):
         if (run := self.selected) is not None:
             self._send(run, "unpause" if run.state == "paused" else "pause")
 
-    def action_stop(self) -> None:
-        if (run := self.selected) is not None:
-
-            def answered(choice: str | None, run: RunSummary = run) -> None:
-                if choice == STOP:
-                    self._send(run, "stop")
-
-            self.app.push_screen(StopDialog(run.name or run.id, can_detach=False), answered)
+    @work(group="stop")
+    async def action_stop(self) -> None:
+        run = self.selected
+        if run is not None and await self.app.push_screen_wait(StopDialog(run.title, can_detach=False)) == STOP:
+            self._send(run, "stop")
 
     def action_resume(self) -> None:
         if (run := self.selected) is not None:
-            self.resume_run(run.folder, run.name or run.id, run.epochs, complete=run.state == "finished")
+            self._actions.resume(run.folder, run.epochs, complete=run.state == "finished")
 
     def action_branch(self) -> None:
         if (run := self.selected) is not None:
-            self.branch_run(run.folder, run.name or run.id)
+            self._actions.branch(run.folder)
 
     def action_filter(self) -> None:
         self._filter.display = True
@@ -165,10 +157,7 @@ class RunsScreen(RunActionsScreen):
 
     @work(group="commands")
     async def _send(self, run: RunSummary, command: str) -> None:
-        try:
-            await asyncio.to_thread(client.command, run.folder, command)
-        except RunError as error:
-            self.notify(str(error), severity="warning", markup=False)
+        await self._actions.command(run.folder, command)
         self.look()
 
     def _fill(self) -> None:
@@ -260,9 +249,7 @@ class RunsScreen(RunActionsScreen):
         """Which run it branched off from, and where; or the file that it began with."""
         if not run.parent:
             return printable(f" · from {Path(run.began_with).name}") if run.began_with else ""
-        name = next(
-            (other.name or other.id for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)"
-        )
+        name = next((other.title for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)")
         return f" · branch of {name} at epoch {run.parent_epoch}, step {run.parent_step}"
 
     @property

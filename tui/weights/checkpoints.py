@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from engine.checkpoints import manifest
 from engine.errors import EngineError, InspectionError
+from engine.home import RunFolder
 from engine.runs import folder as store
 from engine.terminal_text import printable
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
@@ -238,14 +239,14 @@ def listed(home: Path) -> list[Found]:
     for folder in store.run_folders(home):
         try:
             entries = manifest.read(folder)
-            name = str(store.read_run(folder).get("name") or folder.name)
+            name = store.title(folder)
         except EngineError:
             continue
         for entry in sorted(entries, key=lambda one: one.place, reverse=True):
-            path = folder / manifest.FOLDER / entry.file
+            path = RunFolder(folder).checkpoint(entry.file)
             words = fmt.checkpoint_words(entry).partition(" (")[0]
             found.append(Found(path, f"{name} · {entry.file}", words, entry.bytes, entry.t, entry.accuracy))
-        weights = folder / manifest.FOLDER / "model_weights.pth"
+        weights = RunFolder(folder).weights
         if weights.is_file():
             about = weights.stat()
             alone = f"{name} · {weights.name}"

@@ -9,6 +9,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from engine.errors import EngineError
+from engine.home import Home
 from engine.runs import client, from_weights
 from engine.training.config import typed_pairs
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
@@ -19,9 +20,9 @@ from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
 from tui.evaluation_text import evaluation_text
 from tui.network_source import NetworkSource
-from tui.runs.run_actions import RunActionsScreen
 
 if TYPE_CHECKING:
+    from engine.checkpoints.manifest import Entry
     from engine.runs.from_weights import Origin
     from engine.worker.client import WorkerClient
 
@@ -48,10 +49,12 @@ class Host(Protocol):
 
     def watch_run(self, folder: Path) -> None: ...
 
+    def branch_run(self, folder: Path, entry: "Entry | None" = None) -> None: ...
+
     def show_predictions(self, source: str) -> None: ...
 
 
-class FileActionsScreen(BusyScreen, RunActionsScreen):
+class FileActionsScreen(BusyScreen):
     """Asks what it needs to know, then does it."""
 
     def __init__(self, path: Path) -> None:
@@ -167,7 +170,7 @@ class FileActionsScreen(BusyScreen, RunActionsScreen):
                 self.host.show_predictions(text.strip())
 
         run = from_weights.in_run(self.path)
-        mine = run is not None and run[0].parent == (self.host.home / "runs").absolute()
+        mine = run is not None and run[0].parent == Home(self.host.home).runs.absolute()
         if run is not None and mine:
             from engine.runs import checkpoint_refs
 
@@ -180,9 +183,9 @@ class FileActionsScreen(BusyScreen, RunActionsScreen):
     @work(group="continuing", exclusive=True)
     async def action_branch(self) -> None:
         run = await asyncio.to_thread(from_weights.in_run, self.path)
-        if run is not None and run[0].parent == (self.host.home / "runs").absolute():
+        if run is not None and run[0].parent == Home(self.host.home).runs.absolute():
             folder, entry = run
-            self.branch_run(folder, await asyncio.to_thread(_name, folder), entry)
+            self.host.branch_run(folder, entry)
             return
         try:
             origin = await asyncio.to_thread(from_weights.look, self.path)
@@ -264,9 +267,3 @@ class FileActionsScreen(BusyScreen, RunActionsScreen):
             )
         else:
             self.notify(answer.values["how"], timeout=8, markup=False)
-
-
-def _name(folder: Path) -> str:
-    from engine.runs import folder as store
-
-    return str(store.read_run(folder).get("name") or folder.name)

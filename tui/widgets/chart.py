@@ -1,4 +1,4 @@
-"""A chart of a run: the training loss as a line, the test results as points, non-finite steps as marks.
+"""A chart by epoch: a line, points, and marks for steps and edits.
 
 plotext draws (a figure of its own for each chart), `Lines` sends what changed. plotext is imported with the first
 drawing, or before, by `preload` in a thread: 0.2 s.
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.runs.state import RunState
 from tui.widgets.lines import Line, Lines, fit
 
 DOT, MARK, GUIDE, EDIT, CURSOR = "●", "✗", "┊", "▽", "┃"
@@ -40,51 +39,12 @@ class Chart:
     ceiling: float = math.inf  # y never needs more: 100 for percents
 
 
-def loss_chart(
-    state: RunState, *, log_y: bool = False, parent: RunState | None = None, cursor: float | None = None
-) -> Chart:
-    """Training and test loss by epoch. `parent`: the run that it branched off from, drawn up to there and beyond."""
-    return Chart(
-        title="loss by epoch" + (", log scale" if log_y else ""),
-        line=tuple((point.x, point.low, point.high) for point in state.curve),
-        line_name="train",
-        dots=tuple((test.x, test.loss) for test in state.tests if math.isfinite(test.loss)),
-        dots_name="test",
-        **_signs(state),
-        parent=tuple((point.x, point.low, point.high) for point in parent.curve) if parent else (),
-        parent_dots=tuple((test.x, test.loss) for test in parent.tests if math.isfinite(test.loss)) if parent else (),
-        x_limit=x_limit(state),
-        log_y=log_y,
-        cursor=cursor,
-    )
-
-
-def accuracy_chart(state: RunState, *, parent: RunState | None = None, cursor: float | None = None) -> Chart:
-    """Test accuracy in percent by epoch."""
-    return Chart(
-        title="test accuracy by epoch, %",
-        dots=tuple((test.x, 100 * test.accuracy) for test in state.tests),
-        joined=True,
-        **_signs(state),
-        parent_dots=tuple((test.x, 100 * test.accuracy) for test in parent.tests) if parent else (),
-        x_limit=x_limit(state),
-        ceiling=100.0,
-        cursor=cursor,
-    )
-
-
-def _signs(state: RunState) -> dict[str, Any]:
-    return {
-        "marks": tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
-        "edits": tuple(mark.x for mark in state.marks if mark.kind == "edit"),
-    }
-
-
-def x_limit(state: RunState) -> float:
-    """The whole run where it is short; else 1, 2, 5, 10, 20, … epochs, so that the axis seldom changes."""
-    if state.epochs <= 10:
-        return max(1, state.epochs)
-    return float(min(state.epochs, next(limit for limit in _round_numbers(5) if limit >= state.x)))
+def round_limit(epochs: int, x: float) -> float:
+    """The right end of an axis: all `epochs` where they are few; else 5, 10, 20, 50, … so that it holds `x` and seldom
+    changes."""
+    if epochs <= 10:
+        return max(1, epochs)
+    return float(min(epochs, next(limit for limit in _round_numbers(5) if limit >= x)))
 
 
 class ChartView(Lines):

@@ -11,6 +11,7 @@ from engine.data import idx
 from engine.data.dataset import SIDE, Bytes, Dataset, Preview, Split
 from engine.data.fashion_mnist.spec import CLASSES, FILES, NAME, TITLE, File
 from engine.errors import DataError
+from engine.home import Home
 
 ENVIRONMENT = "FMNIST_TUI_DATA"
 
@@ -20,7 +21,7 @@ def candidates(data_dir: Path | None, home: Path) -> list[Path]:
     if data_dir is not None:
         return [data_dir.expanduser().absolute()]
     named = os.environ.get(ENVIRONMENT)
-    return [*([Path(named).expanduser().absolute()] if named else []), home / "data"]
+    return [*([Path(named).expanduser().absolute()] if named else []), Home(home).data]
 
 
 @dataclass(frozen=True)

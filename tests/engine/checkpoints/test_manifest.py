@@ -8,6 +8,7 @@ import pytest
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
+from engine.home import RunFolder
 
 
 def entry(epoch: int, step: int = 10, reason: str = "epoch", accuracy: float | None = None) -> Entry:
@@ -50,12 +51,12 @@ def test_an_epochs_end_comes_after_its_last_step() -> None:
 
 def test_a_list_is_read_back_and_a_damaged_one_is_said_to_be(tmp_path: Path) -> None:
     assert manifest.read(tmp_path) == []
-    (tmp_path / manifest.FOLDER).mkdir()
+    RunFolder(tmp_path).checkpoints.mkdir()
     manifest.write(tmp_path, EPOCHS)
     assert manifest.read(tmp_path) == EPOCHS
     manifest.rest_on(tmp_path, EPOCHS[1])
     assert [one.file for one in manifest.read(tmp_path) if one.rested_on] == ["epoch-0002.pt"]
-    path = tmp_path / manifest.FOLDER / manifest.FILE
+    path = RunFolder(tmp_path).manifest
     path.write_text(path.read_text()[:-20])
     with pytest.raises(CheckpointError, match=r"manifest\.json can't be read"):
         manifest.read(tmp_path)

@@ -8,6 +8,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.verify import listed, sha256, verify
 from engine.errors import CheckpointError
+from engine.home import RunFolder
 from engine.weights.reading import read
 
 
@@ -51,7 +52,7 @@ def test_without_a_manifest_the_files_own_checksums_are_taken(file: Path, tmp_pa
     assert verify(read(elsewhere)).how == "every byte is as it was written, by the file's own checksums (CRC-32)"
     torch.save(torch.zeros(3), elsewhere, _use_new_zipfile_serialization=False)
     assert "keeps no checksums: nothing to compare with" in verify(read(elsewhere)).how
-    manifest_file = tmp_path / "checkpoints" / manifest.FILE
+    manifest_file = RunFolder(tmp_path).manifest
     manifest_file.write_text("no JSON")
     torch.save(torch.zeros(3), file)
     assert "checksums (CRC-32)" in verify(read(file)).how

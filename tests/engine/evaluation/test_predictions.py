@@ -16,7 +16,7 @@ from engine.inspection.untyped import ask_untyped
 from engine.models.registry import build
 from engine.runs import checkpoint_refs
 from engine.training.config import TrainConfig
-from engine.worker.client import LOG, WorkerClient
+from engine.worker.client import WorkerClient
 from tests.engine.runs.test_host_resume import create, serve
 
 DEMO = open_dataset("demo", None, Path())
@@ -106,7 +106,7 @@ def test_a_question_can_be_taken_back(run: Path, worker: WorkerClient) -> None:
 def test_a_bug_or_an_end_of_the_worker_process_is_one_line(home: Path, worker: WorkerClient) -> None:
     with pytest.raises(InspectionError, match=r"a bug: KeyError: 'nothing' \(traceback in .*worker.log\)"):
         ask_untyped(worker, "nothing", {})
-    assert "Traceback" in (home / LOG).read_text()
+    assert "Traceback" in (home / "worker.log").read_text()
     assert worker._process is not None
     worker._process.kill()
     worker._process.wait()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs import client, listing
 from engine.runs import folder as store
 from engine.runs.log import EventLog
@@ -49,15 +50,15 @@ def test_a_host_is_alive_only_while_its_process_is(run: Path) -> None:
 def test_another_process_with_the_same_id_is_not_the_host(run: Path, field: str) -> None:
     store.write_host(run, "")  # this process
     assert store.alive(run)
-    content = json.loads((run / store.HOST).read_text())
+    content = json.loads(RunFolder(run).host_json.read_text())
     content[field] = content[field] - 100 if field == "started" else "another boot"
-    (run / store.HOST).write_text(json.dumps(content))
+    RunFolder(run).host_json.write_text(json.dumps(content))
     assert not store.alive(run)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
 def test_a_damaged_host_record_is_nobody(run: Path, content: str) -> None:
-    (run / store.HOST).write_text(content)
+    RunFolder(run).host_json.write_text(content)
     assert not store.alive(run)
 
 
@@ -67,7 +68,7 @@ def test_a_run_whose_host_is_gone_ended(run: Path) -> None:
     log.append(progress(3, 2.0))
     log.close()
     assert listing.summary(run).state == "training"
-    (run / store.HOST).unlink()
+    RunFolder(run).host_json.unlink()
     assert listing.summary(run).state == "ended"
     with pytest.raises(RunError, match="does not run any more: ended without finishing"):
         client.command(run, "pause")
@@ -79,7 +80,7 @@ def test_a_run_that_said_how_it_ended_is_that_with_or_without_its_host(run: Path
     log.append(ev.Stopped(epoch=1, step=0, reason="asked"))
     log.close()
     assert listing.summary(run).state == "stopped"
-    (run / store.HOST).unlink()
+    RunFolder(run).host_json.unlink()
     assert listing.summary(run).state == "stopped"
 
 
@@ -136,7 +137,7 @@ def test_a_folder_that_is_no_run_is_left_out(home: Path, run: Path) -> None:
     (home / "runs" / "notes").mkdir()
     broken = home / "runs" / "broken"
     broken.mkdir()
-    (broken / store.RUN).write_text("{")
+    RunFolder(broken).run_json.write_text("{")
     assert [found.id for found in listing.list_runs(home)] == [run.name]
 
 

@@ -16,6 +16,7 @@ import torch
 
 from engine.checkpoints.read import newest_good
 from engine.errors import ConfigError, DataError, DeviceError, ModelError, RunError
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.runs import client, listing
 from engine.runs import folder as store
@@ -153,7 +154,7 @@ def test_a_host_on_another_machine_is_known_by_its_heartbeat(home: Path) -> None
     with pytest.raises(RunError, match="trains on elsewhere: command it there"):
         client.command(folder, "pause")
     long_ago = time.time() - 2 * store.HEARTBEAT_S
-    os.utime(folder / store.HOST, (long_ago, long_ago))
+    os.utime(RunFolder(folder).host_json, (long_ago, long_ago))
     assert not store.alive(folder)
     store.beat(folder)
     assert store.alive(folder)

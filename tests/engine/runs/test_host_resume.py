@@ -19,7 +19,6 @@ from engine.runs import checkpoint_refs, client, listing
 from engine.runs import folder as store
 from engine.runs.follower import Follower
 from engine.runs.host import take
-from engine.runs.log import FILE as EVENTS
 from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import _losses, fingerprint, kill, verify_resume
 from engine.training import events as ev
@@ -34,7 +33,7 @@ def create(home: Path, config: TrainConfig = SHORT, *agenda: tuple[int, int, str
 
 def serve(folder: Path, resume: dict[str, Any] | None = None) -> RunState:
     """Be the run's host in this process until it ends."""
-    take(folder, resume).host().serve()
+    take(folder, resume).serve()
     return state(folder)
 
 
@@ -57,7 +56,7 @@ def weights(folder: Path) -> str:
 def everything(folder: Path) -> dict[str, bytes]:
     """The folder's files, but for what starting and refusing prints."""
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if name != store.LOG}
+    return {name: path.read_bytes() for name, path in files.items() if name != "host.log"}
 
 
 def wait(folder: Path, until: Callable[[RunState], object], seconds: float = 30) -> RunState:
@@ -104,7 +103,7 @@ def test_a_killed_host_loses_what_came_after_the_checkpoint_and_does_it_again(ho
     wait(folder, lambda run: run.status == "paused")
     kill(folder)
     assert listing.summary(folder).state == "ended"
-    with open(folder / EVENTS, "ab") as log:
+    with open(folder / "events.jsonl", "ab") as log:
         log.write(b'{"v": 1, "seq": 999, "t": 17')  # as if it had been killed in the middle of a line
     store.write_run(folder, store.read_run(folder) | {"agenda": []})
     assert client.resume(folder) == client.Resumed()
@@ -408,12 +407,12 @@ def test_verify_resume(home: Path, tmp_path: Path, settings: dict[str, Any]) -> 
 
 
 def test_a_log_cut_anywhere_in_its_last_three_lines_still_opens(straight: Path, tmp_path: Path) -> None:
-    whole = (straight / EVENTS).read_bytes()
+    whole = (straight / "events.jsonl").read_bytes()
     lines = whole.splitlines(keepends=True)
     start = len(whole) - sum(map(len, lines[-3:]))
     (tmp_path / "cut").mkdir()
     for cut in range(start, len(whole) + 1):
-        (tmp_path / "cut" / EVENTS).write_bytes(whole[:cut])
+        (tmp_path / "cut" / "events.jsonl").write_bytes(whole[:cut])
         events = Follower(tmp_path / "cut").poll()
         assert [event.seq for event in events] == list(range(1, whole[:cut].count(b"\n") + 1))
         assert listing.quick_state(tmp_path / "cut").seq == events[-1].seq

@@ -49,7 +49,7 @@ def test_an_event_is_read_back_as_it_was_written(event: ev.Event) -> None:
 
 
 def test_every_kind_is_tried_here() -> None:
-    assert {event.kind for event in EVENTS} == set(ev._KINDS)
+    assert {event.kind for event in EVENTS} == set(ev.KINDS)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.models.registry import build
-from engine.runs.state import VITALS, Fold, fold
+from engine.runs.state import LAYER_STATS, Fold, fold
 from engine.training import events as ev
 from engine.training.commands import CommandKind
 from engine.training.layer_stats import LayerStats, dead_units, diagnose
@@ -205,12 +205,12 @@ def test_a_warning_comes_once(ran: Callable[..., Ran]) -> None:  # noqa: F811
 
 def test_the_state_keeps_the_readings_thinned_and_a_resume_voids_later_ones() -> None:
     folded = Fold()
-    for at_ in range(1, 4 * VITALS):
+    for at_ in range(1, 4 * LAYER_STATS):
         folded.add(ev.LayerStats(seq=at_, t=0.0, epoch=1, step=at_, parameters={}, activations={}))
-    kept = [one.step for one in folded.snapshot().vitals]
-    assert len(kept) <= 2 * VITALS + 1
+    kept = [one.step for one in folded.snapshot().layer_stats]
+    assert len(kept) <= 2 * LAYER_STATS + 1
     assert kept == sorted(kept)
-    assert kept[-100:] == list(range(4 * VITALS - 100, 4 * VITALS))
+    assert kept[-100:] == list(range(4 * LAYER_STATS - 100, 4 * LAYER_STATS))
     assert kept[0] == 1
     events: list[ev.Event] = [
         ev.LayerStats(seq=at_, epoch=1, step=at_, parameters={}, activations={}) for at_ in (1, 2, 3)
@@ -219,4 +219,4 @@ def test_the_state_keeps_the_readings_thinned_and_a_resume_voids_later_ones() ->
         seq=4, checkpoint="", epoch=1, step=2, evaluated=False, training_s=0.0, config={"lr": 1e-3}, device="cpu",
         device_name="", threads=1, loader="resident", epochs=1, steps=9, differences=[], bad=[],
     )  # fmt: skip
-    assert [one.step for one in fold([*events, again]).vitals] == [1, 2]
+    assert [one.step for one in fold([*events, again]).layer_stats] == [1, 2]

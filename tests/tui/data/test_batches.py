@@ -13,7 +13,7 @@ from tests.tui.data.test_data import line, opened, until
 from tui.app import FmnistApp
 from tui.data.batches import BatchesScreen
 from tui.data.transforms import StepTable, TransformsScreen
-from tui.runs.train import TrainScreen
+from tui.runs.new_run import NewRunScreen
 from tui.widgets.image_page import ImagePage
 
 DEMO = open_dataset("demo", None, Path())
@@ -62,7 +62,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         assert "RandomCrop(40) raised" in next(iter(app._notifications)).message
         await until(pilot, lambda: "RandomCrop(28, padding=4)" in line(app, "#about"))  # the last that worked
         await pilot.press("escape", "2")
-        assert isinstance(app.screen, TrainScreen)
+        assert isinstance(app.screen, NewRunScreen)
         assert "RandomCrop(28, padding=4)" in app.screen._form.command_line  # the next run trains with it
         await pilot.press("1", "T", "x")
         await until(pilot, lambda: captions(app) == ["as it is", "after"])

@@ -21,8 +21,8 @@ from tui.data.overview import ClassTable
 from tui.data.predictions import PredictionsScreen
 from tui.data.quality import QualityScreen
 from tui.dialogs.prompt import PromptScreen
+from tui.runs.confusion import ConfusionMatrix
 from tui.runs.confusion_matrix import MatrixScreen
-from tui.widgets.confusion import ConfusionMatrix
 
 DEMO = open_dataset("demo", None, Path())
 LABELS = DEMO.test.labels

@@ -22,7 +22,7 @@ from tui.dialogs.text import TextScreen
 from tui.model.model import ModelScreen
 from tui.model.tensor import TensorScreen
 from tui.runs.form import ConfigForm
-from tui.runs.train import TrainScreen
+from tui.runs.watch import WatchScreen
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.image_page import ImagePage
@@ -210,7 +210,7 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         await until(pilot, lambda: "trainable" in line(app, "#about"))
         assert app.branch_freeze == {folder: "linear_relu_stack.0.weight"}
         await pilot.press("2")
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.check_action("branch", ()))
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("branch", ()))
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert app.screen.query_one(Input).value == "epochs=4 freeze=linear_relu_stack.0.weight"

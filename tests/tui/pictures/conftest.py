@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from syrupy.assertion import SnapshotAssertion
+from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -94,7 +95,7 @@ async def still(pilot: Pilot[None], words: tuple[str, ...]) -> str:
         for line in app.screen.query(Input):
             line.cursor_blink = False
         rows = screen_rows(app)
-        busy = any(not worker.is_finished for worker in app.workers if worker.group not in WATCHING)
+        busy = sum(not worker.is_finished for worker in app.workers if worker.group not in WATCHING) > asking(app)
         same = same + 1 if not busy and rows == before else 0
         before = rows
         lines = characters(rows)
@@ -102,6 +103,12 @@ async def still(pilot: Pilot[None], words: tuple[str, ...]) -> str:
             return screen_text(rows)
     screen = "\n".join(lines)
     raise AssertionError(f"the screen never came to rest with {missing(words, lines) or 'nothing changing'}:\n{screen}")
+
+
+def asking(app: App[None]) -> int:
+    """How many workers wait for a person's answer, in `push_screen_wait`."""
+    callbacks = [callback for screen in app.screen_stack for callback in screen._result_callbacks]
+    return sum(callback.future is not None and not callback.future.done() for callback in callbacks)
 
 
 def missing(words: tuple[str, ...], lines: list[str]) -> list[str]:

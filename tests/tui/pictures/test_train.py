@@ -153,4 +153,4 @@ async def test_a_resume_is_asked_about(
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("my run",))
         await pilot.press("r")
-        await picture(pilot, *(differences or ["Train to which epoch"]))
+        await picture(pilot, *(differences or ["Train up to which epoch"]))

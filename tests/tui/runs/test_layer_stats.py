@@ -11,12 +11,12 @@ from engine.training.config import TrainConfig
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tests.tui.data.test_data import line, until
 from tui.runs.layer_stats import SPARK, LayerStatsScreen, spark
-from tui.runs.train import TrainScreen
+from tui.runs.watch import WatchScreen
 from tui.widgets.chart import ChartView
 from tui.widgets.rows import Rows
 
 
-def vitals(epoch: int, step: int, gradient: float = 0.5, dead: float = 0.1, **losses: float) -> ev.LayerStats:
+def layer_stats(epoch: int, step: int, gradient: float = 0.5, dead: float = 0.1, **losses: float) -> ev.LayerStats:
     return ev.LayerStats(
         epoch=epoch, step=step,
         parameters={"0.weight": [gradient, 13.0, 1e-3], "0.bias": [gradient / 10, 0.5, 2e-3]},
@@ -28,16 +28,16 @@ def vitals(epoch: int, step: int, gradient: float = 0.5, dead: float = 0.1, **lo
 async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
     run = MadeUpRun(home, "20260101-000000-0001", name="made")
     for step in range(1, 100, 10):
-        run.add(vitals(1, step, gradient=0.1 * (1 + step)), progress(1, step))
+        run.add(layer_stats(1, step, gradient=0.1 * (1 + step)), progress(1, step))
     app = ScreensApp(home)
     async with app.run_test(size=size) as pilot:
         app.watch_run(run.folder)
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.check_action("layers", ()))
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("layers", ()))
         await pilot.press("i")
         await until(pilot, lambda: isinstance(app.screen, LayerStatsScreen) and "step 91" in line(app, "#about"))
         told = line(app, "#about").replace("\n", " ")
         assert "made: training, epoch 1 of 10" in told
-        assert "the layers are read every 100 steps" in told
+        assert "layers sampled every 100 steps" in told
         assert "moved most: 0.bias, by 0.002 of its norm" in told
         table = app.screen.query_one(Rows)
         assert "0.weight" in table.text()
@@ -53,14 +53,14 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         assert chart._chart.title == "dead units of 1, by epoch"
         assert [y for _, y, _ in chart._chart.line] == [0.1] * 10
         run.add(
-            vitals(1, 92, loss_before=0.5, loss_after=0.25),
+            layer_stats(1, 92, loss_before=0.5, loss_after=0.25),
             ev.Warned(code="dead_units", message="60% of the units of 1 are 0", epoch=1, step=92),
         )
         await until(pilot, lambda: "60% of the units of 1 are 0" in line(app, "#about"))
         told = line(app, "#about").replace("\n", " ")
         assert "loss of its batch: 0.500000 before the step, 0.250000 after (-2.50e-01)" in told
         await pilot.press("i")
-        assert isinstance(app.screen, TrainScreen)
+        assert isinstance(app.screen, WatchScreen)
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ async def test_single_steps_are_followed(home: Path) -> None:
         app = ScreensApp(home)
         async with app.run_test(size=(120, 40)) as pilot:
             app.watch_run(folder)
-            await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.check_action("step", ()), 30)
+            await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("step", ()), 30)
             await pilot.press("i", "full_stop")
             await until(pilot, lambda: "before the step" in line(app, "#about"), 30)
             match = re.search(r"loss of its batch: (\S+) before the step, (\S+) after", line(app, "#about"))

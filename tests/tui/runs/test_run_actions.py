@@ -10,12 +10,13 @@ from textual.widgets import Input, Static
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs import client
 from engine.training import events as ev
 from tests.support.made_up import STEPS, MadeUpRun, ScreensApp, progress
-from tests.tui.runs.test_train import text, until
+from tests.tui.runs.test_watch import text, until
 from tui.dialogs.prompt import PromptScreen
-from tui.runs.train import TrainScreen
+from tui.runs.watch import WatchScreen
 
 
 class Calls:
@@ -58,7 +59,7 @@ ENTRIES = [
 def run_with_checkpoints(home: Path, run_id: str = "20260101-101010-aaaa", *, dead: bool = False) -> MadeUpRun:
     made = MadeUpRun(home, run_id, name="my run", dead=dead)
     made.train(range(1, 3))
-    (made.folder / manifest.FOLDER).mkdir()
+    RunFolder(made.folder).checkpoints.mkdir()
     manifest.write(made.folder, ENTRIES)
     for entry in ENTRIES:
         made.add(ev.CheckpointSaved(file=entry.file, epoch=entry.epoch, step=entry.step, bytes=1, sha256=""))
@@ -71,11 +72,11 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     return Calls(monkeypatch, MadeUpRun(tmp_path, "20260101-121212-bbbb", name="new one").folder)
 
 
-async def shown(app: ScreensApp, pilot: Pilot[None], run: MadeUpRun) -> TrainScreen:
+async def shown(app: ScreensApp, pilot: Pilot[None], run: MadeUpRun) -> WatchScreen:
     app.watch_run(run.folder)
     await until(pilot, lambda: "epoch 3/10" in text(app))
     screen = app.screen
-    assert isinstance(screen, TrainScreen)
+    assert isinstance(screen, WatchScreen)
     return screen
 
 

@@ -10,7 +10,7 @@ from textual.widgets import DataTable
 from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tui.runs.runs import EMPTY, RunsScreen
-from tui.runs.train import TrainScreen
+from tui.runs.watch import WatchScreen
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 6.0) -> None:
@@ -61,7 +61,7 @@ async def test_enter_watches_the_chosen_run(home: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
         await pilot.press("j", "j", "enter")
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen))
         assert app.watched == home / "runs" / "20260101-101010-aaaa"
 
 

@@ -374,7 +374,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
     paths.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     begun: list[Path] = []
-    app.attach = begun.append  # type: ignore[assignment]
+    app.watch_run = begun.append  # type: ignore[assignment]
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("5")
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "4 files" in line(app, "#about"))

@@ -1,57 +1,41 @@
-"""*Train*: the form for a new run, or the run that is watched."""
+"""*Train*: the run that is watched. It stands over the form (`tui.runs.new_run`) and stays while the form is shown."""
 
 import asyncio
 from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import ContentSwitcher
+from textual.screen import Screen
 
-from engine import device
 from engine.checkpoints.manifest import Entry
-from engine.errors import EngineError, RunError
-from engine.runs import client
+from engine.home import Home
 from engine.runs import folder as store
-from engine.runs.follower import Follower
+from engine.runs import log
 from engine.runs.state import RunState, fold
-from engine.training.config import TrainConfig
 from tui import format as fmt
-from tui.runs.confusion_matrix import Cell, MatrixScreen
+from tui.runs.confusion_matrix import MatrixScreen
 from tui.runs.follow import FollowThread, RunUpdated
-from tui.runs.form import ConfigForm
 from tui.runs.live import LiveView
-from tui.runs.run_actions import RunActionsScreen, checkpoints
+from tui.runs.run_actions import RunActions, checkpoints
 from tui.runs.run_bar import RunTopBar
 from tui.runs.stop_dialog import DETACH, STOP, StopDialog
+from tui.services import Services
 from tui.widgets import chart
 from tui.widgets.keyline import KeyLine
 
 LIVE_RUNS_S = 2.0  # between two looks for other live runs
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: Path
-    data_dir: Path | None
-    settings: dict[str, Any]
-    watched: Path | None
-
-    def watch_run(self, folder: Path) -> None: ...
-
-    def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None: ...
-
-
-class TrainScreen(RunActionsScreen):
-    """Turns keys into commands for the watched run's host, and its news into the live view."""
+class WatchScreen(Screen[None]):
+    """Shows one run, turns keys into commands for its host, and goes round the runs that train."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause/go on", id="train.pause", tooltip="between two steps"),
+        Binding("space", "pause", "Pause/resume", id="train.pause", tooltip="between two steps"),
         Binding(
             "full_stop",
             "step",
@@ -61,19 +45,19 @@ class TrainScreen(RunActionsScreen):
             tooltip="do one training step, and stay paused",
         ),
         Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="write a checkpoint now"),
-        Binding("x", "stop", "Stop", id="train.stop", tooltip="after asking: stop and save, detach, or go on"),
+        Binding("x", "stop", "Stop", id="train.stop", tooltip="after asking: stop and save, detach, or cancel"),
         Binding("plus,equals_sign", "scale('x2')", "lr ×2", key_display="+", id="train.faster", tooltip="at once"),
         Binding("minus", "scale('/2')", "lr ÷2", key_display="-", id="train.slower", tooltip="at once"),
         Binding("e", "edit", "Change", id="train.edit", tooltip="learning rate, momentum, epochs, … while it trains"),
-        Binding("r", "resume", "Resume", id="train.resume", tooltip="go on with a run that ended"),
+        Binding("r", "resume", "Resume", id="train.resume", tooltip="a run that ended, from its newest checkpoint"),
         Binding("b", "branch", "Branch", id="train.branch", tooltip="a new run from the chosen checkpoint"),
         Binding("left,h", "choose(-1)", "Checkpoint", show=False, id="train.earlier", tooltip="choose an earlier one"),
         Binding("right,l", "choose(1)", "Checkpoint", show=False, id="train.later", tooltip="choose a later one"),
         Binding("enter", "confusion", "Mistakes", show=False, id="train.confusion", tooltip="a confusion's images"),
         Binding("i", "layers", "Layers", id="train.layers", tooltip="gradients, updates, activations as it trains"),
         Binding("v", "panel", "Panel", id="train.panel", tooltip="on small terminals, show the next panel"),
-        Binding("L", "log_scale", "Log y", id="train.log_scale", tooltip="the loss on a logarithmic scale"),
-        Binding("n", "new", "New run", id="train.new", tooltip="back to the form; this run goes on"),
+        Binding("L", "log_scale", "Log scale", id="train.log_scale", tooltip="the loss on a logarithmic scale"),
+        Binding("n", "new", "New run", id="train.new", tooltip="back to the form; this run keeps going"),
         Binding(
             "left_square_bracket",
             "other(-1)",
@@ -94,38 +78,37 @@ class TrainScreen(RunActionsScreen):
         ),
         Binding("pageup", "scroll(1)", "Older log", show=False, id="train.older"),
         Binding("pagedown", "scroll(-1)", "Newer log", show=False, id="train.newer"),
-        Binding("escape", "back", "Back", id="train.back", tooltip="to the run; from the checkpoints to the newest"),
+        Binding("escape", "unchoose", "Back", id="train.back", tooltip="from the checkpoint to the newest step"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
+        self._services = services
+        self._actions = RunActions(self, services)
         self.folder: Path | None = None
+        self._ready = False  # the widgets are there
         self._follower: FollowThread | None = None
         self._state = RunState()
         self._alive = True
-        self._run_name = ""
-        self._living: list[Path] = []
+        self._title = ""  # of the run
+        self._living: list[Path] = []  # the runs that train
         self._wants_checkpoint = False
         self._chosen: Entry | None = None  # a checkpoint, on the chart
 
     def compose(self) -> ComposeResult:
-        host = self._host
         yield RunTopBar("train")
-        with ContentSwitcher(initial="form", id="views"):
-            yield ConfigForm(host.settings, data_dir=host.data_dir, id="form")
-            yield LiveView(id="live")
+        yield LiveView(id="live")
         yield KeyLine()
 
     def on_mount(self) -> None:
+        self._ready = True
         self._preload_charts()
         self._looking = self.set_interval(LIVE_RUNS_S, self._look_for_live_runs)
         if self.folder is not None:
-            self._watch(self.folder)
-        else:
-            self._form.focus()
+            self._follow(self.folder)
 
     def on_unmount(self) -> None:
-        self._unwatch()
+        self._unfollow()
 
     def on_screen_suspend(self) -> None:
         # Out of sight or under a dialog: a message that reaches a covered screen sends the whole terminal again.
@@ -134,89 +117,43 @@ class TrainScreen(RunActionsScreen):
             self._follower.hold()
 
     def on_screen_resume(self) -> None:
-        self._form.reread()
         self._looking.resume()
+        self._live.focus()
         if self._follower is not None:
             self._follower.release()
             self._look_for_live_runs()
 
     def attach(self, folder: Path) -> None:
-        """Watch the run in `folder`."""
+        """Watch the run in `folder`, from its beginning."""
         self.folder = folder
-        if self.is_mounted:
-            self._watch(folder)
+        if self._ready:
+            self._follow(folder)
 
     def detach(self) -> None:
         """Watch nothing; the run is left as it is."""
-        self._unwatch()
+        self._unfollow()
         self.folder = None
-        self._host.watched = None
-        self._switch("form")
-
-    @property
-    def watching(self) -> bool:
-        """Whether the live view is on the screen."""
-        return self.is_mounted and self.query_one("#views", ContentSwitcher).current == "live"
+        self._services.leave_run()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "back":
-            return (not self.watching and self.folder is not None) or (self.watching and self._chosen is not None)
         going = self._alive and not self._state.done
         if action in ("pause", "step", "checkpoint", "stop", "scale", "edit"):
-            return self.watching and going
+            return going
+        if action == "unchoose":
+            return self._chosen is not None
         if action == "confusion":
-            return self.watching and bool(self._state.tests)
+            return bool(self._state.tests)
         if action == "resume":
-            return self.watching and not going and self._state.seq > 0
+            return not going and self._state.seq > 0
         if action in ("branch", "choose"):
-            return self.watching and bool(self._state.checkpoints)
+            return bool(self._state.checkpoints)
         if action == "other":
-            return self.watching and len(self._living) > (self.folder in self._living)
+            return len(self._living) > (self.folder in self._living)
         if action == "layers":
-            return self.watching and self._state.seq > 0
+            return self._state.seq > 0
         if action == "panel":
-            return self.watching and not self._live.wide
-        if action in ("log_scale", "new", "scroll"):
-            return self.watching
+            return not self._live.wide
         return True
-
-    # The form
-
-    def on_config_form_submitted(self, event: ConfigForm.Submitted) -> None:
-        self._start(event.config, event.name)
-
-    def on_config_form_devices_wanted(self) -> None:
-        self._find_devices()
-
-    @work(exclusive=True, group="start")
-    async def _start(self, config: TrainConfig, name: str) -> None:
-        host = self._host
-        try:
-            folder = await asyncio.to_thread(client.start, host.home, config, name=name, data_dir=host.data_dir)
-        except EngineError as error:
-            self._form.refuse(error)
-            return
-        self._form.started()
-        host.watch_run(folder)
-
-    @work(exclusive=True, group="devices")
-    async def _find_devices(self) -> None:
-        self._form.offer_devices(await asyncio.to_thread(device.devices_in_child))
-
-    @work(exclusive=True, group="parent")
-    async def _read_parent(self, run_id: str) -> None:
-        """The curve of the run that this one branched off from, as it is now."""
-        folder = self.folder
-        state = await asyncio.to_thread(_curve_of, self._host.home / "runs" / run_id)
-        if folder == self.folder:
-            self._live.family(state)
-            self._show(now=True)
-
-    @work(thread=True, group="preload")
-    def _preload_charts(self) -> None:
-        chart.preload()
-
-    # The watched run
 
     def on_run_updated(self, message: RunUpdated) -> None:
         if message.folder != self.folder:
@@ -233,38 +170,47 @@ class TrainScreen(RunActionsScreen):
         if (before.status, was_alive) != (self._state.status, self._alive):
             self.refresh_bindings()
 
+    # Commands
+
     def action_pause(self) -> None:
-        self._send("unpause" if self._state.status == "paused" else "pause")
+        if self.folder is not None:
+            self._actions.pause_or_resume(self.folder, self._state.status)
 
     def action_step(self) -> None:
-        if self._state.status == "paused":
-            self._send("step")
-        else:
-            self._send("pause", "step")
+        if self.folder is not None:
+            self._actions.step(self.folder, self._state.status)
 
     def action_checkpoint(self) -> None:
-        self._wants_checkpoint = True
-        self._send("checkpoint")
+        if self.folder is not None:
+            self._wants_checkpoint = True
+            self._actions.send(self.folder, "checkpoint")
 
-    def action_stop(self) -> None:
-        self.app.push_screen(StopDialog(self._run_name), self._after_dialog)
+    @work(group="stop")
+    async def action_stop(self) -> None:
+        choice = await self.app.push_screen_wait(StopDialog(self._title))
+        if choice == STOP and self.folder is not None:
+            self._actions.send(self.folder, "stop")
+        elif choice == DETACH:
+            self.app.notify(f"{self._title} keeps going; it is in Runs (3).", markup=False)
+            self.detach()
 
     def action_scale(self, factor: str) -> None:
         if self.folder is not None:
-            self._edit(self.folder, {"lr": factor})
+            self._actions.change(self.folder, {"lr": factor})
 
     def action_edit(self) -> None:
         if self.folder is not None:
-            self.edit_run(self.folder, self._run_name, self._state.config, self._state.epoch)
+            self._actions.edit(self.folder, self._state.config, self._state.epoch)
 
     def action_resume(self) -> None:
         if self.folder is not None:
-            complete = self._state.status == "finished"
-            self.resume_run(self.folder, self._run_name, self._state.epochs, complete=complete)
+            self._actions.resume(self.folder, self._state.epochs, complete=self._state.status == "finished")
 
     def action_branch(self) -> None:
         if self.folder is not None:
-            self.branch_run(self.folder, self._run_name, self._chosen)
+            self._actions.branch(self.folder, self._chosen)
+
+    # Looking
 
     def action_choose(self, by: int) -> None:
         """Move the cursor on the chart to the next checkpoint; from none, to the newest."""
@@ -276,28 +222,23 @@ class TrainScreen(RunActionsScreen):
             index = max(0, min(len(entries) - 1, bisect_left(here, self._chosen.place) + by))
         self._choose(entries[index])
 
-    def _choose(self, entry: Entry | None) -> None:
-        self._chosen = entry
-        self._live.choose(entry)
-        self._show(now=True)
-        self.refresh_bindings()
+    def action_unchoose(self) -> None:
+        self._choose(None)
 
-    def action_confusion(self) -> None:
+    @work(group="confusion")
+    async def action_confusion(self) -> None:
         """The newest confusion matrix; a cell of it leads to the images."""
         folder, newest = self.folder, self._state.tests[-1]
-
-        def chosen(cell: Cell | None) -> None:
-            if cell is not None and folder is not None:
-                self._host.show_confused(folder, newest.epoch, *cell)
-
         names = tuple(str(name) for name in self._state.dataset.get("classes", ()))
-        self.app.push_screen(MatrixScreen(newest, names), chosen)
+        cell = await self.app.push_screen_wait(MatrixScreen(newest, names))
+        if cell is not None and folder is not None:
+            self._services.show_confused(folder, newest.epoch, *cell)
 
     def action_layers(self) -> None:
         from tui.runs.layer_stats import LayerStatsScreen
 
         if self.folder is not None:
-            self.app.push_screen(LayerStatsScreen(self.folder, self._run_name))
+            self.app.push_screen(LayerStatsScreen(self._services, self.folder))
 
     def action_panel(self) -> None:
         self._live.next_panel()
@@ -308,78 +249,69 @@ class TrainScreen(RunActionsScreen):
     def action_scroll(self, pages: int) -> None:
         self._live.scroll_log(pages)
 
-    def action_new(self) -> None:
-        self._switch("form")
+    # Other runs
 
-    def action_back(self) -> None:
-        if self.watching:
-            self._choose(None)
-        else:
-            self._switch("live")
+    def action_new(self) -> None:
+        self._services.show_form()
 
     def action_other(self, by: int) -> None:
         others = self._living
         here = others.index(self.folder) if self.folder in others else (-1 if by > 0 else 0)
-        self._host.watch_run(others[(here + by) % len(others)])
-
-    def _after_dialog(self, choice: str | None) -> None:
-        if choice == STOP:
-            self._send("stop")
-        elif choice == DETACH:
-            name = self._run_name
-            self.detach()
-            self.notify(f"{name} goes on; it is in Runs (3).", markup=False)
-
-    @work(group="commands")
-    async def _send(self, *commands: str) -> None:
-        if self.folder is None:
-            return
-        try:
-            for command in commands:
-                await asyncio.to_thread(client.command, self.folder, command)
-        except RunError as error:
-            self.notify(str(error), severity="warning", markup=False)
+        self._services.watch_run(others[(here + by) % len(others)])
 
     @work(exclusive=True, group="live runs")
     async def _look_for_live_runs(self) -> None:
-        if not (self.is_active and self.watching):
+        if not self.is_active or self.folder is None:
             return
-        living = await asyncio.to_thread(_living_runs, self._host.home)
+        living = await asyncio.to_thread(_living_runs, self._services.home)
         if living != self._living:
             self._living = living
             self.refresh_bindings()
             self._identify()
 
-    def _watch(self, folder: Path) -> None:
-        self._unwatch()
+    @work(exclusive=True, group="parent")
+    async def _read_parent(self, run_id: str) -> None:
+        """The curve of the run that this one branched off from, as it is now."""
+        folder = self.folder
+        state = await asyncio.to_thread(_curve_of, Home(self._services.home).run(run_id).path)
+        if folder == self.folder:
+            self._live.family(state)
+            self._show(now=True)
+
+    @work(thread=True, group="preload")
+    def _preload_charts(self) -> None:
+        chart.preload()
+
+    def _follow(self, folder: Path) -> None:
+        self._unfollow()
         self._state, self._alive = RunState(), True
         self._wants_checkpoint = False
         self._chosen = None
         self._live.choose(None)
         self._live.family(None)
-        self._run_name = _name_of(folder)
-        self._switch("live")
+        self._title = store.title(folder)
+        self._show(now=True)
         self._identify()
+        self.refresh_bindings()
         self._follower = FollowThread(self, folder)
         self._follower.start()
         self._look_for_live_runs()
 
-    def _unwatch(self) -> None:
+    def _unfollow(self) -> None:
         if self._follower is not None:
             self._follower.stop()
             self._follower = None
 
-    def _switch(self, view: str) -> None:
-        self.query_one("#views", ContentSwitcher).current = view
-        (self._live if view == "live" else self._form).focus()
+    def _choose(self, entry: Entry | None) -> None:
+        self._chosen = entry
+        self._live.choose(entry)
         self._show(now=True)
         self.refresh_bindings()
 
     def _show(self, *, now: bool = False) -> None:
-        data = self._state.dataset if self.watching else {}
-        self.query_one(RunTopBar).tell_run(str(data.get("title", "")), bool(data.get("demo")))
-        if self.watching:
-            self._live.show(self._state, self._alive, now=now)
+        data = self._state.dataset
+        self.query_one(RunTopBar).show_run(str(data.get("title", "")), bool(data.get("demo")))
+        self._live.show(self._state, self._alive, now=now)
 
     def _identify(self) -> None:
         living, place = self._living, ""
@@ -387,15 +319,7 @@ class TrainScreen(RunActionsScreen):
             place = f"run {living.index(self.folder) + 1} of {len(living)} training [ ]"
         elif self.folder not in living and living:
             place = f"{len(living)} other{'s' if len(living) > 1 else ''} training [ ]"
-        self._live.identify(self._run_name, place)
-
-    @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
-
-    @property
-    def _form(self) -> ConfigForm:
-        return self.query_one(ConfigForm)
+        self._live.identify(self._title, place)
 
     @property
     def _live(self) -> LiveView:
@@ -409,16 +333,9 @@ def _living_runs(home: Path) -> list[Path]:
 
 def _curve_of(folder: Path) -> RunState:
     """The state of a run; of a branch, with its parents' curves before it."""
-    state = fold(Follower(folder).poll())
+    state = fold(log.read(folder).events)
     if state.parent is None or state.parent.parent == folder.name:
         return state
     before, begun = _curve_of(folder.with_name(state.parent.parent)), state.begun_at
     curve = tuple(point for point in before.curve if point.x <= begun) + state.curve
     return replace(state, curve=curve, tests=tuple(test for test in before.tests if test.x <= begun) + state.tests)
-
-
-def _name_of(folder: Path) -> str:
-    try:
-        return str(store.read_run(folder).get("name") or folder.name)
-    except RunError:
-        return folder.name

@@ -16,15 +16,16 @@ from tests.support.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluat
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
 from tui.runs.live import PANELS
+from tui.runs.new_run import NewRunScreen
 from tui.runs.stop_dialog import StopDialog
 from tui.runs.text_log import TextLog
-from tui.runs.train import TrainScreen
+from tui.runs.watch import WatchScreen
 from tui.widgets.lines import Lines
 
 
 def text(app: ScreensApp) -> str:
-    """What the live view shows."""
-    return "\n".join(w.text() for w in app.screen.query_one("#live").query(Lines) if w.display and w.region.area)
+    """What the live view shows; nothing while another screen is shown."""
+    return "\n".join(w.text() for w in app.screen.query("#live Lines").results(Lines) if w.display and w.region.area)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -76,6 +77,7 @@ async def test_the_confusion_matrix_counts_rows_by_true_class(tmp_path: Path, ru
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         app.watch_run(run.folder)
+        await until(pilot, lambda: "training" in text(app))
         confusion = app.screen.query_one("#confusion", Lines)
         await until(pilot, lambda: "epoch 3" in confusion.text())
         rows = confusion.text().splitlines()
@@ -123,10 +125,10 @@ async def test_the_stop_dialog_does_what_it_says(
         await pilot.pause()
         assert isinstance(app.screen, StopDialog)
         await pilot.press(*keys)
-        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen | WatchScreen))
         await pilot.pause(0.1)
         assert sent == commands
-        assert app.train.watching is watching
+        assert isinstance(app.screen, WatchScreen) is watching
         assert (app.watched is not None) is watching
 
 
@@ -188,10 +190,10 @@ async def test_the_form_and_the_run_change_places(tmp_path: Path, run: MadeUpRun
         app.watch_run(run.folder)
         await pilot.pause()
         await pilot.press("n")
-        assert not app.train.watching
+        assert isinstance(app.screen, NewRunScreen)
         assert app.screen.query_one(ConfigForm).has_focus
         await pilot.press("escape")
-        assert app.train.watching
+        assert isinstance(app.screen, WatchScreen)
 
 
 async def test_brackets_go_round_the_live_runs(tmp_path: Path, run: MadeUpRun) -> None:
@@ -219,7 +221,7 @@ async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, mon
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("right", "s")
-        await until(pilot, lambda: app.train.watching)
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen))
         assert asked == [(TrainConfig(model="cnn", dataset="demo"), "")]
         assert app.watched == run.folder
 
@@ -234,7 +236,7 @@ async def test_a_start_that_is_refused_keeps_the_form(tmp_path: Path, monkeypatc
         form = app.screen.query_one(ConfigForm)
         await pilot.press("right", "s")
         await until(pilot, lambda: "" in form.errors)
-        assert not app.train.watching
+        assert isinstance(app.screen, NewRunScreen)
         assert form.values["model"] == "cnn"
         about = " ".join(form.query_one("#about", Lines).text().split())
         assert "Not started: Fashion-MNIST is not in /data; fetch it" in about
@@ -247,6 +249,7 @@ async def test_the_log_can_be_read_back(tmp_path: Path) -> None:
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         app.watch_run(run.folder)
+        await until(pilot, lambda: "training" in text(app))
         log = app.screen.query_one(TextLog)
         await until(pilot, lambda: "Epoch 39" in log.text())
         await pilot.press("pageup", "pageup")

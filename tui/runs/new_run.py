@@ -1,0 +1,80 @@
+"""*Train*: the form for a new run. A run that is watched stands over it (`tui.runs.watch`)."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine import device
+from engine.errors import EngineError
+from engine.runs import client
+from engine.training.config import TrainConfig
+from tui.runs.form import ConfigForm
+from tui.runs.run_bar import RunTopBar
+from tui.services import Services
+from tui.widgets import chart
+from tui.widgets.keyline import KeyLine
+
+
+class NewRunScreen(Screen[None]):
+    """Starts the run that the form describes, and keeps what was typed for the next one."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="train.back", tooltip="to the run that is watched"),
+    ]
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+
+    def compose(self) -> ComposeResult:
+        yield RunTopBar("train")
+        yield ConfigForm(self._services.settings, data_dir=self._services.data_dir, id="form")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._preload_charts()
+
+    def on_screen_resume(self) -> None:
+        self._form.reread()
+        self._form.focus()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._services.watched is not None if action == "back" else True
+
+    def on_config_form_submitted(self, event: ConfigForm.Submitted) -> None:
+        self._start(event.config, event.name)
+
+    def on_config_form_devices_wanted(self) -> None:
+        self._find_devices()
+
+    def action_back(self) -> None:
+        self._services.show_watched_run()
+
+    @work(exclusive=True, group="start")
+    async def _start(self, config: TrainConfig, name: str) -> None:
+        services = self._services
+        try:
+            folder = await asyncio.to_thread(client.start, services.home, config, name=name, data_dir=services.data_dir)
+        except EngineError as error:
+            self._form.refuse(error)
+            return
+        self._form.started()
+        services.watch_run(folder)
+
+    @work(exclusive=True, group="devices")
+    async def _find_devices(self) -> None:
+        self._form.offer_devices(await asyncio.to_thread(device.devices_in_child))
+
+    @work(thread=True, group="preload")
+    def _preload_charts(self) -> None:
+        chart.preload()
+
+    @property
+    def _form(self) -> ConfigForm:
+        return self.query_one(ConfigForm)
