@@ -1,22 +1,37 @@
 # make run: set up what is missing, then start the program.   make test: the same for the tests.
 PYTHON ?= python3
 BIN := .venv/bin
+FAST := tests --ignore=tests/end_to_end --ignore=tests/tui --ignore=tests/engine/runs --ignore=tests/engine/evaluation --ignore=tests/engine/inspection
+MADE := .venv/.made
 MARK := .venv/.installed
 TEST_MARK := .venv/.installed-test
 
-.PHONY: run test lint format bench allowlist clean
+.PHONY: dev fast docs run test lint format bench allowlist clean
 
 run: $(MARK)
 	@$(BIN)/fmnist-tui $(ARGS)
 
+# The app while its style sheets are edited: a saved .tcss shows at once.
+dev: $(MARK)
+	@FMNIST_TUI_WATCH_CSS=1 $(BIN)/fmnist-tui $(ARGS)
+
 test: $(TEST_MARK)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+# The quick tests, under a minute together; the seconds stand in pytest's last line.
+fast: $(TEST_MARK)
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not slow" $(FAST) $(ARGS)
 
 lint: $(TEST_MARK)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.docs --check
+
+# What the documentation has from the code: docs/cli.md, docs/keys.md, docs/settings.md.
+docs: $(TEST_MARK)
+	@$(BIN)/python -m tools.docs
 
 format: $(TEST_MARK)
 	$(BIN)/ruff check --fix .
@@ -34,22 +49,25 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.survival
 
 # Compares the table of allow-lists with several versions of torch, each in an environment of its own (7 GB, removed).
-allowlist: | $(BIN)/python
+allowlist: | $(MADE)
 	@$(BIN)/python -m tools.allowlist $(ARGS)
 
-$(BIN)/python:
+# Its own mark: an environment that was interrupted half-made is made again.
+$(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "fmnist-tui needs Python 3.11 or newer; name one: make PYTHON=python3.12 run"; exit 2; }
 	$(PYTHON) -m venv .venv
-
-$(MARK): pyproject.toml | $(BIN)/python
-	@echo "Installing what the program needs into .venv (PyTorch is about 5 GB) ..."
-	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(TEST_MARK): pyproject.toml | $(BIN)/python
-	@echo "Installing what the tests need into .venv (PyTorch is about 5 GB) ..."
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+# pip shows its progress. Interrupted, the next make goes on with what pip has downloaded.
+$(MARK): pyproject.toml | $(MADE)
+	@echo "Installing what the program needs into .venv (PyTorch: about 3 GB to download, 5 GB on disk) ..."
+	$(BIN)/python -m pip install --editable .
+	@touch $@
+
+$(TEST_MARK): pyproject.toml | $(MADE)
+	@echo "Installing what the tests need into .venv (PyTorch: about 3 GB to download, 5 GB on disk) ..."
+	$(BIN)/python -m pip install --editable '.[test]'
 	@touch $@ $(MARK)
 
 clean:

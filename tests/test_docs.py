@@ -145,7 +145,7 @@ def test_the_example_of_a_run_has_the_fields_of_one() -> None:
 
 def parsers() -> dict[str, ArgumentParser]:
     """The parser of each command, by name."""
-    (commands,) = [action.choices for action in main._parser()._actions if isinstance(action.choices, dict)]
+    (commands,) = [action.choices for action in main.make_parser()._actions if isinstance(action.choices, dict)]
     return commands
 
 
@@ -157,7 +157,7 @@ def test_every_command_has_its_row_in_the_readme() -> None:
 
 def test_every_option_is_in_the_readme() -> None:
     part = section(README, "## Command line")
-    for name, parser in {"the app": main._parser(), **parsers()}.items():
+    for name, parser in {"the app": main.make_parser(), **parsers()}.items():
         for action in parser._actions:
             for spelled in action.option_strings:
                 if spelled not in ("-h", "--version"):

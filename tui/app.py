@@ -98,7 +98,7 @@ class FmnistApp(App[None]):
     ) -> None:
         """`watch`: the folder of a run to show first. `start`: the first screen else. `ascii_only`: pictures as
         characters, whatever the terminal."""
-        super().__init__()
+        super().__init__(watch_css=bool(os.environ.get("FMNIST_TUI_WATCH_CSS")))
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, self))
         self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing

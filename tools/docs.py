@@ -1,0 +1,157 @@
+"""Makes docs/cli.md from the parsers, docs/keys.md from the bindings, docs/settings.md from the settings.
+
+`python -m tools.docs` writes them; with `--check` it writes nothing, names those that are stale, and exits with 1.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.training import option_table
+from tui.app import FmnistApp
+from tui.cli.command import Parser
+from tui.cli.main import make_parser
+
+DOCS = Path(__file__).parent.parent / "docs"
+MADE = "<!-- Made by `make docs`; do not edit. -->"
+NAMES = {
+    "question_mark": "?", "slash": "/", "full_stop": ".", "plus": "+", "minus": "-", "equals_sign": "=",
+    "left_square_bracket": "[", "right_square_bracket": "]", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "comma": ",", "exclamation_mark": "!", "asterisk": "*", "less_than_sign": "<", "greater_than_sign": ">",
+    "underscore": "_", "number_sign": "#", "colon": ":", "semicolon": ";", "at": "@",
+}  # fmt: skip
+
+
+def cli() -> str:
+    """Every command with its arguments."""
+    parser = make_parser()
+    lines = ["# The command line", "", MADE, "", *_command("fmnist-tui", parser)]
+    for name, one in commands(parser).items():
+        lines += ["", *_command(f"fmnist-tui {name}", one)]
+    return "\n".join(lines) + "\n"
+
+
+def commands(parser: Parser) -> dict[str, Parser]:
+    """The commands' own parsers, by name."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def _command(name: str, parser: Parser) -> list[str]:
+    about = (parser.description or "").rstrip(".")
+    lines = [f"## {name}", "", f"{about[:1].upper()}{about[1:]}.", ""]
+    if parser.epilog:
+        lines += [f"    {parser.epilog.removeprefix('example: ')}", ""]
+    lines += ["| argument | meaning |", "| --- | --- |"]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
+            continue
+        meaning = (action.help or "").replace("%%", "%").replace("|", "\\|")
+        lines.append(f"| {_spelling(action)} | {meaning} |")
+    return lines
+
+
+def _spelling(action: argparse.Action) -> str:
+    """`--lr LR`, `[FILE …]`."""
+    if not action.option_strings:
+        name = str(action.metavar or action.dest)
+        words = {"*": f"[{name} …]", "+": f"{name} …", "?": f"[{name}]"}
+        return f"`{words.get(str(action.nargs), name)}`"
+    value = "" if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction) else _value(action)
+    return ", ".join(f"`{option}{value}`" for option in action.option_strings)
+
+
+def _value(action: argparse.Action) -> str:
+    if action.metavar is None and action.choices:
+        return " {" + ",".join(str(one) for one in action.choices) + "}"
+    return f" {action.metavar or action.dest.upper()}"
+
+
+def keys() -> str:
+    """Every key of every screen."""
+    lines = [
+        "# Keys",
+        "",
+        MADE,
+        "",
+        "`?` shows the keys of the screen that is open.",
+        "",
+        *_keys("Everywhere", FmnistApp),
+    ]
+    for title, cls in screens():
+        table = _keys(title, cls)
+        if len(table) > 4:
+            lines += ["", *table]
+    return "\n".join(lines) + "\n"
+
+
+def screens() -> list[tuple[str, type[Screen[object]]]]:
+    """The program's own screens and dialogs, by the name of their class, in the order of their folders."""
+    import importlib
+    import pkgutil
+
+    import tui
+
+    found: dict[type, str] = {}
+    for module in pkgutil.walk_packages(tui.__path__, "tui."):
+        if module.name.split(".")[1] in ("data", "runs", "model", "weights", "dialogs"):
+            for value in vars(importlib.import_module(module.name)).values():
+                if isinstance(value, type) and issubclass(value, Screen) and value.__module__ == module.name:
+                    found[value] = module.name
+    ordered = sorted(found, key=lambda cls: (found[cls], cls.__name__))
+    return [(re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__.removesuffix("Screen")), cls) for cls in ordered]
+
+
+def _keys(title: str, cls: type) -> list[str]:
+    lines = [f"## {title}", "", "| key | what it does | id |", "| --- | --- | --- |"]
+    for binding in bindings(cls):
+        what = binding.description + (f": {binding.tooltip}" if binding.tooltip else "")
+        names = [binding.key_display or ""] if binding.key_display else binding.key.split(",")
+        key = " ".join(f"`{NAMES.get(name.strip(), name.strip())}`" for name in names).replace("|", "\\|")
+        what = what.replace("|", "\\|")
+        lines.append(f"| {key} | {what} | {binding.id or ''} |")
+    return lines
+
+
+def bindings(cls: type) -> Iterable[Binding]:
+    """A screen's own bindings, as they stand in its class."""
+    own: list[BindingType] = list(vars(cls).get("BINDINGS", ()))
+    return [one if isinstance(one, Binding) else Binding(*one) for one in own]
+
+
+def settings() -> str:
+    """Every setting of a run."""
+    return f"# Settings of a run\n\n{MADE}\n\n{option_table.markdown()}\n"
+
+
+FILES = {"cli.md": cli, "keys.md": keys, "settings.md": settings}
+
+
+def main() -> int:
+    """The exit code: 1 where --check finds a stale file."""
+    parser = argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
+    options = parser.parse_args()
+    stale = [name for name, make in FILES.items() if not _same(DOCS / name, make())]
+    for name in stale:
+        if options.check:
+            print(f"docs/{name} is stale: make docs", file=sys.stderr)
+        else:
+            (DOCS / name).write_text(FILES[name](), encoding="utf-8")
+            print(f"docs/{name}")
+    return 1 if stale and options.check else 0
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The app, and `watch`, which opens it on a run."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine import home as homes
+from engine.training.config import absolute_dataset, parse
+from tui.cli.command import BAD_INPUT, DONE, Commands, add_run, home_of
+
+
+def declare(commands: Commands) -> None:
+    """Add the commands of this group."""
+    watch = commands.add("watch", _watch, "open the app on a run", "watch last", data=True)
+    add_run(watch, nargs="?", default="last")
+
+
+def app(options: argparse.Namespace, watch: Path | None = None) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(
+            "fmnist-tui: the app needs a terminal, and this is none; run it in one (ssh -t), "
+            "or see fmnist-tui --help for the commands that do without",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    home = home_of(options)
+    homes.ensure(home)
+    from tui.app import FmnistApp
+
+    data_dir = options.data_dir.resolve() if options.data_dir else None
+    app = FmnistApp(
+        home=home,
+        data_dir=data_dir,
+        dataset=absolute_dataset(parse("dataset", options.dataset)),
+        watch=watch,
+        ascii_only=bool(options.ascii),
+    )
+    app.run()
+    if app.farewell:
+        print(app.farewell, file=sys.stderr if app.return_code else sys.stdout)
+    return app.return_code or DONE
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from engine.runs import folder as store
+
+    folder = store.find(home_of(options), options.which)
+    if options.data_dir is None and (used := store.read_run(folder).get("data_dir")):
+        options.data_dir = Path(used)  # *Data* shows what the run trains on
+    return app(options, watch=folder)

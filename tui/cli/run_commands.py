@@ -1,0 +1,90 @@
+"""`runs`, and the commands to a run that trains: `pause`, `unpause`, `step`, `checkpoint`, `stop`."""
+
+import argparse
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.home import Home
+from tui.cli.command import DONE, Commands, add_run, home_of
+
+if TYPE_CHECKING:
+    from engine.runs.listing import RunSummary
+
+
+def declare(commands: Commands) -> None:
+    """Add the commands of this group."""
+    runs = commands.add("runs", _runs, "list the runs", "runs --json | jq '.[0].accuracy'")
+    runs.add_argument("--json", action="store_true", help="as a JSON list")
+    for name, summary in (
+        ("pause", "pause a run between two steps"),
+        ("unpause", "resume a paused run"),
+        ("step", "run one training step, then pause"),
+        ("checkpoint", "save a checkpoint of a run now"),
+        ("stop", "save a checkpoint of a run and end it"),
+    ):
+        made = commands.add(name, _command, summary, f"{name} last")
+        add_run(made)
+        made.set_defaults(command=name)
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from engine.runs import listing
+
+    home = home_of(options)
+    found = listing.list_runs(home)
+    if options.json:
+        print(json.dumps([run.to_dict() for run in found], indent=1))
+    elif not found:
+        print(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
+    else:
+        _print_runs(found)
+    return DONE
+
+
+def _print_runs(found: "list[RunSummary]") -> None:
+    import time
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from engine.runs.listing import family
+    from tui.format import age, percent
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "state", "model", "data", "epoch", "best accuracy", "started"):
+        table.add_column(column, overflow="fold")
+    for depth, run in family(found):
+        label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
+        state = "ended without finishing" if run.state == "ended" else run.state
+        best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
+        table.add_row(
+            label, state, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, age(time.time() - run.started)
+        )
+    console = Console(highlight=False, markup=False) if sys.stdout.isatty() else Console(width=200, highlight=False)
+    console.print(table)
+
+
+def _command(options: argparse.Namespace) -> int:
+    from engine.runs import client
+    from engine.runs import folder as store
+
+    folder = store.find(home_of(options), options.which)
+    if options.command == "step":
+        with contextlib.suppress(EngineError):  # it is paused already
+            client.command(folder, "pause")
+    client.command(folder, options.command)
+    if options.command == "stop":
+        from tui.cli import train
+
+        return train.wait_for_end(folder)
+    said = {
+        "pause": "paused",
+        "unpause": "training",
+        "step": "one step, then paused",
+        "checkpoint": "saving a checkpoint",
+    }
+    print(f"{folder.name}: {said[options.command]}")
+    return DONE

@@ -1,0 +1,172 @@
+"""`train`, `resume`, `branch`, `set`, `verify-resume`: trainings begun, continued and changed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.home import Home
+from engine.training.config import editable, pairs, parse
+from tui.cli.command import DONE, FAILED, RUN, Commands, add_report, add_run, home_of
+from tui.cli.options import add_train_options, config
+
+
+def declare(commands: Commands) -> None:
+    """Add the commands of this group."""
+    train = commands.add(
+        "train",
+        _train,
+        "train a model, here or detached",
+        "train --lr 1e-2 --epochs 5 --json > events.jsonl",
+        data=True,
+    )
+    add_train_options(train)
+    train.add_argument("--name", default="", help="what to call the run")
+    train.add_argument("--nproc", type=_processes, default=1, help="number of processes to train with, under torchrun")
+    add_report(train).add_argument(
+        "--prepare", action="store_true", help="make the run's folder, print the command that starts it, start nothing"
+    )
+
+    resume = commands.add(
+        "resume", _resume, "resume a run that was stopped, killed or finished", "resume last --epochs 20"
+    )
+    add_run(resume)
+    resume.add_argument("--epochs", metavar="EPOCHS", help="train to this epoch (default: as before)")
+    resume.add_argument(
+        "--device", metavar="DEVICE", help="resume on another device, not bit for bit (default: as before)"
+    )
+    resume.add_argument(
+        "--threads", metavar="THREADS", help="resume with another number of threads (default: as before)"
+    )
+    add_report(resume)
+
+    branch = commands.add(
+        "branch", _branch, "start a new run from a checkpoint of a run, or from a file of weights",
+        "branch last --at 3 lr=3e-4 epochs=8", data=True,
+    )  # fmt: skip
+    branch.add_argument(
+        "which", metavar="RUN", help=f"{RUN}; or a file of weights, with model=… if it does not name one"
+    )
+    branch.add_argument(
+        "--at", default="last", metavar="PLACE", help="an epoch (3), a step in it (3:412), last, best (default: last)"
+    )
+    branch.add_argument("changes", nargs="*", metavar="SETTING=VALUE", help="settings to change, named as in train")
+    branch.add_argument("--name", default="", help="what to call the new run")
+    add_report(branch)
+
+    edit = commands.add(
+        "set", _set, f"change {', '.join(editable())} of a run while it trains", "set last lr=3e-4 momentum=0.9"
+    )
+    add_run(edit)
+    edit.add_argument("changes", nargs="+", metavar="SETTING=VALUE", help="a new value, or a factor: x2, /2")
+
+    verify = commands.add(
+        "verify-resume", _verify_resume, "check that a killed and resumed training gives the same weights, bit for bit",
+        "verify-resume --model cnn --optimizer adam --schedule one_cycle --shuffle", data=True,
+    )  # fmt: skip
+    add_train_options(verify)
+    verify.add_argument("--steps", type=int, help="steps to train (default: one and a half epochs)")
+    verify.add_argument("--at", type=int, metavar="STEP", help="the step of the checkpoint (default: half an epoch)")
+
+
+def _processes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 to 1024")
+    return int(text)
+
+
+def _train(options: argparse.Namespace) -> int:
+    asked, home = config(options), home_of(options)
+    if options.prepare:
+        from engine.runs import client
+        from engine.runs import folder as store
+
+        request = client.request(asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        print(client.shown_command(store.create(home, request | {"prepared": True})))
+        return DONE
+    if options.detach:
+        from engine.runs import client
+
+        folder = client.start(home, asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        print(folder.name)
+        return DONE
+    from tui.cli import train
+
+    return train.train(
+        home, asked, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
+    )
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from engine.runs import client
+    from engine.runs import folder as store
+    from tui.cli import train
+
+    if Path(options.which).is_file():
+        what = f"resume goes on with runs; a new run goes on from a file: fmnist-tui branch {options.which}"
+        raise ConfigError("which", what)
+    folder = store.find(home_of(options), options.which)
+    texts = {name: getattr(options, name) for name in ("epochs", "device", "threads")}
+    changes = {name: parse(name, text) for name, text in texts.items() if text is not None}
+    if not options.detach:
+        return train.resume(folder, changes, as_json=options.json)
+    resumed = client.resume(folder, **changes)
+    for words in train.resumed_words(resumed.differences, resumed.bad):
+        print(f"fmnist-tui: {words}", file=sys.stderr)
+    print(folder.name)
+    return DONE
+
+
+def _branch(options: argparse.Namespace) -> int:
+    from engine import sources
+    from engine.runs import client
+    from engine.runs import folder as store
+    from tui.cli import train
+
+    home, changes = home_of(options), pairs(options.changes)
+    path = Path(options.which).expanduser()
+    if sources.is_file(options.which):
+        new = _from_file(home, path, options, changes)
+    else:
+        parent = store.find(home, options.which)
+        new = client.prepare_branch(parent, options.at, changes, name=options.name)
+    if not options.detach:
+        return train.serve_new(new, as_json=options.json)
+    print(client.begin(new).name)
+    return DONE
+
+
+def _from_file(home: Path, path: Path, options: argparse.Namespace, changes: dict[str, str]) -> Path:
+    """The branch of a file: of a run's own checkpoint as `RUN --at` would be."""
+    from engine.runs import checkpoint_refs, client, from_weights
+
+    if options.at != "last":
+        raise ConfigError("at", "--at: a file is one place already; name a run to say where in it")
+    run = from_weights.in_run(path)
+    if run is not None and run[0].parent == Home(home).runs.absolute():
+        return client.prepare_branch(run[0], checkpoint_refs.name_of(run[1]), changes, name=options.name)
+    return from_weights.prepare(home, path, changes, name=options.name, data_dir=options.data_dir)
+
+
+def _set(options: argparse.Namespace) -> int:
+    from engine.runs import client
+    from engine.runs import folder as store
+
+    folder = store.find(home_of(options), options.which)
+    for words in client.command(folder, "set", pairs(options.changes)):
+        print(f"{folder.name}: {words}")
+    return DONE
+
+
+def _verify_resume(options: argparse.Namespace) -> int:
+    from engine.runs import verify_resume
+
+    report = verify_resume.verify_resume(
+        config(options),
+        steps=options.steps,
+        at=options.at,
+        data_dir=options.data_dir,
+        home=home_of(options),
+        tell=print,
+    )
+    return DONE if report else FAILED
