@@ -90,9 +90,9 @@ def place_words(event: ev.Resumed | ev.Branched) -> str:
 
 
 def from_words(event: ev.Branched) -> str:
-    """Where a run that is no branch of another one here begins: `begins with FILE, after epoch 3`."""
+    """Where a run that is no branch of another one here begins: `starts from FILE, after epoch 3`."""
     place = f", {place_words(event)}" if event.step or event.evaluated or event.epoch > 1 else ""
-    return printable(f"begins with {event.checkpoint}{place}")
+    return printable(f"starts from {event.checkpoint}{place}")
 
 
 def checkpoint_words(entry: Entry) -> str:
@@ -105,7 +105,7 @@ def checkpoint_words(entry: Entry) -> str:
 
 def edit_line(event: ev.Edited) -> str:
     """An edit in words: `lr 1e-3 → 3e-4 at epoch 2, step 412`."""
-    again = " (done again)" if event.replayed else ""
+    again = " (replayed)" if event.replayed else ""
     when = f"at epoch {event.epoch}, step {event.step}"
     if event.from_epoch > event.epoch:
         when = f"from epoch {event.from_epoch}"

@@ -13,7 +13,7 @@ from engine.home import RunFolder
 @dataclass(frozen=True)
 class Entry:
     """One checkpoint. `reason`: why it was written: "epoch" (its end), "time", "asked", "stop", or "branch" (the one
-    that a branch begins with)."""
+    that a branch starts from)."""
 
     file: str
     epoch: int

@@ -1,4 +1,4 @@
-"""Reading a run's own checkpoints: only what has the SHA-256 that its manifest tells, and never unpickled freely."""
+"""Reading a run's own checkpoints: only files with the SHA-256 in the manifest, always with `weights_only=True`."""
 
 import hashlib
 import io
@@ -39,7 +39,7 @@ def newest_good(
 ) -> tuple[Entry, dict[str, Any], list[str]] | None:
     """The checkpoint that is furthest on and whole, its content, and what is wrong with those further on, a line each.
 
-    `entries`: the checkpoints there are, where the manifest does not tell.
+    `entries`: the checkpoints, where the manifest is lost.
     None where none was ever written. Raises CheckpointError where there are some and every one is bad.
     """
     bad: list[str] = []

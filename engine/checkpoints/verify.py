@@ -2,7 +2,6 @@
 Imports no torch."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +9,12 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
 from engine.home import RunFolder
+from engine.progress import Progress, silent
 from engine.weights import reading
 from engine.weights.contents import Contents
 from engine.weights.formats import torch_zip
 
 BLOCK = 1 << 20  # bytes that are read in one go
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,15 @@ class Verification:
     damage: tuple[str, ...] = ()
 
 
-def verify(contents: Contents, tell: Tell = lambda done, total: None) -> Verification:
-    """Read all of a file. `tell`: bytes that were read, of how many. Raises CheckpointError where that fails."""
+def verify(contents: Contents, progress: Progress = silent) -> Verification:
+    """Read all of a file. `progress`: in bytes. Raises CheckpointError where that fails."""
     entry = listed(contents.path)
     if entry is None:
-        found = torch_zip.check(contents, tell)
+        found = torch_zip.check(contents, progress)
         if not contents.zips:
             return Verification(found[0])
         return Verification("every byte is as it was written, by the file's own checksums (CRC-32)", tuple(found))
-    if sha256(contents.path, tell) == entry.sha256:
+    if sha256(contents.path, progress) == entry.sha256:
         return Verification("every byte is as it was written, by the SHA-256 in the run's manifest")
     which = torch_zip.check(contents)
     return Verification("", ("its SHA-256 is not the one in the run's manifest: the file is damaged", *which))
@@ -51,17 +50,17 @@ def listed(path: Path) -> Entry | None:
         return None
 
 
-def identity(path: Path, tell: Tell = lambda done, total: None) -> str:
+def identity(path: Path, progress: Progress = silent) -> str:
     """A file's SHA-256; of what lies in several files that of their names and SHA-256s. Raises CheckpointError."""
     if not reading.several(path):
-        return sha256(path, tell)
+        return sha256(path, progress)
     files = sorted(reading.read(path).stamps)
     lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def sha256(path: Path, tell: Tell = lambda done, total: None) -> str:
-    """A file's SHA-256, in hex. `tell`: bytes that were read, of how many. Raises CheckpointError."""
+def sha256(path: Path, progress: Progress = silent) -> str:
+    """A file's SHA-256, in hex. `progress`: in bytes. Raises CheckpointError."""
     digest, done = hashlib.sha256(), 0
     try:
         with open(path, "rb", buffering=0) as file:
@@ -71,7 +70,7 @@ def sha256(path: Path, tell: Tell = lambda done, total: None) -> str:
             while length := file.readinto(block):
                 digest.update(view[:length])
                 done += length
-                tell(done, total)
+                progress(done, total)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
     return digest.hexdigest()

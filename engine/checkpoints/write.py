@@ -51,15 +51,15 @@ class CheckpointWriter:
         except OSError as error:
             what = error.strerror or str(error)
             raise CheckpointError(
-                f"the checkpoint {self._run.checkpoint(name)} can't be written ({what}); make room, then go on"
+                f"the checkpoint {self._run.checkpoint(name)} can't be written ({what}); free some space, then resume"
             ) from error
-        self._tidy(entries, content["config"]["keep"])
+        self._prune(entries, content["config"]["keep"])
         return CheckpointSaved(
             file=f"{CHECKPOINTS}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason
         )
 
     def _listed(self) -> list[Entry]:
-        """The manifest. One that can't be read is put aside: what it listed can't be used, what comes now shall be."""
+        """The manifest. One that can't be read is renamed: what it listed is lost, new checkpoints are not."""
         try:
             return manifest.read(self._run.path)
         except CheckpointError:
@@ -67,7 +67,7 @@ class CheckpointWriter:
             path.rename(path.with_suffix(".unreadable"))
             return []
 
-    def _tidy(self, entries: list[Entry], keep: str) -> None:
+    def _prune(self, entries: list[Entry], keep: str) -> None:
         """Out of the list first: a file without its entry is no checkpoint, an entry without a file is a bad one."""
         gone = manifest.superfluous(entries, keep, ())
         if not gone:

@@ -1,4 +1,4 @@
-"""Places in a run that one can go back to: its checkpoints, as a person names them. Imports no torch."""
+"""How a person names a run's checkpoints: `3`, `3:412`, `last`, `best`. Imports no torch."""
 
 from pathlib import Path
 

@@ -33,7 +33,7 @@ POLL_S = 0.03
 
 @dataclass(frozen=True)
 class Resumed:
-    """How a resumed run began: what is not as it was, and the checkpoints that could not be used."""
+    """How a resumed run started: what differs from before, and the checkpoints that could not be used."""
 
     differences: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
@@ -43,67 +43,67 @@ def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | N
     """Start a detached host for a new run and wait (2 to 5 seconds, most of it torch's import) until it trains.
 
     Returns the run's folder. Raises the EngineError that says why it can't start; then no folder is left, and likewise
-    where the person interrupts.
+    on KeyboardInterrupt.
     """
     folder = store.create(home, request(config, name=name, data_dir=data_dir, processes=processes))
-    return begin(folder)
+    return launch(folder)
 
 
 def resume(folder: Path, **changes: Any) -> Resumed:
-    """Go on with a run that ended, in a detached host. `changes`: see `engine.runs.launch.resume`; None is no change.
+    """Resume a run that ended, in a detached host. `changes`: see `engine.runs.launch.resume`; None is no change.
 
     Raises the EngineError that says why it can't; then the run is as it was.
     """
     check_resumable(folder)
-    answer = _launch(folder, ["--resume", json.dumps({k: v for k, v in changes.items() if v is not None})])
+    answer = _start_host(folder, ["--resume", json.dumps({k: v for k, v in changes.items() if v is not None})])
     return Resumed(answer["differences"], answer["bad"])
 
 
 def check_resumable(folder: Path) -> None:
-    """Raises RunError where the run is alive, or was never begun."""
+    """Raises RunError where the run is alive, or never started."""
     request_ = store.read_run(folder)
     if store.alive(folder):
         record = store.read_host(folder)
         assert record is not None
         raise RunError(
-            f"{folder.name} is alive (process {record.pid} on {record.hostname}): nothing to resume; "
-            f"see it with: fmnist-tui watch {folder.name}"
+            f"{folder.name} is running (process {record.pid} on {record.hostname}); "
+            f"watch it with: fmnist-tui watch {folder.name}"
         )
     if "dataset" not in request_:
-        raise RunError(f"{folder.name} was never begun; start it anew with: fmnist-tui train")
+        raise RunError(f"{folder.name} never started; start a new run with: fmnist-tui train")
 
 
-def foreseen(folder: Path) -> list[str]:
-    """What will not be as it was if the run goes on here and now, as far as that shows without importing PyTorch.
+def expected_differences(folder: Path) -> list[str]:
+    """What will differ from before if the run is resumed here and now, as far as that shows without importing PyTorch.
 
-    The host looks again, closer, and puts it on record.
+    The host checks again, more closely, and records it.
     """
     asked = store.read_run(folder)
     then, config = asked.get("environment", {}), asked.get("config", {})
-    told = []
+    differences = []
     for package in ("torch", "numpy"):
         was, is_ = str(then.get(package, "")), version(package)
         if was and was.partition("+")[0] != is_.partition("+")[0]:
-            told.append(f"{package} {was}, now {is_}")
+            differences.append(f"{package} {was}, now {is_}")
     if asked.get("device") == "cpu" and then.get("device") and then["device"] != device.processor():
-        told.append(f"device {then['device']}, now {device.processor()}")
+        differences.append(f"device {then['device']}, now {device.processor()}")
     for name, reference in (("model file", config.get("model", "")), ("transform file", config.get("transform", ""))):
         if then.get(name) and then[name] != file_hash(reference):
-            told.append(f"the {name} has changed since")
-    return told
+            differences.append(f"the {name} has changed since")
+    return differences
 
 
 def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
-    """A new run that goes on from a checkpoint of the run in `folder`, with other settings; the old one stays.
+    """Start a new run from a checkpoint of the run in `folder`, with other settings.
 
     `at`: see `checkpoint_refs.find`. `changes`: settings as they are typed, see `plan_branch`. Returns the new run's
     folder. Raises EngineError, with nothing changed.
     """
-    return begin(prepare_branch(folder, at, changes, name=name))
+    return launch(prepare_branch(folder, at, changes, name=name))
 
 
 def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
-    """The branch's folder with its run.json and the checkpoint that it begins with, not yet begun."""
+    """The branch's folder with its run.json and its first checkpoint; `launch` starts it."""
     plan = plan_branch(folder, changes, at)
     entry, config = plan.point.entry, _with_paths(plan.config)
     parent = store.read_run(folder)
@@ -130,12 +130,12 @@ def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: s
         manifest.write(new, [replace(entry, reason="branch", rested_on=True)])
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
-        raise RunError(f"the checkpoint {entry.file} of {folder.name} can't be taken over ({error.strerror})") from None
+        raise RunError(f"can't copy the checkpoint {entry.file} of {folder.name} ({error.strerror})") from None
     return new
 
 
 def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1) -> dict[str, Any]:
-    """What a new run's run.json holds before its host adds what it found. Paths in it are absolute."""
+    """What a new run's run.json holds before its host adds to it. Paths are absolute."""
     config = _with_paths(config)
     return {
         "name": name,
@@ -156,7 +156,7 @@ def host_command(folder: Path, arguments: list[str] | None = None) -> list[str]:
 
 
 def shown_command(folder: Path) -> str:
-    """The same for people, as torchrun is typed."""
+    """The same as typed in a shell, with torchrun."""
     processes = int(store.read_run(folder).get("processes", 1))
     return shlex.join(
         ["torchrun", "--standalone", f"--nproc-per-node={processes}", "-m", "engine.runs.host", os.fspath(folder)]
@@ -164,34 +164,34 @@ def shown_command(folder: Path) -> str:
 
 
 def command(folder: Path, name: str, changes: Mapping[str, str] | None = None) -> list[str]:
-    """Send pause, unpause, step, stop, checkpoint or set to the run's host and wait until it is taken.
+    """Send pause, unpause, step, stop, checkpoint or set to the run's host and wait for its answer.
 
-    Returns what a `set` changes, for people. Raises RunError with the reason where it is refused or there is nobody to
-    take it.
+    Returns what a `set` changes, in words. Raises RunError with the reason where the command is refused, or where there
+    is no host.
     """
     record, living, run_id = store.read_host(folder), store.alive(folder), folder.name
     state = listing.state_of(listing.quick_state(folder), living)
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
-        raise RunError(f"{run_id} does not run any more: {ended}")
+        raise RunError(f"{run_id} is not running: {ended}")
     if not store.is_here(record):
-        raise RunError(f"{run_id} trains on {record.hostname}: command it there")
+        raise RunError(f"{run_id} is training on {record.hostname}; send commands there")
     if not record.socket:
-        raise RunError(f"{run_id} is still starting; try again in a moment")
+        raise RunError(f"{run_id} is still starting; try again")
     try:
         answer = ask(record.socket, {"command": name} | ({"changes": dict(changes)} if changes else {}))
     except RunError as error:
         raise RunError(f"{run_id}: {error}") from None
     if not answer["ok"]:
         raise RunError(f"{run_id}: {answer['reason']}")
-    told: list[str] = answer.get("changed", [])
-    return told
+    changed: list[str] = answer.get("changed", [])
+    return changed
 
 
-def begin(folder: Path) -> Path:
+def launch(folder: Path) -> Path:
     """Start a detached host for the run whose folder was just made. Raises EngineError; then no folder is left."""
     try:
-        _launch(folder, [])
+        _start_host(folder, [])
     except _BugError:
         raise
     except (EngineError, KeyboardInterrupt):
@@ -204,7 +204,7 @@ class _BugError(RunError):
     """Its folder holds the log with the traceback: it stays."""
 
 
-def _launch(folder: Path, arguments: list[str]) -> dict[str, Any]:
+def _start_host(folder: Path, arguments: list[str]) -> dict[str, Any]:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
     ready = RunFolder(folder).ready
     ready.unlink(missing_ok=True)
@@ -239,7 +239,7 @@ def _launch(folder: Path, arguments: list[str]) -> dict[str, Any]:
 
 
 def _answer(process: "subprocess.Popen[bytes]", ready: Path) -> dict[str, Any] | None:
-    """What the host says; None where it died without a word."""
+    """What the host answers; None where it died without an answer."""
     while True:
         ended = process.poll() is not None  # before the look: what it wrote last is seen
         with contextlib.suppress(FileNotFoundError):
@@ -260,7 +260,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _with_paths(config: TrainConfig) -> TrainConfig:
-    """The same, the person's own files named from the root: the host has another working directory."""
+    """The same, with absolute paths of the user's files: the host may have another working directory."""
 
     def absolute(reference: str) -> str:
         path, _, name = reference.rpartition(":")
@@ -278,8 +278,8 @@ def _with_paths(config: TrainConfig) -> TrainConfig:
 def _absolute_weights(text: str) -> str:
     if not text.strip():
         return ""
-    path, said = file_and_mapping(text)
-    return f"{path.absolute()} {said}".strip()
+    path, mapping = file_and_mapping(text)
+    return f"{path.absolute()} {mapping}".strip()
 
 
 def _refusal(answer: dict[str, Any]) -> EngineError:

@@ -1,4 +1,4 @@
-"""Run folders: making and finding them, and telling whether their host lives. Imports no torch."""
+"""Run folders: create, find, read and write them, and whether their host lives. Imports no torch."""
 
 import contextlib
 import fcntl
@@ -17,7 +17,7 @@ from engine import atomic
 from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
 
-HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long is taken for dead
+HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long counts as dead
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class HostRecord:
     """Who trains a run: `host.json`. Alive only while pid, start time and boot id all match."""
 
     pid: int
-    started: float  # Unix seconds, as the kernel tells for the process
+    started: float  # Unix seconds, from the kernel
     boot_id: str
     hostname: str
     socket: str  # empty until the host listens
@@ -123,7 +123,7 @@ def lock(folder: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise RunError(f"{folder.name} is trained by another process already; see it with: fmnist-tui watch") from None
+        raise RunError(f"{folder.name} is trained by another process; watch it with: fmnist-tui watch") from None
     except OSError:  # a file system without locks: the check of host.json has to do
         pass
     return descriptor
@@ -174,7 +174,7 @@ def find(home: Path, text: str) -> Path:
         raise RunError(f"no run {text!r} in {Home(home).runs}; see them with: fmnist-tui runs")
     if len(matching) > 1:
         ids = ", ".join(folder.name for folder in matching[:4]) + (", …" if len(matching) > 4 else "")
-        raise RunError(f"{text!r} fits {len(matching)} runs: {ids}; give more of the id")
+        raise RunError(f"{text!r} matches {len(matching)} runs: {ids}; give more of the id")
     return matching[0]
 
 

@@ -1,5 +1,5 @@
-"""Runs that go on from anybody's file: what is in it for that, and the new run's folder. Imports no torch, and executes
-nothing of the file; its numbers are taken over by the host (`engine.runs.launch`)."""
+"""New runs from a file of weights of any origin: what the file holds for that, and the run's folder. Imports no torch,
+and executes nothing in the file; the host (`engine.runs.launch`) loads its numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ OPTIMIZER_KEYS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run that goes on from a file would begin with."""
+    """What a new run from a file would start with."""
 
     path: Path
     own: bool  # a checkpoint of this program: with all that a resume takes
@@ -41,7 +41,7 @@ class Origin:
     epoch: int = 1
     step: int = 0  # steps done in that epoch
     evaluated: bool = False  # the epoch is over
-    optimizers: tuple[str, ...] = ()  # whose state there may be in somebody else's file
+    optimizers: tuple[str, ...] = ()  # which optimizers the state in another program's file can be of
     state: tuple[str, ...] = ()  # what it keeps of each parameter
 
     @property
@@ -51,7 +51,7 @@ class Origin:
 
     @property
     def words(self) -> str:
-        """What is taken over, for people."""
+        """What is loaded, in words."""
         if self.own and self.evaluated:
             return f"the end of epoch {self.epoch} of a run of fmnist-tui, with the state of {self.config.optimizer}"
         if self.own:
@@ -69,11 +69,10 @@ def in_run(path: Path) -> tuple[Path, Entry] | None:
 
 
 def look(path: Path) -> Origin:
-    """Read what is in the file. Raises CheckpointError where nothing can be taken over, ConfigError where its settings
-    can't be used."""
+    """Read what is in the file. Raises CheckpointError where it can't be used, ConfigError where its settings can't."""
     contents = read(path)
     if contents.problems:
-        raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")
+        raise CheckpointError(f"{path} is refused: {contents.problems[0]}")
     root = contents.root
     if isinstance(root, Dict) and set(root.keys) >= OWN:
         return _own(contents, root)
@@ -104,10 +103,10 @@ def optimizer_in(root: Any) -> Dict | None:
 def prepare(
     home: Path, path: Path, changes: Mapping[str, str], *, name: str = "", data_dir: Path | None = None
 ) -> Path:
-    """The folder of a new run that goes on from the file, not yet begun: of our own checkpoints as a branch does, with
+    """The folder of a new run from the file; `client.launch` starts it: of our own checkpoints as a branch does, with
     `changes` to the settings; of other files from the weights and, if there is one, the optimizer's state, where the
-    changes say which `model`, and which `optimizer` it was; `weights` then may hold what is said after the file
-    (`typed.file_and_how`).
+    changes say which `model`, and which `optimizer` it was; `weights` then may hold the mapping of names
+    (`key_mapping.file_and_mapping`).
 
     Raises EngineError, with nothing changed.
     """
@@ -122,7 +121,7 @@ def prepare(
 
 
 def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
-    """The settings of a run that goes on from the file. Raises ConfigError, saying what has to be said besides."""
+    """The settings of a new run from the file. Raises ConfigError that names what is missing."""
     config = changed(origin.config, {key: text for key, text in changes.items() if key != "weights"})
     if not origin.own:
         if "model" not in changes:
@@ -130,25 +129,27 @@ def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
         if origin.optimizers and "optimizer" not in changes:
             fits = " or ".join(f"optimizer={name}" for name in origin.optimizers)
             kept = ", ".join(origin.state)
-            raise ConfigError("optimizer", f"it has an optimizer's state ({kept}): add {fits}; another one begins anew")
-        return replace(config, weights=f"{origin.path} {_how(origin.path, changes.get('weights', ''))}".strip())
+            raise ConfigError(
+                "optimizer", f"it has an optimizer's state ({kept}): add {fits}; any other starts without it"
+            )
+        return replace(config, weights=f"{origin.path} {_mapping(origin.path, changes.get('weights', ''))}".strip())
     if "weights" in changes:
         raise ConfigError("weights", "the weights are the file's: leave this out")
     for setting in ("model", "transform"):
         reference = getattr(config, setting)
         if setting not in changes and is_file_reference(reference):
-            what = f"{origin.path} wants {reference} to be run"
-            raise ConfigError(setting, f"{what}: if that is what you want, add {setting}={reference}")
+            what = f"{origin.path} needs {reference}, which would be executed"
+            raise ConfigError(setting, f"{what}: if you trust that file, add {setting}={reference}")
     check_epochs(config, origin.done)
     return replace(config, weights="")
 
 
-def _how(path: Path, text: str) -> KeyMapping:
-    """Of `weights=…`: the file itself may stand before what is said of it."""
-    file, said = file_and_mapping(f"{path} {text.removeprefix(str(path))}")
+def _mapping(path: Path, text: str) -> KeyMapping:
+    """Of `weights=…`; the file itself may stand before the mapping."""
+    file, mapping = file_and_mapping(f"{path} {text.removeprefix(str(path))}")
     if file != path:
         raise ConfigError("weights", f"{text!r}: give a prefix such as module., NEW=OLD, or section:NAME")
-    return said
+    return mapping
 
 
 def _own(contents: Contents, root: Dict) -> Origin:

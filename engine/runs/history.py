@@ -1,4 +1,4 @@
-"""What a run's log tells of the run so far, for the host that goes on with it. Imports no torch."""
+"""What a run's log holds of the run so far, for the host that resumes it. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

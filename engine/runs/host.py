@@ -72,7 +72,7 @@ class Host:
             agenda=setup.agenda,
         )
         self._worker = threading.Thread(target=self._train, name="training", daemon=True)
-        self._teller = threading.Thread(target=self._tell, name="telling", daemon=True)
+        self._reporter = threading.Thread(target=self._report, name="reporting", daemon=True)
 
     def serve(
         self,
@@ -96,7 +96,7 @@ class Host:
         try:
             store.write_host(self.folder, str(server.path))
             ready()
-            self._teller.start()
+            self._reporter.start()
             self._worker.start()
             while self._worker.is_alive():
                 for key, _ in selector.select(timeout=min(READINGS_S, max(0.05, self._leave_at - time.monotonic()))):
@@ -105,7 +105,7 @@ class Host:
                 self._leave_in_time()
             self._worker.join()
             self._heard.put(None)
-            self._teller.join(timeout=1.0)  # not for ever: nobody may be reading
+            self._reporter.join(timeout=1.0)  # not for ever: nobody may be reading
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -116,7 +116,7 @@ class Host:
             os.close(self._wake_in)
             os.close(self._wake_out)
         code = 1 if self._failed else 128 + self._signal if self._signal else 0
-        if self._teller.is_alive():  # stuck in a terminal that nobody reads: nothing that is left would come through
+        if self._reporter.is_alive():  # stuck in a terminal that nobody reads: what is left would not come through
             os._exit(code)
         return code
 
@@ -171,9 +171,9 @@ class Host:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_in, b"x")
 
-    # In the telling thread
+    # In the reporting thread
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Hand the events to the listener. One that can't take them any more stops the run: its pipe was closed, or its
         terminal is gone and the signal that says so is on its way."""
         while (event := self._heard.get()) is not None:
@@ -241,13 +241,13 @@ class Host:
             }
         changes = request.get("changes")
         try:
-            told = session.send(CommandKind(name), changes=changes if isinstance(changes, dict) else None)
+            changed = session.send(CommandKind(name), changes=changes if isinstance(changes, dict) else None)
         except ValueError:
             names = ", ".join(command.value for command in CommandKind)
             return {"ok": False, "reason": f"{name!r} is no command; there are status, {names}"}
         except EngineError as error:
             return {"ok": False, "reason": str(error)}
-        return {"ok": True, "changed": told} if told else {"ok": True}
+        return {"ok": True, "changed": changed} if changed else {"ok": True}
 
 
 def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> Host:
@@ -259,7 +259,7 @@ def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | No
         store.write_host(folder, socket_path="")
         from engine.runs import launch  # torch: seconds
 
-        setup = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
+        setup = launch.start(folder, team) if resume is None else launch.resume(folder, resume, team)
     except BaseException:
         if before:
             store.restore_host(folder, before)
@@ -273,7 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
     """A detached host. Says once, in the file `--ready`, whether it could start: `{"ok": true}`, or why not."""
     parser = argparse.ArgumentParser(prog="python -P -m engine.runs.host", description=__doc__)
     parser.add_argument("folder", type=Path, help="the run's folder, with its run.json")
-    parser.add_argument("--resume", metavar="JSON", help="go on with the run; a JSON object of changes")
+    parser.add_argument("--resume", metavar="JSON", help="resume the run; a JSON object of changes")
     parser.add_argument("--ready", type=Path, help="a file to write the answer to")
     options = parser.parse_args(arguments)
     folder: Path = options.folder
@@ -337,7 +337,7 @@ def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    setup = launch.begin(folder, team) if resume is None else launch.resume(folder, resume, team)
+    setup = launch.start(folder, team) if resume is None else launch.resume(folder, resume, team)
     TrainingSession(
         setup.prepared,
         sink=lambda event: None,

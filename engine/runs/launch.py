@@ -1,6 +1,6 @@
-"""How a host begins: a new run, a branch of another one, or the next stretch of a run that was broken off.
+"""What a host starts with: a new run, a branch of another one, or a run to resume.
 
-Whatever can be refused is refused here, before anything of the run is changed.
+Whatever can be refused is refused here, before anything of the run changes.
 """
 
 import sys
@@ -37,21 +37,21 @@ from engine.weights.reading import read
 
 @dataclass(frozen=True)
 class SessionSetup:
-    """A session's beginning, and where its log stands."""
+    """What a session starts with, and where its log ends."""
 
     prepared: TrainingSetup
     start: ResumePoint
     opening: tuple[ev.Event, ...]
     agenda: tuple[ScheduledCommand, ...]
     last_seq: int = 0
-    differences: list[str] = field(default_factory=list)  # for who asked for it, beside the event that records them
+    differences: list[str] = field(default_factory=list)  # in words; an event records them too
     bad: list[str] = field(default_factory=list)
     rests_on: Entry | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)  # run.json as it shall be
+    record: Mapping[str, Any] = field(default_factory=dict)  # the new run.json
 
 
-def begin(folder: Path, team: Team | None = None) -> SessionSetup:
-    """A new run, or one that begins with another run's checkpoint, as run.json asks. Raises EngineError."""
+def start(folder: Path, team: Team | None = None) -> SessionSetup:
+    """A new run, or a branch, as run.json describes it. Raises EngineError."""
     team = team or Team()
     request = store.read_run(folder)
     parent = request.get("parent")
@@ -88,7 +88,7 @@ def begin(folder: Path, team: Team | None = None) -> SessionSetup:
 
 
 def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -> SessionSetup:
-    """The run goes on from its newest good checkpoint; from its first step where none was written yet.
+    """Resume the run from its newest good checkpoint, or from its first step where there is none.
 
     `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ.
     Raises EngineError: the run is complete, its data or its model is another one, none of its checkpoints is good.
@@ -148,8 +148,8 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
 
 
 def _parents(folder: Path, parent: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a branch begins with: a checkpoint of another run, or the content of one that is in no run here, whose
-    numbers and texts are read and nothing else. None where it is of somebody else's training, which has no such thing.
+    """The checkpoint that a branch starts from: of another run, or a file of ours that is in no run here, of which only
+    numbers and texts are read. None for a file of another program, which has no such thing.
     """
     if parent["run"]:
         (entry,) = manifest.read(folder)
@@ -165,7 +165,7 @@ def _parents(folder: Path, parent: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _restored(prepared: TrainingSetup, content: Mapping[str, Any], file: str) -> tuple[ResumePoint, list[str]]:
-    """`restore`, which may find anything in a file that somebody else can have written."""
+    """`restore`, for a file of unknown origin, which may hold anything."""
     try:
         start, notes = restore(prepared, content)
         determinism.restore(start.rng)
@@ -177,29 +177,29 @@ def _restored(prepared: TrainingSetup, content: Mapping[str, Any], file: str) ->
 
 
 def _take_state(prepared: TrainingSetup, parent: Mapping[str, Any]) -> list[str]:
-    """Take over the optimizer's state of somebody's checkpoint, whose weights are there already. Returns what could not
-    be taken over."""
+    """Load the optimizer's state from a file of another program, whose weights are loaded already. Returns what could
+    not be loaded."""
     contents = _unchanged(parent)
     record = from_weights.optimizer_in(contents.root)
     if record is None:
         return []
-    said = take_optimizer(prepared, safe_load.load(contents, record))
-    return [said] if said else []
+    problem = take_optimizer(prepared, safe_load.load(contents, record))
+    return [problem] if problem else []
 
 
 def _unchanged(parent: Mapping[str, Any]) -> Contents:
     """The contents of a run's origin, if it is still the file that was asked for."""
     path = Path(parent["file"])
     if identity(path) != parent["sha256"]:
-        raise CheckpointError(f"{path} has changed since the run was asked for")
+        raise CheckpointError(f"{path} has changed since the run was created")
     contents = read(path)
     if contents.problems:
-        raise CheckpointError(f"{path} is not taken over: {contents.problems[0]}")
+        raise CheckpointError(f"{path} is refused: {contents.problems[0]}")
     return contents
 
 
 def _keep(folder: Path, content: dict[str, Any]) -> None:
-    """Write what the run begins with into its folder, as our own checkpoint: it may be resumed at once."""
+    """Write what the run starts from into its folder as a checkpoint, so that the run can be resumed at once."""
     saved = CheckpointWriter(folder).save(content, "branch")
     entries = manifest.read(folder)
     manifest.write(folder, [replace(one, rested_on=one.rested_on or saved.file.endswith(one.file)) for one in entries])
@@ -211,7 +211,7 @@ def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str
         entries = manifest.read(folder)
     except CheckpointError as error:
         entries, lost = [], [str(error)]
-    found = newest_good(folder, entries or past.entries())  # where the list is lost, the log tells the same
+    found = newest_good(folder, entries or past.entries())  # where the manifest is lost, the log has the same
     if found is None:
         return None, None, lost
     entry, content, bad = found
@@ -233,7 +233,7 @@ def _load(folder: Path, entry: Entry, parent: str) -> dict[str, Any]:
 
 
 def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[ScheduledCommand]:
-    """The edits that the log tells and the checkpoint does not hold yet, each at its place."""
+    """The edits that are in the log and not yet in the checkpoint, each at its place."""
     held = {_key(edit) for edit in content["edits"]} if content else set()
     return [
         ScheduledCommand(

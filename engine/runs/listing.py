@@ -1,4 +1,4 @@
-"""What runs there are and how they stand: from their folders, their logs and whether their hosts live. No torch."""
+"""All runs and their states: from their folders, their logs and whether their hosts live. Imports no torch."""
 
 import contextlib
 import threading
@@ -22,7 +22,7 @@ class RunSummary:
 
     id: str
     name: str
-    # training, paused, finished, stopped, failed, ended (its host is gone without having said so), or prepared (made,
+    # training, paused, finished, stopped, failed, ended (its host ended without a word), or prepared (made,
     # not begun)
     state: str
     model: str
@@ -49,7 +49,7 @@ class RunSummary:
 
 
 def state_of(run: RunState, living: bool) -> str:
-    """training, paused, finished, stopped, failed or ended: what the events tell, and whether the host lives."""
+    """training, paused, finished, stopped, failed or ended: from the events, and whether the host lives."""
     if run.done:
         return run.status
     if not living:
@@ -58,7 +58,7 @@ def state_of(run: RunState, living: bool) -> str:
 
 
 class QuickReader:
-    """A run's state without its curve, read on from where it was read to: looking again at the run of a whole day costs
+    """A run's state without its curve, read on from where it was read to: reading again the log of a whole day costs
     what the day has added since.
     """
 
@@ -117,21 +117,21 @@ def family(runs: Sequence[RunSummary]) -> list[tuple[int, RunSummary]]:
     for run in runs:
         if run.parent in there and run.parent != run.id:
             children.setdefault(run.parent, []).append(run)
-    told: list[tuple[int, RunSummary]] = []
+    tree: list[tuple[int, RunSummary]] = []
 
     def add(run: RunSummary, depth: int) -> None:
-        told.append((depth, run))
+        tree.append((depth, run))
         for child in sorted(children.get(run.id, []), key=lambda one: (one.parent_epoch, one.parent_step, one.started)):
             add(child, depth + 1)
 
     for run in runs:
         if run.parent not in there or run.parent == run.id:
             add(run, 0)
-    return told
+    return tree
 
 
 class Listing:
-    """All runs, looked at again and again; from any thread, one at a time."""
+    """All runs, read again and again; from any thread, one at a time."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -151,5 +151,5 @@ class Listing:
 
 
 def list_runs(home: Path) -> list[RunSummary]:
-    """All runs, newest first, looked at once."""
+    """All runs, newest first."""
     return Listing(home).look()

@@ -12,7 +12,7 @@ LOG_LINES = 1000  # the tutorial's log lines that are kept
 LAYER_STATS = 500  # samples of the layers; past twice as many, every other of the older ones goes
 CURVE_POINTS = 4096  # a curve past twice this many points is thinned to this many
 
-Told = ev.BatchLoss | ev.Evaluated | ev.Edited | ev.Resumed | ev.Branched  # what the log panel tells
+LogEvent = ev.BatchLoss | ev.Evaluated | ev.Edited | ev.Resumed | ev.Branched  # what the log panel shows
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class RunState:
-    """A run as its events tell it. `status` is starting, training, paused, finished, stopped or failed.
+    """A run, from its events. `status` is starting, training, paused, finished, stopped or failed.
 
     Whether the process still lives is not in the events: `engine.runs.folder` knows.
     """
@@ -76,7 +76,7 @@ class RunState:
     curve: tuple[Point, ...] = ()
     tests: tuple[TestResult, ...] = ()
     epoch_losses: tuple[float, ...] = ()  # mean training loss of each finished epoch
-    log: tuple[Told, ...] = ()
+    log: tuple[LogEvent, ...] = ()
     marks: tuple[Mark, ...] = ()
     warnings: tuple[ev.Warned, ...] = ()
     checkpoints: tuple[ev.CheckpointSaved, ...] = ()
@@ -145,7 +145,7 @@ class Fold:
         self._filled = 0  # events in the newest point
         self._tests: list[TestResult] = []
         self._epoch_losses: list[float] = []
-        self._log: deque[Told] = deque(maxlen=LOG_LINES)
+        self._log: deque[LogEvent] = deque(maxlen=LOG_LINES)
         self._marks: list[Mark] = []
         self._warnings: list[ev.Warned] = []
         self._checkpoints: list[ev.CheckpointSaved] = []
@@ -248,7 +248,7 @@ class Fold:
         return RunState(**(self._now | grown))
 
     def _rewind(self, event: ev.Resumed) -> None:
-        """Go back to where the run goes on from: what was told of later steps is done again."""
+        """Go back to where the run is resumed: later steps are done again."""
         here = self._x(event.epoch, event.step, event.steps)
         done = event.epoch if event.evaluated else event.epoch - 1  # whole epochs
         last = (event.epoch, event.step)
@@ -257,7 +257,7 @@ class Fold:
         self._tests = [result for result in self._tests if result.epoch <= done]
         begun = self._now["parent"].epoch - (not self._now["parent"].evaluated) if self._now["parent"] else 0
         del self._epoch_losses[max(0, done - begun) :]
-        kept = (told for told in self._log if _counts(told, last, done))
+        kept = (event for event in self._log if _counts(event, last, done))
         self._log = deque(kept, maxlen=LOG_LINES)
         self._log.append(event)
         self._marks = [mark for mark in self._marks if mark.x <= here + 1e-9]
@@ -300,7 +300,7 @@ class Fold:
 
 
 def fold(events: Iterable[ev.Event]) -> RunState:
-    """The state that `events`, in their order, tell."""
+    """The state after `events`, in their order."""
     so_far = Fold()
     for event in events:
         so_far.add(event)
@@ -312,11 +312,11 @@ def place(epoch: int, step: int, steps: int) -> float:
     return max(0, epoch - 1) + (step / steps if steps else 0.0)
 
 
-def _counts(told: Told, last: tuple[int, int], done: int) -> bool:
-    """Whether what was told is of the steps up to `last`, or a test of the `done` epochs."""
-    if isinstance(told, ev.Evaluated):
-        return told.epoch <= done
-    return (told.epoch, told.step) <= last
+def _counts(event: LogEvent, last: tuple[int, int], done: int) -> bool:
+    """Whether the event is of the steps up to `last`, or a test of the `done` epochs."""
+    if isinstance(event, ev.Evaluated):
+        return event.epoch <= done
+    return (event.epoch, event.step) <= last
 
 
 def _merge(a: Point, b: Point) -> Point:

@@ -32,7 +32,7 @@ def verify_resume(
     steps: int | None = None,
     at: int | None = None,
     data_dir: Path | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> bool:
     """Train `steps` steps straight, and again with a checkpoint after step `at`, a kill -9 some steps later and a
     resume; compare the weights, the optimizer's state, the generators' and every loss of the log.
@@ -49,7 +49,7 @@ def verify_resume(
         place.mkdir()
         if Home(home).data.is_dir():
             Home(place).data.symlink_to(Home(home).data)
-        return _verify(config, place, steps, at, data_dir, tell)
+        return _verify(config, place, steps, at, data_dir, report)
     finally:
         for folder in store.run_folders(place):
             kill(folder)
@@ -57,7 +57,7 @@ def verify_resume(
 
 
 def kill(folder: Path) -> None:
-    """End the run's host at once, without a word to it, and wait until it is gone."""
+    """End the run's host at once, without a signal that it can handle, and wait until it is gone."""
     record = store.read_host(folder)
     if record is not None and store.alive(folder) and record.pid != os.getpid():
         process = psutil.Process(record.pid)
@@ -80,7 +80,7 @@ def _verify(
     steps: int | None,
     at: int | None,
     data_dir: Path | None,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> bool:
     probe = _prepared(home, config, data_dir)
     per_epoch = math.ceil(probe["dataset"]["train"] / config.batch_size)
@@ -91,27 +91,27 @@ def _verify(
             "", f"--at: step {point} is not before the last of {total} steps; give fewer, or more --steps"
         )
     config = TrainConfig.from_dict(config.to_dict() | {"epochs": max(config.epochs, math.ceil(total / per_epoch))})
-    tell(f"{total} steps straight …")
-    straight = _begin(home, config, data_dir, [_place(total, per_epoch, "stop")])
+    report(f"{total} steps straight …")
+    straight = _launch(home, config, data_dir, [_place(total, per_epoch, "stop")])
     _wait(straight, lambda run: run.done)
     killed_at = min(total - 1, point + max(1, (total - point) // 10))
-    tell(f"{total} steps, with a checkpoint after step {point}, kill -9 after step {killed_at} and a resume …")
+    report(f"{total} steps, with a checkpoint after step {point}, kill -9 after step {killed_at} and a resume …")
     agenda = [_place(point, per_epoch, "checkpoint")]
-    broken = _begin(home, config, data_dir, [*agenda, _place(killed_at, per_epoch, "pause")])
+    broken = _launch(home, config, data_dir, [*agenda, _place(killed_at, per_epoch, "pause")])
     _wait(broken, lambda run: run.status == "paused")
     kill(broken)
     store.write_run(broken, store.read_run(broken) | {"agenda": [_place(total, per_epoch, "stop")]})
     resumed = client.resume(broken)
     run = _wait(broken, lambda run: run.done)
     for difference in (*resumed.differences, *resumed.bad):
-        tell(f"  {difference}")
+        report(f"  {difference}")
     began = run.resumes[-1]
     if (began.epoch - 1) * per_epoch + began.step != point:
-        raise RunError(f"it went on from step {began.step} of epoch {began.epoch}, not from step {point}")
-    return _compare(straight, broken, tell)
+        raise RunError(f"it resumed from step {began.step} of epoch {began.epoch}, not from step {point}")
+    return _compare(straight, broken, report)
 
 
-def _compare(straight: Path, broken: Path, tell: Callable[[str], None]) -> bool:
+def _compare(straight: Path, broken: Path, report: Callable[[str], None]) -> bool:
     one, other = _last(straight), _last(broken)
     equal = True
     picked = {
@@ -124,24 +124,24 @@ def _compare(straight: Path, broken: Path, tell: Callable[[str], None]) -> bool:
         same = prints[0] == prints[1]
         equal &= same
         verdict = "equal" if same else "NOT EQUAL"
-        tell(f"{name:<11} straight {prints[0][:32]}  resumed {prints[1][:32]}  {verdict}")
+        report(f"{name:<11} straight {prints[0][:32]}  resumed {prints[1][:32]}  {verdict}")
     losses = [_losses(folder) for folder in (straight, broken)]
     equal &= losses[0] == losses[1]
-    tell(f"{'losses':<11} {len(losses[0])} of the log, {'equal' if losses[0] == losses[1] else 'NOT EQUAL'}")
-    tell("the resumed run is the uninterrupted one, bit for bit" if equal else "NOT the same run")
+    report(f"{'losses':<11} {len(losses[0])} of the log, {'equal' if losses[0] == losses[1] else 'NOT EQUAL'}")
+    report("the resumed run is the uninterrupted one, bit for bit" if equal else "NOT the same run")
     return equal
 
 
 def _losses(folder: Path) -> dict[tuple[Any, ...], float]:
-    """Every loss that is told for a certain place: of each hundredth batch, of each epoch, of each test."""
-    told: dict[tuple[Any, ...], float] = {}
+    """Every loss with its place: of each hundredth batch, of each epoch, of each test."""
+    losses: dict[tuple[Any, ...], float] = {}
     for event in log.read(folder).events:
         match event:
             case ev.BatchLoss():
-                told[event.kind, event.epoch, event.step] = event.loss
+                losses[event.kind, event.epoch, event.step] = event.loss
             case ev.EpochFinished() | ev.Evaluated():
-                told[event.kind, event.epoch, 0] = event.loss
-    return told
+                losses[event.kind, event.epoch, 0] = event.loss
+    return losses
 
 
 def _last(folder: Path) -> Mapping[str, Any]:
@@ -165,9 +165,9 @@ def _place(step: int, per_epoch: int, order: str) -> list[Any]:
     return [(step - 1) // per_epoch + 1, (step - 1) % per_epoch + 1, order]
 
 
-def _begin(home: Path, config: TrainConfig, data_dir: Path | None, agenda: list[list[Any]]) -> Path:
+def _launch(home: Path, config: TrainConfig, data_dir: Path | None, agenda: list[list[Any]]) -> Path:
     folder = store.create(home, client.request(config, data_dir=data_dir) | {"agenda": agenda})
-    return client.begin(folder)
+    return client.launch(folder)
 
 
 def _wait(folder: Path, until: Callable[[RunState], bool]) -> RunState:
@@ -180,7 +180,7 @@ def _wait(folder: Path, until: Callable[[RunState], bool]) -> RunState:
             return run
         if not living:
             last = RunFolder(folder).host_log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise RunError(f"the training's process is gone{': ' + last[0] if last else ''}")
+            raise RunError(f"the training's process ended{': ' + last[0] if last else ''}")
         time.sleep(POLL_S)
 
 

@@ -137,7 +137,7 @@ def test_a_detached_run_is_commanded_by_its_id() -> None:
     assert state() == "stopped"
     refused = fmnist_tui("stop", "last")
     assert refused.returncode == 2
-    assert "does not run any more: stopped" in refused.stderr
+    assert "is not running: stopped" in refused.stderr
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def test_an_ambiguous_run_is_not_guessed(home: Path) -> None:
         (folder / "run.json").write_text("{}")
     shown = fmnist_tui("stop", "2026")
     assert shown.returncode == 2
-    assert "fits 2 runs: 20260101-000000-bbbb, 20260101-000000-aaaa" in shown.stderr
+    assert "matches 2 runs: 20260101-000000-bbbb, 20260101-000000-aaaa" in shown.stderr
 
 
 def test_the_home_option_stands_before_or_after_the_command(tmp_path: Path) -> None:

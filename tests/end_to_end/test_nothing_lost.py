@@ -151,7 +151,7 @@ def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path) -> No
         terminal.wait_for("samples/s")
         wait_until(lambda: state(folder).epoch > 3)
         kill(folder)
-        terminal.wait_for("r goes on from its newest checkpoint")
+        terminal.wait_for("r resumes from its newest checkpoint")
         before = state(folder)
         terminal.press("r")
         wait_until(lambda: state(folder).resumes, 30)
@@ -205,9 +205,9 @@ def test_resume_branch_and_set_on_the_command_line(home: Path) -> None:
         "branch base --at soon": "give an epoch such as 3",
         "branch base model=cnn": "keeps its parent's model",
         "branch base lr": "'lr' is not of the form SETTING=VALUE",
-        "set base lr=1": "does not run any more: finished",
+        "set base lr=1": "is not running: finished",
         "set base": "the following arguments are required: SETTING=VALUE",
-        "resume base --threads many": "--threads: 'many' is not a whole number",
+        "resume base --threads many": "--threads: 'many' is not an integer",
         "resume base --device cuda:9 --epochs 9": "cuda:9 is not on this machine",
         "verify-resume --at 0": "--at: 0 is out of range",
     }.items():

@@ -132,7 +132,7 @@ def _branch(options: argparse.Namespace) -> int:
         new = client.prepare_branch(parent, options.at, changes, name=options.name)
     if not options.detach:
         return train.serve_new(new, as_json=options.json)
-    print(client.begin(new).name)
+    print(client.launch(new).name)
     return DONE
 
 
@@ -167,6 +167,6 @@ def _verify_resume(options: argparse.Namespace) -> int:
         at=options.at,
         data_dir=options.data_dir,
         home=home_of(options),
-        tell=print,
+        report=print,
     )
     return DONE if report else FAILED

@@ -17,16 +17,18 @@ Cell = tuple[int, int]  # true class, predicted class
 
 
 class MatrixScreen(Overlay[Cell | None]):
-    """Gives the cell whose images are to be seen, or None where the person goes back."""
+    """Returns the cell whose images to show, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back", key_display="esc", id="matrix.back"),
-        Binding("enter", "open", "These images", id="matrix.open", tooltip="on Data, with this checkpoint's words"),
+        Binding(
+            "enter", "open", "These images", id="matrix.open", tooltip="on Data, with this checkpoint's predictions"
+        ),
         Binding("right,l", "move(0, 1)", "Next predicted class", show=False, id="matrix.right"),
         Binding("left,h", "move(0, -1)", "Previous predicted class", show=False, id="matrix.left"),
         Binding("down,j", "move(1, 0)", "Next true class", show=False, id="matrix.down"),
         Binding("up,k", "move(-1, 0)", "Previous true class", show=False, id="matrix.up"),
-        Binding("n", "next", "Next mistake", id="matrix.next", tooltip="from the most frequent one on"),
+        Binding("n", "next", "Next mistake", id="matrix.next", tooltip="the most frequent first"),
     ]
 
     def __init__(self, result: TestResult, names: tuple[str, ...]) -> None:
@@ -67,6 +69,8 @@ class MatrixScreen(Overlay[Cell | None]):
         row = self._result.confusion[cell[0]]
         number, total = row[cell[1]], sum(row)
         share = f", {100 * number / total:.1f}% of its {count(total)} images" if total else ""
-        words = f"{true} taken for {predicted}: {count(number)}{share}"
-        told = Content.assemble((words, "bold"), ("\nenter these images · n next mistake · arrows · esc", "dim"))
-        self.query_one("#cell", Static).update(told)
+        words = f"{true} predicted as {predicted}: {count(number)}{share}"
+        text = Content.assemble(
+            (words, "bold"), ("\nEnter: show these images · n: next mistake · arrows: move · Esc: back", "dim")
+        )
+        self.query_one("#cell", Static).update(text)

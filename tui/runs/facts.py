@@ -1,4 +1,4 @@
-"""A run in words: what it is and how it stands (`Headline`), its numbers (`Numbers`), its newest warning (`Notice`)."""
+"""A run in words: its settings and status (`Headline`), its numbers (`Numbers`), its newest warning (`Notice`)."""
 
 from engine.checkpoints.manifest import Entry
 from engine.runs.state import RunState
@@ -15,7 +15,7 @@ STOP_REASONS = {"asked": "", "non_finite_loss": "loss not finite"}
 
 
 def status(state: RunState, alive: bool) -> tuple[str, str]:
-    """How a run stands, and the style for it: `("paused: loss not finite", "warning")`."""
+    """A run's status, and its style: `("paused: loss not finite", "warning")`."""
     if not state.done and not alive:
         return "ended without finishing", "bad"
     if state.status == "paused":
@@ -35,23 +35,23 @@ def model_name(model: str) -> str:
 
 
 def notice(state: RunState, alive: bool) -> tuple[str, str]:
-    """What the person should know or do now, and its style; empty where there is nothing to say."""
+    """What to know or do now, and its style; empty where there is nothing."""
     if not state.done and not alive:
         return (
-            "Its process is gone without a word: r goes on from its newest checkpoint.",
+            "Its process ended unexpectedly: r resumes from its newest checkpoint.",
             "bad",
         )
     if state.status == "failed":
         return state.reason, "bad"
     if state.status == "paused" and state.reason == "non_finite_loss":
-        return "The loss is NaN or infinite: ← b branches off an earlier checkpoint; space goes on.", "bad"
+        return "The loss is NaN or infinite: ← b branches off an earlier checkpoint; space resumes.", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
-        return "The disk can't be written: make room, then go on with space.", "bad"
+        return "The disk can't be written: free some space on it, then press space to resume.", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:
-        return f"Resumed, not bit for bit: {'; '.join(state.resumes[-1].differences)}", "warning"
+        return f"Resumed, not bit for bit the same: {'; '.join(state.resumes[-1].differences)}", "warning"
     if state.warnings:
         newest = state.warnings[-1]
-        more = f" ({len(state.warnings)} warnings in all)" if len(state.warnings) > 1 else ""
+        more = f" ({len(state.warnings)} warnings)" if len(state.warnings) > 1 else ""
         return f"Warning, epoch {newest.epoch} step {fmt.count(newest.step)}: {newest.message}{more}", "warning"
     return "", ""
 
@@ -70,7 +70,7 @@ class _RunLines(Lines):
 
 
 class Headline(_RunLines):
-    """One line: how the run stands, its name, model, optimizer, data; at the right, which of the live runs it is."""
+    """One line: status, name, model, optimizer and data; at the right, which of the live runs it is."""
 
     DEFAULT_CSS = "Headline { height: 1; width: 1fr; }"
     run_name = ""
@@ -129,13 +129,13 @@ class Numbers(_RunLines):
 
 
 class Notice(_RunLines):
-    """One line with what the person should know now; takes no room while there is nothing."""
+    """One line with what to know now; hidden while there is nothing."""
 
     DEFAULT_CSS = "Notice { height: 1; width: 1fr; display: none; }"
     chosen: Entry | None = None
 
     def choose(self, entry: Entry | None) -> None:
-        """Tell of the checkpoint that the charts' cursor is on, while it is."""
+        """Describe the checkpoint at the charts' cursor, while there is one."""
         self.chosen = entry
 
     def show(self, state: RunState, alive: bool) -> None:

@@ -1,4 +1,4 @@
-"""One run as it trains: what it is, how far it is, its curves, its log, and the test set by class."""
+"""One run: its settings and progress, its curves, its log, and the test set by class."""
 
 from textual import events
 from textual.app import ComposeResult

@@ -90,7 +90,7 @@ class RunActions:
             if text is None:
                 return
             wanted = int(text)
-        differences = await asyncio.to_thread(client.foreseen, folder)
+        differences = await asyncio.to_thread(client.expected_differences, folder)
         if differences:
             about = f"Changed since: {'; '.join(differences)}. The result will not be bit for bit the same."
             if await self._ask(PromptScreen(f"Resume {name}?", about, _yes, value="yes")) is None:

@@ -4,7 +4,7 @@ from tui.widgets.topbar import TopBar
 
 
 class RunTopBar(TopBar):
-    """Says nothing of data until it is told a run's."""
+    """Names no data until `show_run` is called."""
 
     def show_run(self, title: str, demo: bool) -> None:
         """Name the data of the run on the screen; empty: none is."""
@@ -12,4 +12,4 @@ class RunTopBar(TopBar):
             super()._tell((title, demo))
 
     def _tell(self, told: tuple[str, bool]) -> None:
-        """What is browsed does not matter here."""
+        """The browsed data is not shown here."""

@@ -113,7 +113,7 @@ class RunsScreen(Screen[None]):
             self._services.watch_run(run.folder)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        self._tell_detail()
+        self._show_detail()
         self.refresh_bindings()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -180,9 +180,9 @@ class RunsScreen(Screen[None]):
                         table.update_cell(run_id, column, cell)
         changed = cells != self._cells
         self._cells = cells
-        self._tell_summary(len(shown))
+        self._show_summary(len(shown))
         if changed:
-            self._tell_detail()
+            self._show_detail()
             self.refresh_bindings()
 
     def _row(self, run: RunSummary, depth: int) -> list[Content]:
@@ -227,23 +227,23 @@ class RunsScreen(Screen[None]):
         self._cells = {}
         self._fill()
 
-    def _tell_summary(self, shown: int) -> None:
+    def _show_summary(self, shown: int) -> None:
         training = sum(run.state in ("training", "paused") for run in self._runs)
         words = f"{len(self._runs)} runs" if len(self._runs) != 1 else "1 run"
-        words += f", {training} of them live" if training else ""
+        words += f", {training} live" if training else ""
         words += f", {shown} shown" if shown != len(self._runs) else ""
-        _tell(self.query_one("#summary", Static), words if self._runs else "")
+        _update(self.query_one("#summary", Static), words if self._runs else "")
         self.query_one("#empty").display = not self._runs
         self._table.display = bool(self._runs)
 
-    def _tell_detail(self) -> None:
+    def _show_detail(self) -> None:
         run = self.selected
         words = ""
         if run is not None:
             began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
             last = f" · last test accuracy {fmt.percent(run.accuracy)}" if run.accuracy is not None else ""
-            words = f"{run.id} · began {began}{last}{self._origin(run)}\n{run.folder}"
-        _tell(self.query_one("#detail", Static), words)
+            words = f"{run.id} · started {began}{last}{self._origin(run)}\n{run.folder}"
+        _update(self.query_one("#detail", Static), words)
 
     def _origin(self, run: RunSummary) -> str:
         """Which run it branched off from, and where; or the file that it began with."""
@@ -277,7 +277,7 @@ def _searched(run: RunSummary) -> str:
     return " ".join((run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", state)).casefold()
 
 
-def _tell(widget: Static, words: str) -> None:
+def _update(widget: Static, words: str) -> None:
     """Update a text only where it changed: an idle screen sends nothing."""
     if str(widget.content) != words:
         widget.update(words)

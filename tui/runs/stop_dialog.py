@@ -1,4 +1,4 @@
-"""Asks how to leave a run that trains: stop it, leave it training, or go on."""
+"""Asks how to leave a run that trains: stop it, leave it training, or keep going."""
 
 from typing import ClassVar
 
@@ -10,27 +10,27 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-STOP, DETACH, GO_ON = "stop", "detach", "go on"
+STOP, DETACH, KEEP = "stop", "detach", "keep"
 _CHOICES = {
-    STOP: ("s", "stop and save", "ends the run after this step, with a checkpoint to go on from"),
-    DETACH: ("d", "detach (leave it training)", "closes this view; the run goes on, even when you log out"),
-    GO_ON: ("g", "go on", "back to the run; nothing changes"),
+    STOP: ("s", "stop and save", "ends the run after this step and saves a checkpoint"),
+    DETACH: ("d", "detach (leave it training)", "closes this view; the run keeps going, even after you log out"),
+    KEEP: ("g", "keep going", "back to the run; nothing changes"),
 }
 
 
 class StopDialog(ModalScreen[str]):
-    """Gives STOP, DETACH or GO_ON."""
+    """Returns STOP, DETACH or KEEP."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "choose('stop')", "Stop and save", id="stop.stop"),
         Binding("d", "choose('detach')", "Detach", id="stop.detach"),
-        Binding("g,escape", "choose('go on')", "Go on", id="stop.go_on"),
+        Binding("g,escape", "choose('keep')", "Keep going", id="stop.keep"),
         Binding("j", "move(1)", "Down", show=False, id="stop.down"),
         Binding("k", "move(-1)", "Up", show=False, id="stop.up"),
     ]
 
     def __init__(self, run: str, *, can_detach: bool = True) -> None:
-        """`run`: what to call it. `can_detach`: it is on the screen, so that leaving it means something."""
+        """`run`: its title. `can_detach`: whether the run is on the screen, so that it can be left."""
         super().__init__()
         self._run = run
         self._choices = {name: words for name, words in _CHOICES.items() if can_detach or name != DETACH}
@@ -42,7 +42,7 @@ class StopDialog(ModalScreen[str]):
                 *(
                     Option(
                         Content.assemble((f"{key}  {words}\n", "bold"), (f"   {meaning}", "dim")),
-                        id=name.replace(" ", "-"),
+                        id=name,
                     )
                     for name, (key, words, meaning) in self._choices.items()
                 ),
@@ -50,7 +50,7 @@ class StopDialog(ModalScreen[str]):
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss((event.option.id or GO_ON).replace("-", " "))
+        self.dismiss(event.option.id or KEEP)
 
     def action_choose(self, name: str) -> None:
         if name in self._choices:

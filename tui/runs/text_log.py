@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.runs.state import Told
+from engine.runs.state import LogEvent
 from engine.training import events as ev
 from tui import format as fmt
 from tui.widgets.lines import Line, Lines, fit
@@ -15,10 +15,10 @@ class TextLog(Lines):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._events: Sequence[Told] = ()
+        self._events: Sequence[LogEvent] = ()
         self._back = 0  # lines between the last one shown and the newest
 
-    def show(self, log: Sequence[Told]) -> None:
+    def show(self, log: Sequence[LogEvent]) -> None:
         if log != self._events:
             if self._back:
                 self._back += len(log_lines(log)) - len(log_lines(self._events))
@@ -38,13 +38,13 @@ class TextLog(Lines):
             title.append((f"  {self._back} newer lines below (Page Down)"[: width - 3], "dim"))
         lines = log_lines(self._events)
         if not lines:
-            return [title, [("the first line comes with the first batch", "dim")]]
+            return [title, [("the first line appears with the first batch", "dim")]]
         end = len(lines) - self._back
         shown = lines[max(0, end - (height - 1)) : end]
         return [title, *([(fit(text, width), style)] for text, style in shown)]
 
 
-def log_lines(log: Sequence[Told]) -> list[tuple[str, str]]:
+def log_lines(log: Sequence[LogEvent]) -> list[tuple[str, str]]:
     """The log as the tutorial prints it: a header where an epoch begins, a line each 100 batches, the test result."""
     lines: list[tuple[str, str]] = []
     epoch = 0
@@ -62,6 +62,6 @@ def log_lines(log: Sequence[Told]) -> list[tuple[str, str]]:
             case ev.Resumed():
                 lines.append((f"resumed {fmt.place_words(event)}", "warning" if event.differences else "good"))
             case ev.Branched():
-                branch = f"a branch of {event.parent} {fmt.place_words(event)}"
+                branch = f"branch of {event.parent}, {fmt.place_words(event)}"
                 lines.append((branch if event.parent else fmt.from_words(event), "good"))
     return lines

@@ -222,7 +222,7 @@ class FileActionsScreen(BusyScreen):
         self.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
 
         def begin() -> Path:
-            return client.begin(from_weights.prepare(host.home, self.path, changes, name=name, data_dir=host.data_dir))
+            return client.launch(from_weights.prepare(host.home, self.path, changes, name=name, data_dir=host.data_dir))
 
         try:
             folder = await asyncio.to_thread(begin)

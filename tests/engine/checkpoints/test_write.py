@@ -115,7 +115,7 @@ def test_a_fault_at_any_write_of_a_checkpoint_leaves_the_one_before(
             disk = Disk(patched, tmp_path, code)
             disk.fail_at = {number}
             with pytest.raises(
-                CheckpointError, match=r"epoch-0002-step-000005\.pt can't be written .*make room"
+                CheckpointError, match=r"epoch-0002-step-000005\.pt can't be written .*free some space"
             ) as said:
                 writer.save(middle, "asked")
         assert os.strerror(code) in str(said.value)

@@ -70,7 +70,7 @@ def test_a_run_whose_host_is_gone_ended(run: Path) -> None:
     assert listing.summary(run).state == "training"
     RunFolder(run).host_json.unlink()
     assert listing.summary(run).state == "ended"
-    with pytest.raises(RunError, match="does not run any more: ended without finishing"):
+    with pytest.raises(RunError, match="is not running: ended without finishing"):
         client.command(run, "pause")
 
 
@@ -120,7 +120,7 @@ def test_runs_are_found_by_id_by_its_beginning_by_name_and_as_last(home: Path) -
     assert store.find(home, renamed[0].name) == renamed[0]
     assert store.find(home, "20260101-000001") == renamed[1]
     assert store.find(home, "run 0") == renamed[0]
-    with pytest.raises(RunError, match="fits 2 runs"):
+    with pytest.raises(RunError, match="matches 2 runs"):
         store.find(home, "2026")
     with pytest.raises(RunError, match="no run 'x'"):
         store.find(home, "x")

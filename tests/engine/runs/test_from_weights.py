@@ -57,7 +57,7 @@ def test_it_can_be_resumed_before_its_first_checkpoint_and_without_the_file(
     file = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "from-there.pt"))
     folder = from_weights.prepare(home, file, {})
     store.write_run(folder, store.read_run(folder) | {"agenda": [[2, 5, "pause"]]})
-    client.begin(folder)
+    client.launch(folder)
     wait(folder, lambda run: run.status == "paused")
     kill(folder)
     file.unlink()
@@ -90,15 +90,15 @@ def test_another_loops_checkpoint_gives_its_weights_and_its_optimizers_state(hom
     assert "its weights, and an optimizer's state (step, exp_avg, exp_avg_sq: of adam or adamw)" in origin.words
     with pytest.raises(ConfigError, match="does not say which network it is of: add model=mlp, say"):
         from_weights.asked(origin, {})
-    with pytest.raises(ConfigError, match="add optimizer=adam or optimizer=adamw; another one begins anew"):
+    with pytest.raises(ConfigError, match="add optimizer=adam or optimizer=adamw; any other starts without it"):
         from_weights.asked(origin, {"model": "mlp"})
     changes = {"model": "mlp", "optimizer": "adamw", "dataset": "demo", "epochs": "1", "threads": "1"}
     folder = from_weights.prepare(home, path, changes)
     config = store.read_run(folder)["config"]
     assert (config["lr"], config["weight_decay"]) == (3e-4, 0.02)
-    from engine.runs.launch import begin
+    from engine.runs import launch
 
-    beginning = begin(folder)
+    beginning = launch.start(folder)
     network, theirs = beginning.prepared.network.state_dict(), model.state_dict()
     assert all(torch.equal(network[name], theirs[name]) for name in theirs)
     mine = beginning.prepared.optimizer.state_dict()["state"]
@@ -147,7 +147,7 @@ def test_names_are_brought_in_order_as_it_is_said(home: Path, tmp_path: Path) ->
     ("content", "words"),
     [
         (holding(x=tensor((4,), (1,), 0) + b"", epoch=text("3")), None),
-        (holding(x=tensor((9,), (1,))), "is not taken over: x reaches element 9 of a storage that has 4"),
+        (holding(x=tensor((9,), (1,))), "is refused: x reaches element 9 of a storage that has 4"),
         (b"\x80\x02}" + text("epoch") + b"K\x03s.", "has no weights in it"),
     ],
 )
@@ -172,7 +172,10 @@ def test_our_own_form_with_anything_in_it_is_refused_in_one_line(straight: Path,
             ({"model": {"x": 3}}, "not as fmnist-tui writes it"),
             ({"config": {"lr": -1}}, "its settings can't be used"),
             ({"config": 3}, "not a checkpoint of a run"),
-            ({"config": content["config"] | {"model": "/tmp/own.py:Net"}}, r"wants /tmp/own\.py:Net to be run"),
+            (
+                {"config": content["config"] | {"model": "/tmp/own.py:Net"}},
+                r"needs /tmp/own\.py:Net, which would be executed",
+            ),
             ({"config": content["config"] | {"epochs": 1}}, "1 of 1 epochs are done there already"),
             ({"epoch": 10**9}, "epochs"),
         )
@@ -190,7 +193,7 @@ def test_a_file_that_changes_meanwhile_or_hides_an_object_is_refused(
     path = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "a.pt"))
     folder = from_weights.prepare(home, path, {})
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(CheckpointError, match="has changed since the run was asked for"):
+    with pytest.raises(CheckpointError, match="has changed since the run was created"):
         serve(folder)
     hidden = checkpoint(holding(x=tensor((4,), (1,)), y=reduced(named("os.system"), text("true"))), tmp_path / "b.pt")
     contents = read(hidden)

@@ -106,7 +106,7 @@ def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
     client.command(folder, "stop")
     assert wait(folder, lambda run: run.done).status == "stopped"
     assert gone(folder)
-    with pytest.raises(RunError, match="does not run any more: stopped"):
+    with pytest.raises(RunError, match="is not running: stopped"):
         client.command(folder, "pause")
 
 
@@ -151,7 +151,7 @@ def test_a_host_on_another_machine_is_known_by_its_heartbeat(home: Path) -> None
     assert record is not None
     store.restore_host(folder, replace(record, hostname="elsewhere", pid=1, boot_id="another", socket="x"))
     assert store.alive(folder)
-    with pytest.raises(RunError, match="trains on elsewhere: command it there"):
+    with pytest.raises(RunError, match="is training on elsewhere; send commands there"):
         client.command(folder, "pause")
     long_ago = time.time() - 2 * store.HEARTBEAT_S
     os.utime(RunFolder(folder).host_json, (long_ago, long_ago))

@@ -99,7 +99,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_been_stopped(home: Path, strai
 @pytest.mark.slow
 def test_a_killed_host_loses_what_came_after_the_checkpoint_and_does_it_again(home: Path, straight: Path) -> None:
     folder = create(home, SHORT, (2, 10, "checkpoint"), (2, 30, "pause"))
-    client.begin(folder)
+    client.launch(folder)
     wait(folder, lambda run: run.status == "paused")
     kill(folder)
     assert listing.summary(folder).state == "ended"
@@ -118,7 +118,7 @@ def test_a_killed_host_loses_what_came_after_the_checkpoint_and_does_it_again(ho
 @pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(home: Path, straight: Path) -> None:
     folder = create(home, SHORT, (1, 5, "pause"))
-    client.begin(folder)
+    client.launch(folder)
     wait(folder, lambda run: run.status == "paused")
     kill(folder)
     assert go_on(folder).resumes[0].checkpoint == ""
@@ -132,7 +132,7 @@ def test_edits_are_done_again_by_the_run_that_was_killed_after_them(home: Path) 
 
     def edited(*, killed: bool) -> Path:
         folder = create(home, SHORT, (1, 20, "checkpoint"), (1, 30, "pause"), (2, 30, "pause"))
-        client.begin(folder)
+        client.launch(folder)
         wait(folder, lambda run: run.status == "paused" and run.epoch == 1)
         assert client.command(folder, "set", {"lr": "x2", "weight_decay": "1e-3"}) == [
             "lr 0.001 → 0.002",
@@ -266,9 +266,9 @@ def test_a_model_file_that_changed_without_changing_a_shape_is_told(home: Path, 
 @pytest.mark.slow
 def test_a_run_that_lives_is_neither_resumed_nor_hosted_twice(home: Path) -> None:
     folder = client.start(home, TrainConfig(dataset="demo", epochs=100_000, threads=1))
-    with pytest.raises(RunError, match=r"is alive \(process \d+ on .*\): nothing to resume"):
+    with pytest.raises(RunError, match=r"is running \(process \d+ on "):
         client.resume(folder)
-    with pytest.raises(RunError, match="is trained by another process already"):
+    with pytest.raises(RunError, match="is trained by another process;"):
         take(folder, {})
     client.command(folder, "pause")
     begin = time.monotonic()
@@ -320,7 +320,7 @@ def test_a_branch_outlives_its_parents_folder_and_can_be_resumed_before_its_firs
     shutil.rmtree(straight)
     serve(wanted)
     store.write_run(branch, store.read_run(branch) | {"agenda": [[2, 5, "pause"]]})
-    client.begin(branch)
+    client.launch(branch)
     wait(branch, lambda run: run.status == "paused")
     kill(branch)
     run = go_on(branch)
@@ -342,7 +342,7 @@ def test_a_place_without_a_checkpoint_is_refused_with_the_nearest_two(home: Path
     for changes, words in {
         "model": "keeps its parent's model",
         "lr": "out of range",
-        "flavour": "'flavour' is no setting",
+        "flavour": "there is no setting 'flavour'",
         "epochs": "3 of 3 epochs are done there already",
     }.items():
         with pytest.raises(ConfigError, match=words):
@@ -356,7 +356,7 @@ def test_a_place_without_a_checkpoint_is_refused_with_the_nearest_two(home: Path
 def test_a_policy_bounds_the_disk_and_keeps_what_a_branch_rests_on(home: Path) -> None:
     config = TrainConfig.from_dict(SHORT.to_dict() | {"keep": "1", "epochs": 6})
     folder = create(home, config, (2, 47, "pause"))
-    client.begin(folder)
+    client.launch(folder)
     wait(folder, lambda run: run.status == "paused")
     branch = client.prepare_branch(folder, "1", {})
     client.command(folder, "unpause")
@@ -401,7 +401,7 @@ def test_verify_resume(home: Path, tmp_path: Path, settings: dict[str, Any]) -> 
     told: list[str] = []
     if settings.get("device") == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    assert verify_resume(config, home=home, steps=60, at=25, tell=told.append), told
+    assert verify_resume(config, home=home, steps=60, at=25, report=told.append), told
     assert told[-1] == "the resumed run is the uninterrupted one, bit for bit"
     assert not list(home.glob("verify-*"))
 

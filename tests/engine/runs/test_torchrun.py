@@ -94,7 +94,7 @@ def test_two_processes_train_the_same_and_obey_like_one(home: Path) -> None:
     alone = create(home, processes=1)
     serve(alone)
     straight = create(home)
-    client.begin(straight)
+    client.launch(straight)
     run = wait(straight, lambda run: run.done, 60)
     assert run.status == "finished"
     assert "2 processes" in run.device_name
@@ -110,7 +110,7 @@ def test_two_processes_train_the_same_and_obey_like_one(home: Path) -> None:
     # Paused, edited, saved, killed and gone on with: the same as the same without the kill.
     def edited(*, killed: bool) -> Path:
         folder = create(home, (1, 20, "pause"), (2, 10, "checkpoint"), (2, 20, "pause"))
-        client.begin(folder)
+        client.launch(folder)
         wait(folder, lambda run: run.status == "paused")
         assert client.command(folder, "set", {"lr": "x2"}) == ["lr 0.001 → 0.002"]
         with pytest.raises(RunError, match="paused already"):
@@ -136,7 +136,7 @@ def test_two_processes_train_the_same_and_obey_like_one(home: Path) -> None:
 @pytest.mark.slow
 def test_a_signal_to_the_first_process_saves_and_ends_both_and_a_lone_one_may_go_on(home: Path) -> None:
     folder = create(home, config=TrainConfig.from_dict(CONFIG.to_dict() | {"epochs": 100_000}))
-    client.begin(folder)
+    client.launch(folder)
     wait(folder, lambda run: run.step > 3)
     record = store.read_host(folder)
     assert record is not None

@@ -239,9 +239,9 @@ def test_it_is_converted_compared_and_gone_on_from(fsdp: Path, home: Path, tmp_p
     settings = {"model": "mlp", "optimizer": "adam", "dataset": "demo", "epochs": "1", "threads": "1"}
     folder = from_weights.prepare(home, fsdp, settings)
     assert store.read_run(folder)["config"]["lr"] == 3e-4
-    from engine.runs.launch import begin
+    from engine.runs import launch
 
-    prepared = begin(folder).prepared
+    prepared = launch.start(folder).prepared
     theirs = numbers(contents)
     for name, parameter in prepared.network.named_parameters():
         assert torch.equal(parameter, theirs[f"model.{name}"])

@@ -115,9 +115,9 @@ async def test_the_confusion_matrix(home: Path, picture: Picture) -> None:
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("epoch 2/10",))
         await pilot.press("enter")
-        await still(pilot, ("T-shirt/top taken for Trouser",))
+        await still(pilot, ("T-shirt/top predicted as Trouser",))
         await pilot.press("down", "right")
-        await picture(pilot, "Trouser taken for Pullover")
+        await picture(pilot, "Trouser predicted as Pullover")
 
 
 async def test_the_stop_dialog(home: Path, picture: Picture) -> None:
@@ -146,7 +146,7 @@ async def test_a_prompt(home: Path, picture: Picture, key: str, text: str, words
 async def test_a_resume_is_asked_about(
     home: Path, picture: Picture, differences: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "foreseen", lambda folder: differences)
+    monkeypatch.setattr(client, "expected_differences", lambda folder: differences)
     run = run_with_checkpoints(home, dead=True)
     if not differences:
         run.add(ev.Finished(epochs=10, seconds=20))

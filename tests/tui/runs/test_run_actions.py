@@ -28,7 +28,7 @@ class Calls:
         self.resumed = client.Resumed()
         self.refusal = ""
         monkeypatch.setattr(client, "command", lambda folder, name, changes=None: self._note(name, changes))
-        monkeypatch.setattr(client, "foreseen", lambda folder: self.differences)
+        monkeypatch.setattr(client, "expected_differences", lambda folder: self.differences)
         monkeypatch.setattr(client, "resume", self._resume)
         monkeypatch.setattr(
             client, "branch", lambda folder, at, changes, name="": self._branch(at, changes, name, branch)
@@ -184,7 +184,7 @@ async def test_a_run_whose_process_is_gone_is_offered_its_resume(tmp_path: Path,
     async with app.run_test(size=(80, 24)) as pilot:
         run = run_with_checkpoints(tmp_path, dead=True)
         await shown(app, pilot, run)
-        await until(pilot, lambda: "r goes on from its newest checkpoint" in text(app))
+        await until(pilot, lambda: "r resumes from its newest checkpoint" in text(app))
         await pilot.press("plus", "space")  # nobody is there to take them
         await pilot.press("r")
         await until(pilot, lambda: bool(calls.told))
@@ -197,7 +197,7 @@ async def test_a_resume_that_will_not_be_bit_for_bit_asks_first(tmp_path: Path, 
     async with app.run_test(size=(80, 24)) as pilot:
         run = run_with_checkpoints(tmp_path, dead=True)
         await shown(app, pilot, run)
-        await until(pilot, lambda: "r goes on" in text(app))
+        await until(pilot, lambda: "r resumes" in text(app))
         await pilot.press("r")
         await prompted(app, pilot)
         assert "torch 2.14.0, now 2.15.0" in str(app.screen.query_one("#about", Static).content)
@@ -236,7 +236,7 @@ async def test_a_refused_resume_is_said_and_nothing_changes(tmp_path: Path, call
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         run = run_with_checkpoints(tmp_path, dead=True)
         await shown(app, pilot, run)
-        await until(pilot, lambda: "r goes on" in text(app))
+        await until(pilot, lambda: "r resumes" in text(app))
         await pilot.press("r")
         await until(pilot, lambda: any(calls.refusal in n.message for n in app._notifications))
         assert app.watched == run.folder
@@ -292,4 +292,4 @@ async def test_a_branch_is_drawn_with_its_parents_curve(tmp_path: Path, calls: C
     async with app.run_test(size=(120, 40)) as pilot:
         await shown(app, pilot, child)
         await until(pilot, lambda: "··· parent" in text(app))
-        await until(pilot, lambda: f"a branch of {parent.folder.name}"[:40] in text(app))
+        await until(pilot, lambda: f"branch of {parent.folder.name}"[:40] in text(app))

@@ -157,7 +157,7 @@ async def test_a_loss_that_is_not_finite_is_marked_and_says_what_to_do(tmp_path:
         await until(pilot, lambda: "✗ not finite" in text(app))
         run.add(ev.Paused(epoch=4, step=60, reason="non_finite_loss"))
         await until(pilot, lambda: "paused: loss not finite" in text(app))
-        assert "← b branches off an earlier checkpoint; space goes on" in text(app)
+        assert "← b branches off an earlier checkpoint; space resumes" in text(app)
 
 
 async def test_a_paused_run_sends_nothing(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_pat
         assert line(app, "#chosen") == "x1 reaches element 9 of a storage that has 4"
         await pilot.press("b")  # nothing is taken over from it
         await until(pilot, lambda: len(app._notifications) > 0)
-        assert "is not taken over: x0 reaches element 9" in next(iter(app._notifications)).message
+        assert "is refused: x0 reaches element 9" in next(iter(app._notifications)).message
 
 
 async def test_every_byte_is_checked(home: Path, run: Path) -> None:
