@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.binding import Binding
-from textual.dom import DOMNode
 
 from engine.data.report import DataReport, FileReport, SplitReport
 from engine.runs.folder import HostRecord
@@ -20,68 +18,14 @@ from engine.runs.listing import RunSummary
 from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
 from engine.training.settings import SETTINGS
+from tools import docs
 from tui.app import FmnistApp
 from tui.cli import main
-from tui.data.batches import BatchesScreen
-from tui.data.data import DataScreen
-from tui.data.download import DownloadScreen
-from tui.data.enlarged import EnlargedScreen
-from tui.data.overview import OverviewScreen
-from tui.data.transforms import TransformsScreen
-from tui.dialogs.help import HelpScreen
-from tui.dialogs.prompt import PromptScreen
-from tui.dialogs.text import TextScreen
-from tui.model.autograd import AutogradScreen
-from tui.model.contributions import ContributionsScreen
-from tui.model.forward import ForwardScreen
-from tui.model.model import ModelScreen
-from tui.model.tensor import TensorScreen
-from tui.runs.form import ConfigForm
-from tui.runs.layer_stats import LayerStatsScreen
-from tui.runs.runs import RunsScreen, _Table
-from tui.runs.stop_dialog import StopDialog
-from tui.runs.watch import WatchScreen
-from tui.weights.checkpoints import CheckpointsScreen
-from tui.weights.difference import DifferenceScreen
-from tui.weights.file import FileScreen
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 EVENTS = (ROOT / "docs" / "events.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-
-# How the README writes a key, where it is not the character itself. The arrows are told as one.
-KEYS = {
-    "right": "arrows", "left": "arrows", "up": "arrows", "down": "arrows", "pagedown": "`PgDn`", "pageup": "`PgUp`",
-    "plus": "`+`", "equals_sign": "`=`", "minus": "`-`", "full_stop": "`.`", "question_mark": "`?`", "slash": "`/`",
-    "shift+up": "arrows", "shift+down": "arrows", "shift+left": "arrows", "shift+right": "arrows",
-    "colon": "`:`", "left_square_bracket": "`[`", "right_square_bracket": "`]`",
-}  # fmt: skip
-SCREENS: list[tuple[str, type[DOMNode]]] = [
-    ("Data", DataScreen),
-    ("Data, one image", EnlargedScreen),
-    ("Data, the overview", OverviewScreen),
-    ("Train, the form", ConfigForm),
-    ("Train, a run", WatchScreen),
-    ("Train, the layers", LayerStatsScreen),
-    ("the question that `x` asks", StopDialog),
-    ("a question with a line to type in", PromptScreen),
-    ("Runs", RunsScreen),
-    ("Runs", _Table),
-    ("Model", ModelScreen),
-    ("Model, a tensor", TensorScreen),
-    ("Model, as printed", TextScreen),
-    ("Model, an image", ForwardScreen),
-    ("Model, a sum", ContributionsScreen),
-    ("Model, autograd", AutogradScreen),
-    ("Data, transforms", TransformsScreen),
-    ("Data, batches", BatchesScreen),
-    ("Checkpoints", CheckpointsScreen),
-    ("Checkpoints, a file", FileScreen),
-    ("Checkpoints, a comparison", DifferenceScreen),
-    ("the download", DownloadScreen),
-    ("Help", HelpScreen),
-]
 
 
 def section(text: str, heading: str) -> str:
@@ -149,34 +93,42 @@ def parsers() -> dict[str, ArgumentParser]:
     return commands
 
 
-def test_every_command_has_its_row_in_the_readme() -> None:
-    rows = [line for line in section(README, "## Command line").splitlines() if line.startswith("| `fmnist-tui")]
-    shown = {match[1] for row in rows if (match := re.match(r"\| `fmnist-tui ([\w-]+)", row))}
-    assert shown == set(parsers())
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 200
+    assert len(README.encode()) <= 12 * 1024
 
 
-def test_every_option_is_in_the_readme() -> None:
+def test_every_command_is_in_the_readme() -> None:
     part = section(README, "## Command line")
-    for name, parser in {"the app": main.make_parser(), **parsers()}.items():
+    for name in parsers():
+        assert re.search(rf"`(fmnist-tui )?{name}\b", part), name
+
+
+@pytest.mark.parametrize("name", docs.FILES)
+def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text() == docs.FILES[name]()
+
+
+def test_every_option_is_in_the_list_of_commands() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    parts = {part.splitlines()[0]: part for part in text.split("\n## fmnist-tui")}
+    for name, parser in {"": main.make_parser(), **parsers()}.items():
+        part = parts[f" {name}" if name else ""]
         for action in parser._actions:
             for spelled in action.option_strings:
-                if spelled not in ("-h", "--version"):
-                    assert re.search(rf"{spelled}\b", README), f"{name}: {spelled}"
+                assert spelled in ("-h", "--help") or re.search(rf"`{spelled}\b", part), f"{name}: {spelled}"
+
+
+def test_every_setting_is_in_the_list_of_settings() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
     for field in fields(TrainConfig):
-        assert f"`{option(field.name)}`" in part, field.name
-
-
-def test_the_defaults_are_as_the_readme_says() -> None:
-    rows = re.findall(r"^\| `--([a-z-]+)` \| `([^`]+)` \|", README, re.MULTILINE)
-    assert len(rows) > 10
-    for name, shown in rows:
-        field = name.replace("-", "_")
-        assert parse(field, shown) == getattr(TrainConfig(), field), name
+        assert f"`{option(field.name)}`" in text, field.name
 
 
 def commands_shown() -> Iterator[tuple[str, list[str]]]:
     """Each `fmnist-tui …` that a document shows, as it is typed, without what is piped."""
-    for text in (README, EVENTS, CONTRIBUTING):
+    written = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in docs.FILES]
+    for text in (README, CONTRIBUTING, *(path.read_text() for path in written)):
         for inline, line in re.findall(r"`fmnist-tui ?([^`]*)`|^fmnist-tui(?: (.*))?$", text, re.MULTILINE):
             typed = inline or line
             words = shlex.shlex(typed, posix=True, punctuation_chars="|>;")
@@ -196,18 +148,14 @@ def test_the_readme_shows_commands() -> None:
     assert len(list(commands_shown())) > 20
 
 
-@pytest.mark.parametrize(("row", "screen"), SCREENS)
-def test_every_key_is_in_the_readme(row: str, screen: type[DOMNode]) -> None:
-    keys = section(README, "## Keys")
-    (told,) = [line for line in keys.splitlines() if line.startswith(f"| {row} |")]
-    for binding in Binding.make_bindings(screen.BINDINGS):
-        assert KEYS.get(binding.key, f"`{binding.key}`") in told, binding
-
-
-def test_every_key_that_holds_everywhere_is_in_the_readme() -> None:
-    before_the_table = section(README, "## Keys").split("| screen |")[0]
-    for binding in Binding.make_bindings(FmnistApp.BINDINGS):
-        assert KEYS.get(binding.key, f"`{binding.key}`") in before_the_table, binding
+def test_every_key_of_every_screen_is_in_the_list_of_keys() -> None:
+    text = (ROOT / "docs" / "keys.md").read_text()
+    shown = [cls for _, cls in docs.screens()]
+    assert len(shown) > 20
+    for cls in (FmnistApp, *shown):
+        for binding in docs.bindings(cls):
+            assert binding.id, (cls, binding)
+            assert f"| {binding.id} |" in text, binding
 
 
 # All of them
