@@ -82,7 +82,7 @@ class FmnistApp(App[None]):
             for key, mode in MODE_KEYS.items()
         ),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
-        Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains goes on without the app"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains keeps going"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere"),
     ]
 
@@ -295,14 +295,14 @@ class FmnistApp(App[None]):
             self.push_screen(HelpScreen(self.screen))
 
     async def action_quit(self) -> None:
-        """Nothing is lost: a run goes on without the app. Say how to come back to it."""
+        """Nothing is lost: a run keeps going without the app. Say how to come back to it."""
         from engine.runs import folder as store
         from engine.runs import listing
 
         if self.watched is not None and store.alive(self.watched):
             run = self.watched.name
             if not listing.quick_state(self.watched).done:
-                self.farewell = f"Run {run} goes on without the app. Come back with: fmnist-tui watch {run}"
+                self.farewell = f"Run {run} keeps going without the app. Come back with: fmnist-tui watch {run}"
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -72,7 +72,7 @@ class PredictionSource:
 def of_run(folder: Path, at: str) -> PredictionSource:
     """The checkpoint `at` (see `places.find`) of the run in `folder`. Raises EngineError."""
     entry = checkpoint_refs.find(folder, at)
-    name = str(store.read_run(folder).get("name") or folder.name)
+    name = store.title(folder)
     return PredictionSource(
         name, checkpoint_refs.name_of(entry), entry.sha256[:32], {"folder": str(folder), "file": entry.file}
     )

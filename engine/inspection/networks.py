@@ -123,7 +123,7 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
     config = config if frozen is None else replace(config, freeze=frozen)
     freeze(model, config)
     model.eval()
-    name = asked.get("name") or folder.name
+    name = store.title(folder)
     return Network(
         source, f"{config.model} of {name}, checkpoint {checkpoint_refs.name_of(entry)}", model, shape, classes, config,
         data, folder, entry, _state(content["optimizer"], trained),

@@ -50,8 +50,7 @@ def checkpoint(home: Path, watched: Path | None, value: str = "") -> PromptScree
                 raise DataError(f"no such file: {path}")
             return f"the weights of {path.name} in a {parse('model', model)}"
         folder, at = named(home, text)
-        name = store.read_run(folder).get("name") or folder.name
-        return f"{name}, checkpoint {checkpoint_refs.name_of(checkpoint_refs.find(folder, at))}"
+        return f"{store.title(folder)}, checkpoint {checkpoint_refs.name_of(checkpoint_refs.find(folder, at))}"
 
     about = (
         "A run's id, its beginning, name, or last; after an @ an epoch (3), a step in it (3:412), last or best. Or a "

@@ -23,6 +23,7 @@ from tui.widgets.chart import Chart, ChartView
 from tui.widgets.heatmap import BLOCKS
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 Numbers = list[float | None]
@@ -182,9 +183,7 @@ class LayerStatsScreen(TableScreen):
         warnings = [one for one in state.warnings if one.code in CODES]
         if warnings:
             text += Content.styled(f"\n{warnings[-1].message}", "$text-warning")
-        line = self.query_one("#about", Static)
-        if str(line.content) != str(text):
-            line.update(text)
+        set_text(self.query_one("#about", Static), text)
 
     # Keys
 

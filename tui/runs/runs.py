@@ -22,6 +22,7 @@ from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import fit
+from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
@@ -232,7 +233,7 @@ class RunsScreen(Screen[None]):
         words = f"{len(self._runs)} runs" if len(self._runs) != 1 else "1 run"
         words += f", {training} live" if training else ""
         words += f", {shown} shown" if shown != len(self._runs) else ""
-        _update(self.query_one("#summary", Static), words if self._runs else "")
+        set_text(self.query_one("#summary", Static), words if self._runs else "")
         self.query_one("#empty").display = not self._runs
         self._table.display = bool(self._runs)
 
@@ -243,7 +244,7 @@ class RunsScreen(Screen[None]):
             began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
             last = f" · last test accuracy {fmt.percent(run.accuracy)}" if run.accuracy is not None else ""
             words = f"{run.id} · started {began}{last}{self._origin(run)}\n{run.folder}"
-        _update(self.query_one("#detail", Static), words)
+        set_text(self.query_one("#detail", Static), words)
 
     def _origin(self, run: RunSummary) -> str:
         """Which run it branched off from, and where; or the file that it began with."""
@@ -275,9 +276,3 @@ def _short(run_id: str, width: int) -> str:
 def _searched(run: RunSummary) -> str:
     state = ENDED if run.state == "ended" else run.state
     return " ".join((run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", state)).casefold()
-
-
-def _update(widget: Static, words: str) -> None:
-    """Update a text only where it changed: an idle screen sends nothing."""
-    if str(widget.content) != words:
-        widget.update(words)

@@ -1,0 +1,10 @@
+"""Text in a `Static` that is sent only when it changes: an idle screen sends nothing."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+
+def set_text(widget: Static, text: str | Content) -> None:
+    """Show `text` in the widget; nothing happens where the same text is there. A change of style alone is none."""
+    if str(widget.content) != str(text):
+        widget.update(text)
