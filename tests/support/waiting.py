@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from textual.pilot import Pilot
+
 T = TypeVar("T")
 HANG_S = 120.0  # for a machine that others use too; a wait that passes takes as long as it takes
 POLL_S = 0.02
@@ -17,3 +19,12 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = HANG_S) -> 
             raise AssertionError(f"never came: {what} (waited for {seconds:g} s)")
         time.sleep(POLL_S)
     return found
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = HANG_S) -> None:
+    """Let the app run until `condition` holds. Fails after `seconds`: a guard against hanging."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came (waited for {seconds:g} s)")
+        await pilot.pause(0.05)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import _losses, fingerprint, kill, verify_resume
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tests.support.waiting import wait_for
 
 SHORT = TrainConfig(dataset="demo", epochs=3, threads=1, shuffle=True, optimizer="adam", batch_size=128)  # 47 steps
 
@@ -59,12 +59,12 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in files.items() if name != "host.log"}
 
 
-def wait(folder: Path, until: Callable[[RunState], object], seconds: float = 30) -> RunState:
-    deadline = time.monotonic() + seconds
-    while not until(run := state(folder)):
-        assert time.monotonic() < deadline, (run.status, run.reason, run.epoch, run.step)
-        time.sleep(0.02)
-    return run
+def wait(folder: Path, until: Callable[[RunState], object]) -> RunState:
+    def reached() -> RunState | None:
+        run = state(folder)
+        return run if until(run) else None
+
+    return wait_for(reached, f"the awaited state of {folder.name}")
 
 
 @pytest.fixture
@@ -271,13 +271,10 @@ def test_a_run_that_lives_is_neither_resumed_nor_hosted_twice(home: Path) -> Non
     with pytest.raises(RunError, match="is trained by another process;"):
         take(folder, {})
     client.command(folder, "pause")
-    begin = time.monotonic()
     record = store.read_host(folder)
     assert record is not None
     os.kill(record.pid, signal.SIGTERM)
-    while store.alive(folder):
-        assert time.monotonic() - begin < 5
-        time.sleep(0.02)
+    wait_for(lambda: not store.alive(folder), "the end of its process")
     run = state(folder)
     assert (run.status, run.reason) == ("stopped", "SIGTERM")
     assert run.checkpoints[-1].reason == "stop"

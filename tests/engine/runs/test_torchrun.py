@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from engine.training import events as ev
 from engine.training.config import TrainConfig
 from engine.training.loop import Score
 from tests.engine.runs.test_host_resume import Follower, serve, state, wait, weights
+from tests.support.waiting import wait_for
 
 # 97: shards of 49 and 48 samples, and a last batch of 83.
 CONFIG = TrainConfig(dataset="demo", epochs=2, threads=1, shuffle=True, optimizer="adam", batch_size=97, seed=3)
@@ -42,13 +42,8 @@ def workers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def all_gone(folder: Path, seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while workers(folder):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+def all_gone(folder: Path) -> bool:
+    return wait_for(lambda: not workers(folder), f"the end of the processes of {folder.name}")
 
 
 @pytest.fixture
@@ -95,7 +90,7 @@ def test_two_processes_train_the_same_and_obey_like_one(home: Path) -> None:
     serve(alone)
     straight = create(home)
     client.launch(straight)
-    run = wait(straight, lambda run: run.done, 60)
+    run = wait(straight, lambda run: run.done)
     assert run.status == "finished"
     assert "2 processes" in run.device_name
     # The same losses as one process, but for the order of additions.
@@ -124,7 +119,7 @@ def test_two_processes_train_the_same_and_obey_like_one(home: Path) -> None:
             assert client.resume(folder) == client.Resumed()
         else:
             client.command(folder, "unpause")
-        assert wait(folder, lambda run: run.done, 60).status == "finished"
+        assert wait(folder, lambda run: run.done).status == "finished"
         return folder
 
     plain, broken = edited(killed=False), edited(killed=True)
@@ -140,10 +135,9 @@ def test_a_signal_to_the_first_process_saves_and_ends_both_and_a_lone_one_may_go
     wait(folder, lambda run: run.step > 3)
     record = store.read_host(folder)
     assert record is not None
-    begin = time.monotonic()
     os.kill(record.pid, signal.SIGTERM)
-    run: RunState = wait(folder, lambda run: run.done, 5)
-    assert all_gone(folder, 10), begin
+    run: RunState = wait(folder, lambda run: run.done)
+    assert all_gone(folder)
     assert (run.status, run.reason) == ("stopped", "SIGTERM")
     asked: dict[str, Any] = store.read_run(folder)
     store.write_run(folder, asked | {"processes": 1, "agenda": [[run.epoch + 1, 1, "stop"]]})

@@ -9,7 +9,8 @@ from engine.runs import client
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
-from tests.tui.data.test_data import line, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import line
 from tui.runs.layer_stats import SPARK, LayerStatsScreen, spark
 from tui.runs.watch import WatchScreen
 from tui.widgets.chart import ChartView

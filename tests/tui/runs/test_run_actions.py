@@ -14,7 +14,8 @@ from engine.home import RunFolder
 from engine.runs import client
 from engine.training import events as ev
 from tests.support.made_up import STEPS, MadeUpRun, ScreensApp, progress
-from tests.tui.runs.test_watch import text, until
+from tests.support.waiting import until
+from tests.tui.runs.test_watch import text
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.watch import WatchScreen
 

@@ -1,23 +1,14 @@
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
+from tests.support.waiting import until
 from tui.runs.runs import EMPTY, RunsScreen
 from tui.runs.watch import WatchScreen
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 6.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await pilot.pause(0.05)
 
 
 def rows(app: ScreensApp) -> list[list[str]]:

@@ -1,18 +1,15 @@
-import asyncio
-import time
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.errors import DataError, RunError
 from engine.runs.state import RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.support.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluated, progress
+from tests.support.waiting import until
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
 from tui.runs.live import PANELS
@@ -26,13 +23,6 @@ from tui.widgets.lines import Lines
 def text(app: ScreensApp) -> str:
     """What the live view shows; nothing while another screen is shown."""
     return "\n".join(w.text() for w in app.screen.query("#live Lines").results(Lines) if w.display and w.region.area)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await pilot.pause(0.05)
 
 
 @pytest.fixture
@@ -264,39 +254,51 @@ def test_news_of_a_run_replaces_older_news(tmp_path: Path) -> None:
     assert older.can_replace(newer)
 
 
-class Target:
-    """Takes what a follower posts."""
+class Ticks:
+    """In place of a FollowThread's `_stopping`, and of `time`: waiting moves a clock of its own on, and does what is
+    planned for that tick; it stops after the last one."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: int) -> None:
+        self.now, self.tick, self._last = 0.0, 0, last
+        self.plan: dict[int, Callable[[], None]] = {}
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def is_set(self) -> bool:
+        return self.tick > self._last
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.tick += 1
+        self.plan.get(self.tick, lambda: None)()
+
+
+class Target:
+    """Takes what a follower posts, with the clock's time."""
+
+    def __init__(self, clock: Ticks) -> None:
         self.messages: list[tuple[float, RunUpdated]] = []
+        self._clock = clock
 
     def post_message(self, message: RunUpdated) -> bool:
-        self.messages.append((time.monotonic(), message))
+        self.messages.append((self._clock.now, message))
         return True
 
 
-async def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(run: MadeUpRun) -> None:
-    target = Target()
+def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(
+    run: MadeUpRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = Ticks(last=59)  # four a second
+    monkeypatch.setattr("tui.runs.follow.time", ticks)
+    target = Target(ticks)
     follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
-    follower.start()
-    try:
-        for step in range(51, 81):
-            run.add(progress(4, step))
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.8)
-        times = [at for at, _ in target.messages]
-        assert 3 <= len(times) <= 5
-        assert all(b - a > 0.45 for a, b in pairwise(times))
-        assert target.messages[-1][1].state.step == 80
-        quiet = len(times)
-        await asyncio.sleep(1.2)
-        assert len(target.messages) == quiet
-        follower.hold()
-        run.add(progress(4, 90))
-        await asyncio.sleep(0.8)
-        assert len(target.messages) == quiet
-        follower.release()
-        await asyncio.sleep(0.8)
-        assert target.messages[-1][1].state.step == 90
-    finally:
-        follower.stop()
+    follower._stopping = ticks  # type: ignore[assignment]
+    for tick in range(1, 21):  # news for five seconds, …
+        ticks.plan[tick] = lambda tick=tick: run.add(progress(4, 50 + tick))  # type: ignore[misc]
+    ticks.plan[40] = follower.hold
+    ticks.plan[42] = lambda: run.add(progress(4, 90))  # … and once more, out of sight
+    ticks.plan[50] = follower.release
+    follower._follow()
+    steps = [(at, message.state.step) for at, message in target.messages]
+    assert steps == [(at / 2, 50 + 2 * at) for at in range(11)] + [(12.5, 90)]

@@ -398,7 +398,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
     assert store.read_run(begun[0])["name"] == "their weights"
     config = store.read_run(begun[0])["config"]
     assert (config["optimizer"], config["lr"]) == ("adam", 2e-4)
-    wait(begun[0], lambda state: state.done, 60)
+    wait(begun[0], lambda state: state.done)
 
 
 async def test_a_file_that_another_torchs_list_judges_says_so(
