@@ -14,13 +14,13 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, InspectionError, RunError
 from engine.home import RunFolder
+from engine.models.names import MODELS, TORCHVISION, known
 from engine.runs import checkpoint_refs
 from engine.runs import folder as store
-from engine.training.config import MODELS, is_file_reference
+from engine.training.config import is_file_reference
 from engine.training.config import parse as parse_setting
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 
-TORCHVISION = "torchvision:"
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of files of weights
 LAST = "last"
 
@@ -136,8 +136,7 @@ def resolve(home: Path, source: RunCheckpoint) -> Checkpoint:
     except RunError as error:
         if source.at != LAST or source.run == LAST:
             raise
-        known = f"{', '.join(MODELS)}, {TORCHVISION}NAME, path/to/file.py:ClassName"
-        raise InspectionError(f"{source.run!r} is no model ({known}), no checkpoint's file, and {error}") from error
+        raise InspectionError(f"{source.run!r} is no model ({known()}), no checkpoint's file, and {error}") from error
     return Checkpoint(folder, checkpoint_refs.find(folder, source.at))
 
 

@@ -53,13 +53,13 @@ def _runs(services: Services) -> Screen[None]:
 def _model(services: Services) -> Screen[None]:
     from tui.model.model import ModelScreen
 
-    return ModelScreen()
+    return ModelScreen(services)
 
 
 def _checkpoints(services: Services) -> Screen[None]:
     from tui.weights.checkpoints import CheckpointsScreen
 
-    return CheckpointsScreen()
+    return CheckpointsScreen(services)
 
 
 SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "checkpoints": _checkpoints}
@@ -272,19 +272,19 @@ class FmnistApp(App[None]):
         """Over the screen that is shown, one tensor."""
         from tui.model.tensor import TensorScreen
 
-        self.push_screen(TensorScreen(values, name))
+        self.push_screen(TensorScreen(self, values, name))
 
     def open_forward(self, split: str, index: int) -> None:
         """Over the screen that is shown, one image's forward pass."""
         from tui.model.forward import ForwardScreen
 
-        self.push_screen(ForwardScreen(split, index))
+        self.push_screen(ForwardScreen(self, split, index))
 
     def open_autograd(self, split: str, index: int) -> None:
         """Over the screen that is shown, the training step by step."""
         from tui.model.autograd import AutogradScreen
 
-        self.push_screen(AutogradScreen(split, index))
+        self.push_screen(AutogradScreen(self, split, index))
 
     # Keys
 

@@ -9,23 +9,26 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine import sources
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
 from engine.data.dataset import Dataset
 from engine.data.loader import make_batches
-from engine.errors import InspectionError, RunError
+from engine.errors import InspectionError
 from engine.home import RunFolder
 from engine.inspection.dataset_cache import dataset
-from engine.models.registry import REGISTRY, TORCHVISION, build
+from engine.models.names import TORCHVISION
+from engine.models.registry import build
 from engine.runs import checkpoint_refs
 from engine.runs import folder as store
-from engine.training.config import TrainConfig, is_file_reference
+from engine.sources import NewModel, RunCheckpoint, WeightsFile
+from engine.training.config import TrainConfig
 from engine.training.pipelines import transforms_of
 from engine.training.resume import load_model
 from engine.training.setup import freeze
 from engine.weights import matching
-from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.key_mapping import KeyMapping
 
 TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made for
 
@@ -51,49 +54,30 @@ class Network:
         return any(tensor.is_meta for tensor in (*self.model.parameters(), *self.model.buffers()))
 
 
-def is_model(source: str) -> bool:
-    """Whether it names a model, not a run or a checkpoint."""
-    return source in REGISTRY or source.startswith(TORCHVISION) or is_file_reference(source)
-
-
-def locate(home: Path, source: str) -> tuple[Path, Entry]:
-    """The run's folder and the checkpoint of `RUN`, `RUN@AT`, or of a file in a run's folder. Raises EngineError."""
-    path = Path(source).expanduser()
-    if path.suffix == ".pt" or path.is_file():
-        folder = RunFolder.of_checkpoint(path).path
-        found = [entry for entry in manifest.read(folder) if entry.file == path.name]
-        if not path.is_file():
-            raise InspectionError(f"no such file: {path}")
-        if not found:
-            raise InspectionError(f"{path} is not a checkpoint in a run's folder")
-        return folder, found[0]
-    name, _, at = source.partition("@")
-    try:
-        folder = store.find(home, name.strip() or "last")
-    except RunError as error:
-        known = f"{', '.join(REGISTRY)}, torchvision:NAME, path/to/file.py:ClassName"
-        raise InspectionError(f"{source!r} is no model ({known}), no checkpoint's file, and {error}") from error
-    return folder, checkpoint_refs.find(folder, at.strip() or "last")
-
-
 def network(home: Path, values: Mapping[str, Any]) -> Network:
-    """What a request is about: `source` (of weights from anybody's file `MODEL=FILE`, and after it what
-    `typed.file_and_how` takes), of a new model `dataset`, `data_dir`, `transform` and `seed`, and, if they
-    shall be others than the run's, `freeze`.
+    """What a request is about: `source`, as `sources.parse` takes it, of a new model `dataset`, `data_dir`, `transform`
+    and `seed`, and `freeze`, where other parameters are to be frozen than the run's.
 
     A model of torchvision is built without values, on the meta device. Raises EngineError.
     """
-    source = str(values["source"])
-    name, equals, file = source.partition("=")
-    if equals and is_model(name):
-        path, said = file_and_mapping(file)
-        return _with_weights(
-            source, name, path, said, _given(values, name), values.get("data_dir"), home, _changed(path)
-        )
-    if not is_model(source):
-        folder, entry = locate(home, source)
-        return _of_checkpoint(source, folder, entry.sha256, entry.file, values.get("freeze"))
-    return _new(source, _given(values, source), values.get("data_dir"), home)
+    text = str(values["source"])
+    source = sources.parse(text)
+    match source:
+        case NewModel(model):
+            return _new(text, _given(values, model), values.get("data_dir"), home)
+        case WeightsFile(path, mapping, model) if model:
+            return _with_weights(
+                text, model, path, mapping, _given(values, model), values.get("data_dir"), home, _changed(path)
+            )
+        case WeightsFile(path):
+            if not path.is_file():
+                raise InspectionError(f"no such file: {path}")
+            found = sources.listed_checkpoint(source)
+            if found is None:
+                raise InspectionError(f"{path} is not a checkpoint in a run's folder; name its network: mlp={path}")
+        case RunCheckpoint():
+            found = sources.resolve(home, source)
+    return _of_checkpoint(text, found.folder, found.entry.sha256, found.entry.file, values.get("freeze"))
 
 
 def _given(values: Mapping[str, Any], model: str) -> tuple[tuple[str, Any], ...]:

@@ -1,37 +1,33 @@
 """Models by name: the program's own, and `path/to/file.py:ClassName` for the person's."""
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from engine.errors import ModelError
-from engine.models.cnn import ConvNet
-from engine.models.mlp import NeuralNetwork
+from engine.models.names import MODELS, TORCHVISION, known
 from engine.models.user_code import describe, load_name
-
-REGISTRY: dict[str, type[nn.Module]] = {"mlp": NeuralNetwork, "cnn": ConvNet}
-TORCHVISION = "torchvision:"  # before the name of one of its models
 
 
 def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> nn.Module:
     """A new model on the CPU, its weights drawn from torch's global generator. `classes`: how many outputs a model of
     this program gets, and `shape`: channels, height and width of its images; the person's has its own. Raises
     ModelError."""
-    if name in REGISTRY:
+    if name in MODELS:
         try:
-            return REGISTRY[name](classes=classes, shape=tuple(shape))
+            model: nn.Module = _class_of(name)(classes=classes, shape=tuple(shape))
+            return model
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"--model {name}: it can't be made for images of shape {list(shape)}: {error}") from error
     if name.startswith(TORCHVISION):
         return _of_torchvision(name, classes)
     if ":" not in name:
-        raise ModelError(
-            f"--model: {name!r} is unknown; choose from {', '.join(REGISTRY)}, torchvision:NAME, or "
-            "path/to/file.py:ClassName"
-        )
+        raise ModelError(f"--model: {name!r} is unknown; choose from {known()}")
     found = load_name(name)
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
         raise ModelError(f"{name} is not a class made from torch.nn.Module")
@@ -42,14 +38,19 @@ def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> n
         raise ModelError(f"{name}: building it raised {describe(error)}") from error
 
 
+def _class_of(name: str) -> Any:
+    module, _, cls = MODELS[name].partition(":")
+    return getattr(importlib.import_module(module), cls)
+
+
 def _of_torchvision(name: str, classes: int) -> nn.Module:
     """One of torchvision's classification models, with new weights: nothing is downloaded."""
     from torchvision import models
 
-    known = models.list_models(module=models)
+    listed = models.list_models(module=models)
     wanted = name.removeprefix(TORCHVISION)
-    if wanted not in known:
-        near = difflib.get_close_matches(wanted, known, n=3)
+    if wanted not in listed:
+        near = difflib.get_close_matches(wanted, listed, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ", such as resnet18 or vgg16"
         raise ModelError(f"--model: torchvision has no classification model {wanted!r}{hint}")
     try:

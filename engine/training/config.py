@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.models.names import MODELS
 from engine.training import settings
-from engine.training.references import CUSTOM_DATA, DATASETS, MODELS, absolute_dataset, is_file_reference
+from engine.training.references import CUSTOM_DATA, DATASETS, absolute_dataset, is_file_reference
 from engine.training.setting import Kind, Setting
 from engine.training.settings import SETTINGS, editable
 

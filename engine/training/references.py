@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-MODELS = ("mlp", "cnn")
+from engine.models.names import MODELS, TORCHVISION, known
+
 DATASETS = ("auto", "fashion-mnist", "demo")
 CUSTOM_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.custom.open_custom
 
@@ -25,12 +26,11 @@ def absolute_dataset(name: str) -> str:
 
 def check_model(value: Any) -> None:
     """A name of the registry, torchvision:NAME, or path/to/file.py:ClassName. Raises ValueError."""
+    torchvision = isinstance(value, str) and value.startswith(TORCHVISION)
     if not isinstance(value, str) or not (
-        value in MODELS or is_file_reference(value) or (value.startswith("torchvision:") and value[12:].isidentifier())
+        value in MODELS or is_file_reference(value) or (torchvision and value.removeprefix(TORCHVISION).isidentifier())
     ):
-        raise ValueError(
-            f"{value!r} is unknown; choose from {', '.join(MODELS)}, torchvision:NAME, or path/to/file.py:ClassName"
-        )
+        raise ValueError(f"{value!r} is unknown; choose from {known()}")
 
 
 def check_dataset(value: Any) -> None:

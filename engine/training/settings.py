@@ -13,10 +13,11 @@ from typing import Any
 from engine.data import transforms
 from engine.device import default_threads, usable_cores
 from engine.errors import ConfigError
+from engine.models.names import MODELS
 from engine.training import freezing, references, schedules
 from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.references import DATASETS, MODELS
+from engine.training.references import DATASETS
 from engine.training.schedules import SCHEDULES
 from engine.training.setting import (
     Setting,
@@ -77,7 +78,7 @@ _DECLARED = (
         name="model",
         default="mlp",
         check=references.check_model,
-        choices=MODELS,
+        choices=tuple(MODELS),
         typed_choice="file.py:ClassName or torchvision:NAME",
         help=f"{{choices}}, torchvision:NAME, or {OWN_FILE} for your own nn.Module",
         about="The network. mlp: the tutorial's NeuralNetwork, 784→512→512→10 with ReLU. cnn: a small convolutional "

@@ -1,12 +1,17 @@
+import importlib
+import pkgutil
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+import tui
 from tests.support.made_up import MadeUpRun
 from tests.tui.data.test_data import opened, until
 from tui.app import FmnistApp
@@ -167,3 +172,30 @@ def test_the_engine_runs_without_a_screen() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_every_style_sheet_is_for_a_class_that_there_is() -> None:
+    names = {cls.__name__ for cls in descendants(DOMNode)}
+    for path in sorted(Path(tui.__file__).parent.rglob("*.tcss")):
+        used = set(re.findall(r"(?<![#.$\w:-])[A-Z]\w+", re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)))
+        assert used <= names, path.name
+
+
+def test_every_message_handler_is_of_a_message_that_there_is() -> None:
+    handled = {message.handler_name for message in descendants(Message)}
+    for path in sorted(Path(tui.__file__).parent.rglob("*.py")):
+        for name in re.findall(r"def (on_\w+)\(self(?:, (?:message|event): [\w.]+)\)", path.read_text()):
+            assert name in handled, f"{path.name}: {name}"
+
+
+def descendants(cls: type) -> set[type]:
+    """All classes below one, once every module of the program is imported."""
+    for module in pkgutil.walk_packages(tui.__path__, "tui."):
+        importlib.import_module(module.name)
+    found: set[type] = set()
+    waiting = [cls]
+    while waiting:
+        below = set(waiting.pop().__subclasses__()) - found
+        found |= below
+        waiting += below
+    return found

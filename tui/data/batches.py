@@ -38,6 +38,10 @@ class Host(Protocol):
     settings: dict[str, Any]
     worker: "WorkerClient"
 
+    def open_tensor(self, values: dict[str, Any], name: str) -> None: ...
+
+    def open_forward(self, split: str, index: int) -> None: ...
+
 
 class BatchesScreen(Screen[None]):
     """Turns the pages of an epoch. The settings are those of the next run's form. Asks the worker process."""
@@ -117,17 +121,13 @@ class BatchesScreen(Screen[None]):
         self._ask()
 
     def action_values(self, name: str) -> None:
-        from tui.model.tensor import TensorScreen
-
         if self._answer is not None:
-            self.app.push_screen(TensorScreen(self._values(), name))
+            self._host.open_tensor(self._values(), name)
 
     def action_through(self) -> None:
-        from tui.model.forward import ForwardScreen
-
         if self._answer is not None:
             index = int(self._answer.arrays["indices"][self._cursor])
-            self.app.push_screen(ForwardScreen(self._split, index))
+            self._host.open_forward(self._split, index)
 
     def action_workers(self) -> None:
         self._way = (self._way + 1) % len(WAYS)

@@ -376,10 +376,8 @@ class DataScreen(PredictionsScreen):
             self.app.push_screen(BatchesScreen(self.browse))
 
     def action_through(self) -> None:
-        from tui.model.forward import ForwardScreen
-
         if self._dataset is not None and self.browse.index is not None:
-            self.app.push_screen(ForwardScreen(self.browse.split, self.browse.index))
+            self.host.open_forward(self.browse.split, self.browse.index)
 
     def action_overview(self) -> None:
         from tui.data.overview import OverviewScreen

@@ -44,6 +44,8 @@ class Host(Protocol):
 
     def show_data_title(self, title: str, demo: bool) -> None: ...
 
+    def open_forward(self, split: str, index: int) -> None: ...
+
 
 class PredictionsScreen(Screen[None]):
     """Asks the worker what a checkpoint takes the images for, or which of them are suspicious, and browses that."""

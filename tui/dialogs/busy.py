@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 from textual.message import Message
@@ -16,9 +16,9 @@ from engine.inspection.untyped import ask_untyped
 from engine.training.config import parse
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
 from tui.format import count, size
+from tui.services import Services
 
 if TYPE_CHECKING:
-    from engine.worker.client import WorkerClient
     from engine.worker.request import Answer
 
 
@@ -27,24 +27,19 @@ AFTER = "after that: a prefix to take off such as module. , NEW=OLD, section:NAM
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
 
-class Host(Protocol):
-    """What these screens need of the app."""
-
-    worker: "WorkerClient"
-
-
 class BusyScreen(Screen[None]):
     """One long question at a time; the screen composes a Static `#progress`."""
 
-    class Told(Message):
+    class Advanced(Message):
         """How far the worker process is."""
 
         def __init__(self, done: int, total: int) -> None:
             super().__init__()
             self.done, self.total = done, total
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
+        self.services = services
         self.doing = ""  # what is asked for, in words; empty: nothing
         self._of = ""
         self.refused = ""  # why the last one was, for who asks again
@@ -56,9 +51,9 @@ class BusyScreen(Screen[None]):
         self.tell(0, 0)
 
         def tell(done: int, total: int) -> None:
-            self.post_message(self.Told(done, total))
+            self.post_message(self.Advanced(done, total))
 
-        worker = cast(Host, self.app).worker
+        worker = self.services.worker
         try:
             return await asyncio.to_thread(ask_untyped, worker, what, values, tell)
         except InspectionCancelledError:
@@ -90,10 +85,10 @@ class BusyScreen(Screen[None]):
         """End what is asked for. Whether there was anything."""
         if not self.doing:
             return False
-        cast(Host, self.app).worker.cancel()
+        self.services.worker.cancel()
         return True
 
-    def on_asking_screen_told(self, message: Told) -> None:
+    def on_busy_screen_advanced(self, message: Advanced) -> None:
         message.stop()
         self.tell(message.done, message.total)
 

@@ -2,7 +2,7 @@
 
 import ast
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -16,14 +16,13 @@ from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.inspection.untyped import ask_untyped
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
-from tui.network_source import NetworkSource
+from tui.services import Services
 from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from engine.worker.client import WorkerClient
     from engine.worker.request import Answer
 
 WIDE = 116  # columns from which on the graph and the parameters are both shown
@@ -39,13 +38,6 @@ PARAMETER_COLUMNS = (
 )
 ORDER = ("forward", "loss", "backward", "step", "zero_grad")  # of a training step
 NEXT = {"": "forward", "vjp": "zero_grad", **dict(zip(ORDER, (*ORDER[1:], ORDER[0]), strict=True))}
-
-
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    network: NetworkSource
-    worker: "WorkerClient"
 
 
 class AutogradScreen(Screen[None]):
@@ -80,9 +72,10 @@ class AutogradScreen(Screen[None]):
         Binding("i", "batch", "Batch", show=False, id="autograd.batch", tooltip="other images"),
     ]
 
-    def __init__(self, split: str, index: int, count: int = 64) -> None:
+    def __init__(self, services: Services, split: str, index: int, count: int = 64) -> None:
         """The batch: `count` images of a split from an index on."""
         super().__init__()
+        self._services = services
         self._split, self._index, self._count = split, index, count
         self._steps: list[list[Any]] = []
         self._switches: dict[str, Any] = {"retain_graph": False, "no_grad": False, "detach": ""}
@@ -110,10 +103,6 @@ class AutogradScreen(Screen[None]):
         self._arrange()
 
     @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
-
-    @property
     def _wide(self) -> bool:
         return self.size.width >= WIDE
 
@@ -124,7 +113,7 @@ class AutogradScreen(Screen[None]):
     @property
     def _values(self) -> dict[str, Any]:
         return {
-            **self._host.network.values(), "split": self._split, "index": self._index, "count": self._count,
+            **self._services.network.values(), "split": self._split, "index": self._index, "count": self._count,
             "steps": self._steps, "watch": self._watch,
         }  # fmt: skip
 
@@ -134,9 +123,9 @@ class AutogradScreen(Screen[None]):
     async def _ask(self, before: Any = None) -> None:
         """`before`: what to go back to where the request is refused."""
         if self._answer is None:
-            self._say("#about", Content("…" if self._host.worker.started else "importing PyTorch …"))
+            self._say("#about", Content("…" if self._services.worker.started else "importing PyTorch …"))
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "autograd", self._values)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "autograd", self._values)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -156,7 +145,7 @@ class AutogradScreen(Screen[None]):
         self._tell_chosen()
         asked = {**self._values, "watch": [name, index]}
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "difference", asked)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "difference", asked)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -346,7 +335,7 @@ class AutogradScreen(Screen[None]):
     def _open(self, name: str) -> None:
         from tui.model.tensor import TensorScreen
 
-        self.app.push_screen(TensorScreen(self._values, name))
+        self.app.push_screen(TensorScreen(self._services, self._values, name))
 
     def action_open(self) -> None:
         one = self._parameter

@@ -1,7 +1,7 @@
 """The sum behind one output of a layer, term by term."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,14 +14,14 @@ from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.inspection.untyped import ask_untyped
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
+from tui.services import Services
 from tui.widgets.heatmap import HeatMap
-from tui.widgets.image import PictureStyle
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from engine.worker.client import WorkerClient
+    pass
 
 COLUMNS = (
     Column("input", -16),
@@ -30,13 +30,6 @@ COLUMNS = (
     Column("weight", 12, right=True),
     Column("sum so far", 12, right=True),
 )
-
-
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    picture_style: PictureStyle
-    worker: "WorkerClient"
 
 
 class ContributionsScreen(Screen[None]):
@@ -55,9 +48,10 @@ class ContributionsScreen(Screen[None]):
         Binding("m", "largest", "Largest", id="terms.largest", tooltip="the largest output"),
     ]
 
-    def __init__(self, values: dict[str, Any], stage: int) -> None:
+    def __init__(self, services: Services, values: dict[str, Any], stage: int) -> None:
         """`values`: of the requests about the network and the image."""
         super().__init__()
+        self._services = services
         self._values, self._stage = values, stage
         self._output: int | None = None  # None: the largest
         self._answer: dict[str, Any] | None = None
@@ -65,16 +59,12 @@ class ContributionsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
-        yield HeatMap(self._host.picture_style, id="products")
+        yield HeatMap(self._services.picture_style, id="products")
         yield Rows(COLUMNS, id="terms")
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._ask()
-
-    @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
 
     @work(group="terms", exclusive=True)
     async def _ask(self) -> None:
@@ -83,7 +73,7 @@ class ContributionsScreen(Screen[None]):
             "rows": min(28, self.size.height), "columns": max(1, self.size.width - 2),
         }  # fmt: skip
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "terms", asked)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "terms", asked)
         except InspectionCancelledError:
             return
         except EngineError as error:

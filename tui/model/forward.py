@@ -1,7 +1,7 @@
 """One image through a network: each stage, what the network says, and what of the image makes it say so."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -11,24 +11,21 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from engine import sources
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.inspection.untyped import ask_untyped
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
-from tui.network_source import NetworkSource
+from tui.services import Services
 from tui.widgets.bars import Bars, Opinion
 from tui.widgets.gallery import HEIGHT, Gallery
 from tui.widgets.heatmap import HeatMap, colours, limit_of
-from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from engine.worker.client import WorkerClient
     from engine.worker.request import Answer
 
 WIDE = 116  # columns from which on both halves are shown
@@ -44,15 +41,6 @@ STAGE_COLUMNS = (
     Column("std", 7, right=True),
 )
 EDITING = ("paint", "brighter", "shift", "invert")  # actions that only editing has
-
-
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: "Path"
-    network: NetworkSource
-    picture_style: PictureStyle
-    worker: "WorkerClient"
 
 
 class ForwardScreen(Screen[None]):
@@ -92,8 +80,9 @@ class ForwardScreen(Screen[None]):
         Binding("i", "find", "Go to", show=False, id="through.find", tooltip="an image by its index"),
     ]
 
-    def __init__(self, split: str, index: int) -> None:
+    def __init__(self, services: Services, split: str, index: int) -> None:
         super().__init__()
+        self._services = services
         self._split, self._index = split, index
         self._edits: list[list[Any]] = []
         self._editing = False
@@ -109,7 +98,7 @@ class ForwardScreen(Screen[None]):
         self._first = 0  # of the pictures: the image, its gradient, what covering does
 
     def compose(self) -> ComposeResult:
-        style = self._host.picture_style
+        style = self._services.picture_style
         yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         with Horizontal(id="halves"):
@@ -134,10 +123,6 @@ class ForwardScreen(Screen[None]):
             self.call_after_refresh(self._ask_picture)
 
     @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
-
-    @property
     def _wide(self) -> bool:
         return self.size.width >= WIDE
 
@@ -151,22 +136,22 @@ class ForwardScreen(Screen[None]):
 
     @property
     def _values(self) -> dict[str, Any]:
-        return {**self._host.network.values(), **self._image_values}
+        return {**self._services.network.values(), **self._image_values}
 
     # Asking
 
     @work(group="through", exclusive=True)
     async def _ask(self, before: tuple[str, int] | None = None) -> None:
         """`before`: the image to go back to, where there is none of the new index."""
-        host = self._host
+        services = self._services
         if self._answer is None:
-            self._say("#about", Content("the image goes through …" if host.worker.started else "importing PyTorch …"))
+            self._say("#about", Content("forward pass …" if services.worker.started else "importing PyTorch …"))
         try:
-            answer = await asyncio.to_thread(ask_untyped, host.worker, "image", self._values)
+            answer = await asyncio.to_thread(ask_untyped, services.worker, "image", self._values)
             other = None
             if self._other_source:
-                values = {**host.network.values(self._other_source), **self._image_values}
-                other = await asyncio.to_thread(ask_untyped, host.worker, "image", values)
+                values = {**services.network.values(self._other_source), **self._image_values}
+                other = await asyncio.to_thread(ask_untyped, services.worker, "image", values)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -196,7 +181,7 @@ class ForwardScreen(Screen[None]):
             "columns": picture.size.width,
         }  # fmt: skip
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "activation", asked)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "activation", asked)
         except EngineError:
             return  # what is wrong has been said
         if self.query(HeatMap):
@@ -208,7 +193,7 @@ class ForwardScreen(Screen[None]):
         await asyncio.sleep(0.15)  # not while somebody leafs through images
         asked = {**self._values, "target": self._target}
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "saliency", asked)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "saliency", asked)
         except EngineError:
             return
         if self.query(Gallery):
@@ -388,12 +373,14 @@ class ForwardScreen(Screen[None]):
     def action_open(self) -> None:
         from tui.model.tensor import TensorScreen
 
-        self.app.push_screen(TensorScreen(self._values, f"activation[{self._stages.cursor}].{self._side}"))
+        self.app.push_screen(
+            TensorScreen(self._services, self._values, f"activation[{self._stages.cursor}].{self._side}")
+        )
 
     def action_sum(self) -> None:
         from tui.model.contributions import ContributionsScreen
 
-        self.app.push_screen(ContributionsScreen(self._values, self._stages.cursor))
+        self.app.push_screen(ContributionsScreen(self._services, self._values, self._stages.cursor))
 
     def action_picture(self) -> None:
         self._first += 1
@@ -406,12 +393,10 @@ class ForwardScreen(Screen[None]):
             self._ask_saliency()
 
     def action_beside(self) -> None:
-        from tui.model.model import named
-
-        home = self._host.home
+        home = self._services.home
 
         def check(text: str) -> str:
-            return named(home, text.strip()) if text.strip() else "no second one"
+            return sources.describe(home, sources.parse(text)) if text.strip() else "no second one"
 
         def asked(text: str | None) -> None:
             if text is not None:
@@ -424,7 +409,7 @@ class ForwardScreen(Screen[None]):
     def action_autograd(self) -> None:
         from tui.model.autograd import AutogradScreen
 
-        self.app.push_screen(AutogradScreen(self._split, self._index, 1))
+        self.app.push_screen(AutogradScreen(self._services, self._split, self._index, 1))
 
     # Editing
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from engine import sources
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import RunFolder
 from engine.inspection.untyped import ask_untyped
@@ -18,20 +19,18 @@ from engine.runs import checkpoint_refs, client
 from engine.runs import folder as store
 from engine.training import freezing
 from engine.training.config import parse
-from engine.weights.key_mapping import file_and_mapping
 from tui import format as fmt
 from tui import tensor_table
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
-from tui.network_source import NetworkSource
+from tui.services import Services
 from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from engine.worker.client import WorkerClient
     from engine.worker.request import Answer
 
 FOLLOW_S = 2.0  # between two looks for a newer checkpoint
@@ -67,17 +66,6 @@ TENSOR_COLUMNS = (
 SORTS = ("order", "count", "norm", "std", "change")
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: Path
-    worker: "WorkerClient"
-    network: NetworkSource
-    image: tuple[str, int]
-    settings: dict[str, Any]
-    branch_freeze: dict[Path, str]  # what shall be frozen in a branch, by the run's folder
-
-
 class ModelScreen(TableScreen):
     """Looks into the form's model, a run's checkpoint (following one that trains), or any other that is named."""
 
@@ -103,8 +91,9 @@ class ModelScreen(TableScreen):
         Binding("escape", "back", "All", show=False, id="model.back", tooltip="no filter"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
+        self._services = services
         self._asked: dict[str, Any] = {}  # what the answers are about
         self._summary: dict[str, Any] | None = None
         self._tensors: list[dict[str, Any]] = []
@@ -129,7 +118,7 @@ class ModelScreen(TableScreen):
         self._ask()
 
     def on_screen_resume(self) -> None:
-        network = self._host.network
+        network = self._services.network
         if self._asked and self._asked["source"] != network.source:
             self._begin()
         elif self._asked and self._asked != network.values():
@@ -137,13 +126,9 @@ class ModelScreen(TableScreen):
 
     # What is asked
 
-    @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
-
     def look_at(self, source: str) -> None:
         """Another network."""
-        self._host.network.choose(source)
+        self._services.network.choose(source)
         self._begin()
 
     def _begin(self) -> None:
@@ -154,7 +139,7 @@ class ModelScreen(TableScreen):
 
     @work(group="model", exclusive=True)
     async def _ask(self) -> None:
-        worker, values = self._host.worker, self._host.network.values()
+        worker, values = self._services.worker, self._services.network.values()
         self._asked, self._asking = values, True
         self._say("#about", Content("reading the model …" if worker.started else "importing PyTorch …"))
         try:
@@ -178,18 +163,18 @@ class ModelScreen(TableScreen):
         if not self.query(Rows):
             return  # the app ended meanwhile
         self._summary, self._tensors = summary.values, tensors.values["tensors"]
-        self._host.network.folder = Path(summary.values["folder"]) if summary.values["folder"] else None
+        self._services.network.folder = Path(summary.values["folder"]) if summary.values["folder"] else None
         self._histograms = tensors.arrays["histograms"]
         self._show()
 
     @property
     def _run(self) -> Path | None:
         """The folder of the run whose `last` checkpoint is shown, whichever that becomes; None: another source."""
-        name, at, place = self._host.network.source.partition("@")
+        name, at, place = self._services.network.source.partition("@")
         if not at or place != "last":
             return None
         try:
-            return store.find(self._host.home, name)
+            return store.find(self._services.home, name)
         except EngineError:
             return None
 
@@ -347,7 +332,7 @@ class ModelScreen(TableScreen):
 
     @property
     def _freezable(self) -> bool:
-        return self._host.network.folder is not None or self._host.network.of_form
+        return self._services.network.folder is not None or self._services.network.of_form
 
     def action_freeze(self) -> None:
         if (key := self.table.key) is None or self._summary is None:
@@ -386,11 +371,11 @@ class ModelScreen(TableScreen):
         if self._names and len(freezing.frozen(text, self._names)) == len(self._names):
             self.notify("nothing would be left to train", severity="warning", timeout=4)
             return
-        if (folder := self._host.network.folder) is not None:
-            self._host.branch_freeze[folder] = text
+        if (folder := self._services.network.folder) is not None:
+            self._services.branch_freeze[folder] = text
             self.notify("for the next branch off this run (b on Train)", timeout=3)
         else:
-            self._host.settings["freeze"] = text
+            self._services.settings["freeze"] = text
             self.notify("for the next run", timeout=3)
         self._ask()
 
@@ -436,10 +421,10 @@ class ModelScreen(TableScreen):
         self.app.push_screen(PromptScreen("Show only some", about, check, value=self._pattern), asked)
 
     def action_other(self) -> None:
-        home, source = self._host.home, self._host.network.source
+        home, source = self._services.home, self._services.network.source
 
         def check(text: str) -> str:
-            return named(home, text.strip())
+            return sources.describe(home, sources.parse(text))
 
         def asked(text: str | None) -> None:
             if text is not None:
@@ -463,7 +448,7 @@ class ModelScreen(TableScreen):
         if self._parameters:
             from tui.model.tensor import TensorScreen
 
-            self.app.push_screen(TensorScreen(self._host.network.values(), key))
+            self.app.push_screen(TensorScreen(self._services, self._services.network.values(), key))
             return
         module = next(one for one in self._summary["modules"] if one["name"] == key)
         if module["leaf"]:
@@ -475,12 +460,12 @@ class ModelScreen(TableScreen):
     def action_through(self) -> None:
         from tui.model.forward import ForwardScreen
 
-        self.app.push_screen(ForwardScreen(*self._host.image))
+        self.app.push_screen(ForwardScreen(self._services, *self._services.image))
 
     def action_autograd(self) -> None:
         from tui.model.autograd import AutogradScreen
 
-        self.app.push_screen(AutogradScreen("train", 0))
+        self.app.push_screen(AutogradScreen(self._services, "train", 0))
 
     def action_printed(self) -> None:
         from tui.dialogs.text import TextScreen
@@ -509,30 +494,6 @@ class ModelScreen(TableScreen):
 
         about = "Write the table of all parameters and buffers as CSV, with a line of column names; or .txt: as text."
         self.app.push_screen(PromptScreen("Export", about, check, value="~/parameters.csv"), asked)
-
-
-def named(home: Path, source: str) -> str:
-    """What a source is, in words. Raises EngineError where it is nothing."""
-    if not source:
-        raise InspectionError("name a model, a run, or a checkpoint")
-    new = source in ("mlp", "cnn") or source.startswith("torchvision:") or ".py:" in source
-    if new and "=" not in source:
-        return f"a new {parse('model', source)}"
-    model, equals, file = source.partition("=")
-    if equals:
-        path, _ = file_and_mapping(file)
-        if not path.exists():
-            raise InspectionError(f"no such file: {path}")
-        return f"a {parse('model', model)} with the weights of {path.name}"
-    path = Path(source).expanduser()
-    if path.suffix == ".pt" or "/" in source:
-        if not path.is_file():
-            raise InspectionError(f"no such file: {path}")
-        return f"the checkpoint {path.name} of {RunFolder.of_checkpoint(path).id}"
-    name, _, at = source.partition("@")
-    folder = store.find(home, name.strip() or "last")
-    entry = checkpoint_refs.find(folder, at or "last")
-    return f"{store.read_run(folder).get('name') or folder.name}, {checkpoint_refs.name_of(entry)}"
 
 
 def matches(pattern: str, name: str) -> bool:

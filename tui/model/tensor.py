@@ -1,7 +1,7 @@
 """One tensor: its values, a map of them, its figures, and pictures of its parts."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,26 +14,18 @@ from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.inspection.untyped import ask_untyped
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
+from tui.services import Services
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap, colours, spark
-from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from engine.worker.client import WorkerClient
     from engine.worker.request import Answer
 
 MODES = ("values", "map", "pictures")
 SHOWN = dict(zip(MODES, ("#cells", "#map", "#pictures"), strict=True))  # the widget of each
-
-
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    picture_style: PictureStyle
-    worker: "WorkerClient"
 
 
 class TensorScreen(Screen[None]):
@@ -58,9 +50,10 @@ class TensorScreen(Screen[None]):
         Binding("Y", "copy_code", "Copy code", show=False, id="tensor.copy_code", tooltip="the Python expression"),
     ]
 
-    def __init__(self, about: dict[str, Any], name: str) -> None:
+    def __init__(self, services: Services, about: dict[str, Any], name: str) -> None:
         """`about`: of the requests about the network; `name`: of the tensor."""
         super().__init__()
+        self._services = services
         self._values, self._tensor = about, name
         self._view, self._matrix, self._mode = "", 0, MODES[0]
         self._answer: dict[str, Any] | None = None
@@ -74,8 +67,8 @@ class TensorScreen(Screen[None]):
         yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         yield Cells(id="cells")
-        yield HeatMap(self._host.picture_style, id="map")
-        yield ImagePage(self._host.picture_style, id="pictures")
+        yield HeatMap(self._services.picture_style, id="map")
+        yield ImagePage(self._services.picture_style, id="pictures")
         yield Static(id="value", markup=False)
         yield KeyLine()
 
@@ -87,10 +80,6 @@ class TensorScreen(Screen[None]):
     def on_resize(self) -> None:
         if self._answer is not None:
             self._ask()
-
-    @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
 
     @property
     def _cells(self) -> Cells:
@@ -111,7 +100,7 @@ class TensorScreen(Screen[None]):
         if self._mode == "map":
             asked |= {"map_rows": 2 * max(1, area.height), "map_columns": max(1, area.width)}
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "tensor", asked)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "tensor", asked)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -147,7 +136,7 @@ class TensorScreen(Screen[None]):
         done = False
         while not done and self._view == view:
             try:
-                answer = await asyncio.to_thread(ask_untyped, self._host.worker, "figures", asked)
+                answer = await asyncio.to_thread(ask_untyped, self._services.worker, "figures", asked)
             except EngineError:
                 return  # cancelled; or said already
             if not self.query(Cells):
@@ -164,7 +153,7 @@ class TensorScreen(Screen[None]):
         page = self.query_one(ImagePage)
         asked = {**self._values, "name": self._tensor, "first": self._first, "count": page.capacity}
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._host.worker, "pictures", asked)
+            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "pictures", asked)
         except InspectionCancelledError:
             return
         except EngineError as error:

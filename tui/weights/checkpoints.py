@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -23,6 +23,7 @@ from tui.dialogs import paths
 from tui.dialogs.busy import NAMES, BusyScreen, checked_target
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -49,12 +50,6 @@ class Found:
     accuracy: float | None = None
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    home: Path
-
-
 class CheckpointsScreen(BusyScreen, TableScreen):
     """Lists them in a thread when it is shown; opens one to look into, compares two, averages several."""
 
@@ -72,8 +67,8 @@ class CheckpointsScreen(BusyScreen, TableScreen):
         Binding("escape", "all", "All", show=False, id="checkpoints.all", tooltip="no filter, no marks"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
         self._found: list[Found] = []
         self._marked: list[Path] = []  # in the order in which they were marked
         self._filter = ""
@@ -91,7 +86,7 @@ class CheckpointsScreen(BusyScreen, TableScreen):
 
     @property
     def _home(self) -> Path:
-        return cast(Host, self.app).home
+        return self.services.home
 
     @work(group="files", exclusive=True)
     async def _look(self) -> None:
@@ -167,7 +162,7 @@ class CheckpointsScreen(BusyScreen, TableScreen):
         """From the file that was marked first to the other."""
         from tui.weights.difference import DifferenceScreen
 
-        self.app.push_screen(DifferenceScreen(*self._marked))
+        self.app.push_screen(DifferenceScreen(self.services, *self._marked))
 
     def action_average(self) -> None:
         def asked(text: str | None) -> None:
@@ -230,7 +225,7 @@ class CheckpointsScreen(BusyScreen, TableScreen):
     def _open(self, path: Path) -> None:
         from tui.weights.file import FileScreen
 
-        self.app.push_screen(FileScreen(path))
+        self.app.push_screen(FileScreen(self.services, path))
 
 
 def listed(home: Path) -> list[Found]:

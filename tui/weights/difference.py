@@ -1,7 +1,7 @@
 """Two files of weights, tensor by tensor."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from tui.dialogs.busy import NAMES, BusyScreen, checked_network, proposed_mappin
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
 from tui.evaluation_text import comparison_lines
+from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
@@ -37,15 +38,6 @@ TITLES = {"relative": "|Δ|÷|a|", "max_abs": "max |Δ|", "l2": "|Δ|", "cosine"
 SORTED = TITLES | {"changed": "the share changed", "order": "the files' order"}
 
 
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    data_dir: Path | None
-    settings: dict[str, Any]
-
-    def show_suspects(self, found: Any, checksum: str) -> None: ...
-
-
 class DifferenceScreen(BusyScreen, TableScreen):
     """The most changed first."""
 
@@ -63,8 +55,8 @@ class DifferenceScreen(BusyScreen, TableScreen):
         Binding("w", "on_data('broken')", "Broken", id="difference.broken", tooltip="those images, on Data"),
     ]
 
-    def __init__(self, first: Path, second: Path) -> None:
-        super().__init__()
+    def __init__(self, services: Services, first: Path, second: Path) -> None:
+        super().__init__(services)
         self._first, self._second = first, second
         self._found: dict[str, Any] | None = None
         self._images: dict[str, Any] | None = None  # of `evaluating.Versus`, once they were evaluated
@@ -82,10 +74,6 @@ class DifferenceScreen(BusyScreen, TableScreen):
 
     def on_mount(self) -> None:
         self._ask()
-
-    @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
 
     @work(group="long", exclusive=True)
     async def _ask(self) -> None:
@@ -190,7 +178,7 @@ class DifferenceScreen(BusyScreen, TableScreen):
 
     def action_evaluate(self) -> None:
         own = self._found["model"] if self._found is not None else ""
-        self._ask_evaluate(own or str(self._host.settings["model"]), "")
+        self._ask_evaluate(own or str(self.services.settings["model"]), "")
 
     def _ask_evaluate(self, value: str, refusal: str) -> None:
         def asked(text: str | None) -> None:
@@ -204,7 +192,7 @@ class DifferenceScreen(BusyScreen, TableScreen):
 
     @work(group="long", exclusive=True)
     async def _evaluate(self, text: str) -> None:
-        host, (model, way) = self._host, text_and_mapping(text)
+        host, (model, way) = self.services, text_and_mapping(text)
         asked = {
             "file": str(self._first), "other": str(self._second), "model": model, "how": str(way),
             "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
@@ -240,14 +228,12 @@ class DifferenceScreen(BusyScreen, TableScreen):
         found = Suspects(
             which, "test", indices, nothing, np.asarray(others[: len(indices)], np.int64), nothing.astype(bool)
         )
-        self._host.show_suspects(found, self._images["checksum"])
+        self.services.show_suspects(found, self._images["checksum"])
 
     def action_open(self) -> None:
-        from tui.model.tensor import TensorScreen
-
         if (one := self._chosen) is not None:
             asked = {"file": str(self._first), "other": str(self._second), "names": one["names"]}
-            self.app.push_screen(TensorScreen(asked, f"difference[{one['name']}]"))
+            self.services.open_tensor(asked, f"difference[{one['name']}]")
 
 
 WORDS = {

@@ -16,6 +16,7 @@ from engine.terminal_text import printable
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.services import Services
 from tui.weights import file_rows
 from tui.weights.file_actions import FILE_ACTION_KEYS, FILE_ACTIONS, FileActionsScreen
 from tui.weights.file_rows import SORTS
@@ -43,8 +44,8 @@ class FileScreen(FileActionsScreen, TableScreen):
         Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
     ]
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, services: Services, path: Path) -> None:
+        super().__init__(services, path)
         self._told = ""
         self._counts: dict[str, int] = {}  # how many there are of what is in `contents`, of which not all may be here
         self._numbers = 0
@@ -76,7 +77,7 @@ class FileScreen(FileActionsScreen, TableScreen):
         try:
             part = "" if self._whole else self._filter
             asked = {"file": str(self.path), "filter": part}
-            answer = await asyncio.to_thread(ask_untyped, self.host.worker, "file", asked)
+            answer = await asyncio.to_thread(ask_untyped, self.services.worker, "file", asked)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -103,7 +104,7 @@ class FileScreen(FileActionsScreen, TableScreen):
         while not done:
             asked = {"file": str(self.path), "filter": self._part, "again": again}
             try:
-                answer = await asyncio.to_thread(ask_untyped, self.host.worker, "file figures", asked)
+                answer = await asyncio.to_thread(ask_untyped, self.services.worker, "file figures", asked)
             except EngineError:
                 return  # cancelled, or the file has gone
             if not self.query(Rows):
@@ -225,10 +226,8 @@ class FileScreen(FileActionsScreen, TableScreen):
         self.table.reveal(self._sort)
 
     def action_open(self) -> None:
-        from tui.model.tensor import TensorScreen
-
         if self.table.key is not None:
-            self.app.push_screen(TensorScreen({"file": str(self.path)}, f"file[{self.table.key}]"))
+            self.services.open_tensor({"file": str(self.path)}, f"file[{self.table.key}]")
 
     def action_filter(self) -> None:
         def asked(text: str | None) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 from textual import work
 from textual.binding import Binding, BindingType
 
+from engine import sources
 from engine.errors import EngineError
 from engine.home import Home
 from engine.runs import client, from_weights
@@ -19,12 +20,10 @@ from tui.dialogs.busy import NAMES, BusyScreen, checked_network, checked_target,
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
 from tui.evaluation_text import evaluation_text
-from tui.network_source import NetworkSource
+from tui.services import Services
 
 if TYPE_CHECKING:
-    from engine.checkpoints.manifest import Entry
     from engine.runs.from_weights import Origin
-    from engine.worker.client import WorkerClient
 
 FILE_ACTION_KEYS: list[BindingType] = [
     Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
@@ -38,34 +37,14 @@ FILE_ACTION_KEYS: list[BindingType] = [
 FILE_ACTIONS = ("difference", "evaluate", "branch", "model", "data", "convert", "check")
 
 
-class Host(Protocol):
-    """What this needs of the app."""
-
-    home: Path
-    data_dir: Path | None
-    settings: dict[str, Any]
-    worker: "WorkerClient"
-    network: NetworkSource
-
-    def watch_run(self, folder: Path) -> None: ...
-
-    def branch_run(self, folder: Path, entry: "Entry | None" = None) -> None: ...
-
-    def show_predictions(self, source: str) -> None: ...
-
-
 class FileActionsScreen(BusyScreen):
     """Asks what it needs to know, then does it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__()
+    def __init__(self, services: Services, path: Path) -> None:
+        super().__init__(services)
         self.path = path
         self.contents: dict[str, Any] | None = None  # as `Contents.to_dict`, once it is read
         self.trusted = False  # the person typed their trust for it before
-
-    @property
-    def host(self) -> Host:
-        return cast(Host, self.app)
 
     @property
     def own_model(self) -> str:
@@ -80,8 +59,8 @@ class FileActionsScreen(BusyScreen):
         def asked(text: str | None) -> None:
             if text is not None:
                 other = Path(text.strip()).expanduser().absolute()
-                paths.remember(self.host.home, other)
-                self.app.push_screen(DifferenceScreen(self.path, other))
+                paths.remember(self.services.home, other)
+                self.app.push_screen(DifferenceScreen(self.services, self.path, other))
 
         about = "The other file; what is shown is how it differs from this one."
         title, value = f"Compare {self.path.name} with?", f"{self.path.parent}/"
@@ -91,7 +70,9 @@ class FileActionsScreen(BusyScreen):
     # Evaluating
 
     def action_evaluate(self) -> None:
-        self._ask_evaluate(self.path.name if self.trusted else self.own_model or str(self.host.settings["model"]), "")
+        self._ask_evaluate(
+            self.path.name if self.trusted else self.own_model or str(self.services.settings["model"]), ""
+        )
 
     def _ask_evaluate(self, value: str, refusal: str) -> None:
         assert self.contents is not None
@@ -116,7 +97,7 @@ class FileActionsScreen(BusyScreen):
 
     @work(group="long", exclusive=True)
     async def _evaluate(self, text: str, *, trusted: bool) -> None:
-        host, (model, way) = self.host, text_and_mapping(text)
+        host, (model, way) = self.services, text_and_mapping(text)
         asked = {
             "file": str(self.path), "model": "" if trusted else model, "how": "" if trusted else str(way),
             "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
@@ -137,20 +118,19 @@ class FileActionsScreen(BusyScreen):
 
     async def action_model(self) -> None:
         if from_weights.in_run(self.path) is not None:
-            self.host.network.choose(str(self.path))
+            self.services.network.choose(str(self.path))
             await self.app.switch_mode("model")
             return
-        from tui.model.model import named
 
         def asked(text: str | None) -> None:
             if text is not None:
-                self.host.network.choose(text.strip())
+                self.services.network.choose(text.strip())
                 self.run_worker(self._to_model(), exclusive=True)
 
         about = f"The network, = and the file; {NAMES}."
         title = f"Look into {self.path.name} as which network?"
-        home = self.host.home
-        check = lambda text: named(home, text.strip())  # noqa: E731
+        home = self.services.home
+        check = lambda text: sources.describe(home, sources.parse(text))  # noqa: E731
         self.app.push_screen(
             PromptScreen(title, about, check, value=self._as_network, suggester=PathSuggester(among_others=True)), asked
         )
@@ -160,32 +140,32 @@ class FileActionsScreen(BusyScreen):
 
     @property
     def _as_network(self) -> str:
-        return f"{self.own_model or self.host.settings['model']}={self.path}"
+        return f"{self.own_model or self.services.settings['model']}={self.path}"
 
     def action_data(self) -> None:
         from tui.data import prompts
 
         def asked(text: str | None) -> None:
             if text is not None:
-                self.host.show_predictions(text.strip())
+                self.services.show_predictions(text.strip())
 
         run = from_weights.in_run(self.path)
-        mine = run is not None and run[0].parent == Home(self.host.home).runs.absolute()
+        mine = run is not None and run[0].parent == Home(self.services.home).runs.absolute()
         if run is not None and mine:
             from engine.runs import checkpoint_refs
 
-            self.host.show_predictions(f"{run[0].name}@{checkpoint_refs.name_of(run[1])}")
+            self.services.show_predictions(f"{run[0].name}@{checkpoint_refs.name_of(run[1])}")
             return
-        self.app.push_screen(prompts.checkpoint(self.host.home, None, self._as_network), asked)
+        self.app.push_screen(prompts.checkpoint(self.services.home, None, self._as_network), asked)
 
     # Going on from it
 
     @work(group="continuing", exclusive=True)
     async def action_branch(self) -> None:
         run = await asyncio.to_thread(from_weights.in_run, self.path)
-        if run is not None and run[0].parent == Home(self.host.home).runs.absolute():
+        if run is not None and run[0].parent == Home(self.services.home).runs.absolute():
             folder, entry = run
-            self.host.branch_run(folder, entry)
+            self.services.branch_run(folder, entry)
             return
         try:
             origin = await asyncio.to_thread(from_weights.look, self.path)
@@ -211,14 +191,14 @@ class FileActionsScreen(BusyScreen):
         value = f"epochs={2 * origin.done}" if origin.own and origin.config.epochs <= origin.done else ""
         if not origin.own:
             about += " What its names need goes into weights=, such as weights=module. or weights='module. section:ema'"
-            settings = {name: str(self.host.settings[name]) for name in ("model", "dataset")}
+            settings = {name: str(self.services.settings[name]) for name in ("model", "dataset")}
             settings["optimizer"] = origin.optimizers[0] if origin.optimizers else "auto"
             value = " ".join(f"{name}={shlex.quote(text)}" for name, text in settings.items() if text != "auto")
         self.app.push_screen(PromptScreen(f"Go on from {self.path.name}", about, check, value=value.strip()), asked)
 
     @work(group="resume", exclusive=True)
     async def _branch_file(self, changes: dict[str, str], name: str) -> None:
-        host = self.host
+        host = self.services
         self.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
 
         def begin() -> Path:

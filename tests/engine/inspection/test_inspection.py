@@ -188,7 +188,7 @@ def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> N
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
         asked(home, source=f"{folder.name}@9")
     with pytest.raises(InspectionError, match="no such file"):
-        networks.locate(home, str(folder / "checkpoints" / "gone.pt"))
+        asked(home, source=str(folder / "checkpoints" / "gone.pt"))
 
 
 def test_anybodys_weights_in_a_network(home: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import contextlib
 import gzip
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 10) -> None:
-    for _ in range(int(seconds / 0.05)):
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + max(60.0, seconds)  # a guard against hanging, on a busy machine too
+    while time.monotonic() < deadline:
         with contextlib.suppress(NoMatches):  # a screen that is not composed yet
             if holds():
                 return

@@ -22,6 +22,8 @@ from tests.support.at_once import at_once  # noqa: F401
 from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
 from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
 from tui.app import FmnistApp
+from tui.runs.confusion import ClassBars, ConfusionMatrix
+from tui.widgets.chart import ChartView
 
 SIZES = [(80, 24), (140, 45), (200, 60)]
 LOOKS, LOOK_S = 200, 0.05  # how often it is looked whether the screen is as it shall be, and seconds between
@@ -58,6 +60,8 @@ def home(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     time.tzset()
     monkeypatch.setattr(time, "time", lambda: NOW)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)  # the form tells how many cores
+    for kind in (ChartView, ClassBars, ConfusionMatrix):
+        monkeypatch.setattr(kind, "interval", 0.0)  # drawn at once, not a second later
     monkeypatch.chdir(place)
     (place / "small.py").write_text(NETWORK_SOURCE)
     yield Path("home")
@@ -98,6 +102,8 @@ async def still(pilot: Pilot[None], words: tuple[str, ...]) -> str:
         busy = sum(not worker.is_finished for worker in app.workers if worker.group not in WATCHING) > asking(app)
         same = same + 1 if not busy and rows == before else 0
         before = rows
+        if same == 1:
+            app.screen.refresh_bindings()  # a resize may leave the line of keys as it was before
         lines = characters(rows)
         if same >= STILL and not missing(words, lines):
             return screen_text(rows)

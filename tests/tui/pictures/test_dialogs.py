@@ -59,10 +59,3 @@ async def test_damaged_data(home: Path, picture: Picture) -> None:
     app.dataset = "auto"
     async with app.run_test(size=SIZES[0]) as pilot:
         await picture(pilot, "Press r to try again")
-
-
-async def test_the_command_palette(home: Path, picture: Picture) -> None:
-    async with opened(home).run_test(size=SIZES[0]) as pilot:
-        await still(pilot, READY)
-        await pilot.press("ctrl+p")
-        await picture(pilot, "Next page")
