@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tui.runs.watch import WatchScreen
 
 HERE = Path(__file__).parent
+FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
 
 
 def _data(services: Services) -> Screen[None]:
@@ -120,7 +121,7 @@ class FmnistApp(App[None]):
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
-            (await self._show_watcher()).attach(self.watched)
+            await self._show_watcher(self.watched)
 
     def on_unmount(self) -> None:
         self.worker.close()
@@ -160,17 +161,20 @@ class FmnistApp(App[None]):
 
         async def show() -> None:
             await self.switch_mode("train")
-            (await self._show_watcher()).attach(folder)
+            await self._show_watcher(folder)
 
         self.run_worker(show(), name="attach", group="attach", exclusive=True)
 
-    async def _show_watcher(self) -> "WatchScreen":
-        """Put the screen of the watched run on top of *Train*, which must be shown, over the form."""
-        while self.screen is not self._watcher and len(self.screen_stack) > 1:  # what was opened from there
-            await self.pop_screen()
-        if self.screen is not self._watcher:
-            await self.push_screen(self._watcher)
-        return self._watcher
+    async def _show_watcher(self, folder: Path) -> None:
+        """Put the screen of the watched run on top of *Train*, which must be shown, over the form. Nothing is painted
+        before the run's state is there, but for a log that takes long to read."""
+        with self.batch_update():
+            self._watcher.attach(folder)
+            while self.screen is not self._watcher and len(self.screen_stack) > 1:  # what was opened from there
+                await self.pop_screen()
+            if self.screen is not self._watcher:
+                await self.push_screen(self._watcher)
+            await self._watcher.first_state(FIRST_STATE_S)
 
     @cached_property
     def _watcher(self) -> "WatchScreen":

@@ -1,6 +1,7 @@
 """*Train*: the run that is watched. It stands over the form (`tui.runs.new_run`) and stays while the form is shown."""
 
 import asyncio
+import contextlib
 from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,7 @@ class WatchScreen(Screen[None]):
         self._actions = RunActions(self, services)
         self.folder: Path | None = None
         self._ready = False  # the widgets are there
+        self._shown = asyncio.Event()  # the state of `folder`
         self._follower: FollowThread | None = None
         self._state = RunState()
         self._alive = True
@@ -126,8 +128,14 @@ class WatchScreen(Screen[None]):
     def attach(self, folder: Path) -> None:
         """Watch the run in `folder`, from its beginning."""
         self.folder = folder
+        self._shown.clear()
         if self._ready:
             self._follow(folder)
+
+    async def first_state(self, seconds: float) -> None:
+        """Wait until the state of the attached run is shown, `seconds` at most."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._shown.wait(), seconds)
 
     def detach(self) -> None:
         """Watch nothing; the run is left as it is."""
@@ -167,6 +175,7 @@ class WatchScreen(Screen[None]):
         if self._state.parent is not None and self._state.parent.parent and before.parent != self._state.parent:
             self._read_parent(self._state.parent.parent)
         self._show()
+        self._shown.set()
         if (before.status, was_alive) != (self._state.status, self._alive):
             self.refresh_bindings()
 
