@@ -69,7 +69,7 @@ class Host:
             trouble=lambda: self._log.trouble,
             start=setup.start,
             opening=setup.opening,
-            agenda=setup.agenda,
+            scheduled=setup.agenda,
         )
         self._worker = threading.Thread(target=self._train, name="training", daemon=True)
         self._reporter = threading.Thread(target=self._report, name="reporting", daemon=True)
@@ -148,7 +148,7 @@ class Host:
                 file.write(text)
             first = (str(error).strip().splitlines() or [""])[0]
             message = f"{type(error).__name__}: {first}" if first else type(error).__name__
-            self._session.tell_what_is_left()
+            self._session.report_the_rest()
             self._sink(ev.Failed(message=message, log=str(path), epoch=self._session.epoch, step=self._session.step))
         finally:
             self._wake()
@@ -344,7 +344,7 @@ def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int
         save=lambda content, reason: ev.CheckpointSaved(file="", epoch=0, step=0, bytes=0, sha256=""),
         start=setup.start,
         opening=(),
-        agenda=setup.agenda,
+        scheduled=setup.agenda,
     ).run()
     return 0
 

@@ -65,7 +65,7 @@ def start(folder: Path, team: Team | None = None) -> SessionSetup:
         content = _parents(folder, parent)
         if content:
             start, notes = _restored(prepared, content, parent["file"])
-            start = replace(start, edits=())
+            start = replace(start, edits=(), hooks={})  # a new run: its hooks begin anew
             notes += determinism.differences(content["environment"], prepared.environment)
             check_epochs(prepared.config, start.epochs_done)
         else:
@@ -104,7 +104,7 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
         threads=int(changes.get("threads") or request.get("threads") or config.threads),
     )
     agenda = _replays(past, content)
-    epochs = next((one.order.value for one in reversed(agenda) if one.order.setting == "epochs"), config.epochs)
+    epochs = next((one.command.value for one in reversed(agenda) if one.command.setting == "epochs"), config.epochs)
     epochs = int(changes.get("epochs") or epochs)
     if content and content["evaluated"] and content["epoch"] >= epochs and not changes.get("epochs"):
         more = f"fmnist-tui resume {folder.name} --epochs {epochs + 10}"
@@ -117,7 +117,7 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     _refuse_to_end_before(replace(config, epochs=epochs), start)
     if changes.get("epochs"):
         order = Command(CommandKind.SET, "asked", "epochs", epochs)
-        agenda = [one for one in agenda if one.order.setting != "epochs"]
+        agenda = [one for one in agenda if one.command.setting != "epochs"]
         if epochs != config.epochs:
             agenda = [ScheduledCommand(start.epoch, start.step, order), *agenda]
     then = content["environment"] if content else request.get("environment", {})

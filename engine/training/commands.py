@@ -20,7 +20,7 @@ class CommandKind(enum.Enum):
 class Command:
     """A command with what belongs to it."""
 
-    command: CommandKind
+    kind: CommandKind
     reason: str = "asked"
     setting: str = ""  # of SET
     value: Any = None
@@ -29,11 +29,11 @@ class Command:
 
 @dataclass(frozen=True)
 class ScheduledCommand:
-    """An order for a certain place: after `step` steps of `epoch`."""
+    """A command for a certain place: after `step` steps of `epoch`."""
 
     epoch: int
     step: int
-    order: Command
+    command: Command
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,5 @@ class StepDecision:
 
     report: bool = False
     save: bool = False
-    orders: tuple[Command, ...] = ()
-    steps: int = 1  # until the next turn
+    commands: tuple[Command, ...] = ()
+    steps: int = 1  # until the next decision

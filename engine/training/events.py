@@ -5,7 +5,7 @@ Imports no torch. JSON has no NaN or infinity: a loss that is not finite is writ
 
 import json
 import math
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar
 
 VERSION = 1
@@ -18,6 +18,11 @@ class Event:
     kind: ClassVar[str] = ""
     seq: int = 0
     t: float = 0.0
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "Event":
+        """The event whose fields, or some of them, have these values, as JSON has them."""
+        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,17 +187,49 @@ class Readings(Event):
     memory_total: int | None  # bytes the device has
 
 
+@dataclass(frozen=True)
+class ParameterStats:
+    """A parameter at one step; None for what is not finite. Norms are L2."""
+
+    gradient_norm: float | None
+    weight_norm: float | None  # before the step
+    update_ratio: float | None  # |Δw| / |w|
+
+
+@dataclass(frozen=True)
+class ActivationStats:
+    """A module's output for one batch; None for what is not finite."""
+
+    mean: float | None
+    std: float | None
+    zeros: float | None  # fraction of 1
+    dead: float | None  # the fraction of units that are 0 for the whole batch; None besides where it is no ReLU
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayerStats(Event):
-    """The layers at one step; None for what is not finite. Norms are L2."""
+    """The layers at one step."""
 
-    kind = "vitals"
+    kind = "layer_stats"
     epoch: int
     step: int
-    parameters: dict[str, list[float | None]]  # gradient's norm, weight's norm before the step, |Δw| / |w|
-    activations: dict[str, list[float | None]]  # of each module's output: mean, std, fraction of zeros, of dead units
-    loss_before: float | None = None  # of the step's batch; told where a single step was asked for
+    parameters: dict[str, ParameterStats]
+    activations: dict[str, ActivationStats]  # by the module's name
+    loss_before: float | None = None  # of the step's batch, for a single step that was asked for
     loss_after: float | None = None
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "LayerStats":
+        for name, stats in (("parameters", ParameterStats), ("activations", ActivationStats)):
+            values[name] = {key: _stats(stats, value) for key, value in values[name].items()}
+        return cls(**values)
+
+
+def _stats(cls: type[Any], value: Any) -> Any:
+    """One entry of `layer_stats`: an object, or a list of the same numbers in the fields' order, as `vitals` had."""
+    if isinstance(value, list):
+        return cls(*value)
+    return cls(**{field.name: value[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +271,9 @@ KINDS: dict[str, type[Event]] = {
 }  # fmt: skip
 
 
+OLD_KINDS = {"vitals": "layer_stats"}  # as earlier versions called them
+
+
 def encode(event: Event) -> str:
     """The event as one line of JSON, without the line's end."""
     body = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
@@ -244,16 +284,17 @@ def decode(line: str | bytes) -> Event | None:
     """The event of one line; None for a kind or a shape this version does not know (older readers read newer runs)."""
     try:
         body = json.loads(line)
-        cls = KINDS[body["kind"]]
+        kind = body["kind"]
+        cls = KINDS[OLD_KINDS.get(kind, kind)]
         values = {
             field.name: body[field.name] if field.default is MISSING else body.get(field.name, field.default)
             for field in fields(cls)
         }
-    except (ValueError, KeyError, TypeError):
+        if "loss" in values and values["loss"] is None:
+            values["loss"] = math.nan
+        return cls.from_values(values)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    if "loss" in values and values["loss"] is None:
-        values["loss"] = math.nan
-    return cls(**values)
 
 
 def decode_kind(line: bytes) -> bytes:
@@ -273,6 +314,10 @@ def decode_seq(line: bytes) -> int:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, ParameterStats | ActivationStats):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

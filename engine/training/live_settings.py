@@ -30,39 +30,39 @@ class LiveSettings:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def plan(self, changes: Mapping[str, str], reason: str, epoch: int, done: float) -> tuple[list[Command], list[str]]:
-        """The orders that make the changes, and what they will change, for people. `done`: epochs, for the schedule.
+        """The commands that make the changes, and what they will change, for people. `done`: epochs, for the schedule.
 
         Raises ConfigError where one of them can't be made; then none is.
         """
         if not changes:
-            raise ConfigError("", f"nothing to change; name a setting and a value: {', '.join(editable())}")
-        orders, told = [], []
+            raise ConfigError("", f"nothing to change; type a setting and a value: {', '.join(editable())}")
+        commands, lines = [], []
         with self._planning:
             planned = self._planned
             for name, text in changes.items():
                 planned = edited(planned, name, str(text))
             if planned.epochs < epoch:
-                what = f"--epochs: the run is in epoch {epoch} already; stop it, or give at least {epoch}"
+                what = f"--epochs: the run is in epoch {epoch} already; stop it, or choose at least {epoch}"
                 raise ConfigError("epochs", what)
             for name in changes:
                 before, after = getattr(self._planned, name), getattr(planned, name)
                 if before == after:
-                    told.append(f"{name} is {after:g} already")
+                    lines.append(f"{name} is {after:g} already")
                     continue
-                orders.append(Command(CommandKind.SET, reason, name, after))
-                told.append(f"{name} {before:g} → {after:g}" + (_scaled(planned, done) if name == "lr" else ""))
+                commands.append(Command(CommandKind.SET, reason, name, after))
+                lines.append(f"{name} {before:g} → {after:g}" + (_scaled(planned, done) if name == "lr" else ""))
             self._planned = planned
-        return orders, told
+        return commands, lines
 
-    def edit(self, order: Command, epoch: int, step: int) -> float:
+    def edit(self, command: Command, epoch: int, step: int) -> float:
         """Make one change, after `step` of `epoch`. Returns what the setting was before."""
-        before: float = getattr(self.now, order.setting)
-        self.now = replace(self.now, **{order.setting: order.value})
-        if order.replayed:
+        before: float = getattr(self.now, command.setting)
+        self.now = replace(self.now, **{command.setting: command.value})
+        if command.replayed:
             with self._planning:
-                self._planned = replace(self._planned, **{order.setting: order.value})
+                self._planned = replace(self._planned, **{command.setting: command.value})
         self.edits.append(
-            {"epoch": epoch, "step": step, "setting": order.setting, "before": before, "after": order.value}
+            {"epoch": epoch, "step": step, "setting": command.setting, "before": before, "after": command.value}
         )
         return before
 

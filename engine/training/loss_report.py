@@ -1,4 +1,4 @@
-"""The losses of a run's steps: kept on the device until they are told, and looked at when they are."""
+"""The losses of a run's steps: kept on the device until they are reported, and checked when they are."""
 
 import math
 import time
@@ -17,17 +17,17 @@ LOG_EVERY = 100  # batches, as the tutorial prints
 
 
 class LossReport:
-    """Takes each step's loss and tells them a few times a second: the only place where they leave the device."""
+    """Takes each step's loss, and reports them a few times a second: the only place where they leave the device."""
 
     def __init__(self, batches: Batches, team: Team, sink: Callable[[ev.Event], None]) -> None:
-        self.loss_sum = 0.0  # of the epoch's steps that were told
+        self.loss_sum = 0.0  # of the epoch's steps that were reported
         self.next = 0.0  # monotonic time of the next report
         self._batches = batches
         self._team = team
         self._sink = sink
         self._pending: list[torch.Tensor] = []  # on the device
-        self._told = 0  # steps of the epoch that were told
-        self._told_at = 0.0
+        self._reported = 0  # steps of the epoch that were reported
+        self._reported_at = 0.0
         self._began: float | None = None  # when this process began to train
         self._finite = True  # the last loss seen was
 
@@ -37,21 +37,21 @@ class LossReport:
 
     def begin_epoch(self, step: int, loss_sum: float) -> None:
         """An epoch begins, or goes on after `step` steps whose losses made `loss_sum`."""
-        self._told, self.loss_sum = step, loss_sum
-        self._told_at = time.monotonic()
-        self.next = self._told_at + REPORT_S
+        self._reported, self.loss_sum = step, loss_sum
+        self._reported_at = time.monotonic()
+        self.next = self._reported_at + REPORT_S
         if self._began is None:
-            self._began = self._told_at
+            self._began = self._reported_at
 
     def add(self, loss: torch.Tensor) -> None:
         self._pending.append(loss)
 
     def pass_time(self, seconds: float) -> None:
-        """Seconds that were no training: leave them out of samples/s."""
-        self._told_at += seconds
+        """Seconds that were not training: leave them out of samples/s."""
+        self._reported_at += seconds
 
-    def tell(self, epoch: int, step: int, lr: float) -> tuple[int, str] | None:
-        """Tell the losses up to `step`, as batch_loss and progress events.
+    def report(self, epoch: int, step: int, lr: float) -> tuple[int, str] | None:
+        """Report the losses up to `step`, as batch_loss and progress events.
 
         Returns the step and the kind, "NaN" or "infinite", of a loss with which they stop being finite; None else.
         """
@@ -59,12 +59,12 @@ class LossReport:
             return None
         losses: list[float] = self._team.mean(torch.stack(self._pending)).tolist()
         self._pending.clear()
-        now, first = time.monotonic(), self._told
+        now, first = time.monotonic(), self._reported
         batch_size, samples = self._batches.batch_size, self._batches.samples
         for index in range(-first % LOG_EVERY, len(losses), LOG_EVERY):
             seen = (first + index) * batch_size
             self._sink(ev.BatchLoss(epoch=epoch, step=first + index + 1, loss=losses[index], seen=seen, of=samples))
-        for loss in losses:  # one after another: the same sum, to the last bit, however often it is told
+        for loss in losses:  # one after another: the same sum, to the last bit, however often it is reported
             self.loss_sum += loss
         trained = min(step * batch_size, samples) - first * batch_size
         self._sink(
@@ -74,10 +74,10 @@ class LossReport:
                 steps=len(self._batches),
                 loss=sum(losses) / len(losses),
                 lr=lr,
-                samples_per_s=trained / max(now - self._told_at, 1e-9),
+                samples_per_s=trained / max(now - self._reported_at, 1e-9),
             )
         )
-        self._told_at, self._told = now, step
+        self._reported_at, self._reported = now, step
         early = self._began is None or now - self._began < FIRST_MINUTE_S
         self.next = now + (REPORT_S if early else LATER_REPORT_S)
         bad = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)

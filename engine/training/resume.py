@@ -29,6 +29,7 @@ class ResumePoint:
     batch_size: int = 0  # of that epoch's batches, which an edit changes for the next; 0: the config's
     shuffle: bool | None = None  # whether that epoch's order is drawn; None: as the config says
     order: torch.Tensor | None = None  # the state of the generator it is drawn from
+    hooks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # their states (engine.training.hooks)
 
     @property
     def epochs_done(self) -> int:
@@ -80,6 +81,7 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
         batch_size=content["batch_size"],
         shuffle=content["shuffle"],
         order=content["order"],
+        hooks=content.get("hooks", {}),  # checkpoints of older versions have none
     )
     return start, notes
 

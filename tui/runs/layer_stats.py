@@ -1,7 +1,8 @@
-"""The layers of a run while it trains: gradients, weights, updates, activations, over time and at the newest step."""
+"""The layers of a run while it trains: gradients, weights, updates, activations, over time and at the newest sample."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,10 +27,29 @@ from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
-Numbers = list[float | None]
-PARAMETERS = ("gradient norm", "weight norm", "|Δw| ÷ |w|")  # in the order of the event
-ACTIVATIONS = ("mean", "standard deviation", "zeros", "dead units")
-LOGARITHMIC = (*PARAMETERS, "standard deviation")
+Stats = ev.ParameterStats | ev.ActivationStats
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What the chart shows of a layer."""
+
+    title: str
+    field: str  # of the event's stats
+    log: bool = False  # on a logarithmic scale
+
+
+PARAMETERS = (
+    Metric("gradient norm", "gradient_norm", log=True),
+    Metric("weight norm", "weight_norm", log=True),
+    Metric("|Δw| ÷ |w|", "update_ratio", log=True),
+)
+ACTIVATIONS = (
+    Metric("mean", "mean"),
+    Metric("standard deviation", "std", log=True),
+    Metric("zeros", "zeros"),
+    Metric("dead units", "dead"),
+)
 PARAMETER_COLUMNS = (
     Column("parameter", -26, ends=True),
     Column("|gradient|", 10, right=True),
@@ -111,28 +131,27 @@ class LayerStatsScreen(TableScreen):
     # Showing
 
     @property
-    def _metric(self) -> int:
-        return self._metrics[self._outputs]
+    def _metric(self) -> Metric:
+        return (ACTIVATIONS if self._outputs else PARAMETERS)[self._metrics[self._outputs]]
 
     def _show(self) -> None:
         state = self._state
-        self._say()
+        self._describe()
         if not state.layer_stats:
             return
         layers = _layers(state.layer_stats[-1], outputs=self._outputs)
-        rows = [self._row(name, numbers) for name, numbers in layers.items()]
+        rows = [self._row(name, stats) for name, stats in layers.items()]
         self.table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
         self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
         self._draw()
 
-    def _row(self, name: str, numbers: Numbers) -> Row:
-        share: Callable[[float | None], str] = lambda value: "" if value is None else f"{100 * value:.1f}%"  # noqa: E731
-        if self._outputs:
-            mean, std, zeros, dead = numbers
-            cells = [name, _number(mean), _number(std), share(zeros), share(dead)]
+    def _row(self, name: str, stats: Stats) -> Row:
+        if isinstance(stats, ev.ActivationStats):
+            cells = [name, _number(stats.mean), _number(stats.std), _share(stats.zeros), _share(stats.dead)]
+            wrong = stats.mean is None or stats.std is None
         else:
-            cells = [name, *(_number(value) for value in numbers)]
-        wrong = any(value is None for value in numbers[:2])
+            cells = [name, _number(stats.gradient_norm), _number(stats.weight_norm), _number(stats.update_ratio)]
+            wrong = stats.gradient_norm is None or stats.weight_norm is None
         points = [value for _, value in self._history(name)]
         return Row(name, (*cells, spark(points)), "bad" if wrong else "")
 
@@ -140,8 +159,8 @@ class LayerStatsScreen(TableScreen):
         """x in epochs, and the metric that is chosen, of one layer."""
         state, found = self._state, []
         for one in state.layer_stats:
-            numbers = _layers(one, outputs=self._outputs).get(name)
-            value = numbers[self._metric] if numbers is not None else None
+            stats = _layers(one, outputs=self._outputs).get(name)
+            value = getattr(stats, self._metric.field) if stats is not None else None
             if value is not None:
                 found.append((place(one.epoch, one.step, state.steps), value))
         return found
@@ -150,12 +169,12 @@ class LayerStatsScreen(TableScreen):
         name = self.table.key
         if name is None:
             return
-        metric = (ACTIVATIONS if self._outputs else PARAMETERS)[self._metric]
+        metric = self._metric
         history = self._history(name)
-        log = metric in LOGARITHMIC and all(value > 0 for _, value in history)
+        log = metric.log and all(value > 0 for _, value in history)
         self.query_one(ChartView).show(
             Chart(
-                title=f"{metric} of {name}{', log scale' if log else ''}, by epoch",
+                title=f"{metric.title} of {name}{', log scale' if log else ''}, by epoch",
                 line=tuple((x, value, value) for x, value in history),
                 x_limit=x_limit(self._state),
                 log_y=log,
@@ -163,10 +182,12 @@ class LayerStatsScreen(TableScreen):
             now=True,
         )
 
-    def _say(self) -> None:
+    def _describe(self) -> None:
         state = self._state
         every = state.config.get("inspect_every", 0)
-        how = f"layers sampled every {every} steps" if every else "layers not sampled (--inspect-every 0)"
+        how = (
+            f"layers sampled every {fmt.counted(every, 'step')}" if every else "layers not sampled (--inspect-every 0)"
+        )
         where = f"epoch {state.epoch} of {state.epochs}, step {fmt.count(state.step)} of {fmt.count(state.steps)}"
         about = f": {state.status}, {where}; {how}, and at each single step (.)"
         text = Content.assemble((self._title, "bold"), about)
@@ -178,7 +199,7 @@ class LayerStatsScreen(TableScreen):
         if newest is not None and newest.loss_before is not None and newest.loss_after is not None:
             before, after = newest.loss_before, newest.loss_after
             text += Content(
-                f"\nloss of its batch: {before:.6f} before the step, {after:.6f} after ({after - before:+.2e})"
+                f"\nloss of this batch: {before:.6f} before the step, {after:.6f} after ({after - before:+.2e})"
             )
         warnings = [one for one in state.warnings if one.code in CODES]
         if warnings:
@@ -201,7 +222,7 @@ class LayerStatsScreen(TableScreen):
 
     def action_metric(self) -> None:
         choices = ACTIVATIONS if self._outputs else PARAMETERS
-        self._metrics[self._outputs] = (self._metric + 1) % len(choices)
+        self._metrics[self._outputs] = (self._metrics[self._outputs] + 1) % len(choices)
         self._show()
 
     def action_pause(self) -> None:
@@ -212,7 +233,7 @@ class LayerStatsScreen(TableScreen):
 
 
 def spark(values: list[float]) -> str:
-    """A curve in SPARK cells, each the mean of what it covers, from the lowest to the highest."""
+    """A curve in SPARK cells, each the mean of its part of the values, scaled from the lowest to the highest."""
     if not values:
         return ""
     cells = min(SPARK, len(values))
@@ -224,18 +245,22 @@ def spark(values: list[float]) -> str:
     return "".join(BLOCKS[1 + round(7 * (value - low) / (high - low))] for value in means)
 
 
-def _layers(reading: ev.LayerStats, *, outputs: bool) -> dict[str, Numbers]:
-    return reading.activations if outputs else reading.parameters
+def _layers(sample: ev.LayerStats, *, outputs: bool) -> Mapping[str, Stats]:
+    return sample.activations if outputs else sample.parameters
 
 
-def _moved(reading: ev.LayerStats) -> str:
-    """Which parameter the step moved most."""
-    ratios = [(numbers[2], name) for name, numbers in reading.parameters.items() if numbers[2] is not None]
+def _moved(sample: ev.LayerStats) -> str:
+    """Which parameter the step changed most."""
+    ratios = [(one.update_ratio, name) for name, one in sample.parameters.items() if one.update_ratio is not None]
     if not ratios:
         return ""
     ratio, name = max(ratios)
-    return f"; moved most: {name}, by {ratio:.2g} of its norm"
+    return f"; changed most: {name}, by {ratio:.2g} of its norm"
 
 
 def _number(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.3g}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}%"

@@ -93,7 +93,7 @@ def contents(prepared: Callable[..., TrainingSetup]) -> list[dict[str, Any]]:
         return ev.CheckpointSaved(file="", epoch=content["epoch"], step=content["step"], bytes=0, sha256="")
 
     agenda = [ScheduledCommand(2, 5, Command(CommandKind.CHECKPOINT))]
-    TrainingSession(prepared(epochs=2), sink=lambda event: None, save=save, agenda=agenda).run()
+    TrainingSession(prepared(epochs=2), sink=lambda event: None, save=save, scheduled=agenda).run()
     return kept
 
 

@@ -29,7 +29,8 @@ EVENTS = [
     ev.Warned(code="non_finite_loss", message="the loss is NaN", epoch=1, step=3),
     ev.Readings(load=0.5, memory=1, memory_total=2),
     ev.LayerStats(
-        epoch=1, step=3, parameters={"a.weight": [0.1, 1.0, None]}, activations={"a": [0.0, 1.0, 0.5, None]},
+        epoch=1, step=3, parameters={"a.weight": ev.ParameterStats(0.1, 1.0, None)},
+        activations={"a": ev.ActivationStats(0.0, 1.0, 0.5, None), "b": ev.ActivationStats(0.25, None, 0.75, 0.125)},
         loss_before=2.0, loss_after=1.9,
     ),
     ev.Stopped(epoch=1, step=3, reason="asked"),
@@ -71,3 +72,51 @@ def test_what_is_no_known_event_is_skipped(line: bytes) -> None:
 def test_fields_of_a_newer_version_are_left_out() -> None:
     body = json.loads(ev.encode(ev.Unpaused(epoch=1, step=2))) | {"mood": "good"}
     assert ev.decode(json.dumps(body)) == ev.Unpaused(epoch=1, step=2)
+
+
+def test_layer_stats_are_written_with_the_names_of_their_numbers() -> None:
+    event = ev.LayerStats(
+        seq=2, t=1.5, epoch=1, step=3,
+        parameters={"a.weight": ev.ParameterStats(gradient_norm=0.1, weight_norm=1.0, update_ratio=None)},
+        activations={"a": ev.ActivationStats(mean=0.0, std=1.0, zeros=0.5, dead=0.25)},
+    )  # fmt: skip
+    body = json.loads(ev.encode(event))
+    assert body["kind"] == "layer_stats"
+    assert body["parameters"] == {"a.weight": {"gradient_norm": 0.1, "weight_norm": 1.0, "update_ratio": None}}
+    assert body["activations"] == {"a": {"mean": 0.0, "std": 1.0, "zeros": 0.5, "dead": 0.25}}
+
+
+def test_vitals_of_older_versions_are_read_as_layer_stats() -> None:
+    line = (
+        '{"v": 1, "seq": 2, "t": 1.5, "kind": "vitals", "epoch": 1, "step": 3, "parameters": {"a.weight": '
+        '[0.5, 13.0, 0.001], "a.bias": [null, 0.25, null]}, "activations": {"a": [0.125, 2.0, 0.75, null], "b": '
+        '[1.0, 3.0, 0.5, 0.0625]}, "loss_before": null, "loss_after": null}'
+    )
+    assert ev.decode(line) == ev.LayerStats(
+        seq=2, t=1.5, epoch=1, step=3,
+        parameters={
+            "a.weight": ev.ParameterStats(gradient_norm=0.5, weight_norm=13.0, update_ratio=0.001),
+            "a.bias": ev.ParameterStats(gradient_norm=None, weight_norm=0.25, update_ratio=None),
+        },
+        activations={
+            "a": ev.ActivationStats(mean=0.125, std=2.0, zeros=0.75, dead=None),
+            "b": ev.ActivationStats(mean=1.0, std=3.0, zeros=0.5, dead=0.0625),
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stats", ["[0.5, 13.0]", '{"gradient_norm": 0.5}', "7", "null"])
+def test_layer_stats_of_another_shape_are_skipped(stats: str) -> None:
+    line = f'{{"kind": "layer_stats", "epoch": 1, "step": 3, "parameters": {{"a": {stats}}}, "activations": {{}}}}'
+    assert ev.decode(line) is None
+
+
+def test_a_newer_versions_number_of_a_layer_is_left_out() -> None:
+    stats = '{"gradient_norm": 0.5, "weight_norm": 2.0, "update_ratio": 0.25, "rank": 7}'
+    line = (
+        f'{{"seq": 1, "t": 0.0, "kind": "layer_stats", "epoch": 1, "step": 3, "parameters": {{"a": {stats}}}, '
+        '"activations": {}}'
+    )
+    event = ev.decode(line)
+    assert isinstance(event, ev.LayerStats)
+    assert event.parameters == {"a": ev.ParameterStats(0.5, 2.0, 0.25)}

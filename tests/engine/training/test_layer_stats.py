@@ -18,7 +18,7 @@ from tests.engine.training.test_session import Ran, at, every_step_is_reported, 
 
 @pytest.fixture
 def watched() -> Callable[..., ev.LayerStats]:
-    """One step of a network, looked at."""
+    """One step of a network, sampled."""
 
     def look(
         net: nn.Module, X: torch.Tensor, y: torch.Tensor, lr: float = 0.1, *, twice: bool = False
@@ -26,14 +26,14 @@ def watched() -> Callable[..., ev.LayerStats]:
         events: list[ev.Event] = []
         loss_fn = nn.CrossEntropyLoss()
         optimizer = torch.optim.SGD(net.parameters(), lr=lr)
-        vitals = LayerStats(net, loss_fn, optimizer, events.append)
-        vitals.watch(2, 7, twice=twice)
+        hook = LayerStats(net, loss_fn, optimizer, events.append, every=3)
+        hook.before_step(2, 7, single=twice)
         loss = loss_fn(net(X), y)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        vitals.take(loss.detach())
-        vitals.tell()
+        hook.on_step(2, 7, loss.detach())
+        hook.on_report()
         assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
         assert not optimizer._optimizer_step_pre_hooks
         (told,) = [event for event in events if isinstance(event, ev.LayerStats)]
@@ -57,19 +57,21 @@ def test_the_numbers_are_those_of_the_step(watched: Callable[..., ev.LayerStats]
     loss.backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None
-        gradient, weight, ratio = told.parameters[name]
-        assert gradient == pytest.approx(float(parameter.grad.norm()), rel=1e-3)
-        assert weight == pytest.approx(float(parameter.norm()), rel=1e-3)
-        assert ratio == pytest.approx(0.1 * float(parameter.grad.norm()) / float(parameter.norm()), rel=2e-3)
+        stats = told.parameters[name]
+        assert stats.gradient_norm == pytest.approx(float(parameter.grad.norm()), rel=1e-3)
+        assert stats.weight_norm == pytest.approx(float(parameter.norm()), rel=1e-3)
+        assert stats.update_ratio == pytest.approx(
+            0.1 * float(parameter.grad.norm()) / float(parameter.norm()), rel=2e-3
+        )
         with torch.no_grad():
             parameter -= 0.1 * parameter.grad
     relu = hidden.relu()
-    assert told.activations["1"] == [
-        pytest.approx(float(relu.mean()), rel=1e-3), pytest.approx(float(relu.std(correction=0)), rel=1e-3),
-        pytest.approx(float((relu == 0).double().mean()), rel=1e-3),
-        pytest.approx(float((relu == 0).all(0).double().mean()), rel=1e-3),
-    ]  # fmt: skip
-    assert told.activations["0"][3] is None
+    output = told.activations["1"]
+    assert output.mean == pytest.approx(float(relu.mean()), rel=1e-3)
+    assert output.std == pytest.approx(float(relu.std(correction=0)), rel=1e-3)
+    assert output.zeros == pytest.approx(float((relu == 0).double().mean()), rel=1e-3)
+    assert output.dead == pytest.approx(float((relu == 0).all(0).double().mean()), rel=1e-3)
+    assert told.activations["0"].dead is None
     assert told.loss_before == pytest.approx(float(loss), rel=1e-6)
     assert told.loss_after == pytest.approx(float(functional.cross_entropy(net(X), y)), rel=1e-5)
 
@@ -81,12 +83,18 @@ def test_dead_units_are_channels_of_a_convolution() -> None:
     assert float(dead_units(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))) == 0.5
 
 
-def reading(**given: Any) -> ev.LayerStats:
-    values: dict[str, Any] = {
-        "parameters": {"a.weight": [0.1, 1.0, 1e-3], "b.weight": [0.2, 1.0, 1e-3]},
-        "activations": {"a": [0.0, 1.0, 0.5, 0.1], "b": [0.0, 1.0, 0.0, None]},
-    }  # fmt: skip
-    return ev.LayerStats(epoch=3, step=4, **(values | given))
+def sample(
+    parameters: dict[str, tuple[float | None, float | None, float | None]] | None = None,
+    activations: dict[str, tuple[float | None, float | None, float | None, float | None]] | None = None,
+) -> ev.LayerStats:
+    parameters = parameters or {"a.weight": (0.1, 1.0, 1e-3), "b.weight": (0.2, 1.0, 1e-3)}
+    activations = activations or {"a": (0.0, 1.0, 0.5, 0.1), "b": (0.0, 1.0, 0.0, None)}
+    return ev.LayerStats(
+        epoch=3,
+        step=4,
+        parameters={name: ev.ParameterStats(*numbers) for name, numbers in parameters.items()},
+        activations={name: ev.ActivationStats(*numbers) for name, numbers in activations.items()},
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,19 +102,19 @@ def reading(**given: Any) -> ev.LayerStats:
     [
         ({}, None, None),
         (
-            {"parameters": {"a.weight": [None, 1.0, None], "b.weight": [None, 1.0, None]}},
+            {"parameters": {"a.weight": (None, 1.0, None), "b.weight": (None, 1.0, None)}},
             "non_finite_layer",
             "a.weight",
         ),
-        ({"activations": {"a": [0.0, 1.0, 0.5, 0.1], "b": [None, None, 0.0, None]}}, "non_finite_layer", "b"),
-        ({"parameters": {"a.weight": [5e3, 1.0, 1.0], "b.weight": [9e3, 1.0, 1.0]}}, "exploding_gradient", "a.weight"),
-        ({"parameters": {"a.weight": [1e-8, 1.0, 0.0], "b.weight": [0.2, 1.0, 0.1]}}, "vanishing_gradient", "a.weight"),
-        ({"parameters": {"a.bias": [1e-8, 1.0, 0.0], "b.weight": [0.2, 1.0, 0.1]}}, None, None),
-        ({"activations": {"a": [0.0, 1.0, 0.9, 0.51], "b": [0.0, 1.0, 0.9, 0.9]}}, "dead_units", "a"),
+        ({"activations": {"a": (0.0, 1.0, 0.5, 0.1), "b": (None, None, 0.0, None)}}, "non_finite_layer", "b"),
+        ({"parameters": {"a.weight": (5e3, 1.0, 1.0), "b.weight": (9e3, 1.0, 1.0)}}, "exploding_gradient", "a.weight"),
+        ({"parameters": {"a.weight": (1e-8, 1.0, 0.0), "b.weight": (0.2, 1.0, 0.1)}}, "vanishing_gradient", "a.weight"),
+        ({"parameters": {"a.bias": (1e-8, 1.0, 0.0), "b.weight": (0.2, 1.0, 0.1)}}, None, None),
+        ({"activations": {"a": (0.0, 1.0, 0.9, 0.51), "b": (0.0, 1.0, 0.9, 0.9)}}, "dead_units", "a"),
     ],
 )
 def test_what_is_wrong_names_the_first_layer(given: dict[str, Any], code: str | None, layer: str | None) -> None:
-    found = diagnose(reading(**given))
+    found = diagnose(sample(**given))
     assert [(one[0], one[1]) for one in found] == ([] if code is None else [(code, layer)])
     for _, name, message in found:
         assert name in message
@@ -134,7 +142,7 @@ def test_deep_sigmoids_vanish_and_a_large_step_makes_nan(watched: Callable[..., 
     assert codes["dead_units"] == "1"
 
 
-def test_readings_come_at_their_interval_and_change_no_number(ran: Callable[..., Ran]) -> None:  # noqa: F811
+def test_samples_come_at_their_interval_and_change_no_number(ran: Callable[..., Ran]) -> None:  # noqa: F811
     def weights(every: int) -> tuple[Ran, dict[str, torch.Tensor]]:
         run = ran(epochs=2, lr=1e-2, inspect_every=every)
         run.to_the_end()
@@ -142,7 +150,7 @@ def test_readings_come_at_their_interval_and_change_no_number(ran: Callable[...,
 
     off, plain = weights(0)
     on, looked_at = weights(2)
-    assert not off.kinds("vitals")
+    assert not off.kinds("layer_stats")
     places = [(event.epoch, event.step) for event in on.events if isinstance(event, ev.LayerStats)]
     steps = next(event.steps for event in on.events if isinstance(event, ev.Progress))
     assert places == [(epoch, step) for epoch in (1, 2) for step in range(1, steps + 1, 2)]
@@ -156,7 +164,7 @@ def test_a_single_step_tells_the_loss_before_and_after(ran: Callable[..., Ran]) 
     run.on(at(1, 2), lambda: run.session.send(CommandKind.PAUSE)).start()
     run.wait_for(lambda event: event.kind == "paused")
     run.session.send(CommandKind.STEP)
-    told = run.wait_for(lambda event: event.kind == "vitals")
+    told = run.wait_for(lambda event: event.kind == "layer_stats")
     assert isinstance(told, ev.LayerStats)
     assert told.step == 3
     step = run.wait_for(at(1, 3))
@@ -167,7 +175,7 @@ def test_a_single_step_tells_the_loss_before_and_after(ran: Callable[..., Ran]) 
     assert told.loss_after < told.loss_before
     run.session.send(CommandKind.UNPAUSE)
     run.to_the_end()
-    assert len(run.kinds("vitals")) == 1
+    assert len(run.kinds("layer_stats")) == 1
 
 
 def test_a_single_step_of_a_network_with_dropout_and_batch_norm_changes_nothing_else(
@@ -203,7 +211,7 @@ def test_a_warning_comes_once(ran: Callable[..., Ran]) -> None:  # noqa: F811
     assert "the first of the layers" in warned.message
 
 
-def test_the_state_keeps_the_readings_thinned_and_a_resume_voids_later_ones() -> None:
+def test_the_state_keeps_the_samples_thinned_and_a_resume_voids_later_ones() -> None:
     folded = Fold()
     for at_ in range(1, 4 * LAYER_STATS):
         folded.add(ev.LayerStats(seq=at_, t=0.0, epoch=1, step=at_, parameters={}, activations={}))

@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from engine.runs.verify_resume import fingerprint
 from engine.training import events as ev
 from engine.training import loss_report
 from engine.training.commands import Command, CommandKind, ScheduledCommand
+from engine.training.hooks import HookMaker
 from engine.training.resume import check, restore
 from engine.training.session import TrainingSession
 from engine.training.setup import TrainingSetup
@@ -52,13 +53,16 @@ class Run:
         prepared: TrainingSetup,
         content: dict[str, Any] | None = None,
         agenda: tuple[ScheduledCommand, ...] = (),
+        hooks: Sequence[HookMaker] | None = None,
     ) -> None:
         self.events: list[ev.Event] = []
         self.saved: dict[tuple[int, int, bool], bytes] = {}
         start = None
         if content is not None:
             start, self.notes = restore(prepared, content)
-        self.session = TrainingSession(prepared, sink=self.events.append, save=self._save, start=start, agenda=agenda)
+        self.session = TrainingSession(
+            prepared, sink=self.events.append, save=self._save, start=start, scheduled=agenda, hooks=hooks
+        )
         self.end = self.session.run()
 
     def content(self, epoch: int, step: int, evaluated: bool = False) -> dict[str, Any]:
@@ -210,7 +214,7 @@ def test_edits_are_in_the_checkpoint_or_replayed_at_their_places(
         ScheduledCommand(
             one.epoch,
             one.step,
-            Command(CommandKind.SET, "asked", one.order.setting, one.order.value, replayed=True),
+            Command(CommandKind.SET, "asked", one.command.setting, one.command.value, replayed=True),
         )
         for one in EDITS[held:]
     )
@@ -258,10 +262,10 @@ def test_changes_are_checked_together_before_any_is_made(prepared: Callable[...,
     }.items():
         with pytest.raises(ConfigError, match=words):
             session.send(CommandKind.SET, changes={"weight_decay": "0.1", changes[0]: changes[1]})
-    session.epoch = 3
+    session.place.epoch = 3
     with pytest.raises(ConfigError, match="in epoch 3 already"):
         session.send(CommandKind.SET, changes={"epochs": "2"})
-    assert session._commands.empty()
+    assert session._boundary.empty
     assert session.send(CommandKind.SET, changes={"lr": "x2"}) == ["lr 0.001 → 0.002"]
     assert session.send(CommandKind.SET, changes={"lr": "x2"}) == ["lr 0.002 → 0.004"]  # of what it will be
     assert session.send(CommandKind.SET, changes={"lr": "/4", "epochs": "9"}) == ["lr 0.004 → 0.001", "epochs 5 → 9"]

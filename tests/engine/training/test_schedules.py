@@ -73,7 +73,7 @@ def test_no_factor_is_negative_or_not_finite_anywhere_even_past_the_end() -> Non
 
 
 def test_what_does_not_go_together_is_refused() -> None:
-    with pytest.raises(ConfigError, match="one_cycle warms up by itself"):
+    with pytest.raises(ConfigError, match="one_cycle has no warmup setting"):
         TrainConfig(schedule="one_cycle", warmup=1.0)
     with pytest.raises(ConfigError, match="too many for 2 epochs"):
         TrainConfig(epochs=2, warmup=2.0)

@@ -130,7 +130,7 @@ def test_the_losses_are_those_of_the_tutorials_own_loop(
 
 def test_an_epoch_ends_with_the_test_set_and_a_checkpoint(ran: Callable[..., Ran]) -> None:
     run = ran(epochs=2, lr=0.1)
-    kinds = [event.kind for event in run.to_the_end() if event.kind not in ("progress", "batch_loss", "vitals")]
+    kinds = [event.kind for event in run.to_the_end() if event.kind not in ("progress", "batch_loss", "layer_stats")]
     epoch = ["epoch_finished", "evaluated", "checkpoint_saved"]
     assert kinds == ["run_started", *epoch, *epoch, "finished"]
     last = run.kinds("evaluated")[-1]

@@ -105,8 +105,10 @@ def layer_stats(epoch: int, step: int, gradient: float) -> ev.LayerStats:
     """The layers at one step."""
     return ev.LayerStats(
         epoch=epoch, step=step,
-        parameters={"0.weight": [gradient, 13.0, 1e-3], "0.bias": [gradient / 10, 0.5, 2e-3]},
-        activations={"0": [0.01, 0.2, 0.0, None], "1": [0.1, 0.1, 0.45, 0.125]},
+        parameters={
+            "0.weight": ev.ParameterStats(gradient, 13.0, 1e-3), "0.bias": ev.ParameterStats(gradient / 10, 0.5, 2e-3),
+        },
+        activations={"0": ev.ActivationStats(0.01, 0.2, 0.0, None), "1": ev.ActivationStats(0.1, 0.1, 0.45, 0.125)},
     )  # fmt: skip
 
 

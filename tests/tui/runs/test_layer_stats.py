@@ -20,8 +20,11 @@ from tui.widgets.rows import Rows
 def layer_stats(epoch: int, step: int, gradient: float = 0.5, dead: float = 0.1, **losses: float) -> ev.LayerStats:
     return ev.LayerStats(
         epoch=epoch, step=step,
-        parameters={"0.weight": [gradient, 13.0, 1e-3], "0.bias": [gradient / 10, 0.5, 2e-3]},
-        activations={"0": [0.01, 0.2, 0.0, None], "1": [0.1, 0.1, 0.45, dead]}, **losses,
+        parameters={
+            "0.weight": ev.ParameterStats(gradient, 13.0, 1e-3), "0.bias": ev.ParameterStats(gradient / 10, 0.5, 2e-3),
+        },
+        activations={"0": ev.ActivationStats(0.01, 0.2, 0.0, None), "1": ev.ActivationStats(0.1, 0.1, 0.45, dead)},
+        **losses,
     )  # fmt: skip
 
 
@@ -39,7 +42,7 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         told = line(app, "#about").replace("\n", " ")
         assert "made: training, epoch 1 of 10" in told
         assert "layers sampled every 100 steps" in told
-        assert "moved most: 0.bias, by 0.002 of its norm" in told
+        assert "changed most: 0.bias, by 0.002 of its norm" in told
         table = app.screen.query_one(Rows)
         assert "0.weight" in table.text()
         assert "9.2" in table.text()
@@ -59,7 +62,7 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         )
         await until(pilot, lambda: "60% of the units of 1 are 0" in line(app, "#about"))
         told = line(app, "#about").replace("\n", " ")
-        assert "loss of its batch: 0.500000 before the step, 0.250000 after (-2.50e-01)" in told
+        assert "loss of this batch: 0.500000 before the step, 0.250000 after (-2.50e-01)" in told
         await pilot.press("i")
         assert isinstance(app.screen, WatchScreen)
 
@@ -74,7 +77,7 @@ async def test_single_steps_are_followed(home: Path) -> None:
             await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("step", ()), 30)
             await pilot.press("i", "full_stop")
             await until(pilot, lambda: "before the step" in line(app, "#about"), 30)
-            match = re.search(r"loss of its batch: (\S+) before the step, (\S+) after", line(app, "#about"))
+            match = re.search(r"loss of this batch: (\S+) before the step, (\S+) after", line(app, "#about"))
             assert match is not None
             assert float(match[2]) < float(match[1])
             first = re.search(r"newest: epoch (\d+), step (\d+)", line(app, "#about"))
