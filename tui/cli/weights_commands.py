@@ -14,7 +14,7 @@ def declare(commands: Commands) -> None:
     """Add the commands of this group."""
     made = commands.add(
         "inspect", _inspect, "show what is in a file of weights without executing any of it",
-        "inspect model_weights.pth --values 'linear_relu_stack.4.bias[:3]'",
+        "inspect model_weights.pth --values 'linear_relu_stack.4.bias[:3]'", isolated=True,
     )  # fmt: skip
     made.add_argument(
         "file", metavar="FILE", help=".pt, .pth, .safetensors, an index of shards, or a folder; or RUN@PLACE"
@@ -29,7 +29,7 @@ def declare(commands: Commands) -> None:
 
     made = commands.add(
         "eval", _eval, "evaluate the weights of a file on the test set without executing any of it",
-        "eval weights.pth --model cnn", data=True,
+        "eval weights.pth --model cnn", data=True, isolated=True,
     )  # fmt: skip
     made.add_argument("file", metavar="FILE", help="of any format that inspect reads; or RUN@PLACE")
     in_the_file = dict.fromkeys(("model", "transform", "loss"), " (default: what the file says)")
@@ -48,7 +48,7 @@ def declare(commands: Commands) -> None:
 
     made = commands.add(
         "convert", _convert, "write the weights of a file, or the mean of several, as a bare state_dict or safetensors",
-        "convert epoch-0004.pt weights.safetensors",
+        "convert epoch-0004.pt weights.safetensors", isolated=True,
     )  # fmt: skip
     made.add_argument(
         "files", nargs="+", metavar="FILE", help="several files of one network are averaged; or RUN@PLACE"
