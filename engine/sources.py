@@ -120,7 +120,7 @@ def describe(home: Path, source: Source) -> str:
             return f"a new {model}"
         case RunCheckpoint():
             found = resolve(home, source)
-            return f"{found.title}, {checkpoint_refs.name_of(found.entry)}"
+            return f"{found.title}, {checkpoint_refs.words(found.entry)}"
     if not source.path.exists():
         raise InspectionError(f"no such file: {source.path}")
     if source.model:

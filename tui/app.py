@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from engine.data.selection import Selection
+from engine.sources import RunCheckpoint, Source
 from engine.worker.client import WorkerClient
 from tui import crash
 from tui.dialogs.overlay import MODE_KEYS
@@ -25,7 +26,7 @@ from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
-    from engine.evaluation.quality import Suspects
+    from engine.evaluation.requests import Suspects
     from tui.data.data import DataScreen
     from tui.runs.watch import WatchScreen
 
@@ -36,7 +37,7 @@ FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it show
 def _data(services: Services) -> Screen[None]:
     from tui.data.data import DataScreen
 
-    return DataScreen()
+    return DataScreen(services)
 
 
 def _train(services: Services) -> Screen[None]:
@@ -238,17 +239,17 @@ class FmnistApp(App[None]):
         self.data_told = (title, demo)
 
     def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
-        """On *Data*, the test images of one class that a run's checkpoint takes for another."""
+        """On *Data*, the test images of one class that a run's checkpoint predicts as another."""
         selection = Selection(classes=frozenset({true}), predicted_as=predicted, sort="margin")
-        self.show_predictions(f"{folder.name}@{epoch}", selection)
+        self.show_predictions(RunCheckpoint(folder.name, str(epoch)), selection)
 
-    def show_predictions(self, source: str, selection: Selection | None = None) -> None:
-        """On *Data*, what a run's checkpoint, `RUN@AT`, or somebody's weights, `MODEL=FILE`, take images for."""
-        self._on_data(lambda screen: screen.look(source, "test", selection))
+    def show_predictions(self, source: Source, selection: Selection | None = None) -> None:
+        """On *Data*, a model's predictions for the test images."""
+        self._on_data(lambda screen: screen.predictions.show(source, "test", selection))
 
     def show_suspects(self, found: "Suspects", checksum: str) -> None:
         """On *Data*, a list of test images; `checksum`: of the data that they are of."""
-        self._on_data(lambda screen: screen.take_suspects(found, checksum))
+        self._on_data(lambda screen: screen.predictions.show_suspects(found, checksum))
 
     def _on_data(self, show: "Callable[[DataScreen], None]") -> None:
         from tui.data.data import DataScreen

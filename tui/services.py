@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
     from engine.data.selection import Selection
-    from engine.evaluation.quality import Suspects
+    from engine.evaluation.requests import Suspects
+    from engine.sources import Source
     from engine.worker.client import WorkerClient
     from tui.network_source import NetworkSource
     from tui.widgets.image import PictureStyle
@@ -73,8 +74,8 @@ class Services(Protocol):
         """On *Data*, the test images of class `true` that a run's checkpoint predicts as class `predicted`."""
         ...
 
-    def show_predictions(self, source: str, selection: "Selection | None" = None) -> None:
-        """On *Data*, the predictions of a run's checkpoint, `RUN@PLACE`, or of a file's weights, `MODEL=FILE`."""
+    def show_predictions(self, source: "Source", selection: "Selection | None" = None) -> None:
+        """On *Data*, a model's predictions for the test images: a run's checkpoint, or a file of weights."""
         ...
 
     def show_suspects(self, found: "Suspects", checksum: str) -> None:

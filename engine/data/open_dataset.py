@@ -9,16 +9,16 @@ from engine.data.fashion_mnist.files import candidates
 from engine.data.report import DataReport, describe
 from engine.errors import DataError
 from engine.home import Home
-from engine.progress import Progress
+from engine.progress import Progress, silent
 
 __all__ = ["DataReport", "Dataset", "Preview", "Split", "candidates", "describe", "open_dataset", "peek"]
 
 
 def open_dataset(
-    name: str, data_dir: Path | None, home: Path, *, verify: bool = False, tell: Progress = lambda done, total: None
+    name: str, data_dir: Path | None, home: Path, *, verify: bool = False, progress: Progress = silent
 ) -> Dataset:
     """The data set `name`: "fashion-mnist", "demo", or "auto": Fashion-MNIST where it is found, else the demo data; or
-    the person's own, as `engine.data.custom.open_custom` spells it, whose image files' reading `tell` hears of.
+    a custom one, as `engine.data.custom.spec` spells it. `progress` counts the image files of a custom one.
 
     `verify` checks the files against the published MD5s. Takes 0.3 s from .gz files, milliseconds from extracted ones,
     0.1 s more each with `verify`. Raises DataError where Fashion-MNIST is not found, is incomplete or is damaged, and
@@ -27,7 +27,7 @@ def open_dataset(
     if ":" in name:
         from engine.data.custom import open_custom  # and Pillow, which no other data needs
 
-        return open_custom.open_custom(name, Home(home).cache, tell)
+        return open_custom.open_custom(name, Home(home).cache, progress)
     found = _find(name, data_dir, home)
     return demo_dataset.demo_dataset() if found is None else folder.read_dataset(found, verify=verify)
 

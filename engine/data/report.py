@@ -15,7 +15,7 @@ from engine.data.fashion_mnist import files as folder
 from engine.data.fashion_mnist.spec import CLASSES, File
 from engine.errors import DataError
 from engine.home import Home
-from engine.progress import Progress
+from engine.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class DataReport:
     splits: tuple[SplitReport, ...]
     checksum: str | None  # Dataset.checksum, where the data could be read
     problem: str | None
-    left_out: tuple[str, ...] = ()  # image files of the person's own that can't be read, each with the reason
+    left_out: tuple[str, ...] = ()  # image files of a custom data set that can't be read, each with the reason
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
@@ -91,10 +91,10 @@ def describe(data_dir: Path | None, home: Path, *, verify: bool = True) -> DataR
     )
 
 
-def describe_custom(name: str, home: Path, tell: Progress = lambda done, total: None) -> DataReport:
-    """The same of the person's own data, such as "folder:/data/mine"."""
+def describe_custom(name: str, home: Path, progress: Progress = silent) -> DataReport:
+    """The same of a custom data set, such as "folder:/data/mine"."""
     try:
-        dataset = open_custom.open_custom(name, Home(home).cache, tell)
+        dataset = open_custom.open_custom(name, Home(home).cache, progress)
     except DataError as error:
         return DataReport((), None, name, False, (), (), None, str(error))
     splits = tuple(_split(split, dataset.classes) for split in dataset.splits.values())

@@ -1,7 +1,7 @@
-"""What an image's own pixels say against it. No torch.
+"""Images that are suspicious by their pixels alone: dark, bright, or nearly empty. No torch.
 
-The three scores, and where they begin to be suspicious, are CleanVision's (github.com/cleanlab/cleanvision, as used by
-cleanlab's Datalab): each is 0 to 1, the lower the worse.
+The three scores and their limits are CleanVision's (github.com/cleanlab/cleanvision, as used by cleanlab's Datalab):
+each is 0 to 1, and the lower, the more suspicious.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.dataset import Bytes, Split, luminance
+from engine.data.dataset import Bytes, Dataset, Split, luminance
+from engine.evaluation.requests import LabelErrorSettings, Suspects
+from engine.evaluation.suspects import listed
+from engine.progress import Progress
 
 Scores = npt.NDArray[np.float32]
 
@@ -17,6 +20,21 @@ DARK = 0.32  # below: its brightest pixels are dark
 BRIGHT = 0.05  # below: its darkest pixels are bright
 LOW_INFORMATION = 0.15  # below: its grey levels hold fewer than 1.5 bits
 CHUNK = 4096  # images at a time
+
+
+def find_dark(data: Dataset, settings: LabelErrorSettings, progress: Progress) -> dict[str, Suspects]:
+    """Images whose brightest pixels are dark."""
+    return _below("dark", DARK, darkness, data, progress)
+
+
+def find_bright(data: Dataset, settings: LabelErrorSettings, progress: Progress) -> dict[str, Suspects]:
+    """Images whose darkest pixels are bright."""
+    return _below("bright", BRIGHT, brightness, data, progress)
+
+
+def find_low_information(data: Dataset, settings: LabelErrorSettings, progress: Progress) -> dict[str, Suspects]:
+    """Images whose grey levels hold little information."""
+    return _below("low-information", LOW_INFORMATION, information, data, progress)
 
 
 def darkness(split: Split) -> Scores:
@@ -41,6 +59,17 @@ def information(split: Split) -> Scores:
         return np.minimum(1, 0.1 * bits)
 
     return _chunked(split, entropy)
+
+
+def _below(
+    kind: str, limit: float, score: Callable[[Split], Scores], data: Dataset, progress: Progress
+) -> dict[str, Suspects]:
+    found = {}
+    for done, (name, split) in enumerate(data.splits.items()):
+        progress(done, len(data.splits))
+        scores = score(split)
+        found[name] = listed(kind, name, scores, scores < limit)
+    return found
 
 
 def _chunked(split: Split, score: Callable[[Bytes], npt.NDArray[np.floating]]) -> Scores:

@@ -1,27 +1,26 @@
-"""What a checkpoint, or anybody's weights, say of every sample of a split: computed once by the worker, and kept by
-the file's SHA-256.
+"""A model's predictions for every sample of a split: computed once by the worker process, and kept by the SHA-256 of
+the checkpoint or file.
 
-Reading and asking import no torch.
+Asking imports no torch.
 """
 
 import hashlib
-import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import sources
 from engine.checkpoints.verify import identity
 from engine.errors import InspectionError
+from engine.evaluation import array_cache
+from engine.evaluation.requests import PredictionsRequest, PredictionValues
 from engine.home import Home, RunFolder
-from engine.inspection.untyped import ask_untyped
-from engine.progress import Progress
+from engine.progress import Progress, silent
 from engine.runs import checkpoint_refs
 from engine.runs import folder as store
-from engine.weights.key_mapping import file_and_mapping
+from engine.sources import Checkpoint, NetworkRef, NewModel, RunCheckpoint, WeightsFile
 from engine.worker.client import WorkerClient
-from engine.worker.request import Answer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,77 +29,78 @@ if TYPE_CHECKING:
     from engine.training.setup import TrainingSetup
 
 BATCH = 500  # samples at a time
-FIELDS = ("predicted", "probability", "own", "rival")
+FIELDS = ("checksum", "predicted", "probability", "label_probability", "highest_other")  # of PredictionValues
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class Predictions(PredictionValues):
     """Of each sample of a split, in its order."""
 
-    run: str  # its name, or id
-    place: str  # for people: the checkpoint
+    title: str  # whose they are, such as "fast, epoch 10" or "weights.pt (mlp)"
     split: str
-    checksum: str  # of the data it was computed on
-    predicted: "npt.NDArray[np.uint8]"  # the class with the highest probability
-    probability: "npt.NDArray[np.float32]"  # its softmax probability
-    own: "npt.NDArray[np.float32]"  # the softmax probability of the sample's own class
-    rival: "npt.NDArray[np.float32]"  # the highest softmax probability among the other classes
 
     @property
     def loss(self) -> "npt.NDArray[np.float32]":
-        """Cross-entropy of each sample: the negative logarithm of its own class's probability."""
+        """Cross-entropy of each sample: the negative logarithm of its label's probability."""
         import numpy as np
 
-        return -np.log(np.maximum(self.own, 1e-12))
+        return -np.log(np.maximum(self.label_probability, 1e-12))
 
     @property
     def margin(self) -> "npt.NDArray[np.float32]":
-        """The own class's probability less the highest of the others, -1 to 1: below 0 the sample is mistaken."""
-        return self.own - self.rival
+        """The label's probability less the highest of the others, -1 to 1: below 0 the prediction is wrong."""
+        return self.label_probability - self.highest_other
 
 
 @dataclass(frozen=True)
 class PredictionSource:
-    """Whose predictions: a run's checkpoint's, or those of somebody's weights in a network."""
+    """Whose predictions."""
 
-    name: str  # for people
-    place: str
+    title: str  # for people
     key: str  # what they are kept by
-    request: Mapping[str, Any] = field(default_factory=dict)
+    network: NetworkRef
 
 
-def of_run(folder: Path, at: str) -> PredictionSource:
-    """The checkpoint `at` (see `places.find`) of the run in `folder`. Raises EngineError."""
-    entry = checkpoint_refs.find(folder, at)
-    name = store.title(folder)
-    return PredictionSource(
-        name, checkpoint_refs.name_of(entry), entry.sha256[:32], {"folder": str(folder), "file": entry.file}
-    )
+def find_source(home: Path, network: NetworkRef) -> PredictionSource:
+    """What is asked for: a run's checkpoint, or a file of weights, on the data that `network` names. Reads a file once,
+    for its SHA-256: not for the event loop. Raises EngineError."""
+    match network.source:
+        case NewModel(model):
+            raise InspectionError(f"a new {model} has not learned anything: name a run, or {model}=FILE")
+        case RunCheckpoint() as source:
+            return _of_checkpoint(sources.resolve(home, source))
+        case WeightsFile() as source:
+            listed = None if source.model or str(source.mapping) else sources.listed_checkpoint(source)
+            return _of_file(network, source) if listed is None else _of_checkpoint(listed)
 
 
-def of_file(source: str, settings: Mapping[str, Any]) -> PredictionSource:
-    """The weights of anybody's file, `MODEL=FILE` and what may be said after it (`typed.file_and_how`), on the data of
-    `settings`: `dataset`, `data_dir`, `transform` (empty: what the file says). Reads the file once, for its SHA-256:
-    not for the event loop. Raises EngineError."""
-    model, _, file = source.strip().partition("=")
-    path, said = file_and_mapping(file)
-    request = {"model": model, "path": str(path), "how": str(said), **settings}
-    told = json.dumps([identity(path), request], sort_keys=True)
-    return PredictionSource(path.name, model, hashlib.sha256(told.encode()).hexdigest()[:32], request)
+def _of_checkpoint(found: Checkpoint) -> PredictionSource:
+    title = f"{found.title}, {checkpoint_refs.words(found.entry)}"
+    return PredictionSource(title, found.entry.sha256[:32], NetworkRef(WeightsFile(found.path)))
 
 
-def ask(
-    worker: WorkerClient, eyes: PredictionSource, split: str, tell: Progress = lambda done, total: None
-) -> Predictions:
-    """The predictions for "train" or "test": from the cache at once, else by the worker process: some seconds. Raises
-    EngineError."""
-    path = cache_file(worker.home, eyes.key, split)
-    if (found := _read(path, eyes, split)) is None:
-        ask_untyped(worker, "predictions", {**eyes.request, "key": eyes.key, "split": split}, tell)
-        found = _read(path, eyes, split)
-    if found is None:
-        raise InspectionError(f"the predictions of {eyes.name} can't be kept in {path}")
-    return found
+def _of_file(network: NetworkRef, source: WeightsFile) -> PredictionSource:
+    if not source.path.exists():
+        raise InspectionError(f"no such file: {source.path}")
+    used = [identity(source.path), str(source), network.dataset, str(network.data_dir), network.transform]
+    key = hashlib.sha256(json.dumps(used).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    title = f"{source.path.name} ({source.model})" if source.model else source.path.name
+    return PredictionSource(title, key, network)
+
+
+def ask(worker: WorkerClient, source: PredictionSource, split: str, progress: Progress = silent) -> Predictions:
+    """The predictions for "train" or "test": from the cache at once, else by the worker process, in some seconds.
+    `progress` counts samples. Raises EngineError."""
+    path = cache_file(worker.home, source.key, split)
+    kept = array_cache.read(path, FIELDS)
+    if kept is not None:
+        values = PredictionValues(str(kept["checksum"]), *(kept[name] for name in FIELDS[1:]))
+    else:
+        import numpy as np
+
+        values = worker.ask(PredictionsRequest(source.network, split), progress)
+        array_cache.keep(path, {name: np.asarray(getattr(values, name)) for name in FIELDS})
+    return Predictions(**vars(values), title=source.title, split=split)
 
 
 def cache_file(home: Path, key: str, split: str) -> Path:
@@ -108,84 +108,61 @@ def cache_file(home: Path, key: str, split: str) -> Path:
     return Home(home).cache / f"predictions-{key}-{split}.npz"
 
 
-def _read(path: Path, eyes: PredictionSource, split: str) -> Predictions | None:
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = {name: stored[name] for name in FIELDS}
-            checksum = str(stored["checksum"])
-    except (OSError, ValueError, KeyError):
-        return None
-    return Predictions(eyes.name, eyes.place, split, checksum, **values)
-
-
-def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """The worker process's part: what `Eyes.request` holds, `key` and `split`. The answer is in the cache."""
+def compute(home: Path, request: PredictionsRequest, progress: Progress) -> PredictionValues:
+    """The worker process's part."""
     import numpy as np
     import torch
 
-    from engine import atomic
-
-    split = values["split"]
-    prepared = _of_run(values) if "folder" in values else _of_file(home, values)
-    prepared.network.eval()
-    # The training images as the test set's are made: nothing is drawn.
-    batches = prepared.test_batches if split == "test" else prepared.training_as_test()
-    found: dict[str, list[Any]] = {name: [] for name in FIELDS}
+    source = request.network.source
+    assert isinstance(source, WeightsFile)
+    listed = None if source.model else sources.listed_checkpoint(source)
+    setup = _setup_of_file(home, request.network, source) if listed is None else _setup_of_checkpoint(listed)
+    setup.network.eval()
+    # The training images as the test set's are made: no random transform.
+    batches = setup.test_batches if request.split == "test" else setup.training_as_test()
+    found: dict[str, list[Any]] = {name: [] for name in FIELDS[1:]}
     done = 0
     with torch.no_grad():
         for X, y in batches:
-            chances = torch.softmax(prepared.network(X).float(), dim=1)
-            highest, own = chances.max(dim=1), chances.gather(1, y.unsqueeze(1)).squeeze(1)
-            others = chances.scatter(1, y.unsqueeze(1), -1.0)
+            probabilities = torch.softmax(setup.network(X).float(), dim=1)
+            highest, labels = probabilities.max(dim=1), y.unsqueeze(1)
+            others = probabilities.scatter(1, labels, -1.0)
             found["predicted"].append(highest.indices.to("cpu", torch.uint8).numpy())
             found["probability"].append(highest.values.cpu().numpy())
-            found["own"].append(own.cpu().numpy())
-            found["rival"].append(others.amax(dim=1).cpu().numpy())
+            found["label_probability"].append(probabilities.gather(1, labels).squeeze(1).cpu().numpy())
+            found["highest_other"].append(others.amax(dim=1).cpu().numpy())
             done += len(y)
-            tell(done, batches.samples)
-    buffer = io.BytesIO()
-    whole = {name: np.concatenate(parts) for name, parts in found.items()}
-    np.savez(buffer, allow_pickle=False, checksum=np.array(prepared.dataset.checksum), **whole)
-    path = cache_file(home, values["key"], split)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_bytes(path, buffer.getvalue())
-    return Answer({})
+            progress(done, batches.samples)
+    return PredictionValues(setup.dataset.checksum, **{name: np.concatenate(parts) for name, parts in found.items()})
 
 
-def _of_run(values: Mapping[str, Any]) -> "TrainingSetup":
-    from engine.checkpoints import manifest
+def _setup_of_checkpoint(found: Checkpoint) -> "TrainingSetup":
     from engine.checkpoints.read import load
     from engine.training.config import TrainConfig
     from engine.training.resume import load_model
     from engine.training.setup import make_setup
 
-    folder = Path(values["folder"])
-    entry = next(one for one in manifest.read(folder) if one.file == values["file"])
-    content, asked = load(folder, entry), store.read_run(folder)
+    content, asked = load(found.folder, found.entry), store.read_run(found.folder)
     data_dir = asked.get("data_dir")
     trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
-    prepared = make_setup(
+    setup = make_setup(
         TrainConfig.from_dict(trained),
-        home=RunFolder(folder).home.path,
+        home=RunFolder(found.folder).home.path,
         data_dir=Path(data_dir) if data_dir else None,
         fresh=False,
     )
-    load_model(prepared.network, content["model"], trained["model"])
-    return prepared
+    load_model(setup.network, content["model"], trained["model"])
+    return setup
 
 
-def _of_file(home: Path, values: Mapping[str, Any]) -> "TrainingSetup":
+def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "TrainingSetup":
     from engine.evaluation.evaluate import EvaluationOptions, configured, load_weights
     from engine.training.setup import make_setup
-    from engine.weights.key_mapping import KeyMapping, parse_mapping
     from engine.weights.matching import mapped
     from engine.weights.reading import read
 
-    contents, said = read(Path(values["path"])), parse_mapping(values["how"].split()) or KeyMapping()
-    way = EvaluationOptions(values["model"], said, values["dataset"], values["transform"])
-    data_dir = values["data_dir"]
-    prepared = make_setup(configured(contents, way), home=home, data_dir=Path(data_dir) if data_dir else None)
-    load_weights(prepared, mapped(contents, said), str(contents.path))
-    return prepared
+    contents = read(source.path)
+    options = EvaluationOptions(source.model, source.mapping, network.dataset, network.transform)
+    setup = make_setup(configured(contents, options), home=home, data_dir=network.data_dir)
+    load_weights(setup, mapped(contents, source.mapping), str(contents.path))
+    return setup

@@ -29,16 +29,16 @@ def tensor_of(home: Path, values: Mapping[str, Any]) -> tuple[torch.Tensor, str,
 
     A parameter's or buffer's own name; `optimizer.state[NAME].KEY` of a checkpoint; `activation[NUMBER].before` or
     `.after`, of a call of a module, for the image of the request (see `samples.sample`); `X`, that image as the
-    network gets it; `batch.X`, `batch.y` (see `batches.of`); `autograd.grad[NAME]`, `.now[NAME]` and `.before[NAME]`: a
-    parameter's gradient, values, and values before the last optimizer step (see `autograd.compute`); `file[NAME]` of
-    the file `file`, `other[NAME]` of the file `other`, and `difference[NAME]`, the second less the first, where
-    `names` may tell what each of the files calls it. Raises InspectionError where there is none.
+    network gets it; `batch.X`, `batch.y` of the `BatchRequest` `batch`; `autograd.grad[NAME]`, `.now[NAME]` and
+    `.before[NAME]`: a parameter's gradient, values, and values before the last optimizer step (see `autograd.compute`);
+    `file[NAME]` of the file `file`, `other[NAME]` of the file `other`, and `difference[NAME]`, the second less the
+    first, where `names` may tell what each of the files calls it. Raises InspectionError where there is none.
     """
     name = str(values["name"])
     if match := FILE.fullmatch(name):
         return _of_file(match[1], match[2], str(values["file"]), str(values.get("other", "")), values.get("names", ()))
     if name in ("batch.X", "batch.y"):
-        X, y = batches.of(home, json.dumps({key: values[key] for key in batches.FIELDS}))
+        X, y = batches.tensors(home, values["batch"])
         return (X, "X", tuple(X.shape[1:])) if name == "batch.X" else (y, "y", tuple(X.shape[1:]))
     found = network(home, values)
     tensor, written = _of_network(found, name, values)

@@ -1,6 +1,5 @@
 """One image through a pipeline of transforms, step by step, as training would put it through."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,25 @@ from PIL import Image
 from torchvision.transforms.v2 import functional
 
 from engine.data.dataset import Bytes
+from engine.data.dataset_cache import dataset
 from engine.data.transforms import Step, TransformFailedError
 from engine.errors import InspectionError
-from engine.inspection.dataset_cache import dataset
+from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.progress import Progress
 from engine.training.pipelines import transforms_of
-from engine.worker.request import Answer
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """`dataset`, `data_dir`, `split`, `index`, `transform`, `seed`, `draws`.
-
-    The answer has `steps`: of the first draw the image as it is and after each step, with `name`, `type`, `dtype`,
-    `shape`, `low`, `high`, `mean`, `random`; `way`: how training makes its batches of this pipeline; `label`; and the
-    arrays `draw0`, `draw1`, …: what comes out with the seeds `seed`, `seed` + 1, …; each [H, W] or [H, W, 3] uint8,
-    its lowest value black and its highest white where it lies outside 0 to 1 (then `stretched`).
-    Raises InspectionError where the pipeline fails on this image, naming the step, ConfigError where it is none.
-    """
-    data = dataset(home, values)
-    split, index = data.splits[values["split"]], int(values["index"])
-    found = transforms_of(values["transform"])
+def compute(home: Path, request: PipelineRequest, progress: Progress) -> PipelineTrace:
+    """The worker process's part. Raises InspectionError where the pipeline fails on this image, naming the step, and
+    ConfigError for a text that is no pipeline."""
+    data = dataset(request.dataset, request.data_dir, home)
+    split, index = data.splits[request.split], request.index
+    found = transforms_of(request.transform)
     image, label = Image.fromarray(split.images[index]), int(split.labels[index])
-    steps, arrays, stretched = [_told("the image", image)], {}, False
+    steps, draws, stretched = [_result("the image", image)], [], False
     try:
-        for draw in range(int(values["draws"])):
-            torch.manual_seed(int(values["seed"]) + draw)
+        for draw in range(request.draws):
+            torch.manual_seed(request.seed + draw)
             traced: list[tuple[Step | None, Any]]
             if found.pipeline is not None:
                 traced = list(found.pipeline.trace(image))
@@ -43,8 +36,9 @@ def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
             else:
                 traced = [(Step("ToTensor"), _to_tensor(image))]
             if draw == 0:
-                steps += [_told(str(step or values["transform"]), result, step) for step, result in traced]
-            arrays[f"draw{draw}"], outside = shown(traced[-1][1])
+                steps += [_result(str(step or request.transform), result, step) for step, result in traced]
+            output, outside = displayable(traced[-1][1])
+            draws.append(output)
             stretched = stretched or outside
     except TransformFailedError as error:
         error.sample = f"{split.name} image {index}"
@@ -53,17 +47,10 @@ def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
         if found.pipeline is not None or found.train is None:
             raise
         what = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
-        raise InspectionError(f"transform: {values['transform']} raised {what} ({split.name} image {index})") from error
-    return Answer(
-        {
-            "steps": steps,
-            "way": _way(values["transform"], resident=found.train is None),
-            "label": label,
-            "one_hot": one_hot(label, len(data.classes)).tolist(),
-            "stretched": stretched,
-        },
-        arrays,
-    )
+        raise InspectionError(f"transform: {request.transform} raised {what} ({split.name} image {index})") from error
+    loader = _loader_words(request.transform, resident=found.train is None)
+    hot = tuple(one_hot(label, len(data.classes)).tolist())
+    return PipelineTrace(tuple(steps), loader, label, hot, tuple(draws), stretched)
 
 
 def one_hot(label: int, classes: int) -> torch.Tensor:
@@ -72,14 +59,15 @@ def one_hot(label: int, classes: int) -> torch.Tensor:
     return torch.zeros(classes, dtype=torch.float).scatter_(0, torch.tensor(label), value=1)
 
 
-def shown(value: Any) -> tuple[Bytes, bool]:
-    """An image for the screen: uint8 [H, W] or [H, W, 3]; and whether its values had to be stretched for that."""
+def displayable(value: Any) -> tuple[Bytes, bool]:
+    """An image for the screen: uint8 [H, W] or [H, W, 3]; and whether its minimum was mapped to 0 and its maximum to
+    255, because there are values outside 0 to 1. Raises InspectionError for what is no image."""
     array = np.asarray(functional.pil_to_tensor(value) if isinstance(value, Image.Image) else value)
     if array.ndim == 3:
         array = array.transpose(1, 2, 0)
         array = array[:, :, :3] if array.shape[2] >= 3 else array[:, :, 0]
     if array.ndim != 2 and array.shape[2:] != (3,):
-        raise InspectionError(f"transform: what comes out has the shape {list(array.shape)}, which is no image")
+        raise InspectionError(f"transform: the output has the shape {list(array.shape)}, which is no image")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array), False
     real = np.nan_to_num(array.astype(np.float64))
@@ -96,23 +84,21 @@ def _to_tensor(image: Any) -> Any:
     return ToTensor()(image)
 
 
-def _told(name: str, value: Any, step: Step | None = None) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": name, "type": type(value).__name__, "random": step is not None and step.random}
+def _result(name: str, value: Any, step: Step | None = None) -> StepResult:
+    array = np.asarray(value)
+    kind, dtype = type(value).__name__, str(getattr(value, "dtype", array.dtype))
     if isinstance(value, Image.Image):
-        array = np.asarray(value)
-        told |= {"type": "PIL image", "dtype": f"{array.dtype}, mode {value.mode}"}
-    else:
-        array = np.asarray(value)
-        told["dtype"] = str(getattr(value, "dtype", array.dtype))
+        kind, dtype = "PIL image", f"{array.dtype}, mode {value.mode}"
     real = array.astype(np.float64)
-    return told | {
-        "shape": list(array.shape), "low": float(real.min()), "high": float(real.max()), "mean": float(real.mean()),
-    }  # fmt: skip
+    return StepResult(
+        name, kind, dtype, tuple(array.shape), float(real.min()), float(real.max()), float(real.mean()),
+        step is not None and step.random,
+    )  # fmt: skip
 
 
-def _way(transform: str, *, resident: bool) -> str:
+def _loader_words(transform: str, *, resident: bool) -> str:
     if not transform:
         return "training divides a whole batch by 255 on the device: the same numbers as ToTensor, bit for bit"
     if resident:
-        return "training does this with whole batches, on the device"
-    return "training does this image by image, through a DataLoader"
+        return "training applies this to whole batches, on the device"
+    return "training applies this to each image, in a DataLoader"

@@ -11,9 +11,6 @@ from engine.worker.client import WorkerClient
 from engine.worker.request import Answer, Request
 
 REQUESTS = {
-    "predictions": ("engine.evaluation.predictions", "compute"),
-    "pipeline": ("engine.inspection.transform_steps", "compute"),
-    "batch": ("engine.inspection.batches", "compute"),
     "summary": ("engine.inspection.summary", "compute"),
     "parameters": ("engine.inspection.parameters", "compute"),
     "tensor": ("engine.inspection.tensors", "compute"),
@@ -32,8 +29,6 @@ REQUESTS = {
     "file check": ("engine.inspection.weights_files", "checked"),
     "file versus": ("engine.inspection.weights_files", "versus"),
     "file evaluation": ("engine.inspection.weights_files", "evaluation"),
-    "quality": ("engine.evaluation.quality", "compute"),
-    "timings": ("engine.inspection.batches", "timings"),
 }
 
 

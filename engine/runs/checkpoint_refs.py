@@ -44,6 +44,11 @@ def name_of(entry: Entry) -> str:
     return str(entry.epoch) if entry.reason == "epoch" else f"{entry.epoch}:{entry.step}"
 
 
+def words(entry: Entry) -> str:
+    """Its place in words: `epoch 3`, `epoch 4, step 412`."""
+    return f"epoch {entry.epoch}" if entry.reason == "epoch" else f"epoch {entry.epoch}, step {entry.step}"
+
+
 def config_at(folder: Path, entry: Entry) -> TrainConfig:
     """The run's settings as of a checkpoint: as it was asked for, with the edits up to there."""
     asked = store.read_run(folder)

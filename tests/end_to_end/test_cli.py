@@ -288,7 +288,7 @@ def test_suspicious_images_as_json(home: Path) -> None:
     assert "near-duplicates: " in text.stdout
     wrong = fmnist_tui("data", "--dataset", "demo", "--issues", "dark,odd")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("fmnist-tui: --issues: 'odd' is no kind of issue; choose from all, label, ")
+    assert wrong.stderr.startswith("fmnist-tui: --issues: 'odd' is not a kind of issue; choose from all, label, ")
     assert fmnist_tui("data", "--issues", "label", "--folds", "0").returncode == 2
 
 

@@ -3,6 +3,7 @@
 import argparse
 
 from engine.evaluation import quality
+from engine.evaluation.requests import LabelErrorSettings
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import Commands, home_of
 
@@ -19,10 +20,14 @@ def declare(commands: Commands) -> None:
         metavar="KINDS",
         help=f"look for suspicious images: all, or some of {', '.join(quality.KINDS)}, separated by commas",
     )
-    where.add_argument("--model", metavar="MODEL", default=quality.MODEL, help="model that looks for label errors")
-    where.add_argument("--folds", type=_count, metavar="N", default=quality.FOLDS, help="folds of its cross-validation")
     where.add_argument(
-        "--epochs", type=_count, metavar="N", default=quality.EPOCHS, help="epochs of each of its trainings"
+        "--model", metavar="MODEL", default=quality.DEFAULT.model, help="model that looks for label errors"
+    )
+    where.add_argument(
+        "--folds", type=_count, metavar="N", default=quality.DEFAULT.folds, help="folds of its cross-validation"
+    )
+    where.add_argument(
+        "--epochs", type=_count, metavar="N", default=quality.DEFAULT.epochs, help="epochs of each of its trainings"
     )
     where.add_argument(
         "--download", action="store_true", help="download Fashion-MNIST (30 MB) into the data folder first"
@@ -43,5 +48,5 @@ def _data(options: argparse.Namespace) -> int:
         return data.run(home, options.data_dir, dataset, download=options.download, as_json=options.json)
     from tui.cli import issues
 
-    settings = quality.Settings(model=parse("model", options.model), folds=options.folds, epochs=options.epochs)
+    settings = LabelErrorSettings(model=parse("model", options.model), folds=options.folds, epochs=options.epochs)
     return issues.run(home, options.data_dir, dataset, options.issues, settings, as_json=options.json)

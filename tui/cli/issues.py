@@ -3,24 +3,29 @@
 import json
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine.data.open_dataset import Dataset, open_dataset
 from engine.errors import ConfigError, InspectionCancelledError
 from engine.evaluation import quality
-from engine.evaluation.quality import KINDS, Settings, Suspects
+from engine.evaluation.quality import KINDS, Other
+from engine.evaluation.requests import LabelErrorSettings, Suspects
+from engine.progress import Progress
 from engine.worker.client import WorkerClient
 from tui.format import count
 
 SHOWN = 5  # of each list, where not all are asked for
 
 
-def run(home: Path, data_dir: Path | None, name: str, asked: str, settings: Settings, *, as_json: bool) -> int:
-    """Look for the kinds in `asked`, apart by commas, or all. Returns 0, or 130 after a Ctrl-C. Raises EngineError."""
+def run(
+    home: Path, data_dir: Path | None, name: str, asked: str, settings: LabelErrorSettings, *, as_json: bool
+) -> int:
+    """Find the kinds in `asked`, separated by commas, or all. Returns 0, or 130 after a Ctrl-C. Raises EngineError."""
     kinds = list(KINDS) if asked.strip() == "all" else [kind.strip() for kind in asked.split(",")]
     if unknown := [kind for kind in kinds if kind not in KINDS]:
-        what = f"{unknown[0]!r} is no kind of issue; choose from all, {', '.join(KINDS)}"
+        what = f"{unknown[0]!r} is not a kind of issue; choose from all, {', '.join(KINDS)}"
         raise ConfigError("issues", f"--issues: {what}")
     data = open_dataset(name, data_dir, home, verify=True)
     worker = WorkerClient(home)
@@ -28,8 +33,8 @@ def run(home: Path, data_dir: Path | None, name: str, asked: str, settings: Sett
     found: dict[str, dict[str, Suspects]] = {}
     try:
         for kind in kinds:
-            with _Progress(KINDS[kind].title) as tell:
-                found[kind] = quality.ask(worker, kind, data, data_dir, settings, tell)
+            with _ProgressLine(KINDS[kind].title) as progress:
+                found[kind] = quality.ask(worker, kind, data, data_dir, settings, progress)
     except InspectionCancelledError:
         print("fmnist-tui: cancelled", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -43,25 +48,25 @@ def run(home: Path, data_dir: Path | None, name: str, asked: str, settings: Sett
     return 0
 
 
-class _Progress:
+class _ProgressLine:
     """A line on stderr, where that is a terminal, that says how far it is."""
 
     def __init__(self, title: str) -> None:
-        self._title, self._told = title, sys.stderr.isatty()
+        self._title, self._shown = title, sys.stderr.isatty()
 
-    def __enter__(self) -> Any:
-        return self._tell
+    def __enter__(self) -> Progress:
+        return self._show
 
-    def _tell(self, done: int, total: int) -> None:
-        if self._told:
+    def _show(self, done: int, total: int) -> None:
+        if self._shown:
             print(f"\r{self._title}: {100 * done / max(1, total):3.0f}%", end="", file=sys.stderr, flush=True)
 
     def __exit__(self, *_: object) -> None:
-        if self._told:
+        if self._shown:
             print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def _json(data: Dataset, settings: Settings, found: dict[str, dict[str, Suspects]]) -> dict[str, Any]:
+def _json(data: Dataset, settings: LabelErrorSettings, found: dict[str, dict[str, Suspects]]) -> dict[str, Any]:
     return {
         "dataset": data.name,
         "checksum": data.checksum,
@@ -70,7 +75,7 @@ def _json(data: Dataset, settings: Settings, found: dict[str, dict[str, Suspects
             kind: {
                 "why": KINDS[kind].why,
                 "source": KINDS[kind].source,
-                **({"settings": vars(settings)} if kind == "label" else {}),
+                **({"settings": asdict(settings)} if KINDS[kind].configurable else {}),
                 **{split: [_sample(data, part, at) for at in range(len(part))] for split, part in by_split.items()},
             }
             for kind, by_split in found.items()
@@ -80,15 +85,16 @@ def _json(data: Dataset, settings: Settings, found: dict[str, dict[str, Suspects
 
 def _sample(data: Dataset, part: Suspects, at: int) -> dict[str, Any]:
     index = int(part.indices[at])
-    told: dict[str, Any] = {
+    sample: dict[str, Any] = {
         "index": index, "score": round(float(part.scores[at]), 6), "label": int(data.splits[part.split].labels[index]),
     }  # fmt: skip
-    if part.kind == "label":
-        told["suggested"] = int(part.others[at])
-    if part.kind == "duplicates":
-        other = "test" if part.split == "train" else "train"
-        told |= {"of": int(part.others[at]), "of_split": other if part.elsewhere[at] else part.split}
-    return told
+    match KINDS[part.kind].other:
+        case Other.LABEL:
+            sample["suggested"] = int(part.others[at])
+        case Other.IMAGE:
+            other = "test" if part.split == "train" else "train"
+            sample |= {"of": int(part.others[at]), "of_split": other if part.elsewhere[at] else part.split}
+    return sample
 
 
 def _print(data: Dataset, found: dict[str, dict[str, Suspects]]) -> None:

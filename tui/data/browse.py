@@ -4,16 +4,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.data.selection import SCORED_SORTS, SORTS, Scores, Selection, order
-from engine.evaluation.quality import KINDS
+from engine.evaluation.quality import KINDS, ImageList, Other
 
 if TYPE_CHECKING:
     from engine.data.open_dataset import Dataset, Preview
     from engine.data.selection import Indices
     from engine.evaluation.predictions import Predictions
-    from engine.evaluation.quality import Suspects
+    from engine.evaluation.requests import Suspects
 
-
-BETWEEN = {"fixed": "fixed by the second file", "broken": "broken by the second file"}
+# Lists that no search of *Data* finds: of the test images that two files of weights disagree about.
+COMPARED = {
+    "fixed": ImageList(
+        title="fixed by the second file",
+        other=Other.LABEL,
+        caption="{label}→{other}",
+        reason="the first file predicts {other}",
+    ),
+    "broken": ImageList(
+        title="broken by the second file",
+        other=Other.LABEL,
+        caption="{label}→{other}",
+        reason="the second file predicts {other}",
+    ),
+}
 
 
 class Browse:
@@ -117,7 +130,7 @@ class Browse:
             self._positions[self.split] = 0
 
     def next_sort(self) -> None:
-        """By index, by class, by brightness, and round."""
+        """Sort by the next of `SORTS`, and by loss and margin where predictions are known."""
         sorts = SCORED_SORTS if self.split in self.predictions else SORTS
         here = sorts.index(self.selection.sort) if self.selection.sort in sorts else -1
         following = sorts[(here + 1) % len(sorts)]
@@ -133,39 +146,46 @@ class Browse:
                 self._arrange(self.split)
                 self._positions[self.split] = max(0, min(position, self.total - 1))
 
-    def suspect(self, kind: str, found: "dict[str, Suspects]") -> None:
-        """Show the suspects of one kind, in both splits."""
+    def show_suspects(self, kind: str, found: "dict[str, Suspects]") -> None:
+        """Show the suspicious images of one kind, in the splits that `found` has."""
         self.suspects[kind] = found
         for split in found:
             self.selections[split] = Selection(suspects=kind)
             self._positions[split] = 0
             self._arrange(split)
 
-    def see(self, predictions: "Predictions") -> None:
-        """What a model says of a split."""
+    def take_predictions(self, predictions: "Predictions") -> None:
+        """A model's predictions for a split are known."""
         self.predictions[predictions.split] = predictions
         self._arrange(predictions.split)
 
-    def seen(self, index: int | None) -> tuple[int, float] | None:
-        """What the model takes a sample for, and how probable it finds that; None where it was not asked."""
-        seen = self.predictions.get(self.split)
-        return None if seen is None or index is None else (int(seen.predicted[index]), float(seen.probability[index]))
+    def prediction(self, index: int | None) -> tuple[int, float] | None:
+        """The predicted class of a sample, and its probability; None where it is not known."""
+        found = self.predictions.get(self.split)
+        return (
+            None if found is None or index is None else (int(found.predicted[index]), float(found.probability[index]))
+        )
 
     def caption(self, index: int | None) -> str:
-        """A sample's number and class; where a model was asked, also what it takes it for."""
-        sample, seen = self.sample(index), self.seen(index)
+        """A sample's number and class, and what is known of it."""
+        sample, prediction = self.sample(index), self.prediction(index)
         if sample is None:
             return ""
         names, label = self.classes, sample[1]
         mark = "✓" if index in self.marks[self.split] else ""
-        if (reason := self._reason(index)) is not None:
-            return f"{mark}{index}{reason}"
-        if seen is None:
+        if (suspicion := self._suspicion_words(index)) is not None:
+            return f"{mark}{index} {suspicion[0]}"
+        if prediction is None:
             return f"{mark}{index} {names[label]}"
-        predicted, probability = seen
+        predicted, probability = prediction
         if predicted == label:
-            return f"{mark}{index} {names[label]} {100 * probability:.0f}%"
-        return f"{mark}✗{index} {names[label]}→{names[predicted]} {100 * probability:.0f}%"
+            return f"{mark}{index} {names[label]} {probability:.0%}"
+        return f"{mark}✗{index} {names[label]}→{names[predicted]} {probability:.0%}"
+
+    def reason(self, index: int | None) -> str | None:
+        """Why a sample is in the list of suspicious images that is shown; None where it is not in one."""
+        words = self._suspicion_words(index)
+        return None if words is None else words[1]
 
     def suspicion(self, index: int | None) -> tuple[float, int, bool] | None:
         """Of a sample in the list that is shown: its score; the suggested label, or the index of its near-duplicate;
@@ -179,32 +199,41 @@ class Browse:
         at = int(where[0])
         return float(found.scores[at]), int(found.others[at]), bool(found.elsewhere[at])
 
-    def _reason(self, index: int | None) -> str | None:
-        suspicion = self.suspicion(index)
-        if suspicion is None:
+    @property
+    def image_list(self) -> ImageList | None:
+        """The list of suspicious images that is shown; None where none is."""
+        name = self.selection.suspects
+        return COMPARED.get(name) or KINDS[name] if name else None
+
+    @property
+    def other_split(self) -> str:
+        return "test" if self.split == "train" else "train"
+
+    def _suspicion_words(self, index: int | None) -> tuple[str, str] | None:
+        """The caption and the reason of a sample in the list that is shown."""
+        listed, suspicion, sample = self.image_list, self.suspicion(index), self.sample(index)
+        if listed is None or suspicion is None or sample is None:
             return None
         score, other, elsewhere = suspicion
-        name = self.classes[self.sample(index)[1]]  # type: ignore[index]  # it is in the list: it is read
-        match self.selection.suspects:
-            case "label":
-                return f" {name}→{self.classes[other]}? {100 * score:.0f}%"
-            case "duplicates":
-                split = ("test " if self.split == "train" else "train ") if elsewhere else ""
-                return f" ≈ {split}{other} {name}"
-            case "fixed" | "broken":
-                return f" {name}→{self.classes[other]}"
-        return f" {name} {score:.2f}"
+        words = {
+            "score": score,
+            "label": self.classes[sample[1]],
+            "other": self.classes[other] if listed.other is Other.LABEL else other,
+            "split": self.other_split if elsewhere else self.split,
+            "elsewhere": f"{self.other_split} " if elsewhere else "",
+        }
+        return listed.caption.format(**words), listed.reason.format(**words)
 
     def accuracy(self) -> float | None:
-        """Of the model, over what is shown: fraction of 1; None where what it says decides what is shown."""
-        seen, selection = self.predictions.get(self.split), self.selection
-        if seen is None or self.dataset is None or not self.total:
+        """The model's accuracy on what is shown, fraction of 1; None where the predictions decide what is shown."""
+        found, selection = self.predictions.get(self.split), self.selection
+        if found is None or self.dataset is None or not self.total:
             return None
         if selection.wrong or selection.predicted_as is not None:
             return None
-        right = seen.predicted == self.dataset.splits[self.split].labels
+        correct = found.predicted == self.dataset.splits[self.split].labels
         arranged = self._orders[self.split]
-        return float((right if arranged is None else right[arranged]).mean())
+        return float((correct if arranged is None else correct[arranged]).mean())
 
     def shown_indices(self) -> list[int]:
         """Every sample that is shown, in its order."""
@@ -212,22 +241,22 @@ class Browse:
 
     def words(self) -> str:
         """What is selected, in words; empty where everything is shown as it is."""
-        selection, told = self.selection, []
+        selection, words = self.selection, []
         if selection.sample is not None:
             return f"random 3×3, seed {selection.sample}"
         if selection.classes:
-            told.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
-        if selection.suspects:
-            told.append(BETWEEN.get(selection.suspects) or KINDS[selection.suspects].title)
+            words.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
+        if self.image_list is not None:
+            words.append(self.image_list.title)
         if selection.marked:
-            told.append("marked")
+            words.append("marked")
         if selection.wrong:
-            told.append("wrong ones")
+            words.append("wrong predictions")
         if selection.predicted_as is not None:
-            told.append(f"taken for {self.classes[selection.predicted_as]}")
+            words.append(f"predicted as {self.classes[selection.predicted_as]}")
         if selection.sort != "index" or selection.descending:
-            told.append(f"by {selection.sort}{' ↓' if selection.descending else ''}")
-        return " · ".join(told)
+            words.append(f"by {selection.sort}{' ↓' if selection.descending else ''}")
+        return " · ".join(words)
 
     def _choose(self, index: int) -> bool:
         arranged = self._orders[self.split]
@@ -246,8 +275,8 @@ class Browse:
             self._orders[split] = None
             return
         samples = self.dataset.splits[split]
-        seen = self.predictions.get(split)
-        scores = None if seen is None else Scores(seen.predicted, seen.loss, seen.margin)
+        known = self.predictions.get(split)
+        scores = None if known is None else Scores(known.predicted, known.loss, known.margin)
         suspects = self.suspects.get(selection.suspects, {}).get(split)
         self._orders[split] = order(
             samples,

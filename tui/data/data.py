@@ -1,29 +1,39 @@
 """*Data*: the data set as pages of images."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
-from tui.data import prompts
-from tui.data.predictions import PREDICTION_ACTIONS, PREDICTION_KEYS, PredictionsScreen
-from tui.format import count, percent
+from tui.data import prompts, status
+from tui.data.browse import Browse
+from tui.data.export import ExportAction
+from tui.data.predictions import PREDICTION_KEYS, PredictionActions
+from tui.format import count, counted
+from tui.services import Services
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.topbar import TopBar
+from tui.widgets.update import update_text
 
 if TYPE_CHECKING:
     from engine.data.open_dataset import Dataset, Preview
 
+PREDICTION_ACTIONS = ("predictions", "wrong", "quality", "partner")
+# Need the whole data set, not only its first images.
+WHOLE = (
+    "filter", "find", "sort", "reverse", "random", "mark", "marked", "overview", "transforms", "batches", "export",
+    "copy",
+)  # fmt: skip
 
-class DataScreen(PredictionsScreen):
+
+class DataScreen(Screen[None]):
     """Shows the first images at once, and the whole set when a thread has opened it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,47 +65,67 @@ class DataScreen(PredictionsScreen):
             id="data.smaller",
             tooltip="14 × 7 cells an image: more of them",
         ),
-        Binding("slash", "filter", "Filter", key_display="/", id="data.filter", tooltip="by class names or numbers"),
+        Binding("slash", "filter", "Filter", key_display="/", id="data.filter", tooltip="by class name or number"),
         Binding("s", "sort", "Sort", id="data.sort", tooltip="by index, class, brightness"),
-        Binding("S", "reverse", "Reverse", show=False, id="data.reverse", tooltip="the order the other way round"),
+        Binding("S", "reverse", "Reverse", show=False, id="data.reverse", tooltip="the order"),
         Binding("i", "find", "Go to", id="data.find", tooltip="an image by its index"),
         Binding("R", "random", "Random 3×3", show=False, id="data.random", tooltip="the tutorial's figure, by seed"),
-        Binding("m", "mark", "Mark", id="data.mark", tooltip="for export, or to look at the marked ones"),
-        Binding("M", "marked", "Marked", show=False, id="data.marked", tooltip="only the marked ones, or all"),
+        Binding("m", "mark", "Mark", id="data.mark", tooltip="for export, or to show only marked images"),
+        Binding("M", "marked", "Marked", show=False, id="data.marked", tooltip="only marked images, or all"),
         Binding("o", "overview", "Overview", id="data.overview", tooltip="classes, mean images, histogram"),
         Binding(
-            "e", "export", "Export", show=False, id="data.export", tooltip="marked ones (or what is shown) as files"
+            "e",
+            "export",
+            "Export",
+            show=False,
+            id="data.export",
+            tooltip="marked images, else all that are shown, as files",
         ),
         Binding("y", "copy", "Copy", show=False, id="data.copy", tooltip="index and label, to your clipboard (OSC 52)"),
         Binding(
-            "T", "transforms", "Transforms", show=False, id="data.transforms", tooltip="before and after, by steps"
+            "T", "transforms", "Transforms", show=False, id="data.transforms", tooltip="before and after, step by step"
         ),
-        Binding("B", "batches", "Batches", show=False, id="data.batches", tooltip="as training gets them; times"),
-        Binding("N", "through", "Through the network", show=False, id="data.through", tooltip="stage by stage"),
+        Binding(
+            "B",
+            "batches",
+            "Batches",
+            show=False,
+            id="data.batches",
+            tooltip="as training gets them, and how long each takes",
+        ),
+        Binding(
+            "N", "forward", "Forward pass", show=False, id="data.forward", tooltip="through the network, by stages"
+        ),
         *PREDICTION_KEYS,
         Binding("escape", "all", "All images", show=False, id="data.all", tooltip="no filter, sorting or figure"),
         Binding("a", "style", "Blocks/characters", show=False, id="data.style", tooltip="how the images are drawn"),
-        Binding("r", "open", "Try again", id="data.retry", tooltip="after the data could not be read"),
+        Binding("r", "open", "Try again", id="data.retry", tooltip="to read the data"),
         Binding("D", "download", "Download", id="data.download", tooltip="fetch Fashion-MNIST, 30 MB"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
-        self._problem = ""
+        self.browse = Browse()
+        self._services = services
+        self._problem = ""  # why the data can't be shown
         self._opening = False
         self._seed = 0  # of the next random figure
+        self.predictions = PredictionActions(
+            self, services, self.browse, show_page=self.show_page, show_status=self.show_status
+        )
+        self._export = ExportAction(self, self.browse, self._page_text)
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
         yield Static(id="where", markup=False)
         yield Static(id="banner", markup=False)
-        yield ImagePage(self.host.picture_style, id="page")
+        yield ImagePage(self._services.picture_style, id="page")
         yield Static(id="problem", markup=False)
         yield Static(id="chosen", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.say()
+        self.show_status()
         self.set_focus(None)
 
     # Opening
@@ -108,41 +138,41 @@ class DataScreen(PredictionsScreen):
     def _open(self, images: int) -> None:
         from engine.data.open_dataset import open_dataset, peek
 
-        host = self.host
-        where = host.dataset, host.data_dir, host.home
-        try:
-            if self._dataset is None:
-                self.app.call_from_thread(self._take_preview, peek(*where, count=max(1, images)))
-            self.app.call_from_thread(self._take, open_dataset(*where, verify=True, tell=self._tell_reading))
-        except DataError as error:
-            self.app.call_from_thread(self._take_problem, str(error))
+        services, call = self._services, self.app.call_from_thread
+        where = services.dataset, services.data_dir, services.home
 
-    def _tell_reading(self, done: int, total: int) -> None:
-        """From the thread that reads: where it is."""
-        self.app.call_from_thread(self._put, "#where", f"reading the images: {count(done)} of {count(total)}")
+        def progress(done: int, total: int) -> None:
+            call(update_text, self, "#where", f"reading the images: {count(done)} of {count(total)}")
+
+        try:
+            if self.browse.dataset is None:
+                call(self._take_preview, peek(*where, count=max(1, images)))
+            call(self._take, open_dataset(*where, verify=True, progress=progress))
+        except DataError as error:
+            call(self._take_problem, str(error))
 
     def _take_preview(self, preview: "Preview") -> None:
-        if self._dataset is None:
+        if self.browse.dataset is None:
             self.browse.preview = preview
-            self.host.show_data_title(preview.title, preview.demo)
+            self._services.show_data_title(preview.title, preview.demo)
             self.show_page()
 
     def _take(self, dataset: "Dataset") -> None:
         self.browse.take(dataset)
         self._problem, self._opening = "", False
-        self.host.show_data_title(dataset.title, dataset.demo)
+        self._services.show_data_title(dataset.title, dataset.demo)
         self.show_page()
-        self.take_seen()
+        self.predictions.take_waiting()
         self._find_brightness(dataset)
-        if dataset.left_out:
-            some = "\n".join(dataset.left_out[:3])
-            words = f"{count(len(dataset.left_out))} files can't be read and are left out:\n{some}"
+        if left_out := dataset.left_out:
+            some = "\n".join(left_out[:3])
+            words = f"{counted(len(left_out), 'file')} can't be read, left out:\n{some}"
             self.notify(words, severity="warning", timeout=20, markup=False)
 
     def _take_problem(self, problem: str) -> None:
         self._problem, self._opening = problem, False
         self.browse.forget()
-        self.say()
+        self.show_status()
 
     @work(thread=True, group="brightness", exclusive=True, exit_on_error=False)
     def _find_brightness(self, dataset: "Dataset") -> None:
@@ -153,7 +183,7 @@ class DataScreen(PredictionsScreen):
         )
 
     def _take_brightness(self, dataset: "Dataset", found: dict[str, Any]) -> None:
-        if dataset is self._dataset:
+        if dataset is self.browse.dataset:
             self.browse.brightness = found
 
     # Showing
@@ -177,76 +207,44 @@ class DataScreen(PredictionsScreen):
         return Tile(sample[0], self.browse.caption(index))
 
     def show_page(self) -> None:
+        """Draw what is browsed."""
         self._page.keep_together(9 if self.browse.selection.sample is not None else 0)
         first = self._first
         positions = range(first, min(first + self._page.capacity, self.browse.total))
         tiles = [tile for tile in map(self._tile, positions) if tile is not None]
         self._page.show(tiles, self.browse.position - first)
-        self.say()
+        self.show_status()
 
-    def say(self) -> None:
-        """Bring the lines around the page up to date."""
+    def show_status(self) -> None:
+        """Bring the lines around the images up to date."""
         data = self.browse.dataset or self.browse.preview
-        demo = data is not None and data.demo
+        dataset = self._services.dataset
         self.set_class(bool(self._problem), "-problem")
-        self.set_class(demo, "-demo")
-        download = "" if ":" in self.host.dataset else ", or D to download Fashion-MNIST (30 MB)"
-        self._put("#problem", f"{self._problem}\n\nPress r to try again{download}.")
-        self._put("#banner", DEMO_ASKED if self.host.dataset == "demo" else DEMO)
-        self._put("#where", self._where())
-        self._put("#chosen", self._chosen())
+        self.set_class(data is not None and data.demo, "-demo")
+        update_text(self, "#problem", status.problem_text(self._problem, dataset))
+        update_text(self, "#banner", status.DEMO_ASKED if dataset == "demo" else status.DEMO)
+        update_text(self, "#where", self._page_line())
+        update_text(self, "#chosen", status.image_line(self.browse))
         self.refresh_bindings()
 
-    def _put(self, selector: str, text: str | Content) -> None:
-        """Change a line only where it differs: what is not changed is not sent."""
-        for line in self.query(selector).results(Static):  # none where the app ended meanwhile
-            if str(line.content) != str(text):
-                line.update(text)
+    def select(self, selection: Selection) -> None:
+        """Show this."""
+        self.browse.select(selection)
+        self.show_page()
 
-    def _where(self) -> str:
+    def _page_line(self) -> str:
         if self._problem:
             return "no data"
-        if self.busy:
-            return f"{self.busy}  (esc: not)"
-        browse = self.browse
-        data = browse.dataset or browse.preview
-        if data is None or not browse.samples:
-            return "reading the data …"
-        capacity, first, total = self._page.capacity, self._first, browse.total
-        last = min(first + capacity, total) - 1
-        page, pages = first // capacity + 1, max(1, -(-total // capacity))
-        shown = f"{count(first)}–{count(last)} of {count(total)}" if total else "none"
-        text = f"{browse.split}: images {shown}, page {count(page)}/{count(pages)}"
-        seen, accuracy = browse.predictions.get(browse.split), browse.accuracy()
-        if seen is not None:
-            text += f" · {seen.run} at {seen.place}" + (f": {percent(accuracy)} right" if accuracy is not None else "")
-        if words := browse.words():
-            return f"{text} · {words} (esc: all)"
-        if seen is not None:
-            return text
-        where = data.where.replace(str(Path.home()), "~", 1)
-        room = self.size.width - len(text) - 6
-        if room > 12:
-            text += f"  ({where if len(where) <= room else '…' + where[1 - room :]})"
-        return text
+        if self.predictions.busy:
+            return f"{self.predictions.busy}  (Esc cancels)"
+        return status.page_line(self.browse, self._first, self._page.capacity, self.size.width)
 
-    def _chosen(self) -> Content:
-        index = self.browse.index
-        sample = self.browse.sample(index)
-        if sample is None:
-            return Content("nothing is shown: esc shows all images" if self.browse.samples and self._dataset else "")
-        image, label = sample
-        marks = len(self.browse.marks[self.browse.split])
-        pixels = f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}"
-        told = f"  label {label}  {pixels}" + (f"  ✓ {count(marks)} marked" if marks else "")
-        if (suspicion := self.browse.suspicion(index)) is not None:
-            told = f"  {self.suspected(*suspicion)}" + told
-        elif (seen := self.browse.seen(index)) is not None:
-            told = f"  taken for {self.browse.classes[seen[0]]}, probability {seen[1]:.4f}" + told
-        return Content.assemble((f"image {index} {self.browse.classes[label]}", "bold"), told)
+    def _page_text(self) -> list[str]:
+        """The page as text: what the screen shows."""
+        return [self._page_line(), *self._page.text(), str(status.image_line(self.browse))]
 
     def on_image_page_resized(self) -> None:
-        if self._dataset is not None:
+        if self.browse.dataset is not None:
             self.show_page()
         elif not self._problem and not self._opening:
             self._opening = True
@@ -258,25 +256,12 @@ class DataScreen(PredictionsScreen):
         if action == "open":
             return bool(self._problem)
         if action in PREDICTION_ACTIONS:
-            return self.may_judge(action)
-        if action in (
-            "filter",
-            "find",
-            "sort",
-            "reverse",
-            "random",
-            "mark",
-            "marked",
-            "overview",
-            "transforms",
-            "batches",
-            "export",
-            "copy",
-        ):
-            return True if self._dataset is not None else None
+            return self.predictions.available(action)
+        if action in WHOLE:
+            return True if self.browse.dataset is not None else None
         if action == "download":
             data = self.browse.dataset or self.browse.preview
-            return ":" not in self.host.dataset and (bool(self._problem) or (data is not None and data.demo))
+            return ":" not in self._services.dataset and (bool(self._problem) or (data is not None and data.demo))
         return True
 
     def go_to(self, position: int) -> None:
@@ -286,7 +271,7 @@ class DataScreen(PredictionsScreen):
             return
         if self._first == first:
             self._page.move(self.browse.position - first)
-            self._put("#chosen", self._chosen())
+            update_text(self, "#chosen", status.image_line(self.browse))
         else:
             self.show_page()
 
@@ -314,21 +299,17 @@ class DataScreen(PredictionsScreen):
 
     # What is shown
 
-    def action_filter(self) -> None:
-        def asked(text: str | None) -> None:
-            if text is not None:
-                chosen = parse_classes(text, self.browse.classes)
-                self.select(replace(self.browse.selection, classes=chosen, sample=None))
+    @work(group="prompt")
+    async def action_filter(self) -> None:
+        if (text := await self.app.push_screen_wait(prompts.classes(self.browse))) is not None:
+            chosen = parse_classes(text, self.browse.classes)
+            self.select(replace(self.browse.selection, classes=chosen, sample=None))
 
-        self.app.push_screen(prompts.classes(self.browse), asked)
-
-    def action_find(self) -> None:
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self.browse.find(int(text))
-                self.show_page()
-
-        self.app.push_screen(prompts.index(self.browse), asked)
+    @work(group="prompt")
+    async def action_find(self) -> None:
+        if (text := await self.app.push_screen_wait(prompts.index(self.browse))) is not None:
+            self.browse.find(int(text))
+            self.show_page()
 
     def action_sort(self) -> None:
         self.browse.next_sort()
@@ -345,8 +326,8 @@ class DataScreen(PredictionsScreen):
 
     def action_all(self) -> None:
         """Stop what is computed, else show all images."""
-        if self.busy:
-            self.stop_asking()
+        if self.predictions.busy:
+            self.predictions.cancel()
         elif not self.browse.selection.plain:
             self.select(Selection())
 
@@ -363,67 +344,74 @@ class DataScreen(PredictionsScreen):
             self.app.copy_to_clipboard(text)
             self.notify(f"copied: {text}", timeout=2, markup=False)
 
-    def action_transforms(self) -> None:
+    # Predictions and suspicious images
+
+    @work(group="prompt")
+    async def action_predictions(self) -> None:
+        await self.predictions.ask()
+
+    def action_wrong(self) -> None:
+        self.predictions.toggle_wrong()
+
+    @work(group="prompt")
+    async def action_quality(self) -> None:
+        await self.predictions.ask_quality()
+
+    def action_partner(self) -> None:
+        self.predictions.go_to_partner()
+
+    # Other screens
+
+    @work(group="prompt")
+    async def action_transforms(self) -> None:
         from tui.data.transforms import TransformsScreen
 
-        if self._dataset is not None and self.browse.total:
-            self.app.push_screen(TransformsScreen(self.browse), lambda _: self.show_page())
+        if self.browse.dataset is not None and self.browse.total:
+            await self.app.push_screen_wait(TransformsScreen(self._services, self.browse))
+            self.show_page()
 
     def action_batches(self) -> None:
         from tui.data.batches import BatchesScreen
 
-        if self._dataset is not None:
-            self.app.push_screen(BatchesScreen(self.browse))
+        if self.browse.dataset is not None:
+            self.app.push_screen(BatchesScreen(self._services, self.browse))
 
-    def action_through(self) -> None:
-        if self._dataset is not None and self.browse.index is not None:
-            self.host.open_forward(self.browse.split, self.browse.index)
+    def action_forward(self) -> None:
+        if self.browse.dataset is not None and self.browse.index is not None:
+            self._services.open_forward(self.browse.split, self.browse.index)
 
     def action_overview(self) -> None:
         from tui.data.overview import OverviewScreen
 
-        if self._dataset is not None:
-            split = self._dataset.splits[self.browse.split]
-            seen = self.browse.predictions.get(split.name)
-            screen = OverviewScreen(split, self._dataset.classes, self._dataset.title, self.host.picture_style, seen)
-            self.app.push_screen(screen)
+        if (dataset := self.browse.dataset) is not None:
+            split = dataset.splits[self.browse.split]
+            known = self.browse.predictions.get(split.name)
+            style = self._services.picture_style
+            self.app.push_screen(OverviewScreen(split, dataset.classes, dataset.title, style, known))
 
-    def action_export(self) -> None:
-        def asked(text: str | None) -> None:
-            if text is None:
-                return
-            path = Path(text.strip())
-            if path.suffix == ".txt":
-                self._write_page(path.expanduser())
-            else:
-                self._export(path, self.browse.split, prompts.to_export(self.browse)[0])
+    @work(group="prompt")
+    async def action_enlarge(self) -> None:
+        from tui.data.enlarged import EnlargedScreen
 
-        if self.browse.dataset is not None and self.browse.total:
-            self.app.push_screen(prompts.export(self.browse), asked)
+        if (dataset := self.browse.dataset) is not None and self.browse.total:
+            screen = EnlargedScreen(self.browse, dataset.title, self._services.picture_style)
+            await self.app.push_screen_wait(screen)
+            self.show_page()
 
-    def _write_page(self, path: Path) -> None:
-        """The page as text: what the screen shows."""
-        lines = [self._where(), *self._page.text(), str(self._chosen())]
-        try:
-            with open(path, "x", encoding="utf-8") as file:
-                file.write("\n".join(line.rstrip() for line in lines) + "\n")
-        except OSError as error:
-            words = f"{path} can't be written: {error.strerror}"
-            self.notify(words, severity="error", timeout=15, markup=False)
-        else:
-            self.notify(f"this page as text: {path}", timeout=8, markup=False)
+    @work(group="export")
+    async def action_export(self) -> None:
+        await self._export.ask()
 
-    @work(thread=True, group="export", exit_on_error=False)
-    def _export(self, folder: Path, name: str, indices: list[int]) -> None:
-        from engine.data.export import export
+    @work(group="prompt")
+    async def action_download(self) -> None:
+        from engine.data.open_dataset import candidates
+        from tui.data.download import DownloadScreen
 
-        assert self._dataset is not None
-        try:
-            path = export(folder, self._dataset.splits[name], indices)
-        except DataError as error:
-            self.app.call_from_thread(self.notify, str(error), severity="error", timeout=15, markup=False)
-        else:
-            self.app.call_from_thread(self.notify, f"{len(indices)} images: {path}", timeout=8, markup=False)
+        root = candidates(self._services.data_dir, self._services.home)[0]  # where it is looked for first
+        if await self.app.push_screen_wait(DownloadScreen(root)):
+            if self._services.dataset == "demo":
+                self._services.dataset = "auto"
+            self.action_open()
 
     # How it is shown
 
@@ -432,30 +420,6 @@ class DataScreen(PredictionsScreen):
         self.show_page()
 
     def action_style(self) -> None:
-        host = self.host
-        host.picture_style = "ascii" if host.picture_style == "blocks" else "blocks"
-        self._page.ask_style(host.picture_style)
-
-    def action_enlarge(self) -> None:
-        from tui.data.enlarged import EnlargedScreen
-
-        if self._dataset is not None and self.browse.total:
-            screen = EnlargedScreen(self.browse, self._dataset.title, self.host.picture_style)
-            self.app.push_screen(screen, lambda _: self.show_page())
-
-    def action_download(self) -> None:
-        from engine.data.open_dataset import candidates
-        from tui.data.download import DownloadScreen
-
-        root = candidates(self.host.data_dir, self.host.home)[0]  # where it is looked for first
-        self.app.push_screen(DownloadScreen(root), self._downloaded)
-
-    def _downloaded(self, done: bool | None) -> None:
-        if done:
-            if self.host.dataset == "demo":
-                self.host.dataset = "auto"
-            self.action_open()
-
-
-DEMO = "demo data: no Fashion-MNIST was found. Press D to download it (30 MB)."
-DEMO_ASKED = "demo data: drawn by the program, as asked (--dataset demo)."
+        services = self._services
+        services.picture_style = "ascii" if services.picture_style == "blocks" else "blocks"
+        self._page.ask_style(services.picture_style)

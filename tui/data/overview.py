@@ -1,4 +1,4 @@
-"""A split as a whole: how the classes are filled, what each looks like on the average, and the pixels' histogram."""
+"""A split as a whole: how many images each class has, the mean image of each, and the pixels' histogram."""
 
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
@@ -48,11 +48,11 @@ class OverviewScreen(Overlay[None]):
         classes: tuple[str, ...],
         title: str,
         style: PictureStyle,
-        seen: "Predictions | None" = None,
+        predictions: "Predictions | None" = None,
     ) -> None:
-        """`seen`: what a model says of the split."""
+        """`predictions`: a model's for the split."""
         super().__init__()
-        self._seen = seen
+        self._predictions = predictions
         self._split, self._names, self._title, self._picture_style = split, classes, title, style
 
     def compose(self) -> ComposeResult:
@@ -82,12 +82,12 @@ class OverviewScreen(Overlay[None]):
         if len(found.channels) == 3:
             means, stds = (", ".join(f"{moments[which] / 255:.4f}" for moments in found.channels) for which in (0, 1))
             heading += f"; red, green, blue ÷ 255: means {means}, stds {stds}"
-        right = None
-        if self._seen is not None:
-            heading += f"; {self._seen.run} at {self._seen.place}"
-            right = statistics.accuracies(self._split, self._seen.predicted, len(self._names))
+        correct = None
+        if self._predictions is not None:
+            heading += f"; predictions of {self._predictions.title}"
+            correct = statistics.accuracies(self._split, self._predictions.predicted, len(self._names))
         self.query_one("#heading", Static).update(heading)
-        self.query_one(ClassTable).show(found, self._names, right)
+        self.query_one(ClassTable).show(found, self._names, correct)
         self.query_one(MeanImages).show(found, self._names)
         self.query_one(Histogram).show(found)
 
@@ -101,11 +101,11 @@ class ClassTable(Lines):
         super().__init__(id=id)
         self._found: Statistics | None = None
         self._names: tuple[str, ...] = ()
-        self._right: Fractions | None = None
+        self._correct: Fractions | None = None
 
-    def show(self, found: "Statistics", classes: tuple[str, ...], right: "Fractions | None" = None) -> None:
-        """`right`: float [classes], the fraction of each class that a model recognises."""
-        self._found, self._names, self._right = found, classes, right
+    def show(self, found: "Statistics", classes: tuple[str, ...], correct: "Fractions | None" = None) -> None:
+        """`correct`: float [classes], the model's accuracy on each class."""
+        self._found, self._names, self._correct = found, classes, correct
         self.styles.height = len(classes) + 2
         self.repaint(now=True)
 
@@ -113,9 +113,9 @@ class ClassTable(Lines):
         if self._found is None:
             return []
         found, most = self._found, max(1, int(self._found.counts.max()))
-        room = max(8, width - 52 - 8 * (self._right is not None))
+        room = max(8, width - 52 - 8 * (self._correct is not None))
         columns = f"{'class':<18}{'images':>8}   {'share':>6}  {'spread':>6}"
-        lines: list[Line] = [[], [(columns + (f"  {'right':>6}" if self._right is not None else ""), "dim")]]
+        lines: list[Line] = [[], [(columns + (f"  {'correct':>7}" if self._correct is not None else ""), "dim")]]
         for label, name in enumerate(self._names):
             number = int(found.counts[label])
             share = number / max(1, int(found.counts.sum()))
@@ -124,7 +124,7 @@ class ClassTable(Lines):
                 [
                     (f"{label:>2} {padded(name, 15)}", ""),
                     (f"{count(number):>8}   {100 * share:5.1f}%  {found.spread[label]:6.1f}  ", ""),
-                    (f"{percent(float(self._right[label])):>6}  " if self._right is not None else "", "good"),
+                    (f"{percent(float(self._correct[label])):>6}  " if self._correct is not None else "", "good"),
                     (bar, "train"),
                 ]
             )
@@ -176,7 +176,7 @@ class MeanImages(Widget):
 
 
 class Histogram(Lines):
-    """How many pixels have which value; the zeros apart, since they are half of all."""
+    """How many pixels have which value, without the zeros, which are half of all."""
 
     DEFAULT_CSS = "Histogram { height: 8; width: 1fr; margin-top: 1; }"
 

@@ -3,15 +3,13 @@
 from pathlib import Path
 
 from engine.data.selection import parse_classes
-from engine.errors import DataError
-from engine.runs import checkpoint_refs
-from engine.runs import folder as store
-from engine.training.config import MODELS, parse
-from engine.weights.key_mapping import file_and_mapping
+from engine.errors import DataError, InspectionError
+from engine.sources import NewModel, Source
 from tui.data.browse import Browse
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
-from tui.format import count
+from tui.dialogs.source_prompt import source_prompt
+from tui.format import count, counted
 
 
 def classes(browse: Browse) -> PromptScreen:
@@ -23,7 +21,7 @@ def classes(browse: Browse) -> PromptScreen:
 
     listed = ", ".join(f"{label} {name}" for label, name in enumerate(names))
     value = ", ".join(names[label] for label in sorted(browse.selection.classes))
-    about = f"Names of classes, parts of them, or numbers, apart by commas: {listed}"
+    about = f"Class names, parts of names, or numbers, separated by commas: {listed}"
     return PromptScreen("Show only some classes", about, check, value=value)
 
 
@@ -39,63 +37,48 @@ def index(browse: Browse) -> PromptScreen:
     return PromptScreen("Go to an image", "Its index in the split.", check)
 
 
-def checkpoint(home: Path, watched: Path | None, value: str = "") -> PromptScreen:
-    """Whose eyes to look with; `is_file` and `named` read the text."""
+def prediction_source(home: Path, watched: Path | None, value: str = "") -> PromptScreen:
+    """Which model's predictions to show; `sources.parse` reads the text."""
 
-    def check(text: str) -> str:
-        if is_file(text):
-            model, _, file = text.strip().partition("=")
-            path, _ = file_and_mapping(file)
-            if not path.exists():
-                raise DataError(f"no such file: {path}")
-            return f"the weights of {path.name} in a {parse('model', model)}"
-        folder, at = named(home, text)
-        return f"{store.title(folder)}, checkpoint {checkpoint_refs.name_of(checkpoint_refs.find(folder, at))}"
+    def refuse(source: Source) -> None:
+        if isinstance(source, NewModel):
+            raise InspectionError(f"a new {source} has learned nothing yet: name a run, or {source}=FILE")
 
-    about = (
-        "A run's id, its beginning, name, or last; after an @ an epoch (3), a step in it (3:412), last or best. Or a "
-        "model and anybody's file of its weights: mlp=FILE, and what is to be done with their names: module. NEW=OLD"
-    )
     value = value or f"{watched.name if watched else 'last'}@best"
-    return PromptScreen(
-        "What does a model take these images for?",
-        about,
-        check,
-        value=value,
-        suggester=PathSuggester(among_others=True),
-    )
-
-
-def is_file(text: str) -> bool:
-    """Whether it is `MODEL=FILE`, not `RUN@AT`."""
-    model, equals, _ = text.strip().partition("=")
-    return bool(equals) and (model in MODELS or ":" in model)
-
-
-def named(home: Path, text: str) -> tuple[Path, str]:
-    """The run's folder and the checkpoint of `RUN@AT`. Raises RunError where there is no such run."""
-    name, _, at = text.strip().partition("@")
-    return store.find(home, name.strip() or "last"), at.strip() or "last"
+    return source_prompt(home, "Show which model's predictions?", value=value, refuse=refuse)
 
 
 def export(browse: Browse) -> PromptScreen:
     """Where to write the marked images, or those that are shown."""
     indices, which = to_export(browse)
-    what = f"the {count(len(indices))} {which} images of {browse.split}"
+    images = counted(len(indices), f"{which} image")
 
     def check(text: str) -> str:
         path = text.strip()
         if not path:
-            raise DataError("name a folder that is not there yet, or a file that ends in .txt")
+            raise DataError("name a folder that does not exist yet, or a file that ends in .txt")
         if path.endswith(".txt"):
             return f"this page as text in {Path(path).expanduser().absolute()}"
-        return f"{len(indices)} PNG files and annotations.csv in {Path(path).expanduser().absolute()}"
+        return f"{counted(len(indices), 'PNG file')} and annotations.csv in {Path(path).expanduser().absolute()}"
 
     about = (
-        f"Write {what} as PNG files, with an annotations.csv (file,label) that the tutorial's own data set reads; "
-        "or, to a name that ends in .txt, this page as it stands on the screen."
+        f"Write {images} of {browse.split} as PNG files, with an annotations.csv (file,label) that the tutorial's "
+        "custom data set reads. Or name a file that ends in .txt to write this page as text."
     )
     return PromptScreen("Export", about, check, value=f"~/{browse.split}-samples", suggester=PathSuggester())
+
+
+def batch_size(browse: Browse, value: int, most: int) -> PromptScreen:
+    """How many images are in a batch, at most `most`."""
+
+    def check(text: str) -> str:
+        if not text.strip().isdecimal() or not 1 <= int(text) <= most:
+            raise DataError(f"type a number of images from 1 to {count(most)}")
+        images = int(text)
+        return f"{counted(images, 'image')} per batch, {count(-(-browse.samples // images))} batches per epoch"
+
+    about = "How many images are in a batch. The next run trains with it."
+    return PromptScreen("Batch size", about, check, value=str(value))
 
 
 def to_export(browse: Browse) -> tuple[list[int], str]:

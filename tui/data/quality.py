@@ -1,4 +1,4 @@
-"""Which suspicion about the data to look into, and why each is one."""
+"""Which kind of suspicious images to find, and why an image is one."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -10,15 +10,9 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.evaluation.quality import EPOCHS, FOLDS, KINDS, MODEL
+from engine.evaluation.quality import KINDS
 from tui.dialogs.overlay import Overlay
 from tui.format import count
-
-LASTS = {
-    "label": f"about a minute: {FOLDS} times {EPOCHS} epochs of {MODEL} with Adam",
-    "duplicates": "about 10 seconds",
-    "outliers": "about 15 seconds",
-}
 
 
 class QualityScreen(Overlay[str | None]):
@@ -32,7 +26,7 @@ class QualityScreen(Overlay[str | None]):
     ]
 
     def __init__(self, known: Mapping[str, Mapping[str, int]]) -> None:
-        """`known`: how many suspects each split has, of the kinds that were looked into."""
+        """`known`: how many suspicious images each split has, of the kinds that were searched for."""
         super().__init__()
         self._known = known
 
@@ -41,12 +35,12 @@ class QualityScreen(Overlay[str | None]):
             yield Static("Suspicious images", id="title", markup=False)
             options = []
             for name, kind in KINDS.items():
-                found = self._known.get(name)
-                told = ", ".join(f"{count(number)} in {split}" for split, number in found.items()) if found else ""
-                options.append(Option(Content.assemble(f"{kind.title:<18}", (told, "dim")), id=name))
+                found = self._known.get(name, {})
+                numbers = ", ".join(f"{count(number)} in {split}" for split, number in found.items())
+                options.append(Option(Content.assemble(f"{kind.title:<18}", (numbers, "dim")), id=name))
             yield OptionList(*options, id="kinds")
             yield Static(id="why", markup=False)
-            yield Static("enter looks for them, and shows them · esc", id="keys", markup=False)
+            yield Static("Enter: find and show them · Esc: back", id="keys", markup=False)
 
     def action_move(self, by: int) -> None:
         kinds = self.query_one(OptionList)
@@ -55,9 +49,9 @@ class QualityScreen(Overlay[str | None]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         name = str(event.option_id)
         kind = KINDS[name]
-        lasts = f" Takes {LASTS[name]}." if name in LASTS and name not in self._known else ""
+        takes = f" Takes {kind.takes}." if kind.takes and name not in self._known else ""
         self.query_one("#why", Static).update(
-            Content.assemble(f"Suspected: {kind.why}.{lasts}\n", (f"Source: {kind.source}.", "dim"))
+            Content.assemble(f"Suspicious: {kind.why}.{takes}\n", (f"Source: {kind.source}.", "dim"))
         )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -1,7 +1,7 @@
 """One image before and after the pipeline of transforms that the next run trains with."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -12,53 +12,41 @@ from textual.widgets import Static
 
 from engine.data import transforms
 from engine.errors import EngineError, InspectionCancelledError
-from engine.inspection.untyped import ask_untyped
+from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.training.config import is_file_reference
 from tui.dialogs.prompt import PromptScreen
+from tui.services import Services
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines, fit
 from tui.widgets.topbar import TopBar
+from tui.widgets.update import update_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from engine.worker.client import WorkerClient
-    from engine.worker.request import Answer
     from tui.data.browse import Browse
-    from tui.widgets.image import PictureStyle
-
-
-class Host(Protocol):
-    """What this screen needs of the app."""
-
-    data_dir: "Path | None"
-    picture_style: "PictureStyle"
-    settings: dict[str, Any]
-    worker: "WorkerClient"
 
 
 class TransformsScreen(Screen[None]):
-    """Shows what training does to an image: the steps, and what comes out for several seeds. Asks the worker."""
+    """Shows what training does to an image: each step, and the output for several seeds. Asks the worker process."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,T", "dismiss", "Back", key_display="esc", id="transforms.back"),
-        Binding("e,enter", "edit", "Pipeline", id="transforms.edit", tooltip="type it; the next run trains with it"),
-        Binding("r", "redraw", "Draw again", id="transforms.redraw", tooltip="what is random, with other seeds"),
+        Binding("e,enter", "edit", "Pipeline", id="transforms.edit", tooltip="edit it; the next run trains with it"),
+        Binding("r", "redraw", "Draw again", id="transforms.redraw", tooltip="random steps, with other seeds"),
         Binding("right,l,n", "move(1)", "Next image", show=False, id="transforms.next"),
         Binding("left,h,p", "move(-1)", "Previous image", show=False, id="transforms.previous"),
         Binding("x", "none", "None", id="transforms.none", tooltip="no pipeline: ToTensor alone"),
     ]
 
-    def __init__(self, browse: "Browse") -> None:
+    def __init__(self, services: Services, browse: "Browse") -> None:
         super().__init__()
-        self._browse = browse
+        self._services, self._browse = services, browse
         self._seed = 0
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
         yield Static(id="about", markup=False)
-        yield ImagePage(self._host.picture_style, id="draws")
+        yield ImagePage(self._services.picture_style, id="draws")
         yield StepTable(id="steps")
         yield Static(id="target", markup=False)
         yield KeyLine()
@@ -70,12 +58,8 @@ class TransformsScreen(Screen[None]):
         self._ask()
 
     @property
-    def _host(self) -> Host:
-        return cast(Host, self.app)
-
-    @property
     def _pipeline(self) -> str:
-        return str(self._host.settings["transform"])
+        return str(self._services.settings["transform"])
 
     def action_move(self, by: int) -> None:
         if self._browse.go_to(self._browse.position + by):
@@ -88,100 +72,91 @@ class TransformsScreen(Screen[None]):
     def action_none(self) -> None:
         self._take("")
 
-    def action_edit(self) -> None:
+    @work(group="prompt")
+    async def action_edit(self) -> None:
         def check(text: str) -> str:
             if is_file_reference(text.strip()):
                 return f"the callable {text.strip()}, called with each image"
             steps = transforms.parse(text)
             return transforms.spelled(steps) if steps else "no pipeline: ToTensor alone"
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._take(text.strip())
-
         about = (
-            "Transforms of torchvision.transforms.v2, apart by semicolons, or path/to/file.py:NAME. Those that "
-            "draw are left out for the test set. The next run trains with it. For example: "
-            f"{transforms.EXAMPLE}"
+            "Transforms of torchvision.transforms.v2, separated by semicolons, or path/to/file.py:NAME. Random ones "
+            f"are left out for the test set. The next run trains with this pipeline. For example: {transforms.EXAMPLE}"
         )
-        self.app.push_screen(PromptScreen("The pipeline", about, check, value=self._pipeline), asked)
+        prompt = PromptScreen("The pipeline", about, check, value=self._pipeline)
+        if (text := await self.app.push_screen_wait(prompt)) is not None:
+            self._take(text.strip())
 
     def _take(self, pipeline: str) -> None:
         """Show this pipeline; where it can be used, the next run has it."""
-        before, self._host.settings["transform"] = self._pipeline, pipeline
+        before, self._services.settings["transform"] = self._pipeline, pipeline
         self._ask(before)
 
     @work(group="transforms", exclusive=True)
     async def _ask(self, before: str | None = None) -> None:
         """`before`: the pipeline to go back to where this one fails."""
-        browse, host, page = self._browse, self._host, self.query_one(ImagePage)
+        browse, services, page = self._browse, self._services, self.query_one(ImagePage)
         if browse.dataset is None or browse.index is None:
             return
-        worker = host.worker
-        values = {
-            "dataset": browse.dataset.name, "data_dir": str(host.data_dir) if host.data_dir else None,
-            "split": browse.split, "index": browse.index, "transform": self._pipeline, "seed": self._seed,
-            "draws": min(12, max(1, page.capacity - 1)),
-        }  # fmt: skip
-        if not worker.started:
-            self._say("#about", Content("importing PyTorch and torchvision …"))
+        request = PipelineRequest(
+            browse.dataset.name, services.data_dir, browse.split, browse.index, self._pipeline, self._seed,
+            draws=min(12, max(1, page.capacity - 1)),
+        )  # fmt: skip
+        if not services.worker.started:
+            update_text(self, "#about", "importing PyTorch and torchvision …")
         try:
-            answer = await asyncio.to_thread(ask_untyped, worker, "pipeline", values)
+            answer = await asyncio.to_thread(services.worker.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:
             self.notify(str(error), severity="error", timeout=15, markup=False)
             if before is not None:
-                host.settings["transform"] = before
+                services.settings["transform"] = before
                 self._ask()
             else:
-                self._say("#about", Content.styled(str(error), "$text-error"))
+                update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
         self._show(answer)
 
-    def _show(self, answer: "Answer") -> None:
-        browse, told = self._browse, answer.values
+    def _show(self, trace: PipelineTrace) -> None:
+        browse = self._browse
         sample = browse.sample(browse.index)
         if sample is None or not self.query(ImagePage):
             return
-        steps = told["steps"]
-        random = any(step["random"] for step in steps)
-        tiles = [Tile(sample[0], "as it is")]
-        for draw in range(len(answer.arrays) if random else 1):
-            tiles.append(Tile(answer.arrays[f"draw{draw}"], f"seed {self._seed + draw}" if random else "after"))
+        random = any(step.random for step in trace.steps)
+        tiles = [Tile(sample[0], "original")]
+        for draw, image in enumerate(trace.draws if random else trace.draws[:1]):
+            tiles.append(Tile(image, f"seed {self._seed + draw}" if random else "after"))
         self.query_one(ImagePage).show(tiles, 0)
-        spelled = self._pipeline or "ToTensor()"
-        stretched = "; drawn from its lowest value, black, to its highest, white" if told["stretched"] else ""
-        self._say(
+        stretched = "; drawn with its minimum as black and its maximum as white" if trace.stretched else ""
+        update_text(
+            self,
             "#about",
             Content.assemble(
-                (spelled, "bold"),
-                f"\n{browse.split} image {browse.index} {browse.classes[sample[1]]}. {told['way']}{stretched}.",
+                (self._pipeline or "ToTensor()", "bold"),
+                f"\n{browse.split} image {browse.index} {browse.classes[sample[1]]}. {trace.loader}{stretched}.",
             ),
         )
-        self.query_one(StepTable).show(steps)
-        hot = ", ".join(f"{value:.0f}." for value in told["one_hot"])
-        classes = len(told["one_hot"])
-        spelled = f"Lambda(lambda y: torch.zeros({classes}).scatter_(0, torch.tensor(y), value=1))"
-        target = f"label {told['label']} as one-hot: tensor([{hot}])\n"
-        self._say("#target", Content.assemble(("target ", "dim"), target, (f"{spelled}: for the loss mse", "dim")))
-
-    def _say(self, selector: str, content: Content) -> None:
-        for line in self.query(selector).results(Static):  # none where the screen was closed meanwhile
-            if str(line.content) != str(content):
-                line.update(content)
+        self.query_one(StepTable).show(trace.steps)
+        hot = ", ".join(f"{value:.0f}." for value in trace.one_hot)
+        target = f"label {trace.label} as one-hot: tensor([{hot}])\n"
+        spelled = f"Lambda(lambda y: torch.zeros({len(trace.one_hot)}).scatter_(0, torch.tensor(y), value=1))"
+        update_text(
+            self, "#target", Content.assemble(("target ", "dim"), target, (f"{spelled}: for the mse loss", "dim"))
+        )
 
 
 class StepTable(Lines):
-    """A line for each step: what it made of the image."""
+    """A line for each step: its output."""
 
     DEFAULT_CSS = "StepTable { height: auto; width: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._steps: list[dict[str, Any]] = []
+        self._steps: tuple[StepResult, ...] = ()
 
-    def show(self, steps: list[dict[str, Any]]) -> None:
+    def show(self, steps: tuple[StepResult, ...]) -> None:
         self._steps = steps
         self.styles.height = len(steps) + 1
         self.repaint(now=True)
@@ -196,14 +171,14 @@ class StepTable(Lines):
         )  # fmt: skip
         lines: list[Line] = [[(f"{'step':<{room}} {heads}", "dim")]]
         for number, step in enumerate(self._steps):
-            name = ("  " if not number else f"{number} ") + step["name"] + ("  random" if step["random"] else "")
-            extent = f"{_number(step['low'])} to {_number(step['high'])}"
-            shape, dtype = "×".join(map(str, step["shape"])), step["dtype"]
+            name = ("  " if not number else f"{number} ") + step.name + ("  random" if step.random else "")
+            extent = f"{_number(step.low)} to {_number(step.high)}"
+            shape, dtype = "×".join(map(str, step.shape)), step.dtype
             if narrow:
                 numbers = f"{dtype.removeprefix('torch.').partition(',')[0]:<8} {shape:<9} {extent}"
             else:
-                numbers = f"{dtype:<15} {shape:<14} {extent:<18} {_number(step['mean']):>8}"
-            lines.append([(f"{fit(name, room):<{room}} ", "test" if step["random"] else ""), (numbers, "")])
+                numbers = f"{dtype:<15} {shape:<14} {extent:<18} {_number(step.mean):>8}"
+            lines.append([(f"{fit(name, room):<{room}} ", "test" if step.random else ""), (numbers, "")])
         return lines
 
 

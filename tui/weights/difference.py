@@ -216,7 +216,7 @@ class DifferenceScreen(BusyScreen, TableScreen):
             return
         import numpy as np
 
-        from engine.evaluation.quality import Suspects
+        from engine.evaluation.requests import Suspects
 
         fixed, broken, predicted_as = (self._images[name] for name in ("fixed", "broken", "predicted_as"))
         chosen, others = (fixed, predicted_as) if which == "fixed" else (broken, predicted_as[len(fixed) :])

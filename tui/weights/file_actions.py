@@ -12,6 +12,7 @@ from engine import sources
 from engine.errors import EngineError
 from engine.home import Home
 from engine.runs import client, from_weights
+from engine.sources import RunCheckpoint
 from engine.training.config import typed_pairs
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
 from tui import format as fmt
@@ -147,16 +148,16 @@ class FileActionsScreen(BusyScreen):
 
         def asked(text: str | None) -> None:
             if text is not None:
-                self.services.show_predictions(text.strip())
+                self.services.show_predictions(sources.parse(text))
 
         run = from_weights.in_run(self.path)
         mine = run is not None and run[0].parent == Home(self.services.home).runs.absolute()
         if run is not None and mine:
             from engine.runs import checkpoint_refs
 
-            self.services.show_predictions(f"{run[0].name}@{checkpoint_refs.name_of(run[1])}")
+            self.services.show_predictions(RunCheckpoint(run[0].name, checkpoint_refs.name_of(run[1])))
             return
-        self.app.push_screen(prompts.checkpoint(self.services.home, None, self._as_network), asked)
+        self.app.push_screen(prompts.prediction_source(self.services.home, None, self._as_network), asked)
 
     # Going on from it
 

@@ -154,7 +154,7 @@ def test_unreadable_files_are_left_out_and_named(home: Path, tmp_path: Path) -> 
     assert "1.png: it is no PNG, JPEG, BMP or WebP image" in why
     assert "2.png: it can't be decoded (Image size (10000000000 pixels)" in why
     told: list[tuple[int, int]] = []
-    again = open_dataset(f"folder:{place}", None, home, tell=lambda *at: told.append(at))
+    again = open_dataset(f"folder:{place}", None, home, progress=lambda *at: told.append(at))
     assert told == []  # from the cache
     assert again.left_out == data.left_out
     assert again.checksum == data.checksum

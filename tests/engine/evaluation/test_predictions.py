@@ -1,4 +1,4 @@
-"""What a checkpoint says of every sample: the model's own words, kept by the file's hash."""
+"""A model's predictions for every sample: those of its forward pass, kept by the file's hash."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +11,11 @@ from engine.data.open_dataset import open_dataset
 from engine.data.selection import SCORED_SORTS, Scores, Selection, order
 from engine.errors import CheckpointError, EngineError, InspectionCancelledError, InspectionError
 from engine.evaluation import predictions
-from engine.evaluation.predictions import ask, cache_file, of_file, of_run
-from engine.inspection.untyped import ask_untyped
+from engine.evaluation.predictions import PredictionSource, ask, cache_file, find_source
+from engine.evaluation.requests import PredictionsRequest
 from engine.models.registry import build
 from engine.runs import checkpoint_refs
+from engine.sources import NetworkRef, NewModel, RunCheckpoint, WeightsFile, parse
 from engine.training.config import TrainConfig
 from engine.worker.client import WorkerClient
 from tests.engine.runs.test_host_resume import create, serve
@@ -36,28 +37,39 @@ def worker(home: Path) -> Iterator[WorkerClient]:
     started.close()
 
 
+def of_run(folder: Path, at: str) -> PredictionSource:
+    return find_source(folder.parent.parent, NetworkRef(RunCheckpoint(folder.name, at)))
+
+
 @pytest.mark.slow
-def test_the_predictions_are_the_models_own_and_are_kept(run: Path, worker: WorkerClient) -> None:
-    told: list[tuple[int, int]] = []
-    found = ask(worker, of_run(run, "2"), "test", lambda *at: told.append(at))
-    assert told[-1] == (1_000, 1_000)
+def test_the_predictions_are_those_of_the_forward_pass_and_are_kept(run: Path, worker: WorkerClient) -> None:
+    reports: list[tuple[int, int]] = []
+    found = ask(worker, of_run(run, "2"), "test", lambda *at: reports.append(at))
+    assert reports[-1] == (1_000, 1_000)
+    assert found.title == f"{run.name}, epoch 2"
     model = build("mlp")
     model.load_state_dict(torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"])
     model.eval()
     X = torch.from_numpy(np.array(DEMO.test.images)).unsqueeze(1).float() / 255
     with torch.no_grad():
-        chances = torch.softmax(model(X), dim=1).numpy()
-    assert np.array_equal(found.predicted, chances.argmax(axis=1))
-    assert found.probability == pytest.approx(chances.max(axis=1), rel=1e-4)
-    own = chances[np.arange(1_000), DEMO.test.labels]
-    assert found.own == pytest.approx(own, rel=1e-3, abs=1e-7)
-    assert found.loss == pytest.approx(-np.log(np.maximum(own, 1e-12)), rel=1e-3, abs=1e-5)
+        probabilities = torch.softmax(model(X), dim=1).numpy()
+    assert np.array_equal(found.predicted, probabilities.argmax(axis=1))
+    assert found.probability == pytest.approx(probabilities.max(axis=1), rel=1e-4)
+    rows = np.arange(1_000)
+    of_label = probabilities[rows, DEMO.test.labels]
+    others = probabilities.copy()
+    others[rows, DEMO.test.labels] = -1
+    assert found.label_probability == pytest.approx(of_label, rel=1e-3, abs=1e-7)
+    assert found.highest_other == pytest.approx(others.max(axis=1), rel=1e-3, abs=1e-7)
+    assert found.loss == pytest.approx(-np.log(np.maximum(of_label, 1e-12)), rel=1e-3, abs=1e-5)
+    assert found.margin == pytest.approx(of_label - others.max(axis=1), rel=1e-3, abs=1e-5)
     assert found.checksum == DEMO.checksum
     assert (found.predicted == DEMO.test.labels).mean() == pytest.approx(fold_accuracy(run))
-    told.clear()
-    again = ask(worker, of_run(run, "2"), "test", lambda *at: told.append(at))
-    assert told == []
-    assert np.array_equal(again.predicted, found.predicted)
+    reports.clear()
+    again = ask(worker, of_run(run, "2"), "test", lambda *at: reports.append(at))
+    assert reports == []
+    for name in ("predicted", "probability", "label_probability", "highest_other"):
+        assert np.array_equal(getattr(again, name), getattr(found, name))
     train = ask(worker, of_run(run, "last"), "train")
     assert len(train.predicted) == 6_000
     assert (train.predicted == DEMO.train.labels).mean() > 0.3  # in the files' order, though the run was shuffled
@@ -70,20 +82,38 @@ def test_the_predictions_are_the_models_own_and_are_kept(run: Path, worker: Work
         ask(worker, of_run(run, "9"), "test")
 
 
-def test_anybodys_weights_have_eyes_too(run: Path, worker: WorkerClient, tmp_path: Path) -> None:
+def test_a_file_of_weights_predicts_as_the_checkpoint_it_was_taken_from(
+    run: Path, worker: WorkerClient, tmp_path: Path
+) -> None:
     state = torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"]
     path = tmp_path / "theirs.pt"
     torch.save({f"module.{name}": value for name, value in state.items()}, path)
-    settings = {"dataset": "demo", "data_dir": None, "transform": ""}
+
+    def of_file(text: str) -> PredictionSource:
+        return find_source(worker.home, NetworkRef(parse(text), dataset="demo"))
+
     with pytest.raises(CheckpointError, match=r"would fit with --strip module\."):
-        ask(worker, of_file(f"mlp={path}", settings), "test")
-    eyes = of_file(f"mlp={path} module.", settings)
-    found, own = ask(worker, eyes, "test"), ask(worker, of_run(run, "2"), "test")
+        ask(worker, of_file(f"mlp={path}"), "test")
+    source = of_file(f"mlp={path} module.")
+    found, own = ask(worker, source, "test"), ask(worker, of_run(run, "2"), "test")
     assert np.array_equal(found.predicted, own.predicted)
     assert found.probability == pytest.approx(own.probability)
-    assert (found.run, found.place) == ("theirs.pt", "mlp")
+    assert found.title == "theirs.pt (mlp)"
     path.write_bytes(path.read_bytes() + b"\0")
-    assert of_file(f"mlp={path} module.", settings).key != eyes.key  # another file under its name
+    assert of_file(f"mlp={path} module.").key != source.key  # another file under its name
+    path.unlink()
+    with pytest.raises(InspectionError, match="no such file"):
+        of_file(f"mlp={path}")
+
+
+def test_a_checkpoint_by_its_path_is_the_runs_own(run: Path) -> None:
+    file = run / "checkpoints" / "epoch-0001.pt"
+    assert find_source(run.parent.parent, NetworkRef(WeightsFile(file))) == of_run(run, "1")
+
+
+def test_a_new_model_has_no_predictions(home: Path) -> None:
+    with pytest.raises(InspectionError, match="a new mlp has not learned anything"):
+        find_source(home, NetworkRef(NewModel("mlp")))
 
 
 def fold_accuracy(run: Path) -> float:
@@ -104,14 +134,15 @@ def test_a_question_can_be_taken_back(run: Path, worker: WorkerClient) -> None:
 
 
 def test_a_bug_or_an_end_of_the_worker_process_is_one_line(home: Path, worker: WorkerClient) -> None:
-    with pytest.raises(InspectionError, match=r"a bug: KeyError: 'nothing' \(traceback in .*worker.log\)"):
-        ask_untyped(worker, "nothing", {})
+    bug = PredictionsRequest(NetworkRef(NewModel("mlp")), "test")  # it needs a file
+    with pytest.raises(InspectionError, match=r"a bug: AssertionError:  \(traceback in .*worker.log\)"):
+        worker.ask(bug)
     assert "Traceback" in (home / "worker.log").read_text()
     assert worker._process is not None
     worker._process.kill()
     worker._process.wait()
     with pytest.raises(InspectionError, match="a bug"):
-        ask_untyped(worker, "nothing", {})  # by a new process
+        worker.ask(bug)  # by a new process
 
 
 def test_mistakes_are_filtered_and_sorted_by_how_sure_the_model_was() -> None:
@@ -119,12 +150,12 @@ def test_mistakes_are_filtered_and_sorted_by_how_sure_the_model_was() -> None:
     predicted = labels.copy()
     predicted[:5] = (predicted[:5] + 1) % 10
     probability = np.full(len(labels), 0.9, np.float32)
-    own = np.where(predicted == labels, 0.9, np.linspace(0.05, 0.5, len(labels))).astype(np.float32)
-    rival = np.where(predicted == labels, 0.05, 0.9).astype(np.float32)
-    seen = predictions.Predictions("r", "1", "test", "", predicted, probability, own, rival)
-    scores = Scores(predicted, seen.loss, seen.margin)
+    of_label = np.where(predicted == labels, 0.9, np.linspace(0.05, 0.5, len(labels))).astype(np.float32)
+    highest_other = np.where(predicted == labels, 0.05, 0.9).astype(np.float32)
+    found_by = predictions.Predictions("", predicted, probability, of_label, highest_other, "r, epoch 1", "test")
+    scores = Scores(predicted, found_by.loss, found_by.margin)
     found = order(DEMO.test, Selection(wrong=True, sort="margin"), scores=scores)
-    assert found.tolist() == [0, 1, 2, 3, 4]  # the least own probability first
+    assert found.tolist() == [0, 1, 2, 3, 4]  # the lowest label probability first
     by_loss = order(DEMO.test, Selection(sort="loss", descending=True), scores=scores)
     assert by_loss[:5].tolist() == [0, 1, 2, 3, 4]
     cell = Selection(classes=frozenset({int(labels[3])}), predicted_as=int(predicted[3]))

@@ -1,4 +1,4 @@
-"""Suspicions: what was planted is found, and nothing is missed that the formula says."""
+"""Suspicious images: those that were planted are found, and all that the formulas say."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from engine.data import dataset_cache
 from engine.data.dataset import Dataset, Split
 from engine.data.open_dataset import open_dataset
 from engine.errors import InspectionError
-from engine.evaluation import image_scores, label_errors, neighbours, quality
-from engine.evaluation.quality import KINDS, Settings
-from engine.inspection import dataset_cache
-from engine.inspection.untyped import Untyped
+from engine.evaluation import distances, duplicates, image_scores, label_errors, outliers, quality
+from engine.evaluation.quality import KINDS
+from engine.evaluation.requests import LabelErrorSettings, Suspects, SuspectsAnswer, SuspectsRequest
 from engine.worker.client import WorkerClient
-from engine.worker.request import Answer
 
 DEMO = open_dataset("demo", None, Path())
 
@@ -40,20 +39,19 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     test[5] = train[31]
     test[6] = test[7]
     data = replace(DEMO, train=Split("train", train, labels), test=Split("test", test, DEMO.test.labels[:400]))
-    monkeypatch.setattr(dataset_cache, "dataset", lambda home, values: data)
+    monkeypatch.setattr(dataset_cache, "dataset", lambda *_: data)
     return data
 
 
 @pytest.fixture
-def look(planted: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, quality.Suspects]]:
+def look(planted: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Suspects]]:
     worker = WorkerClient(home)
 
-    def answer(request: Untyped, progress: Any) -> Answer:
-        assert request.what == "quality"
-        return quality.compute(home, request.values, progress)
+    def answer(request: SuspectsRequest, progress: Any) -> SuspectsAnswer:
+        return quality.compute(home, request, progress)
 
     monkeypatch.setattr(worker, "ask", answer)
-    return lambda kind, **settings: quality.ask(worker, kind, planted, None, Settings(**settings), quiet)
+    return lambda kind, **settings: quality.ask(worker, kind, planted, None, LabelErrorSettings(**settings), quiet)
 
 
 def test_near_duplicates_are_found_within_and_across_the_splits(look: Callable[..., Any]) -> None:
@@ -67,16 +65,16 @@ def test_near_duplicates_are_found_within_and_across_the_splits(look: Callable[.
     assert (30, 31, False) in pairs or (30, 5, True) in pairs
     assert dict(zip(test.indices.tolist(), test.others.tolist(), strict=True)).items() >= {5: 31, 6: 7, 7: 6}.items()
     assert train.scores.max() == pytest.approx(1, abs=1e-6)
-    assert (train.scores >= neighbours.SAME).all()
+    assert (train.scores >= duplicates.SAME).all()
     order = train.indices.tolist()
     assert abs(order.index(20) - order.index(21)) == 1  # a group stands together
 
 
 def test_no_pair_is_missed(planted: Dataset) -> None:
     images = planted.train.images
-    Z = neighbours.standardized(images)
+    Z = distances.standardized(images)
     for least in (0.99, 0.95):
-        found = neighbours.duplicates(Z, neighbours.components(Z), quiet, least)
+        found = duplicates.near_pairs(Z, distances.components(Z), quiet, least)
         every = (Z.double() @ Z.double().T).numpy()
         i, j = np.nonzero(np.triu(every >= least, 1))
         sure = np.abs(every[i, j] - least) > 1e-5
@@ -87,10 +85,10 @@ def test_no_pair_is_missed(planted: Dataset) -> None:
 
 
 def test_images_that_are_all_alike_are_refused_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "MOST_PAIRS", 100)
-    Z = neighbours.standardized(np.repeat(DEMO.train.images[:1], 50, axis=0))
+    monkeypatch.setattr(duplicates, "MOST_PAIRS", 100)
+    Z = distances.standardized(np.repeat(DEMO.train.images[:1], 50, axis=0))
     with pytest.raises(InspectionError, match="all alike"):
-        neighbours.duplicates(Z, neighbours.components(Z), quiet)
+        duplicates.near_pairs(Z, distances.components(Z), quiet)
 
 
 def test_dark_bright_and_empty_images(look: Callable[..., Any]) -> None:
@@ -113,16 +111,16 @@ def test_the_scores_are_those_of_their_formulas() -> None:
     assert image_scores.information(DEMO.train)[0] == pytest.approx(min(1, bits / 10))
 
 
-def test_an_image_like_no_other_is_odd(look: Callable[..., Any]) -> None:
+def test_an_image_like_no_other_is_an_outlier(look: Callable[..., Any]) -> None:
     found = look("outliers")["train"]
     assert {12, 13} <= set(found.indices[:10].tolist())
-    assert (found.scores > neighbours.ODD).all()
-    Z = neighbours.standardized(DEMO.train.images[:300])
-    P = neighbours.components(Z)
+    assert (found.scores > outliers.UNUSUAL).all()
+    Z = distances.standardized(DEMO.train.images[:300])
+    P = distances.components(Z)
     every = torch.cdist(P, P)
     expected = every.sort(dim=1).values[:, 1:11].mean(dim=1)
-    assert neighbours.distances(P, quiet) == pytest.approx(expected.numpy(), abs=1e-3)
-    assert not neighbours.unusual(np.ones(5, np.float32)).any()
+    assert outliers.mean_distances(P, quiet) == pytest.approx(expected.numpy(), abs=1e-3)
+    assert not outliers.modified_z_scores(np.ones(5, np.float32)).any()
 
 
 def test_confident_learning_by_hand() -> None:
@@ -134,7 +132,7 @@ def test_confident_learning_by_hand() -> None:
     found = label_errors.confident(probabilities, labels)
     assert found.suspected.tolist() == [False, False, False, False, True]
     assert found.suggested.tolist() == [0, 0, 1, 1, 1]
-    assert found.own == pytest.approx([0.9, 0.7, 0.8, 0.6, 0.05])
+    assert found.label_probability == pytest.approx([0.9, 0.7, 0.8, 0.6, 0.05])
 
 
 def test_folds_are_even_within_each_class() -> None:
@@ -153,7 +151,7 @@ def test_swapped_labels_are_suspected(
     swapped = np.random.default_rng(0).choice(np.arange(100, 1500), 40, replace=False)
     labels[swapped] = (labels[swapped] + 5) % 10
     spoilt = replace(planted, train=Split("train", planted.train.images, labels))
-    monkeypatch.setattr(dataset_cache, "dataset", lambda home, values: spoilt)
+    monkeypatch.setattr(dataset_cache, "dataset", lambda *_: spoilt)
     found = look("label", folds=3, epochs=6)["train"]
     listed = found.indices[:60].tolist()
     assert len(set(swapped.tolist()) & set(listed)) >= 30  # of 40, among the 60 most suspicious
@@ -165,16 +163,46 @@ def test_swapped_labels_are_suspected(
 def test_what_was_found_is_kept(planted: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worker, asked = WorkerClient(home), []
 
-    def answer(request: Untyped, progress: Any) -> Answer:
-        asked.append(request.values["kind"])
-        return quality.compute(home, request.values, progress)
+    def answer(request: SuspectsRequest, progress: Any) -> SuspectsAnswer:
+        asked.append(request.kind)
+        return quality.compute(home, request, progress)
 
     monkeypatch.setattr(worker, "ask", answer)
     for _ in range(2):
         found = quality.ask(worker, "dark", planted, None)
     assert asked == ["dark"]
     assert 10 in found["train"].indices
-    quality.cache_file(home, "dark", planted.checksum, {}).write_bytes(b"no")
+    quality.cache_file(home, "dark", planted.checksum).write_bytes(b"no")
     quality.ask(worker, "dark", planted, None)
     assert asked == ["dark", "dark"]
     assert set(KINDS) == {"label", "duplicates", "dark", "bright", "low-information", "outliers"}
+
+
+def brightest(data: Dataset, settings: LabelErrorSettings, progress: Any) -> dict[str, Suspects]:
+    """A made-up kind: the three images of each split with the highest sums of pixels, in the order of the files."""
+    found = {}
+    for name, split in data.splits.items():
+        sums = split.images.sum(axis=(1, 2)).astype(np.float32)
+        indices = np.sort(np.argsort(sums)[-3:])
+        found[name] = Suspects("brightest", name, indices, sums[indices], np.full(3, -1), np.zeros(3, bool))
+    return found
+
+
+def test_a_new_kind_is_one_entry(
+    look: Callable[..., Any], planted: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up = quality.Kind(
+        title="brightest",
+        why="score: the sum of its pixels",
+        source="this test",
+        order=quality.Order.HIGHEST_FIRST,
+        find=f"{__name__}:brightest",
+    )
+    monkeypatch.setitem(KINDS, "brightest", made_up)
+    found = look("brightest")["train"]
+    sums = planted.train.images.sum(axis=(1, 2))
+    assert found.indices.tolist() == np.argsort(-sums.astype(int), kind="stable")[:3].tolist()
+    assert found.scores.tolist() == sums[found.indices].tolist()
+    monkeypatch.setitem(KINDS, "brightest", replace(made_up, order=quality.Order.LOWEST_FIRST))
+    quality.cache_file(home, "brightest", planted.checksum).unlink()
+    assert look("brightest")["train"].indices.tolist() == found.indices[::-1].tolist()

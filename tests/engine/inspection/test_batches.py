@@ -1,6 +1,7 @@
 """What *Transforms* and *Batches* show, beside torchvision's own output (the tutorial's chapters 2 and 3)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,29 @@ from engine.data.loader import epoch_order, torchvision_dataset
 from engine.data.open_dataset import open_dataset
 from engine.errors import ConfigError, InspectionError
 from engine.inspection import batches, transform_steps
-from engine.inspection.untyped import ask_untyped
+from engine.inspection.batch_requests import (
+    BatchAnswer,
+    BatchRequest,
+    LoaderTiming,
+    LoaderTimingsRequest,
+    PipelineRequest,
+    PipelineTrace,
+    StepResult,
+)
 from engine.worker.client import WorkerClient
-from engine.worker.request import Answer
 
 DEMO = open_dataset("demo", None, Path())
-ASKED = {
-    "dataset": "demo", "data_dir": None, "split": "train", "transform": "", "batch_size": 64, "shuffle": False,
-    "seed": 0, "epoch": 0, "number": 0, "device": "cpu", "workers": None,
-}  # fmt: skip
-SAMPLE = {"dataset": "demo", "data_dir": None, "split": "train", "index": 9, "transform": "", "seed": 0, "draws": 3}
+ASKED = BatchRequest("demo", None, "train", "", batch_size=64, shuffle=False, seed=0, device="cpu")
+SAMPLE = PipelineRequest("demo", None, "train", index=9, transform="", seed=0, draws=3)
 DATA = torchvision_dataset(DEMO.train, DEMO.classes, ToTensor())
 
 
-def asked(home: Path, **values: Any) -> Answer:
-    return batches.compute(home, {**ASKED, **values}, lambda done, total: None)
+def asked(home: Path, **values: Any) -> BatchAnswer:
+    return batches.compute(home, replace(ASKED, **values), lambda done, total: None)
 
 
-def traced(home: Path, **values: Any) -> Answer:
-    return transform_steps.compute(home, {**SAMPLE, **values}, lambda done, total: None)
+def traced(home: Path, **values: Any) -> PipelineTrace:
+    return transform_steps.compute(home, replace(SAMPLE, **values), lambda done, total: None)
 
 
 def pixels(X: torch.Tensor) -> "np.ndarray[Any, Any]":
@@ -42,56 +47,57 @@ def pixels(X: torch.Tensor) -> "np.ndarray[Any, Any]":
 @pytest.mark.parametrize("workers", [None, 0])
 def test_a_batch_is_the_tutorials(home: Path, workers: int | None) -> None:
     X, y = next(iter(DataLoader(DATA, batch_size=64)))
-    found = asked(home, workers=workers)
-    assert found.values["shape"] == list(X.shape) == [64, 1, 28, 28]
-    assert found.values["label_shape"] == list(y.shape) == [64]
-    assert (found.values["dtype"], found.values["label_dtype"]) == (str(X.dtype), str(y.dtype))
-    assert (found.values["low"], found.values["high"]) == (float(X.min()), float(X.max()))
-    assert found.values["batches"] == 94
-    assert found.values["way"] == ("resident" if workers is None else "DataLoader")
-    assert np.array_equal(found.arrays["images"], pixels(X))
-    assert np.array_equal(found.arrays["labels"], y.numpy())
-    assert found.arrays["indices"].tolist() == list(range(64))
-    assert not found.values["stretched"]
-    last = asked(home, number=1000, workers=workers)
-    assert (last.values["number"], last.values["shape"][0]) == (93, 6000 - 93 * 64)
+    found = asked(home, num_workers=workers)
+    assert found.shape == X.shape == (64, 1, 28, 28)
+    assert found.label_shape == y.shape == (64,)
+    assert (found.dtype, found.label_dtype) == (str(X.dtype), str(y.dtype))
+    assert (found.low, found.high) == (float(X.min()), float(X.max()))
+    assert found.batches == 94
+    assert found.loader == ("resident" if workers is None else "DataLoader")
+    assert np.array_equal(found.images, pixels(X))
+    assert np.array_equal(found.labels, y.numpy())
+    assert found.indices.tolist() == list(range(64))
+    assert not found.stretched
+    last = asked(home, number=1000, num_workers=workers)
+    assert (last.number, last.shape[0]) == (93, 6000 - 93 * 64)
 
 
 def test_a_shuffled_epoch_has_the_order_that_training_has(home: Path) -> None:
     for epoch in (0, 1):
         order = epoch_order(6000, 5, epoch)
-        for way in (None, 0):
-            found = asked(home, shuffle=True, seed=5, epoch=epoch, number=3, workers=way)
+        for loader in (None, 0):
+            found = asked(home, shuffle=True, seed=5, epoch=epoch, number=3, num_workers=loader)
             indices = order[3 * 64 : 4 * 64].tolist()
-            assert found.arrays["indices"].tolist() == indices
-            assert np.array_equal(found.arrays["images"], DEMO.train.images[indices])
-            assert np.array_equal(found.arrays["labels"], DEMO.train.labels[indices])
+            assert found.indices.tolist() == indices
+            assert np.array_equal(found.images, DEMO.train.images[indices])
+            assert np.array_equal(found.labels, DEMO.train.labels[indices])
     test = asked(home, split="test", number=15)
-    assert np.array_equal(test.arrays["images"], DEMO.test.images[15 * 64 :])
+    assert np.array_equal(test.images, DEMO.test.images[15 * 64 :])
 
 
 def test_a_batch_through_a_pipeline_is_shown_as_the_network_gets_it(home: Path) -> None:
     found = asked(home, transform="Normalize(0.5, 0.5)")
-    assert (found.values["low"], found.values["high"], found.values["way"]) == (-1.0, 1.0, "resident")
-    assert found.values["stretched"]
-    assert np.abs(found.arrays["images"].astype(int) - DEMO.train.images[:64]).max() <= 1
+    assert (found.low, found.high, found.loader) == (-1.0, 1.0, "resident")
+    assert found.stretched
+    assert np.abs(found.images.astype(int) - DEMO.train.images[:64]).max() <= 1
     larger = asked(home, transform="RandomCrop(36, padding=4)", batch_size=8)
-    assert larger.values["shape"] == [8, 1, 36, 36]
-    assert larger.values["way"] == "DataLoader"
+    assert larger.shape == (8, 1, 36, 36)
+    assert larger.loader == "DataLoader"
 
 
-def test_every_way_is_timed_where_the_pipeline_allows_it(home: Path) -> None:
-    told: list[tuple[int, int]] = []
+def test_every_loader_is_timed_where_the_pipeline_allows_it(home: Path) -> None:
+    reports: list[tuple[int, int]] = []
 
-    def timed(values: Mapping[str, Any]) -> dict[str, tuple[float, int]]:
-        answer = batches.timings(home, {**ASKED, **values}, lambda *at: told.append(at))
-        return {name: (seconds, number) for name, seconds, number in answer.values["ways"]}
+    def timed(**values: Any) -> tuple[LoaderTiming, ...]:
+        request = LoaderTimingsRequest(replace(ASKED, **values))
+        return batches.timings(home, request, lambda *at: reports.append(at)).loaders
 
-    ways = timed({"batch_size": 256})
-    assert list(ways) == ["resident", *(f"DataLoader, num_workers={workers}" for workers in (0, 1, 2))]
-    assert all(seconds > 0 and number > 0 for seconds, number in ways.values())
-    assert told[-1] == (4, 4)
-    assert "resident" not in timed({"batch_size": 1000, "transform": "RandomHorizontalFlip()"})
+    loaders = timed(batch_size=256)
+    names = [f"DataLoader, num_workers={workers}" for workers in (0, 1, 2)]
+    assert [one.name for one in loaders] == ["resident", *names]
+    assert all(one.seconds > 0 and 0 < one.batches <= 6000 // 256 for one in loaders)
+    assert reports == [(done, 4) for done in range(5)]
+    assert [one.name for one in timed(batch_size=1000, transform="RandomHorizontalFlip()")] == names
 
 
 def test_each_step_and_each_draw_is_torchvisions_own(home: Path) -> None:
@@ -105,30 +111,31 @@ def test_each_step_and_each_draw_is_torchvisions_own(home: Path) -> None:
     for draw in range(3):
         torch.manual_seed(3 + draw)
         result = own(image)
-        expected, stretched = transform_steps.shown(result)
+        expected, stretched = transform_steps.displayable(result)
         assert stretched
-        assert np.array_equal(found.arrays[f"draw{draw}"], expected)
+        assert np.array_equal(found.draws[draw], expected)
     torch.manual_seed(3)
-    result, steps = own(image), found.values["steps"]
-    assert [step["name"] for step in steps] == [
+    result, steps = own(image), found.steps
+    assert [step.name for step in steps] == [
         "the image", "RandomCrop(28, padding=4)", "RandomHorizontalFlip()", "ToTensor()", "RandomErasing(p=1.0)",
         "Normalize(0.286, 0.353)",
     ]  # fmt: skip
-    assert [step["random"] for step in steps] == [False, True, True, False, True, False]
-    assert steps[0] | {"low": 0, "high": 0, "mean": 0} == {
-        "name": "the image", "type": "PIL image", "dtype": "uint8, mode L", "shape": [28, 28], "random": False,
-        "low": 0, "high": 0, "mean": 0,
-    }  # fmt: skip
+    assert [step.random for step in steps] == [False, True, True, False, True, False]
+    values = np.asarray(image)
+    assert steps[0] == StepResult(
+        "the image", "PIL image", "uint8, mode L", (28, 28), values.min(), values.max(), pytest.approx(values.mean()),
+        random=False,
+    )  # fmt: skip
     last = steps[-1]
-    assert (last["dtype"], last["shape"]) == ("torch.float32", [1, 28, 28])
-    assert (last["low"], last["high"]) == (pytest.approx(float(result.min())), pytest.approx(float(result.max())))
+    assert (last.dtype, last.shape) == ("torch.float32", (1, 28, 28))
+    assert (last.low, last.high) == (pytest.approx(float(result.min())), pytest.approx(float(result.max())))
     hot = Lambda(lambda y: torch.zeros(10, dtype=torch.float).scatter_(0, torch.tensor(y), value=1))(label)
-    assert found.values["one_hot"] == hot.tolist()
-    assert "through a DataLoader" in found.values["way"]
-    assert "whole batches" in traced(home, transform="Normalize(0.286, 0.353)").values["way"]
+    assert found.one_hot == tuple(hot.tolist())
+    assert "each image, in a DataLoader" in found.loader
+    assert "whole batches" in traced(home, transform="Normalize(0.286, 0.353)").loader
     plain = traced(home)
-    assert np.array_equal(plain.arrays["draw0"], DEMO.train.images[9])
-    assert "bit for bit" in plain.values["way"]
+    assert np.array_equal(plain.draws[0], DEMO.train.images[9])
+    assert "bit for bit" in plain.loader
 
 
 def test_a_pipeline_that_fails_names_the_step_and_the_image(home: Path) -> None:
@@ -137,7 +144,7 @@ def test_a_pipeline_that_fails_names_the_step_and_the_image(home: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean RandomCrop"):
         traced(home, transform="RandomCop(28)")
     with pytest.raises(InspectionError, match="which is no image"):
-        transform_steps.shown(torch.zeros(3))
+        transform_steps.displayable(torch.zeros(3))
 
 
 def test_a_callable_of_ones_own_is_shown_and_named_where_it_fails(home: Path, tmp_path: Path) -> None:
@@ -148,7 +155,7 @@ def test_a_callable_of_ones_own_is_shown_and_named_where_it_fails(home: Path, tm
         "def bad(image):\n    raise ValueError('no')\n"
     )
     found = traced(home, transform=f"{file}:negative")
-    assert np.array_equal(found.arrays["draw0"], 255 - DEMO.train.images[9])
+    assert np.array_equal(found.draws[0], 255 - DEMO.train.images[9])
     with pytest.raises(InspectionError, match=r"own.py:bad raised ValueError: no \(train image 9\)"):
         traced(home, transform=f"{file}:bad")
 
@@ -162,7 +169,7 @@ def worker(home: Path) -> Iterator[WorkerClient]:
 
 @pytest.mark.slow
 def test_the_worker_process_answers_all_of_it(worker: WorkerClient) -> None:
-    assert np.array_equal(ask_untyped(worker, "batch", ASKED).arrays["images"], DEMO.train.images[:64])
-    ways = ask_untyped(worker, "timings", {**ASKED, "batch_size": 512}).values["ways"]
-    assert len(ways) == 4  # its workers started and ended
-    assert ask_untyped(worker, "pipeline", SAMPLE).values["label"] == DEMO.train.labels[9]
+    assert np.array_equal(worker.ask(ASKED).images, DEMO.train.images[:64])
+    timings = worker.ask(LoaderTimingsRequest(replace(ASKED, batch_size=512)))
+    assert len(timings.loaders) == 4  # its workers started and ended
+    assert worker.ask(SAMPLE).label == DEMO.train.labels[9]

@@ -39,7 +39,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await opened(pilot)
         await pilot.press("right", "T")
         assert isinstance(app.screen, TransformsScreen)
-        await until(pilot, lambda: captions(app) == ["as it is", "after"])
+        await until(pilot, lambda: captions(app) == ["original", "after"])
         assert "ToTensor()" in line(app, "#about")
         steps = app.screen.query_one(StepTable)
         assert "float32 1×28×28 0 to 0.4941" in " ".join(steps.text().split())
@@ -51,7 +51,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await typed(pilot, "RandomCrop(28, padding=4); Normalize(0.286, 0.353)")
         await until(pilot, lambda: "seed 0" in captions(app))
         assert "RandomCrop(28, padding=4)  random" in steps.text()
-        assert "through a DataLoader; drawn from its lowest value" in line(app, "#about")
+        assert "in a DataLoader; drawn with its minimum as black" in line(app, "#about")
         await pilot.press("r")
         await until(pilot, lambda: "seed 0" not in captions(app))
         await pilot.press("right")
@@ -65,7 +65,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         assert isinstance(app.screen, NewRunScreen)
         assert "RandomCrop(28, padding=4)" in app.screen._form.command_line  # the next run trains with it
         await pilot.press("1", "T", "x")
-        await until(pilot, lambda: captions(app) == ["as it is", "after"])
+        await until(pilot, lambda: captions(app) == ["original", "after"])
         assert app.settings["transform"] == ""
 
 
@@ -110,8 +110,8 @@ async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> Non
         if size[0] == 120:
             await pilot.press("T")
             await until(pilot, lambda: "DataLoader, num_workers=2" in line(app, "#times"), seconds=60)
-            assert "times as long" in line(app, "#times")
-            assert "µs an image" in line(app, "#times")
+            assert "× slower" in line(app, "#times")
+            assert "µs per image" in line(app, "#times")
         await pilot.press("escape", "2")
         assert "--batch-size 16" in app.screen._form.command_line  # type: ignore[attr-defined]
         assert "--shuffle" in app.screen._form.command_line  # type: ignore[attr-defined]

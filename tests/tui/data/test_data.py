@@ -55,7 +55,7 @@ def drawn(app: FmnistApp) -> str:
 async def opened(pilot: Pilot[None]) -> DataScreen:
     screen = pilot.app.screen
     assert isinstance(screen, DataScreen)
-    await until(pilot, lambda: screen._dataset is not None)
+    await until(pilot, lambda: screen.browse.dataset is not None)
     return screen
 
 
@@ -276,7 +276,7 @@ async def test_classes_are_filtered_sorted_and_found_by_index(home: Path) -> Non
         other = int((DEMO.train.labels == 0).nonzero()[0][5])
         await type_in(pilot, "i", str(other))  # it is not among them: all are shown again
         assert chosen(app) == other
-        assert "esc: all" not in line(app, "#where")
+        assert "Esc: all" not in line(app, "#where")
         await type_in(pilot, "i", "17")
         assert chosen(app) == 17
 
@@ -339,7 +339,7 @@ async def test_marks_are_kept_shown_and_exported(home: Path, tmp_path: Path) -> 
         ]  # fmt: skip
         await pilot.press("m", "m")  # unmarked, they leave
         assert "none" in line(app, "#where")
-        assert "esc shows all images" in line(app, "#chosen")
+        assert "Esc shows all images" in line(app, "#chosen")
         await pilot.press("escape")
         assert "of 6,000" in line(app, "#where")
 

@@ -1,4 +1,4 @@
-"""*Data* with a model's eyes: captions, mistakes, and the images of a cell of the confusion matrix."""
+"""A model's predictions on *Data*: captions, mistakes, and the images of a cell of the confusion matrix."""
 
 import threading
 import time
@@ -12,13 +12,13 @@ from engine.data.open_dataset import open_dataset
 from engine.errors import InspectionCancelledError, InspectionError
 from engine.evaluation import predictions, quality
 from engine.evaluation.predictions import Predictions, PredictionSource
-from engine.evaluation.quality import Suspects
+from engine.evaluation.requests import Suspects
+from engine.sources import RunCheckpoint
 from engine.worker.client import WorkerClient
 from tests.support.made_up import MadeUpRun, ScreensApp
 from tests.tui.data.test_data import drawn, line, opened, until
 from tui.app import FmnistApp
 from tui.data.overview import ClassTable
-from tui.data.predictions import PredictionsScreen
 from tui.data.quality import QualityScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.confusion import ConfusionMatrix
@@ -29,13 +29,14 @@ LABELS = DEMO.test.labels
 
 
 def made_up(split: str = "test", checksum: str = DEMO.checksum) -> Predictions:
-    """A model that takes every seventh image for the next class, the later the less surely."""
+    """A model that predicts the next class for every seventh image, the later the less confidently."""
     labels = DEMO.splits[split].labels
     wrong = np.arange(len(labels)) % 7 == 0
     predicted = np.where(wrong, (labels + 1) % 10, labels).astype(np.uint8)
     probability = np.linspace(0.99, 0.51, len(labels), dtype=np.float32)
-    own = np.where(wrong, 1 - probability, probability).astype(np.float32)
-    return Predictions("my run", "3", split, checksum, predicted, probability, own, (1 - own).astype(np.float32))
+    of_label = np.where(wrong, 1 - probability, probability).astype(np.float32)
+    other = (1 - of_label).astype(np.float32)
+    return Predictions(checksum, predicted, probability, of_label, other, "my run, epoch 3", split)
 
 
 @pytest.fixture
@@ -43,40 +44,42 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     """What was asked of which checkpoint; the answer is made up."""
     questions: list[tuple[str, str, str]] = []
 
-    def answer(worker: object, eyes: PredictionSource, split: str, tell: object) -> Predictions:
-        questions.append((eyes.name, eyes.place, split))
-        if eyes.place == "9":
+    def answer(worker: object, source: PredictionSource, split: str, progress: object) -> Predictions:
+        checkpoint = source.network.source
+        assert isinstance(checkpoint, RunCheckpoint)
+        questions.append((checkpoint.run, checkpoint.at, split))
+        if checkpoint.at == "9":
             raise InspectionError("there is no checkpoint at the end of epoch 9")
-        return made_up(split, "other data" if eyes.place == "8" else DEMO.checksum)
+        return made_up(split, "other data" if checkpoint.at == "8" else DEMO.checksum)
 
     monkeypatch.setattr(predictions, "ask", answer)
-    monkeypatch.setattr(PredictionsScreen, "_eyes", lambda self, source: PredictionSource(*source.split("@"), "key"))
+    monkeypatch.setattr(predictions, "find_source", lambda home, network: PredictionSource("", "key", network))
     return questions
 
 
-async def test_captions_tell_what_the_model_takes_an_image_for(home: Path, asked: list[tuple[str, str, str]]) -> None:
+async def test_captions_show_the_prediction(home: Path, asked: list[tuple[str, str, str]]) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         await pilot.press("t")
-        screen.look("r1@3", "test")
-        await until(pilot, lambda: "my run at 3" in line(app, "#where"))
+        screen.predictions.show(RunCheckpoint("r1", "3"), "test")
+        await until(pilot, lambda: "my run, epoch 3" in line(app, "#where"))
         assert asked == [("r1", "3", "test")]
         names = DEMO.classes
         assert f"▸✗0 {names[LABELS[0]]}→{names[(LABELS[0] + 1) % 10]} 99%" in drawn(app)
         assert f" 1 {names[LABELS[1]]} 99%" in drawn(app)
-        assert f"taken for {names[(LABELS[0] + 1) % 10]}, probability 0.9900" in line(app, "#chosen")
-        assert "85.7% right" in line(app, "#where")
+        assert f"predicted as {names[(LABELS[0] + 1) % 10]}, probability 0.9900" in line(app, "#chosen")
+        assert "my run, epoch 3: 85.7% correct" in line(app, "#where")
         await pilot.press("o")
-        await until(pilot, lambda: "right" in app.screen.query_one(ClassTable).text())
+        await until(pilot, lambda: "correct" in app.screen.query_one(ClassTable).text())
         shirts = LABELS == 0
         share = 100 * (made_up().predicted == LABELS)[shirts].mean()
         assert f"{share:.1f}%" in app.screen.query_one(ClassTable).text().splitlines()[2]
         await pilot.press("escape")
         await pilot.press("W")
         assert f"of {len(range(0, 1000, 7))}, page" in line(app, "#where")
-        assert "wrong ones · by margin" in line(app, "#where")
-        assert line(app, "#chosen").startswith("image 0 ")  # the surest mistake first
+        assert "wrong predictions · by margin" in line(app, "#where")
+        assert line(app, "#chosen").startswith("image 0 ")  # the most confident mistake first
         await pilot.press("right")
         assert line(app, "#chosen").startswith("image 7 ")
         await pilot.press("S")
@@ -89,16 +92,16 @@ async def test_captions_tell_what_the_model_takes_an_image_for(home: Path, asked
             assert f"by {sort}" in line(app, "#where")
         await pilot.press("t")
         await pilot.press("W")  # nothing is known of the training set
-        assert "wrong ones" not in line(app, "#where")
+        assert "wrong predictions" not in line(app, "#where")
 
 
-async def test_what_can_not_be_asked_is_told(home: Path, asked: list[tuple[str, str, str]]) -> None:
+async def test_an_error_is_shown_and_changes_nothing(home: Path, asked: list[tuple[str, str, str]]) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         for at, words in (("9", "no checkpoint at the end of epoch 9"), ("8", "trained on other data")):
             app.clear_notifications()
-            screen.look(f"r1@{at}", "train")
+            screen.predictions.show(RunCheckpoint("r1", at), "train")
             await until(pilot, lambda: len(app._notifications) > 0)
             assert words in next(iter(app._notifications)).message
             assert screen.browse.predictions == {}
@@ -130,7 +133,7 @@ async def test_a_cell_of_the_confusion_matrix_leads_to_its_images(
         assert line(app, "#cell").startswith("Trouser predicted as Trouser: 53")
         await pilot.press("n")
         await pilot.press("k", "k", "k", "right", "enter")
-        await until(pilot, lambda: "taken for Pullover" in line(app, "#where"))
+        await until(pilot, lambda: "predicted as Pullover" in line(app, "#where"))
         assert asked == [("20260101-101010-aaaa", "3", "test")]
         screen = await opened(pilot)
         expected = [i for i in range(1000) if LABELS[i] == 0 and made_up().predicted[i] == 2]
@@ -152,7 +155,7 @@ def suspects(kind: str) -> dict[str, Suspects]:
     return {"train": part("train", [70, 50, 9], [1, 2, 3], [False] * 3), "test": part("test", [], [], [])}
 
 
-async def test_suspicious_images_are_listed_and_told_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_suspicious_images_are_listed_with_the_reason(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def answer(worker: object, kind: str, *_: object) -> dict[str, Suspects]:
@@ -169,7 +172,7 @@ async def test_suspicious_images_are_listed_and_told_why(home: Path, monkeypatch
         assert isinstance(app.screen, QualityScreen)
         assert "Northcutt" in line(app, "#why")
         await pilot.press("enter")
-        await until(pilot, lambda: "label errors (esc: all)" in line(app, "#where"))
+        await until(pilot, lambda: "label errors (Esc: all)" in line(app, "#where"))
         assert screen.browse.shown_indices() == [70, 50, 9]
         labels = DEMO.train.labels
         assert f"70 {DEMO.classes[labels[70]]}→Trouser? 1%"[:12] in drawn(app)
@@ -198,7 +201,7 @@ async def test_suspicious_images_are_listed_and_told_why(home: Path, monkeypatch
         assert app.screen is screen
 
 
-async def test_a_question_is_taken_back_by_escape(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_escape_cancels(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ended = threading.Event(), threading.Event()
 
     def answer(worker: WorkerClient, kind: str, *_: object) -> dict[str, Suspects]:
@@ -215,8 +218,8 @@ async def test_a_question_is_taken_back_by_escape(home: Path, monkeypatch: pytes
         app.worker._asked = 1
         await pilot.press("Q", "enter")
         await until(pilot, begun.is_set)
-        assert "looking for label errors" in line(app, "#where")
-        assert "(esc: not)" in line(app, "#where")
+        assert "finding label errors" in line(app, "#where")
+        assert "(Esc cancels)" in line(app, "#where")
         app.worker._asked = 2
         await pilot.press("escape")
         await until(pilot, ended.is_set)

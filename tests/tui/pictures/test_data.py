@@ -7,11 +7,11 @@ from textual.widgets import Input
 
 from engine.evaluation import predictions, quality
 from engine.evaluation.predictions import PredictionSource
+from engine.sources import RunCheckpoint
 from tests.tui.data.test_predictions import made_up, suspects
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still
 from tests.tui.pictures.world import NETWORK
 from tui.data.data import DataScreen
-from tui.data.predictions import PredictionsScreen
 
 READY = ("of 6,000", "image 0 ")
 
@@ -57,14 +57,14 @@ async def test_overview(home: Path, picture: Picture) -> None:
 
 
 async def test_predictions(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "ask", lambda worker, eyes, split, tell: made_up(split))
-    monkeypatch.setattr(PredictionsScreen, "_eyes", lambda self, source: PredictionSource(*source.split("@"), "key"))
+    monkeypatch.setattr(predictions, "ask", lambda worker, source, split, progress: made_up(split))
+    monkeypatch.setattr(predictions, "find_source", lambda home, network: PredictionSource("", "key", network))
     async with opened(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
         screen = pilot.app.screen
         assert isinstance(screen, DataScreen)
-        screen.look("r1@3", "test")
-        await picture(pilot, "my run at 3", name="all")
+        screen.predictions.show(RunCheckpoint("r1", "3"), "test")
+        await picture(pilot, "my run, epoch 3", name="all")
         await pilot.press("W")
         await picture(pilot, "by margin", name="wrong")
 
@@ -86,7 +86,7 @@ async def test_transforms(home: Path, picture: Picture) -> None:
     async with opened(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
         await pilot.press("right", "T")
-        await picture(pilot, "ToTensor()", "as it is", name="none")
+        await picture(pilot, "ToTensor()", "original", name="none")
         await pilot.press("e")
         await pilot.pause()
         pilot.app.screen.query_one(Input).value = "CenterCrop(20); Pad(4); Normalize(0.25, 0.5)"

@@ -259,7 +259,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await pilot.press("escape", "D")
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await typed(pilot, f"mlp={path} linear_relu_stack=net")
-        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt at mlp" in line(app, "#where"), 20)
+        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in line(app, "#where"), 20)
         assert "right" in line(app, "#where")
 
 

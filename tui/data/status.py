@@ -1,0 +1,62 @@
+"""The lines around the images of *Data*, in words. No widgets."""
+
+from pathlib import Path
+
+from textual.content import Content
+
+from tui.data.browse import Browse
+from tui.format import count, percent
+
+DEMO = "demo data: no Fashion-MNIST was found. Press D to download it (30 MB)."
+DEMO_ASKED = "demo data: drawn by the program, as asked (--dataset demo)."
+
+
+def page_line(browse: Browse, first: int, capacity: int, width: int) -> str:
+    """Which images are shown, by which predictions and selection, and where they come from if there is room.
+
+    `first`: the position of the page's first image; `capacity`: images per page; `width`: cells of the line.
+    """
+    data = browse.dataset or browse.preview
+    if data is None or not browse.samples:
+        return "reading the data …"
+    total = browse.total
+    last = min(first + capacity, total) - 1
+    page, pages = first // capacity + 1, max(1, -(-total // capacity))
+    shown = f"{count(first)}–{count(last)} of {count(total)}" if total else "none"
+    text = f"{browse.split}: images {shown}, page {count(page)}/{count(pages)}"
+    known, accuracy = browse.predictions.get(browse.split), browse.accuracy()
+    if known is not None:
+        text += f" · {known.title}" + (f": {percent(accuracy)} correct" if accuracy is not None else "")
+    if words := browse.words():
+        return f"{text} · {words} (Esc: all)"
+    if known is not None:
+        return text
+    where = data.where.replace(str(Path.home()), "~", 1)
+    room = width - len(text) - 6
+    if room > 12:
+        text += f"  ({where if len(where) <= room else '…' + where[1 - room :]})"
+    return text
+
+
+def image_line(browse: Browse) -> Content:
+    """The chosen image: its class, why it is in the list, its prediction, its pixels."""
+    index = browse.index
+    sample = browse.sample(index)
+    if sample is None:
+        return Content("no image to show: Esc shows all images" if browse.samples and browse.dataset else "")
+    image, label = sample
+    marks = len(browse.marks[browse.split])
+    words = f"  label {label}  pixels {image.min()}–{image.max()}, mean {image.mean():.1f}"
+    words += f"  ✓ {count(marks)} marked" if marks else ""
+    if (reason := browse.reason(index)) is not None:
+        words = f"  {reason}{words}"
+    elif (prediction := browse.prediction(index)) is not None:
+        predicted, probability = prediction
+        words = f"  predicted as {browse.classes[predicted]}, probability {probability:.4f}{words}"
+    return Content.assemble((f"image {index} {browse.classes[label]}", "bold"), words)
+
+
+def problem_text(problem: str, dataset: str) -> str:
+    """What is shown in place of the images."""
+    download = "" if ":" in dataset else ", or D to download Fashion-MNIST (30 MB)"
+    return f"{problem}\n\nPress r to try again{download}."
