@@ -93,9 +93,9 @@ def test_a_third_model_is_known_everywhere_once_it_is_listed(monkeypatch: pytest
     ("text", "words"),
     [
         ("cnn", "a new cnn"),
-        ("fast@best", "fast, 2"),
-        ("fast", "fast, 3:41"),
-        ("last@1", "fast, 1"),
+        ("fast@best", "fast, epoch 2"),
+        ("fast", "fast, epoch 3, step 41"),
+        ("last@1", "fast, epoch 1"),
     ],
 )
 def test_a_source_in_words(home: Path, run: Path, text: str, words: str) -> None:

@@ -164,7 +164,7 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
             await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in line(app, "#where"), 10)  # noqa: B023
             assert f"of {len(indices)}, page" in line(app, "#where")
             assert line(app, "#chosen").startswith(f"image {indices[0]} ")
-            assert "file takes it for" in line(app, "#chosen")
+            assert "file predicts" in line(app, "#chosen")
 
 
 async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> None:
@@ -260,7 +260,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await typed(pilot, f"mlp={path} linear_relu_stack=net")
         await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in line(app, "#where"), 20)
-        assert "right" in line(app, "#where")
+        assert "correct" in line(app, "#where")
 
 
 async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_path: Path) -> None:
