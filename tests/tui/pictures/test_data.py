@@ -66,7 +66,7 @@ async def test_predictions(home: Path, picture: Picture, monkeypatch: pytest.Mon
         screen.predictions.show(RunCheckpoint("r1", "3"), "test")
         await picture(pilot, "my run, epoch 3", name="all")
         await pilot.press("W")
-        await picture(pilot, "by margin", name="wrong")
+        await picture(pilot, "wrong predictions", name="wrong")
 
 
 async def test_quality(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
