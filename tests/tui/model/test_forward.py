@@ -183,9 +183,9 @@ async def test_an_image_of_a_batch_goes_through(home: Path) -> None:
         await pilot.press("B")
         await until(pilot, lambda: isinstance(app.screen, BatchesScreen) and app.screen._answer is not None)
         await pilot.press("s")
-        await until(pilot, lambda: app.screen._answer.arrays["indices"][0] != 0)  # type: ignore[attr-defined]
-        first = int(app.screen._answer.arrays["indices"][0])  # type: ignore[attr-defined]
-        index = int(app.screen._answer.arrays["indices"][1])  # type: ignore[attr-defined]
+        await until(pilot, lambda: app.screen._answer.indices[0] != 0)  # type: ignore[attr-defined]
+        first = int(app.screen._answer.indices[0])  # type: ignore[attr-defined]
+        index = int(app.screen._answer.indices[1])  # type: ignore[attr-defined]
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "X  [64, 1, 28, 28]" in line(app, "#about"))
         assert "torch.float32" in line(app, "#about")
