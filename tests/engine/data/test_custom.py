@@ -1,4 +1,4 @@
-"""The person's own data: what is read, what is refused, and that it trains as the same rows do anywhere else."""
+"""Custom data sets: what is read, what is refused, and that they train as the same rows do anywhere else."""
 
 import csv
 import struct
@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from engine.data import idx, image_files, statistics
-from engine.data.custom import open_custom
-from engine.data.dataset import luminance
+from engine.data.custom.spec import parse
+from engine.data.dataset import Dataset, luminance
 from engine.data.export import export
 from engine.data.open_dataset import open_dataset, peek
 from engine.errors import DataError
@@ -43,7 +43,7 @@ def annotated(folder: Path, lines: list[str], *, end: str = "\n", encoding: str 
     return f"csv:{path}:{folder / 'images'}"
 
 
-def opened(name: str, home: Path) -> open_custom.Dataset:
+def opened(name: str, home: Path) -> Dataset:
     return open_dataset(name, None, home)
 
 
@@ -63,7 +63,7 @@ def test_exported_samples_train_to_the_same_losses_as_the_original_rows(home: Pa
     assert data.title == "out (csv)"
 
     def losses(settings: dict[str, object]) -> list[float]:
-        told: list[ev.Event] = []
+        events: list[ev.Event] = []
         p = make_setup(TrainConfig(epochs=2, threads=1, **settings), home=home)  # type: ignore[arg-type]
         if settings["dataset"] == "demo":
             for batches, images, labels in (
@@ -77,8 +77,8 @@ def test_exported_samples_train_to_the_same_losses_as_the_original_rows(home: Pa
         def save(content: object, reason: str) -> ev.CheckpointSaved:
             return ev.CheckpointSaved(file="", epoch=1, step=1, bytes=0, sha256="")
 
-        TrainingSession(p, sink=told.append, save=save).run()
-        return [event.loss for event in told if isinstance(event, ev.EpochFinished | ev.Evaluated)]
+        TrainingSession(p, sink=events.append, save=save).run()
+        return [event.loss for event in events if isinstance(event, ev.EpochFinished | ev.Evaluated)]
 
     assert losses({"dataset": name}) == losses({"dataset": "demo"})
 
@@ -153,9 +153,9 @@ def test_unreadable_files_are_left_out_and_named(home: Path, tmp_path: Path) -> 
     assert "0.png: it can't be decoded" in why
     assert "1.png: it is no PNG, JPEG, BMP or WebP image" in why
     assert "2.png: it can't be decoded (Image size (10000000000 pixels)" in why
-    told: list[tuple[int, int]] = []
-    again = open_dataset(f"folder:{place}", None, home, progress=lambda *at: told.append(at))
-    assert told == []  # from the cache
+    reports: list[tuple[int, int]] = []
+    again = open_dataset(f"folder:{place}", None, home, progress=lambda *at: reports.append(at))
+    assert reports == []  # from the cache
     assert again.left_out == data.left_out
     assert again.checksum == data.checksum
     png(place / "a" / "1.png")
@@ -201,7 +201,7 @@ def test_csv_files_as_programs_write_them(home: Path, tmp_path: Path, lines: lis
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["a.png,0", "b.png"], r"annotations\.csv, line 2: it has 1 column; file name and label are needed"),
+        (["a.png,0", "b.png"], r"annotations\.csv, line 2: it has one column; a file name and a label are needed"),
         (["a.png,0", "b.png,"], "line 2: it has no label"),
         (["a.png,0", "/etc/passwd,1"], r"line 2: '/etc/passwd' is not the name of a file inside"),
         (["a.png,0", "../../x.png,1"], r"line 2: '\.\./\.\./x\.png' is not the name of a file inside"),
@@ -278,7 +278,7 @@ def test_a_name_is_the_same_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp
     assert absolute_dataset("csv:a.csv:b") == f"csv:{tmp_path}/a.csv:{tmp_path}/b"
     assert absolute_dataset("folder:b/") == f"folder:{tmp_path}/b"
     assert absolute_dataset("demo") == "demo"
-    assert str(open_custom.parse("csv:a.csv:b")) == absolute_dataset("csv:a.csv:b")
+    assert str(parse("csv:a.csv:b")) == absolute_dataset("csv:a.csv:b")
 
 
 def coloured(folder: Path) -> str:
@@ -339,11 +339,24 @@ def test_a_share_for_testing_is_drawn_by_its_seed(home: Path, tmp_path: Path) ->
     name = coloured(tmp_path / "set")
     sizes = {spec: len(opened(f"{name}{spec}", home).test) for spec in ("", "@0.5", "@.1:7", "@0.1:8")}
     assert sizes == {"": 8, "@0.5": 20, "@.1:7": 4, "@0.1:8": 4}
-    assert open_custom.parse(f"{name}@.1:7") == open_custom.parse(str(open_custom.parse(f"{name}@.1:7")))
-    assert str(open_custom.parse(f"{name}@0.2:0")) == name
+    place = tmp_path / "ordered"
+    for label in ("a", "b"):
+        for number in range(20):
+            png(place / label / f"{number:02}.png", grey=100 * (label == "b") + number)
+
+    def drawn(spec: str) -> list[int]:
+        return opened(f"folder:{place}{spec}", home).test.images[:, 0, 0].tolist()
+
+    every = [100 * label + number for label in (0, 1) for number in range(20)]
+    for share, seed in ((0.2, 0), (0.2, 7), (0.5, 7)):
+        order = np.random.default_rng(seed).permutation(40)
+        assert drawn(f"@{share}:{seed}") == [every[at] for at in range(40) if order[at] < 40 * share]
+    assert drawn("") == drawn("@0.2:0") != drawn("@0.2:7")
+    assert parse(f"{name}@.1:7") == parse(str(parse(f"{name}@.1:7")))
+    assert str(parse(f"{name}@0.2:0")) == name
     assert absolute_dataset(f"{name}@0.5") == f"{name}@0.5"
     with pytest.raises(DataError, match="between 0 and 1"):
-        open_custom.parse(f"{name}@1.5")
+        parse(f"{name}@1.5")
 
 
 def test_figures_of_coloured_images(home: Path, tmp_path: Path) -> None:
