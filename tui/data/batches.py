@@ -19,8 +19,8 @@ from tui.format import count
 from tui.services import Services
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
+from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
-from tui.widgets.update import update_text
 
 if TYPE_CHECKING:
     from tui.data.browse import Browse

@@ -13,9 +13,9 @@ from engine.data.selection import Selection
 from engine.errors import EngineError, InspectionCancelledError
 from engine.evaluation.quality import Other
 from engine.sources import NetworkRef, Source
-from tui.data import prompts
 from tui.data.browse import Browse
 from tui.data.quality import QualityScreen
+from tui.dialogs.source_prompt import prediction_prompt
 from tui.format import count, percent
 from tui.services import Services
 
@@ -94,7 +94,8 @@ class PredictionActions:
 
     async def ask(self) -> None:
         """Ask which model's predictions to show, and show them."""
-        prompt = prompts.prediction_source(self._services.home, self._services.watched)
+        watched = self._services.watched
+        prompt = prediction_prompt(self._services.home, f"{watched.name if watched else 'last'}@best")
         if (text := await self._screen.app.push_screen_wait(prompt)) is not None:
             self.show(sources.parse(text), self._browse.split)
 

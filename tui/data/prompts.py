@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from engine.data.selection import parse_classes
-from engine.errors import DataError, InspectionError
-from engine.sources import NewModel, Source
+from engine.errors import DataError
 from tui.data.browse import Browse
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
-from tui.dialogs.source_prompt import source_prompt
 from tui.format import count, counted
 
 
@@ -35,17 +33,6 @@ def index(browse: Browse) -> PromptScreen:
         return f"image {int(text)}"
 
     return PromptScreen("Go to an image", "Its index in the split.", check)
-
-
-def prediction_source(home: Path, watched: Path | None, value: str = "") -> PromptScreen:
-    """Which model's predictions to show; `sources.parse` reads the text."""
-
-    def refuse(source: Source) -> None:
-        if isinstance(source, NewModel):
-            raise InspectionError(f"a new {source} has learned nothing yet: name a run, or {source}=FILE")
-
-    value = value or f"{watched.name if watched else 'last'}@best"
-    return source_prompt(home, "Show which model's predictions?", value=value, refuse=refuse)
 
 
 def export(browse: Browse) -> PromptScreen:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine import sources
-from engine.sources import Source
+from engine.errors import InspectionError
+from engine.sources import NewModel, Source
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
 
@@ -26,3 +27,13 @@ def source_prompt(
         return sources.describe(home, source)
 
     return PromptScreen(title, about, check, value=value, suggester=PathSuggester(among_others=True))
+
+
+def prediction_prompt(home: Path, value: str) -> PromptScreen:
+    """Which model's predictions to show: a run's checkpoint, or a file of weights."""
+
+    def refuse(source: Source) -> None:
+        if isinstance(source, NewModel):
+            raise InspectionError(f"a new {source} has learned nothing yet: name a run, or {source}=FILE")
+
+    return source_prompt(home, "Show which model's predictions?", value=value, refuse=refuse)

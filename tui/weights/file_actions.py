@@ -20,6 +20,7 @@ from tui.dialogs import paths
 from tui.dialogs.busy import NAMES, BusyScreen, checked_network, checked_target, proposed_mapping
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.source_prompt import prediction_prompt
 from tui.evaluation_text import evaluation_text
 from tui.services import Services
 
@@ -144,8 +145,6 @@ class FileActionsScreen(BusyScreen):
         return f"{self.own_model or self.services.settings['model']}={self.path}"
 
     def action_data(self) -> None:
-        from tui.data import prompts
-
         def asked(text: str | None) -> None:
             if text is not None:
                 self.services.show_predictions(sources.parse(text))
@@ -157,7 +156,7 @@ class FileActionsScreen(BusyScreen):
 
             self.services.show_predictions(RunCheckpoint(run[0].name, checkpoint_refs.name_of(run[1])))
             return
-        self.app.push_screen(prompts.prediction_source(self.services.home, None, self._as_network), asked)
+        self.app.push_screen(prediction_prompt(self.services.home, self._as_network), asked)
 
     # Going on from it
 
