@@ -1,5 +1,7 @@
 """A model's predictions on *Data*: captions, mistakes, and the images of a cell of the confusion matrix."""
 
+import contextlib
+import io
 import threading
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from engine.worker.client import WorkerClient
 from tests.support.made_up import MadeUpRun, ScreensApp
 from tests.tui.data.test_data import drawn, line, opened, until
 from tui.app import FmnistApp
+from tui.cli.main import main
 from tui.data.overview import ClassTable
 from tui.data.quality import QualityScreen
 from tui.dialogs.prompt import PromptScreen
@@ -199,6 +202,37 @@ async def test_suspicious_images_are_listed_with_the_reason(home: Path, monkeypa
         assert asked == ["label", "duplicates", "dark"]
         await pilot.press("Q", "escape")
         assert app.screen is screen
+
+
+async def test_a_new_kind_is_listed_and_shown_by_its_entry_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up_kind = quality.Kind(
+        title="brightest",
+        why="score: the sum of its pixels",
+        source="this test",
+        order=quality.Order.HIGHEST_FIRST,
+        find="",
+        other=quality.Other.LABEL,
+        caption="{label} or {other}",
+        reason="like {other} of {split}: {score:.1f}",
+    )
+    monkeypatch.setitem(quality.KINDS, "brightest", made_up_kind)
+    monkeypatch.setattr(quality, "ask", lambda worker, kind, *_: suspects(kind))
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), pytest.raises(SystemExit):
+        main(["data", "--help"])
+    assert "outliers, brightest" in " ".join(shown.getvalue().split())
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("Q")
+        await until(pilot, lambda: isinstance(app.screen, QualityScreen))
+        await pilot.press("end")
+        assert line(app, "#why") == "Suspicious: score: the sum of its pixels.\nSource: this test."
+        await pilot.press("enter")
+        await until(pilot, lambda: "brightest (Esc: all)" in line(app, "#where"))
+        label = DEMO.classes[DEMO.train.labels[70]]
+        assert f"▸70 {label} or Trouser" in drawn(app)
+        assert f"image 70 {label}  like Trouser of train: 0.0  label" in line(app, "#chosen")
 
 
 async def test_escape_cancels(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
