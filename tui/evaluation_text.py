@@ -25,7 +25,7 @@ def evaluation_text(told: dict[str, Any]) -> str:
     if len(told["classes"]) <= MOST_CLASSES:
         lines += [
             "",
-            "Confusion: a row is a true class, a column what its images are taken for.",
+            "Confusion: a row is a true class, a column a predicted one.",
             *_matrix(told, width),
         ]
     return "\n".join(lines)

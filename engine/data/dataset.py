@@ -38,7 +38,7 @@ class Split:
 class Dataset:
     """A data set with its two splits."""
 
-    name: str  # "fashion-mnist", "demo", or where the person's own data is, such as "folder:/data/mine"
+    name: str  # "fashion-mnist", "demo", or the name of a custom data set, such as "folder:/data/mine"
     title: str  # for people: "Fashion-MNIST" or "demo data"
     classes: tuple[str, ...]  # the name of each label
     train: Split

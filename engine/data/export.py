@@ -20,13 +20,13 @@ def export(
     folder: Path,
     split: Split,
     indices: Sequence[int],
-    tell: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Path:
     """Write the samples at `indices` as `images/<split>-<index>.png`, 8-bit grey or RGB, and `annotations.csv` with the
     lines `file,label` under a header, in that order: what the tutorial's CustomImageDataset reads.
 
     The folder is made; one that holds anything is refused, so that nothing is overwritten. Returns the CSV's path.
-    `tell` gets the number of images done. Raises DataError.
+    `progress` gets the number of images done. Raises DataError.
     """
     folder = folder.expanduser().absolute()
     try:
@@ -40,7 +40,7 @@ def export(
             name = f"{split.name}-{index:05}.png"
             Image.fromarray(np.ascontiguousarray(split.images[index])).save(folder / IMAGES / name)
             writer.writerow([name, int(split.labels[index])])
-            tell(done + 1)
+            progress(done + 1)
         atomic.write_text(folder / ANNOTATIONS, lines.getvalue())
     except NotADirectoryError:
         raise DataError(f"{folder} is not a folder") from None

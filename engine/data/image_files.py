@@ -11,7 +11,7 @@ from engine.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 GREY = ("1", "L", "LA", "I", "I;16", "F")  # Pillow's modes without colour
-MOST_PIXELS = 50_000_000  # of a file; more is taken for a decompression bomb
+MOST_PIXELS = 50_000_000  # of a file; more counts as a decompression bomb
 
 
 def read(path: Path) -> tuple[Bytes, tuple[int, int]]:

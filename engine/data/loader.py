@@ -36,7 +36,7 @@ class Batches(Protocol):
         """Batches in an epoch."""
 
     def set_epoch(self, epoch: int, order: torch.Tensor | None = None) -> None:
-        """Choose the epoch whose batches the next iteration has, and take what `change` was told.
+        """Choose the epoch whose batches the next iteration has, and apply what `change` was given.
 
         `order`: the generator's state to draw its order from, where a checkpoint brings one.
         """
@@ -188,7 +188,7 @@ class ResidentBatches(_Ordered):
 
 
 class LoaderBatches(_Ordered):
-    """A split through torch's DataLoader: for a transform of one's own, called with each PIL image.
+    """A split through torch's DataLoader: for a custom transform, called with each PIL image.
 
     A shuffled epoch has the same order as that of ResidentBatches.
     """

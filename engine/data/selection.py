@@ -24,8 +24,8 @@ class Selection:
 
     classes: frozenset[int] = frozenset()  # empty: all of them
     marked: bool = False  # only samples that the person marked
-    wrong: bool = False  # only samples that a model takes for another class
-    predicted_as: int | None = None  # only samples that a model takes for this class
+    wrong: bool = False  # only samples that a model predicts wrongly
+    predicted_as: int | None = None  # only samples that a model predicts as this class
     suspects: str = ""  # only samples of a list of suspects, by the list's name; in its order where not sorted
     sort: str = "index"  # of SORTS or SCORED_SORTS; what is equal stays in the order of the files
     descending: bool = False
@@ -39,11 +39,11 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a model says of a split, [N] each."""
+    """A model's predictions for a split, [N] each."""
 
     predicted: "npt.NDArray[np.uint8]"  # the class it finds most probable
     loss: "npt.NDArray[np.float32]"
-    margin: "npt.NDArray[np.float32]"  # the own class's probability less the highest of the others, -1 to 1
+    margin: "npt.NDArray[np.float32]"  # the label's probability less the highest of the others, -1 to 1
 
 
 def order(
@@ -100,7 +100,8 @@ def tutorial_figure(samples: int, seed: int, count: int = 9) -> "Indices":
 
 
 def parse_classes(text: str, names: Sequence[str]) -> frozenset[int]:
-    """The classes that a text names: `bag, 5, ank`: names or parts of them, in any case, or numbers, apart by commas.
+    """The classes that a text names: `bag, 5, ank`: names or parts of them, in any case, or numbers, separated by
+    commas.
 
     Empty for an empty text: all of them. Raises DataError for what is no class.
     """

@@ -35,7 +35,7 @@ class FilledFashionMNIST(FashionMNIST):  # type: ignore[misc]  # torchvision has
         return sample
 
     def _in_colour(self, index: int) -> tuple[Any, Any]:
-        """What torchvision's own does, but that it takes every image for a grey one."""
+        """As torchvision's, which assumes that every image is grey."""
         image, target = Image.fromarray(self.data[index].numpy()), int(self.targets[index])
         return (
             self.transform(image) if self.transform is not None else image,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.data.fashion_mnist.download import Progress
 
 BAR = 40  # cells
-TELL_S = 0.5  # seconds between two changes of the bar
+REPORT_S = 0.5  # seconds between two changes of the bar
 
 
 class DownloadScreen(ModalScreen[bool]):
@@ -35,13 +35,13 @@ class DownloadScreen(ModalScreen[bool]):
         self._root = root
         self._cancelled = threading.Event()
         self._fetching = False
-        self._told = 0.0
+        self._reported = 0.0
 
     def compose(self) -> ComposeResult:
         with Vertical(id="frame"):
             yield Static(f"Fashion-MNIST, 30 MB, into {self._root}", id="title", markup=False)
             yield Static("connecting …", id="state", markup=False)
-            yield Static("esc cancels; what came is kept, and the next try goes on from there", id="hint")
+            yield Static("Esc cancels; what was downloaded is kept, and the next try continues there", id="hint")
 
     def on_mount(self) -> None:
         self.action_start()
@@ -76,11 +76,11 @@ class DownloadScreen(ModalScreen[bool]):
             self.app.call_from_thread(self._end, "")
 
     def _progress(self, at: "Progress") -> None:
-        """In the thread: tell the screen, not more often than a person can read."""
+        """In the thread: report to the screen, not more often than a person can read."""
         now = time.monotonic()
-        if now - self._told < TELL_S and at.done < at.total:
+        if now - self._reported < REPORT_S and at.done < at.total:
             return
-        self._told = now
+        self._reported = now
         filled = BAR * at.done // at.total
         bar = "━" * filled + "─" * (BAR - filled)
         self.app.call_from_thread(self._say, f"{bar} {size(at.done)} of {size(at.total)}\n{at.file}")
@@ -94,6 +94,6 @@ class DownloadScreen(ModalScreen[bool]):
         if not self.is_mounted:
             return
         if problem:
-            self._say(f"{problem}\n\nr tries again, esc goes back")
+            self._say(f"{problem}\n\nr: try again · Esc: back")
         else:
             self.dismiss(problem is not None)

@@ -15,6 +15,7 @@ from tui.dialogs.overlay import Overlay
 from tui.format import count
 from tui.widgets.image import PictureStyle, half_block_lines, inverted, large_lines, stretched
 from tui.widgets.pixels import PixelTable
+from tui.widgets.text import update_text
 
 if TYPE_CHECKING:
     from tui.data.browse import Browse
@@ -80,7 +81,7 @@ class EnlargedScreen(Overlay[None]):
     def action_arrow(self, rows: int, columns: int) -> None:
         if self._numbers:
             self._pixels.move(rows, columns)
-            self._tell()
+            self._show_facts()
         else:
             self.action_move(rows + columns)
 
@@ -96,11 +97,11 @@ class EnlargedScreen(Overlay[None]):
     def action_unit(self) -> None:
         if self._numbers:
             self._pixels.scale()
-            self._tell()
+            self._show_facts()
 
     def action_channel(self) -> None:
         self._pixels.next_channel()
-        self._tell()
+        self._show_facts()
 
     def action_invert(self) -> None:
         self._inverted = not self._inverted
@@ -143,16 +144,16 @@ class EnlargedScreen(Overlay[None]):
         self.set_class(self._numbers, "-numbers")
         self.query_one(Enlarged).show(image)
         self._pixels.show(image)
-        self._tell()
+        self._show_facts()
         self.refresh_bindings()
 
-    def _tell(self) -> None:
+    def _show_facts(self) -> None:
         browse, shown = self._browse, self._shown()
         index, sample = browse.index, browse.sample(browse.index)
         if sample is None or shown is None or index is None:
             return
         image, label = sample
-        how = [words for words, on in (("contrast stretched", self._stretched), ("inverted", self._inverted)) if on]
+        changes = [words for words, on in (("contrast stretched", self._stretched), ("inverted", self._inverted)) if on]
         mark = " ✓ marked" if index in browse.marks[browse.split] else ""
         if self._numbers:
             row, column = self._pixels.row, self._pixels.column
@@ -166,10 +167,8 @@ class EnlargedScreen(Overlay[None]):
         text = Content.assemble(
             (browse.classes[label], "bold"), f" (label {label}){mark}\n",
             f"{browse.split} image {count(index)} of {count(browse.samples)}, {self._title}\n",
-            f"{last}{'; ' + ', '.join(how) if how else ''}\n",
-            ("v picture · u 0–255/0–1 · n p others · i c · esc" if self._numbers
+            f"{last}{'; ' + ', '.join(changes) if changes else ''}\n",
+            ("v picture · u 0–255/0–1 · n p others · i c · Esc" if self._numbers
              else "← → others · v numbers · i invert · c contrast · m mark", "dim"),
         )  # fmt: skip
-        facts = self.query_one("#facts", Static)
-        if str(facts.content) != str(text):
-            facts.update(text)
+        update_text(self, "#facts", text)

@@ -86,9 +86,9 @@ def test_an_empty_class_has_zeros() -> None:
 
 def test_exported_samples_are_what_the_tutorials_own_data_set_reads(tmp_path: Path) -> None:
     indices = [5, 3, 99]
-    told: list[int] = []
-    path = export.export(tmp_path / "new" / "here", SPLIT, indices, told.append)
-    assert told == [1, 2, 3]
+    reports: list[int] = []
+    path = export.export(tmp_path / "new" / "here", SPLIT, indices, reports.append)
+    assert reports == [1, 2, 3]
     with open(path, newline="") as file:
         head, *rows = csv.reader(file)
     assert head == ["file", "label"]

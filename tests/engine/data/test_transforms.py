@@ -136,14 +136,14 @@ def test_augmented_training_gives_the_same_losses_for_the_same_seed(
     tmp_path: Path, prepared: Callable[..., TrainingSetup]
 ) -> None:
     def losses(seed: int) -> list[float]:
-        told: list[ev.Event] = []
+        events: list[ev.Event] = []
         p = make_setup(config(transform="RandomCrop(28, padding=2)", seed=seed, batch_size=1000), home=tmp_path)
 
         def save(content: object, reason: str) -> ev.CheckpointSaved:
             return ev.CheckpointSaved(file="", epoch=1, step=1, bytes=0, sha256="")
 
-        TrainingSession(p, sink=told.append, save=save).run()
-        return [event.loss for event in told if isinstance(event, ev.EpochFinished | ev.Evaluated)]
+        TrainingSession(p, sink=events.append, save=save).run()
+        return [event.loss for event in events if isinstance(event, ev.EpochFinished | ev.Evaluated)]
 
     assert losses(1) == losses(1)
     assert losses(1) != losses(2)
