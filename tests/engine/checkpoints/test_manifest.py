@@ -60,3 +60,13 @@ def test_a_list_is_read_back_and_a_damaged_one_is_said_to_be(tmp_path: Path) -> 
     path.write_text(path.read_text()[:-20])
     with pytest.raises(CheckpointError, match=r"manifest\.json can't be read"):
         manifest.read(tmp_path)
+
+
+def test_a_later_resume_forgets_no_earlier_one(tmp_path: Path) -> None:
+    RunFolder(tmp_path).checkpoints.mkdir()
+    manifest.write(tmp_path, EPOCHS)
+    manifest.rest_on(tmp_path, EPOCHS[0])
+    manifest.rest_on(tmp_path, EPOCHS[2])
+    listed = manifest.read(tmp_path)
+    assert [one.file for one in listed if one.rested_on] == ["epoch-0001.pt", "epoch-0003.pt"]
+    assert gone(listed, "1") == ["epoch-0004.pt"]

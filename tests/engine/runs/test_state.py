@@ -98,3 +98,34 @@ def test_a_long_runs_curve_stays_bounded_and_keeps_its_extremes() -> None:
     assert curve[-1].x == many / 10**6
     assert [point.x for point in curve] == sorted(point.x for point in curve)
     assert sum(point.mean for point in curve) / len(curve) == pytest.approx(4.5, abs=0.1)
+
+
+def resumed(epoch: int, step: int, training_s: float) -> ev.Resumed:
+    return ev.Resumed(
+        checkpoint="x.pt", epoch=epoch, step=step, evaluated=False, training_s=training_s,
+        config={"lr": 0.25, "model": "mlp"}, device="cpu", device_name="a CPU", threads=3, loader="resident",
+        epochs=4, steps=5, differences=[], bad=[],
+    )  # fmt: skip
+
+
+def test_a_branch_has_the_pace_of_its_own_steps() -> None:
+    branched = ev.Branched(
+        parent="p", checkpoint="c.pt", epoch=1, step=4, evaluated=False, changes={}, notes=[]
+    )  # 0.8 epochs were the parent's
+    events = numbered(replace(STARTED, epochs=4), branched, progress(5, 2.0), progress(1, 1.9, epoch=2))
+    run = fold(events)
+    assert run.begun_at == pytest.approx(0.8)
+    assert run.training_s == pytest.approx(3.0)
+    assert run.pace_s == pytest.approx(3.0 / (1.2 - 0.8))
+    assert run.eta_s == pytest.approx((4 - 1.2) * 3.0 / (1.2 - 0.8))
+
+
+def test_a_resumed_run_counts_on_from_the_checkpoints_seconds() -> None:
+    events = numbered(STARTED, progress(2, 2.0), progress(4, 1.9))
+    events += [replace(resumed(1, 3, 40.0), seq=4, t=9000.0), replace(progress(4, 1.8), seq=5, t=9002.5)]
+    at_once, later = fold(events[:4]), fold(events)
+    assert (at_once.training_s, at_once.epoch, at_once.step) == (40.0, 1, 3)
+    assert (at_once.lr, at_once.threads, at_once.epochs, at_once.status) == (0.25, 3, 4, "training")
+    assert later.training_s == pytest.approx(42.5)
+    assert later.pace_s == pytest.approx(42.5 / 0.8)
+    assert [point.mean for point in later.curve] == [2.0, 1.8]

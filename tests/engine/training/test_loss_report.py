@@ -1,0 +1,41 @@
+"""What is reported of the losses and of the pace, on a clock that the test sets."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from engine.training import events as ev
+from engine.training import loss_report
+
+
+class Batches:
+    batch_size, samples = 8, 30
+
+    def __len__(self) -> int:
+        return 4
+
+
+def test_a_pause_is_left_out_of_the_samples_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(loss_report, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    events: list[ev.Event] = []
+    batches: Any = Batches()
+    team: Any = SimpleNamespace(mean=lambda losses: losses)
+    losses = loss_report.LossReport(batches, team, events.append)
+    losses.begin_epoch(1, 2.5)  # after a step whose loss was 2.5
+    losses.add(torch.tensor(1.5))
+    losses.add(torch.tensor(0.5))
+    clock.now = 150.0
+    losses.pass_time(46.0)
+    assert losses.report(1, 3, 0.1) is None
+    losses.add(torch.tensor(0.25))
+    clock.now = 150.5
+    losses.report(1, 4, 0.1)
+    first, second = (event for event in events if isinstance(event, ev.Progress))
+    assert (first.step, first.steps, first.loss) == (3, 4, 1.0)
+    assert first.samples_per_s == pytest.approx(16 / 4.0)
+    assert second.samples_per_s == pytest.approx(6 / 0.5)  # the last batch has 6 samples
+    assert losses.loss_sum == 4.75
+    assert losses.next == pytest.approx(150.5 + loss_report.REPORT_S)
