@@ -41,7 +41,7 @@ class DownloadScreen(ModalScreen[bool]):
         with Vertical(id="frame"):
             yield Static(f"Fashion-MNIST, 30 MB, into {self._root}", id="title", markup=False)
             yield Static("connecting …", id="state", markup=False)
-            yield Static("Esc cancels; what was downloaded is kept, and the next try continues there", id="hint")
+            yield Static("Esc cancels; the next try continues with what was downloaded", id="hint")
 
     def on_mount(self) -> None:
         self.action_start()
