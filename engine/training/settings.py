@@ -256,7 +256,7 @@ _DECLARED = (
         about="PyTorch's CPU threads. 0: all usable cores but one, so that no other program stalls the training.",
         steps=lambda value, direction: value + direction,
         display=lambda value: str(value) if value else f"auto ({default_threads()} of {usable_cores()} cores)",
-        pytorch=lambda values: f"torch.set_num_threads({values['threads'] or default_threads()})",
+        pytorch=lambda values: f"torch.set_num_threads({values['threads'] or '…'})",
     ),
     Setting(
         name="on_non_finite",

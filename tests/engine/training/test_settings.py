@@ -143,6 +143,13 @@ def test_the_documentations_table_has_every_setting_with_a_default_that_can_be_t
         assert setting.parse(row[1].strip("`")) == setting.default
 
 
+def test_the_documentations_table_is_the_same_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = option_table.markdown()
+    monkeypatch.setattr("engine.training.settings.default_threads", lambda: 63)
+    monkeypatch.setattr("engine.training.settings.usable_cores", lambda: 64)
+    assert option_table.markdown() == here
+
+
 def test_a_setting_says_with_what_it_applies() -> None:
     assert help_text("momentum") == "for sgd and rmsprop"
     values = TrainConfig().to_dict()
