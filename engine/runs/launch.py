@@ -26,7 +26,7 @@ from engine.training import determinism
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig
-from engine.training.resume import ResumePoint, check, restore, take_optimizer
+from engine.training.resume import ResumePoint, check, load_optimizer_state, restore
 from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
 from engine.training.team import Team
@@ -183,7 +183,7 @@ def _take_state(prepared: TrainingSetup, parent: Mapping[str, Any]) -> list[str]
     record = from_weights.optimizer_in(contents.root)
     if record is None:
         return []
-    problem = take_optimizer(prepared, safe_load.load(contents, record))
+    problem = load_optimizer_state(prepared, safe_load.load(contents, record))
     return [problem] if problem else []
 
 

@@ -1,4 +1,4 @@
-"""What a session can be told, and when."""
+"""The commands that a session takes, and when."""
 
 import enum
 from dataclasses import dataclass

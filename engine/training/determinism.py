@@ -1,4 +1,4 @@
-"""What decides a run's numbers beside its config: the random generators' states, and what it runs under."""
+"""What determines a run's numbers besides its config: the random generators' states, and the environment."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from engine.models.user_code import file_hash
 def fix(device: torch.device) -> None:
     """Let CUDA choose algorithms that give the same bits each time. The CPU's do so anyway at one thread count."""
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it begins
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it starts
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
 
@@ -33,7 +33,7 @@ def capture() -> dict[str, Any]:
 
 
 def restore(states: Mapping[str, Any]) -> None:
-    """Put the generators into the states that `capture` told. CUDA's only where there are as many devices as then."""
+    """Set the generators to the states from `capture`; CUDA's only if the number of devices is the same."""
     torch.set_rng_state(states["torch"])
     if states["cuda"] and _cuda_is_on() and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(states["cuda"])
@@ -44,7 +44,7 @@ def restore(states: Mapping[str, Any]) -> None:
 
 
 def environment(device_name: str, threads: int, processes: int, files: Mapping[str, str]) -> dict[str, Any]:
-    """What the numbers may depend on, down to their last bits. `files`: the person's own, `path:NAME` by what for."""
+    """What the numbers may depend on, down to their last bits. `files`: the user's code, `path:NAME` by its purpose."""
     return {
         "torch": str(torch.__version__),
         "numpy": np.__version__,
@@ -57,14 +57,14 @@ def environment(device_name: str, threads: int, processes: int, files: Mapping[s
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not as it was, for people: `torch 2.14.0, now 2.15.0`. Empty where the numbers will be the same."""
-    told = []
+    """What has changed, for people: `torch 2.14.0, now 2.15.0`. Empty if the numbers will be the same."""
+    changes = []
     for name in (*then, *(name for name in now if name not in then)):
         was, is_ = then.get(name, "unknown"), now.get(name, "unknown")
         if was != is_:
-            own_file = name in ("model file", "transform file")
-            told.append(f"the {name} has changed since" if own_file else f"{name} {was}, now {is_}")
-    return told
+            user_file = name in ("model file", "transform file")
+            changes.append(f"the {name} has changed since" if user_file else f"{name} {was}, now {is_}")
+    return changes
 
 
 def _cuda_is_on() -> bool:

@@ -1,4 +1,4 @@
-"""What a run says of itself: one frozen dataclass a kind, and the JSON lines they are written as (docs/events.md).
+"""The events of a run: one frozen dataclass for each kind, and the JSON lines they are written as (docs/events.md).
 
 Imports no torch. JSON has no NaN or infinity: a loss that is not finite is written as null, and read back as NaN.
 """
@@ -39,43 +39,43 @@ class RunStarted(Event):
     parameters: int
     epochs: int
     steps: int  # per epoch
-    trainable: int = -1  # of the parameters; -1: an older version did not say
+    trainable: int = -1  # of the parameters; -1: an earlier version did not record it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed(Event):
-    """A new host goes on with the run. What the log told of later steps than this one is void: it is done again."""
+    """A new host resumes the run. What the log says about steps after this one is void: they are done again."""
 
     kind = "resumed"
-    checkpoint: str  # inside the run's folder; empty: from the very beginning, there was none
+    checkpoint: str  # inside the run's folder; empty: there was none, the run starts at its first step
     epoch: int  # the last step whose result counts
     step: int
     evaluated: bool  # whether that epoch's result on the test set counts
-    training_s: float  # seconds of training up to there
-    config: dict[str, Any]  # as of there: edits are in it
+    training_s: float  # seconds of training up to here
+    config: dict[str, Any]  # at this step, edits included
     device: str
     device_name: str
     threads: int
     loader: str
     epochs: int
     steps: int
-    differences: list[str]  # what is not as it was, so that the numbers may differ in their last bits; empty: none
+    differences: list[str]  # what has changed, so that the numbers may differ in their last bits; empty: nothing
     bad: list[str]  # newer checkpoints that could not be used, and why
 
 
 @dataclass(frozen=True, kw_only=True)
 class Branched(Event):
-    """The run does not begin with new weights but with a checkpoint of another run, or with anybody's file. Follows
+    """The run starts from a checkpoint of another run, or from a weights file, not from new weights. Follows
     `run_started`."""
 
     kind = "branched"
-    parent: str  # run id; empty: of no run here
-    checkpoint: str  # inside the parent's folder; without a parent: the file
+    parent: str  # run id; empty: it starts from a file
+    checkpoint: str  # inside the parent's folder; without a parent: the file's path
     epoch: int
     step: int
     evaluated: bool  # whether the test result of that epoch is the parent's
-    changes: dict[str, Any]  # the settings that differ from the parent's, as they are here
-    notes: list[str]  # what could not be taken over, such as the state of another optimizer
+    changes: dict[str, Any]  # the settings that differ from the parent's, with this run's values
+    notes: list[str]  # what could not be loaded, such as the state of another optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +88,14 @@ class Edited(Event):
     setting: str  # "lr", "momentum", "weight_decay", "epochs", "batch_size"
     before: float
     after: float
-    lr: float  # the learning rate of the next step: `after`, times what the schedule gives
-    from_epoch: int  # the epoch it holds from: the one under way, or for the batch size the next
-    replayed: bool = False  # done again after a resume, not newly asked for
+    lr: float  # the learning rate of the next step: `after`, times the schedule's factor
+    from_epoch: int  # the epoch from which it applies: the current one, or for the batch size the next
+    replayed: bool = False  # repeated after a resume, not a new request
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """What happened since the last one: at most about 10 a second, whatever the step rate."""
+    """The steps since the last progress event: at most about 10 events a second, whatever the step rate."""
 
     kind = "progress"
     epoch: int  # from 1
@@ -126,7 +126,7 @@ class Evaluated(Event):
     epoch: int
     loss: float  # mean of the batch means
     accuracy: float  # fraction of 1
-    per_class: list[float | None]  # fraction of each class that was recognised; None: the test set has none of it
+    per_class: list[float | None]  # fraction of each class's samples predicted correctly; None: a class without samples
     confusion: list[list[int]]  # row: true class, column: predicted class
     seconds: float
 
@@ -168,7 +168,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Warned(Event):
-    """Something the person should know; `code` is for programs, `message` for people."""
+    """Something the user should know; `code` is for programs, `message` for people."""
 
     kind = "warning"
     code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint", and those of engine.training.layer_stats
@@ -203,7 +203,7 @@ class ActivationStats:
     mean: float | None
     std: float | None
     zeros: float | None  # fraction of 1
-    dead: float | None  # the fraction of units that are 0 for the whole batch; None besides where it is no ReLU
+    dead: float | None  # the fraction of units that are 0 for the whole batch; also None where it is no ReLU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +234,7 @@ def _stats(cls: type[Any], value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
-    """Ended before its last epoch because somebody asked."""
+    """Ended before its last epoch, on request."""
 
     kind = "stopped"
     epoch: int

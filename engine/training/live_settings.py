@@ -1,4 +1,4 @@
-"""A run's settings while it trains: what they are now, what was asked for, and what the optimizer is given of them."""
+"""A run's settings while it trains: their present values, the changes that wait, and what the optimizer gets."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ class LiveSettings:
         self.now = config
         self.edits = list(edits)  # those that are in `now`: epoch, step, setting, before, after
         self._optimizer = optimizer
-        self._planned = config  # once the edits that wait are made
+        self._planned = config  # with the edits that wait
         self._planning = threading.Lock()
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step, as the optimizer has it."""
+        """The optimizer's learning rate for the next step."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def plan(self, changes: Mapping[str, str], reason: str, epoch: int, done: float) -> tuple[list[Command], list[str]]:
         """The commands that make the changes, and what they will change, for people. `done`: epochs, for the schedule.
 
-        Raises ConfigError where one of them can't be made; then none is.
+        Raises ConfigError if one of them can't be made; then none is.
         """
         if not changes:
             raise ConfigError("", f"nothing to change; type a setting and a value: {', '.join(editable())}")
@@ -47,7 +47,7 @@ class LiveSettings:
             for name in changes:
                 before, after = getattr(self._planned, name), getattr(planned, name)
                 if before == after:
-                    lines.append(f"{name} is {after:g} already")
+                    lines.append(f"{name} is already {after:g}")
                     continue
                 commands.append(Command(CommandKind.SET, reason, name, after))
                 lines.append(f"{name} {before:g} → {after:g}" + (_scaled(planned, done) if name == "lr" else ""))
@@ -55,7 +55,7 @@ class LiveSettings:
         return commands, lines
 
     def edit(self, command: Command, epoch: int, step: int) -> float:
-        """Make one change, after `step` of `epoch`. Returns what the setting was before."""
+        """Make one change, after `step` of `epoch`. Returns the setting's value before."""
         before: float = getattr(self.now, command.setting)
         self.now = replace(self.now, **{command.setting: command.value})
         if command.replayed:
@@ -81,8 +81,8 @@ class LiveSettings:
 
 
 def _scaled(planned: TrainConfig, done: float) -> str:
-    """What the schedule makes of a new learning rate, in words; nothing where it is constant."""
+    """The new learning rate with the schedule's factor, in words; empty if it is constant."""
     if not schedules.varies(planned):
         return ""
     factor = schedules.factor(planned, done)
-    return f" (the {planned.schedule} schedule makes {planned.lr * factor:.3g} of it now)"
+    return f" (now {planned.lr * factor:.3g} by the {planned.schedule} schedule)"

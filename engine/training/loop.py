@@ -30,7 +30,7 @@ def train_loop(
 
 @dataclass(frozen=True)
 class Score:
-    """What the test loop found."""
+    """The test loop's result."""
 
     losses: tuple[float, ...]  # each batch's mean loss
     confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
@@ -47,12 +47,12 @@ class Score:
 
     @property
     def per_class(self) -> tuple[float | None, ...]:
-        """The fraction of each class's samples that was recognised; None for a class without samples."""
+        """The fraction of each class's samples that was predicted correctly; None for a class without samples."""
         return tuple(row[label] / sum(row) if sum(row) else None for label, row in enumerate(self.confusion))
 
     @classmethod
     def together(cls, parts: Sequence["Score"]) -> "Score":
-        """The score of a test set whose batches were dealt out in turn to `len(parts)` processes."""
+        """The score of a test set whose batches were distributed in turn over `len(parts)` processes."""
         losses = [loss for turn in zip_longest(*(part.losses for part in parts)) for loss in turn if loss is not None]
         cells = zip(*(part.confusion for part in parts), strict=True)
         return cls(tuple(losses), tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in cells))

@@ -11,7 +11,7 @@ from engine.training import events as ev
 from engine.training.team import Team
 
 REPORT_S = 0.1  # seconds between progress events in the first minute, …
-LATER_REPORT_S = 0.5  # … and after it, so that a day's events stay readable at once
+LATER_REPORT_S = 0.5  # … and after it, so that the events of a day can be read at once
 FIRST_MINUTE_S = 60.0
 LOG_EVERY = 100  # batches, as the tutorial prints
 
@@ -29,14 +29,14 @@ class LossReport:
         self._reported = 0  # steps of the epoch that were reported
         self._reported_at = 0.0
         self._began: float | None = None  # when this process began to train
-        self._finite = True  # the last loss seen was
+        self._finite = True  # whether the last loss was
 
     @property
     def pending(self) -> bool:
         return bool(self._pending)
 
     def begin_epoch(self, step: int, loss_sum: float) -> None:
-        """An epoch begins, or goes on after `step` steps whose losses made `loss_sum`."""
+        """An epoch begins, or continues after `step` steps whose losses add up to `loss_sum`."""
         self._reported, self.loss_sum = step, loss_sum
         self._reported_at = time.monotonic()
         self.next = self._reported_at + REPORT_S

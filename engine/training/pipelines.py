@@ -1,4 +1,4 @@
-"""What a config's `transform` comes to: a pipeline of torchvision's, or the person's own callable."""
+"""The transforms of a config's `transform`: a torchvision pipeline, or the user's callable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from engine.training.config import is_file_reference
 
 @dataclass(frozen=True)
 class Transforms:
-    """What is called with each PIL image, and what with each batch on the device."""
+    """The callables for each PIL image, and for each batch on the device."""
 
     train: Callable[[Any], Any] | None = None  # None: ToTensor
     test: Callable[[Any], Any] | None = None
@@ -22,7 +22,7 @@ class Transforms:
 
 
 def transforms_of(reference: str) -> Transforms:
-    """What a pipeline, or the callable of `path/to/file.py:NAME`, comes to. Raises ConfigError."""
+    """The transforms of a pipeline, or of `path/to/file.py:NAME`. Raises ConfigError."""
     if not is_file_reference(reference):
         steps = transforms.parse(reference)
         if not steps:
@@ -31,11 +31,11 @@ def transforms_of(reference: str) -> Transforms:
         if pipeline.batchable:
             return Transforms(after=pipeline.batch, pipeline=pipeline)
         return Transforms(pipeline.train, pipeline.test, pipeline=pipeline)
-    found = _own_transform(reference)
+    found = _custom_transform(reference)
     return Transforms(found, found)
 
 
-def _own_transform(reference: str) -> Any:
+def _custom_transform(reference: str) -> Any:
     try:
         found = load_name(reference)
     except ModelError as error:

@@ -6,7 +6,7 @@ from typing import Any
 from engine.models.names import MODELS, TORCHVISION, known
 
 DATASETS = ("auto", "fashion-mnist", "demo")
-CUSTOM_DATA = ("csv", "folder", "idx")  # the person's own: see engine.data.custom.open_custom
+CUSTOM_DATA = ("csv", "folder", "idx")  # the user's own: see engine.data.custom.open_custom
 
 
 def is_file_reference(value: str) -> bool:

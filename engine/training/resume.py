@@ -1,4 +1,4 @@
-"""From a checkpoint's content back to a training: the states into their objects, and the place to go on from."""
+"""From a checkpoint's content back to a training: the states into their objects, and the place to resume at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,24 +16,24 @@ FORMAT = 2  # of what `TrainingSession.content` gives
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where a session begins. As it stands: at the first step."""
+    """Where a session begins. The defaults: at the first step."""
 
     epoch: int = 1
     step: int = 0  # steps done in that epoch
-    evaluated: bool = False  # the epoch is over, its test result and all
+    evaluated: bool = False  # the epoch is over, and its test result counts
     loss_sum: float = 0.0  # of the losses of these steps
     seconds: float = 0.0  # of training in that epoch
     training_s: float = 0.0  # of training in all
     edits: tuple[dict[str, Any], ...] = ()  # those that are in the config
     rng: Mapping[str, Any] = field(default_factory=dict)  # of `determinism.capture`
     batch_size: int = 0  # of that epoch's batches, which an edit changes for the next; 0: the config's
-    shuffle: bool | None = None  # whether that epoch's order is drawn; None: as the config says
-    order: torch.Tensor | None = None  # the state of the generator it is drawn from
+    shuffle: bool | None = None  # whether that epoch is shuffled; None: as the config says
+    order: torch.Tensor | None = None  # the state of the generator that shuffles
     hooks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # their states (engine.training.hooks)
 
     @property
     def epochs_done(self) -> int:
-        """Whole epochs, their test results and all."""
+        """Whole epochs, with their test results."""
         return self.epoch if self.evaluated else self.epoch - 1
 
 
@@ -50,11 +50,11 @@ def check(content: Any) -> dict[str, Any]:
 
 
 def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[ResumePoint, list[str]]:
-    """Load the model's and the optimizer's states into `prepared`. Returns where to begin, and what could not be taken
-    over, for people: another optimizer's state.
+    """Load the model's and the optimizer's states into `prepared`. Returns where to begin, and what could not be
+    loaded, for people: another optimizer's state.
 
-    The config's learning rate and the like stand over the checkpoint's. Raises ModelError, naming the parameter, where
-    the model is another one.
+    The config's learning rate and the like take precedence over the checkpoint's. Raises ModelError, naming the
+    parameter, if the model is another one.
     """
     team, config = prepared.team, prepared.config
     load_model(prepared.network, content["model"], config.model)
@@ -67,7 +67,7 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
             group.update({name: wanted[name] for name in OPTIMIZERS[config.optimizer].settings})
         add_optional_state(config.optimizer, prepared.optimizer)
     else:
-        notes.append(f"the state of the optimizer {was} was not taken over: {config.optimizer} begins anew")
+        notes.append(f"the state of the optimizer {was} was not loaded: {config.optimizer} starts without state")
     states = content["rng"]
     start = ResumePoint(
         epoch=content["epoch"],
@@ -86,23 +86,23 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
     return start, notes
 
 
-def take_optimizer(prepared: TrainingSetup, state: Any) -> str:
-    """Load somebody's `optimizer.state_dict()`, as far as it is of the run's own optimizer and parameters. Returns why
-    it could not be taken over, for people; "" where it was.
+def load_optimizer_state(prepared: TrainingSetup, state: Any) -> str:
+    """Load an `optimizer.state_dict()` from a file, if it belongs to the run's optimizer and parameters. Returns why
+    it could not be loaded, for people; "" if it was.
 
-    The config's learning rate and the like stand over the file's; the parameters are told by their order.
+    The config's learning rate and the like take precedence over the file's; parameters are matched by their order.
     """
     optimizer, name = prepared.optimizer, prepared.config.optimizer
     needed, optional = OPTIMIZERS[name].state, OPTIMIZERS[name].optional_state
-    not_taken = "the optimizer's state in the file was not taken over: "
+    not_loaded = "the optimizer's state in the file was not loaded: "
     try:
         entries = state["state"]
         numbers = [number for group in state["param_groups"] for number in group["params"]]
-        own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        if len(numbers) != len(own):
-            return f"{not_taken}it is of {len(numbers)} parameters, and the network trains {len(own)}"
-        taken: dict[int, dict[str, Any]] = {}
-        for place, (number, parameter) in enumerate(zip(numbers, own, strict=True)):
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if len(numbers) != len(parameters):
+            return f"{not_loaded}it has {len(numbers)} parameters, and the network trains {len(parameters)}"
+        loaded: dict[int, dict[str, Any]] = {}
+        for place, (number, parameter) in enumerate(zip(numbers, parameters, strict=True)):
             if number not in entries:
                 number = str(number)  # as distributed checkpoints write it
             if number not in entries:
@@ -110,22 +110,22 @@ def take_optimizer(prepared: TrainingSetup, state: Any) -> str:
             entry = {key: value for key, value in entries[number].items() if value is not None}
             if not needed <= entry.keys():
                 return (
-                    f"{not_taken}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(needed))}"
+                    f"{not_loaded}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(needed))}"
                 )
-            taken[place] = {key: entry[key] for key in entry if key in needed or key in optional}
-            for key, value in taken[place].items():
+            loaded[place] = {key: entry[key] for key in entry if key in needed or key in optional}
+            for key, value in loaded[place].items():
                 if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
                     shapes = f"{_shape(value)}, and parameter {place} is {_shape(parameter)}"
-                    return f"{not_taken}its {key} of parameter {place} is {shapes}"
-        optimizer.load_state_dict({"state": taken, "param_groups": optimizer.state_dict()["param_groups"]})
+                    return f"{not_loaded}its {key} of parameter {place} is {shapes}"
+        optimizer.load_state_dict({"state": loaded, "param_groups": optimizer.state_dict()["param_groups"]})
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        return f"{not_taken}it is not as torch.optim writes it ({type(error).__name__})"
+        return f"{not_loaded}it is not in torch.optim's format ({type(error).__name__})"
     add_optional_state(name, optimizer)
     return ""
 
 
 def load_model(network: nn.Module, state: Mapping[str, Any], name: str) -> None:
-    """`load_state_dict`, whose complaint is one line. Raises ModelError with the first parameter that does not fit."""
+    """`load_state_dict`, with errors of one line. Raises ModelError with the first parameter that does not match."""
     here = network.state_dict()
     for key, value in state.items():
         if key not in here:

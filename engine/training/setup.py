@@ -1,4 +1,4 @@
-"""From a `TrainConfig` to everything a session needs; whatever can be refused is refused here, before a run begins."""
+"""From a `TrainConfig` to everything a session needs. Whatever can be refused is refused here, before a run begins."""
 
 import difflib
 import random
@@ -44,15 +44,15 @@ class TrainingSetup:
     team: Team = field(default_factory=Team)
 
     def training_as_test(self) -> Batches:
-        """The training set's batches as the test set's are made: in the files' order, with nothing drawn."""
-        own = transforms_of(self.config.transform)
+        """The training set's batches made as the test set's: in the files' order, without random transforms."""
+        custom = transforms_of(self.config.transform)
         return make_batches(
             self.dataset.train, self.dataset.classes, batch_size=self.config.batch_size, device=self.device,
-            transform=own.test, after=own.after,
+            transform=custom.test, after=custom.after,
         )  # fmt: skip
 
     def describe(self) -> dict[str, Any]:
-        """What `run_started` says, all but its own bookkeeping."""
+        """The fields of `run_started`."""
         data = self.dataset
         return {
             **self.describe_start(),
@@ -70,7 +70,7 @@ class TrainingSetup:
         }
 
     def describe_start(self) -> dict[str, Any]:
-        """What may be another after a resume: the settings, the device, and what follows from them."""
+        """What may change with a resume: the settings, the device, and what follows from them."""
         together = f" × {self.team.size} processes" if self.team.size > 1 else ""
         return {
             "config": self.config.to_dict(),
@@ -84,7 +84,7 @@ class TrainingSetup:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """What the numbers depend on beside the config (see `engine.training.determinism`)."""
+        """What the numbers depend on besides the config (see `engine.training.determinism`)."""
         files = {"model file": self.config.model, "transform file": self.config.transform}
         return determinism.environment(devices.name(self.device), self.config.threads, self.team.size, files)
 
@@ -107,7 +107,7 @@ def make_setup(
     determinism.fix(device)
     dataset = open_dataset(config.dataset, data_dir, home, verify=True)
     config = replace(config, dataset=dataset.name, threads=threads)
-    own = transforms_of(config.transform)
+    custom = transforms_of(config.transform)
 
     train, test = (
         make_batches(
@@ -118,29 +118,27 @@ def make_setup(
             shuffle=shuffle,
             seed=config.seed,
             transform=transform,
-            after=own.after,
+            after=custom.after,
         )
         for split, shuffle, transform in (
-            (dataset.train, config.shuffle, own.train),
-            (dataset.test, False, own.test),
+            (dataset.train, config.shuffle, custom.train),
+            (dataset.test, False, custom.test),
         )
     )
     images = _first(test, config.transform, "test")
-    if own.train is not None:
+    if custom.train is not None:
         with torch.random.fork_rng(devices=[]):
             drawn = _first(train, config.transform, "training")
         if drawn.shape[1:] != images.shape[1:]:
             sizes = f"training images come out as {list(drawn.shape[1:])}, test images as {list(images.shape[1:])}"
-            raise ConfigError(
-                "transform", f"--transform {config.transform}: {sizes}: a step that draws changes the size"
-            )
+            raise ConfigError("transform", f"--transform {config.transform}: {sizes}: a random step changes the size")
     for seed in (torch.manual_seed, np.random.seed, random.seed):
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
     network = build(config.model, len(dataset.classes), images.shape[1:])
     if config.weights and fresh:
         matching.load(network, config.weights, config.model)
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    freeze(network, config)  # the optimizer keeps them, so that a branch may thaw them
+    freeze(network, config)  # the optimizer keeps them, so that a branch may unfreeze them
     try:
         network = network.to(device)
         check_fit(config.model, network, images[:2], len(dataset.classes))
@@ -158,14 +156,14 @@ def make_setup(
 
 
 def freeze(network: nn.Module, config: TrainConfig) -> None:
-    """`requires_grad_(False)` for what the config freezes. Raises ConfigError for a pattern that fits nothing, and
+    """`requires_grad_(False)` for what the config freezes. Raises ConfigError for a pattern that matches nothing, and
     where nothing is left to train."""
     parameters = dict(network.named_parameters())
     names = list(parameters)
     for pattern in freezing.unmatched(config.freeze, names):
         near = difflib.get_close_matches(pattern.removeprefix("!"), names, n=2)
         hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(names[:3])} …"
-        raise ConfigError("freeze", f"--freeze: no parameter of {config.model} fits {pattern!r}{hint}")
+        raise ConfigError("freeze", f"--freeze: no parameter of {config.model} matches {pattern!r}{hint}")
     for name in freezing.frozen(config.freeze, names):
         parameters[name].requires_grad_(False)
     if config.freeze and not any(parameter.requires_grad for parameter in parameters.values()):

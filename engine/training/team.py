@@ -1,6 +1,6 @@
-"""One training over several processes: torch.distributed, as `torchrun` sets it up. Alone, nothing of it is used.
+"""One training over several processes: torch.distributed, as `torchrun` sets it up; a single process uses none of it.
 
-Process 0 decides and tells; the others do the same at the same step. What a training does is so the same on all.
+Process 0 makes the decisions; the others carry them out at the same step, so that all train alike.
 """
 
 import datetime
@@ -14,7 +14,7 @@ from torch import nn
 
 from engine.errors import DeviceError
 
-TIMEOUT = datetime.timedelta(minutes=30)  # for processes that wait for one another; a paused run sends signs of life
+TIMEOUT = datetime.timedelta(minutes=30)  # for a process that waits for another; a paused run sends signs of life
 
 
 class Team:
@@ -25,11 +25,11 @@ class Team:
     local_rank = 0
 
     def agree(self, mine: Any) -> Any:
-        """What process 0 says."""
+        """The value of process 0."""
         return mine
 
     def gather(self, mine: Any) -> list[Any]:
-        """What every process says, in the order of their ranks."""
+        """The values of all processes, in the order of their ranks."""
         return [mine]
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
@@ -44,7 +44,7 @@ class Team:
 
 
 class TorchrunTeam(Team):
-    """The processes of a `torchrun`: gradients averaged by DistributedDataParallel, all else agreed on over gloo."""
+    """The processes of a `torchrun`: gradients averaged by DistributedDataParallel, everything else over gloo."""
 
     def __init__(self, device_type: str) -> None:
         """Raises DeviceError where there are fewer GPUs than processes on this machine."""
@@ -58,25 +58,25 @@ class TorchrunTeam(Team):
                 )
             torch.cuda.set_device(self.local_rank)
         dist.init_process_group("cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo", timeout=TIMEOUT)
-        # Of its own: what the training thread sends never stands between the gradients of DistributedDataParallel.
-        self._talk: Any = dist.new_group(backend="gloo", timeout=TIMEOUT)
+        # A group of its own, so that these messages never mix with DistributedDataParallel's gradients.
+        self._group: Any = dist.new_group(backend="gloo", timeout=TIMEOUT)
 
     def agree(self, mine: Any) -> Any:
-        """What process 0 says."""
-        said = [mine]
-        dist.broadcast_object_list(said, src=0, group=self._talk)
-        return said[0]
+        """The value of process 0."""
+        values = [mine]
+        dist.broadcast_object_list(values, src=0, group=self._group)
+        return values[0]
 
     def gather(self, mine: Any) -> list[Any]:
-        """What every process says, in the order of their ranks."""
-        said: list[Any] = [None] * self.size
-        dist.all_gather_object(said, mine, group=self._talk)
-        return said
+        """The values of all processes, in the order of their ranks."""
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, mine, group=self._group)
+        return values
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """The mean over the processes, element by element; on the CPU."""
         total = values.to("cpu", torch.float64)
-        dist.all_reduce(total, group=self._talk)
+        dist.all_reduce(total, group=self._group)
         return total / self.size
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
@@ -95,7 +95,7 @@ class WeightedLoss(nn.Module):
     def __init__(self, loss_fn: nn.Module, batches: Any) -> None:
         super().__init__()
         self._loss_fn = loss_fn
-        self._batches = batches  # its `weight` is that of the batch it gave last
+        self._batches = batches  # its `weight` is that of the last batch
 
     def forward(self, pred: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         loss: torch.Tensor = self._loss_fn(pred, y) * self._batches.weight
@@ -103,5 +103,5 @@ class WeightedLoss(nn.Module):
 
 
 def under_torchrun(environment: Sequence[str] = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR")) -> bool:
-    """Whether this process was started by torchrun (or by whoever sets the same variables)."""
+    """Whether this process was started by torchrun (or by anything that sets the same variables)."""
     return all(name in os.environ for name in environment)

@@ -195,7 +195,7 @@ class LayerStatsScreen(TableScreen):
         if newest is None:
             text += Content.styled("\nno sample yet", "dim")
         else:
-            text += Content(f"\nnewest: epoch {newest.epoch}, step {fmt.count(newest.step)}{_moved(newest)}")
+            text += Content(f"\nnewest sample: epoch {newest.epoch}, step {fmt.count(newest.step)}{_moved(newest)}")
         if newest is not None and newest.loss_before is not None and newest.loss_after is not None:
             before, after = newest.loss_before, newest.loss_after
             text += Content(

@@ -120,9 +120,7 @@ def test_what_could_not_be_taken_over_is_told(home: Path, tmp_path: Path) -> Non
     serve(folder)
     (branched,) = events(folder, ev.Branched)
     (note,) = branched.notes
-    assert note.startswith(
-        "the optimizer's state in the file was not taken over: it has momentum_buffer, and adam needs"
-    )
+    assert note.startswith("the optimizer's state in the file was not loaded: it has momentum_buffer, and adam needs")
     frozen = from_weights.prepare(home, path, settings | {"optimizer": "sgd", "freeze": "linear_relu_stack.0.*"})
     serve(frozen)
     assert events(frozen, ev.Branched)[0].notes == []  # the frozen ones are given to the optimizer too

@@ -293,7 +293,7 @@ def test_a_branch_goes_on_from_its_parent_with_other_settings(home: Path, straig
     assert run.parent is not None
     assert (run.parent.parent, run.parent.epoch, run.parent.evaluated) == (straight.name, 2, True)
     assert run.parent.changes == {"lr": 5e-4, "epochs": 4, "optimizer": "sgd", "batch_size": 64}
-    assert run.parent.notes == ["the state of the optimizer adam was not taken over: sgd begins anew"]
+    assert run.parent.notes == ["the state of the optimizer adam was not loaded: sgd starts without state"]
     assert run.curve[0].x > 2
     assert everything(straight) == before
     assert store.branches_from(straight) == {"epoch-0002.pt"}

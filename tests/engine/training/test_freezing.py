@@ -37,7 +37,7 @@ def test_patterns(text: str, expected: list[str]) -> None:
     assert freezing.unmatched(text, NAMES) == (["nothing"] if text == "nothing" else [])
 
 
-def test_a_key_freezes_and_thaws() -> None:
+def test_a_key_freezes_and_unfreezes() -> None:
     text = freezing.toggled("", "linear_relu_stack.0", NAMES)
     assert freezing.frozen(text, NAMES) == set(NAMES[:2])
     text = freezing.toggled(text, NAMES[0], NAMES)
@@ -56,7 +56,7 @@ def test_a_key_freezes_and_thaws() -> None:
             assert after == (before - mine if mine <= before else before | mine)
 
 
-def test_what_is_frozen_stays_and_a_branch_thaws_it(home: Path) -> None:
+def test_what_is_frozen_stays_and_a_branch_unfreezes_it(home: Path) -> None:
     config = TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", freeze="linear_relu_stack.0.*")
     before = {name: value.clone() for name, value in make_setup(config, home=home).network.state_dict().items()}
     folder = create(home, config)
@@ -99,7 +99,7 @@ def _weights(folder: Path, name: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("linear_relu_stack.9.weight", "no parameter of mlp fits .*did you mean linear_relu_stack"),
+        ("linear_relu_stack.9.weight", "no parameter of mlp matches .*did you mean linear_relu_stack"),
         ("*", "leaves no parameter of mlp to train"),
         ("!", "a ! stands before"),
     ],

@@ -315,7 +315,7 @@ def test_another_optimizer_begins_anew_and_that_is_said(prepared: Callable[..., 
     content = Run(prepared(epochs=1, optimizer="sgd", momentum=0.9)).last
     run = Run(prepared(epochs=2, optimizer="adam"), content)
     assert run.end == "finished"
-    assert run.notes == ["the state of the optimizer sgd was not taken over: adam begins anew"]
+    assert run.notes == ["the state of the optimizer sgd was not loaded: adam starts without state"]
 
 
 @pytest.mark.parametrize("content", [{}, [], {"format": 1}, {"format": 2, "model": {}}, {"state_dict": {}}])
