@@ -71,7 +71,7 @@ def evaluate(
         return Result(**{**json.loads(kept.read_text()), "file": str(path), "cached": True})
     except (OSError, ValueError, TypeError):
         pass
-    load_weights(prepared, matching.mapped(contents, way.how), str(path))
+    load_weights(prepared, matching.mapped(contents, way.how), str(path), way.how)
     result = score(prepared, path, sha256, tell)
     kept.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(kept, json.dumps(asdict(result)))
@@ -109,7 +109,7 @@ def versus(
     for number, path in enumerate((first, second)):
         contents = read(path)
         prepared = make_setup(configured(contents, way), home=home, data_dir=data_dir)
-        load_weights(prepared, matching.mapped(contents, way.how), str(path))
+        load_weights(prepared, matching.mapped(contents, way.how), str(path), way.how)
         batches = prepared.test_batches
         total = 2 * batches.samples
         start = number * batches.samples
@@ -158,12 +158,14 @@ def configured(contents: Contents, way: EvaluationOptions) -> TrainConfig:
     )  # fmt: skip
 
 
-def load_weights(prepared: TrainingSetup, weights: Mapping[str, Any], what: str) -> None:
-    """Load weights into the network. Raises CheckpointError where they do not fit as they are."""
+def load_weights(prepared: TrainingSetup, weights: Mapping[str, Any], what: str, mapping: KeyMapping) -> None:
+    """Load weights into the network. `mapping`: the one that gave them their names. Raises MisfitError where they do
+    not fit."""
     wanted = prepared.network.state_dict()
     found = matching.match(wanted, weights)
     if not found.whole:
-        raise CheckpointError(f"{what} does not fit {prepared.config.model}: {found.told()}")
+        message = f"{what} does not fit {prepared.config.model}: {found.describe()}"
+        raise found.error(message, found.proposal(mapping))
     prepared.network.load_state_dict(dict(weights))
 
 

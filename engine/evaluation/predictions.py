@@ -164,5 +164,5 @@ def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "Tra
     contents = read(source.path)
     options = EvaluationOptions(source.model, source.mapping, network.dataset, network.transform)
     setup = make_setup(configured(contents, options), home=home, data_dir=network.data_dir)
-    load_weights(setup, mapped(contents, source.mapping), str(contents.path))
+    load_weights(setup, mapped(contents, source.mapping), str(contents.path), source.mapping)
     return setup

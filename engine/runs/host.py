@@ -287,7 +287,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _serve(folder, options.resume, answer)
     except EngineError as error:
-        answer(ok=False, area=type(error).__name__, field=getattr(error, "field", ""), reason=str(error))
+        area = next(cls for cls in type(error).__mro__ if cls.__module__ == EngineError.__module__).__name__
+        answer(ok=False, area=area, field=getattr(error, "field", ""), reason=str(error))
         print(f"fmnist-tui: {error}", file=sys.stderr)
         return 2
     except Exception as error:

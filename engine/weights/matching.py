@@ -13,6 +13,7 @@ from engine.errors import CheckpointError
 from engine.weights import convert, reading
 from engine.weights.contents import Contents
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.misfit import MisfitError, ShapeMismatch
 
 MOST_NAMED = 4  # names in a sentence
 MOST_PAIRS = 200_000  # of names that are compared letter by letter: some seconds
@@ -24,7 +25,7 @@ class Match:
 
     missing: tuple[str, ...] = ()  # the network wants them, the file has none of this name
     unexpected: tuple[str, ...] = ()  # the file has them, the network does not
-    shapes: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()  # name, the network's shape, the file's
+    shapes: tuple[ShapeMismatch, ...] = ()
     prefix: str = ""  # taken off the names of the file, they would fit
     extra: tuple[str, ...] = ()  # what would be left over then, of the file's names or modules
     renames: Mapping[str, str] = field(default_factory=dict)  # a missing name: the likeliest of the unexpected ones
@@ -33,16 +34,44 @@ class Match:
     def whole(self) -> bool:
         return not (self.missing or self.unexpected or self.shapes)
 
-    def told(self) -> str:
+    @property
+    def module_rename(self) -> tuple[str, str] | None:
+        """The one module (its name in the network, in the file) whose renaming stands for all `renames`; else None."""
+        together = {_different_parts(new, old) for new, old in self.renames.items()}
+        if len(together) == 1 and len(self.renames) == len(self.missing) > 1:
+            ((new, old),) = together
+            if new and old:
+                return new, old
+        return None
+
+    def proposal(self, mapping: KeyMapping) -> KeyMapping | None:
+        """The mapping with which the weights would fit, or may fit; None where nothing is likely. `mapping`: the one
+        that gave the weights their names."""
+        if self.prefix or self.extra:
+            # Patterns of `without` see the names before the prefix is removed.
+            without = tuple(mapping.strip + name for name in self.extra)
+            return replace(mapping, strip=mapping.strip + self.prefix, without=(*mapping.without, *without))
+        if self.renames:
+            renames = [self.module_rename] if self.module_rename is not None else self.renames.items()
+            return replace(mapping, renames=(*mapping.renames, *renames))
+        return None
+
+    def error(self, message: str, proposal: KeyMapping | None) -> MisfitError:
+        """What to raise."""
+        return MisfitError(
+            message, missing=self.missing, unexpected=self.unexpected, shapes=self.shapes, proposal=proposal
+        )
+
+    def describe(self) -> str:
         """What does not fit, and what may be done, in a line."""
         parts = []
         for word, names in (("missing", self.missing), ("unexpected", self.unexpected)):
             if names:
                 parts.append(f"{len(names)} {word} ({_some(names)})")
         if self.shapes:
-            name, wanted, given = self.shapes[0]
+            one = self.shapes[0]
             more = f" and {len(self.shapes) - 1} more" if len(self.shapes) > 1 else ""
-            parts.append(f"{name} is {list(wanted)} in the network and {list(given)} in the file{more}")
+            parts.append(f"{one.name} is {list(one.network)} in the network and {list(one.file)} in the file{more}")
         text = "; ".join(parts)
         if self.prefix or self.extra:
             words = [f"--strip {self.prefix}"] if self.prefix else []
@@ -50,11 +79,9 @@ class Match:
             more = " …" if len(self.extra) > MOST_NAMED else ""
             return f"{text}; they would fit with {' '.join(words)}{more}"
         if self.renames:
-            together = {_apart(new, old) for new, old in self.renames.items()}
-            if len(together) == 1 and len(self.renames) == len(self.missing) > 1:
-                (new, old) = together.pop()
-                if new and old:
-                    return f"{text}; perhaps --rename {new}={old}"
+            if self.module_rename is not None:
+                new, old = self.module_rename
+                return f"{text}; perhaps --rename {new}={old}"
             pairs = " ".join(f"--rename {new}={old}" for new, old in list(self.renames.items())[:MOST_NAMED])
             more = " …" if len(self.renames) > MOST_NAMED else ""
             return f"{text}; perhaps {pairs}{more}"
@@ -64,41 +91,45 @@ class Match:
 
 
 def load(network: nn.Module, text: str, what: str) -> None:
-    """Load the weights of `FILE`, and what may be said after it (`typed.file_and_how`), into a network. Nothing of the
-    file is executed. Raises CheckpointError where they do not fit as they are, with what would have to be taken off or
-    renamed."""
-    path, said = file_and_mapping(text)
+    """Load the weights of `FILE`, and the mapping that may follow it (`key_mapping.file_and_mapping`), into a network.
+    Nothing in the file is executed. Raises MisfitError where they do not fit, CheckpointError where they can't be
+    read. `what`: the network, in words."""
+    path, mapping = file_and_mapping(text)
     wanted = network.state_dict()
-    for pattern in said.new:
+    for pattern in mapping.new:
         if not patterns.matching([pattern], wanted):
             raise CheckpointError(f"{what} has nothing that fits {pattern!r}, which is to begin anew")
-    anew = patterns.matching(said.new, wanted)
-    given = {
-        name: tensor for name, tensor in mapped(reading.read(path), replace(said, new=())).items() if name not in anew
-    }
+    anew = patterns.matching(mapping.new, wanted)
+    weights = mapped(reading.read(path), replace(mapping, new=()))
+    given = {name: tensor for name, tensor in weights.items() if name not in anew}
     found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
     if not found.whole:
-        raise CheckpointError(f"{path} does not fit {what}: {found.told()}{_hint(found, path, said)}")
+        proposal = found.proposal(mapping) or _with_new_modules(found, mapping)
+        hint = _hint(found, path, mapping)
+        raise found.error(f"{path} does not fit {what}: {found.describe()}{hint}", proposal)
     network.load_state_dict(given, strict=False)
 
 
-def _hint(found: Match, path: Path, said: KeyMapping) -> str:
-    """What could be typed instead."""
+def _with_new_modules(found: Match, mapping: KeyMapping) -> KeyMapping | None:
+    """The mapping that lets what does not fit begin with new weights: another head, as a rule."""
+    if not (found.shapes or (found.missing and not found.unexpected)):
+        return None
+    others = [one.name for one in found.shapes] + list(found.missing)
+    modules = tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in others))
+    return replace(mapping, new=(*mapping.new, *modules)) if len(modules) <= MOST_NAMED else None
+
+
+def _hint(found: Match, path: Path, mapping: KeyMapping) -> str:
+    """The option that may be given instead, where it is short."""
     if found.prefix or found.extra:
-        way = replace(said, strip=found.prefix or said.strip, without=(*said.without, *found.extra[:MOST_NAMED]))
+        shown = replace(found, extra=found.extra[:MOST_NAMED]).proposal(mapping)
     elif 0 < len(found.renames) <= MOST_NAMED:
-        way = replace(said, renames=(*said.renames, *found.renames.items()))
-    elif found.shapes or (found.missing and not found.unexpected):
-        # Another head, as a rule: it can begin anew.
-        others = [name for name, *_ in found.shapes] + list(found.missing)
-        modules = list(dict.fromkeys(name.rpartition(".")[0] or name for name in others))
-        way = replace(said, new=(*said.new, *modules))
-        if len(modules) > MOST_NAMED:
-            return ""
-        return f"; to begin with new ones there: --weights '{path} {way}'"
+        shown = replace(mapping, renames=(*mapping.renames, *found.renames.items()))
+    elif (shown := _with_new_modules(found, mapping)) is not None:
+        return f"; to begin with new ones there: --weights '{path} {shown}'"
     else:
         return ""
-    return f"; here: --weights '{path} {way}'"
+    return f"; here: --weights '{path} {shown}'"
 
 
 def mapped(contents: Contents, said: KeyMapping) -> dict[str, torch.Tensor]:
@@ -114,7 +145,7 @@ def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor])
     missing = tuple(name for name in wanted if name not in given)
     unexpected = tuple(name for name in given if name not in wanted)
     shapes = tuple(
-        (name, tuple(wanted[name].shape), tuple(given[name].shape))
+        ShapeMismatch(name, tuple(wanted[name].shape), tuple(given[name].shape))
         for name in wanted
         if name in given and wanted[name].shape != given[name].shape
     )
@@ -143,7 +174,7 @@ def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> di
     return found
 
 
-def _apart(new: str, old: str) -> tuple[str, str]:
+def _different_parts(new: str, old: str) -> tuple[str, str]:
     """Two names without the parts at the end that they have in common."""
     left, right = new.split("."), old.split(".")
     while left and right and left[-1] == right[-1]:

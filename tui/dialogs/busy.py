@@ -1,7 +1,6 @@
 """Screens that ask the worker process for what takes a while: how far it is stands in a line, and escape ends it."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from engine.errors import ConfigError, EngineError, InspectionCancelledError, In
 from engine.inspection.untyped import ask_untyped
 from engine.training.config import parse
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
+from engine.weights.misfit import MisfitError
 from tui.format import count, size
 from tui.services import Services
 
@@ -43,11 +43,12 @@ class BusyScreen(Screen[None]):
         self.doing = ""  # what is asked for, in words; empty: nothing
         self._of = ""
         self.refused = ""  # why the last one was, for who asks again
+        self.proposal: KeyMapping | None = None  # what the refusal proposes to do with the names
 
     async def ask_long(self, what: str, values: Mapping[str, Any], doing: str, of: str) -> "Answer | None":
         """The answer; None where the person ended it, or where it was refused: that is told, unless it proposes
         something. `doing`: in words; `of`: what is counted meanwhile, such as "images", or "bytes"."""
-        self.doing, self._of, self.refused = doing, of, ""
+        self.doing, self._of, self.refused, self.proposal = doing, of, "", None
         self.tell(0, 0)
 
         def tell(done: int, total: int) -> None:
@@ -60,7 +61,8 @@ class BusyScreen(Screen[None]):
             return None
         except EngineError as error:
             self.refused = str(error)
-            if not proposed_mapping(self.refused) or not self.in_view:  # else it is asked again
+            self.proposal = error.proposal if isinstance(error, MisfitError) else None
+            if self.proposal is None or not self.in_view:  # else it is asked again
                 self.notify(self.refused, severity="error", timeout=20, markup=False)
             return None
         finally:
@@ -142,9 +144,3 @@ def describe_mapping(way: KeyMapping) -> str:
     parts += [f"{', '.join(way.without)} left out"] if way.without else []
     parts += [f"{', '.join(way.new)} new"] if way.new else []
     return f", {', '.join(parts)}" if parts else ""
-
-
-def proposed_mapping(refusal: str) -> str:
-    """What a refusal proposes to do with the names, as it is typed."""
-    found = re.findall(r"--(strip|rename|without) (\S+)", refusal)
-    return " ".join(("without:" if option == "without" else "") + word.rstrip(";,") for option, word in found)

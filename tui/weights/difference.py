@@ -12,7 +12,7 @@ from textual.widgets import Static
 from engine.terminal_text import printable
 from engine.weights.key_mapping import text_and_mapping
 from tui import format as fmt
-from tui.dialogs.busy import NAMES, BusyScreen, checked_network, proposed_mapping
+from tui.dialogs.busy import NAMES, BusyScreen, checked_network
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
 from tui.evaluation_text import comparison_lines
@@ -200,8 +200,8 @@ class DifferenceScreen(BusyScreen, TableScreen):
         if self._images is None or self._asked != text:
             answer = await self.ask_long("file versus", asked, "evaluating both", "test images")
             if answer is None:
-                if (names := proposed_mapping(self.refused)) and self.in_view:
-                    self._ask_evaluate(f"{text} {names}", self.refused)
+                if self.proposal is not None and self.in_view:
+                    self._ask_evaluate(f"{model} {self.proposal}", self.refused)
                 return
             self._images, self._asked = answer.values, text
         self.refresh_bindings()

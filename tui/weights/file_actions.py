@@ -17,7 +17,7 @@ from engine.training.config import typed_pairs
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
 from tui import format as fmt
 from tui.dialogs import paths
-from tui.dialogs.busy import NAMES, BusyScreen, checked_network, checked_target, proposed_mapping
+from tui.dialogs.busy import NAMES, BusyScreen, checked_network, checked_target
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.source_prompt import prediction_prompt
@@ -110,8 +110,8 @@ class FileActionsScreen(BusyScreen):
         if answer is not None:
             reached = f"{self.path.name}: test accuracy {fmt.percent(answer.values['accuracy'])}; E there tells more"
             self.show_answer(f"{self.path.name} on the test set", evaluation_text(answer.values), reached)
-        elif (names := proposed_mapping(self.refused)) and self.in_view:
-            self._ask_evaluate(f"{text} {names}", self.refused)  # nothing is renamed until that is said
+        elif self.proposal is not None and self.in_view:
+            self._ask_evaluate(f"{model} {self.proposal}", self.refused)  # nothing is renamed until that is said
 
     def asked_long(self) -> None:
         """Go on with what a long question held up."""

@@ -14,8 +14,7 @@ from engine.evaluation import trusted
 from engine.evaluation.evaluate import EvaluationOptions, evaluate
 from engine.models.registry import build
 from engine.training.config import TrainConfig
-from engine.weights import matching
-from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.key_mapping import KeyMapping
 from tests.engine.runs.test_host_resume import create, serve
 
 ROOT = Path(__file__).parents[3]
@@ -71,19 +70,6 @@ def test_what_does_not_fit_is_told_and_nothing_is_guessed(home: Path, tmp_path: 
         evaluate(path, demo(model="mlp", how=KeyMapping(renames=(("x", "nothing"),))), home=home, data_dir=None)
 
 
-def test_fits() -> None:
-    wanted = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2), "b.weight": torch.zeros(4)}
-    assert matching.match(wanted, wanted).whole
-    found = matching.match(
-        wanted, {"a.weight": torch.zeros(3, 3), "a.bias": torch.zeros(2), "c.weight": torch.zeros(4)}
-    )
-    assert (found.missing, found.unexpected) == (("b.weight",), ("c.weight",))
-    assert found.shapes == (("a.weight", (2, 3), (3, 3)),)
-    assert found.renames == {"b.weight": "c.weight"}
-    assert "a.weight is [2, 3] in the network and [3, 3] in the file" in found.told()
-    assert found.told().endswith("perhaps --rename b.weight=c.weight")
-
-
 def test_what_is_too_much_in_a_file_is_named_and_left_out_when_that_is_said(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "lightning.ckpt"
     more = {"loss.weight": torch.ones(10), "teacher.0.weight": torch.ones(3), "teacher.0.bias": torch.ones(3)}
@@ -96,46 +82,6 @@ def test_what_is_too_much_in_a_file_is_named_and_left_out_when_that_is_said(home
         evaluate(path, demo(model="mlp", how=KeyMapping(without=("nothing",))), home=home, data_dir=None)
     with pytest.raises(CheckpointError, match="only a network that is to be trained can have new weights"):
         evaluate(path, demo(model="mlp", how=KeyMapping(new=("x",))), home=home, data_dir=None)
-
-
-def test_another_head_begins_anew_when_that_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "hundred.pt"
-    state = weights() | {
-        "linear_relu_stack.4.weight": torch.ones(100, 512),
-        "linear_relu_stack.4.bias": torch.ones(100),
-    }
-    torch.save(state, path)
-    net = build("mlp")
-    mine = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(
-        CheckpointError, match=r"to begin with new ones there: --weights '.*pt new:linear_relu_stack\.4'$"
-    ):
-        matching.load(net, str(path), "mlp")
-    matching.load(net, f"{path} new:linear_relu_stack.4", "mlp")
-    for name, value in net.state_dict().items():
-        assert torch.equal(value, (mine if "stack.4." in name else state)[name]), name
-    with pytest.raises(CheckpointError, match="mlp has nothing that fits 'head', which is to begin anew"):
-        matching.load(net, f"{path} new:head", "mlp")
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "how"),
-    [
-        ("a.pt", "a.pt", KeyMapping()),
-        ("my files/a b.pt", "my files/a b.pt", KeyMapping()),
-        ("a.pt module.", "a.pt", KeyMapping("module.")),
-        ("x/a=b.pt", "x/a=b.pt", KeyMapping()),
-        ("a b.pt --strip module. --rename new.x=old.x", "a b.pt", KeyMapping("module.", (("new.x", "old.x"),))),
-        (
-            "a.pt section:ema without:loss.* --without head new:fc",
-            "a.pt",
-            KeyMapping("", (), "ema", ("loss.*", "head"), ("fc",)),
-        ),
-    ],
-)
-def test_what_is_typed_after_a_file(text: str, path: str, how: KeyMapping) -> None:
-    assert file_and_mapping(text) == (Path(path), how)
-    assert file_and_mapping(f"{path} {how}".strip()) == (Path(path), how)
 
 
 def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) -> None:

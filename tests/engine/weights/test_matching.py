@@ -1,0 +1,140 @@
+"""Weights and a network: what does not fit, and the mapping that is proposed."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import CheckpointError
+from engine.models.registry import build
+from engine.weights import matching
+from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.matching import match
+from engine.weights.misfit import MisfitError, ShapeMismatch
+from engine.worker import wire
+
+
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return build("mlp").state_dict()
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_told_apart() -> None:
+    wanted = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2), "b.weight": torch.zeros(4)}
+    assert match(wanted, wanted).whole
+    found = match(wanted, {"a.weight": torch.zeros(3, 3), "a.bias": torch.zeros(2), "c.weight": torch.zeros(4)})
+    assert (found.missing, found.unexpected) == (("b.weight",), ("c.weight",))
+    assert found.shapes == (ShapeMismatch("a.weight", (2, 3), (3, 3)),)
+    assert found.renames == {"b.weight": "c.weight"}
+    assert "a.weight is [2, 3] in the network and [3, 3] in the file" in found.describe()
+    assert found.describe().endswith("perhaps --rename b.weight=c.weight")
+
+
+class Small(nn.Module):
+    """Names and shapes that all differ."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 5))
+        self.head = nn.Linear(5, 7)
+
+
+@pytest.mark.parametrize(
+    ("rename", "more", "asked", "proposal"),
+    [
+        (lambda name: f"module.{name}", {}, "", "module."),
+        (lambda name: f"a.b.{name}", {}, "a.", "a.b."),  # one prefix is removed already
+        (lambda name: name, {"ema": 4, "loss.weight": 2, "loss.bias": 3}, "", "without:ema without:loss"),
+        (lambda name: f"net.{name}", {"net.ema": 4}, "net.", "net. without:net.ema"),
+        (lambda name: name.replace("body", "trunk"), {}, "", "body=trunk"),
+        (lambda name: name.replace("head.weight", "head.kernel"), {}, "", "head.weight=head.kernel"),
+        (lambda name: name.replace("body", "trunk").replace("head", "fc"), {}, "head=fc", "head=fc body=trunk"),
+    ],
+)
+def test_the_proposal_makes_the_weights_fit(
+    rename: object, more: dict[str, int], asked: str, proposal: str, tmp_path: Path
+) -> None:
+    assert callable(rename)
+    torch.manual_seed(1)
+    theirs = Small().state_dict()
+    path = tmp_path / "theirs.pt"
+    torch.save(
+        {rename(name): value for name, value in theirs.items()} | {k: torch.ones(n) for k, n in more.items()}, path
+    )
+    network = Small()
+    with pytest.raises(MisfitError) as caught:
+        matching.load(network, f"{path} {asked}", "Small")
+    assert str(caught.value.proposal) == proposal
+    matching.load(network, f"{path} {caught.value.proposal}", "Small")
+    assert all(torch.equal(value, theirs[name]) for name, value in network.state_dict().items())
+
+
+def test_a_misfit_names_each_difference_and_crosses_the_wire(tmp_path: Path) -> None:
+    theirs = Small().state_dict()
+    del theirs["body.2.bias"]
+    path = tmp_path / "theirs.pt"
+    torch.save(theirs | {"head.weight": torch.ones(4, 5), "body.9.weight": torch.ones(2)}, path)
+    with pytest.raises(MisfitError) as caught:
+        matching.load(Small(), str(path), "Small")
+    stream = io.BytesIO()
+    wire.send(stream, caught.value)
+    stream.seek(0)
+    arrived = wire.receive(stream)
+    for error in (caught.value, arrived):
+        assert type(error) is MisfitError
+        assert error.missing == ("body.2.bias",)
+        assert error.unexpected == ("body.9.weight",)
+        assert error.shapes == (ShapeMismatch("head.weight", (7, 5), (4, 5)),)
+        assert error.proposal == KeyMapping(new=("head", "body.2"))
+        assert str(error) == str(caught.value)
+
+
+def test_a_proposal_crosses_the_wire() -> None:
+    stream = io.BytesIO()
+    proposal = KeyMapping("net.", (("a", "b"),), "ema", ("loss",), ("head",))
+    wire.send(stream, MisfitError("it does not fit", missing=("a.weight",), proposal=proposal))
+    stream.seek(0)
+    arrived = wire.receive(stream)
+    assert (arrived.proposal, arrived.missing, arrived.unexpected) == (proposal, ("a.weight",), ())
+
+
+def test_another_head_begins_anew_when_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "hundred.pt"
+    state = weights() | {
+        "linear_relu_stack.4.weight": torch.ones(100, 512),
+        "linear_relu_stack.4.bias": torch.ones(100),
+    }
+    torch.save(state, path)
+    net = build("mlp")
+    mine = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=r"to begin with new ones there: --weights '.*pt new:linear_relu_stack\.4'$"
+    ):
+        matching.load(net, str(path), "mlp")
+    matching.load(net, f"{path} new:linear_relu_stack.4", "mlp")
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, (mine if "stack.4." in name else state)[name]), name
+    with pytest.raises(CheckpointError, match="mlp has nothing that fits 'head', which is to begin anew"):
+        matching.load(net, f"{path} new:head", "mlp")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "how"),
+    [
+        ("a.pt", "a.pt", KeyMapping()),
+        ("my files/a b.pt", "my files/a b.pt", KeyMapping()),
+        ("a.pt module.", "a.pt", KeyMapping("module.")),
+        ("x/a=b.pt", "x/a=b.pt", KeyMapping()),
+        ("a b.pt --strip module. --rename new.x=old.x", "a b.pt", KeyMapping("module.", (("new.x", "old.x"),))),
+        (
+            "a.pt section:ema without:loss.* --without head new:fc",
+            "a.pt",
+            KeyMapping("", (), "ema", ("loss.*", "head"), ("fc",)),
+        ),
+    ],
+)
+def test_what_is_typed_after_a_file(text: str, path: str, how: KeyMapping) -> None:
+    assert file_and_mapping(text) == (Path(path), how)
+    assert file_and_mapping(f"{path} {how}".strip()) == (Path(path), how)
