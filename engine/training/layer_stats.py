@@ -65,7 +65,7 @@ class LayerStats(Hook):
         self._handles: list[RemovableHandle] = []
         self._now: _Sample | None = None
         self._samples: list[_Sample] = []  # not reported yet
-        self._old: list[torch.Tensor] = []
+        self._old: list[torch.Tensor] = []  # the parameters before the update; the memory is kept between samples
         self._batch: list[Any] = []  # X, y of the step, where its loss is computed again
         self._rng: dict[str, Any] | None = None  # the generators before the step, where that is so
         self._warned: set[tuple[str, str]] = set()
@@ -97,7 +97,7 @@ class LayerStats(Hook):
             return
         for handle in self._handles:
             handle.remove()
-        sample, self._now, self._handles, self._old = self._now, None, [], []
+        sample, self._now, self._handles = self._now, None, []
         if self._rng is not None and len(self._batch) == 2:
             sample.losses = [loss, self._again(*self._batch)]
         self._rng, self._batch = None, []
@@ -127,7 +127,7 @@ class LayerStats(Hook):
             return
         values = result.detach()
         variance, mean = torch.var_mean(values, correction=0)
-        zeros = 1 - torch.count_nonzero(values) / max(1, values.numel())
+        zeros = 1 - values.ne(0).sum() / max(1, values.numel())  # twice as fast as count_nonzero
         dead = dead_units(values) if isinstance(module, RELU_LIKE) and values.ndim > 1 else torch.full_like(mean, -1.0)
         self._now.modules[name] = torch.stack([mean.float(), variance.sqrt().float(), zeros.float(), dead.float()])
 
@@ -141,7 +141,17 @@ class LayerStats(Hook):
         self._now.parameters = [name for name, _, _ in found]
         self._now.gradients = list(torch._foreach_norm([gradient for _, _, gradient in found]))
         self._now.weights = list(torch._foreach_norm([one.detach() for _, one, _ in found]))
-        self._old = [one.detach().clone() for _, one, _ in found]
+        now = [one.detach() for _, one, _ in found]
+        if not self._fits(now):
+            self._old = [torch.empty_like(one) for one in now]
+        torch._foreach_copy_(self._old, now)
+
+    def _fits(self, now: list[torch.Tensor]) -> bool:
+        """Whether `_old` has the memory for these parameters."""
+        return len(now) == len(self._old) and all(
+            (one.shape, one.dtype, one.device) == (old.shape, old.dtype, old.device)
+            for one, old in zip(now, self._old, strict=True)
+        )
 
     @torch.no_grad()
     def _after_update(self) -> None:
@@ -149,7 +159,8 @@ class LayerStats(Hook):
             return
         parameters = dict(self._network.named_parameters())
         new = [parameters[name].detach() for name in self._now.parameters]
-        self._now.changes = list(torch._foreach_norm(torch._foreach_sub(new, self._old)))
+        torch._foreach_sub_(self._old, new)
+        self._now.changes = list(torch._foreach_norm(self._old))
 
     @torch.no_grad()
     def _again(self, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -76,6 +76,31 @@ def test_the_numbers_are_those_of_the_step(watched: Callable[..., ev.LayerStats]
     assert told.loss_after == pytest.approx(float(functional.cross_entropy(net(X), y)), rel=1e-5)
 
 
+def test_each_sample_has_the_updates_of_its_own_step() -> None:
+    net, X, y = network(), torch.randn(8, 6, generator=torch.Generator().manual_seed(2)), torch.arange(8) % 3
+    events: list[ev.Event] = []
+    loss_fn, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=0.1)
+    hook = LayerStats(net, loss_fn, optimizer, events.append, every=1)
+    expected: list[dict[str, float]] = []
+    for step in (1, 2, 3):
+        net[0].weight.requires_grad_(step < 3)  # the last sample has fewer parameters
+        optimizer.param_groups[0]["lr"] = 0.1 * step
+        before = {name: one.detach().clone() for name, one in net.named_parameters() if one.requires_grad}
+        hook.before_step(1, step, single=False)
+        loss = loss_fn(net(X), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        hook.on_step(1, step, loss.detach())
+        after = dict(net.named_parameters())
+        expected.append({name: float((after[name] - was).norm() / was.norm()) for name, was in before.items()})
+    hook.on_report()
+    samples = [event for event in events if isinstance(event, ev.LayerStats)]
+    assert [len(one.parameters) for one in samples] == [4, 4, 3]
+    for ratios, one in zip(expected, samples, strict=True):
+        assert {name: stats.update_ratio for name, stats in one.parameters.items()} == pytest.approx(ratios, rel=1e-3)
+
+
 def test_dead_units_are_channels_of_a_convolution() -> None:
     values = torch.zeros(2, 4, 3, 3)
     values[1, 2, 0, 0] = 1.0
