@@ -23,8 +23,7 @@ import psutil
 
 from benchmarks.table import Row, at_most, parser, report
 from engine.checkpoints.read import newest_good
-from engine.runs import client
-from engine.runs import folder as store
+from engine.runs import client, store
 from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import _losses, fingerprint, kill

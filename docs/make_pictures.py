@@ -14,8 +14,7 @@ import tempfile
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.runs import client
-from engine.runs import folder as store
+from engine.runs import client, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold
 from engine.training.config import TrainConfig

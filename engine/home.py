@@ -59,7 +59,7 @@ class Home:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run, `<home>/runs/<run id>`. `engine.runs.folder` reads and writes what is in it."""
+    """The folder of one run, `<home>/runs/<run id>`. `engine.runs.store` reads and writes what is in it."""
 
     path: Path
 

@@ -15,8 +15,7 @@ from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, InspectionError, RunError
 from engine.home import RunFolder
 from engine.models.names import MODELS, TORCHVISION, known
-from engine.runs import checkpoint_refs
-from engine.runs import folder as store
+from engine.runs import checkpoint_refs, store
 from engine.training.config import is_file_reference
 from engine.training.config import parse as parse_setting
 from engine.weights.key_mapping import KeyMapping, file_and_mapping

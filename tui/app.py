@@ -301,8 +301,7 @@ class FmnistApp(App[None]):
 
     async def action_quit(self) -> None:
         """Nothing is lost: a run keeps going without the app. Say how to come back to it."""
-        from engine.runs import folder as store
-        from engine.runs import listing
+        from engine.runs import listing, store
 
         if self.watched is not None and store.alive(self.watched):
             run = self.watched.name

@@ -17,8 +17,7 @@ from engine.evaluation import array_cache
 from engine.evaluation.requests import PredictionsRequest, PredictionValues
 from engine.home import Home, RunFolder
 from engine.progress import Progress, silent
-from engine.runs import checkpoint_refs
-from engine.runs import folder as store
+from engine.runs import checkpoint_refs, store
 from engine.sources import Checkpoint, NetworkRef, NewModel, RunCheckpoint, WeightsFile
 from engine.worker.client import WorkerClient
 

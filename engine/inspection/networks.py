@@ -20,8 +20,7 @@ from engine.home import RunFolder
 from engine.inspection.dataset_cache import dataset
 from engine.models.names import TORCHVISION
 from engine.models.registry import build
-from engine.runs import checkpoint_refs
-from engine.runs import folder as store
+from engine.runs import checkpoint_refs, store
 from engine.sources import NewModel, RunCheckpoint, WeightsFile
 from engine.training.config import TrainConfig
 from engine.training.pipelines import transforms_of

@@ -5,8 +5,7 @@ from pathlib import Path
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import RunError
-from engine.runs import folder as store
-from engine.runs import history
+from engine.runs import history, store
 from engine.training.config import TrainConfig
 from engine.training.settings import SETTINGS
 

@@ -21,8 +21,7 @@ from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
 from engine.home import CHECKPOINTS, RunFolder
 from engine.models.user_code import file_hash
-from engine.runs import folder as store
-from engine.runs import listing
+from engine.runs import listing, store
 from engine.runs.branch import plan_branch
 from engine.runs.control import ask
 from engine.training.config import TrainConfig, absolute_dataset, is_file_reference

@@ -10,8 +10,7 @@ from engine.checkpoints.manifest import Entry
 from engine.checkpoints.verify import identity, listed
 from engine.errors import CheckpointError, ConfigError
 from engine.home import RunFolder
-from engine.runs import client
-from engine.runs import folder as store
+from engine.runs import client, store
 from engine.runs.branch import check_epochs
 from engine.training.config import TrainConfig, changed, check, is_file_reference
 from engine.training.optimizers import OPTIMIZERS

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from engine import atomic, device
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
-from engine.runs import folder as store
+from engine.runs import store
 from engine.runs.control import Answer, ControlServer
 from engine.training import events as ev
 

@@ -19,8 +19,7 @@ from engine.checkpoints.verify import identity
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, ConfigError, RunError
 from engine.home import CHECKPOINTS, RunFolder
-from engine.runs import folder as store
-from engine.runs import from_weights, history
+from engine.runs import from_weights, history, store
 from engine.runs.branch import check_epochs
 from engine.training import determinism
 from engine.training import events as ev

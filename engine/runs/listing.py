@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.runs import log
-from engine.runs.folder import alive, read_run, run_folders
 from engine.runs.state import Fold, RunState
+from engine.runs.store import alive, read_run, run_folders
 from engine.training import events as ev
 
 _QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes

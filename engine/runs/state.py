@@ -50,7 +50,7 @@ class Mark:
 class RunState:
     """A run, from its events. `status` is starting, training, paused, finished, stopped or failed.
 
-    Whether the process still lives is not in the events: `engine.runs.folder` knows.
+    Whether the process still lives is not in the events: `engine.runs.store` knows.
     """
 
     status: str = "starting"

@@ -16,8 +16,7 @@ import psutil
 
 from engine.errors import ConfigError, RunError
 from engine.home import Home, RunFolder
-from engine.runs import client, log
-from engine.runs import folder as store
+from engine.runs import client, log, store
 from engine.runs.state import RunState, fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig

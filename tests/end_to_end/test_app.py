@@ -9,8 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.runs import client, listing
-from engine.runs import folder as store
+from engine.runs import client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.training.config import TrainConfig

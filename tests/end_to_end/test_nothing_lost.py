@@ -18,8 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.runs import client, listing
-from engine.runs import folder as store
+from engine.runs import client, listing, store
 from engine.runs.verify_resume import kill
 from engine.training.config import TrainConfig
 from tests.end_to_end.test_app import LONG, has_gone_on, state

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs import folder as store
+from engine.runs import store
 from engine.runs.follower import Follower
 from engine.runs.state import fold
 from tests.support.terminal import PROGRAM, Terminal

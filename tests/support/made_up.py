@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.home import RunFolder
-from engine.runs import folder as store
+from engine.runs import store
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.app import FmnistApp

@@ -42,7 +42,7 @@ def app(options: argparse.Namespace, watch: Path | None = None) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from engine.runs import folder as store
+    from engine.runs import store
 
     folder = store.find(home_of(options), options.which)
     if options.data_dir is None and (used := store.read_run(folder).get("data_dir")):

@@ -68,8 +68,7 @@ def _print_runs(found: "list[RunSummary]") -> None:
 
 
 def _command(options: argparse.Namespace) -> int:
-    from engine.runs import client
-    from engine.runs import folder as store
+    from engine.runs import client, store
 
     folder = store.find(home_of(options), options.which)
     if options.command == "step":

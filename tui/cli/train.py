@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
-from engine.runs import client, log
-from engine.runs import folder as store
+from engine.runs import client, log, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
 from engine.training import events as ev

@@ -78,8 +78,7 @@ def _processes(text: str) -> int:
 def _train(options: argparse.Namespace) -> int:
     asked, home = config(options), home_of(options)
     if options.prepare:
-        from engine.runs import client
-        from engine.runs import folder as store
+        from engine.runs import client, store
 
         request = client.request(asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
         print(client.shown_command(store.create(home, request | {"prepared": True})))
@@ -98,8 +97,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from engine.runs import client
-    from engine.runs import folder as store
+    from engine.runs import client, store
     from tui.cli import train
 
     if Path(options.which).is_file():
@@ -119,8 +117,7 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _branch(options: argparse.Namespace) -> int:
     from engine import sources
-    from engine.runs import client
-    from engine.runs import folder as store
+    from engine.runs import client, store
     from tui.cli import train
 
     home, changes = home_of(options), pairs(options.changes)
@@ -149,8 +146,7 @@ def _from_file(home: Path, path: Path, options: argparse.Namespace, changes: dic
 
 
 def _set(options: argparse.Namespace) -> int:
-    from engine.runs import client
-    from engine.runs import folder as store
+    from engine.runs import client, store
 
     folder = store.find(home_of(options), options.which)
     for words in client.command(folder, "set", pairs(options.changes)):

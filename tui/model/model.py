@@ -15,8 +15,7 @@ from engine import sources
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import RunFolder
 from engine.inspection.untyped import ask_untyped
-from engine.runs import checkpoint_refs, client
-from engine.runs import folder as store
+from engine.runs import checkpoint_refs, client, store
 from engine.training import freezing
 from engine.training.config import parse
 from tui import format as fmt

@@ -7,7 +7,7 @@ from threading import Event, Thread
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.runs import folder as store
+from engine.runs import store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
 

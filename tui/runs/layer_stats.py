@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.runs.folder import title
 from engine.runs.state import RunState, place
+from engine.runs.store import title
 from engine.training import events as ev
 from tui import format as fmt
 from tui.dialogs.table_screen import TableScreen, table_keys

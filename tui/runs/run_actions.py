@@ -13,7 +13,7 @@ from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError, RunError
 from engine.runs import branch, checkpoint_refs, client
 from engine.runs.branch import BranchPoint
-from engine.runs.folder import title
+from engine.runs.store import title
 from engine.training.config import TrainConfig, editable, edited, parse, typed_pairs
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen

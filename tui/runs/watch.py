@@ -14,8 +14,7 @@ from textual.screen import Screen
 
 from engine.checkpoints.manifest import Entry
 from engine.home import Home
-from engine.runs import folder as store
-from engine.runs import log
+from engine.runs import log, store
 from engine.runs.state import RunState, fold
 from tui import format as fmt
 from tui.runs.confusion_matrix import MatrixScreen

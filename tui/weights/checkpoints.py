@@ -15,7 +15,7 @@ from textual.widgets import Static
 from engine.checkpoints import manifest
 from engine.errors import EngineError, InspectionError
 from engine.home import RunFolder
-from engine.runs import folder as store
+from engine.runs import store
 from engine.terminal_text import printable
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from tui import format as fmt

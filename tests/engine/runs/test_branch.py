@@ -9,8 +9,7 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, RunError
 from engine.home import RunFolder
-from engine.runs import branch, client
-from engine.runs import folder as store
+from engine.runs import branch, client, store
 from engine.runs.log import EventLog
 from engine.training import events as ev
 from engine.training.config import TrainConfig

@@ -11,8 +11,7 @@ from torch import nn
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.models.registry import build
-from engine.runs import client, from_weights, listing
-from engine.runs import folder as store
+from engine.runs import client, from_weights, listing, store
 from engine.runs.follower import Follower
 from engine.runs.verify_resume import kill
 from engine.training import events as ev

@@ -18,8 +18,7 @@ from engine.checkpoints.read import newest_good
 from engine.errors import ConfigError, DataError, DeviceError, ModelError, RunError
 from engine.home import RunFolder
 from engine.models.registry import build
-from engine.runs import client, listing
-from engine.runs import folder as store
+from engine.runs import client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.training import events as ev

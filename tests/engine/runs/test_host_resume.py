@@ -14,8 +14,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError, ModelError, RunError
-from engine.runs import checkpoint_refs, client, listing
-from engine.runs import folder as store
+from engine.runs import checkpoint_refs, client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.host import take
 from engine.runs.state import RunState, fold

@@ -14,8 +14,7 @@ import torch
 from engine.data.dataset import Split
 from engine.data.loader import ResidentBatches
 from engine.errors import RunError
-from engine.runs import client
-from engine.runs import folder as store
+from engine.runs import client, store
 from engine.runs.state import RunState
 from engine.runs.verify_resume import _losses, kill
 from engine.training import events as ev

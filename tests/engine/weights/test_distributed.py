@@ -19,8 +19,7 @@ from torch.distributed.checkpoint.metadata import MetadataIndex
 
 from engine.checkpoints.verify import identity, verify
 from engine.errors import CheckpointError
-from engine.runs import folder as store
-from engine.runs import from_weights
+from engine.runs import from_weights, store
 from engine.weights import convert, safe_load, tensors
 from engine.weights.compare import compare
 from engine.weights.contents import Contents

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.runs import folder as store
-from engine.runs import verify_resume
+from engine.runs import store, verify_resume
 from engine.training import events as ev
 from tui.cli import main, train
 

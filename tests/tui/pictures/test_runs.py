@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.runs import folder as store
+from engine.runs import store
 from engine.training import events as ev
 from tests.support.made_up import STEPS, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runs import client
-from engine.runs import folder as store
+from engine.runs import client, store
 from engine.training import events as ev
 from tests.support.made_up import STEPS, MadeUpRun, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed

@@ -244,7 +244,7 @@ async def test_a_refused_resume_is_said_and_nothing_changes(tmp_path: Path, call
 
 
 async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Calls) -> None:
-    from engine.runs import folder as store
+    from engine.runs import store
 
     parent = run_with_checkpoints(tmp_path, dead=True)
     for run_id, name, of in (
@@ -272,7 +272,7 @@ async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Cal
 
 
 async def test_a_branch_is_drawn_with_its_parents_curve(tmp_path: Path, calls: Calls) -> None:
-    from engine.runs import folder as store
+    from engine.runs import store
 
     parent = run_with_checkpoints(tmp_path, dead=True)
     child = MadeUpRun(tmp_path, "20260102-000000-cccc", name="child")

@@ -17,7 +17,7 @@ from engine.checkpoints.verify import sha256
 from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
 from engine.models.registry import build
-from engine.runs import folder as store
+from engine.runs import store
 from engine.training.config import TrainConfig
 from engine.weights.allowlist import TABLE, of
 from engine.weights.reading import read

@@ -9,8 +9,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.home import RunFolder
-from engine.runs import client, listing
-from engine.runs import folder as store
+from engine.runs import client, listing, store
 from engine.runs.log import EventLog
 from engine.runs.state import fold
 from engine.training import events as ev

@@ -1,4 +1,4 @@
-"""Run folders: create, find, read and write them, and whether their host lives. Imports no torch."""
+"""The store of runs: create, find, read and write their folders, and whether their host lives. Imports no torch."""
 
 import contextlib
 import fcntl
