@@ -12,6 +12,7 @@ from engine.home import RunFolder
 from engine.progress import Progress, silent
 from engine.weights import reading
 from engine.weights.contents import Contents
+from engine.weights.contents_cache import contents_of
 from engine.weights.formats import torch_zip
 
 BLOCK = 1 << 20  # bytes that are read in one go
@@ -54,7 +55,7 @@ def identity(path: Path, progress: Progress = silent) -> str:
     """A file's SHA-256; of what lies in several files that of their names and SHA-256s. Raises CheckpointError."""
     if not reading.several(path):
         return sha256(path, progress)
-    files = sorted(reading.read(path).stamps)
+    files = sorted(contents_of(path).stamps)
     lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 

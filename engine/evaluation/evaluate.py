@@ -20,8 +20,8 @@ from engine.training.loop import Batch, test_loop
 from engine.training.setup import TrainingSetup, make_setup
 from engine.weights import matching
 from engine.weights.contents import Contents
+from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping
-from engine.weights.reading import read
 
 BATCH = 500  # samples at a time
 
@@ -62,7 +62,7 @@ def evaluate(
 
     Raises CheckpointError where they do not fit, saying what would have to be renamed, and other EngineErrors.
     """
-    contents = read(path)
+    contents = contents_of(path)
     config = configured(contents, way)
     prepared = make_setup(config, home=home, data_dir=data_dir)
     sha256 = identity(path)
@@ -107,7 +107,7 @@ def versus(
     """Put the test set through the weights of both files. Raises CheckpointError as `evaluate` does."""
     said: list[torch.Tensor] = []
     for number, path in enumerate((first, second)):
-        contents = read(path)
+        contents = contents_of(path)
         prepared = make_setup(configured(contents, way), home=home, data_dir=data_dir)
         load_weights(prepared, matching.mapped(contents, way.how), str(path), way.how)
         batches = prepared.test_batches

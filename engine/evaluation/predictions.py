@@ -157,10 +157,10 @@ def _setup_of_checkpoint(found: Checkpoint) -> "TrainingSetup":
 def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "TrainingSetup":
     from engine.evaluation.evaluate import EvaluationOptions, configured, load_weights
     from engine.training.setup import make_setup
+    from engine.weights.contents_cache import contents_of
     from engine.weights.matching import mapped
-    from engine.weights.reading import read
 
-    contents = read(source.path)
+    contents = contents_of(source.path)
     options = EvaluationOptions(source.model, source.mapping, network.dataset, network.transform)
     setup = make_setup(configured(contents, options), home=home, data_dir=network.data_dir)
     load_weights(setup, mapped(contents, source.mapping), str(contents.path), source.mapping)

@@ -17,7 +17,7 @@ from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError, EngineError
 from engine.evaluation.evaluate import BATCH, EvaluationOptions, Result, report
 from engine.home import Home
-from engine.weights.reading import read
+from engine.weights.contents_cache import contents_of
 
 MEMORY = 4 << 30  # bytes that loading and evaluating may take, besides eight times the file
 SECONDS = 1800  # of its processor time
@@ -61,7 +61,7 @@ def evaluate(
     is_ = sha256_of(path)
     if is_ != sha256.lower():
         raise CheckpointError(f"{path} has the SHA-256 {is_}, which is not the one that you trust")
-    contents = read(path)
+    contents = contents_of(path)
     if not contents.modules or contents.modules[0].name:
         raise CheckpointError(f"{path} holds no module that was pickled whole: name the network with --model")
     if contents.problems:

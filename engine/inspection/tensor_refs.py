@@ -16,6 +16,7 @@ from engine.inspection.networks import Network, network
 from engine.inspection.samples import sample
 from engine.inspection.summary import made
 from engine.weights import tensors as files
+from engine.weights.contents_cache import contents_of
 
 STATE = re.compile(r"optimizer\.state\[(.+)\]\.(\w+)")
 FILE = re.compile(r"(file|other|difference)\[(.*)\]")
@@ -78,7 +79,7 @@ def _of_file(
 
 @lru_cache(maxsize=4)
 def _loaded(path: Path, name: str, _changed: int) -> torch.Tensor:
-    return files.load(files.opened(path), name)
+    return files.load(contents_of(path), name)
 
 
 @lru_cache(maxsize=1)

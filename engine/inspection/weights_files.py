@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ from engine.errors import CheckpointError
 from engine.home import Home
 from engine.progress import Progress
 from engine.weights.contents import Contents
+from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, parse_mapping
-from engine.weights.reading import read
 from engine.worker.request import Answer
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     of each list at most MOST_SENT; `counts`, how many there are, by the name of the list; `numbers` of all tensors
     together; `told` (what reading it needed); `trusted`: whether it is a module that was pickled whole, and the person
     has typed their trust for it before."""
-    contents = _listed(Path(values["file"]))
+    contents = contents_of(Path(values["file"]))
     told, part = contents.to_dict(), str(values.get("filter", ""))
     lists = ("tensors", "globals", "modules")
     counts = {name: len(told[name]) for name in (*lists, "metadata", "shared", "problems")}
@@ -64,7 +63,7 @@ def difference(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`file` and `other`. The answer: as `Comparison.to_dict`, and `model`: which network the first says it is of."""
     from engine.weights.compare import compare
 
-    first, second = read(Path(values["file"])), read(Path(values["other"]))
+    first, second = contents_of(Path(values["file"])), contents_of(Path(values["other"]))
     return Answer(compare(first, second, tell).to_dict() | {"model": str(first.metadata.get("config.model", ""))})
 
 
@@ -119,7 +118,7 @@ def conversion(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     The answer: `tensors` and `bytes` that were written."""
     from engine.weights import convert, matching
 
-    several = [matching.mapped(read(Path(file)), _how(values)) for file in values["files"]]
+    several = [matching.mapped(contents_of(Path(file)), _how(values)) for file in values["files"]]
     found = convert.average(several) if len(several) > 1 else several[0]
     return Answer({"tensors": len(found), "bytes": convert.write(found, Path(values["target"]))})
 
@@ -128,7 +127,7 @@ def checked(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
     """`file`: all of it is read. The answer: `how` it was compared, and the `damage`, a line each."""
     from engine.checkpoints.verify import verify
 
-    found = verify(read(Path(values["file"])), tell)
+    found = verify(contents_of(Path(values["file"])), tell)
     return Answer({"how": found.how, "damage": list(found.damage)})
 
 
@@ -189,18 +188,5 @@ _works: dict[tuple[Path, str], _Work] = {}
 def _work(path: Path, part: str, again: bool) -> _Work:
     if again or (path, part) not in _works:
         _works.clear()
-        _works[path, part] = _Work(_listed(path), part)
+        _works[path, part] = _Work(contents_of(path), part)
     return _works[path, part]
-
-
-def _listed(path: Path) -> Contents:
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError:
-        changed = 0  # reading it says why
-    return _contents(path, changed)
-
-
-@lru_cache(maxsize=2)
-def _contents(path: Path, _changed: int) -> Contents:
-    return read(path)

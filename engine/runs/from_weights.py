@@ -15,8 +15,8 @@ from engine.runs.branch import check_epochs
 from engine.training.config import TrainConfig, changed, check, is_file_reference
 from engine.training.optimizers import OPTIMIZERS
 from engine.weights.contents import Contents
+from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
-from engine.weights.reading import read
 from engine.weights.records import Dict, Elements
 
 OWN = {"format", "model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"}
@@ -69,7 +69,7 @@ def in_run(path: Path) -> tuple[Path, Entry] | None:
 
 def look(path: Path) -> Origin:
     """Read what is in the file. Raises CheckpointError where it can't be used, ConfigError where its settings can't."""
-    contents = read(path)
+    contents = contents_of(path)
     if contents.problems:
         raise CheckpointError(f"{path} is refused: {contents.problems[0]}")
     root = contents.root

@@ -31,7 +31,7 @@ from engine.training.setup import TrainingSetup, make_setup
 from engine.training.team import Team
 from engine.weights import safe_load
 from engine.weights.contents import Contents
-from engine.weights.reading import read
+from engine.weights.contents_cache import contents_of
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _unchanged(parent: Mapping[str, Any]) -> Contents:
     path = Path(parent["file"])
     if identity(path) != parent["sha256"]:
         raise CheckpointError(f"{path} has changed since the run was created")
-    contents = read(path)
+    contents = contents_of(path)
     if contents.problems:
         raise CheckpointError(f"{path} is refused: {contents.problems[0]}")
     return contents

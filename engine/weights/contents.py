@@ -9,6 +9,7 @@ from typing import Any
 from engine.terminal_text import printable
 from engine.weights.allowlist import AllowList, installed
 from engine.weights.records import Called, Dict, Elements, Global, Long, Storage, Tensor
+from engine.weights.safe_open import FileStamp
 
 MOST_TENSORS = 200_000
 MOST_NODES = 2_000_000  # parts of nested containers that are gone through
@@ -95,7 +96,7 @@ class Contents:
     records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys
     zips: list[Stretch] = field(default_factory=list)  # those in it, whose records have checksums
     notes: list[str] = field(default_factory=list)  # what it seems to be, for people
-    stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)  # of its files: bytes, and when last changed, ns
+    stamps: dict[Path, FileStamp] = field(default_factory=dict)  # of each of its files
     root: Any = None  # of its pickle's records (engine.weights.records)
 
     @property

@@ -10,8 +10,9 @@ from torch import nn
 
 from engine import patterns
 from engine.errors import CheckpointError
-from engine.weights import convert, reading
+from engine.weights import convert
 from engine.weights.contents import Contents
+from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.misfit import MisfitError, ShapeMismatch
 
@@ -100,7 +101,7 @@ def load(network: nn.Module, text: str, what: str) -> None:
         if not patterns.matching([pattern], wanted):
             raise CheckpointError(f"{what} has nothing that fits {pattern!r}, which is to begin anew")
     anew = patterns.matching(mapping.new, wanted)
-    weights = mapped(reading.read(path), replace(mapping, new=()))
+    weights = mapped(contents_of(path), replace(mapping, new=()))
     given = {name: tensor for name, tensor in weights.items() if name not in anew}
     found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
     if not found.whole:

@@ -15,7 +15,7 @@ from engine.weights import magic, opcodes
 from engine.weights.contents import TEXT, Contents, Named, Record, describe, tell_apart
 from engine.weights.formats import distributed, torch_zip
 from engine.weights.records import ITEM_BYTES, Elements, Storage, Tensor
-from engine.weights.safe_open import DAMAGED, Bounded, opened, stamp
+from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened
 
 MOST_HEADER = 64 << 20  # bytes of a safetensors file's header, or of an index; each tensor takes some 100
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
@@ -61,23 +61,23 @@ def several(path: Path) -> bool:
 
 
 def _of_file(path: Path, file: BinaryIO) -> Contents:
-    before = stamp(file)
-    contents = Contents(path, "", before[0], stamps={path: before})
+    before = FileStamp.of_open(file)
+    contents = Contents(path, "", before.size, stamps={path: before})
     head = file.read(magic.HEAD)
     file.seek(0)
     if not head:
         raise CheckpointError("it is empty")
     if head[:4] == b"PK\x03\x04":
         torch_zip.read(contents, file)
-    elif head[8:9] == b"{" and (path.suffix == ".safetensors" or _length(head) <= before[0] - 8):
+    elif head[8:9] == b"{" and (path.suffix == ".safetensors" or _length(head) <= before.size - 8):
         _safetensors(contents, _length(head))  # before pickles, for a length may begin as they do
     elif head[:1] == b"\x80" and b"\x02" <= head[1:2] <= b"\x05":
         _legacy(contents, file)
     elif path.suffix in (".pkl", ".pickle") and head[:1] in b"(c]}":
-        _plain_pickle(contents, opcodes.read(Bounded(file, before[0])))  # of protocol 0, which has no sign
+        _plain_pickle(contents, opcodes.read(Bounded(file, before.size)))  # of protocol 0, which has no sign
     else:
         raise CheckpointError(f"it is {magic.what(head, path.suffix)}")
-    if stamp(file) != before:
+    if FileStamp.of_open(file) != before:
         raise CheckpointError("it changed while it was read: try again when it is whole")
     return contents
 
@@ -162,8 +162,8 @@ def _sharded(index: Path) -> Contents:
     """Several files and the index that says which tensor is in which."""
     where, metadata = _index(index)
     files = sorted(set(where.values()))
-    about = index.stat()
-    contents = Contents(index, "", about.st_size, stamps={index: (about.st_size, about.st_mtime_ns)})
+    stamp = FileStamp.of(index)
+    contents = Contents(index, "", stamp.size, stamps={index: stamp})
     parts = []
     for name in files:
         if "/" in name or name.startswith("..") or name.endswith(".index.json") or (index.parent / name).is_dir():

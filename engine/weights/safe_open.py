@@ -5,6 +5,7 @@ import os
 import stat
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -31,10 +32,26 @@ def opened(path: Path) -> BinaryIO:
     raise CheckpointError(f"it is {kinds.get(kind, 'something else')}, not a file")
 
 
-def stamp(file: IO[bytes]) -> tuple[int, int]:
-    """Bytes of an open file, and when it was last changed (Unix time, ns): what it must still be to be the same."""
-    about = os.fstat(file.fileno())
-    return about.st_size, about.st_mtime_ns
+@dataclass(frozen=True)
+class FileStamp:
+    """What a file must still have to be the one that was read."""
+
+    size: int  # bytes
+    changed_ns: int  # when it was last changed, Unix time
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileStamp":
+        """Of a file or folder. Raises OSError."""
+        return cls._of(path.stat())
+
+    @classmethod
+    def of_open(cls, file: IO[bytes]) -> "FileStamp":
+        return cls._of(os.fstat(file.fileno()))
+
+    @classmethod
+    def _of(cls, status: os.stat_result) -> "FileStamp":
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def window(file: BinaryIO, start: int, size: int) -> BinaryIO:

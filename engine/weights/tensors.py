@@ -2,7 +2,6 @@
 
 import mmap
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -11,21 +10,11 @@ from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights.contents import Contents, Named, Piece, Record, repeats
 from engine.weights.formats import distributed
-from engine.weights.reading import read
 from engine.weights.records import Tensor
-from engine.weights.safe_open import stamp
+from engine.weights.safe_open import FileStamp
 
 MOST_LOOKS = 2_000_000  # at pairs of pieces
 STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
-
-
-def opened(path: Path) -> Contents:
-    """The contents of a file as it is now, read once. Raises CheckpointError."""
-    try:
-        about = path.stat()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}") from error
-    return _opened(path, about.st_mtime_ns, about.st_size)
 
 
 def find(contents: Contents, name: str) -> Named:
@@ -84,13 +73,8 @@ def whole(contents: Contents, name: str) -> torch.Tensor:
 
 def _refuse_changed(contents: Contents, record: Record) -> None:
     with open(record.file, "rb") as file:
-        if contents.stamps.get(record.file) != stamp(file):
+        if contents.stamps.get(record.file) != FileStamp.of_open(file):
             raise CheckpointError(f"{record.file} has changed since it was listed: open it again")
-
-
-@lru_cache(maxsize=4)
-def _opened(path: Path, _changed: int, _size: int) -> Contents:
-    return read(path)
 
 
 def _assembled(contents: Contents, tensor: Tensor, record: Record, name: str) -> torch.Tensor:

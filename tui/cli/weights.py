@@ -1,14 +1,14 @@
 """`fmnist-tui inspect`: what is in a file of weights, without executing a byte of it."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights.contents import Contents
-from engine.weights.reading import read
+from engine.weights.contents_cache import contents_of
 from tui.evaluation_text import comparison_lines, evaluation_text
 from tui.format import count, counted, size
 
@@ -26,13 +26,13 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
     Raises EngineError where it can't be read."""
     if values:
         return _values(path, values, as_json=as_json)
-    contents = read(path)
+    contents = contents_of(path)
     told = None
     if checked:
         from engine.checkpoints.verify import verify
 
         told = verify(contents)
-        contents.problems += told.damage
+        contents = replace(contents, problems=[*contents.problems, *told.damage])  # the cache's own stays as it is
     if as_json:
         print(json.dumps(contents.to_dict(), indent=1))
     else:
@@ -85,7 +85,7 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     from engine.inspection.parameters import figures
     from engine.weights import tensors
 
-    contents = read(path)
+    contents = contents_of(path)
     name = max(
         (one.name for one in contents.tensors if asked.startswith(one.name) and _ends(asked[len(one.name) :])),
         key=len, default="",
@@ -123,7 +123,7 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
     """What two files differ in. Returns 0 where nothing does, 1 where something does. Raises EngineError."""
     from engine.weights.compare import compare
 
-    found = compare(read(a), read(b))
+    found = compare(contents_of(a), contents_of(b))
     if as_json:
         print(json.dumps(found.to_dict(), indent=1))
         return int(found.differs)
@@ -166,7 +166,7 @@ def convert(files: list[Path], target: Path, how: "KeyMapping") -> int:
     """Write the weights of a file, or the mean of several, as a bare state_dict or safetensors. Raises EngineError."""
     from engine.weights import convert, matching
 
-    several = [matching.mapped(read(path), how) for path in files]
+    several = [matching.mapped(contents_of(path), how) for path in files]
     found = convert.average(several) if len(several) > 1 else several[0]
     written = convert.write(found, target)
     what = f"the mean of {len(files)} files" if len(files) > 1 else printable(str(files[0]))

@@ -18,7 +18,7 @@ from engine.weights import opcodes
 from engine.weights.contents import DEEPEST, TEXT, Contents, Piece, Record, Stretch, describe
 from engine.weights.formats import torch_zip
 from engine.weights.records import ITEM_BYTES, Called, Dict, Elements, Global, Storage, Tensor
-from engine.weights.safe_open import DAMAGED, Bounded, opened, stamp, window
+from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened, window
 
 INDEX = ".metadata"
 MOST_OBJECTS = 5000  # of what is no tensor, each of which is looked at when the folder is listed
@@ -41,15 +41,15 @@ class _Place:
 def read(folder: Path) -> Contents:
     """What is in a distributed checkpoint. Raises CheckpointError."""
     with opened(folder / INDEX) as file:
-        before = stamp(file)
-        said = opcodes.read(Bounded(file, before[0]))
-    contents = Contents(folder, "", before[0], stamps={folder / INDEX: before})
+        before = FileStamp.of_open(file)
+        said = opcodes.read(Bounded(file, before.size))
+    contents = Contents(folder, "", before.size, stamps={folder / INDEX: before})
     contents.globals, contents.problems = said.globals, said.odd
     reader = _Reader(contents, said.root)
     root = reader.tree()
     files = len(contents.stamps) - 1
     contents.format = f"torch.distributed.checkpoint in {files} file{'' if files == 1 else 's'}"
-    contents.bytes = sum(size for size, _ in contents.stamps.values())
+    contents.bytes = sum(stamp.size for stamp in contents.stamps.values())
     describe(contents, root)
     contents.notes.append(
         "a distributed checkpoint, as FSDP saves: torch's own reader loads its .metadata without weights_only"
@@ -156,8 +156,8 @@ class _Reader:
             path = self._contents.path / name
             try:
                 with opened(path) as file:
-                    self._contents.stamps[path] = found = stamp(file)
-                    self._files[name] = found[0]
+                    self._contents.stamps[path] = found = FileStamp.of_open(file)
+                    self._files[name] = found.size
             except (OSError, CheckpointError):
                 self._files[name] = -1
         return self._files[name]

@@ -1,0 +1,60 @@
+"""What is in files of weights: each file is parsed once for everything that asks, until it changes."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.weights import reading
+from engine.weights.contents import Contents
+from engine.weights.safe_open import FileStamp
+
+KEPT = 4  # files
+
+
+@dataclass(frozen=True, eq=False)
+class _Parsed:
+    contents: Contents
+    stamps: Mapping[Path, FileStamp]  # of its files, and of the folder where it is spread over several
+
+
+class ContentsCache:
+    """The contents of the last few files. They are shared: nobody may change them. May be used from any thread."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._parsed: OrderedDict[Path, _Parsed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: Path) -> Contents:
+        """What is in the file as it is now: parsed where it, or one of the files that belong to it, has another size,
+        time of change or inode than before. Raises CheckpointError, as `reading.read` does."""
+        path = path.expanduser()
+        with self._lock:
+            known = self._parsed.get(path)
+        if known is None or not all(_stamp(file) == stamp for file, stamp in known.stamps.items()):
+            known = self._parse(path)
+        with self._lock:
+            self._parsed[path] = known
+            self._parsed.move_to_end(path)
+            while len(self._parsed) > self._kept:
+                self._parsed.popitem(last=False)
+        return known.contents
+
+    def _parse(self, path: Path) -> _Parsed:
+        folder = path if path.is_dir() else path.parent
+        before = {folder: _stamp(folder)} if reading.several(path) else {}  # a file may be added to it, or be missing
+        contents = reading.read(path)
+        return _Parsed(contents, contents.stamps | {key: stamp for key, stamp in before.items() if stamp is not None})
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        return FileStamp.of(path)
+    except OSError:
+        return None
+
+
+_cache = ContentsCache()
+contents_of = _cache.get
