@@ -74,7 +74,7 @@ def test_a_run_begins_with_a_checkpoint_of_another_loop(home: Path, tmp_path: Pa
         terminal.press("b")
         terminal.wait_for("model=mlp dataset=demo optimizer=adam")
         terminal.press(" epochs=1 threads=1", "enter")
-        terminal.wait_for("finished", 60)
+        terminal.wait_for("finished")
         terminal.press("q")
         assert terminal.exit_code() == 0
 

@@ -1,6 +1,5 @@
 """Dropped connections, stuck terminals and killed processes, in real terminals; and what brings a run back, by keys."""
 
-import contextlib
 import fcntl
 import json
 import os
@@ -11,8 +10,7 @@ import signal
 import struct
 import subprocess
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,6 +22,7 @@ from engine.training.config import TrainConfig
 from tests.end_to_end.test_app import LONG, has_gone_on, state
 from tests.end_to_end.test_cli import TRAIN, fmnist_tui
 from tests.support.terminal import PROGRAM, Terminal
+from tests.support.waiting import HANG_S, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -40,27 +39,12 @@ def run(home: Path) -> Iterator[Path]:
     kill(folder)
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def ends(process: psutil.Process, seconds: float) -> bool:
-    with contextlib.suppress(psutil.TimeoutExpired):
-        process.wait(seconds)
-        return True
-    return False
-
-
 @pytest.mark.parametrize("how", ["terminal closed", "SIGHUP to the process group", "kill -9", "SIGTERM"])
 def test_whatever_happens_to_the_app_the_host_goes_on_and_the_app_is_gone(run: Path, how: str) -> None:
     terminal = Terminal([PROGRAM, "watch", "last"], columns=80, rows=24)
     terminal.wait_for("samples/s")
     app = psutil.Process(terminal.process.pid)
     children = app.children(recursive=True)
-    begin = time.monotonic()
     match how:
         case "terminal closed":
             terminal.hang_up()
@@ -70,8 +54,7 @@ def test_whatever_happens_to_the_app_the_host_goes_on_and_the_app_is_gone(run: P
             os.kill(app.pid, signal.SIGKILL)
         case "SIGTERM":
             os.kill(app.pid, signal.SIGTERM)
-    terminal.exit_code(seconds=5)
-    assert time.monotonic() - begin < 3  # benchmarks.survival measures how long it takes; here others may train
+    terminal.exit_code()  # benchmarks.survival measures how long it takes
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert has_gone_on(run)
     terminal.hang_up()
@@ -85,12 +68,12 @@ def test_the_host_outlives_its_tmux_session(run: Path, home: Path, tmp_path: Pat
     subprocess.run([*tmux, "new-session", "-d", "-x", "80", "-y", "24", f"{PROGRAM} watch last"], check=True, env=env)
     try:
         shown = lambda: subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True).stdout  # noqa: E731
-        wait_until(lambda: "samples/s" in shown())
+        wait_for(lambda: "samples/s" in shown(), "the app in tmux")
         pane = subprocess.run([*tmux, "list-panes", "-F", "#{pane_pid}"], capture_output=True, text=True, check=True)
         inside = psutil.Process(int(pane.stdout))
         apps = [inside, *inside.children(recursive=True)]
         subprocess.run([*tmux, "kill-session"], check=True)
-        _, left = psutil.wait_procs(apps, timeout=3)
+        _, left = psutil.wait_procs(apps, timeout=HANG_S)
         assert not left
         assert has_gone_on(run)
     finally:
@@ -108,13 +91,13 @@ def test_a_terminal_that_nobody_reads_slows_no_training_and_holds_up_no_end(home
     )  # fmt: skip
     try:
         os.close(terminal)
-        wait_until(lambda: bool(store.run_folders(home)), 30)
+        wait_for(lambda: store.run_folders(home), "the run")
         (folder,) = store.run_folders(home)
         # So many epochs' lines and bars as no terminal's buffer holds.
-        wait_until(lambda: state(folder).epoch > 40, 60)
+        wait_for(lambda: state(folder).epoch > 40, "epoch 41")
         assert has_gone_on(folder)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=5) == 128 + signal.SIGTERM
+        assert process.wait(timeout=HANG_S) == 128 + signal.SIGTERM
         assert state(folder).reason == "SIGTERM"
         end = state(folder)
         assert end.checkpoints[-1].reason in ("stop", "epoch")  # where it stopped at the end of one
@@ -148,26 +131,26 @@ def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path) -> No
     folder = client.start(home, TrainConfig(dataset="demo", epochs=100_000, threads=1), name="long")
     with Terminal([PROGRAM, "watch", "last"], columns=120, rows=40) as terminal:
         terminal.wait_for("samples/s")
-        wait_until(lambda: state(folder).epoch > 3)
+        wait_for(lambda: state(folder).epoch > 3, "epoch 4")
         kill(folder)
         terminal.wait_for("r resumes from its newest checkpoint")
         before = state(folder)
         terminal.press("r")
-        wait_until(lambda: state(folder).resumes, 30)
+        wait_for(lambda: state(folder).resumes, "the resume")
         terminal.wait_for("training")
         assert state(folder).resumes[0].epoch <= before.epoch
         assert has_gone_on(folder)
         terminal.press("e")
         terminal.wait_for("Change long")
         terminal.press("momentum=0.5", "enter")
-        wait_until(lambda: state(folder).edits)
+        wait_for(lambda: state(folder).edits, "the edit")
         terminal.press("left", pause=0.5)
         terminal.press("left", pause=0.5)
         terminal.wait_for("b branches off here")
         terminal.press("b")
         terminal.wait_for("Branch off long")
         terminal.press("lr=/2 name=slower", "enter", pause=0.3)
-        terminal.wait_for("slower ·", seconds=30)
+        terminal.wait_for("slower ·")
         terminal.wait_for("··· parent")
         terminal.press("3")
         terminal.wait_for("└ slower")
@@ -223,14 +206,14 @@ def test_a_run_can_be_prepared_for_somebody_else_to_start(home: Path) -> None:
     assert (shown.returncode, shown.stdout) == (0, line + "\n")
     assert listing.summary(folder).state == "prepared"
     torchrun = str(Path(PROGRAM).with_name("torchrun"))
-    subprocess.run([torchrun, *line.split()[1:]], check=True, capture_output=True, timeout=60)
+    subprocess.run([torchrun, *line.split()[1:]], check=True, capture_output=True, timeout=HANG_S)
     assert listing.summary(folder).state == "finished"
 
 
 def test_interrupting_a_detached_start_leaves_no_run(home: Path) -> None:
     process = subprocess.Popen([PROGRAM, *TRAIN, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_until(lambda: list((home / "runs").glob("*/host.log")))
+    wait_for(lambda: list((home / "runs").glob("*/host.log")), "the host's log")
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=HANG_S)
     assert (process.returncode, out) == (130, b"")
     assert not list((home / "runs").iterdir())

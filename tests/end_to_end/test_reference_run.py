@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ BAND = {
     10: (71.3, 0.5, 0.7807, 0.0066),
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def check(epoch: int, accuracy: float, loss: float) -> None:
@@ -53,11 +52,8 @@ def test_the_app_gives_the_tutorials_figures(home: Path, real_data: Path) -> Non
         terminal.press("2")
         terminal.wait_for("learning rate")
         terminal.press("s")
-        terminal.wait_for("samples/s", seconds=40)
-        deadline = time.monotonic() + 300
-        while not terminal.text().count("finished"):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+        terminal.wait_for("samples/s")
+        terminal.wait_for("finished", seconds=3000)
     (folder,) = store.run_folders(home)
     run = fold(Follower(folder).poll())
     assert len(run.tests) == 10

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pyte
 
+from tests.support.waiting import HANG_S
+
 PROGRAM = str(Path(sys.executable).with_name("fmnist-tui"))
 KEYS = {
     "enter": "\r",
@@ -90,7 +92,7 @@ class Terminal:
         with self._changed:
             return "\n".join(self._screen.display)
 
-    def wait_for(self, what: str | Callable[[str], object], seconds: float = 30) -> str:
+    def wait_for(self, what: str | Callable[[str], object], seconds: float = HANG_S) -> str:
         """The screen's text once it holds `what`. Fails with the screen where it never does."""
         holds = what if callable(what) else lambda text: what in text
         deadline = time.monotonic() + seconds
@@ -104,7 +106,7 @@ class Terminal:
                     raise AssertionError(f"never on the screen: {what!r}\n{text}")
                 self._changed.wait(min(left, 0.5))
 
-    def wait_for_raw(self, what: bytes, since: int = 0, seconds: float = 30) -> float:
+    def wait_for_raw(self, what: bytes, since: int = 0, seconds: float = HANG_S) -> float:
         """The `perf_counter` time at which the bytes received from position `since` on held `what`."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -117,7 +119,7 @@ class Terminal:
     def settle(self, since: int, quiet: float = 0.1) -> tuple[float, int]:
         """Wait until bytes came after the position `since`, and then none for `quiet` seconds: the `perf_counter` time
         of the last of them, and their number."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HANG_S
         with self._changed:
             while self.received == since:
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
@@ -126,7 +128,15 @@ class Terminal:
                 self._changed.wait(quiet)
             return self._arrived[-1][1], self.received - since
 
-    def exit_code(self, seconds: float = 10) -> int:
+    def fall_silent(self, quiet: float = 3.0) -> None:
+        """Wait until nothing was sent for `quiet` seconds. Fails where that never comes: something goes on sending."""
+        deadline = time.monotonic() + HANG_S
+        with self._changed:
+            while time.perf_counter() - (self._arrived[-1][1] if self._arrived else self.started) < quiet:
+                assert time.monotonic() < deadline, "it never falls silent\n" + "\n".join(self._screen.display)
+                self._changed.wait(quiet)
+
+    def exit_code(self, seconds: float = HANG_S) -> int:
         """Wait for the program to end."""
         return self.process.wait(timeout=seconds)
 

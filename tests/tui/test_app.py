@@ -13,7 +13,8 @@ from textual.widgets import Static
 
 import tui
 from tests.support.made_up import MadeUpRun
-from tests.tui.data.test_data import opened, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import opened
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.data.download import DownloadScreen
@@ -45,7 +46,7 @@ def test_every_key_has_an_id_and_a_description_and_reaches_the_program(holder: t
 async def test_digits_change_the_screen_and_each_keeps_its_state(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.5)
+        await opened(pilot)
         data = app.screen
         for key, kind in (("2", NewRunScreen), ("3", RunsScreen), ("1", DataScreen)):
             await pilot.press(key)
@@ -114,7 +115,7 @@ async def test_help_says_what_can_not_be_done_now(home: Path) -> None:
 async def test_the_palette_offers_the_screens_commands(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.3)
+        await opened(pilot)
         offered = " ".join(command.title for command in app.get_system_commands(app.screen))
         for words in ("Next page", "Enlarge", "Train/test", "Help", "Runs"):
             assert words in offered
@@ -124,7 +125,7 @@ async def test_leaving_a_run_that_trains_says_how_to_come_back(home: Path) -> No
     run = MadeUpRun(home, "20260101-000000-aaaa")
     app = FmnistApp(home=home, dataset="demo", watch=run.folder)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.5)
+        await until(pilot, lambda: app.watched is not None)
         await pilot.press("q")
     assert "fmnist-tui watch 20260101-000000-aaaa" in app.farewell
 

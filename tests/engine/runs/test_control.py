@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import RunError
 from engine.runs.control import Answer, ControlServer, ask
+from tests.support.waiting import HANG_S
 
 
 class Serving:
@@ -59,7 +60,7 @@ def test_only_the_person_may_command(serving: Serving) -> None:
 @pytest.mark.parametrize("line", [b"nonsense\n", b"[1, 2]\n", b"\xff\n", b"\n"])
 def test_what_is_no_request_is_refused_and_the_next_one_taken(serving: Serving, line: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
+        connection.settimeout(HANG_S)
         connection.connect(str(serving.path))
         connection.sendall(line)
         assert json.loads(connection.recv(1000)) == {"ok": False, "reason": "that is not a JSON object"}
@@ -76,7 +77,7 @@ def test_a_client_that_hangs_hinders_nobody(serving: Serving) -> None:
 
 def test_a_request_without_end_is_dropped(serving: Serving) -> None:
     with socket.socket(socket.AF_UNIX) as flood:
-        flood.settimeout(5)
+        flood.settimeout(HANG_S)
         flood.connect(str(serving.path))
         with pytest.raises(OSError, match=r"Broken pipe|reset"):
             flood.sendall(b"x" * 64_000_000)

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from engine.training import loss_report
 from engine.training.commands import CommandKind
 from engine.training.session import TrainingSession
 from engine.training.setup import TrainingSetup
+from tests.support.waiting import HANG_S
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ class Ran:
     def wait_for(self, match: Callable[[ev.Event], bool]) -> ev.Event:
         with self._changed:
             found = lambda: next((event for event in self.events if match(event)), None)  # noqa: E731
-            assert self._changed.wait_for(lambda: found() is not None, timeout=10), [e.kind for e in self.events]
+            assert self._changed.wait_for(lambda: found() is not None, timeout=HANG_S), [e.kind for e in self.events]
             event = found()
             assert event is not None
             return event
@@ -57,7 +57,7 @@ class Ran:
     def to_the_end(self) -> list[ev.Event]:
         if not self.thread.ident:
             self.start()
-        self.thread.join(timeout=20)
+        self.thread.join(timeout=HANG_S)
         assert not self.thread.is_alive(), [event.kind for event in self.events][-5:]
         return self.events
 
@@ -95,7 +95,7 @@ def ran(prepared: Callable[..., TrainingSetup]) -> Iterator[Callable[..., Ran]]:
             run.disk_is_full = False
             with contextlib.suppress(RunError):  # it is about to end anyway
                 run.session.send(CommandKind.STOP, "SIGTERM")
-            run.thread.join(timeout=10)
+            run.thread.join(timeout=HANG_S)
 
 
 def at(epoch: int, step: int) -> Callable[[ev.Event], bool]:
@@ -175,8 +175,10 @@ def test_a_pause_holds_between_two_steps_until_unpaused(ran: Callable[..., Ran])
     run = ran(epochs=1)
     run.on(at(1, 4), lambda: run.session.send(CommandKind.PAUSE)).start()
     assert run.wait_for(is_("paused")) == ev.Paused(epoch=1, step=4, reason="asked")
-    time.sleep(0.1)
-    assert run.events[-1].kind == "paused"
+    run.session.send(CommandKind.CHECKPOINT)
+    run.wait_for(is_("checkpoint_saved"))  # no step comes between
+    assert [event.kind for event in run.events[-2:]] == ["paused", "checkpoint_saved"]
+    assert (run.saved[-1]["epoch"], run.saved[-1]["step"]) == (1, 4)
     with pytest.raises(RunError, match="paused already"):
         run.session.send(CommandKind.PAUSE)
     run.session.send(CommandKind.UNPAUSE)
@@ -202,7 +204,8 @@ def test_a_step_is_one_step(ran: Callable[..., Ran]) -> None:
     for step in (5, 6):
         run.session.send(CommandKind.STEP)
         run.wait_for(at(1, step))
-        time.sleep(0.05)
+        run.session.send(CommandKind.CHECKPOINT)  # carried out once the step is done, and none after it
+        run.wait_for(lambda event, step=step: event.kind == "checkpoint_saved" and vars(event)["step"] == step)
         assert run.session.step == step
         assert run.session.paused
     run.session.send(CommandKind.UNPAUSE)

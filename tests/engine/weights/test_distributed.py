@@ -5,7 +5,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from engine.weights import convert, safe_load, tensors
 from engine.weights.compare import compare
 from engine.weights.contents import Contents
 from engine.weights.reading import read
+from tests.support.waiting import HANG_S
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -33,7 +33,7 @@ def fsdp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of two processes that share a network, its optimizer and more."""
     folder = tmp_path_factory.mktemp("fsdp") / "step-1"
     command = [sys.executable, "-m", "tests.support.distributed_writer", str(folder)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=100, capture_output=True)
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=HANG_S, capture_output=True)
     return folder
 
 
@@ -210,10 +210,10 @@ def test_damage_is_found_and_named(copied: Path) -> None:
 def test_what_changed_since_it_was_listed_is_not_read(copied: Path) -> None:
     contents, before = read(copied), identity(copied)
     file = contents.records["model.linear_relu_stack.0.weight"].pieces[0].where.file
-    time.sleep(0.01)
-    data = bytearray(file.read_bytes())
+    data, was = bytearray(file.read_bytes()), file.stat()
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns + 1))
     with pytest.raises(CheckpointError, match="has changed since it was listed"):
         tensors.load(contents, "model.linear_relu_stack.0.weight")
     assert identity(copied) != before

@@ -9,7 +9,8 @@ from textual.widgets import Input
 from engine.data.loader import epoch_order
 from engine.data.open_dataset import open_dataset
 from tests.support.at_once import at_once  # noqa: F401
-from tests.tui.data.test_data import line, opened, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import line, opened
 from tui.app import FmnistApp
 from tui.data.batches import BatchesScreen
 from tui.data.transforms import StepTable, TransformsScreen
@@ -109,7 +110,7 @@ async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> Non
         await until(pilot, lambda: "test batch 1 of 63, in the files' order" in line(app, "#about"))
         if size[0] == 120:
             await pilot.press("T")
-            await until(pilot, lambda: "DataLoader, num_workers=2" in line(app, "#times"), seconds=60)
+            await until(pilot, lambda: "DataLoader, num_workers=2" in line(app, "#times"))
             assert "× slower" in line(app, "#times")
             assert "µs per image" in line(app, "#times")
         await pilot.press("escape", "2")

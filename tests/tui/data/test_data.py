@@ -1,12 +1,9 @@
-import contextlib
 import gzip
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -14,6 +11,7 @@ from engine.data.fashion_mnist.download import Progress
 from engine.data.open_dataset import open_dataset
 from engine.data.selection import tutorial_figure
 from engine.errors import DataError, DownloadCancelledError
+from tests.support.waiting import until
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.data.download import DownloadScreen
@@ -31,16 +29,6 @@ DEMO = open_dataset("demo", None, Path())
 @pytest.fixture(autouse=True)
 def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMNIST_TUI_DATA", raising=False)
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + max(60.0, seconds)  # a guard against hanging, on a busy machine too
-    while time.monotonic() < deadline:
-        with contextlib.suppress(NoMatches):  # a screen that is not composed yet
-            if holds():
-                return
-        await pilot.pause(0.05)
-    raise AssertionError("it never came true")
 
 
 def line(app: FmnistApp, selector: str) -> str:

@@ -18,7 +18,8 @@ from engine.evaluation.requests import Suspects
 from engine.sources import RunCheckpoint
 from engine.worker.client import WorkerClient
 from tests.support.made_up import MadeUpRun, ScreensApp
-from tests.tui.data.test_data import drawn, line, opened, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import drawn, line, opened
 from tui.app import FmnistApp
 from tui.cli.main import main
 from tui.data.overview import ClassTable

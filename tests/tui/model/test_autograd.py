@@ -8,7 +8,8 @@ from textual.widgets import Input
 
 from engine.errors import InspectionError
 from tests.support.at_once import at_once  # noqa: F401
-from tests.tui.data.test_data import line, opened, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import line, opened
 from tests.tui.model.test_model import read, typed
 from tui.app import FmnistApp
 from tui.model import autograd

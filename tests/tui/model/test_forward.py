@@ -11,7 +11,8 @@ from textual.widgets import Input
 from engine.data.open_dataset import open_dataset
 from engine.models.registry import build
 from tests.support.at_once import at_once  # noqa: F401
-from tests.tui.data.test_data import line, opened, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import line, opened
 from tui.app import FmnistApp
 from tui.data.batches import BatchesScreen
 from tui.model.contributions import ContributionsScreen

@@ -15,7 +15,8 @@ from engine.runs import checkpoint_refs, client
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_host_resume import create, serve
 from tests.support.at_once import at_once  # noqa: F401
-from tests.tui.data.test_data import line, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import line
 from tui.app import FmnistApp
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
@@ -232,7 +233,7 @@ async def test_a_run_without_a_checkpoint_saves_one_when_asked_and_is_read(home:
         )
         assert "Press r to have it save its weights as of now" in line(app, "#about")
         await pilot.press("r")
-        await until(pilot, lambda: "mlp of live" in line(app, "#about"), 30)
+        await until(pilot, lambda: "mlp of live" in line(app, "#about"))
         assert "669,706 parameters" in line(app, "#about")
     client.command(folder, "stop")
 

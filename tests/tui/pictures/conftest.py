@@ -19,6 +19,7 @@ from textual.widgets import Input
 from engine.worker.client import WorkerClient
 from engine.worker.request import Answer
 from tests.support.at_once import at_once  # noqa: F401
+from tests.support.waiting import HANG_S
 from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
 from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
 from tui.app import FmnistApp
@@ -26,7 +27,7 @@ from tui.runs.confusion import ClassBars, ConfusionMatrix
 from tui.widgets.chart import ChartView
 
 SIZES = [(80, 24), (140, 45), (200, 60)]
-LOOKS, LOOK_S = 200, 0.05  # how often it is looked whether the screen is as it shall be, and seconds between
+LOOK_S = 0.05  # seconds between two looks whether the screen is as it shall be
 STILL = 3  # looks that must agree
 WATCHING = {"download"}  # groups of workers whose end nobody waits for
 # Variables that change what is drawn, by their beginnings.
@@ -94,7 +95,7 @@ async def still(pilot: Pilot[None], words: tuple[str, ...]) -> str:
     before: object = None
     lines: list[str] = []
     same = 0
-    for _ in range(LOOKS):
+    for _ in range(int(HANG_S / LOOK_S)):
         await pilot.pause(LOOK_S)
         for line in app.screen.query(Input):
             line.cursor_blink = False

@@ -74,9 +74,9 @@ async def test_single_steps_are_followed(home: Path) -> None:
         app = ScreensApp(home)
         async with app.run_test(size=(120, 40)) as pilot:
             app.watch_run(folder)
-            await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("step", ()), 30)
+            await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("step", ()))
             await pilot.press("i", "full_stop")
-            await until(pilot, lambda: "before the step" in line(app, "#about"), 30)
+            await until(pilot, lambda: "before the step" in line(app, "#about"))
             match = re.search(r"loss of this batch: (\S+) before the step, (\S+) after", line(app, "#about"))
             assert match is not None
             assert float(match[2]) < float(match[1])
@@ -88,7 +88,7 @@ async def test_single_steps_are_followed(home: Path) -> None:
             first = newest()
             assert first
             await pilot.press("full_stop")
-            await until(pilot, lambda: newest() not in ("", first), 30)
+            await until(pilot, lambda: newest() not in ("", first))
     finally:
         client.command(folder, "stop")
 

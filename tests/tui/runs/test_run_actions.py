@@ -203,7 +203,7 @@ async def test_a_resume_that_will_not_be_bit_for_bit_asks_first(tmp_path: Path, 
         await prompted(app, pilot)
         assert "torch 2.14.0, now 2.15.0" in str(app.screen.query_one("#about", Static).content)
         await pilot.press("escape")
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert calls.told == []
         await pilot.press("r")
         await prompted(app, pilot)

@@ -1,11 +1,11 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.widgets import DataTable
 
 from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
+from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
 from tui.runs.runs import EMPTY, RunsScreen
 from tui.runs.watch import WatchScreen
@@ -69,7 +69,7 @@ async def test_pause_and_stop_reach_the_chosen_run(home: Path, monkeypatch: pyte
         await pilot.press("s")
         await until(pilot, lambda: sent[-1] == ("20260101-121212-cccc", "stop"))
         await pilot.press("j", "p", "x")
-        await pilot.pause(0.2)
+        await pilot.pause()
         assert len(sent) == 2, "a run that ended takes no commands"
         assert isinstance(app.screen, RunsScreen)
 
@@ -90,12 +90,10 @@ async def test_a_changed_run_changes_its_line_and_nothing_else_is_sent(
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
-        await pilot.pause(0.5)
-        written: list[Any] = []
-        display = app._display
-        monkeypatch.setattr(app, "_display", lambda screen, update: (written.append(update), display(screen, update)))
-        await pilot.pause(4.5)
-        assert [update for update in written if update is not None] == []
+        assert await tick(pilot) > 0
+        written = count_writes(app, monkeypatch)
+        await tick(pilot, 5)
+        assert written == []
         MadeUpRun(home, "20260101-131313-dddd", name="new")
         await until(pilot, lambda: [row[1] for row in rows(app)] == ["new", "live one", "gone", "first"])
         assert app.screen.selected is not None

@@ -9,6 +9,7 @@ from engine.runs.state import RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.support.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluated, progress
+from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
@@ -52,7 +53,7 @@ async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
         seen = text(app)
         for _ in PANELS[1:]:
             await pilot.press("v")
-            await pilot.pause(0.1)
+            await pilot.pause()
             seen += text(app)
         wanted = [
             "training", "my run", "mlp", "sgd lr 1e-3", "Fashion-MNIST", "epoch 4/10", "50/100 steps",
@@ -116,7 +117,7 @@ async def test_the_stop_dialog_does_what_it_says(
         assert isinstance(app.screen, StopDialog)
         await pilot.press(*keys)
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen | WatchScreen))
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert sent == commands
         assert isinstance(app.screen, WatchScreen) is watching
         assert (app.watched is not None) is watching
@@ -156,11 +157,11 @@ async def test_a_paused_run_sends_nothing(tmp_path: Path, run: MadeUpRun, monkey
     async with app.run_test(size=(120, 40)) as pilot:
         app.watch_run(run.folder)
         await until(pilot, lambda: "paused" in text(app))
-        await pilot.pause(1.5)
-        written: list[Any] = []
-        monkeypatch.setattr(app, "_display", lambda screen, renderable: written.append(renderable))
-        await pilot.pause(3.0)
-        assert [update for update in written if update is not None] == []
+        await app.workers.wait_for_complete()
+        assert await tick(pilot, 2) > 0
+        written = count_writes(app, monkeypatch)
+        await tick(pilot, 20)
+        assert written == []
 
 
 async def test_a_run_whose_host_is_gone_has_ended_without_finishing(tmp_path: Path) -> None:
@@ -294,8 +295,8 @@ def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(
     target = Target(ticks)
     follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
     follower._stopping = ticks  # type: ignore[assignment]
-    for tick in range(1, 21):  # news for five seconds, …
-        ticks.plan[tick] = lambda tick=tick: run.add(progress(4, 50 + tick))  # type: ignore[misc]
+    for at in range(1, 21):  # news for five seconds, …
+        ticks.plan[at] = lambda at=at: run.add(progress(4, 50 + at))  # type: ignore[misc]
     ticks.plan[40] = follower.hold
     ticks.plan[42] = lambda: run.add(progress(4, 90))  # … and once more, out of sight
     ticks.plan[50] = follower.release

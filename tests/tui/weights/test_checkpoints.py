@@ -27,7 +27,8 @@ from tests.engine.runs.test_host_resume import create, serve, wait
 from tests.engine.weights.test_reading import Evil
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.hostile import checkpoint, holding, tensor
-from tests.tui.data.test_data import line, until
+from tests.support.waiting import until
+from tests.tui.data.test_data import line
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.dialogs import paths
@@ -100,7 +101,7 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         await pilot.press("v", "E")
         assert app.screen.query_one(Input).value == "mlp"
         await typed(pilot, "mlp")
-        await until(pilot, lambda: bool(body(app)), 30)
+        await until(pilot, lambda: bool(body(app)))
         assert "mlp on demo data" in body(app)
         await pilot.press("escape", "M")
         await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "checkpoint" in line(app, "#about"))
@@ -146,7 +147,7 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         assert "epoch" in table(app)
         await pilot.press("E")
         await typed(pilot, "mlp")
-        await until(pilot, lambda: bool(body(app)), 30)
+        await until(pilot, lambda: bool(body(app)))
         text = body(app)
         assert "mlp on demo data" in text
         assert "the second fixes " in text
@@ -161,7 +162,7 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
             if not indices:
                 continue
             await pilot.press("escape" if key == "f" else "5", key)
-            await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in line(app, "#where"), 10)  # noqa: B023
+            await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in line(app, "#where"))  # noqa: B023
             assert f"of {len(indices)}, page" in line(app, "#where")
             assert line(app, "#chosen").startswith(f"image {indices[0]} ")
             assert "file predicts" in line(app, "#chosen")
@@ -250,16 +251,16 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await typed(pilot, "mlp some/thing")
         assert "NEW=OLD" in line(app, "#verdict")
         await typed(pilot, "mlp")
-        await until(pilot, lambda: "linear_relu_stack=net" in app.screen.query(Input).first().value, 20)
+        await until(pilot, lambda: "linear_relu_stack=net" in app.screen.query(Input).first().value)
         assert "does not fit mlp: 6 missing" in line(app, "#about")
         assert "net called linear_relu_stack" in line(app, "#verdict")
         await pilot.press("enter")
-        await until(pilot, lambda: bool(body(app)), 30)
+        await until(pilot, lambda: bool(body(app)))
         assert "mlp on demo data" in body(app)
         await pilot.press("escape", "D")
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await typed(pilot, f"mlp={path} linear_relu_stack=net")
-        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in line(app, "#where"), 20)
+        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in line(app, "#where"))
         assert "correct" in line(app, "#where")
 
 
@@ -359,7 +360,7 @@ async def test_what_was_asked_for_does_not_come_up_over_another_screen(
         await pilot.press("1")
         await until(pilot, lambda: isinstance(app.screen, DataScreen))
         goes_on.set()
-        await until(pilot, lambda: len(app._notifications) > 0, 30)
+        await until(pilot, lambda: len(app._notifications) > 0)
         assert isinstance(app.screen, DataScreen)
         assert "epoch-0002.pt: test accuracy" in next(iter(app._notifications)).message
 
@@ -394,7 +395,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
         prompt.value = "model=mlp optimizer=adam name='theirs"
         await until(pilot, lambda: "a quote is not closed" in line(app, "#verdict"))
         await typed(pilot, "model=mlp optimizer=adam dataset=demo epochs=1 threads=1 name='their weights'")
-        await until(pilot, lambda: bool(begun), 60)
+        await until(pilot, lambda: bool(begun))
     assert store.read_run(begun[0])["name"] == "their weights"
     config = store.read_run(begun[0])["config"]
     assert (config["optimizer"], config["lr"]) == ("adam", 2e-4)
@@ -462,7 +463,7 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
         app.screen.query_one(Input).value = "whole.pt"
         await until(pilot, lambda: "its author's code runs" in line(app, "#verdict"))
         await pilot.press("enter")
-        await until(pilot, lambda: bool(body(app)), 40)
+        await until(pilot, lambda: bool(body(app)))
         assert "NeuralNetwork on demo data" in body(app)
     assert trusted.trusts(home, sha256(path))
 
