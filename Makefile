@@ -6,7 +6,7 @@ MADE := .venv/.made
 MARK := .venv/.installed
 TEST_MARK := .venv/.installed-test
 
-.PHONY: dev fast docs run test lint format bench allowlist clean
+.PHONY: dev fast docs run test lint format bench allowlist mutants clean
 
 run: $(MARK)
 	@$(BIN)/fmnist-tui $(ARGS)
@@ -47,6 +47,10 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.inspection_cost
 	$(BIN)/python -m benchmarks.survival
+
+# Which small wrong changes to a module its tests do not see: make mutants MODULE=engine/runs/state.py
+mutants: $(TEST_MARK)
+	@$(BIN)/python -m tools.mutants $(MODULE) $(if $(TESTS),--tests $(TESTS)) $(ARGS)
 
 # Compares the table of allow-lists with several versions of torch, each in an environment of its own (7 GB, removed).
 allowlist: | $(MADE)

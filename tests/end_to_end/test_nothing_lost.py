@@ -211,7 +211,10 @@ def test_a_run_can_be_prepared_for_somebody_else_to_start(home: Path) -> None:
 
 
 def test_interrupting_a_detached_start_leaves_no_run(home: Path) -> None:
-    process = subprocess.Popen([PROGRAM, *TRAIN, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [PROGRAM, *TRAIN, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # not ignored, as in the background
+    )  # fmt: skip
     wait_for(lambda: list((home / "runs").glob("*/host.log")), "the host's log")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=HANG_S)
