@@ -2,7 +2,7 @@
 
     python -m benchmarks.inside [--keys 60] [--json]
 
-vgg16's summary and parameter table are asked of an worker that has imported torch already; its memory is the
+vgg16's summary and parameter table are asked of a worker that has imported torch already; its memory is the
 worker's, resident, before and after. The tensor is a Linear's weight, 4096 × 25,088, with values; each key's time is
 from its press to the last byte of what it changed, in a terminal of 120 × 40, while the tensor's figures are computed
 and after that.
@@ -12,7 +12,6 @@ import random
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -49,26 +48,27 @@ def main() -> None:
 
 def opened(home: Path) -> list[Row]:
     """vgg16's tables."""
-    from engine.inspection.untyped import ask_untyped
+    from engine.inspection.model_requests import ParametersRequest, SummaryRequest
+    from engine.sources import NetworkRef, NewModel
     from engine.worker.client import WorkerClient
 
     worker = WorkerClient(home)
-    new: dict[str, Any] = {"dataset": "demo", "data_dir": None, "transform": "", "seed": 0}
+    small, large = (NetworkRef(NewModel(f"torchvision:{name}"), "demo") for name in ("squeezenet1_0", "vgg16"))
     try:
         # A small one of torchvision's first: torch, and what its tables need, are imported then.
-        for what in ("summary", "parameters"):
-            ask_untyped(worker, what, {**new, "source": "torchvision:squeezenet1_0", "before": ""})
+        worker.ask(SummaryRequest(small))
+        worker.ask(ParametersRequest(small))
         assert worker._process is not None
         process = psutil.Process(worker._process.pid)
         before, begin = process.memory_info().rss, time.perf_counter()
-        summary = ask_untyped(worker, "summary", {**new, "source": "torchvision:vgg16"})
+        summary = worker.ask(SummaryRequest(large))
         middle = time.perf_counter()
-        ask_untyped(worker, "parameters", {**new, "source": "torchvision:vgg16", "before": ""})
+        worker.ask(ParametersRequest(large))
         end, after = time.perf_counter(), process.memory_info().rss
     finally:
         worker.close()
     return [
-        Row("vgg16: parameters", summary.values["totals"]["parameters"], ""),
+        Row("vgg16: parameters", summary.totals.parameters, ""),
         Row("vgg16: its modules", 1000 * (middle - begin), "ms"),
         Row("vgg16: its parameters", 1000 * (end - middle), "ms"),
         at_most("vgg16: both", end - begin, 1.0, "s"),
@@ -108,7 +108,7 @@ def scrolled(home: Path, keys: int, outputs: int) -> list[Row]:
         press("v")
         opened_at, begin = terminal.received, time.perf_counter()
         terminal.press("enter", pause=0)
-        terminal.wait_for_raw(b"being computed", opened_at)
+        terminal.wait_for_raw(b"computing the statistics", opened_at)
         opening = 1000 * (time.perf_counter() - begin)
         while time.perf_counter() - begin < 1.0:  # to the first byte: the figures' own line changes too
             since, pressed = terminal.received, time.perf_counter()

@@ -27,6 +27,7 @@ from tui.widgets.image import PictureStyle, picture_style
 if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
     from engine.evaluation.requests import Suspects
+    from engine.inspection.tensor_refs import TensorRef
     from tui.data.data import DataScreen
     from tui.runs.watch import WatchScreen
 
@@ -273,11 +274,11 @@ class FmnistApp(App[None]):
     async def _to_model(self) -> None:
         await self.switch_mode("model")
 
-    def open_tensor(self, values: dict[str, Any], name: str) -> None:
+    def open_tensor(self, tensor: "TensorRef") -> None:
         """Over the screen that is shown, one tensor."""
         from tui.model.tensor import TensorScreen
 
-        self.push_screen(TensorScreen(self, values, name))
+        self.push_screen(TensorScreen(self, tensor))
 
     def open_forward(self, split: str, index: int) -> None:
         """Over the screen that is shown, one image's forward pass."""

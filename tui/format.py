@@ -1,6 +1,7 @@
 """The one way numbers are written on a screen: durations, sizes, counts, losses, and the tutorial's log lines."""
 
 import math
+from collections.abc import Sequence
 
 from engine.checkpoints.manifest import Entry
 from engine.terminal_text import printable
@@ -53,6 +54,16 @@ def count(number: int) -> str:
 def counted(number: int, word: str) -> str:
     """`1 tensor`, `1,200 tensors`."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def short(value: float | None) -> str:
+    """To three significant digits; empty for None."""
+    return "" if value is None else f"{value:.3g}"
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """A tensor's shape in a column: `512×784`, or `scalar`."""
+    return "×".join(map(str, sizes)) or "scalar"
 
 
 def rate(number: float) -> str:

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine import sources
+from engine.sources import NetworkRef
+
 
 class Host(Protocol):
     """What this needs of the app."""
@@ -18,8 +21,8 @@ class Host(Protocol):
 
 
 class NetworkSource:
-    """A source (see `engine.inspection.networks`): what the person named; else the newest checkpoint of the run that
-    *Train* shows; else the form's model, whichever it becomes."""
+    """A source, as it is typed: the one that was chosen; else the newest checkpoint of the run that *Train* shows; else
+    the form's model, whichever it becomes."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -43,16 +46,19 @@ class NetworkSource:
 
     @property
     def freeze(self) -> str | None:
-        """What the next run, or a branch off this one, shall not train; None: as the run itself says."""
+        """What the next run, or a branch of this one, keeps frozen; None: as the run itself says."""
         if self.folder is not None:
             return self._host.branch_freeze.get(self.folder)
         return str(self._host.settings["freeze"]) if self.of_form else None
 
-    def values(self, source: str = "") -> dict[str, Any]:
-        """Of a request about it, or about another `source`."""
-        settings, data_dir = self._host.settings, self._host.data_dir
-        return {
-            "source": source or self.source, "dataset": settings["dataset"],
-            "data_dir": str(data_dir) if data_dir else None, "transform": settings["transform"],
-            "seed": settings["seed"], "freeze": None if source else self.freeze,
-        }  # fmt: skip
+    def ref(self, source: str = "") -> NetworkRef:
+        """What requests about it hold, or about another `source`. Raises EngineError for a text that is no source."""
+        settings = self._host.settings
+        return NetworkRef(
+            sources.parse(source or self.source),
+            dataset=settings["dataset"],
+            data_dir=self._host.data_dir,
+            transform=settings["transform"],
+            seed=settings["seed"],
+            freeze=None if source else self.freeze,
+        )

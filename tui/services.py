@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
     from engine.data.selection import Selection
     from engine.evaluation.requests import Suspects
+    from engine.inspection.tensor_refs import TensorRef
     from engine.sources import Source
     from engine.worker.client import WorkerClient
     from tui.network_source import NetworkSource
@@ -86,8 +87,8 @@ class Services(Protocol):
         """On *Model*, another network."""
         ...
 
-    def open_tensor(self, values: dict[str, Any], name: str) -> None:
-        """Over this screen, the tensor `name` of a request's `values`."""
+    def open_tensor(self, tensor: "TensorRef") -> None:
+        """Over this screen, a tensor: its values, a map, statistics."""
         ...
 
     def open_forward(self, split: str, index: int) -> None:

@@ -3,7 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
+
+from tui.format import shape
+
+if TYPE_CHECKING:
+    from engine.inspection.model_requests import TensorRow
 
 COLUMNS = (
     "name", "kind", "shape", "dtype", "device", "requires_grad", "count", "mean", "std", "min", "max", "norm", "change",
@@ -12,22 +17,24 @@ COLUMNS = (
 TEXT_COLUMNS = ("name", "shape", "dtype", "requires_grad", "count", "mean", "std", "min", "max", "norm", "zeros")
 
 
-def as_csv(tensors: Iterable[dict[str, Any]]) -> str:
+def as_csv(tensors: Iterable["TensorRow"]) -> str:
     """All columns, with a line of their names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for tensor in tensors:
-        row = {**tensor, "shape": "x".join(map(str, tensor["shape"] or ()))}
+        flat = tensor.to_dict()
+        row = {**flat, "shape": "x".join(map(str, flat["shape"] or ()))}
         writer.writerow(["" if row.get(column) is None else row[column] for column in COLUMNS])
     return text.getvalue()
 
 
-def as_text(tensors: Iterable[dict[str, Any]]) -> str:
-    """The columns that people look at, side by side."""
+def as_text(tensors: Iterable["TensorRow"]) -> str:
+    """The main columns, side by side."""
     rows = [list(TEXT_COLUMNS)]
     for tensor in tensors:
-        rows.append([_cell(column, tensor.get(column)) for column in TEXT_COLUMNS])
+        flat = tensor.to_dict()
+        rows.append([_cell(column, flat.get(column)) for column in TEXT_COLUMNS])
     widths = [max(len(row[at]) for row in rows) for at in range(len(TEXT_COLUMNS))]
     numbers = set(range(TEXT_COLUMNS.index("count"), len(TEXT_COLUMNS)))
     lines = [
@@ -37,11 +44,11 @@ def as_text(tensors: Iterable[dict[str, Any]]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: object) -> str:
     if value is None:
-        return "not made yet" if column == "shape" else ""
+        return "no shape yet" if column == "shape" else ""
     if column == "shape":
-        return "×".join(map(str, value)) or "one number"
-    if column == "zeros":
-        return f"{100 * value:.1f}%"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return shape(value)  # type: ignore[arg-type]
+    if isinstance(value, float):
+        return f"{100 * value:.1f}%" if column == "zeros" else f"{value:.4g}"
+    return str(value)

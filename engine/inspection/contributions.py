@@ -1,7 +1,6 @@
 """The sum behind one output of a linear or convolution layer: each input, its weight, their product."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,50 +10,47 @@ from torch.nn import functional
 
 from engine.errors import InspectionError
 from engine.inspection.forward import Stage, mosaic, trace
+from engine.inspection.forward_requests import Contribution, Contributions, ContributionsRequest
 from engine.inspection.networks import network
 from engine.inspection.samples import sample
 from engine.progress import Progress
-from engine.worker.request import Answer
 
-MOST = 200  # terms that are told, the largest ones
+MOST = 200  # products that are told, the largest ones
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """`source` and what `networks.network` takes; `split`, `index`, `edits`; `stage`; `output`: its number in the
-    flattened output, None: the largest.
-
-    The answer: `output`, `outputs` (how many there are), `place` (its index in the output's shape), `terms` (a list of
-    [index of the input, input, weight, product], the largest products first, at most MOST), `count`, `positive` and
-    `negative` (the sums of the products above and below 0), `bias`, `sum`, `value` (what the network computed).
-    Array `products` float32: as a picture of at most `rows` × `columns` (`passing.mosaic`).
-    Raises InspectionError for a module of another kind.
-    """
-    found = network(home, values)
-    stages, _ = trace(found.model, sample(found, values).X)
-    stage = stages[int(values["stage"])]
+def compute(home: Path, request: ContributionsRequest, progress: Progress) -> Contributions:
+    """The worker process's part. Raises EngineError; InspectionError for a module of another kind."""
+    found = network(home, request.network)
+    stages, _ = trace(found.model, sample(found, request.image).X)
+    stage = stages[request.stage]
     if stage.after is None or not stage.after.numel():
         raise InspectionError(f"{stage.name} gives no numbers")
-    outputs = stage.after[0].numel()
-    asked = values.get("output")
-    output = int(stage.after[0].reshape(-1).argmax()) if asked is None else int(asked) % outputs
+    made = stage.after[0].reshape(-1)
+    output = int(made.argmax()) if request.output is None else request.output % len(made)
     place = tuple(int(at) for at in torch.unravel_index(torch.tensor(output), stage.after.shape[1:]))
     inputs, weights, bias, names = summands(stage, place)
     products = inputs.double() * weights.double()
     flat = products.reshape(-1)
-    order = flat.abs().argsort(descending=True)[:MOST]
-    terms = [
-        [names(int(at)), float(inputs.reshape(-1)[at]), float(weights.reshape(-1)[at]), float(flat[at])] for at in order
-    ]
-    picture, _ = mosaic(_in_place(products, found.shape), int(values.get("rows", 28)), int(values.get("columns", 78)))
-    return Answer(
-        {
-            "name": stage.name, "type": type(stage.module).__name__, "output": output, "outputs": outputs,
-            "place": list(place), "terms": terms, "count": len(flat), "positive": float(flat.clamp_min(0).sum()),
-            "negative": float(flat.clamp_max(0).sum()), "bias": bias, "sum": float(flat.sum()) + bias,
-            "value": float(stage.after[0].reshape(-1)[output]),
-        },
-        {"products": picture},
-    )  # fmt: skip
+    largest = tuple(
+        Contribution(names(int(at)), float(inputs.reshape(-1)[at]), float(weights.reshape(-1)[at]), float(flat[at]))
+        for at in flat.abs().argsort(descending=True)[:MOST]
+    )
+    picture, _ = mosaic(_in_place(products, found.shape), request.rows, request.columns)
+    return Contributions(
+        name=stage.name,
+        type=type(stage.module).__name__,
+        output=output,
+        outputs=len(made),
+        place=place,
+        largest=largest,
+        count=len(flat),
+        positive=float(flat.clamp_min(0).sum()),
+        negative=float(flat.clamp_max(0).sum()),
+        bias=bias,
+        sum=float(flat.sum()) + bias,
+        value=float(made[output]),
+        products=picture,
+    )
 
 
 def summands(stage: Stage, place: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor, float, Any]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,23 @@ from torch import nn
 from torch.nn import functional
 
 from engine.errors import InspectionError
+from engine.inspection.forward_requests import (
+    ActivationPicture,
+    ActivationRequest,
+    ForwardPass,
+    ForwardRequest,
+    StageRow,
+)
+from engine.inspection.image_requests import ImagesRef
 from engine.inspection.networks import Network, network
-from engine.inspection.parameters import figures
 from engine.inspection.samples import batch, sample
+from engine.inspection.stats import stats_of
 from engine.inspection.summary import described
 from engine.progress import Progress
 from engine.training.layer_stats import RELU_LIKE, dead_units
-from engine.worker.request import Answer
 
 MANY = 256  # images of the test set; a unit that is 0 for all of them is called dead
+LARGEST = 5  # units whose values are told
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,51 +44,48 @@ class Stage:
     made: str  # the output's
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """`source` and what `networks.network` takes; `split`, `index`, `edits` (see `samples`).
-
-    The answer: `title`, `split`, `index`, `label`, `classes`, `shape` (of X), `stages` (each with `name`, `type`,
-    `extra`, `before` and `after` as shapes, the `figures` of what comes out, `largest`: its five largest units as
-    [index, value], `silent`: the fraction of units that are 0 for this image and `dead`: for all of MANY test images,
-    both None but after a ReLU and its like), `logits`, `probabilities`, `prediction`, `loss` (cross-entropy); where
-    the network gives no logits, these are None, and `problem` says what it gives. Array `image`: uint8, as edited.
-    """
-    found = network(home, values)
-    one = sample(found, values)
+def compute(home: Path, request: ForwardRequest, progress: Progress) -> ForwardPass:
+    """The worker process's part. Raises EngineError."""
+    found = network(home, request.network)
+    one = sample(found, request.image)
     stages, result = trace(found.model, one.X)
     dead = _dead(found)
-    told = [_told(stage, dead.get(at)) for at, stage in enumerate(stages)]
-    answer: dict[str, Any] = {
-        "title": found.title, "split": one.split, "index": one.index, "label": one.label,
-        "classes": list(found.classes), "shape": list(one.X.shape), "stages": told, "problem": "",
-        **dict.fromkeys(("logits", "probabilities", "prediction", "loss")),
-    }  # fmt: skip
+    passed = ForwardPass(
+        title=found.title,
+        split=one.split,
+        index=one.index,
+        label=one.label,
+        classes=found.classes,
+        shape=tuple(one.X.shape),
+        stages=tuple(_row(stage, dead.get(at)) for at, stage in enumerate(stages)),
+        image=one.image,
+    )
     logits = logits_of(result, len(found.classes))
     if logits is None:
-        answer["problem"] = f"the network gives {described(result)}, not the logits of {len(found.classes)} classes"
-    else:
-        chances = logits.softmax(0)
-        answer |= {
-            "logits": logits.tolist(), "probabilities": chances.tolist(), "prediction": int(logits.argmax()),
-            "loss": float(functional.cross_entropy(logits[None], torch.tensor([one.label]))),
-        }  # fmt: skip
-    return Answer(answer, {"image": one.image})
+        problem = f"the network gives {described(result)}, not the logits of {len(found.classes)} classes"
+        return replace(passed, problem=problem)
+    return replace(
+        passed,
+        logits=tuple(logits.tolist()),
+        probabilities=tuple(logits.softmax(0).tolist()),
+        prediction=int(logits.argmax()),
+        loss=float(functional.cross_entropy(logits[None], torch.tensor([one.label]))),
+    )
 
 
-def picture(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """What goes into, or comes out of, the stage `stage` (`side`: "before", "after") as a picture of at most `rows` ×
-    `columns` values: array `map` float32. A convolution's channels side by side, a vector in lines."""
-    found = network(home, values)
-    stages, _ = trace(found.model, sample(found, values).X)
-    stage = stages[int(values["stage"])]
-    tensor = stage.before if values.get("side") == "before" else stage.after
+def picture(home: Path, request: ActivationRequest, progress: Progress) -> ActivationPicture:
+    """The worker process's part. Raises EngineError."""
+    found = network(home, request.network)
+    stages, _ = trace(found.model, sample(found, request.image).X)
+    stage = stages[request.stage]
+    tensor = stage.before if request.side == "input" else stage.after
     if tensor is None or not tensor.numel():
-        return Answer({"told": "no tensor"}, {"map": np.zeros((1, 1), np.float32)})
+        return ActivationPicture("not a tensor", np.zeros((1, 1), np.float32))
     drawn = tensor[0]
     if drawn.ndim == 1 and len(found.shape) == 3 and drawn.numel() == math.prod(found.shape):
         drawn = drawn.reshape(found.shape)  # a flattened image is one still
-    image, told = mosaic(drawn, int(values["rows"]), int(values["columns"]))
-    return Answer({"told": told}, {"map": image})
+    values, description = mosaic(drawn, request.rows, request.columns)
+    return ActivationPicture(description, values)
 
 
 @torch.no_grad()
@@ -167,10 +172,10 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
         for at in range(shown):
             top, left = at // across * (height + 2), at % across * (width + 1)
             whole[top : top + height, left : left + width] = tiles[at]
-        told = f"{count} channels of {tensor.shape[1]} × {tensor.shape[2]}"
-        told += " at half the size" if halved else ""
-        told += f", the first {shown} shown" if shown < count else ""
-        return whole.numpy(), told
+        description = f"{count} channel{'s' * (count != 1)} of {tensor.shape[1]} × {tensor.shape[2]}"
+        description += " at half the size" if halved else ""
+        description += f", the first {shown} shown" if shown < count else ""
+        return whole.numpy(), description
     flat = values.reshape(-1)
     scale = 1
     while scale < 4 and len(flat) * (scale + 1) ** 2 <= rows * columns:
@@ -181,10 +186,9 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
     whole = torch.full((lines * min(across, len(flat)),), float("nan"))
     whole[:shown] = flat[:shown]
     whole = whole.reshape(lines, -1).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
-    told = f"{len(flat)} units, {min(across, len(flat))} a line" + (
-        f", the first {shown} shown" if shown < len(flat) else ""
-    )
-    return whole.numpy(), told
+    description = f"{len(flat)} unit{'s' * (len(flat) != 1)}, {min(across, len(flat))} per row"
+    description += f", the first {shown} shown" if shown < len(flat) else ""
+    return whole.numpy(), description
 
 
 def _scale(count: int, height: int, width: int, rows: int, columns: int) -> int:
@@ -203,7 +207,7 @@ def _room(height: int, width: int, rows: int, columns: int) -> int:
 @lru_cache(maxsize=4)
 def _dead(found: Network) -> dict[int, float]:
     """The fraction of units (of a convolution: channels) that are 0 for all of MANY test images, by the stage."""
-    X, _ = batch(found, {"split": "test", "index": 0, "count": MANY})
+    X, _ = batch(found, ImagesRef("test", 0, MANY))
     stages, _ = trace(found.model, X)
     return {
         at: float(dead_units(stage.after))
@@ -212,19 +216,23 @@ def _dead(found: Network) -> dict[int, float]:
     }
 
 
-def _told(stage: Stage, dead: float | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "name": stage.name, "type": type(stage.module).__name__,
-        "extra": " ".join(stage.module.extra_repr().split()), "before": stage.given, "after": stage.made,
-        "figures": None, "largest": [], "silent": None, "dead": dead,
-    }  # fmt: skip
-    if stage.after is not None:
-        told["figures"] = figures(stage.after)
-        flat = stage.after.reshape(-1).float()
-        if len(flat):
-            values, indices = flat.nan_to_num(nan=float("-inf")).topk(min(5, len(flat)))
-            told["largest"] = [[int(at), float(flat[at])] for at in indices]
-            del values
-        if isinstance(stage.module, RELU_LIKE):
-            told["silent"] = float((flat == 0).double().mean()) if len(flat) else None
-    return told
+def _row(stage: Stage, dead: float | None) -> StageRow:
+    row = StageRow(
+        name=stage.name,
+        type=type(stage.module).__name__,
+        extra=" ".join(stage.module.extra_repr().split()),
+        before=stage.given,
+        after=stage.made,
+        dead=dead,
+    )
+    if stage.after is None:
+        return row
+    row = replace(row, stats=stats_of(stage.after))
+    flat = stage.after.reshape(-1).float()
+    if not len(flat):
+        return row
+    _, indices = flat.nan_to_num(nan=float("-inf")).topk(min(LARGEST, len(flat)))
+    row = replace(row, largest=tuple((int(at), float(flat[at])) for at in indices))
+    if isinstance(stage.module, RELU_LIKE):
+        row = replace(row, silent=float((flat == 0).double().mean()))
+    return row

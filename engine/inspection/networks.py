@@ -14,20 +14,19 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.read import load
 from engine.data.dataset import Dataset
+from engine.data.dataset_cache import dataset
 from engine.data.loader import make_batches
 from engine.errors import InspectionError
 from engine.home import RunFolder
-from engine.inspection.dataset_cache import dataset
 from engine.models.names import TORCHVISION
 from engine.models.registry import build
 from engine.runs import checkpoint_refs, store
-from engine.sources import NewModel, RunCheckpoint, WeightsFile
+from engine.sources import NetworkRef, NewModel, RunCheckpoint, WeightsFile
 from engine.training.config import TrainConfig
 from engine.training.pipelines import transforms_of
 from engine.training.resume import load_model
 from engine.training.setup import freeze
 from engine.weights import matching
-from engine.weights.key_mapping import KeyMapping
 
 TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made for
 
@@ -36,7 +35,7 @@ TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made fo
 class Network:
     """A network to look into."""
 
-    source: str  # what it was asked for by
+    source: str  # as it is typed
     title: str  # for people
     model: nn.Module
     shape: tuple[int, ...]  # of one image, as it gets them: channels, height, width
@@ -53,35 +52,31 @@ class Network:
         return any(tensor.is_meta for tensor in (*self.model.parameters(), *self.model.buffers()))
 
 
-def network(home: Path, values: Mapping[str, Any]) -> Network:
-    """What a request is about: `source`, as `sources.parse` takes it, of a new model `dataset`, `data_dir`, `transform`
-    and `seed`, and `freeze`, where other parameters are to be frozen than the run's.
+def network(home: Path, ref: NetworkRef) -> Network:
+    """The network that is meant; the last few are kept.
 
     A model of torchvision is built without values, on the meta device. Raises EngineError.
     """
-    text = str(values["source"])
-    source = sources.parse(text)
-    match source:
-        case NewModel(model):
-            return _new(text, _given(values, model), values.get("data_dir"), home)
-        case WeightsFile(path, mapping, model) if model:
-            return _with_weights(
-                text, model, path, mapping, _given(values, model), values.get("data_dir"), home, _changed(path)
-            )
+    match ref.source:
+        case NewModel():
+            return _new(home, ref, ref.source.model)
+        case WeightsFile(path) if ref.source.model:
+            return _with_weights(home, ref, ref.source, _changed(path))
         case WeightsFile(path):
             if not path.is_file():
                 raise InspectionError(f"no such file: {path}")
-            found = sources.listed_checkpoint(source)
+            found = sources.listed_checkpoint(ref.source)
             if found is None:
                 raise InspectionError(f"{path} is not a checkpoint in a run's folder; name its network: mlp={path}")
         case RunCheckpoint():
-            found = sources.resolve(home, source)
-    return _of_checkpoint(text, found.folder, found.entry.sha256, found.entry.file, values.get("freeze"))
+            found = sources.resolve(home, ref.source)
+    return _of_checkpoint(str(ref.source), found.folder, found.entry.sha256, found.entry.file, ref.freeze)
 
 
-def _given(values: Mapping[str, Any], model: str) -> tuple[tuple[str, Any], ...]:
-    names = ("transform", "seed", "dataset", "freeze")
-    return tuple(sorted({"model": model, **{one: values[one] for one in names if values.get(one) is not None}}.items()))
+def _config(ref: NetworkRef, model: str) -> TrainConfig:
+    return TrainConfig(
+        model=model, dataset=ref.dataset, transform=ref.transform, seed=ref.seed, freeze=ref.freeze or ""
+    )  # fmt: skip
 
 
 def _changed(path: Path) -> int:
@@ -98,7 +93,8 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
     asked = store.read_run(folder)
     content = load(folder, entry)
     config = TrainConfig.from_dict(content["config"])
-    data = dataset(RunFolder(folder).home.path, {"dataset": config.dataset, "data_dir": asked.get("data_dir")})
+    data_dir = asked.get("data_dir")
+    data = dataset(config.dataset, Path(data_dir) if data_dir else None, RunFolder(folder).home.path)
     shape, classes = _shape(config, data), data.classes
     model = build(config.model, len(classes), shape)
     load_model(model, content["model"], config.model)
@@ -114,39 +110,38 @@ def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: s
 
 
 @lru_cache(maxsize=4)
-def _new(source: str, given: tuple[tuple[str, Any], ...], data_dir: str | None, home: Path) -> Network:
-    config = TrainConfig(**dict(given))
-    if source.startswith(TORCHVISION):
+def _new(home: Path, ref: NetworkRef, name: str) -> Network:
+    config = _config(ref, name)
+    if name.startswith(TORCHVISION):
         with torch.device("meta"):
-            model = build(source, 1000)
+            model = build(name, 1000)
         freeze(model, config)
         names = tuple(f"class {number}" for number in range(1000))
-        title = f"{source}, without values (meta device), 1,000 classes"
-        return Network(source, title, model.eval(), TORCHVISION_SHAPE, names, config)
-    data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
+        title = f"{name}, without values (meta device), 1,000 classes"
+        return Network(name, title, model.eval(), TORCHVISION_SHAPE, names, config)
+    data = dataset(config.dataset, ref.data_dir, home)
     shape, classes = _shape(config, data), data.classes
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = build(source, len(classes), shape)
+        model = build(name, len(classes), shape)
     freeze(model, config)
-    return Network(source, f"{source}, new weights (seed {config.seed})", model.eval(), shape, classes, config, data)
+    return Network(name, f"{name}, new weights (seed {config.seed})", model.eval(), shape, classes, config, data)
 
 
 @lru_cache(maxsize=4)
-def _with_weights(
-    source: str, name: str, path: Path, said: KeyMapping, given: tuple[tuple[str, Any], ...], data_dir: str | None,
-    home: Path, _at: int,
-) -> Network:  # fmt: skip
-    """A network of a name with the weights of a file, anybody's, whose numbers are read and nothing else."""
-    config = TrainConfig(**dict(given))
+def _with_weights(home: Path, ref: NetworkRef, source: WeightsFile, _changed: int) -> Network:
+    """A network with the weights of a file of any origin, whose numbers are read and nothing else."""
+    name, path = source.model, source.path
+    config = _config(ref, name)
     if name.startswith(TORCHVISION):
         raise InspectionError(f"{name} takes no weights here: it is for images of another shape")
-    data = dataset(home, {"dataset": config.dataset, "data_dir": data_dir})
+    data = dataset(config.dataset, ref.data_dir, home)
     shape, classes = _shape(config, data), data.classes
     model = build(name, len(classes), shape)
-    matching.load(model, f"{path} {said}".strip(), name)
+    matching.load(model, f"{path} {source.mapping}".strip(), name)
     freeze(model, config)
-    return Network(source, f"{name} with the weights of {path.name}", model.eval(), shape, classes, config, data)
+    title = f"{name} with the weights of {path.name}"
+    return Network(str(source), title, model.eval(), shape, classes, config, data)
 
 
 def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str, torch.Tensor]]:

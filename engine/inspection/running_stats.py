@@ -1,4 +1,4 @@
-"""The figures of a large tensor, a few blocks at a time: between them the worker process answers other requests."""
+"""The statistics of a large tensor, a few blocks at a time: between them the worker process answers other requests."""
 
 import math
 import time
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.inspection.parameters import BINS, as_real, figures
+from engine.inspection.stats import as_real, without_values
+from engine.inspection.tensor_stats import BINS, TensorStats
 
 BLOCK = 1 << 19  # elements that are looked at in one go: some milliseconds
 TURN_S = 0.015  # seconds of work in a turn, about
 
 
 class RunningStats:
-    """Goes twice through a tensor: for its figures, then for its histogram."""
+    """Goes twice through a tensor: for its statistics, then for its histogram."""
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self._tensor = tensor.detach()
@@ -53,20 +54,20 @@ class RunningStats:
             (self._count_in if self._second else self._add)(as_real(block))
         return False
 
-    def told(self) -> dict[str, Any]:
-        """As `parameters.figures` tells them."""
-        found = figures(self._tensor[(slice(0, 0),) * self._tensor.ndim])
-        found |= {
-            "shape": list(self._tensor.shape), "count": self._tensor.numel(),
-            "bytes": self._tensor.numel() * self._tensor.element_size(), "nan": self._nan, "inf": self._inf,
-            "zeros": self._zeros / max(1, self._tensor.numel()),
-        }  # fmt: skip
-        if self._count:
-            found |= {
-                "mean": self._mean, "std": math.sqrt(self._squares / self._count), "min": self._low, "max": self._high,
-                "norm": math.sqrt(self._total),
-            }  # fmt: skip
-        return found
+    def stats(self) -> TensorStats:
+        """As `stats.stats_of` gives them, once all is done."""
+        found = without_values(self._tensor).with_values(
+            zeros=self._zeros / max(1, self._tensor.numel()), nan=self._nan, inf=self._inf
+        )
+        if not self._count:
+            return found
+        return found.with_values(
+            mean=self._mean,
+            std=math.sqrt(self._squares / self._count),
+            min=self._low,
+            max=self._high,
+            norm=math.sqrt(self._total),
+        )
 
     def _add(self, real: torch.Tensor) -> None:
         finite = real

@@ -1,46 +1,37 @@
-"""What an image's pixels do to a network's answer: by the gradient, and by covering them up."""
+"""What an image's pixels do to a network's answer: by the gradient, and by occlusion."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from engine.errors import InspectionError
 from engine.inspection.forward import logits_of, one_line, trace
+from engine.inspection.forward_requests import Saliency, SaliencyRequest
 from engine.inspection.networks import network
 from engine.inspection.samples import sample
-from engine.progress import Progress
-from engine.worker.request import Answer
+from engine.progress import Progress, silent
 
-PATCH, STRIDE = 4, 2  # pixels: of what is covered, and between two places, of an image of 28 × 28
-AT_ONCE = 256  # covered images in a batch
+PATCH, STRIDE = 4, 2  # pixels: the side of the occluded square, and between two squares, of an image of 28 × 28
+AT_ONCE = 256  # occluded images in a batch
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """`source` and what `networks.network` takes; `split`, `index`, `edits`; `target`: the class, None: the predicted.
-
-    The answer: `target`, `patch`, `stride` (pixels); arrays `gradient` and `occlusion`, float32 [H, W].
-    """
-    found = network(home, values)
-    X = sample(found, values).X
+def compute(home: Path, request: SaliencyRequest, progress: Progress) -> Saliency:
+    """The worker process's part. Raises EngineError."""
+    found = network(home, request.network)
+    X = sample(found, request.image).X
     _, result = trace(found.model, X)
     logits = logits_of(result, len(found.classes))
     if logits is None:
         raise InspectionError("the network gives no logits: there is no class to explain")
-    asked = values.get("target")
-    target = int(logits.argmax()) if asked is None else int(asked)
+    target = int(logits.argmax()) if request.target is None else request.target
     scale = max(1, round(max(X.shape[2:]) / 28))
-    covered = occlusion(found.model, X, target, PATCH * scale, STRIDE * scale, tell)
+    falls = occlusion(found.model, X, target, PATCH * scale, STRIDE * scale, progress)
     try:
         slope = gradient(found.model, X, target)
     except RuntimeError as error:
         raise InspectionError(f"the network can't be differentiated by its pixels: {one_line(error)}") from error
-    return Answer(
-        {"target": target, "patch": PATCH * scale, "stride": STRIDE * scale},
-        {"gradient": slope.numpy(), "occlusion": covered.numpy()},
-    )
+    return Saliency(target, PATCH * scale, STRIDE * scale, slope.numpy(), falls.numpy())
 
 
 def gradient(model: nn.Module, X: torch.Tensor, target: int) -> torch.Tensor:
@@ -56,23 +47,23 @@ def gradient(model: nn.Module, X: torch.Tensor, target: int) -> torch.Tensor:
 
 @torch.no_grad()
 def occlusion(
-    model: nn.Module, X: torch.Tensor, target: int, patch: int, stride: int, tell: Progress = lambda done, total: None
+    model: nn.Module, X: torch.Tensor, target: int, patch: int, stride: int, progress: Progress = silent
 ) -> torch.Tensor:
-    """How much the probability of `target` falls when a square of `patch` × `patch` pixels is covered with the image's
-    lowest value, every `stride` pixels (Zeiler & Fergus 2014): of each pixel the mean over the squares that cover it,
-    float32 [H, W]; below 0: covering it makes the class more probable."""
+    """How much the probability of `target` falls when a square of `patch` × `patch` pixels is replaced by the image's
+    lowest value, every `stride` pixels (Zeiler & Fergus 2014): of each pixel the mean over the squares that it is
+    in, float32 [H, W]; below 0: occluding it makes the class more probable."""
     height, width = X.shape[2:]
     places = [(top, left) for top in _starts(height, patch, stride) for left in _starts(width, patch, stride)]
     whole = model(X).float().softmax(1)[0, target]
     fall, times = torch.zeros(height, width), torch.zeros(height, width)
     dark = X.min()
     for begin in range(0, len(places), AT_ONCE):
-        tell(begin, len(places))
+        progress(begin, len(places))
         some = places[begin : begin + AT_ONCE]
-        covered = X.repeat(len(some), 1, 1, 1)
+        occluded = X.repeat(len(some), 1, 1, 1)
         for at, (top, left) in enumerate(some):
-            covered[at, :, top : top + patch, left : left + patch] = dark
-        falls = whole - model(covered).float().softmax(1)[:, target]
+            occluded[at, :, top : top + patch, left : left + patch] = dark
+        falls = whole - model(occluded).float().softmax(1)[:, target]
         for (top, left), one in zip(some, falls, strict=True):
             fall[top : top + patch, left : left + patch] += one
             times[top : top + patch, left : left + patch] += 1

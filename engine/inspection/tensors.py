@@ -1,7 +1,7 @@
-"""Any tensor of a network: a window of its values, a map of all, its figures, and little pictures of its parts."""
+"""Any tensor of a network or a file: a window of its values, a map of all, statistics, and pictures of its parts."""
 
 import math
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,84 +12,74 @@ from torch.nn import functional
 
 from engine.errors import InspectionError
 from engine.inspection import views
-from engine.inspection.parameters import as_real, figures, histogram
 from engine.inspection.running_stats import RunningStats
-from engine.inspection.tensor_refs import tensor_of
+from engine.inspection.stats import as_real, histogram, stats_of
+from engine.inspection.tensor_lookup import tensor_of
+from engine.inspection.tensor_requests import (
+    PicturesRequest,
+    StatsProgress,
+    StatsRequest,
+    TensorAbout,
+    TensorPictures,
+    TensorRequest,
+    TensorWindow,
+)
 from engine.progress import Progress
-from engine.worker.request import Answer
 
-AT_ONCE = 1 << 20  # elements whose figures come with the tensor itself
+AT_ONCE = 1 << 20  # elements whose statistics come with the tensor itself
 MAP_PARTS = 8  # numbers along each side that a cell of a map of a large matrix is the mean of
 MAP_MOST = 512  # rows and columns of a map
 LARGEST_CELL = 8  # pixels along a side of one number of a small matrix
 
 
-def compute(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """One tensor of a network.
-
-    `source` and what `networks.network` takes; `name` and what it needs (`subjects.subject`); `view`: as typed
-    (`views.apply`); `page`: which of the matrices that lie in the last two dimensions; `row`, `column`, `rows`,
-    `columns`: the window of that matrix; `map_rows`, `map_columns`: the size of its map, 0 for none; `whole`: also the
-    figures, and the histogram.
-
-    The answer: `shape`, `pages`, `height`, `width`, `expression`, `about` (what PyTorch knows of the view besides its
-    values), `cells` (the window's values, as PyTorch rounds them), and with `whole` the `figures`. Arrays `map` float32
-    [rows, columns] and `histogram` int64.
-    """
-    tensor, written, _ = tensor_of(home, values)
-    view = _applied(tensor, tensor._version, str(values.get("view", "")))
-    matrix, pages = page(view, int(values.get("page", 0)))
+def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWindow:
+    """The worker process's part. Raises EngineError."""
+    tensor, written, _ = tensor_of(home, request.tensor)
+    view = _applied(tensor, tensor._version, request.view)
+    matrix, pages = page(view, request.page)
     height, width = matrix.shape
-    row, column = int(values.get("row", 0)), int(values.get("column", 0))
-    window = matrix[row : row + int(values.get("rows", 0)), column : column + int(values.get("columns", 0))]
-    answer: dict[str, Any] = {
-        "shape": list(view.shape), "pages": pages, "height": height, "width": width,
-        "expression": views.spelled(written, str(values.get("view", ""))),
-        "about": about(tensor, view), "cells": [] if view.is_meta else cells(window, form_of(view)),
-    }  # fmt: skip
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    if values.get("whole"):
-        large = view.numel() > AT_ONCE and not view.is_meta and view.layout == torch.strided
-        answer["figures"] = None if large else figures(view)
-        arrays["histogram"] = np.zeros(1, np.int64) if large or view.is_meta else histogram(view)
-    if values.get("map_rows") and not view.is_meta and matrix.numel():
-        arrays["map"] = small(matrix, int(values["map_rows"]), int(values["map_columns"]))
-    return Answer(answer, arrays)
-
-
-def figures_of(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
-    """The same request, of a tensor that is too large for its figures to come at once: some milliseconds of the work.
-
-    To be asked again until `done`; `share` of the work, 0 to 1; then `figures`, and array `histogram`.
-    """
-    tensor, _, _ = tensor_of(home, values)
-    work = _running(tensor, tensor._version, str(values.get("view", "")))
-    done = work.turn()
-    return Answer(
-        {"done": done, "share": work.share, "figures": work.told() if done else None}, {"histogram": work.histogram}
+    window = matrix[request.row : request.row + request.rows, request.column : request.column + request.columns]
+    found = TensorWindow(
+        shape=tuple(view.shape),
+        pages=pages,
+        height=height,
+        width=width,
+        expression=views.spelled(written, request.view),
+        about=about(tensor, view),
+        cells=() if view.is_meta else cells(window, form_of(view)),
     )
+    if request.whole:
+        large = view.numel() > AT_ONCE and not view.is_meta and view.layout == torch.strided
+        counts = np.zeros(1, np.int64) if large or view.is_meta else histogram(view)
+        found = replace(found, stats=None if large else stats_of(view), histogram=counts)
+    if request.map_rows and not view.is_meta and matrix.numel():
+        found = replace(found, map=small(matrix, request.map_rows, request.map_columns))
+    return found
 
 
-def pictures(home: Path, values: Mapping[str, Any], tell: Progress) -> Answer:
+def continue_stats(home: Path, request: StatsRequest, progress: Progress) -> StatsProgress:
+    """Some milliseconds of the work on the statistics of a tensor that is too large for them to come at once."""
+    tensor, _, _ = tensor_of(home, request.tensor)
+    work = _running(tensor, tensor._version, request.view)
+    done = work.turn()
+    return StatsProgress(done, work.share, work.stats() if done else None, work.histogram)
+
+
+def pictures(home: Path, request: PicturesRequest, progress: Progress) -> TensorPictures:
     """Little pictures of a tensor's parts: of a convolution's kernels, [out, in, h, w], one for each output and input;
-    of a matrix [n, pixels] whose pixels are those of an image, one a row.
-
-    `source`, `name`, `first`, `count`. The answer: `total`, `captions`, `limit` (the largest magnitude: of all pictures
-    the same scale); array `pictures` float32 [n, h, w]. Raises InspectionError where it has no such parts.
-    """
-    tensor, _, image = tensor_of(home, values)
+    of a matrix [n, pixels] whose pixels are those of an image, one a row. Raises InspectionError where it has no such
+    parts."""
+    tensor, _, image = tensor_of(home, request.tensor)
     if tensor.is_meta:
         raise InspectionError("this network has no values: it is on the meta device")
-    first, count = int(values["first"]), int(values["count"])
-    parts, captions = _parts(tensor.detach(), image)
-    chosen = parts[first : first + count].float()
-    return Answer(
-        {
-            "total": len(parts), "captions": [captions(at) for at in range(first, first + len(chosen))],
-            "limit": float(parts.abs().max()) if parts.numel() else 0.0,
-        },
-        {"pictures": chosen.numpy()},
-    )  # fmt: skip
+    parts, caption = _parts(tensor.detach(), image)
+    chosen = parts[request.first : request.first + request.count].float()
+    return TensorPictures(
+        total=len(parts),
+        captions=tuple(caption(at) for at in range(request.first, request.first + len(chosen))),
+        limit=float(parts.abs().max()) if parts.numel() else 0.0,
+        pictures=chosen.numpy(),
+    )
 
 
 def page(view: torch.Tensor, number: int) -> tuple[torch.Tensor, int]:
@@ -111,19 +101,22 @@ def page(view: torch.Tensor, number: int) -> tuple[torch.Tensor, int]:
     return matrix, pages
 
 
-def about(tensor: torch.Tensor, view: torch.Tensor) -> dict[str, Any]:
-    """What PyTorch knows of a tensor besides its values."""
+def about(tensor: torch.Tensor, view: torch.Tensor) -> TensorAbout:
+    """What PyTorch knows of a view of a tensor besides its values."""
     strided = view.layout == torch.strided
-    return {
-        "dtype": str(view.dtype), "device": str(view.device), "layout": str(view.layout),
-        "stride": list(view.stride()) if strided else None,
-        "offset": view.storage_offset() if strided else None,
-        "contiguous": view.is_contiguous() if strided else None,
-        "storage_bytes": view.untyped_storage().nbytes() if strided and not view.is_meta else None,
-        "shares": strided and not view.is_meta and _shares(tensor, view),
-        "requires_grad": tensor.requires_grad, "grad_fn": type(tensor.grad_fn).__name__ if tensor.grad_fn else None,
-        "leaf": tensor.is_leaf,
-    }  # fmt: skip
+    return TensorAbout(
+        dtype=str(view.dtype),
+        device=str(view.device),
+        layout=str(view.layout),
+        stride=view.stride() if strided else None,
+        offset=int(view.storage_offset()) if strided else None,
+        contiguous=view.is_contiguous() if strided else None,
+        storage_bytes=view.untyped_storage().nbytes() if strided and not view.is_meta else None,
+        shares=strided and not view.is_meta and _shares(tensor, view),
+        requires_grad=tensor.requires_grad,
+        grad_fn=type(tensor.grad_fn).__name__ if tensor.grad_fn else None,
+        leaf=tensor.is_leaf,
+    )
 
 
 def form_of(view: torch.Tensor) -> str:
@@ -153,15 +146,15 @@ def form_of(view: torch.Tensor) -> str:
     return ".0f" if bool((finite == finite.ceil()).all()) else ".4f"
 
 
-def cells(window: torch.Tensor, form: str) -> list[list[str]]:
+def cells(window: torch.Tensor, form: str) -> tuple[tuple[str, ...], ...]:
     """The values of a window, real ones in `form`, as `form_of` gives it."""
     if not window.numel():
-        return []
+        return ()
     if window.is_complex():
-        return [[f"{value:.4f}" for value in row] for row in window.tolist()]
+        return tuple(tuple(f"{value:.4f}" for value in row) for row in window.tolist())
     if not window.is_floating_point():
-        return [[str(value) for value in row] for row in window.tolist()]
-    return [[_plain(value, form) for value in row] for row in window.double().tolist()]
+        return tuple(tuple(str(value) for value in row) for row in window.tolist())
+    return tuple(tuple(_plain(value, form) for value in row) for row in window.double().tolist())
 
 
 def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.dtype[np.float32]]":

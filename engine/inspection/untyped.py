@@ -11,17 +11,6 @@ from engine.worker.client import WorkerClient
 from engine.worker.request import Answer, Request
 
 REQUESTS = {
-    "summary": ("engine.inspection.summary", "compute"),
-    "parameters": ("engine.inspection.parameters", "compute"),
-    "tensor": ("engine.inspection.tensors", "compute"),
-    "figures": ("engine.inspection.tensors", "figures_of"),
-    "pictures": ("engine.inspection.tensors", "pictures"),
-    "image": ("engine.inspection.forward", "compute"),
-    "activation": ("engine.inspection.forward", "picture"),
-    "saliency": ("engine.inspection.saliency", "compute"),
-    "terms": ("engine.inspection.contributions", "compute"),
-    "autograd": ("engine.inspection.autograd", "compute"),
-    "difference": ("engine.inspection.autograd", "difference"),
     "file": ("engine.inspection.weights_files", "compute"),
     "file figures": ("engine.inspection.weights_files", "figures"),
     "file difference": ("engine.inspection.weights_files", "difference"),

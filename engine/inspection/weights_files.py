@@ -158,8 +158,10 @@ class _Work:
         return 1 - (len(self._left) + (self._large is not None)) / self._total
 
     def turn(self) -> tuple[dict[str, Any], list[Any]]:
-        from engine.inspection.parameters import BINS
+        from dataclasses import asdict
+
         from engine.inspection.running_stats import RunningStats
+        from engine.inspection.tensor_stats import BINS
         from engine.weights import tensors
 
         found: dict[str, Any] = {}
@@ -176,7 +178,7 @@ class _Work:
                     continue
             name, work = self._large
             if work.turn():
-                found[name] = work.told()
+                found[name] = asdict(work.stats())
                 histograms.append(work.histogram)
                 self._large = None
         return found, histograms

@@ -2,76 +2,109 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tui.format import count, size
+from engine.inspection.forward_requests import ForwardPass, ForwardRequest
+from engine.inspection.image_requests import ImageRef
+from engine.inspection.model_requests import ModelSummary, ParametersRequest, SummaryRequest
+from engine.progress import silent
+from engine.sources import NetworkRef
+from tui.format import count, percent, size
 from tui.tensor_table import as_text
 
 BAR = 30  # cells
 
 
-def run(home: Path, values: dict[str, Any], *, what: str, as_json: bool) -> int:
-    """`values`: of a request (see `engine.inspection.networks`); `what`: summary, parameters or image. Returns 0, or 2
-    where an image does not go through the network. Raises EngineError."""
-    from engine.inspection import forward, parameters, summary
+def summary(home: Path, network: NetworkRef, *, as_json: bool) -> int:
+    """The modules. Returns 0, or 2 where an image does not pass through the network. Raises EngineError."""
+    from engine.inspection.summary import compute
 
-    compute = {"summary": summary.compute, "parameters": parameters.compute, "image": forward.compute}[what]
-    told = compute(home, values, lambda done, total: None).values
+    found = compute(home, SummaryRequest(network), silent)
     if as_json:
-        print(json.dumps(told, indent=1))
-    elif what == "summary":
-        _summary(told)
-    elif what == "parameters":
-        print(told["title"])
-        print(as_text(told["tensors"]), end="")
+        _print_json(found.to_dict())
     else:
-        _image(told)
-    if told.get("problem"):
-        print(f"fmnist-tui: {told['problem']}", file=sys.stderr)
-        return 2
+        _print_summary(found)
+    return _report(found.problem)
+
+
+def parameters(home: Path, network: NetworkRef, *, as_json: bool) -> int:
+    """Every parameter and buffer. Returns 0. Raises EngineError."""
+    from engine.inspection.parameters import compute
+
+    found = compute(home, ParametersRequest(network), silent)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        print(found.title)
+        print(as_text(found.tensors), end="")
     return 0
 
 
-def _summary(told: dict[str, Any]) -> None:
-    totals = told["totals"]
-    shape = " × ".join(map(str, told["shape"]))
-    print(f"{told['title']}\n\n{told['printed']}\n")
+def image(home: Path, network: NetworkRef, image: ImageRef, *, as_json: bool) -> int:
+    """One image's forward pass. Returns 0, or 2 where the network gives no logits. Raises EngineError."""
+    from engine.inspection.forward import compute
+
+    found = compute(home, ForwardRequest(network, image), silent)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        _print_pass(found)
+    return _report(found.problem)
+
+
+def _report(problem: str) -> int:
+    if problem:
+        print(f"fmnist-tui: {problem}", file=sys.stderr)
+    return 2 if problem else 0
+
+
+def _print_json(values: Mapping[str, object]) -> None:
+    print(json.dumps(values, indent=1))
+
+
+def _print_summary(found: ModelSummary) -> None:
+    totals = found.totals
+    shape = " × ".join(map(str, found.shape))
+    print(f"{found.title}\n\n{found.printed}\n")
     rows = [("module", "type", "in", "out", "parameters", "multiply-adds")]
-    for module in told["modules"]:
+    for module in found.modules:
         rows.append(
             (
-                module["name"] or "(all)", module["type"], module["inputs"] or "", module["outputs"] or "",
-                count(module["parameters"]) if module["parameters"] else "",
-                count(module["multiply_adds"]) if module["multiply_adds"] else "",
+                module.name or "(all)",
+                module.type,
+                module.inputs or "",
+                module.outputs or "",
+                count(module.parameters) if module.parameters else "",
+                count(module.multiply_adds) if module.multiply_adds else "",
             )
-        )  # fmt: skip
+        )
     widths = [max(len(row[at]) for row in rows) for at in range(6)]
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row[:4], widths, strict=False)]
         cells += [text.rjust(width) for text, width in zip(row[4:], widths[4:], strict=True)]
         print("  ".join(cells).rstrip())
     print(
-        f"\n{count(totals['parameters'])} parameters, {count(totals['trainable'])} trainable, "
-        f"{count(totals['buffers'])} numbers in buffers, {size(totals['bytes'])}; "
-        f"{count(totals['multiply_adds'])} multiply-adds for an image of {shape}"
+        f"\n{count(totals.parameters)} parameters, {count(totals.trainable)} trainable, "
+        f"{count(totals.buffers)} numbers in buffers, {size(totals.bytes)}; "
+        f"{count(totals.multiply_adds)} multiply-adds for an image of {shape}"
     )
 
 
-def _image(told: dict[str, Any]) -> None:
-    classes = told["classes"]
-    print(f"{told['title']}\n{told['split']} image {told['index']}, {classes[told['label']]}, {told['shape']}\n")
-    width = max((len(f"{stage['name']} {stage['type']}") for stage in told["stages"]), default=0)
-    for stage in told["stages"]:
-        name = f"{stage['name']} {stage['type']}".ljust(width)
-        silent = "" if stage["silent"] is None else f"  {100 * stage['silent']:.1f}% zeros"
-        print(f"{name}  {stage['before']} → {stage['after']}{silent}")
-    if told["logits"] is None:
+def _print_pass(found: ForwardPass) -> None:
+    classes = found.classes
+    print(f"{found.title}\n{found.split} image {found.index}, {classes[found.label]}, {list(found.shape)}\n")
+    width = max((len(f"{stage.name} {stage.type}") for stage in found.stages), default=0)
+    for stage in found.stages:
+        name = f"{stage.name} {stage.type}".ljust(width)
+        silent_units = "" if stage.silent is None else f"  {percent(stage.silent)} zeros"
+        print(f"{name}  {stage.before} → {stage.after}{silent_units}")
+    if found.logits is None or found.probabilities is None or found.prediction is None:
         return
     print()
     names = max(map(len, classes))
-    for at, (name, logit, chance) in enumerate(zip(classes, told["logits"], told["probabilities"], strict=True)):
-        mark = "✓" if at == told["label"] else " "
+    for at, (name, logit, chance) in enumerate(zip(classes, found.logits, found.probabilities, strict=True)):
+        mark = "✓" if at == found.label else " "
         print(f"{mark} {name.ljust(names)}  {logit:9.4f}  {100 * chance:6.2f}%  {'█' * round(BAR * chance)}".rstrip())
-    right = "right" if told["prediction"] == told["label"] else "wrong"
-    print(f"\n{classes[told['prediction']]}, {right}; loss {told['loss']:.6f}")
+    correct = "correct" if found.prediction == found.label else "wrong"
+    print(f"\n{classes[found.prediction]}, {correct}; loss {found.loss:.6f}")

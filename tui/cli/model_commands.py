@@ -2,6 +2,9 @@
 
 import argparse
 
+from engine import sources
+from engine.inspection.image_requests import ImageRef
+from engine.sources import NetworkRef
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import Commands, home_of
 from tui.cli.options import add_options, given
@@ -34,10 +37,15 @@ def _index(text: str) -> int:
 def _model(options: argparse.Namespace) -> int:
     from tui.cli import model
 
-    values = {
-        "source": options.source, "dataset": absolute_dataset(parse("dataset", options.dataset)),
-        "data_dir": str(options.data_dir) if options.data_dir else None, "split": options.split, "index": options.image,
+    home, as_json = home_of(options), options.json
+    network = NetworkRef(
+        sources.parse(options.source),
+        dataset=absolute_dataset(parse("dataset", options.dataset)),
+        data_dir=options.data_dir,
         **given(options, ("transform", "seed", "freeze")),
-    }  # fmt: skip
-    what = "parameters" if options.parameters else "summary" if options.image is None else "image"
-    return model.run(home_of(options), values, what=what, as_json=options.json)
+    )
+    if options.parameters:
+        return model.parameters(home, network, as_json=as_json)
+    if options.image is None:
+        return model.summary(home, network, as_json=as_json)
+    return model.image(home, network, ImageRef(options.split, options.image), as_json=as_json)

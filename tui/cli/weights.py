@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
@@ -14,6 +14,7 @@ from tui.format import count, counted, size
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import EvaluationOptions
+    from engine.inspection.tensor_stats import TensorStats
     from engine.weights.compare import Difference
     from engine.weights.key_mapping import KeyMapping
 
@@ -82,7 +83,7 @@ def _print(contents: Contents, *, whole: bool) -> None:
 def _values(path: Path, asked: str, *, as_json: bool) -> int:
     """`NAME` or `NAME[SLICE]`: the numbers, as PyTorch prints them."""
     from engine.inspection import views
-    from engine.inspection.parameters import figures
+    from engine.inspection.stats import stats_of
     from engine.weights import tensors
 
     contents = contents_of(path)
@@ -99,19 +100,24 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     if as_json:
         if view.numel() > 1_000_000:
             raise CheckpointError(f"{asked} has {view.numel():,} numbers: take a slice of it")
-        print(json.dumps({"name": name, "shape": list(view.shape), **_plain(figures(view)), "values": view.tolist()}))
+        print(
+            json.dumps(
+                {"name": name, "shape": list(view.shape), **_statistics(stats_of(view)), "values": view.tolist()}
+            )
+        )
         return 0
     print(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}")
-    told = figures(view)
-    if told["mean"] is not None:
-        words = ", ".join(f"{key} {told[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
-        print(f"{words}, zeros {100 * told['zeros']:.1f}%, NaN {told['nan']}, infinite {told['inf']}")
+    stats = _statistics(stats_of(view))
+    if stats["mean"] is not None:
+        words = ", ".join(f"{key} {stats[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
+        print(f"{words}, zeros {100 * (stats['zeros'] or 0):.1f}%, NaN {stats['nan']}, infinite {stats['inf']}")
     print(view)
     return 0
 
 
-def _plain(told: dict[str, Any]) -> dict[str, Any]:
-    return {key: told[key] for key in ("mean", "std", "min", "max", "norm", "zeros", "nan", "inf")}
+def _statistics(stats: "TensorStats") -> dict[str, float | None]:
+    keys = ("mean", "std", "min", "max", "norm", "zeros", "nan", "inf")
+    return {key: getattr(stats, key) for key in keys}
 
 
 def _ends(rest: str) -> bool:

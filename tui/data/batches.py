@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import BatchAnswer, BatchRequest, LoaderTimings, LoaderTimingsRequest
+from engine.inspection.tensor_refs import BatchTensor
 from engine.progress import Progress, silent
 from engine.worker.request import Request
 from tui.data import prompts
@@ -47,8 +48,8 @@ class BatchesScreen(Screen[None]):
         ),
         Binding("T", "time", "Time", id="batches.time", tooltip="each loader"),
         Binding("t", "split", "Train/test", show=False, id="batches.split"),
-        Binding("enter", "tensor('batch.X')", "Values", show=False, id="batches.x", tooltip="of X, as a tensor"),
-        Binding("y", "tensor('batch.y')", "Labels", show=False, id="batches.y", tooltip="y, as a tensor"),
+        Binding("enter", "tensor('X')", "Values", show=False, id="batches.x", tooltip="of X, as a tensor"),
+        Binding("y", "tensor('y')", "Labels", show=False, id="batches.y", tooltip="y, as a tensor"),
         Binding("N", "forward", "Forward pass", show=False, id="batches.forward", tooltip="of this image"),
         Binding("right,l", "move(1)", "Next image", show=False, id="batches.right"),
         Binding("left,h", "move(-1)", "Previous image", show=False, id="batches.left"),
@@ -109,7 +110,7 @@ class BatchesScreen(Screen[None]):
 
     def action_tensor(self, name: str) -> None:
         if self._answer is not None and (request := self._request()) is not None:
-            self._services.open_tensor({"batch": request}, name)
+            self._services.open_tensor(BatchTensor(request, name))
 
     def action_forward(self) -> None:
         if self._answer is not None:

@@ -1,7 +1,7 @@
-"""The sum behind one output of a layer, term by term."""
+"""The sum behind one output of a layer: the product of each input and its weight."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -10,26 +10,26 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
-from engine.inspection.untyped import ask_untyped
+from engine.errors import EngineError, InspectionCancelledError
+from engine.inspection.forward_requests import Contributions, ContributionsRequest
+from engine.inspection.image_requests import ImageRef
+from engine.sources import NetworkRef
 from tui import format as fmt
-from tui.dialogs.prompt import PromptScreen
+from tui.model import prompts
 from tui.services import Services
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.topbar import TopBar
 
-if TYPE_CHECKING:
-    pass
-
 COLUMNS = (
-    Column("input", -16),
+    Column("index", -16),
     Column("input × weight", 14, right=True),
     Column("input", 12, right=True),
     Column("weight", 12, right=True),
-    Column("sum so far", 12, right=True),
+    Column("running sum", 12, right=True),
 )
+ROWS = 28  # of the picture of the products, at most
 
 
 class ContributionsScreen(Screen[None]):
@@ -37,88 +37,77 @@ class ContributionsScreen(Screen[None]):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,equals_sign", "dismiss", "Back", key_display="esc", id="terms.back"),
-        Binding("right,l,n", "output(1)", "Next output", id="terms.next"),
-        Binding("left,h,p", "output(-1)", "Output before", show=False, id="terms.previous"),
-        Binding("down,j", "move(1)", "Down", show=False, id="terms.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="terms.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="terms.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="terms.page_up"),
-        Binding("slash,i", "find", "Output", key_display="/", id="terms.find", tooltip="by its number"),
-        Binding("m", "largest", "Largest", id="terms.largest", tooltip="the largest output"),
+        Binding("escape,q,equals_sign", "dismiss", "Back", key_display="esc", id="contributions.back"),
+        Binding("right,l,n", "output(1)", "Next output", id="contributions.next"),
+        Binding("left,h,p", "output(-1)", "Previous output", show=False, id="contributions.previous"),
+        Binding("down,j", "move(1)", "Down", show=False, id="contributions.down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="contributions.up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, id="contributions.page_down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="contributions.page_up"),
+        Binding("slash,i", "find", "Output", key_display="/", id="contributions.find", tooltip="by its number"),
+        Binding("m", "largest", "Largest", id="contributions.largest", tooltip="the largest output"),
     ]
 
-    def __init__(self, services: Services, values: dict[str, Any], stage: int) -> None:
-        """`values`: of the requests about the network and the image."""
+    def __init__(self, services: Services, network: NetworkRef, image: ImageRef, stage: int) -> None:
+        """Of the stage's output, for this image."""
         super().__init__()
         self._services = services
-        self._values, self._stage = values, stage
+        self._network, self._image, self._stage = network, image, stage
         self._output: int | None = None  # None: the largest
-        self._answer: dict[str, Any] | None = None
+        self._answer: Contributions | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
         yield Static(id="about", markup=False)
         yield HeatMap(self._services.picture_style, id="products")
-        yield Rows(COLUMNS, id="terms")
+        yield Rows(COLUMNS, id="contributions")
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._ask()
 
-    @work(group="terms", exclusive=True)
+    @work(group="contributions", exclusive=True)
     async def _ask(self) -> None:
-        asked = {
-            **self._values, "stage": self._stage, "output": self._output,
-            "rows": min(28, self.size.height), "columns": max(1, self.size.width - 2),
-        }  # fmt: skip
+        request = ContributionsRequest(
+            self._network,
+            self._image,
+            self._stage,
+            self._output,
+            rows=min(ROWS, self.size.height),
+            columns=max(1, self.size.width - 2),
+        )
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "terms", asked)
+            answer = await asyncio.to_thread(self._services.worker.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:
             self.notify(str(error), severity="warning", timeout=8, markup=False)
             self.dismiss()
             return
-        if not self.query(Rows):
-            return
-        told = self._answer = answer.values
-        self._output = told["output"]
-        place = ", ".join(map(str, told["place"]))
+        if self.query(Rows):
+            self._answer, self._output = answer, answer.output
+            self._show(answer)
+
+    def _show(self, answer: Contributions) -> None:
+        picture = self.query_one(HeatMap)
+        place = ", ".join(map(str, answer.place))
+        sign = "+" if answer.bias >= 0 else "−"
         self.query_one("#about", Static).update(
             Content.assemble(
-                (f"{told['name']} {told['type']}, output [{place}]", "bold"),
-                f" ({fmt.count(told['output'])} of {fmt.count(told['outputs'])})\n",
-                f"{told['value']:.6g} = {told['positive']:.6g} (products above 0) − {-told['negative']:.6g} (below) "
-                f"{'+' if told['bias'] >= 0 else '−'} {abs(told['bias']):.6g} (bias); "
-                f"{fmt.count(told['count'])} products input × weight: {self.query_one(HeatMap).legend}",
+                (f"{answer.name} {answer.type}, output [{place}]", "bold"),
+                f" ({fmt.count(answer.output)} of {fmt.count(answer.outputs)})\n",
+                f"{answer.value:.6g} = {answer.positive:.6g} (products above 0) − {-answer.negative:.6g} (below) "
+                f"{sign} {abs(answer.bias):.6g} (bias); "
+                f"{fmt.count(answer.count)} products input × weight: {picture.legend}",
             )
         )
-        so_far, rows = (
-            told["bias"],
-            [Row("bias", ("bias", f"{told['bias']:.6g}", "", "", f"{told['bias']:.6g}"), "dim")],
-        )
-        for name, given, weight, product in told["terms"]:
-            so_far += product
-            rows.append(Row(name, (name, f"{product:.6g}", f"{given:.6g}", f"{weight:.6g}", f"{so_far:.6g}")))
-        left = told["count"] - len(told["terms"])
-        if left:
-            rows.append(
-                Row(
-                    "rest",
-                    (f"{fmt.count(left)} more", f"{told['sum'] - so_far:.6g}", "", "", f"{told['sum']:.6g}"),
-                    "dim",
-                )
-            )
-        self.query_one(Rows).show(rows)
-        products = answer.arrays["products"]
-        picture = self.query_one(HeatMap)
-        picture.styles.height = (len(products) + 1) // 2
-        picture.show(products, gaps=True)
+        self.query_one(Rows).show(_rows(answer))
+        picture.styles.height = (len(answer.products) + 1) // 2
+        picture.show(answer.products, gaps=True)
 
     def action_output(self, by: int) -> None:
         if self._answer is not None:
-            self._output = (self._answer["output"] + by) % self._answer["outputs"]
+            self._output = (self._answer.output + by) % self._answer.outputs
             self._ask()
 
     def action_largest(self) -> None:
@@ -131,18 +120,25 @@ class ContributionsScreen(Screen[None]):
     def action_page(self, by: int) -> None:
         self.query_one(Rows).move(by * self.query_one(Rows).room)
 
-    def action_find(self) -> None:
-        outputs = self._answer["outputs"] if self._answer is not None else 0
+    @work(group="prompt")
+    async def action_find(self) -> None:
+        if self._answer is None:
+            return
+        prompt = prompts.output_number(self._answer.outputs, self._output or 0)
+        if (text := await self.app.push_screen_wait(prompt)) is not None:
+            self._output = int(text)
+            self._ask()
 
-        def check(text: str) -> str:
-            if not text.strip().isdecimal() or int(text) >= outputs:
-                raise InspectionError(f"give a number from 0 to {outputs - 1}")
-            return f"output {int(text)} of {fmt.count(outputs)}"
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._output = int(text)
-                self._ask()
-
-        about = "Its number in the layer's output, of one channel after another."
-        self.app.push_screen(PromptScreen("Which output?", about, check, value=str(self._output or 0)), asked)
+def _rows(answer: Contributions) -> list[Row]:
+    """The bias, the largest products, and the rest together."""
+    total = answer.bias
+    rows = [Row("bias", ("bias", f"{total:.6g}", "", "", f"{total:.6g}"), "dim")]
+    for one in answer.largest:
+        total += one.product
+        cells = (one.input, f"{one.product:.6g}", f"{one.value:.6g}", f"{one.weight:.6g}", f"{total:.6g}")
+        rows.append(Row(one.input, cells))
+    if left := answer.count - len(answer.largest):
+        cells = (f"{fmt.count(left)} more", f"{answer.sum - total:.6g}", "", "", f"{answer.sum:.6g}")
+        rows.append(Row("rest", cells, "dim"))
+    return rows

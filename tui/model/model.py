@@ -1,9 +1,8 @@
-"""*Model*: a network's modules, and its parameters in figures."""
+"""*Model*: a network's modules, and its parameters with statistics."""
 
 import asyncio
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -12,61 +11,29 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine import sources
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
+from engine.errors import EngineError, InspectionCancelledError
 from engine.home import RunFolder
-from engine.inspection.untyped import ask_untyped
+from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
 from engine.runs import checkpoint_refs, client, store
+from engine.sources import NetworkRef, RunCheckpoint, Source, WeightsFile
 from engine.training import freezing
-from engine.training.config import parse
 from tui import format as fmt
 from tui import tensor_table
-from tui.dialogs.paths import PathSuggester
-from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.model import module_table, parameter_table, prompts
+from tui.model.module_table import ModuleTable
+from tui.model.parameter_table import SORTS, ParametersTable
 from tui.services import Services
-from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Rows
+from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
-if TYPE_CHECKING:
-    from engine.worker.request import Answer
-
 FOLLOW_S = 2.0  # between two looks for a newer checkpoint
-MODULE_COLUMNS = (
-    Column("module", -36),
-    Column("out", 18),
-    Column("parameters", 12, right=True),
-    Column("share", 6, right=True),
-    Column("trains", 6),
-    Column("multiply-adds", 13, right=True),
-    Column("in", 18),
-    Column("mode", 5),
-    Column("dtype", 8),
-    Column("device", 7),
-)
-TENSOR_COLUMNS = (
-    Column("name", -28, ends=True),
-    Column("shape", 13),
-    Column("grad", 4),
-    Column("mean", 10, right=True),
-    Column("std", 10, right=True),
-    Column("histogram", 12, style="train"),
-    Column("min", 10, right=True),
-    Column("max", 10, right=True),
-    Column("norm", 9, right=True),
-    Column("change", 9, right=True, style="test"),
-    Column("zeros", 6, right=True),
-    Column("not finite", 10, right=True, style="bad"),
-    Column("count", 11, right=True),
-    Column("dtype", 8),
-    Column("device", 6),
-)
-SORTS = ("order", "count", "norm", "std", "change")
 
 
 class ModelScreen(TableScreen):
-    """Looks into the form's model, a run's checkpoint (following one that trains), or any other that is named."""
+    """Shows the form's model, a run's checkpoint (following one that trains), or any other network."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,40 +42,36 @@ class ModelScreen(TableScreen):
         Binding("v", "view", "Modules/parameters", id="model.view", tooltip="the other table"),
         Binding("o", "other", "Other network", id="model.other", tooltip="a model by name, a run, or a checkpoint"),
         Binding("slash", "filter", "Filter", key_display="/", id="model.filter", tooltip="by name or pattern"),
-        Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or thaw, in the next run or branch"),
+        Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or unfreeze, in the next run or branch"),
         Binding("F", "freeze_some", "Freeze some", show=False, id="model.freeze_some", tooltip="by name or pattern"),
         Binding("A", "autograd", "Autograd", id="model.autograd", tooltip="forward, loss, backward, step by step"),
-        Binding("N", "through", "An image", id="model.through", tooltip="one image through the network"),
+        Binding("N", "forward", "Forward pass", id="model.forward", tooltip="of one image, by stages"),
         Binding("s", "sort", "Sort", id="model.sort", tooltip="by order, count, norm, std, change"),
-        Binding(
-            "p", "printed", "As printed", show=False, id="model.printed", tooltip="the module as PyTorch prints it"
-        ),
-        Binding(
-            "e", "export", "Export", show=False, id="model.export", tooltip="the table of parameters, as CSV or text"
-        ),
-        Binding("r", "again", "Read again", show=False, id="model.again", tooltip="of a run that trains: as of now"),
-        Binding("escape", "back", "All", show=False, id="model.back", tooltip="no filter"),
+        Binding("p", "printed", "Print", show=False, id="model.printed", tooltip="the module, as PyTorch prints it"),
+        Binding("e", "export", "Export", show=False, id="model.export", tooltip="the parameters, as CSV or text"),
+        Binding("r", "reload", "Reload", show=False, id="model.reload", tooltip="a run that trains: as of now"),
+        Binding("escape", "back", "All", show=False, id="model.back", tooltip="remove the filter"),
     ]
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
-        self._asked: dict[str, Any] = {}  # what the answers are about
-        self._summary: dict[str, Any] | None = None
-        self._tensors: list[dict[str, Any]] = []
-        self._histograms: Any = None
-        self._parameters = False  # which table is shown
+        self._source = ""  # that was asked about last, as it is typed
+        self._asked: NetworkRef | None = None
+        self._summary: ModelSummary | None = None
+        self._shows_parameters = False
         self._pattern = ""
-        self._sort = SORTS[0]
-        self._folded: set[str] = set()
         self._asking = False
         self._entry = ""  # the file of the checkpoint that is shown
-        self._before = ""  # the source of the one that was shown before it
+        self._before: Source | None = None  # the checkpoint that was shown before it
 
     def compose(self) -> ComposeResult:
         yield TopBar("model")
         yield Static(id="about", markup=False)
-        yield Rows(MODULE_COLUMNS, id="table")
+        yield ModuleTable()
+        parameters = ParametersTable()
+        parameters.display = False
+        yield parameters
         yield Static(id="chosen", markup=False)
         yield KeyLine()
 
@@ -117,71 +80,90 @@ class ModelScreen(TableScreen):
         self._ask()
 
     def on_screen_resume(self) -> None:
-        network = self._services.network
-        if self._asked and self._asked["source"] != network.source:
+        if not self._source:
+            return
+        if self._source != self._services.network.source:
             self._begin()
-        elif self._asked and self._asked != network.values():
+        elif self._asked != self._ref():
             self._ask()
 
-    # What is asked
+    @property
+    def modules(self) -> ModuleTable:
+        return self.query_one(ModuleTable)
 
-    def look_at(self, source: str) -> None:
+    @property
+    def parameters(self) -> ParametersTable:
+        return self.query_one(ParametersTable)
+
+    @property
+    def table(self) -> Rows:
+        return self.parameters if self._shows_parameters else self.modules
+
+    # Asking
+
+    def show_network(self, source: str) -> None:
         """Another network."""
         self._services.network.choose(source)
         self._begin()
 
+    def _ref(self) -> NetworkRef | None:
+        try:
+            return self._services.network.ref()
+        except EngineError:
+            return None  # asking for it says why
+
     def _begin(self) -> None:
-        self._before, self._entry, self._pattern = "", "", ""
-        self._folded.clear()
-        self._summary = None
+        self._before, self._entry, self._pattern, self._summary = None, "", "", None
+        self.modules.reset()
         self._ask()
 
     @work(group="model", exclusive=True)
     async def _ask(self) -> None:
-        worker, values = self._services.worker, self._services.network.values()
-        self._asked, self._asking = values, True
-        self._say("#about", Content("reading the model …" if worker.started else "importing PyTorch …"))
+        worker, network = self._services.worker, self._services.network
+        self._source, self._asked, self._asking = network.source, self._ref(), True
+        update_text(self, "#about", "reading the model …" if worker.started else "importing PyTorch …")
         try:
-            summary = await asyncio.to_thread(ask_untyped, worker, "summary", values)
-            tensors = await asyncio.to_thread(ask_untyped, worker, "parameters", {**values, "before": self._before})
+            ref = network.ref()
+            summary = await asyncio.to_thread(worker.ask, SummaryRequest(ref))
+            table = await asyncio.to_thread(worker.ask, ParametersRequest(ref, self._before))
         except InspectionCancelledError:
             return
         except EngineError as error:
             run = self._run
             living = run is not None and store.alive(run)
-            what = "Press r to have it save its weights as of now, or o for another one." if living else ""
-            hint = Content(what or "Press o for another one.")
-            self._say("#about", Content.styled(f"{error}\n", "$text-error") + hint)
+            hint = "Press r to save its weights as of now, or o for another network." if living else ""
+            refused = Content.styled(f"{error}\n", "$text-error")
+            update_text(self, "#about", refused + Content(hint or "Press o for another network."))
             return
         finally:
             self._asking = False
         self._entry = self._newest()
-        self._take(summary, tensors)
+        self._take(summary, table)
 
-    def _take(self, summary: "Answer", tensors: "Answer") -> None:
+    def _take(self, summary: ModelSummary, table: ParameterTable) -> None:
         if not self.query(Rows):
             return  # the app ended meanwhile
-        self._summary, self._tensors = summary.values, tensors.values["tensors"]
-        self._services.network.folder = Path(summary.values["folder"]) if summary.values["folder"] else None
-        self._histograms = tensors.arrays["histograms"]
+        self._summary = summary
+        self._services.network.folder = summary.folder
+        self.parameters.take(table)
         self._show()
 
     @property
     def _run(self) -> Path | None:
-        """The folder of the run whose `last` checkpoint is shown, whichever that becomes; None: another source."""
-        name, at, place = self._services.network.source.partition("@")
-        if not at or place != "last":
-            return None
+        """The folder of the run whose last checkpoint is shown, whichever that becomes; None: another source."""
         try:
-            return store.find(self._services.home, name)
+            source = sources.parse(self._services.network.source)
+            if isinstance(source, RunCheckpoint) and source.at == sources.LAST:
+                return store.find(self._services.home, source.run)
         except EngineError:
-            return None
+            pass
+        return None
 
     def _newest(self) -> str:
         """The newest checkpoint's file, of a run's `last`; empty for what does not change."""
         folder = self._run
         try:
-            return checkpoint_refs.find(folder, "last").file if folder is not None else ""
+            return checkpoint_refs.find(folder, sources.LAST).file if folder is not None else ""
         except EngineError:
             return ""
 
@@ -189,145 +171,75 @@ class ModelScreen(TableScreen):
         """Read a newer checkpoint of the run, where there is one."""
         if self.is_active and (newest := self._newest()) and newest != self._entry and not self._asking:
             folder = self._run
-            self._before = str(RunFolder(folder).checkpoint(self._entry)) if folder is not None and self._entry else ""
+            if folder is not None and self._entry:
+                self._before = WeightsFile(RunFolder(folder).checkpoint(self._entry))
             self._entry = newest
             self._ask()
 
     # Showing
 
     def _show(self) -> None:
-        if self._summary is None:
+        summary = self._summary
+        if summary is None:
             return
-        summary, totals = self._summary, self._summary["totals"]
-        share = "" if totals["trainable"] == totals["parameters"] else f", {fmt.count(totals['trainable'])} trainable"
-        shape = " × ".join(map(str, summary["shape"]))
-        told = (
-            f"{fmt.count(totals['parameters'])} parameters{share}, {fmt.size(totals['bytes'])}; "
-            f"{fmt.count(totals['multiply_adds'])} multiply-adds for an image of {shape}"
-        )
-        problem = f"\nAn image does not go through it: {summary['problem']}" if summary["problem"] else ""
-        filtered = f"\nonly names with {self._pattern} (esc: all)" if self._pattern else ""
-        frozen = f"\nfrozen: {summary['freeze']}" if summary["freeze"] else ""
-        sort = f"\nsorted by {self._sort}" if self._parameters and self._sort != SORTS[0] else ""
-        self._say(
-            "#about",
-            Content.assemble(
-                (summary["title"], "bold"),
-                f"\n{told}",
-                (problem, "$text-error"),
-                (frozen + filtered + sort, "$text-accent"),
-            ),
-        )
-        if self._parameters:
-            self.table.show(self._tensor_rows(), TENSOR_COLUMNS)
+        if self._shows_parameters:
+            self.parameters.show_tensors(self._pattern)
         else:
-            self.table.show(self._module_rows(), MODULE_COLUMNS)
-        self._tell_chosen()
+            self.modules.show_modules(summary, self._pattern)
+        self.modules.display, self.parameters.display = not self._shows_parameters, self._shows_parameters
+        update_text(self, "#about", self._about(summary))
+        self._show_chosen()
         self.refresh_bindings()
 
-    def _module_rows(self) -> list[Row]:
-        assert self._summary is not None
-        total = max(1, self._summary["totals"]["parameters"])
-        rows = []
-        for module in self._summary["modules"]:
-            name = module["name"]
-            if not self._wanted(name or module["type"]) or any(name.startswith(f"{one}.") for one in self._folded):
-                continue
-            fold = " +" if name in self._folded else ""
-            label = f"{'  ' * module['depth']}{name.rpartition('.')[2] or ''} {module['type']}({module['extra']}){fold}"
-            own = module["parameters"]
-            rows.append(
-                Row(
-                    name,
-                    (
-                        label.strip() if not module["depth"] else label, _short(module["outputs"]),
-                        fmt.count(own) if own else "", f"{100 * own / total:.1f}%" if own else "",
-                        _trains(module["trainable"], own),
-                        fmt.count(module["multiply_adds"]) if module["multiply_adds"] else "",
-                        _short(module["inputs"]), "train" if module["training"] else "eval", module["dtype"],
-                        module["device"],
-                    ),
-                    "" if module["leaf"] else "strong",
-                )
-            )  # fmt: skip
-        return rows
+    def _about(self, summary: ModelSummary) -> Content:
+        totals = summary.totals
+        trainable = "" if totals.trainable == totals.parameters else f", {fmt.count(totals.trainable)} trainable"
+        image = " × ".join(map(str, summary.shape))
+        sort = self.parameters.sort
+        notes = f"\nfrozen: {summary.freeze}" if summary.freeze else ""
+        notes += f"\nfilter: {self._pattern} (Esc: show all)" if self._pattern else ""
+        notes += f"\nsorted by {sort}" if self._shows_parameters and sort != SORTS[0] else ""
+        return Content.assemble(
+            (summary.title, "bold"),
+            f"\n{fmt.count(totals.parameters)} parameters{trainable}, {fmt.size(totals.bytes)}; "
+            f"{fmt.count(totals.multiply_adds)} multiply-adds for an image of {image}",
+            (f"\nAn image does not pass through it: {summary.problem}" if summary.problem else "", "$text-error"),
+            (notes, "$text-accent"),
+        )
 
-    def _tensor_rows(self) -> list[Row]:
-        chosen = [at for at, tensor in enumerate(self._tensors) if self._wanted(tensor["name"])]
-        if self._sort != SORTS[0]:
-            chosen.sort(key=lambda at: -(self._tensors[at].get(self._sort) or 0))
-        return [self._tensor_row(at) for at in chosen]
-
-    def _tensor_row(self, at: int) -> Row:
-        tensor = self._tensors[at]
-        if tensor["shape"] is None:
-            empty = ("",) * (len(TENSOR_COLUMNS) - 2)
-            return Row(tensor["name"], (tensor["name"], "not made yet", *empty), "dim")
-        wrong = (tensor["nan"] or 0) + (tensor["inf"] or 0)
-        zeros = "" if tensor["zeros"] is None else f"{100 * tensor['zeros']:.1f}%"
-        return Row(
-            tensor["name"],
-            (
-                tensor["name"], "×".join(map(str, tensor["shape"])) or "one number",
-                "yes" if tensor["requires_grad"] else "no",
-                _number(tensor["mean"]),
-                _number(tensor["std"]), bars(self._histograms[at]), _number(tensor["min"]), _number(tensor["max"]),
-                _number(tensor["norm"]), _number(tensor.get("change")), zeros, fmt.count(wrong) if wrong else "",
-                fmt.count(tensor["count"]), tensor["dtype"], tensor["device"],
-            ),
-            "dim" if tensor["kind"] == "buffer" else "",
-        )  # fmt: skip
-
-    def _wanted(self, name: str) -> bool:
-        return not self._pattern or matches(self._pattern, name)
-
-    def _tell_chosen(self) -> None:
-        key, told = self.table.key, ""
-        if key is not None and self._parameters:
-            tensor = next(one for one in self._tensors if one["name"] == key)
-            told = f"{tensor['kind']} {key}"
-            if tensor["same_as"]:
-                told += f", the same tensor as {tensor['same_as']}"
-            if tensor["shape"] is not None:
-                told += f"  {fmt.count(tensor['count'])} numbers, {fmt.size(tensor['bytes'])}"
-        elif key is not None and self._summary is not None:
-            module = next(one for one in self._summary["modules"] if one["name"] == key)
-            told = f"{key or 'the whole network'}: {module['inputs'] or '?'} → {module['outputs'] or '?'}"
-            if module["calls"] > 1:
-                told += f", called {module['calls']} times"
-            told += f", {fmt.count(module['trainable'])} of {fmt.count(module['parameters'])} parameters trainable"
-        self._say("#chosen", Content(told))
-
-    def _say(self, selector: str, content: Content) -> None:
-        for line in self.query(selector).results(Static):
-            if str(line.content) != str(content):
-                line.update(content)
+    def _show_chosen(self) -> None:
+        text = ""
+        if self._shows_parameters:
+            text = parameter_table.describe(tensor) if (tensor := self.parameters.chosen) is not None else ""
+        elif (module := self.modules.chosen) is not None:
+            text = module_table.describe(module)
+        update_text(self, "#chosen", text)
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("other", "again"):
+        if action in ("other", "reload"):
             return True
+        if self._summary is None:
+            return False if action == "back" else None
         if action in ("freeze", "freeze_some"):
-            return True if self._summary is not None and self._freezable else None
+            return True if self._freezable else None
         if action in ("sort", "export"):
-            return True if self._summary is not None and self._parameters else None
-        if action == "back":
-            return bool(self._pattern)
-        return True if self._summary is not None else None
+            return True if self._shows_parameters else None
+        return bool(self._pattern) if action == "back" else True
 
     def moved(self) -> None:
-        self._tell_chosen()
+        self._show_chosen()
 
     def action_view(self) -> None:
         key = self.table.key
-        self._parameters = not self._parameters
+        self._shows_parameters = not self._shows_parameters
         self._show()
         if key is not None:  # from a module to its first parameter, and from a parameter to its module
             self.table.find(lambda row: bool(row.key) and (row.key.startswith(f"{key}.") or row.key == key))
-            if not self._parameters:
+            if not self._shows_parameters:
                 self.table.find(lambda row: row.key == key.rpartition(".")[0])
-        self._tell_chosen()
+            self._show_chosen()
 
     @property
     def _freezable(self) -> bool:
@@ -336,58 +248,42 @@ class ModelScreen(TableScreen):
     def action_freeze(self) -> None:
         if (key := self.table.key) is None or self._summary is None:
             return
-        chosen = key or "*"
-        if self._parameters and chosen not in self._names:
-            self.notify(f"{key} is a buffer: it has no gradient", severity="warning", timeout=4, markup=False)
+        chosen, names = key or "*", self.parameters.trainable_names
+        if self._shows_parameters and chosen not in names:
+            self.notify(f"{key} is not a parameter: it has no gradient", severity="warning", timeout=4, markup=False)
             return
-        self._freeze(freezing.toggled(self._summary["freeze"], chosen, self._names))
+        self._freeze(freezing.toggled(self._summary.freeze, chosen, names))
 
-    def action_freeze_some(self) -> None:
+    @work(group="prompt")
+    async def action_freeze_some(self) -> None:
         assert self._summary is not None
-        names = self._names
-
-        def check(text: str) -> str:
-            parse("freeze", text)
-            if lost := freezing.unmatched(text, names):
-                raise InspectionError(f"no parameter fits {lost[0]}")
-            return f"{len(freezing.frozen(text, names))} of {len(names)} parameters frozen"
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._freeze(text.strip())
-
-        about = (
-            "Names of parameters or modules, or patterns with *, apart by commas; the last that fits decides, and ! "
-            "thaws. All but the last layer: *, !linear_relu_stack.4. Empty: nothing is frozen."
-        )
-        self.app.push_screen(PromptScreen("Freeze which?", about, check, value=self._summary["freeze"]), asked)
-
-    @property
-    def _names(self) -> list[str]:
-        return [tensor["name"] for tensor in self._tensors if tensor["kind"] == "parameter" and not tensor["same_as"]]
+        prompt = prompts.freeze(self.parameters.trainable_names, self._summary.freeze)
+        if (text := await self.app.push_screen_wait(prompt)) is not None:
+            self._freeze(text.strip())
 
     def _freeze(self, text: str) -> None:
-        if self._names and len(freezing.frozen(text, self._names)) == len(self._names):
+        names = self.parameters.trainable_names
+        if names and len(freezing.frozen(text, names)) == len(names):
             self.notify("nothing would be left to train", severity="warning", timeout=4)
             return
         if (folder := self._services.network.folder) is not None:
             self._services.branch_freeze[folder] = text
-            self.notify("for the next branch off this run (b on Train)", timeout=3)
+            self.notify("for the next branch of this run (b on Train)", timeout=3)
         else:
             self._services.settings["freeze"] = text
             self.notify("for the next run", timeout=3)
         self._ask()
 
     def action_sort(self) -> None:
-        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self.parameters.sort_next()
         self._show()
-        self.table.reveal(self._sort)
+        self.parameters.reveal(self.parameters.sort)
 
     def action_back(self) -> None:
         self._pattern = ""
         self._show()
 
-    def action_again(self) -> None:
+    def action_reload(self) -> None:
         """Of a run that trains: have it save its weights, which are then read."""
         folder = self._run
         if folder is not None and store.alive(folder):
@@ -404,62 +300,31 @@ class ModelScreen(TableScreen):
         else:
             self.notify("saving its weights as of now …", timeout=2)
 
-    def action_filter(self) -> None:
-        names = [tensor["name"] for tensor in self._tensors]
-
-        def check(text: str) -> str:
-            found = sum(matches(text.strip(), name) for name in names) if text.strip() else len(names)
-            return f"{fmt.count(found)} of {fmt.count(len(names))} parameters and buffers"
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._pattern = text.strip()
-                self._show()
-
-        about = "A part of the name, such as weight, or a pattern (a regular expression), such as stack.[02].weight$"
-        self.app.push_screen(PromptScreen("Show only some", about, check, value=self._pattern), asked)
-
-    def action_other(self) -> None:
-        home, source = self._services.home, self._services.network.source
-
-        def check(text: str) -> str:
-            return sources.describe(home, sources.parse(text))
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self.look_at(text.strip())
-
-        about = (
-            "A model: mlp, cnn, torchvision:resnet18, path/to/file.py:ClassName. Or a run's checkpoint: RUN@last "
-            "(followed while it trains), RUN@best, RUN@3, or the path of its file. Or anybody's weights: mlp=FILE."
-        )
-        self.app.push_screen(
-            PromptScreen(
-                "Look into which network?", about, check, value=source, suggester=PathSuggester(among_others=True)
-            ),
-            asked,
-        )
-
-    def action_open(self) -> None:
-        key = self.table.key
-        if key is None or self._summary is None:
-            return
-        if self._parameters:
-            from tui.model.tensor import TensorScreen
-
-            self.app.push_screen(TensorScreen(self._services, self._services.network.values(), key))
-            return
-        module = next(one for one in self._summary["modules"] if one["name"] == key)
-        if module["leaf"]:
-            self.action_view()
-        elif key:
-            self._folded ^= {key}
+    @work(group="prompt")
+    async def action_filter(self) -> None:
+        prompt = prompts.name_filter([tensor.name for tensor in self.parameters.tensors], self._pattern)
+        if (text := await self.app.push_screen_wait(prompt)) is not None:
+            self._pattern = text.strip()
             self._show()
 
-    def action_through(self) -> None:
-        from tui.model.forward import ForwardScreen
+    @work(group="prompt")
+    async def action_other(self) -> None:
+        prompt = prompts.network(self._services.home, self._services.network.source)
+        if (text := await self.app.push_screen_wait(prompt)) is not None:
+            self.show_network(text.strip())
 
-        self.app.push_screen(ForwardScreen(self._services, *self._services.image))
+    def action_open(self) -> None:
+        if self._shows_parameters:
+            if (tensor := self.parameters.chosen) is not None and self._asked is not None:
+                self._services.open_tensor(tensor.ref(self._asked))
+        elif (module := self.modules.chosen) is not None:
+            if module.leaf:
+                self.action_view()
+            elif module.name:
+                self.modules.fold(module, self._pattern)
+
+    def action_forward(self) -> None:
+        self._services.open_forward(*self._services.image)
 
     def action_autograd(self) -> None:
         from tui.model.autograd import AutogradScreen
@@ -470,50 +335,18 @@ class ModelScreen(TableScreen):
         from tui.dialogs.text import TextScreen
 
         if self._summary is not None:
-            self.app.push_screen(TextScreen(self._summary["title"], self._summary["printed"]))
+            self.app.push_screen(TextScreen(self._summary.title, self._summary.printed))
 
-    def action_export(self) -> None:
-        def check(text: str) -> str:
-            path = Path(text.strip()).expanduser().absolute()
-            if not text.strip() or path.exists():
-                raise InspectionError("name a file that is not there yet")
-            return f"{len(self._tensors)} rows in {path}"
-
-        def asked(text: str | None) -> None:
-            if text is None:
-                return
-            path = Path(text.strip()).expanduser()
-            try:
-                with open(path, "x", encoding="utf-8", newline="") as file:
-                    file.write((tensor_table.as_text if path.suffix == ".txt" else tensor_table.as_csv)(self._tensors))
-            except OSError as error:
-                self.notify(f"{path} can't be written: {error.strerror}", severity="error", markup=False)
-            else:
-                self.notify(f"{len(self._tensors)} rows: {path}", markup=False)
-
-        about = "Write the table of all parameters and buffers as CSV, with a line of column names; or .txt: as text."
-        self.app.push_screen(PromptScreen("Export", about, check, value="~/parameters.csv"), asked)
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a name holds the text, or what the regular expression describes."""
-    if pattern in name:
-        return True
-    try:
-        return re.search(pattern, name) is not None
-    except re.error:
-        return False
-
-
-def _trains(trainable: int, parameters: int) -> str:
-    if not parameters:
-        return ""
-    return "all" if trainable == parameters else "part" if trainable else "none"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
-
-
-def _short(shape: str | None) -> str:
-    return (shape or "").replace(", ", "×") if shape and shape.count("[") == 1 else shape or ""
+    @work(group="prompt")
+    async def action_export(self) -> None:
+        tensors = self.parameters.tensors
+        if (text := await self.app.push_screen_wait(prompts.export(len(tensors)))) is None:
+            return
+        path = Path(text.strip()).expanduser()
+        try:
+            with open(path, "x", encoding="utf-8", newline="") as file:
+                file.write((tensor_table.as_text if path.suffix == ".txt" else tensor_table.as_csv)(tensors))
+        except OSError as error:
+            self.notify(f"{path} can't be written: {error.strerror}", severity="error", markup=False)
+        else:
+            self.notify(f"{fmt.counted(len(tensors), 'row')} written to {path}", markup=False)

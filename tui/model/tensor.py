@@ -1,7 +1,7 @@
-"""One tensor: its values, a map of them, its figures, and pictures of its parts."""
+"""One tensor: its values, a map of them, its statistics, and pictures of its parts."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -10,19 +10,23 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError, InspectionError
-from engine.inspection.untyped import ask_untyped
+from engine.errors import EngineError, InspectionCancelledError
+from engine.inspection.tensor_refs import TensorRef
+from engine.inspection.tensor_requests import PicturesRequest, StatsRequest, TensorRequest, TensorWindow
+from engine.inspection.tensor_stats import TensorStats
 from tui import format as fmt
-from tui.dialogs.prompt import PromptScreen
+from tui.model import prompts
 from tui.services import Services
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap, colours, spark
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
+from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from engine.worker.request import Answer
+    import numpy as np
+    import numpy.typing as npt
 
 MODES = ("values", "map", "pictures")
 SHOWN = dict(zip(MODES, ("#cells", "#map", "#pictures"), strict=True))  # the widget of each
@@ -50,16 +54,14 @@ class TensorScreen(Screen[None]):
         Binding("Y", "copy_code", "Copy code", show=False, id="tensor.copy_code", tooltip="the Python expression"),
     ]
 
-    def __init__(self, services: Services, about: dict[str, Any], name: str) -> None:
-        """`about`: of the requests about the network; `name`: of the tensor."""
+    def __init__(self, services: Services, tensor: TensorRef) -> None:
         super().__init__()
-        self._services = services
-        self._values, self._tensor = about, name
+        self._services, self._tensor = services, tensor
         self._view, self._matrix, self._mode = "", 0, MODES[0]
-        self._answer: dict[str, Any] | None = None
-        self._figures: dict[str, Any] | None = None
-        self._share = 0.0  # of the work for the figures of a large tensor
-        self._histogram: Any = None
+        self._window: TensorWindow | None = None
+        self._stats: TensorStats | None = None
+        self._histogram: npt.NDArray[np.int64] | None = None
+        self._share = 0.0  # of the work for the statistics of a large tensor
         self._first = 0  # of the pictures
         self._total = 0
 
@@ -78,7 +80,7 @@ class TensorScreen(Screen[None]):
         self.call_after_refresh(self._ask, whole=True)
 
     def on_resize(self) -> None:
-        if self._answer is not None:
+        if self._window is not None:
             self._ask()
 
     @property
@@ -90,17 +92,23 @@ class TensorScreen(Screen[None]):
     @work(group="tensor", exclusive=True)
     async def _ask(self, *, whole: bool = False, before: str | None = None) -> None:
         """`whole`: it is another view. `before`: the view to go back to where this one can't be made."""
-        cells = self._cells
         area = next(self.query_one(one).size for one in SHOWN.values() if self.query_one(one).display)
-        top, left, rows, columns = cells.window
-        asked = {
-            **self._values, "name": self._tensor, "view": self._view, "page": self._matrix, "row": top,
-            "column": left, "rows": rows, "columns": columns, "whole": whole,
-        }  # fmt: skip
-        if self._mode == "map":
-            asked |= {"map_rows": 2 * max(1, area.height), "map_columns": max(1, area.width)}
+        top, left, rows, columns = self._cells.window
+        mapped = self._mode == "map"
+        request = TensorRequest(
+            self._tensor,
+            self._view,
+            page=self._matrix,
+            row=top,
+            column=left,
+            rows=rows,
+            columns=columns,
+            map_rows=2 * max(1, area.height) if mapped else 0,
+            map_columns=max(1, area.width) if mapped else 0,
+            whole=whole,
+        )
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "tensor", asked)
+            window = await asyncio.to_thread(self._services.worker.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -108,52 +116,49 @@ class TensorScreen(Screen[None]):
                 self._view = before
                 self.notify(str(error), severity="error", timeout=12, markup=False)
             else:
-                self._say("#about", Content.styled(str(error), "$text-error"))
+                update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
-        self._take(answer, top, left, whole)
+        if self.query(Cells):
+            self._take(window, top, left, whole)
 
-    def _take(self, answer: "Answer", top: int, left: int, whole: bool) -> None:
-        if not self.query(Cells):
-            return  # closed meanwhile
-        self._answer = answer.values
+    def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
+        self._window = window
         if whole:
-            self._figures, self._histogram = answer.values["figures"], answer.arrays["histogram"]
-            self._share = 0.0
-            if self._figures is None:
-                self._ask_figures()
+            self._stats, self._histogram, self._share = window.stats, window.histogram, 0.0
+            if self._stats is None:
+                self._ask_stats()
         with self.app.batch_update():  # drawn once
-            self._cells.take(answer.values["height"], answer.values["width"], top, left, answer.values["cells"])
-            if "map" in answer.arrays:
-                self.query_one(HeatMap).show(answer.arrays["map"])
+            self._cells.take(window.height, window.width, top, left, window.cells)
+            if window.map is not None:
+                self.query_one(HeatMap).show(window.map)
             self._arrange()
-            self._tell()
+            self._describe()
 
-    @work(group="figures", exclusive=True)
-    async def _ask_figures(self) -> None:
+    @work(group="stats", exclusive=True)
+    async def _ask_stats(self) -> None:
         """Of a large tensor: bit by bit, so that keys are answered in between."""
         view = self._view
-        asked = {**self._values, "name": self._tensor, "view": view}
         done = False
         while not done and self._view == view:
             try:
-                answer = await asyncio.to_thread(ask_untyped, self._services.worker, "figures", asked)
+                answer = await asyncio.to_thread(self._services.worker.ask, StatsRequest(self._tensor, view))
             except EngineError:
                 return  # cancelled; or said already
             if not self.query(Cells):
                 return
-            done, share = answer.values["done"], answer.values["share"]
+            done = answer.done
             if done:
-                self._figures, self._histogram = answer.values["figures"], answer.arrays["histogram"]
-            if done or share - self._share >= 0.1:
-                self._share = share
-                self._tell()
+                self._stats, self._histogram = answer.stats, answer.histogram
+            if done or answer.share - self._share >= 0.1:
+                self._share = answer.share
+                self._describe()
 
     @work(group="pictures", exclusive=True)
     async def _ask_pictures(self) -> None:
         page = self.query_one(ImagePage)
-        asked = {**self._values, "name": self._tensor, "first": self._first, "count": page.capacity}
+        request = PicturesRequest(self._tensor, self._first, page.capacity)
         try:
-            answer = await asyncio.to_thread(ask_untyped, self._services.worker, "pictures", asked)
+            answer = await asyncio.to_thread(self._services.worker.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -162,12 +167,10 @@ class TensorScreen(Screen[None]):
             return
         if not self.query(ImagePage):
             return
-        limit = answer.values["limit"]
-        parts = answer.arrays["pictures"]
-        captions = answer.values["captions"]
-        page.show([Tile(colours(part, limit), words) for part, words in zip(parts, captions, strict=True)], 0)
-        self._total = answer.values["total"]
-        self._tell()
+        parts = zip(answer.pictures, answer.captions, strict=True)
+        page.show([Tile(colours(part, answer.limit), caption) for part, caption in parts], 0)
+        self._total = answer.total
+        self._describe()
 
     def on_image_page_resized(self) -> None:
         if self._mode == "pictures":
@@ -175,56 +178,58 @@ class TensorScreen(Screen[None]):
 
     # Showing
 
-    def _tell(self) -> None:
-        answer = self._answer
-        if answer is None:
+    def _describe(self) -> None:
+        window = self._window
+        if window is None:
             return
-        about, figures = answer["about"], self._figures
-        shape = ", ".join(map(str, answer["shape"]))
-        stride = "" if about["stride"] is None else f", stride {tuple(about['stride'])}, offset {about['offset']}"
-        storage = "" if about["storage_bytes"] is None else f", storage {fmt.size(about['storage_bytes'])}"
-        shares = ", a view of it" if self._view and about["shares"] else ", a copy" if self._view else ""
-        gradient = f", grad_fn {about['grad_fn']}" if about["grad_fn"] else ""
+        about = window.about
+        shape = ", ".join(map(str, window.shape))
+        stride = "" if about.stride is None else f", stride {about.stride}, offset {about.offset}"
+        storage = "" if about.storage_bytes is None else f", storage {fmt.size(about.storage_bytes)}"
+        shares = ", a view of it" if self._view and about.shares else ", a copy" if self._view else ""
+        gradient = f", grad_fn {about.grad_fn}" if about.grad_fn else ""
         lines = [
-            (f"{answer['expression']}  [{shape}]\n", "bold"),
+            (f"{window.expression}  [{shape}]\n", "bold"),
             (
-                f"{about['dtype']}, {about['device']}{stride}, {'' if about['contiguous'] else 'not '}contiguous"
-                f"{storage}{shares}, requires_grad {about['requires_grad']}{gradient}\n",
+                f"{about.dtype}, {about.device}{stride}, {'' if about.contiguous else 'not '}contiguous"
+                f"{storage}{shares}, requires_grad {about.requires_grad}{gradient}\n",
                 "",
             ),
-            (self._figure_words(figures), ""),
+            (self._stats_text(), ""),
         ]
-        self._say("#about", Content.assemble(*lines))
-        self._say("#value", Content(self._value_words(answer)))
+        update_text(self, "#about", Content.assemble(*lines))
+        update_text(self, "#value", self._value_text(window))
         self.refresh_bindings()
 
-    def _figure_words(self, figures: dict[str, Any] | None) -> str:
-        if figures is None:
-            return f"the figures are being computed: {100 * self._share:.0f}%"
-        if figures["mean"] is None:
-            return "no values (meta device)" if figures["device"] == "meta" else "no finite values"
-        told = ", ".join(f"{name} {figures[name]:.4g}" for name in ("mean", "std", "min", "max", "norm"))
-        odd = "".join(f", {figures[name]} {name}" for name in ("nan", "inf") if figures[name])
-        return f"{told}, zeros {100 * figures['zeros']:.1f}%{odd}  {spark(self._histogram)}"
+    def _stats_text(self) -> str:
+        stats = self._stats
+        if stats is None:
+            return f"computing the statistics: {100 * self._share:.0f}%"
+        if stats.mean is None:
+            return "no values (meta device)" if stats.device == "meta" else "no finite values"
+        numbers = (
+            ("mean", stats.mean),
+            ("std", stats.std),
+            ("min", stats.min),
+            ("max", stats.max),
+            ("norm", stats.norm),
+        )
+        text = ", ".join(f"{name} {value:.4g}" for name, value in numbers)
+        odd = "".join(f", {number} {name}" for name, number in (("nan", stats.nan), ("inf", stats.inf)) if number)
+        return f"{text}, zeros {fmt.percent(stats.zeros)}{odd}  {spark(self._histogram)}"
 
-    def _value_words(self, answer: dict[str, Any]) -> str:
+    def _value_text(self, window: TensorWindow) -> str:
         if self._mode == "pictures":
             page = self.query_one(ImagePage)
             last = min(self._total, self._first + page.capacity)
             shown = f"parts {self._first}–{last - 1} of {fmt.count(self._total)}"
             return f"{shown}: blue below 0, red above, one scale for all"
-        matrices = f", matrix {self._matrix + 1} of {fmt.count(answer['pages'])}" if answer["pages"] > 1 else ""
-        size = f"{fmt.count(answer['height'])} × {fmt.count(answer['width'])}"
+        matrices = f", matrix {self._matrix + 1} of {fmt.count(window.pages)}" if window.pages > 1 else ""
+        size = f"{fmt.count(window.height)} × {fmt.count(window.width)}"
         if self._mode == "map":
-            legend = self.query_one(HeatMap).legend
-            return f"map of {size}{matrices}: {legend}; each cell the mean of what it covers"
+            return f"map of {size}{matrices}: {self.query_one(HeatMap).legend}; each cell is the mean of its part"
         cells = self._cells
         return f"[{cells.row}, {cells.column}] = {cells.value}   of {size}{matrices}"
-
-    def _say(self, selector: str, content: Content) -> None:
-        for line in self.query(selector).results(Static):
-            if str(line.content) != str(content):
-                line.update(content)
 
     def _arrange(self) -> None:
         for mode, selector in SHOWN.items():
@@ -243,7 +248,7 @@ class TensorScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "matrix":
-            return True if self._answer is not None and self._answer["pages"] > 1 else None
+            return True if self._window is not None and self._window.pages > 1 else None
         return True
 
     def action_close(self) -> None:
@@ -253,7 +258,7 @@ class TensorScreen(Screen[None]):
         if self._mode == "pictures":
             self._turn(rows + columns)
         elif self._mode == "values":
-            self._ask() if self._cells.move(rows, columns) else self._tell()
+            self._ask() if self._cells.move(rows, columns) else self._describe()
 
     def action_page(self, by: int) -> None:
         if self._mode == "pictures":
@@ -280,31 +285,20 @@ class TensorScreen(Screen[None]):
         self._switch(MODES[(MODES.index(self._mode) + 1) % len(MODES)])
 
     def action_matrix(self, by: int) -> None:
-        if self._answer is not None:
-            self._matrix = (self._matrix + by) % self._answer["pages"]
+        if self._window is not None:
+            self._matrix = (self._matrix + by) % self._window.pages
             self._ask()
 
     def action_transpose(self) -> None:
-        self._look(self._view.removesuffix(".mT") if self._view.endswith(".mT") else f"{self._view}.mT")
+        self._show_view(self._view.removesuffix(".mT") if self._view.endswith(".mT") else f"{self._view}.mT")
 
-    def action_slice(self) -> None:
-        def check(text: str) -> str:
-            if text.count("[") != text.count("]") or text.count("(") != text.count(")"):
-                raise InspectionError("a bracket is missing")
-            return f"{self._tensor}{text.strip()}"
+    @work(group="prompt")
+    async def action_slice(self) -> None:
+        prompt = prompts.view(str(self._tensor), self._view)
+        if (text := await self.app.push_screen_wait(prompt)) is not None:
+            self._show_view(text.strip())
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._look(text.strip())
-
-        about = (
-            "As in Python: [0, :, 3:9, ::2], [..., -1], [:, None]; .T .mT .transpose(0, 1) .reshape(28, 28) .flatten() "
-            ".abs() .mean(dim=0), one after another; or, with t for the tensor: t @ t.T, t * 2, t[t > 0], "
-            "torch.cat([t, t], dim=1). Empty: the whole tensor."
-        )
-        self.app.push_screen(PromptScreen("Which part of it?", about, check, value=self._view), asked)
-
-    def _look(self, view: str) -> None:
+    def _show_view(self, view: str) -> None:
         before, self._view, self._matrix = self._view, view, 0
         self._cells.begin()
         self._ask(whole=True, before=before)
@@ -315,6 +309,6 @@ class TensorScreen(Screen[None]):
             self.notify(f"copied: {self._cells.value}", timeout=2, markup=False)
 
     def action_copy_code(self) -> None:
-        if self._answer is not None:
-            self.app.copy_to_clipboard(self._answer["expression"])
-            self.notify(f"copied: {self._answer['expression']}", timeout=2, markup=False)
+        if self._window is not None:
+            self.app.copy_to_clipboard(self._window.expression)
+            self.notify(f"copied: {self._window.expression}", timeout=2, markup=False)

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.inspection.tensor_refs import FileDifference, FileTensor
 from engine.terminal_text import printable
 from engine.weights.key_mapping import text_and_mapping
 from tui import format as fmt
@@ -232,8 +233,9 @@ class DifferenceScreen(BusyScreen, TableScreen):
 
     def action_open(self) -> None:
         if (one := self._chosen) is not None:
-            asked = {"file": str(self._first), "other": str(self._second), "names": one["names"]}
-            self.services.open_tensor(asked, f"difference[{one['name']}]")
+            mine, theirs = one["names"] or (one["name"], one["name"])
+            first, second = FileTensor(self._first, mine), FileTensor(self._second, theirs)
+            self.services.open_tensor(FileDifference(first, second))
 
 
 WORDS = {

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
+from engine.inspection.tensor_refs import FileTensor
 from engine.inspection.untyped import ask_untyped
 from engine.terminal_text import printable
 from tui import format as fmt
@@ -227,7 +228,7 @@ class FileScreen(FileActionsScreen, TableScreen):
 
     def action_open(self) -> None:
         if self.table.key is not None:
-            self.services.open_tensor({"file": str(self.path)}, f"file[{self.table.key}]")
+            self.services.open_tensor(FileTensor(self.path, self.table.key))
 
     def action_filter(self) -> None:
         def asked(text: str | None) -> None:

@@ -1,5 +1,7 @@
 """A window of a large table of numbers, with a cursor; the numbers come from elsewhere, a window at a time."""
 
+from collections.abc import Sequence
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -17,11 +19,11 @@ class Cells(Widget):
         self.height = self.width = 0  # of the whole table
         self.row = self.column = 0  # of the cursor
         self.top = self.left = 0  # of what is in view
-        self._cells: list[list[str]] = []
+        self._cells: Sequence[Sequence[str]] = ()
         self._at = (0, 0)  # where the cells that are known begin
         self._cell = 10
 
-    def take(self, height: int, width: int, top: int, left: int, cells: list[list[str]]) -> None:
+    def take(self, height: int, width: int, top: int, left: int, cells: Sequence[Sequence[str]]) -> None:
         """What a window holds."""
         self.height, self.width, self._at, self._cells = height, width, (top, left), cells
         longest = max((len(text) for row in cells for text in row), default=1)

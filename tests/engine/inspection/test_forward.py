@@ -1,7 +1,6 @@
 """An image through a network, the sums in it, its saliency: as PyTorch has them (chapter 4), and as by hand."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,21 +8,49 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine import sources
 from engine.data.open_dataset import open_dataset
 from engine.errors import InspectionError
 from engine.inspection import contributions, forward, saliency, samples, tensors
+from engine.inspection.forward_requests import (
+    ActivationRequest,
+    Contributions,
+    ContributionsRequest,
+    ForwardPass,
+    ForwardRequest,
+    Saliency,
+    SaliencyRequest,
+)
+from engine.inspection.image_requests import Edit, ImageRef, Invert, PixelEdit, Shift
+from engine.inspection.tensor_refs import Activation, ModelInput, OptimizerState, TensorRef
+from engine.inspection.tensor_requests import TensorRequest, TensorWindow
 from engine.models.registry import build
+from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_host_resume import create, serve
 
-ASKED = {
-    "source": "mlp", "dataset": "demo", "data_dir": None, "transform": "", "seed": 3, "split": "test", "index": 7,
-}  # fmt: skip
+IMAGE = ImageRef("test", 7)
 DEMO = open_dataset("demo", None, Path())
 
 
 def quiet(done: int, total: int) -> None:
     assert 0 <= done <= total
+
+
+def ref(source: str = "mlp") -> NetworkRef:
+    return NetworkRef(sources.parse(source), dataset="demo", seed=3)
+
+
+def passed(home: Path, source: str = "mlp", image: ImageRef = IMAGE) -> ForwardPass:
+    return forward.compute(home, ForwardRequest(ref(source), image), quiet)
+
+
+def explained(home: Path, source: str = "mlp", target: int | None = None) -> Saliency:
+    return saliency.compute(home, SaliencyRequest(ref(source), IMAGE, target), quiet)
+
+
+def summed(home: Path, stage: int, output: int | None = None, source: str = "mlp") -> Contributions:
+    return contributions.compute(home, ContributionsRequest(ref(source), IMAGE, stage, output), quiet)
 
 
 def model(name: str = "mlp") -> nn.Module:
@@ -49,18 +76,18 @@ class Net(nn.Module):
 
 
 def test_an_image_goes_through_as_in_pytorch(home: Path) -> None:
-    told = forward.compute(home, ASKED, quiet).values
+    told = passed(home)
     X = torch.from_numpy(np.array(DEMO.test.images[7])).float()[None, None] / 255
     net = model()
     with torch.no_grad():
         logits = net(X)
         hidden = net.linear_relu_stack[0](X.flatten(1))  # type: ignore[index, operator]
-    assert told["label"] == int(DEMO.test.labels[7])
-    assert told["logits"] == pytest.approx(logits[0].tolist())
-    assert told["probabilities"] == pytest.approx(nn.Softmax(dim=1)(logits)[0].tolist())
-    assert told["prediction"] == int(logits.argmax(1))
-    assert told["loss"] == pytest.approx(float(functional.cross_entropy(logits, torch.tensor([told["label"]]))))
-    assert [(stage["name"], stage["before"], stage["after"]) for stage in told["stages"]] == [
+    assert told.label == int(DEMO.test.labels[7])
+    assert told.logits == pytest.approx(logits[0].tolist())
+    assert told.probabilities == pytest.approx(nn.Softmax(dim=1)(logits)[0].tolist())
+    assert told.prediction == int(logits.argmax(1))
+    assert told.loss == pytest.approx(float(functional.cross_entropy(logits, torch.tensor([told.label]))))
+    assert [(stage.name, stage.before, stage.after) for stage in told.stages] == [
         ("flatten", "[1, 1, 28, 28]", "[1, 784]"),
         ("linear_relu_stack.0", "[1, 784]", "[1, 512]"),
         ("linear_relu_stack.1", "[1, 512]", "[1, 512]"),
@@ -68,22 +95,26 @@ def test_an_image_goes_through_as_in_pytorch(home: Path) -> None:
         ("linear_relu_stack.3", "[1, 512]", "[1, 512]"),
         ("linear_relu_stack.4", "[1, 512]", "[1, 10]"),
     ]
-    first, relu = told["stages"][1:3]
-    assert first["figures"]["mean"] == pytest.approx(float(hidden.mean()), rel=1e-4)
-    assert first["largest"][0] == [int(hidden.argmax()), pytest.approx(float(hidden.max()))]
-    assert relu["silent"] == pytest.approx(float((hidden <= 0).double().mean()))
+    first, relu = told.stages[1:3]
+    assert first.stats is not None
+    assert first.stats.mean == pytest.approx(float(hidden.mean()), rel=1e-4)
+    assert first.largest[0] == (int(hidden.argmax()), pytest.approx(float(hidden.max())))
+    assert relu.silent == pytest.approx(float((hidden <= 0).double().mean()))
     many = torch.from_numpy(np.array(DEMO.test.images[:256])).float()[:, None] / 255
     with torch.no_grad():
         units = net.linear_relu_stack[0](many.flatten(1))  # type: ignore[index, operator]
-    assert relu["dead"] == pytest.approx(float((units <= 0).all(0).double().mean()))
-    assert first["dead"] is None
-    for name, expected in (("activation[1].after", hidden), ("activation[2].before", hidden), ("X", X)):
-        shown = tensors.compute(home, {**ASKED, "name": name, "view": ".flatten()", "rows": 1, "columns": 784}, quiet)
-        assert [float(text) for text in shown.values["cells"][0]] == pytest.approx(
-            expected.flatten().tolist(), abs=6e-5
-        )
+    assert relu.dead == pytest.approx(float((units <= 0).all(0).double().mean()))
+    assert first.dead is None
+    opened: list[tuple[TensorRef, torch.Tensor]] = [
+        (Activation(ref(), IMAGE, 1, "output"), hidden),
+        (Activation(ref(), IMAGE, 2, "input"), hidden),
+        (ModelInput(ref(), IMAGE), X),
+    ]
+    for tensor, expected in opened:
+        shown = tensors.compute(home, TensorRequest(tensor, ".flatten()", rows=1, columns=784), quiet)
+        assert [float(text) for text in shown.cells[0]] == pytest.approx(expected.flatten().tolist(), abs=6e-5)
     with pytest.raises(InspectionError, match="there is no call 9"):
-        tensors.compute(home, {**ASKED, "name": "activation[9].after"}, quiet)
+        tensors.compute(home, TensorRequest(Activation(ref(), IMAGE, 9, "output")), quiet)
 
 
 def test_a_network_in_training_mode_is_left_as_it_is() -> None:
@@ -111,10 +142,10 @@ def test_a_network_in_training_mode_is_left_as_it_is() -> None:
     ],
 )
 def test_what_is_no_logits_is_shown_as_what_it_is(home: Path, tmp_path: Path, body: str, words: str) -> None:
-    told = forward.compute(home, {**ASKED, "source": own(tmp_path, body)}, quiet).values
-    assert told["problem"].startswith(words)
-    assert told["probabilities"] is None
-    assert [stage["name"] for stage in told["stages"]] == ["line"]
+    told = passed(home, own(tmp_path, body))
+    assert told.problem.startswith(words)
+    assert told.probabilities is None
+    assert [stage.name for stage in told.stages] == ["line"]
 
 
 @pytest.mark.parametrize(
@@ -125,63 +156,63 @@ def test_what_is_no_logits_is_shown_as_what_it_is(home: Path, tmp_path: Path, bo
     ],
 )
 def test_what_does_not_go_through_names_the_layer(home: Path, tmp_path: Path, body: str, words: str) -> None:
-    asked = {**ASKED, "source": own(tmp_path, body), "stage": 0}
-    for compute in (forward.compute, saliency.compute, contributions.compute):
+    source = own(tmp_path, body)
+    for compute in (passed, explained, lambda home, source: summed(home, 0, source=source)):
         with pytest.raises(InspectionError, match=words) as caught:
-            compute(home, asked, quiet)
+            compute(home, source)
         assert "\n" not in str(caught.value)
 
 
 def test_a_network_that_changes_its_input_has_no_gradient_by_pixels(home: Path, tmp_path: Path) -> None:
-    asked = {**ASKED, "source": own(tmp_path, "x.add_(1); return self.line(x.flatten(1))")}
-    assert forward.compute(home, asked, quiet).values["loss"] > 0
+    source = own(tmp_path, "x.add_(1); return self.line(x.flatten(1))")
+    assert (passed(home, source).loss or 0) > 0
     with pytest.raises(InspectionError, match="can't be differentiated by its pixels"):
-        saliency.compute(home, asked, quiet)
+        explained(home, source)
 
 
 @pytest.mark.parametrize(
     ("edits", "expected"),
     [
         ([], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
-        ([["pixel", 0, 2, 200]], [[1, 2, 200], [4, 5, 6], [7, 8, 9]]),
-        ([["shift", 1, 0]], [[0, 0, 0], [1, 2, 3], [4, 5, 6]]),
-        ([["shift", -1, 1]], [[0, 4, 5], [0, 7, 8], [0, 0, 0]]),
-        ([["shift", 0, -2], ["shift", 0, 1]], [[0, 3, 0], [0, 6, 0], [0, 9, 0]]),
-        ([["shift", 9, 0]], [[0, 0, 0]] * 3),
-        ([["invert"], ["pixel", 1, 1, 0]], [[254, 253, 252], [251, 0, 249], [248, 247, 246]]),
+        ([PixelEdit(0, 2, 200)], [[1, 2, 200], [4, 5, 6], [7, 8, 9]]),
+        ([Shift(1, 0)], [[0, 0, 0], [1, 2, 3], [4, 5, 6]]),
+        ([Shift(-1, 1)], [[0, 4, 5], [0, 7, 8], [0, 0, 0]]),
+        ([Shift(0, -2), Shift(0, 1)], [[0, 3, 0], [0, 6, 0], [0, 9, 0]]),
+        ([Shift(9, 0)], [[0, 0, 0]] * 3),
+        ([Invert(), PixelEdit(1, 1, 0)], [[254, 253, 252], [251, 0, 249], [248, 247, 246]]),
     ],
 )
-def test_edits_of_an_image(edits: list[list[Any]], expected: list[list[int]]) -> None:
+def test_edits_of_an_image(edits: list[Edit], expected: list[list[int]]) -> None:
     image = np.arange(1, 10, dtype=np.uint8).reshape(3, 3)
     assert samples.edited(image, edits).tolist() == expected
     assert image[0, 0] == 1
 
 
 def test_an_edited_image_changes_the_answer(home: Path) -> None:
-    plain, turned = (forward.compute(home, {**ASKED, "edits": edits}, quiet) for edits in ([], [["invert"]]))
-    assert np.array_equal(turned.arrays["image"], 255 - plain.arrays["image"])
-    assert turned.values["logits"] != plain.values["logits"]
+    plain, turned = (passed(home, image=ImageRef("test", 7, edits)) for edits in ((), (Invert(),)))
+    assert np.array_equal(turned.image, 255 - plain.image)
+    assert turned.logits != plain.logits
     with pytest.raises(InspectionError, match="has no image 99999: its indices go from 0 to 999"):
-        forward.compute(home, {**ASKED, "index": 99999}, quiet)
+        passed(home, image=ImageRef("test", 99999))
     with pytest.raises(InspectionError, match="no image can be sent through it"):
-        forward.compute(home, {**ASKED, "source": "torchvision:vgg16"}, quiet)
+        passed(home, "torchvision:vgg16")
 
 
 @pytest.mark.parametrize("source", ["mlp", "cnn"])
 def test_every_sum_is_what_the_layer_gives(home: Path, source: str) -> None:
-    stages = forward.compute(home, {**ASKED, "source": source}, quiet).values["stages"]
-    linear = [at for at, stage in enumerate(stages) if stage["type"] in ("Linear", "Conv2d")]
+    stages = passed(home, source).stages
+    linear = [at for at, stage in enumerate(stages) if stage.type in ("Linear", "Conv2d")]
     assert len(linear) >= 3
     for at in linear:
         for output in (None, 0, 5, -1):
-            told = contributions.compute(home, {**ASKED, "source": source, "stage": at, "output": output}, quiet).values
-            assert told["sum"] == pytest.approx(told["value"], rel=1e-4, abs=1e-5)
-            assert told["positive"] + told["negative"] + told["bias"] == pytest.approx(told["sum"])
-            for _, given, weight, product in told["terms"][:5]:
-                assert product == pytest.approx(given * weight, rel=1e-6)
-    (relu,) = [at for at, stage in enumerate(stages) if stage["type"] == "ReLU"][:1]
+            found = summed(home, at, output, source)
+            assert found.sum == pytest.approx(found.value, rel=1e-4, abs=1e-5)
+            assert found.positive + found.negative + found.bias == pytest.approx(found.sum)
+            for one in found.largest[:5]:
+                assert one.product == pytest.approx(one.value * one.weight, rel=1e-6)
+    (relu,) = [at for at, stage in enumerate(stages) if stage.type == "ReLU"][:1]
     with pytest.raises(InspectionError, match="is a ReLU; only of Linear and Conv layers"):
-        contributions.compute(home, {**ASKED, "source": source, "stage": relu}, quiet)
+        summed(home, relu, source=source)
 
 
 @pytest.mark.parametrize(
@@ -232,22 +263,21 @@ def test_saliency_of_a_network_that_can_be_calculated_by_hand() -> None:
 
 
 def test_saliency_of_a_networks_image(home: Path) -> None:
-    answer = saliency.compute(home, ASKED, quiet)
-    assert answer.arrays["gradient"].shape == answer.arrays["occlusion"].shape == (28, 28)
-    assert answer.values["target"] == forward.compute(home, ASKED, quiet).values["prediction"]
+    answer = explained(home)
+    assert answer.gradient.shape == answer.occlusion.shape == (28, 28)
+    assert answer.target == passed(home).prediction
     X = torch.from_numpy(np.array(DEMO.test.images[7])).float()[None, None] / 255
     X.requires_grad_()
     model()(X)[0, 4].backward()
     assert X.grad is not None
-    other = saliency.compute(home, {**ASKED, "target": 4}, quiet)
-    assert np.allclose(other.arrays["gradient"], X.grad[0, 0].abs().numpy())
+    assert np.allclose(explained(home, target=4).gradient, X.grad[0, 0].abs().numpy())
 
 
 def test_pictures_of_activations(home: Path) -> None:
-    shown = forward.picture(home, {**ASKED, "stage": 1, "side": "after", "rows": 20, "columns": 60}, quiet)
-    assert shown.arrays["map"].shape[0] <= 20
-    assert shown.arrays["map"].shape[1] <= 60
-    assert shown.values["told"] == "512 units, 60 a line"
+    shown = forward.picture(home, ActivationRequest(ref(), IMAGE, 1, "output", rows=20, columns=60), quiet)
+    assert shown.values.shape[0] <= 20
+    assert shown.values.shape[1] <= 60
+    assert shown.description == "512 units, 60 per row"
     tensor = torch.arange(12.0).reshape(3, 2, 2)
     image, told = forward.mosaic(tensor, 10, 10)
     assert told == "3 channels of 2 × 2"
@@ -266,12 +296,16 @@ def test_the_state_of_a_checkpoints_optimizer_opens(home: Path) -> None:
     assert serve(folder).status == "finished"
     content = torch.load(folder / "checkpoints" / "epoch-0001.pt", weights_only=True)
     moment = content["optimizer"]["state"][2]["exp_avg"]
-    name = "optimizer.state[linear_relu_stack.2.weight].exp_avg"
-    shown = tensors.compute(
-        home, {"source": folder.name, "name": name, "view": "[3]", "rows": 1, "columns": 9, "whole": True}, quiet
-    ).values
-    assert shown["shape"] == [512]
-    assert shown["expression"] == 'optimizer.state[model.linear_relu_stack[2].weight]["exp_avg"][3]'
-    assert shown["figures"]["norm"] == pytest.approx(float(moment[3].norm()), rel=1e-5)
+    network = NetworkRef(sources.parse(folder.name))
+
+    def opened(key: str) -> TensorWindow:
+        tensor = OptimizerState(network, "linear_relu_stack.2.weight", key)
+        return tensors.compute(home, TensorRequest(tensor, "[3]", rows=1, columns=9, whole=True), quiet)
+
+    shown = opened("exp_avg")
+    assert shown.shape == (512,)
+    assert shown.expression == 'optimizer.state[model.linear_relu_stack[2].weight]["exp_avg"][3]'
+    assert shown.stats is not None
+    assert shown.stats.norm == pytest.approx(float(moment[3].norm()), rel=1e-5)
     with pytest.raises(InspectionError, match="has no optimizer state 'nothing'"):
-        tensors.compute(home, {"source": folder.name, "name": name.replace("exp_avg", "nothing")}, quiet)
+        opened("nothing")

@@ -9,26 +9,45 @@ import pytest
 import torch
 from torch import nn
 
+from engine import sources
 from engine.errors import EngineError, InspectionError, ModelError
 from engine.inspection import networks, parameters, summary, tensors, views
+from engine.inspection.model_requests import ModelSummary, ParametersRequest, SummaryRequest, TensorRow, Totals
+from engine.inspection.stats import histogram, stats_of
+from engine.inspection.tensor_refs import Parameter
+from engine.inspection.tensor_requests import PicturesRequest, TensorPictures, TensorRequest, TensorWindow
+from engine.inspection.tensor_stats import TensorStats
 from engine.models.registry import build
+from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
-from engine.worker.request import Answer
 from tests.engine.runs.test_host_resume import create, serve
-
-ASKED = {"source": "mlp", "dataset": "demo", "data_dir": None, "transform": "", "seed": 3}
 
 
 def quiet(done: int, total: int) -> None:
     assert 0 <= done <= total
 
 
-def asked(home: Path, **values: Any) -> dict[str, Any]:
-    return summary.compute(home, {**ASKED, **values}, quiet).values
+def ref(source: str = "mlp") -> NetworkRef:
+    return NetworkRef(sources.parse(source), dataset="demo", seed=3)
 
 
-def tensor(home: Path, name: str, **values: Any) -> Answer:
-    return tensors.compute(home, {**ASKED, "rows": 5, "columns": 5, "name": name, **values}, quiet)
+def asked(home: Path, source: str = "mlp") -> ModelSummary:
+    return summary.compute(home, SummaryRequest(ref(source)), quiet)
+
+
+def table(home: Path, source: str, before: str = "") -> tuple[TensorRow, ...]:
+    request = ParametersRequest(ref(source), sources.parse(before) if before else None)
+    return parameters.compute(home, request, quiet).tensors
+
+
+def stats(row: TensorRow) -> TensorStats:
+    assert row.stats is not None
+    return row.stats
+
+
+def tensor(home: Path, name: str, source: str = "mlp", **values: Any) -> TensorWindow:
+    request = TensorRequest(Parameter(ref(source), name), **{"rows": 5, "columns": 5, **values})
+    return tensors.compute(home, request, quiet)
 
 
 def own(tmp_path: Path, code: str) -> str:
@@ -41,40 +60,40 @@ def test_the_tutorials_network_as_pytorch_prints_it_and_as_a_table(home: Path) -
     found = asked(home)
     torch.manual_seed(3)
     model = build("mlp")
-    assert found["printed"] == str(model)
-    rows = {row["name"]: row for row in found["modules"]}
+    assert found.printed == str(model)
+    rows = {row.name: row for row in found.modules}
     assert list(rows) == [name for name, _ in model.named_modules()]
-    assert (rows["flatten"]["inputs"], rows["flatten"]["outputs"]) == ("[1, 1, 28, 28]", "[1, 784]")
+    assert (rows["flatten"].inputs, rows["flatten"].outputs) == ("[1, 1, 28, 28]", "[1, 784]")
     first = rows["linear_relu_stack.0"]
-    assert (first["type"], first["extra"]) == ("Linear", "in_features=784, out_features=512, bias=True")
-    assert (first["inputs"], first["outputs"]) == ("[1, 784]", "[1, 512]")
-    assert (first["own"], first["multiply_adds"]) == (784 * 512 + 512, 784 * 512)
-    assert rows["linear_relu_stack"]["multiply_adds"] == 784 * 512 + 512 * 512 + 512 * 10
-    assert found["totals"] == {
-        "parameters": 669_706, "trainable": 669_706, "buffers": 0, "bytes": 4 * 669_706, "multiply_adds": 668_672,
-    }  # fmt: skip
-    assert found["problem"] == ""
+    assert (first.type, first.extra) == ("Linear", "in_features=784, out_features=512, bias=True")
+    assert (first.inputs, first.outputs) == ("[1, 784]", "[1, 512]")
+    assert (first.own, first.multiply_adds) == (784 * 512 + 512, 784 * 512)
+    assert rows["linear_relu_stack"].multiply_adds == 784 * 512 + 512 * 512 + 512 * 10
+    assert found.totals == Totals(
+        parameters=669_706, trainable=669_706, buffers=0, bytes=4 * 669_706, multiply_adds=668_672
+    )
+    assert found.problem == ""
 
 
 def test_a_convolution_costs_what_its_formula_says(home: Path) -> None:
     found = asked(home, source="cnn")
-    rows = {row["name"]: row for row in found["modules"]}
-    assert rows["features.0"]["multiply_adds"] == 28 * 28 * 24 * 9
-    assert rows["features.4"]["multiply_adds"] == 14 * 14 * 48 * 24 * 9
-    assert found["totals"]["parameters"] == sum(p.numel() for p in build("cnn").parameters())
-    assert found["totals"]["buffers"] == sum(b.numel() for b in build("cnn").buffers())
+    rows = {row.name: row for row in found.modules}
+    assert rows["features.0"].multiply_adds == 28 * 28 * 24 * 9
+    assert rows["features.4"].multiply_adds == 14 * 14 * 48 * 24 * 9
+    assert found.totals.parameters == sum(p.numel() for p in build("cnn").parameters())
+    assert found.totals.buffers == sum(b.numel() for b in build("cnn").buffers())
 
 
 def test_torchvisions_large_networks_open_without_their_values(home: Path) -> None:
     found = asked(home, source="torchvision:vgg16")
-    assert found["valueless"] is True
-    assert found["totals"]["parameters"] == 138_357_544  # as torchvision's documentation says
-    assert found["totals"]["multiply_adds"] == pytest.approx(15.47e9, rel=1e-3)  # its GFLOPS: 15.47
-    table = parameters.compute(home, {**ASKED, "source": "torchvision:vgg16"}, quiet).values["tensors"]
-    assert [tuple(row["shape"]) for row in table][-2] == (1000, 4096)
-    assert all(row["mean"] is None and row["device"] == "meta" for row in table)
+    assert found.valueless is True
+    assert found.totals.parameters == 138_357_544  # as torchvision's documentation says
+    assert found.totals.multiply_adds == pytest.approx(15.47e9, rel=1e-3)  # its GFLOPS: 15.47
+    rows = table(home, "torchvision:vgg16")
+    assert stats(rows[-2]).shape == (1000, 4096)
+    assert all(stats(row).mean is None and row.device == "meta" for row in rows)
     view = tensor(home, "classifier.0.weight", source="torchvision:vgg16", whole=True, view="[:, 3:]")
-    assert (view.values["shape"], view.values["cells"]) == ([4096, 25085], [])
+    assert (view.shape, view.cells) == ((4096, 25085), ())
     with pytest.raises(ModelError, match="did you mean resnet18"):
         asked(home, source="torchvision:resnet180")
 
@@ -90,11 +109,11 @@ class Net(nn.Module):
         return self.stack(self.flatten(x))
 """
     found = asked(home, source=own(tmp_path, code))
-    assert found["problem"].startswith("stack.2 (Linear(in_features=21, out_features=10, bias=True)) got [1, 20]: ")
-    assert "shapes cannot be multiplied (1x20 and 21x10)" in found["problem"]
-    rows = {row["name"]: row for row in found["modules"]}
-    assert rows["stack.0"]["outputs"] == "[1, 20]"
-    assert rows["stack.2"]["outputs"] is None
+    assert found.problem.startswith("stack.2 (Linear(in_features=21, out_features=10, bias=True)) got [1, 20]: ")
+    assert "shapes cannot be multiplied (1x20 and 21x10)" in found.problem
+    rows = {row.name: row for row in found.modules}
+    assert rows["stack.0"].outputs == "[1, 20]"
+    assert rows["stack.2"].outputs is None
 
 
 def test_networks_of_all_kinds_are_shown(home: Path, tmp_path: Path) -> None:
@@ -122,46 +141,48 @@ class Net(nn.Module):
 """
     source = own(tmp_path, code)
     found = asked(home, source=source)
-    assert found["problem"] == ""
-    assert found["modules"][0]["outputs"] == "{logits: [1, 10], pair: ([1, 784], [[1, 784]])}"
-    assert next(row for row in found["modules"] if row["name"] == "one")["calls"] == 2
-    answer = parameters.compute(home, {**ASKED, "source": source}, quiet)
-    rows = {row["name"]: row for row in answer.values["tensors"]}
-    assert rows["two.weight"]["same_as"] == "one.weight"
-    assert rows["lazy.weight"]["shape"] is None
-    assert (rows["lone"]["shape"], rows["lone"]["mean"], rows["lone"]["std"]) == ([], 0.5, 0.0)
-    assert (rows["none"]["count"], rows["none"]["mean"]) == (0, None)
-    assert rows["wave"]["max"] == 5.0  # the magnitude
-    assert (rows["mask"]["dtype"], rows["mask"]["zeros"]) == ("bool", pytest.approx(1 / 3))
-    assert (rows["small"]["min"], rows["small"]["max"]) == (-3.0, 5.0)
-    assert rows["eight"]["mean"] == 1.5
-    assert (rows["few"]["layout"], rows["few"]["zeros"]) == ("sparse_coo", 0.75)
-    assert rows["three.weight"]["dtype"] == "bfloat16"
+    assert found.problem == ""
+    assert found.modules[0].outputs == "{logits: [1, 10], pair: ([1, 784], [[1, 784]])}"
+    assert next(row for row in found.modules if row.name == "one").calls == 2
+    rows = {row.name: row for row in table(home, source)}
+    assert rows["two.weight"].same_as == "one.weight"
+    assert rows["lazy.weight"].stats is None
+    found_stats = {name: stats(row) for name, row in rows.items() if row.stats is not None}
+    lone, none, wave = (found_stats[name] for name in ("lone", "none", "wave"))
+    assert (lone.shape, lone.mean, lone.std) == ((), 0.5, 0.0)
+    assert (none.count, none.mean) == (0, None)
+    assert wave.max == 5.0  # the magnitude
+    assert (found_stats["mask"].dtype, found_stats["mask"].zeros) == ("bool", pytest.approx(1 / 3))
+    assert (found_stats["small"].min, found_stats["small"].max) == (-3.0, 5.0)
+    assert found_stats["eight"].mean == 1.5
+    assert (found_stats["few"].layout, found_stats["few"].zeros) == ("sparse_coo", 0.75)
+    assert rows["three.weight"].dtype == "bfloat16"
     for name in ("lone", "none", "wave", "mask", "small", "eight", "few", "three.weight"):
         shown = tensor(home, name, source=source, whole=True, map_rows=4, map_columns=4)
-        assert shown.values["figures"]["count"] == rows[name]["count"]
-    assert tensor(home, "wave", source=source).values["cells"] == [["3.0000+4.0000j", "0.0000+1.0000j"]]
-    assert tensor(home, "few", source=source).values["cells"][1] == ["0.", "1.", "0.", "0."]
+        assert shown.stats is not None
+        assert shown.stats.count == found_stats[name].count
+    assert tensor(home, "wave", source=source).cells == (("3.0000+4.0000j", "0.0000+1.0000j"),)
+    assert tensor(home, "few", source=source).cells[1] == ("0.", "1.", "0.", "0.")
     with pytest.raises(InspectionError, match="lazy"):
         tensor(home, "lazy.weight", source=source)
     with pytest.raises(InspectionError, match="has no tensor 'gone'"):
         tensor(home, "gone", source=source)
 
 
-def test_figures_by_hand() -> None:
+def test_statistics_by_hand() -> None:
     values = torch.tensor([[1.0, -2.0, 0.0], [float("nan"), float("inf"), 4.0]])
-    found = parameters.figures(values)
+    found = stats_of(values)
     finite = [1.0, -2.0, 0.0, 4.0]
     mean = sum(finite) / 4
-    assert found["mean"] == pytest.approx(mean)
-    assert found["std"] == pytest.approx(math.sqrt(sum((value - mean) ** 2 for value in finite) / 4))
-    assert (found["min"], found["max"], found["nan"], found["inf"]) == (-2.0, 4.0, 1, 1)
-    assert found["norm"] == pytest.approx(math.sqrt(21))
-    assert found["zeros"] == pytest.approx(1 / 6)
-    counts = parameters.histogram(torch.tensor([0.0, 0.1, 0.9, 1.0]), 2)
+    assert found.mean == pytest.approx(mean)
+    assert found.std == pytest.approx(math.sqrt(sum((value - mean) ** 2 for value in finite) / 4))
+    assert (found.min, found.max, found.nan, found.inf, found.not_finite) == (-2.0, 4.0, 1, 1, 2)
+    assert found.norm == pytest.approx(math.sqrt(21))
+    assert found.zeros == pytest.approx(1 / 6)
+    counts = histogram(torch.tensor([0.0, 0.1, 0.9, 1.0]), 2)
     assert counts.tolist() == [2, 2]
-    assert parameters.histogram(torch.full((5,), 2.0), 4).sum() == 5
-    assert parameters.histogram(torch.tensor([float("nan")]), 4).sum() == 0
+    assert histogram(torch.full((5,), 2.0), 4).sum() == 5
+    assert histogram(torch.tensor([float("nan")]), 4).sum() == 0
 
 
 def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> None:
@@ -170,21 +191,20 @@ def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> N
     weights = [
         torch.load(folder / "checkpoints" / f"epoch-000{epoch}.pt", weights_only=True)["model"] for epoch in (1, 2)
     ]
-    values = {**ASKED, "source": f"{folder.name}@2", "before": f"{folder.name}@1"}
-    every = parameters.compute(home, values, quiet).values["tensors"]
-    rows = [row for row in every if row["kind"] == "parameter"]
-    assert {row["kind"] for row in every} == {"parameter", "optimizer"}
-    assert [row["name"] for row in rows] == list(weights[1])
+    every = table(home, f"{folder.name}@2", before=f"{folder.name}@1")
+    rows = [row for row in every if row.kind == "parameter"]
+    assert {row.kind for row in every} == {"parameter", "optimizer"}
+    assert [row.name for row in rows] == list(weights[1])
     for row in rows:
-        before, after = (state[row["name"]].double() for state in weights)
-        assert row["mean"] == pytest.approx(float(after.mean()), rel=1e-5, abs=1e-9)
-        assert row["change"] == pytest.approx(float((after - before).norm() / before.norm()), rel=1e-5)
+        before, after = (state[row.name].double() for state in weights)
+        assert stats(row).mean == pytest.approx(float(after.mean()), rel=1e-5, abs=1e-9)
+        assert row.change == pytest.approx(float((after - before).norm() / before.norm()), rel=1e-5)
     name = "linear_relu_stack.4.weight"
     path = folder / "checkpoints" / "epoch-0002.pt"
     shown = tensor(home, name, source=str(path), view="[2, -5:]")
     expected = weights[1][name][2, -5:]
-    assert [float(text) for text in shown.values["cells"][0]] == pytest.approx(expected.tolist(), rel=1e-3, abs=6e-5)
-    assert shown.values["expression"] == "model.linear_relu_stack[4].weight[2, -5:]"
+    assert [float(text) for text in shown.cells[0]] == pytest.approx(expected.tolist(), rel=1e-3, abs=6e-5)
+    assert shown.expression == "model.linear_relu_stack[4].weight[2, -5:]"
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
         asked(home, source=f"{folder.name}@9")
     with pytest.raises(InspectionError, match="no such file"):
@@ -197,14 +217,14 @@ def test_anybodys_weights_in_a_network(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "their weights.pth"
     torch.save(state, path)
     shown = tensor(home, "linear_relu_stack.4.bias", source=f"mlp={path}", columns=10)
-    assert [float(text) for text in shown.values["cells"][0]] == pytest.approx(
+    assert [float(text) for text in shown.cells[0]] == pytest.approx(
         state["linear_relu_stack.4.bias"].tolist(), abs=6e-5
     )
-    assert asked(home, source=f"mlp={path}")["title"] == "mlp with the weights of their weights.pth"
+    assert asked(home, source=f"mlp={path}").title == "mlp with the weights of their weights.pth"
     torch.save({f"module.{name}": value for name, value in state.items()}, path)
     with pytest.raises(EngineError, match=r"they would fit with --strip module\.; here: .* module\."):
         asked(home, source=f"mlp={path}")
-    assert asked(home, source=f"mlp={path} module.")["totals"]["parameters"] == 669_706
+    assert asked(home, source=f"mlp={path} module.").totals.parameters == 669_706
     with pytest.raises(EngineError, match="No such file"):
         asked(home, source=f"mlp={tmp_path / 'gone.pth'}")
 
@@ -268,7 +288,7 @@ def test_what_is_no_view_is_refused_in_one_line(text: str, words: str) -> None:
 def test_values_are_rounded_as_pytorch_prints_them(values: list[list[float]]) -> None:
     given = torch.tensor(values)
     printed = str(given).removeprefix("tensor([[").removesuffix("]])").split(",")
-    assert tensors.cells(given, tensors.form_of(given))[0] == [text.strip() for text in printed]
+    assert tensors.cells(given, tensors.form_of(given))[0] == tuple(text.strip() for text in printed)
 
 
 def test_many_values_are_rounded_as_pytorch_prints_their_ends() -> None:
@@ -287,16 +307,18 @@ def test_windows_pages_maps_and_pictures(home: Path) -> None:
     assert tensors.page(torch.tensor(7), 0)[0].tolist() == [[7]]
     small = tensors.small(torch.arange(16.0).reshape(4, 4), 2, 2)
     assert small.tolist() == [[2.5, 4.5], [10.5, 12.5]]
-    shown = tensors.pictures(home, {**ASKED, "name": "linear_relu_stack.0.weight", "first": 510, "count": 8}, quiet)
-    weight = networks.network(home, ASKED).model.linear_relu_stack[0].weight  # type: ignore[index, union-attr]
+
+    def pictures(name: str, first: int, count: int, source: str = "mlp") -> TensorPictures:
+        return tensors.pictures(home, PicturesRequest(Parameter(ref(source), name), first, count), quiet)
+
+    shown = pictures("linear_relu_stack.0.weight", 510, 8)
+    weight = networks.network(home, ref()).model.linear_relu_stack[0].weight  # type: ignore[index, union-attr]
     assert isinstance(weight, nn.Parameter)
-    assert shown.values["total"] == 512
-    assert shown.values["captions"] == ["510", "511"]
-    assert np.array_equal(shown.arrays["pictures"][1], weight[511].detach().reshape(28, 28).numpy())
-    kernels = tensors.pictures(
-        home, {**ASKED, "source": "cnn", "name": "features.4.weight", "first": 24, "count": 2}, quiet
-    )
-    assert kernels.values["captions"] == ["1←0", "1←1"]
-    assert kernels.arrays["pictures"].shape == (2, 3, 3)
+    assert shown.total == 512
+    assert shown.captions == ("510", "511")
+    assert np.array_equal(shown.pictures[1], weight[511].detach().reshape(28, 28).numpy())
+    kernels = pictures("features.4.weight", 24, 2, source="cnn")
+    assert kernels.captions == ("1←0", "1←1")
+    assert kernels.pictures.shape == (2, 3, 3)
     with pytest.raises(InspectionError, match="only where it is a convolution's weight"):
-        tensors.pictures(home, {**ASKED, "name": "linear_relu_stack.0.bias", "first": 0, "count": 2}, quiet)
+        pictures("linear_relu_stack.0.bias", 0, 2)

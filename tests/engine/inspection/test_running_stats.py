@@ -1,6 +1,7 @@
-"""The figures of a large tensor, block by block, are those of the whole."""
+"""The statistics of a large tensor, block by block, are those of the whole."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,12 @@ import pytest
 import torch
 
 from engine.inspection import tensors
-from engine.inspection.parameters import figures, histogram
 from engine.inspection.running_stats import BLOCK, RunningStats, blocks
+from engine.inspection.stats import histogram, stats_of
+from engine.inspection.tensor_refs import Parameter
+from engine.inspection.tensor_requests import StatsRequest, TensorRequest
+from engine.progress import silent
+from engine.sources import NetworkRef, NewModel
 
 LARGE = torch.randn(1500, 1200, generator=torch.Generator().manual_seed(0)) * 3 + 100
 ODD = LARGE.clone()
@@ -25,15 +30,14 @@ ODD[0, :5] = torch.tensor([float("nan"), float("inf"), float("-inf"), 0.0, float
     ],
     ids=lambda tensor: f"{tensor.dtype} {list(tensor.shape)}",
 )  # fmt: skip
-def test_the_figures_are_those_of_the_whole(tensor: torch.Tensor) -> None:
+def test_the_statistics_are_those_of_the_whole(tensor: torch.Tensor) -> None:
     work, turns = RunningStats(tensor), 0
     while not work.turn():
         turns += 1
         assert turns < 1000
-    told, expected = work.told(), figures(tensor)
-    assert told.keys() == expected.keys()
-    for name, value in expected.items():
-        assert told[name] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value), name
+    found = asdict(work.stats())
+    for name, value in asdict(stats_of(tensor)).items():
+        assert found[name] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value), name
     whole = histogram(tensor)
     assert work.histogram.sum() == whole.sum()
     assert np.abs(work.histogram - whole).max() <= max(2, 1e-4 * whole.sum())
@@ -48,7 +52,7 @@ def test_blocks_are_the_tensor_and_no_copies() -> None:
         assert all(part.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr() for part in parts)
 
 
-def test_a_large_tensor_opens_without_its_figures_and_they_come(tmp_path: Path) -> None:
+def test_a_large_tensor_opens_without_its_statistics_and_they_come(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(
         "import torch\nfrom torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n"
@@ -56,24 +60,23 @@ def test_a_large_tensor_opens_without_its_figures_and_they_come(tmp_path: Path) 
         "        self.w = nn.Parameter(torch.linspace(-1, 1, 2_000_000).reshape(1000, 2000))\n"
         "    def forward(self, x):\n        return self.w[:len(x), :10]\n"
     )
-    asked = {"source": f"{path}:Net", "dataset": "demo", "data_dir": None, "transform": "", "seed": 0, "name": "w"}
-    quiet = lambda done, total: None  # noqa: E731
-    first = tensors.compute(
-        tmp_path, {**asked, "rows": 2, "columns": 2, "whole": True, "map_rows": 9, "map_columns": 9}, quiet
-    )
-    assert first.values["figures"] is None
-    assert first.values["cells"][0][0] == "-1.0000"
-    assert first.arrays["map"].shape == (9, 9)
-    assert first.arrays["map"][0].mean() == pytest.approx(-1 + 1 / 9, abs=0.02)
+    ref = Parameter(NetworkRef(NewModel(f"{path}:Net"), dataset="demo"), "w")
+    request = TensorRequest(ref, rows=2, columns=2, whole=True, map_rows=9, map_columns=9)
+    first = tensors.compute(tmp_path, request, silent)
+    assert first.stats is None
+    assert first.cells[0][0] == "-1.0000"
+    assert first.map is not None
+    assert first.map.shape == (9, 9)
+    assert first.map[0].mean() == pytest.approx(-1 + 1 / 9, abs=0.02)
     shares = []
     while True:
-        answer = tensors.figures_of(tmp_path, asked, quiet)
-        shares.append(answer.values["share"])
-        if answer.values["done"]:
+        answer = tensors.continue_stats(tmp_path, StatsRequest(ref), silent)
+        shares.append(answer.share)
+        if answer.done:
             break
         assert len(shares) < 1000
     assert shares == sorted(shares)
-    told = answer.values["figures"]
-    assert told["mean"] == pytest.approx(0, abs=1e-6)
-    assert told["norm"] == pytest.approx(math.sqrt(2_000_000 / 3), rel=1e-3)
-    assert answer.arrays["histogram"].sum() == 2_000_000
+    assert answer.stats is not None
+    assert answer.stats.mean == pytest.approx(0, abs=1e-6)
+    assert answer.stats.norm == pytest.approx(math.sqrt(2_000_000 / 3), rel=1e-3)
+    assert answer.histogram.sum() == 2_000_000

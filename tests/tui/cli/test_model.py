@@ -68,7 +68,7 @@ def test_an_image_through_a_checkpoint(capsys: pytest.CaptureFixture[str], home:
     assert main(["model", "last", "--image", "9"]) == 0
     text = capsys.readouterr().out
     said = DEMO.classes[int(logits.argmax())]
-    assert f"{said}, {'right' if int(logits.argmax()) == int(DEMO.test.labels[9]) else 'wrong'}; loss " in text
+    assert f"{said}, {'correct' if int(logits.argmax()) == int(DEMO.test.labels[9]) else 'wrong'}; loss " in text
     assert "linear_relu_stack.1 ReLU    [1, 512] → [1, 512]" in text
 
 

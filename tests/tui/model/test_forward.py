@@ -1,11 +1,13 @@
 """One image through a network, by keys."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.data.open_dataset import open_dataset
@@ -15,14 +17,17 @@ from tests.support.waiting import until
 from tests.tui.data.test_data import line, opened
 from tui.app import FmnistApp
 from tui.data.batches import BatchesScreen
+from tui.model.answer_pane import AnswerPane
 from tui.model.contributions import ContributionsScreen
 from tui.model.forward import ForwardScreen
+from tui.model.pixel_editor import PixelEditorScreen
 from tui.model.tensor import TensorScreen
 from tui.widgets.bars import Bars
 from tui.widgets.gallery import Gallery
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.rows import Rows
 
+SCREENS = (ForwardScreen, PixelEditorScreen)
 SIZES = [(80, 24), (140, 45)]
 DEMO = open_dataset("demo", None, Path())
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -37,11 +42,10 @@ def chances(image: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", model: str
     return found
 
 
-async def through(pilot: Pilot[None], words: str) -> ForwardScreen:
+async def through(pilot: Pilot[None], words: str) -> Screen[Any]:
     app = pilot.app
     assert isinstance(app, FmnistApp)
-    await until(pilot, lambda: isinstance(app.screen, ForwardScreen) and words in line(app, "#about"))
-    assert isinstance(app.screen, ForwardScreen)
+    await until(pilot, lambda: isinstance(app.screen, SCREENS) and words in line(app, "#about"))
     return app.screen
 
 
@@ -54,27 +58,27 @@ async def test_the_chosen_image_goes_through_stage_by_stage(home: Path, size: tu
         screen = await through(pilot, "test image 2, ")
         said = chances(DEMO.test.images[2])
         names = DEMO.classes
-        right = "right" if int(said.argmax()) == int(DEMO.test.labels[2]) else "wrong"
-        expected = f"{names[int(said.argmax())]} {100 * float(said.max()):.1f} %, {right}"
+        right = "correct" if int(said.argmax()) == int(DEMO.test.labels[2]) else "wrong"
+        expected = f"{names[int(said.argmax())]} {100 * float(said.max()):.1f}%, {right}"
         assert expected in line(app, "#about").replace("\n", " ")
         rows = screen.query_one(Rows)
         assert [row.cells[0] for row in rows.rows][:2] == ["flatten Flatten", "linear_relu_stack.0 Linear"]
         await pilot.press("j", "j")
         assert "ReLU(): [1, 512] → [1, 512]" in line(app, "#stage")
         assert "of the units are 0 for this image" in line(app, "#stage")
-        await until(pilot, lambda: "what comes out: 512 units" in line(app, "#stage"))
+        await until(pilot, lambda: "output: 512 units" in line(app, "#stage"))
         await pilot.press("b")
-        await until(pilot, lambda: "what goes in: 512 units" in line(app, "#stage"))
+        await until(pilot, lambda: "input: 512 units" in line(app, "#stage"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[1, 512]" in line(app, "#about"))
         assert "input of model.linear_relu_stack[1]" in line(app, "#about")
         await pilot.press("escape", "v")
-        assert screen.query_one("#answer-half").display
+        assert screen.query_one(AnswerPane).display
         text = screen.query_one(Bars).text()
         for at, name in enumerate(names):
             assert f"{100 * float(said[at]):.1f}%" in next(one for one in text.splitlines() if f" {name} " in one)
         assert f"✓ {names[int(DEMO.test.labels[2])]}" in text
-        await until(pilot, lambda: screen._saliency is not None)
+        await until(pilot, lambda: screen.query_one(AnswerPane).saliency is not None)
         if size[0] > 100:
             assert len(screen.query_one(Gallery).captions) == 3
         else:
@@ -82,9 +86,9 @@ async def test_the_chosen_image_goes_through_stage_by_stage(home: Path, size: tu
             await pilot.press("s")
             assert screen.query_one(Gallery).captions[0].startswith("gradient of ")
             await pilot.press("s")
-            assert "points at most" in screen.query_one(Gallery).captions[0]
+            assert " points" in screen.query_one(Gallery).captions[0]
         await pilot.press("c")
-        await until(pilot, lambda: "of T-Shirt" in line(app, "#editing"))
+        await until(pilot, lambda: "of T-Shirt" in line(app, "#note"))
         await pilot.press("right")
         await through(pilot, "test image 3, ")
         await pilot.press("t")
@@ -99,7 +103,7 @@ async def test_the_chosen_image_goes_through_stage_by_stage(home: Path, size: tu
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_an_image_is_edited_and_two_networks_judge_it(home: Path, size: tuple[int, int]) -> None:
+async def test_an_image_is_edited_and_two_networks_are_compared(home: Path, size: tuple[int, int]) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
@@ -107,23 +111,28 @@ async def test_an_image_is_edited_and_two_networks_judge_it(home: Path, size: tu
         screen = await through(pilot, "test image 0, ")
         image = np.array(DEMO.test.images[0])
         await pilot.press("e", "right", "down")
-        assert line(app, "#editing").startswith(f"pixel [15, 15] = {image[15, 15]}")
+        assert line(app, "#note").startswith(f"pixel [15, 15] = {image[15, 15]}")
         await pilot.press("space")
         image[15, 15] = 0 if image[15, 15] > 127 else 255
         await through(pilot, "edited (1)")
-        await until(pilot, lambda: f"pixel [15, 15] = {image[15, 15]}" in line(app, "#editing"))
+        await until(pilot, lambda: f"pixel [15, 15] = {image[15, 15]}" in line(app, "#note"))
         await pilot.press("minus")
         image[15, 15] = max(0, int(image[15, 15]) - 32)
-        await until(pilot, lambda: f"pixel [15, 15] = {image[15, 15]}" in line(app, "#editing"))
+        await until(pilot, lambda: f"pixel [15, 15] = {image[15, 15]}" in line(app, "#note"))
         assert "edited (1)" in line(app, "#about")  # the same pixel still
         await pilot.press("I", "L", "J")
         await through(pilot, "edited (4)")
         image = 255 - image
         moved = np.zeros_like(image)
         moved[1:, 1:] = image[:-1, :-1]
-        await until(pilot, lambda: bool(np.array_equal(screen._image, moved)))
+
+        def shown() -> bool:
+            image = app.screen.query_one(AnswerPane).image
+            return image is not None and bool(np.array_equal(image, moved))
+
+        await until(pilot, shown)
         said = chances(moved)
-        assert f"{100 * float(said.max()):.1f} %" in line(app, "#about").replace("\n", " ")
+        assert f"{100 * float(said.max()):.1f}%" in line(app, "#about").replace("\n", " ")
         await pilot.press("u", "u")
         await through(pilot, "edited (2)")
         await pilot.press("escape", "0")
@@ -132,8 +141,10 @@ async def test_an_image_is_edited_and_two_networks_judge_it(home: Path, size: tu
         await pilot.press("w")
         app.screen.query_one(Input).value = "cnn"
         await pilot.press("enter")
-        await through(pilot, "beside: test image 0, ")
+        await through(pilot, "compared with: test image 0, ")
         other = chances(DEMO.test.images[0], "cnn")
+        if size[0] < 100:
+            await pilot.press("v")
         assert f"{100 * float(other.max()):.1f}%" in screen.query_one(Bars).text()
 
 

@@ -34,7 +34,8 @@ pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def table(app: FmnistApp) -> str:
-    return app.screen.query_one(Rows).text()
+    assert isinstance(app.screen, ModelScreen)
+    return app.screen.table.text()
 
 
 def model() -> torch.nn.Module:
@@ -104,7 +105,7 @@ async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int
         await pilot.press("o")
         await typed(pilot, "torchvision:resnet180")
         await until(pilot, lambda: "did you mean" in line(app, "#about"))
-        assert "Press o for another one" in line(app, "#about")
+        assert "Press o for another network" in line(app, "#about")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -179,7 +180,7 @@ async def test_freezing_for_the_next_run(home: Path) -> None:
         await pilot.press("F")
         app.screen.query_one(Input).value = "*.nothing"
         await pilot.press("enter")
-        assert "no parameter fits *.nothing" in line(app, "#verdict")
+        assert "no parameter matches *.nothing" in line(app, "#verdict")
         await typed(pilot, "*")
         assert any("nothing would be left to train" in note.message for note in app._notifications)
         await pilot.press("F")
@@ -203,9 +204,9 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         first = checkpoint_refs.find(folder, "1").file
         await pilot.press("v")
         screen._entry = first  # as if it had been read before the newest was written
-        await until(pilot, lambda: any("change" in tensor for tensor in screen._tensors))
-        changes = [tensor["change"] for tensor in screen._tensors if tensor["kind"] == "parameter"]
-        assert all(0 < change < 1 for change in changes)
+        await until(pilot, lambda: any(tensor.change is not None for tensor in screen.parameters.tensors))
+        changes = [tensor.change for tensor in screen.parameters.tensors if tensor.kind == "parameter"]
+        assert all(change is not None and 0 < change < 1 for change in changes)
         assert f"{changes[0]:.3g}" in table(app)
         await pilot.press("g", "f")
         await until(pilot, lambda: "trainable" in line(app, "#about"))
@@ -231,7 +232,7 @@ async def test_a_run_without_a_checkpoint_saves_one_when_asked_and_is_read(home:
         await until(
             pilot, lambda: isinstance(app.screen, ModelScreen) and "no checkpoint yet" in line(app, "#about"), 30
         )
-        assert "Press r to have it save its weights as of now" in line(app, "#about")
+        assert "Press r to save its weights as of now" in line(app, "#about")
         await pilot.press("r")
         await until(pilot, lambda: "mlp of live" in line(app, "#about"))
         assert "669,706 parameters" in line(app, "#about")

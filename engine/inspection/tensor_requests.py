@@ -1,0 +1,102 @@
+"""What the worker process is asked about one tensor: a window of its values, a map, statistics, pictures. No torch."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.inspection.tensor_refs import TensorRef
+from engine.inspection.tensor_stats import TensorStats
+from engine.worker.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class TensorRequest(Request["TensorWindow"]):
+    """A window of a tensor, or of a view of it."""
+
+    handler = "engine.inspection.tensors:compute"
+    tensor: TensorRef
+    view: str = ""  # as typed, see `views.apply`
+    page: int = 0  # which of the matrices in the last two dimensions
+    row: int = 0  # the window of that matrix
+    column: int = 0
+    rows: int = 0
+    columns: int = 0
+    map_rows: int = 0  # the size of its map, at most; 0: no map
+    map_columns: int = 0
+    whole: bool = False  # also the statistics and the histogram
+
+
+@dataclass(frozen=True)
+class TensorAbout:
+    """What PyTorch knows of a tensor besides its values. None: not of this layout."""
+
+    dtype: str
+    device: str
+    layout: str
+    stride: tuple[int, ...] | None
+    offset: int | None
+    contiguous: bool | None
+    storage_bytes: int | None
+    shares: bool  # the storage of the tensor that it is a view of
+    requires_grad: bool
+    grad_fn: str | None
+    leaf: bool
+
+
+@dataclass(frozen=True, eq=False)
+class TensorWindow:
+    """The window, and what is known of the whole view."""
+
+    shape: tuple[int, ...]
+    pages: int  # matrices
+    height: int  # of the matrix
+    width: int
+    expression: str  # in Python
+    about: TensorAbout
+    cells: tuple[tuple[str, ...], ...]  # the window's values, rounded as PyTorch rounds them
+    stats: TensorStats | None = None  # None: not asked for, or large (ask a StatsRequest)
+    histogram: "npt.NDArray[np.int64] | None" = None  # [BINS]
+    map: "npt.NDArray[np.float32] | None" = None  # [rows, columns]
+
+
+@dataclass(frozen=True)
+class StatsRequest(Request["StatsProgress"]):
+    """Some milliseconds of work on the statistics of a large tensor: to be asked again until `done`."""
+
+    handler = "engine.inspection.tensors:continue_stats"
+    tensor: TensorRef
+    view: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class StatsProgress:
+    """How far the work is."""
+
+    done: bool
+    share: float  # 0 to 1
+    stats: TensorStats | None  # once done
+    histogram: "npt.NDArray[np.int64]"  # [BINS], so far
+
+
+@dataclass(frozen=True)
+class PicturesRequest(Request["TensorPictures"]):
+    """Little pictures of a tensor's parts, from `first` on: a convolution's kernels, or rows that have as many numbers
+    as an image has pixels."""
+
+    handler = "engine.inspection.tensors:pictures"
+    tensor: TensorRef
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class TensorPictures:
+    """The parts as pictures."""
+
+    total: int
+    captions: tuple[str, ...]
+    limit: float  # the largest magnitude, so that all pictures get the same scale
+    pictures: "npt.NDArray[np.float32]"  # [n, h, w]

@@ -1,0 +1,41 @@
+"""Every request names a function that takes it and gives its answer."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+import engine
+from engine.progress import Progress
+from engine.worker.request import Request
+from engine.worker.server import handler_of
+
+
+def every_request() -> list[type[Request[Any]]]:
+    """The requests of all modules named `…requests`."""
+    for module in pkgutil.walk_packages(engine.__path__, "engine."):
+        if module.name.endswith("requests"):
+            importlib.import_module(module.name)
+    return sorted(Request.__subclasses__(), key=lambda cls: cls.__qualname__)
+
+
+REQUESTS = [cls for cls in every_request() if cls.__module__.startswith("engine.") and cls.__name__ != "Untyped"]
+
+
+def test_there_are_requests() -> None:
+    assert len(REQUESTS) >= 15
+    assert len({cls.__qualname__ for cls in REQUESTS}) == len(REQUESTS)
+
+
+@pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__qualname__)
+def test_its_handler_takes_it_and_gives_its_answer(cls: type[Request[Any]]) -> None:
+    handler = handler_of(cls.__new__(cls))
+    hints = get_type_hints(handler)
+    answer = hints.pop("return")
+    assert list(hints.values()) == [Path, cls, Progress]
+    base = next(one for one in cls.__orig_bases__ if getattr(one, "__origin__", None) is Request)  # type: ignore[attr-defined]
+    (promised,) = get_args(base)
+    assert answer.__name__ == getattr(promised, "__forward_arg__", promised)
+    assert cls.__doc__

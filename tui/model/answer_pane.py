@@ -1,0 +1,129 @@
+"""What a network says of an image: the image and its saliency as pictures, and the classes' probabilities as bars."""
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.inspection.forward_requests import ForwardPass, Saliency
+from tui import format as fmt
+from tui.widgets.bars import Bars, Opinion
+from tui.widgets.gallery import HEIGHT, Gallery
+from tui.widgets.heatmap import colours, limit_of
+from tui.widgets.image import PictureStyle
+from tui.widgets.image_page import Tile
+from tui.widgets.text import update_text
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Bytes
+
+TALL = 34  # lines of the screen from which on the bars are below the pictures, not beside them
+TALLER = 44  # lines from which on there are two lines of pictures
+CAPTION = 28  # cells
+
+
+class AnswerPane(Vertical):
+    """Of one network, and of a second one that it is compared with."""
+
+    DEFAULT_CSS = """
+    AnswerPane { width: 1fr; padding: 0 1; }
+    AnswerPane #note { height: auto; color: $text-muted; }
+    AnswerPane.-short { layout: horizontal; }
+    AnswerPane.-short #gallery { width: 30; }
+    AnswerPane.-short #bars { margin: 1 0 0 0; }
+    """
+
+    def __init__(self, style: PictureStyle) -> None:
+        super().__init__(id="answer")
+        self._style = style
+        self._passed: ForwardPass | None = None
+        self._edits = 0
+        self._saliency: Saliency | None = None
+        self._first = 0  # of the pictures: the image, its gradient, what occlusion does
+
+    def compose(self) -> ComposeResult:
+        yield Gallery(self._style, id="gallery")
+        with Vertical():
+            yield Static(id="note", markup=False)
+            yield Bars(id="bars")
+
+    def fit_to(self, lines: int) -> None:
+        """Arrange the parts for a screen of so many lines."""
+        self.set_class(lines < TALL, "-short")
+        self.query_one(Gallery).styles.height = HEIGHT * (2 if lines >= TALLER else 1)
+
+    @property
+    def image(self) -> "Bytes | None":
+        """[H, W] or [H, W, 3] uint8, as edited."""
+        return self._passed.image if self._passed is not None else None
+
+    @property
+    def saliency(self) -> Saliency | None:
+        return self._saliency
+
+    def show(self, passed: ForwardPass, other: ForwardPass | None, *, edits: int) -> None:
+        """Another answer, whose saliency is not known yet."""
+        self._passed, self._edits, self._saliency = passed, edits, None
+        opinions = [
+            Opinion(one.logits, one.probabilities)
+            for one in (passed, other)
+            if one is not None and one.logits and one.probabilities and one.classes == passed.classes
+        ]
+        self.query_one(Bars).show(passed.classes, opinions, passed.label)
+
+    def take_saliency(self, saliency: Saliency) -> None:
+        self._saliency = saliency
+
+    def next_picture(self) -> None:
+        """Begin with the next of the pictures; the caller draws them."""
+        self._first += 1
+
+    def draw(self, cursor: tuple[int, int] | None = None) -> None:
+        """The pictures, the image first where a pixel of it is marked by `cursor`; then what they show."""
+        if self._passed is None:
+            return
+        tiles = self._tiles(self._passed)
+        if cursor is None:
+            first = self._first % len(tiles)
+            tiles = tiles[first:] + tiles[:first]
+        self.query_one(Gallery).show(tiles, cursor)
+
+    def note(self, text: str) -> None:
+        """A line between the pictures and the bars."""
+        update_text(self, "#note", text)
+
+    @property
+    def explanation(self) -> str:
+        """What the saliency's pictures show; empty until they are there."""
+        if self._passed is None or self._saliency is None:
+            return ""
+        name, patch = self._passed.classes[self._saliency.target], self._saliency.patch
+        return f"∂ logit / ∂ pixel of {name}; blue: less likely with {patch}×{patch} occluded"
+
+    def _tiles(self, passed: ForwardPass) -> list[Tile]:
+        tiles = [Tile(passed.image, "the image, edited" if self._edits else "the image")]
+        if self._saliency is not None:
+            gradient, falls = self._saliency.gradient, self._saliency.occlusion
+            name = passed.classes[self._saliency.target]
+            tiles.append(Tile(colours(gradient, limit_of(gradient)), f"gradient of {name}"[:CAPTION]))
+            most = f"occlusion: {100 * float(falls.max()):+.1f} points" if falls.size else ""
+            tiles.append(Tile(colours(-falls, limit_of(falls)), most.replace("+", "−", 1)))
+        return tiles
+
+
+def describe(passed: ForwardPass, edits: int, before: str = "") -> Content:
+    """The image, the network, and its answer, in a line or two."""
+    classes = passed.classes
+    image = f"{passed.split} image {fmt.count(passed.index)}, {classes[passed.label]}"
+    edited = f", edited ({edits})" if edits else ""
+    title = Content.assemble(before, (f"{image}{edited}", "bold"), f" through {passed.title}: ")
+    if passed.prediction is None or passed.probabilities is None or passed.loss is None:
+        return title + Content.styled(passed.problem, "$text-error")
+    correct = passed.prediction == passed.label
+    probability = fmt.percent(passed.probabilities[passed.prediction])
+    words = f"{classes[passed.prediction]} {probability}, {'correct' if correct else 'wrong'}"
+    return title + Content.assemble(
+        (words, "$text-success" if correct else "$text-error"), f"; loss {fmt.loss(passed.loss)}"
+    )

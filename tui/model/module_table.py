@@ -1,0 +1,105 @@
+"""*Model*'s table of modules, which can be folded."""
+
+from engine.inspection.model_requests import ModelSummary, ModuleRow
+from tui import format as fmt
+from tui.widgets.rows import Column, Row, Rows
+
+COLUMNS = (
+    Column("module", -36),
+    Column("out", 18),
+    Column("parameters", 12, right=True),
+    Column("share", 6, right=True),
+    Column("trains", 6),
+    Column("multiply-adds", 13, right=True),
+    Column("in", 18),
+    Column("mode", 5),
+    Column("dtype", 8),
+    Column("device", 7),
+)
+
+
+class ModuleTable(Rows):
+    """A row for each module that passes the filter and is not in a folded one."""
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, id="modules")
+        self._summary: ModelSummary | None = None
+        self._folded: set[str] = set()
+
+    def reset(self) -> None:
+        """Another network: nothing is folded."""
+        self._summary = None
+        self._folded.clear()
+
+    def show_modules(self, summary: ModelSummary, pattern: str) -> None:
+        """The modules whose name, or whose type at the root, matches the pattern."""
+        self._summary = summary
+        total = max(1, summary.totals.parameters)
+        self.show(
+            [
+                self._row(module, total)
+                for module in summary.modules
+                if matches(pattern, module.name or module.type)
+                and not any(module.name.startswith(f"{folded}.") for folded in self._folded)
+            ]
+        )
+
+    @property
+    def chosen(self) -> ModuleRow | None:
+        """The module under the cursor."""
+        if self._summary is None:
+            return None
+        return next((module for module in self._summary.modules if module.name == self.key), None)
+
+    def fold(self, module: ModuleRow, pattern: str) -> None:
+        """Hide what is in the module, or show it again."""
+        assert self._summary is not None
+        self._folded ^= {module.name}
+        self.show_modules(self._summary, pattern)
+
+    def _row(self, module: ModuleRow, total: int) -> Row:
+        fold = " +" if module.name in self._folded else ""
+        label = f"{'  ' * module.depth}{module.name.rpartition('.')[2]} {module.type}({module.extra}){fold}"
+        cells = (
+            label if module.depth else label.strip(),
+            _compact(module.outputs),
+            fmt.count(module.parameters) if module.parameters else "",
+            fmt.percent(module.parameters / total) if module.parameters else "",
+            _trains(module),
+            fmt.count(module.multiply_adds) if module.multiply_adds else "",
+            _compact(module.inputs),
+            "train" if module.training else "eval",
+            module.dtype,
+            module.device,
+        )
+        return Row(module.name, cells, "" if module.leaf else "strong")
+
+
+def describe(module: ModuleRow) -> str:
+    """A module in a line."""
+    calls = f", called {module.calls} times" if module.calls > 1 else ""
+    trainable = f"{fmt.count(module.trainable)} of {fmt.count(module.parameters)} parameters trainable"
+    return f"{module.name or 'the whole network'}: {module.inputs or '?'} → {module.outputs or '?'}{calls}, {trainable}"
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a name contains the text, or matches it as a regular expression. An empty text matches every name."""
+    import re
+
+    if pattern in name:
+        return True
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:
+        return False
+
+
+def _trains(module: ModuleRow) -> str:
+    if not module.parameters:
+        return ""
+    return "all" if module.trainable == module.parameters else "part" if module.trainable else "none"
+
+
+def _compact(shape: str | None) -> str:
+    """`[1×784]`; what is no single shape stays as it is."""
+    return shape.replace(", ", "×") if shape and shape.count("[") == 1 else shape or ""
