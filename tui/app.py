@@ -1,14 +1,13 @@
 """The app: its screens, the keys that hold everywhere, and which run is watched."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -22,6 +21,7 @@ from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.network_source import NetworkSource
 from tui.services import Services
+from tui.textual_private import CrashHandlingApp, is_exiting, screens_of_mode
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _checkpoints(services: Services) -> Screen[None]:
 SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "checkpoints": _checkpoints}
 
 
-class FmnistApp(App[None]):
+class FmnistApp(CrashHandlingApp):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
     data_told: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
@@ -134,7 +134,7 @@ class FmnistApp(App[None]):
         from textual.widgets import DataTable, Input, OptionList  # noqa: F401
 
     async def on_event(self, event: events.Event) -> None:
-        if self._exit and isinstance(event, events.Key | events.Paste):
+        if is_exiting(self) and isinstance(event, events.Key | events.Paste):
             return  # typed after the q: no screen opens any more
         if self._garbage is not None and isinstance(event, events.Key):
             self._garbage.key_pressed()
@@ -148,12 +148,9 @@ class FmnistApp(App[None]):
         """Textual holds the terminal back so long at a change of screen, to mask a slow one; ours takes a few ms."""
         super().delay_update(min(delay, 0.008))
 
-    def _fatal_error(self) -> None:
-        """In place of Textual's screenful: a line that names the log with the traceback."""
-        error = sys.exception()
-        assert error is not None
+    def handle_crash(self, error: BaseException) -> None:
+        """A line that names the log with the traceback."""
         self.farewell = crash.record(self.home, error)
-        self._close_messages_no_wait()
 
     # Runs
 
@@ -228,7 +225,7 @@ class FmnistApp(App[None]):
         """The split and the index of the image that is chosen on *Data*; before that, the first test image."""
         from tui.data.data import DataScreen
 
-        for screen in self._screen_stacks.get("data", ()):
+        for screen in screens_of_mode(self, "data"):
             if isinstance(screen, DataScreen) and screen.browse.index is not None:
                 return screen.browse.split, screen.browse.index
         return "test", 0

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui.dialogs.overlay import MODE_KEYS
+from tui.textual_private import bindings_of
 
 
 class HelpScreen(ModalScreen[None]):
@@ -67,7 +68,7 @@ class HelpScreen(ModalScreen[None]):
         everywhere: dict[tuple[str, str, bool], list[str]] = {}
         for holder in chain:
             here = everywhere if holder is self.app else {}
-            own = {key: found for key, found in holder._bindings.key_to_bindings.items() if key not in taken}
+            own = {key: found for key, found in bindings_of(holder).items() if key not in taken}
             taken |= set(own)
             for key, bindings in own.items():
                 for binding in bindings:

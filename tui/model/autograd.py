@@ -16,45 +16,25 @@ from engine.inspection.autograd_requests import (
     AutogradRequest,
     AutogradState,
     Element,
-    GradientCheck,
     GradientCheckRequest,
     GradientRow,
-    GraphNode,
     Step,
     Workbench,
 )
 from engine.inspection.image_requests import ImagesRef
 from engine.inspection.tensor_refs import StepTensor
 from tui import format as fmt
-from tui.model import prompts
+from tui.model import autograd_text, prompts
 from tui.services import Services
-from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 WIDE = 116  # columns from which on the graph and the parameters are both shown
-GRAPH_COLUMNS = (Column("graph, from the loss back", -34), Column("shape", 12))
-PARAMETER_COLUMNS = (
-    Column("parameter", -24),
-    Column("|gradient|", 10, right=True),
-    Column("before", 9, right=True),
-    Column("|Δw|/|w|", 8, right=True, style="test"),
-    Column("zeros", 5, right=True),
-    Column("histogram", 12, style="train"),
-    Column("|w|", 8, right=True),
-)
-ORDER = ("forward", "loss", "backward", "step", "zero_grad")  # of a training step
-CODE = {
-    "forward": "pred = model(X)", "loss": "loss = loss_fn(pred, y)", "backward": "loss.backward()",
-    "step": "optimizer.step()", "zero_grad": "optimizer.zero_grad()", "vjp": "pred.backward(v)",
-}  # fmt: skip
-NEXT = {"": "forward", "vjp": "zero_grad", **dict(zip(ORDER, (*ORDER[1:], ORDER[0]), strict=True))}
 
 
 class AutogradScreen(Screen[None]):
@@ -106,6 +86,7 @@ class AutogradScreen(Screen[None]):
         self._retain_graph = self._no_grad = False  # of the next step of that kind
         self._detach_after = ""  # after which module, in the next forward
         self._watch: Element | None = None
+        self._bench: Workbench | None = None  # that is shown
         self._answer: AutogradState | None = None
         self._check_text = ""
         self._list = "graph"
@@ -115,8 +96,8 @@ class AutogradScreen(Screen[None]):
         yield Static(id="about", markup=False)
         yield Static(id="steps", markup=False)
         with Horizontal(id="lists"):
-            yield Rows(GRAPH_COLUMNS, id="graph")
-            yield Rows(PARAMETER_COLUMNS, id="parameters")
+            yield Rows(autograd_text.GRAPH_COLUMNS, id="graph")
+            yield Rows(autograd_text.PARAMETER_COLUMNS, id="parameters")
         yield Static(id="chosen", markup=False)
         yield KeyLine()
 
@@ -135,11 +116,6 @@ class AutogradScreen(Screen[None]):
     def _here(self) -> Rows:
         return self.query_one(f"#{self._list}", Rows)
 
-    @property
-    def _bench(self) -> Workbench:
-        """Raises EngineError where there is no such network."""
-        return Workbench(self._services.network.ref(), self._images, self._steps)
-
     # Asking
 
     @work(group="autograd", exclusive=True)
@@ -149,7 +125,8 @@ class AutogradScreen(Screen[None]):
         if self._answer is None:
             update_text(self, "#about", "…" if worker.started else "importing PyTorch …")
         try:
-            answer = await asyncio.to_thread(worker.ask, AutogradRequest(self._bench, self._watch))
+            bench = Workbench(self._services.network.ref(), self._images, self._steps)
+            answer = await asyncio.to_thread(worker.ask, AutogradRequest(bench, self._watch))
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -160,7 +137,7 @@ class AutogradScreen(Screen[None]):
                 update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
         if self.query(Rows):
-            self._answer = answer
+            self._bench, self._answer = bench, answer
             self._show(answer)
 
     @work(group="check", exclusive=True)
@@ -169,7 +146,9 @@ class AutogradScreen(Screen[None]):
         self._show_chosen()
         try:
             request = GradientCheckRequest(self._services.network.ref(), self._images, element)
-            self._check_text = _describe_check(element, await asyncio.to_thread(self._services.worker.ask, request))
+            self._check_text = autograd_text.describe_check(
+                element, await asyncio.to_thread(self._services.worker.ask, request)
+            )
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -186,15 +165,18 @@ class AutogradScreen(Screen[None]):
 
     def _show(self, answer: AutogradState) -> None:
         update_text(self, "#about", self._about(answer))
-        update_text(self, "#steps", _steps_text(answer))
-        graph = [_graph_row(at, node) for at, node in enumerate(answer.graph)]
+        update_text(self, "#steps", autograd_text.steps_text(answer))
+        graph = [autograd_text.graph_row(at, node) for at, node in enumerate(answer.graph)]
         if answer.freed and graph:
             graph.insert(0, Row("freed", ("freed by backward(); only names remain", ""), "warning"))
         if not graph:
             empty = "no graph: no_grad, or everything is detached" if self._steps else "no graph yet: run forward"
             graph = [Row("none", (empty, ""), "dim")]
         self.query_one("#graph", Rows).show(graph)
-        rows = [_parameter_row(row, counts) for row, counts in zip(answer.parameters, answer.histograms, strict=True)]
+        rows = [
+            autograd_text.parameter_row(row, counts)
+            for row, counts in zip(answer.parameters, answer.histograms, strict=True)
+        ]
         self.query_one("#parameters", Rows).show(rows)
         self._show_chosen()
         self.refresh_bindings()
@@ -216,7 +198,7 @@ class AutogradScreen(Screen[None]):
     def _show_chosen(self) -> None:
         row, lines = self._parameter, []
         if row is not None:
-            lines.append(_describe_gradient(row))
+            lines.append(autograd_text.describe_gradient(row))
             if row.moved is not None:
                 moved = row.moved
                 lines.append(f"changed most: {list(moved.index)}  {moved.before:.7g} → {moved.after:.7g}")
@@ -264,7 +246,7 @@ class AutogradScreen(Screen[None]):
         self._ask()
 
     def action_next(self) -> None:
-        self.action_do(NEXT[self._steps[-1].kind if self._steps else ""])
+        self.action_do(autograd_text.NEXT[self._steps[-1].kind if self._steps else ""])
 
     @work(group="prompt")
     async def action_vjp(self) -> None:
@@ -315,7 +297,7 @@ class AutogradScreen(Screen[None]):
         self.action_move(by * self._here.room)
 
     def _open(self, which: str) -> None:
-        if (row := self._parameter) is not None:
+        if (row := self._parameter) is not None and self._bench is not None:
             self._services.open_tensor(StepTensor(self._bench, which, row.name))
 
     def action_open(self) -> None:
@@ -355,60 +337,3 @@ class AutogradScreen(Screen[None]):
             before = self._images, self._watch
             self._images = prompts.images_of(text)
             self._ask(before)
-
-
-def _steps_text(answer: AutogradState) -> Content:
-    """The last steps, and the next one."""
-    lines = Content("")
-    for number, step in enumerate(answer.steps[-3:], max(0, len(answer.steps) - 3) + 1):
-        lines += Content.assemble(
-            (f"{number} {CODE[step.kind]}  ", "bold"),
-            (step.error, "$text-error") if step.error else (step.result, ""),
-            "\n",
-        )
-    if answer.loss_now is not None and answer.loss is not None:
-        change = answer.loss_now - answer.loss
-        lines += Content(f"the same batch: loss {answer.loss:.6f} → {answer.loss_now:.6f} ({change:+.2e})\n")
-    return lines + Content.styled(f"space: {CODE[NEXT[answer.steps[-1].kind if answer.steps else '']]}", "dim")
-
-
-def _describe_gradient(row: GradientRow) -> str:
-    gradient, head = row.gradient, f"{row.name} {list(row.shape)}: "
-    if gradient is None:
-        return f"{head}.grad is None"
-    largest = f", largest at {list(row.largest)}" if row.largest is not None else ""
-    text = f"{head}gradient mean {fmt.short(gradient.mean)}, std {fmt.short(gradient.std)}{largest}"
-    if row.before and gradient.norm is not None and abs(gradient.norm / row.before - 1) > 1e-3:
-        text += f"; its norm is {gradient.norm / row.before:.3g}× the one before"
-    return text
-
-
-def _describe_check(element: Element, check: GradientCheck) -> str:
-    best = min(check.differences, key=lambda difference: difference.relative_error)
-    return (
-        f"∂ loss / ∂ {element.parameter}{list(element.index)}: {check.gradient:.7g} by backward() (float32), "
-        f"{check.exact:.9g} in float64; (loss(w + h) − loss(w − h)) / 2h = {best.slope:.9g} with h = {best.h:g}: "
-        f"relative error {best.relative_error:.1e}"
-    )
-
-
-def _graph_row(at: int, node: GraphNode) -> Row:
-    op = node.op.removeprefix("torch::autograd::")
-    leaf = f"  {node.leaf}" if node.leaf else ""
-    again = "  (again, see above)" if node.again else ""
-    shape = "" if node.shape is None else fmt.shape(node.shape)
-    return Row(str(at), (f"{'  ' * node.indent}{op}{leaf}{again}", shape), "test" if leaf else "")
-
-
-def _parameter_row(row: GradientRow, counts: "npt.NDArray[np.int64]") -> Row:
-    gradient = row.gradient
-    cells = (
-        row.name if row.requires_grad else f"{row.name} (frozen)",
-        "None" if gradient is None else fmt.short(gradient.norm),
-        fmt.short(row.before),
-        fmt.short(row.ratio),
-        "" if gradient is None else f"{100 * (gradient.zeros or 0):.0f}%",
-        bars(counts),
-        fmt.short(row.weight),
-    )
-    return Row(row.name, cells, "dim" if gradient is None else "")

@@ -139,11 +139,12 @@ class ForwardScreen(Screen[None]):
     @work(group="activation", exclusive=True)
     async def _ask_picture(self) -> None:
         picture = self.query_one(HeatMap)
-        if self._passed is None or not picture.size.height or not self._passed.stages:
+        network = self._questions.network
+        if network is None or self._passed is None or not picture.size.height or not self._passed.stages:
             return
         try:
             request = ActivationRequest(
-                self._questions.network,
+                network,
                 self._ref,
                 self._stages.cursor,
                 self._side,
@@ -246,13 +247,14 @@ class ForwardScreen(Screen[None]):
         self._ask_picture()
 
     def action_open(self) -> None:
-        self._services.open_tensor(Activation(self._questions.network, self._ref, self._stages.cursor, self._side))
+        if (network := self._questions.network) is not None:
+            self._services.open_tensor(Activation(network, self._ref, self._stages.cursor, self._side))
 
     def action_sum(self) -> None:
         from tui.model.contributions import ContributionsScreen
 
-        network = self._questions.network
-        self.app.push_screen(ContributionsScreen(self._services, network, self._ref, self._stages.cursor))
+        if (network := self._questions.network) is not None:
+            self.app.push_screen(ContributionsScreen(self._services, network, self._ref, self._stages.cursor))
 
     def action_picture(self) -> None:
         self._pane.next_picture()

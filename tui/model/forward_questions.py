@@ -16,17 +16,16 @@ class ForwardQuestions:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.network: NetworkRef | None = None  # that answered last
         self.compared = ""  # the second network's source, as it is typed; empty: none
         self.target: int | None = None  # the class to explain; None: the predicted one
-
-    @property
-    def network(self) -> "NetworkRef":
-        return self._services.network.ref()
 
     async def passes(self, image: ImageRef) -> tuple[ForwardPass, ForwardPass | None]:
         """Through the network, and through the one that it is compared with."""
         ask = self._services.worker.ask
-        passed = await asyncio.to_thread(ask, ForwardRequest(self.network, image))
+        network = self._services.network.ref()
+        passed = await asyncio.to_thread(ask, ForwardRequest(network, image))
+        self.network = network
         if not self.compared:
             return passed, None
         return passed, await asyncio.to_thread(
@@ -34,4 +33,6 @@ class ForwardQuestions:
         )  # fmt: skip
 
     async def saliency(self, image: ImageRef) -> Saliency:
+        """Of the network that answered last."""
+        assert self.network is not None
         return await asyncio.to_thread(self._services.worker.ask, SaliencyRequest(self.network, image, self.target))
