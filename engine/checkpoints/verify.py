@@ -2,11 +2,11 @@
 Imports no torch."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
+from engine.checkpoints.requests import Verification, VerifyRequest
 from engine.errors import CheckpointError
 from engine.home import RunFolder
 from engine.progress import Progress, silent
@@ -18,12 +18,9 @@ from engine.weights.formats import torch_zip
 BLOCK = 1 << 20  # bytes that are read in one go
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What a check of every byte has shown."""
-
-    how: str  # what was compared, in a sentence that holds where nothing is damaged
-    damage: tuple[str, ...] = ()
+def compute(home: Path, request: VerifyRequest, progress: Progress) -> Verification:
+    """The worker process's part."""
+    return verify(contents_of(request.file), progress)
 
 
 def verify(contents: Contents, progress: Progress = silent) -> Verification:

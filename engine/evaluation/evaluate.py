@@ -1,9 +1,9 @@
-"""What somebody's weights reach on a data set: their numbers are read from the file, nothing of it is executed."""
+"""The weights of a file on the test set: only their values are read, nothing in the file is executed."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,186 +12,179 @@ import torch
 from engine import atomic
 from engine.checkpoints.verify import identity
 from engine.checkpoints.verify import sha256 as sha256_of
+from engine.data.dataset import Dataset
 from engine.errors import CheckpointError
+from engine.evaluation.requests import Evaluation, EvaluationComparison, EvaluationSettings
 from engine.home import Home
-from engine.progress import Progress
+from engine.progress import Progress, silent
+from engine.sources import WeightsFile
 from engine.training.config import TrainConfig, is_file_reference
-from engine.training.loop import Batch, test_loop
+from engine.training.loop import Batch, Score, test_loop
 from engine.training.setup import TrainingSetup, make_setup
 from engine.weights import matching
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping
+from engine.weights.state_dict import mapped
 
 BATCH = 500  # samples at a time
 
 
-@dataclass(frozen=True)
-class Result:
-    """On the test set."""
-
-    file: str
-    sha256: str
-    model: str
-    data: str  # its title
-    samples: int
-    accuracy: float  # fraction of 1
-    loss: float  # mean of the batches' mean losses, in batches of BATCH
-    per_class: tuple[float | None, ...]
-    confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
-    classes: tuple[str, ...]
-    cached: bool = False
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """How the weights of a file are brought into a network."""
-
-    model: str = ""  # as in TrainConfig; empty: what the file's own config says
-    how: KeyMapping = field(default_factory=KeyMapping)
-    dataset: str = "auto"
-    transform: str = ""
-    loss: str = ""
-    device: str = "cpu"
-
-
 def evaluate(
-    path: Path, way: EvaluationOptions, *, home: Path, data_dir: Path | None, tell: Progress = lambda done, total: None
-) -> Result:
-    """Evaluate the weights of a file; from the cache where the same file, way and data were evaluated before.
+    source: WeightsFile,
+    settings: EvaluationSettings,
+    *,
+    home: Path,
+    data_dir: Path | None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Evaluate the weights of a file on the test set; from the cache where the same was evaluated before.
 
-    Raises CheckpointError where they do not fit, saying what would have to be renamed, and other EngineErrors.
+    Raises MisfitError where they do not fit the network, and other EngineErrors.
     """
-    contents = contents_of(path)
-    config = configured(contents, way)
-    prepared = make_setup(config, home=home, data_dir=data_dir)
-    sha256 = identity(path)
-    kept = _cache(home, sha256, way, prepared)
+    setup = _setup(source, settings, home, data_dir)
+    sha256 = identity(source.path)
+    kept = _cache(home, sha256, source, settings, setup)
     try:
-        return Result(**{**json.loads(kept.read_text()), "file": str(path), "cached": True})
-    except (OSError, ValueError, TypeError):
+        return replace(Evaluation.from_dict(json.loads(kept.read_text())), file=str(source.path), cached=True)
+    except (OSError, ValueError, TypeError, LookupError):
         pass
-    load_weights(prepared, matching.mapped(contents, way.how), str(path), way.how)
-    result = score(prepared, path, sha256, tell)
+    _load_from(source, setup)
+    result = score(setup, source.path, sha256, progress)
     kept.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(kept, json.dumps(asdict(result)))
     return result
 
 
-@dataclass(frozen=True)
-class Versus:
-    """Two files on the same test images: what the second recognises that the first did not, and the other way round."""
-
-    first: str
-    second: str
-    model: str
-    data: str
-    classes: tuple[str, ...]
-    accuracy: tuple[float, float]  # fractions of 1
-    fixed: tuple[int, ...]  # indices of images that only the second recognises
-    broken: tuple[int, ...]  # that only the first does
-    labels: tuple[int, ...]  # of fixed, then of broken
-    predicted_as: tuple[int, ...]  # what the one that is mistaken takes them for, in the same order
-    checksum: str  # of the data
-
-
-def versus(
-    first: Path,
-    second: Path,
-    way: EvaluationOptions,
+def compare(
+    first: WeightsFile,
+    second: WeightsFile,
+    settings: EvaluationSettings,
     *,
     home: Path,
     data_dir: Path | None,
-    tell: Progress = lambda done, total: None,
-) -> Versus:
-    """Put the test set through the weights of both files. Raises CheckpointError as `evaluate` does."""
-    said: list[torch.Tensor] = []
-    for number, path in enumerate((first, second)):
-        contents = contents_of(path)
-        prepared = make_setup(configured(contents, way), home=home, data_dir=data_dir)
-        load_weights(prepared, matching.mapped(contents, way.how), str(path), way.how)
-        batches = prepared.test_batches
-        total = 2 * batches.samples
-        start = number * batches.samples
-        said.append(_predicted(prepared, lambda done, _, start=start, total=total: tell(start + done, total)))  # type: ignore[misc]
-    labels = torch.from_numpy(prepared.dataset.test.labels.astype("int64"))
-    right = [one == labels for one in said]
+    progress: Progress = silent,
+) -> EvaluationComparison:
+    """Classify the test images with the weights of both files. Raises EngineErrors as `evaluate` does."""
+    predicted: list[torch.Tensor] = []
+    for number, source in enumerate((first, second)):
+        setup = _setup(source, settings, home, data_dir)
+        _load_from(source, setup)
+        samples = setup.test_batches.samples
+
+        def report_part(done: int, total: int, start: int = number * samples) -> None:
+            progress(start + done, 2 * total)
+
+        predicted.append(_predictions(setup, report_part))
+    labels = torch.from_numpy(setup.dataset.test.labels.astype("int64"))
+    right = [one == labels for one in predicted]
     fixed, broken = (right[1] & ~right[0]).nonzero().flatten(), (right[0] & ~right[1]).nonzero().flatten()
-    both = torch.cat([fixed, broken])
-    predicted_as = torch.cat([said[0][fixed], said[1][broken]])
-    return Versus(
-        str(first), str(second), prepared.config.model, prepared.dataset.title, prepared.dataset.classes,
-        (float(right[0].double().mean()), float(right[1].double().mean())), tuple(fixed.tolist()),
-        tuple(broken.tolist()), tuple(labels[both].tolist()), tuple(predicted_as.tolist()),
-        prepared.dataset.checksum,
-    )  # fmt: skip
+    wrong_predictions = torch.cat([predicted[0][fixed], predicted[1][broken]])
+    return EvaluationComparison(
+        first=str(first.path),
+        second=str(second.path),
+        model=setup.config.model,
+        data=setup.dataset.title,
+        classes=setup.dataset.classes,
+        accuracy=(float(right[0].double().mean()), float(right[1].double().mean())),
+        fixed=tuple(fixed.tolist()),
+        broken=tuple(broken.tolist()),
+        labels=tuple(labels[torch.cat([fixed, broken])].tolist()),
+        predicted_as=tuple(wrong_predictions.tolist()),
+        checksum=setup.dataset.checksum,
+    )
+
+
+def _setup(source: WeightsFile, settings: EvaluationSettings, home: Path, data_dir: Path | None) -> TrainingSetup:
+    return make_setup(configured(contents_of(source.path), source.model, settings), home=home, data_dir=data_dir)
+
+
+def _load_from(source: WeightsFile, setup: TrainingSetup) -> None:
+    weights = mapped(contents_of(source.path), source.mapping)
+    load_weights(setup, weights, str(source.path), source.mapping)
 
 
 @torch.no_grad()
-def _predicted(prepared: TrainingSetup, tell: Progress) -> torch.Tensor:
-    """What the network takes each test image for, int64 [N]."""
-    prepared.network.eval()
-    batches = prepared.test_batches
-    return torch.cat([prepared.network(X).argmax(1).cpu() for X, _ in report(batches, batches.samples, tell)])
+def _predictions(setup: TrainingSetup, progress: Progress) -> torch.Tensor:
+    """The class that the network predicts for each test image, int64 [N]."""
+    setup.network.eval()
+    batches = setup.test_batches
+    return torch.cat([setup.network(X).argmax(1).cpu() for X, _ in reported(batches, batches.samples, progress)])
 
 
-def configured(contents: Contents, way: EvaluationOptions) -> TrainConfig:
-    """What to build and read. Of a file of this program what is not said is as the run had it; but a name of a Python
-    file in it, which would be run, has to be typed by the person."""
+def configured(contents: Contents, model: str, settings: EvaluationSettings) -> TrainConfig:
+    """The settings of the network and the data. A checkpoint of this program says what is not given; but a Python file
+    that it names, which would be executed, has to be given. Raises CheckpointError."""
     own = {key: str(contents.metadata.get(f"config.{key}", "")) for key in ("model", "transform", "loss")}
-    model = way.model or own["model"]
-    if not model and contents.modules and not contents.modules[0].name:
+    wanted = model or own["model"]
+    if not wanted and contents.modules and not contents.modules[0].name:
         raise CheckpointError(
-            f"{contents.path} is a module that was pickled whole: loading it would run its author's code. Name the "
-            "network with --model, and only its numbers are read; or, if you trust the author: --trust "
+            f"{contents.path} is a module that was pickled whole: loading it would execute its author's code. Name the "
+            "network with --model, and only its weights are read; or, if you trust the author: --trust "
             f"{sha256_of(contents.path)}"
         )
-    if not model:
-        raise CheckpointError(f"{contents.path} does not say which network it is of: name it with --model")
-    for name, given in (("model", way.model), ("transform", way.transform)):
+    if not wanted:
+        raise CheckpointError(f"{contents.path} does not say which network it belongs to: name it with --model")
+    for name, given in (("model", model), ("transform", settings.transform)):
         if not given and is_file_reference(own[name]):
-            what = f"{contents.path} wants {own[name]} to be run"
-            raise CheckpointError(f"{what}: if that is what you want, say --{name} {own[name]}")
+            what = f"{contents.path} needs {own[name]}, which would be executed"
+            raise CheckpointError(f"{what}: if you trust that file, add --{name} {own[name]}")
     return TrainConfig(
-        model=model, dataset=way.dataset, transform=way.transform or own["transform"],
-        loss=way.loss or own["loss"] or "cross_entropy", device=way.device, batch_size=BATCH,
-    )  # fmt: skip
+        model=wanted,
+        dataset=settings.dataset,
+        transform=settings.transform or own["transform"],
+        loss=settings.loss or own["loss"] or "cross_entropy",
+        device=settings.device,
+        batch_size=BATCH,
+    )
 
 
-def load_weights(prepared: TrainingSetup, weights: Mapping[str, Any], what: str, mapping: KeyMapping) -> None:
+def load_weights(setup: TrainingSetup, weights: Mapping[str, Any], what: str, mapping: KeyMapping) -> None:
     """Load weights into the network. `mapping`: the one that gave them their names. Raises MisfitError where they do
     not fit."""
-    wanted = prepared.network.state_dict()
-    found = matching.match(wanted, weights)
+    found = matching.match(setup.network.state_dict(), weights)
     if not found.whole:
-        message = f"{what} does not fit {prepared.config.model}: {found.describe()}"
+        message = f"{what} does not fit {setup.config.model}: {found.describe()}"
         raise found.error(message, found.proposal(mapping))
-    prepared.network.load_state_dict(dict(weights))
+    setup.network.load_state_dict(dict(weights))
 
 
-def score(prepared: TrainingSetup, path: Path, sha256: str, tell: Progress) -> Result:
-    """The test set's result."""
-    data, batches = prepared.dataset, prepared.test_batches
-    found = test_loop(report(batches, batches.samples, tell), prepared.network, prepared.loss_fn, len(data.classes))
-    return Result(
-        file=str(path), sha256=sha256, model=prepared.config.model, data=data.title, samples=len(data.test),
-        accuracy=found.accuracy, loss=found.loss, per_class=found.per_class, confusion=found.confusion,
+def score(setup: TrainingSetup, path: Path, sha256: str, progress: Progress) -> Evaluation:
+    """The network's result on the test set."""
+    data, batches = setup.dataset, setup.test_batches
+    found = test_loop(reported(batches, batches.samples, progress), setup.network, setup.loss_fn, len(data.classes))
+    return evaluation(found, data, file=path, sha256=sha256, model=setup.config.model)
+
+
+def evaluation(found: Score, data: Dataset, *, file: Path, sha256: str, model: str) -> Evaluation:
+    """What `test_loop` has found on the test set of `data`."""
+    return Evaluation(
+        file=str(file),
+        sha256=sha256,
+        model=model,
+        data=data.title,
+        samples=len(data.test),
+        accuracy=found.accuracy,
+        loss=found.loss,
+        per_class=found.per_class,
+        confusion=found.confusion,
         classes=data.classes,
-    )  # fmt: skip
+    )
 
 
-def report(batches: Iterable[Batch], total: int, tell: Progress) -> Iterator[Batch]:
-    """The batches, and how many samples of them were gone through."""
+def reported(batches: Iterable[Batch], total: int, progress: Progress) -> Iterator[Batch]:
+    """The batches; reports how many of the `total` samples are done."""
     done = 0
     for X, y in batches:
         yield X, y
         done += len(y)
-        tell(done, total)
+        progress(done, total)
 
 
-def _cache(home: Path, sha256: str, way: EvaluationOptions, prepared: TrainingSetup) -> Path:
-    told = json.dumps(
-        [asdict(way), prepared.config.to_dict(), prepared.dataset.checksum, prepared.environment], sort_keys=True
-    )
-    key = hashlib.sha256(told.encode()).hexdigest()
+def _cache(home: Path, sha256: str, source: WeightsFile, settings: EvaluationSettings, setup: TrainingSetup) -> Path:
+    used = [
+        source.model, str(source.mapping), asdict(settings), setup.config.to_dict(), setup.dataset.checksum,
+        setup.environment,
+    ]  # fmt: skip
+    key = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return Home(home).cache / f"evaluation-{sha256[:32]}-{key[:16]}.json"

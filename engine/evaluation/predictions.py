@@ -14,7 +14,7 @@ from engine import sources
 from engine.checkpoints.verify import identity
 from engine.errors import InspectionError
 from engine.evaluation import array_cache
-from engine.evaluation.requests import PredictionsRequest, PredictionValues
+from engine.evaluation.requests import EvaluationSettings, PredictionsRequest, PredictionValues
 from engine.home import Home, RunFolder
 from engine.progress import Progress, silent
 from engine.runs import checkpoint_refs, store
@@ -155,13 +155,13 @@ def _setup_of_checkpoint(found: Checkpoint) -> "TrainingSetup":
 
 
 def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "TrainingSetup":
-    from engine.evaluation.evaluate import EvaluationOptions, configured, load_weights
+    from engine.evaluation.evaluate import configured, load_weights
     from engine.training.setup import make_setup
     from engine.weights.contents_cache import contents_of
-    from engine.weights.matching import mapped
+    from engine.weights.state_dict import mapped
 
     contents = contents_of(source.path)
-    options = EvaluationOptions(source.model, source.mapping, network.dataset, network.transform)
-    setup = make_setup(configured(contents, options), home=home, data_dir=network.data_dir)
+    settings = EvaluationSettings(network.dataset, network.transform)
+    setup = make_setup(configured(contents, source.model, settings), home=home, data_dir=network.data_dir)
     load_weights(setup, mapped(contents, source.mapping), str(contents.path), source.mapping)
     return setup

@@ -1,11 +1,12 @@
-"""What the worker process is asked about whole splits: a model's predictions, and suspicious images. No torch."""
+"""What the worker process is asked about whole splits: a model's predictions and results, and suspicious images. No
+torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engine.sources import NetworkRef
+from engine.sources import NetworkRef, WeightsFile
 from engine.worker.request import Request
 
 if TYPE_CHECKING:
@@ -77,3 +78,91 @@ class SuspectsAnswer:
     """Of each split, by its name."""
 
     by_split: Mapping[str, Suspects]
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What weights are evaluated on. As in TrainConfig; an empty `transform` or `loss`: what the file says."""
+
+    dataset: str = "auto"
+    transform: str = ""
+    loss: str = ""
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class EvaluationRequest(Request["Evaluation"]):
+    """The weights of a file on the test set."""
+
+    handler = "engine.evaluation.file_evaluation:compute"
+    source: WeightsFile
+    settings: EvaluationSettings = field(default_factory=EvaluationSettings)
+    data_dir: Path | None = None
+    trusted: bool = False  # the person trusts the file, a module that was pickled whole: its code may run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result on the test set."""
+
+    file: str
+    sha256: str
+    model: str
+    data: str  # its title
+    samples: int
+    accuracy: float  # fraction of 1
+    loss: float  # mean of the batches' mean losses, in batches of 500
+    per_class: tuple[float | None, ...]  # accuracy; None: there are no such samples
+    confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
+    classes: tuple[str, ...]
+    cached: bool = False
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Evaluation":
+        """From what `dataclasses.asdict` gives, after JSON too. Raises TypeError for other fields."""
+        rows = tuple(tuple(row) for row in values["confusion"])
+        lists = {"per_class": tuple(values["per_class"]), "classes": tuple(values["classes"]), "confusion": rows}
+        return cls(**{**values, **lists})
+
+
+@dataclass(frozen=True)
+class CompareEvaluationsRequest(Request["EvaluationComparison"]):
+    """The weights of two files on the same test images."""
+
+    handler = "engine.evaluation.file_evaluation:compute_comparison"
+    first: WeightsFile
+    second: WeightsFile
+    settings: EvaluationSettings = field(default_factory=EvaluationSettings)
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationComparison:
+    """Which test images only one of two files classifies correctly."""
+
+    first: str
+    second: str
+    model: str
+    data: str
+    classes: tuple[str, ...]
+    accuracy: tuple[float, float]  # fractions of 1
+    fixed: tuple[int, ...]  # indices of images that only the second file classifies correctly
+    broken: tuple[int, ...]  # that only the first does
+    labels: tuple[int, ...]  # of fixed, then of broken
+    predicted_as: tuple[int, ...]  # the wrong prediction for each, in the same order
+    checksum: str  # of the data
+
+
+@dataclass(frozen=True)
+class TrustRequest(Request["Trust"]):
+    """Whether the person trusted a file before."""
+
+    handler = "engine.evaluation.file_evaluation:compute_trust"
+    file: Path
+
+
+@dataclass(frozen=True)
+class Trust:
+    """By the file's SHA-256."""
+
+    trusted: bool

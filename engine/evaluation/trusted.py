@@ -8,21 +8,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError, EngineError
-from engine.evaluation.evaluate import BATCH, EvaluationOptions, Result, report
+from engine.evaluation.evaluate import BATCH, evaluation, reported
+from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import Home
+from engine.progress import Progress, silent
 from engine.weights.contents_cache import contents_of
 
 MEMORY = 4 << 30  # bytes that loading and evaluating may take, besides eight times the file
 SECONDS = 1800  # of its processor time
-
-Tell = Callable[[int, int], None]
 
 
 def trusts(home: Path, sha256: str) -> bool:
@@ -48,12 +47,12 @@ def trust(home: Path, sha256: str) -> None:
 def evaluate(
     path: Path,
     sha256: str,
-    way: EvaluationOptions,
+    settings: EvaluationSettings,
     *,
     home: Path,
     data_dir: Path | None,
-    tell: Tell = lambda done, total: None,
-) -> Result:
+    progress: Progress = silent,
+) -> Evaluation:
     """The pickled module's result on the test set. `sha256`: the one that the person trusts.
 
     Raises CheckpointError where the file is another one, holds no module, or what it does fails or takes too much.
@@ -66,9 +65,9 @@ def evaluate(
         raise CheckpointError(f"{path} holds no module that was pickled whole: name the network with --model")
     if contents.problems:
         raise CheckpointError(f"{path} is not loaded: {contents.problems[0]}")
-    asked = {
+    request = {
         "file": str(path), "sha256": is_, "home": str(home), "data_dir": str(data_dir) if data_dir else None,
-        "way": asdict(way), "memory": MEMORY + 8 * contents.bytes,
+        "settings": asdict(settings), "memory": MEMORY + 8 * contents.bytes,
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "engine.evaluation.trusted"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -77,18 +76,18 @@ def evaluate(
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.write(json.dumps(request) + "\n")
         process.stdin.close()
         for line in process.stdout:
-            said = json.loads(line)
-            if "done" in said:
-                tell(said["done"], said["total"])
-            elif "error" in said:
-                raise CheckpointError(f"{path}: {said['error']}")
+            answer = json.loads(line)
+            if "done" in answer:
+                progress(answer["done"], answer["total"])
+            elif "error" in answer:
+                raise CheckpointError(f"{path}: {answer['error']}")
             else:
-                return Result(**said["result"])
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its process said something else than an answer") from error
+                return Evaluation.from_dict(answer["result"])
+    except (ValueError, TypeError, LookupError) as error:
+        raise CheckpointError(f"{path}: its process gave no valid answer") from error
     finally:
         process.kill()
         process.wait()
@@ -105,9 +104,8 @@ def main() -> None:
         answers.flush()
 
     try:
-        say(
-            result=asdict(_evaluated(json.loads(sys.stdin.readline()), lambda done, total: say(done=done, total=total)))
-        )
+        request = json.loads(sys.stdin.readline())
+        say(result=asdict(_evaluate(request, lambda done, total: say(done=done, total=total))))
     except EngineError as error:
         say(error=str(error))
     except BaseException as error:  # whatever the file's code does
@@ -115,7 +113,7 @@ def main() -> None:
         say(error=f"{type(error).__name__}: {lines[0][:200] if lines else ''}")
 
 
-def _evaluated(asked: dict[str, Any], tell: Tell) -> Result:
+def _evaluate(request: dict[str, Any], progress: Progress) -> Evaluation:
     import resource
 
     import psutil
@@ -128,29 +126,24 @@ def _evaluated(asked: dict[str, Any], tell: Tell) -> Result:
     from engine.training.losses import make_loss
     from engine.training.pipelines import transforms_of
 
-    path, way = Path(asked["file"]), asked["way"]
-    data_dir = Path(asked["data_dir"]) if asked["data_dir"] else None
-    data = open_dataset(way["dataset"], data_dir, Path(asked["home"]), verify=True)
-    own = transforms_of(way["transform"])
+    path, settings = Path(request["file"]), EvaluationSettings(**request["settings"])
+    data_dir = Path(request["data_dir"]) if request["data_dir"] else None
+    data = open_dataset(settings.dataset, data_dir, Path(request["home"]), verify=True)
+    own = transforms_of(settings.transform)
     batches = make_batches(
         data.test, data.classes, batch_size=BATCH, device="cpu", transform=own.test, after=own.after
     )  # fmt: skip
-    most = psutil.Process().memory_info().vms + int(asked["memory"])
+    most = psutil.Process().memory_info().vms + int(request["memory"])
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    if sha256_of(path) != asked["sha256"]:
+    if sha256_of(path) != request["sha256"]:
         raise CheckpointError("the file has changed meanwhile")
     module = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(module, nn.Module):
         raise CheckpointError(f"it holds a {type(module).__name__}, not a module")
-    found = test_loop(
-        report(batches, batches.samples, tell), module, make_loss(way["loss"] or "cross_entropy"), len(data.classes)
-    )
-    return Result(
-        file=str(path), sha256=asked["sha256"], model=type(module).__name__, data=data.title, samples=len(data.test),
-        accuracy=found.accuracy, loss=found.loss, per_class=found.per_class, confusion=found.confusion,
-        classes=data.classes,
-    )  # fmt: skip
+    loss_fn = make_loss(settings.loss or "cross_entropy")
+    found = test_loop(reported(batches, batches.samples, progress), module, loss_fn, len(data.classes))
+    return evaluation(found, data, file=path, sha256=request["sha256"], model=type(module).__name__)
 
 
 if __name__ == "__main__":

@@ -1,79 +1,48 @@
 """Two files of weights, tensor by tensor."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.errors import CheckpointError
+from engine.progress import Progress, silent
 from engine.weights import tensors
+from engine.weights.comparison import Comparison, Difference
 from engine.weights.contents import Contents, Named
+from engine.weights.contents_cache import contents_of
+from engine.weights.requests import CompareRequest
 
 BLOCK = 1 << 20  # elements that are compared in one go
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One tensor of two files. The figures are of b - a, over the numbers that are finite in both; None: not computed.
-
-    `kind`: "same", "changed", "added" (only b has it), "removed" (only a has it), "shape", "dtype", "unread".
-    """
-
-    name: str
-    kind: str
-    a: str = ""  # shape and dtype, in words
-    b: str = ""
-    max_abs: float | None = None
-    l2: float | None = None
-    relative: float | None = None  # l2 ÷ the norm of a
-    cosine: float | None = None  # of the angle between a and b
-    changed: float | None = None  # the fraction of numbers that are not equal; NaN equals NaN
-    section: str = ""  # the part of the file that it is in: "model", "optimizer"; "" for the whole file
-    names: tuple[str, str] = ("", "")  # the tensor's own names in a and in b; "": it is not there
+def compute(home: Path, request: CompareRequest, progress: Progress) -> Comparison:
+    """The worker process's part."""
+    return compare(contents_of(request.first), contents_of(request.second), progress)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What two files differ in."""
-
-    how: str  # which parts were laid beside each other
-    tensors: list[Difference] = field(default_factory=list)
-    metadata: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # what differs: in a, in b; None: not there
-
-    @property
-    def differs(self) -> bool:
-        return bool(self.metadata) or any(one.kind != "same" for one in self.tensors)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return {
-            "how": self.how, "differs": self.differs,
-            "tensors": [{key: _plain(value) for key, value in asdict(one).items()} for one in self.tensors],
-            "metadata": {name: list(pair) for name, pair in self.metadata.items()},
-        }  # fmt: skip
-
-
-def compare(a: Contents, b: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> Comparison:
+def compare(a: Contents, b: Contents, progress: Progress = silent) -> Comparison:
     """Lay two files beside each other: by the names of their tensors; where they have none in common, the weights of
     one (its first section) beside those of the other, without a prefix that only one of them has."""
-    left, right, how = _aligned(a, b)
+    left, right, alignment = _aligned(a, b)
     names = [*left, *(name for name in right if name not in left)]
     found = []
     for done, name in enumerate(names):
-        tell(done, len(names))
+        progress(done, len(names))
         one, other = left.get(name), right.get(name)
         section = next(each.section for each in (one, other) if each is not None)
         own = (one.name if one is not None else "", other.name if other is not None else "")
         found.append(replace(_compared(a, b, name, one, other), section=section, names=own))
-    tell(len(names), len(names))
+    progress(len(names), len(names))
     metadata = {
         key: (a.metadata.get(key), b.metadata.get(key))
         for key in [*a.metadata, *(key for key in b.metadata if key not in a.metadata)]
         if not key.startswith("file.") and a.metadata.get(key) != b.metadata.get(key)
     }
-    return Comparison(how, found, metadata)
+    return Comparison(alignment, tuple(found), metadata, a.model)
 
 
 def _aligned(a: Contents, b: Contents) -> tuple[dict[str, Named], dict[str, Named], str]:
@@ -84,21 +53,21 @@ def _aligned(a: Contents, b: Contents) -> tuple[dict[str, Named], dict[str, Name
     for each in (a, b):
         section = each.state_dicts[0]
         part = each.section(section)
-        word = f"{section!r} of {each.path.name}" if section else f"the whole of {each.path.name}"
+        word = f"{section!r} of {each.path.name}" if section else f"all of {each.path.name}"
         if part and all(name.startswith("module.") for name in part):
             part = {name.removeprefix("module."): one for name, one in part.items()}
-            word += " without module."
+            word += " without the prefix module."
         parts.append(part)
         words.append(word)
     if not parts[0].keys() & parts[1].keys():
         for here, there in ((0, 1), (1, 0)):
             if prefix := _before(parts[here], parts[there]):
                 parts[here] = {name.removeprefix(prefix): one for name, one in parts[here].items()}
-                words[here] += f" without {prefix}"
+                words[here] += f" without the prefix {prefix}"
                 break
         else:
             return left, right, "by the names of all tensors: none is in both"
-    return parts[0], parts[1], f"{words[0]} beside {words[1]}"
+    return parts[0], parts[1], f"{words[0]} compared with {words[1]}"
 
 
 def _before(part: Mapping[str, Named], other: Mapping[str, Named]) -> str:
@@ -163,8 +132,4 @@ def _blocks(a: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[torch.Tensor, to
 def _words(one: Named | None) -> str:
     if one is None:
         return ""
-    return f"{'×'.join(map(str, one.tensor.shape)) or 'one number'} {one.tensor.dtype}"
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return f"{'×'.join(map(str, one.tensor.shape)) or 'scalar'} {one.tensor.dtype}"

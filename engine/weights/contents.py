@@ -20,6 +20,7 @@ TEXT = 200  # characters of a value, or of a key, that are told
 SHORT = 16  # elements of a list that is told as a whole
 MOST_PROBLEMS = 50
 REPEATED = 64 << 20  # bytes above which a tensor that repeats its stored numbers is told of
+Value = bool | int | float | str
 _MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
 
 
@@ -90,7 +91,7 @@ class Contents:
     bytes: int
     tensors: list[Named] = field(default_factory=list)
     globals: list[Global] = field(default_factory=list)
-    metadata: dict[str, Any] = field(default_factory=dict)  # numbers, texts and such, by the way to them
+    metadata: dict[str, Value] = field(default_factory=dict)  # numbers, texts and such, by the way to them
     modules: list[Module] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys
@@ -151,7 +152,13 @@ class Contents:
             "problems": self.problems,
         }  # fmt: skip
 
-    def told(self) -> str:
+    @property
+    def model(self) -> str:
+        """Which network the file says that it is of; "": none."""
+        return str(self.metadata.get("config.model", ""))
+
+    @property
+    def safety(self) -> str:
         """What reading it needed, and what loading it would: never that it is harmless."""
         unknown = self.unknown
         if not self.globals:

@@ -1,4 +1,4 @@
-"""Weights out of anybody's file into one of their own: a bare state_dict or safetensors; several of them averaged."""
+"""The weights of a file, or the mean of several, written as a bare state_dict or as safetensors."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,39 +7,23 @@ import torch
 
 from engine import atomic
 from engine.errors import CheckpointError
-from engine.patterns import matching
-from engine.weights import tensors
-from engine.weights.contents import Contents
+from engine.progress import Progress
+from engine.weights import state_dict
+from engine.weights.contents_cache import contents_of
+from engine.weights.key_mapping import KeyMapping
+from engine.weights.requests import Converted, ConvertRequest
 
 
-def weights(
-    contents: Contents, section: str | None = None, *, strip: str = "", without: Sequence[str] = ()
-) -> dict[str, torch.Tensor]:
-    """The tensors of a section (the first, the likeliest weights), by their names in it, less the prefix `strip`, and
-    but for those that a pattern of `without` fits (by their names in the section).
+def compute(home: Path, request: ConvertRequest, progress: Progress) -> Converted:
+    """The worker process's part."""
+    return convert(request.files, request.target, request.mapping)
 
-    Raises CheckpointError where there is no such section, a pattern fits nothing, a name lacks the prefix, or numbers
-    can't be read.
-    """
-    sections = contents.state_dicts
-    if not sections:
-        raise CheckpointError(f"{contents.path} has no tensors")
-    chosen = sections[0] if section is None else section
-    if chosen not in sections:
-        names = ", ".join(repr(name) for name in sections[:8]) + (", …" if len(sections) > 8 else "")
-        raise CheckpointError(f"{contents.path} has no part {chosen!r}; it has {names}")
-    inside = contents.section(chosen)
-    for pattern in without:
-        if not matching([pattern], inside):
-            raise CheckpointError(f"{contents.path}: no tensor fits {pattern!r}, which is to be left out")
-    left_out, found = matching(without, inside), {}
-    for name, one in inside.items():
-        if name in left_out:
-            continue
-        if strip and not name.startswith(strip):
-            raise CheckpointError(f"{contents.path}: {name} does not begin with {strip!r}")
-        found[name.removeprefix(strip)] = tensors.whole(contents, one.name)
-    return found
+
+def convert(files: Sequence[Path], target: Path, mapping: KeyMapping) -> Converted:
+    """Write the weights of a file, or the mean of several, to `target`. Raises CheckpointError."""
+    several = [state_dict.mapped(contents_of(file), mapping) for file in files]
+    found = average(several) if len(several) > 1 else several[0]
+    return Converted(len(found), write(found, target))
 
 
 def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -66,14 +50,14 @@ def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Te
     return found
 
 
-def write(weights_: Mapping[str, torch.Tensor], target: Path) -> int:
+def write(weights: Mapping[str, torch.Tensor], target: Path) -> int:
     """Write a state_dict, `.safetensors` by its name, else as torch.save does; whole or not at all. Gives its bytes.
 
     Raises CheckpointError where the file is there already, or can't be written.
     """
     if target.exists():
         raise CheckpointError(f"{target} is there already; nothing is written over")
-    own = {name: tensor.contiguous().clone() for name, tensor in weights_.items()}
+    own = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
     try:
         with atomic.whole(target) as beside:
             if target.suffix == ".safetensors":

@@ -10,11 +10,10 @@ from torch import nn
 
 from engine import patterns
 from engine.errors import CheckpointError
-from engine.weights import convert
-from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.misfit import MisfitError, ShapeMismatch
+from engine.weights.state_dict import mapped
 
 MOST_NAMED = 4  # names in a sentence
 MOST_PAIRS = 200_000  # of names that are compared letter by letter: some seconds
@@ -133,14 +132,6 @@ def _hint(found: Match, path: Path, mapping: KeyMapping) -> str:
     return f"; here: --weights '{path} {shown}'"
 
 
-def mapped(contents: Contents, said: KeyMapping) -> dict[str, torch.Tensor]:
-    """The weights of a file, as it is said. Raises CheckpointError."""
-    if said.new:
-        raise CheckpointError(f"new:{said.new[0]}: only a network that is to be trained can have new weights")
-    found = convert.weights(contents, said.section, strip=said.strip, without=said.without)
-    return renamed(found, dict(said.renames))
-
-
 def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Match:
     """Compare a network's `state_dict` with weights; the names that are left are paired by shape, then by likeness."""
     missing = tuple(name for name in wanted if name not in given)
@@ -160,19 +151,6 @@ def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor])
     else:
         extra = ()
     return Match(missing, unexpected, shapes, prefix, extra, renames)
-
-
-def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> dict[str, torch.Tensor]:
-    """The weights with `renames`, new name: old name, of tensors or of all that is in a module. Raises CheckpointError
-    where there is no such old name."""
-    found = dict(given)
-    for new, old in renames.items():
-        inside = [name for name in found if name.startswith(f"{old}.")]
-        if old not in found and not inside:
-            raise CheckpointError(f"--rename {new}={old}: the file has no {old}")
-        for name in inside or [old]:
-            found[new + name.removeprefix(old)] = found.pop(name)
-    return found
 
 
 def _different_parts(new: str, old: str) -> tuple[str, str]:

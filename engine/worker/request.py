@@ -1,7 +1,7 @@
 """`Request`: what the worker process can be asked to compute. Imports no torch."""
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
 
 A = TypeVar("A")
 
@@ -16,11 +16,3 @@ class Request(Generic[A]):
     """
 
     handler: ClassVar[str] = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Plain values and arrays by name: the answer of a request that has no type of its own yet."""
-
-    values: dict[str, Any]
-    arrays: dict[str, Any] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from engine.inspection.untyped import Untyped
 from engine.progress import Progress, silent
 from engine.worker.client import WorkerClient
 from engine.worker.server import handler_of
@@ -18,7 +17,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     turn = threading.Lock()  # one after another, as the worker process does
 
     def answer(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
-        asked.append(request.what if isinstance(request, Untyped) else type(request).__name__)
+        asked.append(type(request).__name__)
         with turn:
             return handler_of(request)(self.home, request, progress or silent)
 

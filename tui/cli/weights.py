@@ -13,9 +13,10 @@ from tui.evaluation_text import comparison_lines, evaluation_text
 from tui.format import count, counted, size
 
 if TYPE_CHECKING:
-    from engine.evaluation.evaluate import EvaluationOptions
+    from engine.evaluation.requests import EvaluationSettings
     from engine.inspection.tensor_stats import TensorStats
-    from engine.weights.compare import Difference
+    from engine.sources import WeightsFile
+    from engine.weights.comparison import Difference
     from engine.weights.key_mapping import KeyMapping
 
 SHOWN = 60  # tensors, and values, that are listed without --tensors
@@ -39,14 +40,14 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
     else:
         _print(contents, whole=tensors)
         if told is not None and not told.damage:
-            print(f"\n{told.how}")
+            print(f"\n{told.method}")
     return 0
 
 
 def _print(contents: Contents, *, whole: bool) -> None:
     numbers = sum(one.tensor.count for one in contents.tensors)
     print(f"{printable(str(contents.path))}: {contents.format}, {size(contents.bytes)}")
-    print(contents.told())
+    print(contents.safety)
     for note in contents.notes:
         print(note)
     print(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'number')}")
@@ -133,7 +134,7 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found.to_dict(), indent=1))
         return int(found.differs)
-    print(f"{printable(str(a))} and {printable(str(b))}: {found.how}")
+    print(f"{printable(str(a))} and {printable(str(b))}: {found.alignment}")
     for kind, words in KINDS.items():
         ones = [one for one in found.tensors if one.kind == kind]
         if ones and kind == "same":
@@ -168,57 +169,64 @@ def _figures(one: "Difference") -> str:
     return told + f", {100 * (one.changed or 0):.1f}% changed"
 
 
-def convert(files: list[Path], target: Path, how: "KeyMapping") -> int:
+def convert(files: list[Path], target: Path, mapping: "KeyMapping") -> int:
     """Write the weights of a file, or the mean of several, as a bare state_dict or safetensors. Raises EngineError."""
-    from engine.weights import convert, matching
+    from engine.weights.convert import convert as write
 
-    several = [matching.mapped(contents_of(path), how) for path in files]
-    found = convert.average(several) if len(several) > 1 else several[0]
-    written = convert.write(found, target)
+    found = write(files, target, mapping)
     what = f"the mean of {len(files)} files" if len(files) > 1 else printable(str(files[0]))
-    print(f"{printable(str(target))}: {counted(len(found), 'tensor')} of {what}, {size(written)}")
+    print(f"{printable(str(target))}: {counted(found.tensors, 'tensor')} of {what}, {size(found.bytes)}")
     return 0
 
 
 def evaluate(
-    path: Path, way: "EvaluationOptions", home: Path, data_dir: Path | None, *, trust: str, as_json: bool
+    source: "WeightsFile",
+    settings: "EvaluationSettings",
+    home: Path,
+    data_dir: Path | None,
+    *,
+    trust: str,
+    as_json: bool,
 ) -> int:
-    """What the weights of a file reach on the test set. `trust`: the SHA-256 of a file whose code may run; empty: none.
-    Raises EngineError."""
+    """Print what the weights of a file reach on the test set. `trust`: the SHA-256 of a file whose code may run; empty:
+    none. Raises EngineError."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from engine.evaluation.evaluate import evaluate as compute
+    from engine.evaluation import evaluate as evaluation
+    from engine.evaluation import trusted
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("test images", total=None)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("test images", total=None)
 
-        def tell(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
 
         if trust:
-            from engine.evaluation import trusted
-
-            found = trusted.evaluate(path, trust, way, home=home, data_dir=data_dir, tell=tell)
+            path = source.path
+            found = trusted.evaluate(path, trust, settings, home=home, data_dir=data_dir, progress=progress)
         else:
-            found = compute(path, way, home=home, data_dir=data_dir, tell=tell)
+            found = evaluation.evaluate(source, settings, home=home, data_dir=data_dir, progress=progress)
     if as_json:
         print(json.dumps(asdict(found), indent=1))
         return 0
-    print(f"{printable(found.file)}: {evaluation_text(asdict(found))}")
+    print(f"{printable(found.file)}: {evaluation_text(found)}")
     return 0
 
 
-def versus(
-    first: Path, second: Path, way: "EvaluationOptions", home: Path, data_dir: Path | None, *, as_json: bool
+def compare_evaluations(
+    first: "WeightsFile",
+    second: "WeightsFile",
+    settings: "EvaluationSettings",
+    home: Path,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
 ) -> int:
-    """Which test images the weights of the second file recognise and the first's do not, and the other way round."""
-    from engine.evaluation.evaluate import versus as compute
+    """Print which test images only one of two files classifies correctly. Raises EngineError."""
+    from engine.evaluation.evaluate import compare
 
-    found = compute(first, second, way, home=home, data_dir=data_dir)
-    if as_json:
-        print(json.dumps(asdict(found), indent=1))
-        return 0
-    print("\n".join(comparison_lines(asdict(found))))
+    found = compare(first, second, settings, home=home, data_dir=data_dir)
+    print(json.dumps(asdict(found), indent=1) if as_json else "\n".join(comparison_lines(found)))
     return 0

@@ -82,25 +82,19 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _eval(options: argparse.Namespace) -> int:
-    from engine.evaluation.evaluate import EvaluationOptions
+    from engine.evaluation.requests import EvaluationSettings
+    from engine.sources import WeightsFile
     from tui.cli import weights
 
-    dataset = absolute_dataset(parse("dataset", options.dataset))
     asked = given(options, ("model", "transform", "loss", "device"))
-    evaluation = EvaluationOptions(how=_mapping(options), dataset=dataset, **asked)
-    file = file_of(options, options.file)
+    mapping, model = _mapping(options), str(asked.pop("model", ""))
+    settings = EvaluationSettings(dataset=absolute_dataset(parse("dataset", options.dataset)), **asked)
+    home, data_dir = home_of(options), options.data_dir
+    source = WeightsFile(file_of(options, options.file), mapping, model)
     if options.against is not None:
-        return weights.versus(
-            file,
-            file_of(options, options.against),
-            evaluation,
-            home_of(options),
-            options.data_dir,
-            as_json=options.json,
-        )
-    return weights.evaluate(
-        file, evaluation, home_of(options), options.data_dir, trust=options.trust, as_json=options.json
-    )
+        other = WeightsFile(file_of(options, options.against), mapping, model)
+        return weights.compare_evaluations(source, other, settings, home, data_dir, as_json=options.json)
+    return weights.evaluate(source, settings, home, data_dir, trust=options.trust, as_json=options.json)
 
 
 def _mapping(options: argparse.Namespace) -> KeyMapping:

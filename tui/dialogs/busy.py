@@ -1,146 +1,84 @@
-"""Screens that ask the worker process for what takes a while: how far it is stands in a line, and escape ends it."""
+"""Requests to the worker process that take a while: a line says how far it is, and escape cancels."""
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import ConfigError, EngineError, InspectionCancelledError, InspectionError
-from engine.inspection.untyped import ask_untyped
-from engine.training.config import parse
-from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
+from engine.errors import EngineError, InspectionCancelledError
 from engine.weights.misfit import MisfitError
+from engine.worker.request import Request
+from tui.dialogs.text import TextScreen
 from tui.format import count, size
 from tui.services import Services
+from tui.widgets.text import set_text
 
-if TYPE_CHECKING:
-    from engine.worker.request import Answer
-
-
-NAMES = "after it, where names differ: a prefix to take off (module.), NEW=OLD, section:NAME, without:PATTERN"
-AFTER = "after that: a prefix to take off such as module. , NEW=OLD, section:NAME, without:PATTERN"
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+A = TypeVar("A")
 
 
-class BusyScreen(Screen[None]):
-    """One long question at a time; the screen composes a Static `#progress`."""
+class LongRequests:
+    """One at a time. The screen, which holds this, composes a Static `#progress`, without room while it is empty."""
 
-    class Advanced(Message):
-        """How far the worker process is."""
+    def __init__(self, screen: Screen[Any], services: Services) -> None:
+        self._screen, self._services = screen, services
+        self.doing = ""  # what is being computed, in words; empty: nothing
+        self.refused = ""  # why the last request was refused
 
-        def __init__(self, done: int, total: int) -> None:
-            super().__init__()
-            self.done, self.total = done, total
+    async def ask(self, request: Request[A], doing: str, unit: str = "") -> A | None:
+        """The answer. None where the request was cancelled, or refused: then a notification says why.
 
-    def __init__(self, services: Services) -> None:
-        super().__init__()
-        self.services = services
-        self.doing = ""  # what is asked for, in words; empty: nothing
-        self._of = ""
-        self.refused = ""  # why the last one was, for who asks again
-        self.proposal: KeyMapping | None = None  # what the refusal proposes to do with the names
+        `doing`: in words; `unit`: what its progress counts, such as "images", or "bytes". Raises MisfitError where the
+        error proposes a mapping and the person still looks at this screen, who can be asked then.
+        """
+        self.doing, self.refused = doing, ""
+        self._report(0, 0, unit)
 
-    async def ask_long(self, what: str, values: Mapping[str, Any], doing: str, of: str) -> "Answer | None":
-        """The answer; None where the person ended it, or where it was refused: that is told, unless it proposes
-        something. `doing`: in words; `of`: what is counted meanwhile, such as "images", or "bytes"."""
-        self.doing, self._of, self.refused, self.proposal = doing, of, "", None
-        self.tell(0, 0)
+        def progress(done: int, total: int) -> None:
+            self._screen.app.call_from_thread(self._report, done, total, unit)
 
-        def tell(done: int, total: int) -> None:
-            self.post_message(self.Advanced(done, total))
-
-        worker = self.services.worker
         try:
-            return await asyncio.to_thread(ask_untyped, worker, what, values, tell)
+            return await asyncio.to_thread(self._services.worker.ask, request, progress)
         except InspectionCancelledError:
             return None
         except EngineError as error:
             self.refused = str(error)
-            self.proposal = error.proposal if isinstance(error, MisfitError) else None
-            if self.proposal is None or not self.in_view:  # else it is asked again
-                self.notify(self.refused, severity="error", timeout=20, markup=False)
+            if isinstance(error, MisfitError) and error.proposal is not None and self.in_view:
+                raise
+            self._screen.notify(self.refused, severity="error", timeout=20, markup=False)
             return None
         finally:
             self.doing = ""
-            self.say("#progress", Content(""))
+            self._show("")
+
+    def cancel(self) -> bool:
+        """Cancel the request under way. Returns whether there was one."""
+        if self.doing:
+            self._services.worker.cancel()
+        return bool(self.doing)
 
     @property
     def in_view(self) -> bool:
         """Whether the person has not gone to another of the app's screens."""
-        return self in self.app.screen_stack
+        return self._screen in self._screen.app.screen_stack
 
     def show_answer(self, title: str, text: str, summary: str) -> None:
-        """Show what came of a long question; where the person went to another screen meanwhile, only say so there."""
-        from tui.dialogs.text import TextScreen
-
+        """Show the answer as text; where the person went to another screen meanwhile, only `summary`, there."""
         if self.in_view:
-            self.app.push_screen(TextScreen(title, text))
+            self._screen.app.push_screen(TextScreen(title, text))
         else:
-            self.notify(summary, timeout=10, markup=False)
+            self._screen.notify(summary, timeout=10, markup=False)
 
-    def stop_asking(self) -> bool:
-        """End what is asked for. Whether there was anything."""
-        if not self.doing:
-            return False
-        self.services.worker.cancel()
-        return True
-
-    def on_busy_screen_advanced(self, message: Advanced) -> None:
-        message.stop()
-        self.tell(message.done, message.total)
-
-    def tell(self, done: int, total: int) -> None:
-        """Show how far it is."""
+    def _report(self, done: int, total: int, unit: str) -> None:
         if not self.doing:
             return
-        number = size if self._of == "bytes" else count
-        unit = "" if self._of == "bytes" else f" {self._of}"
-        far = f": {number(done)} of {number(total)}{unit}" if total else " …"
-        self.say("#progress", Content.styled(f"{self.doing}{far}  (esc: stop)", "$text-accent"))
+        number = size if unit == "bytes" else count
+        of_what = "" if unit in ("", "bytes") else f" {unit}"
+        progress = f": {number(done)} of {number(total)}{of_what}" if total else " …"
+        self._show(Content.styled(f"{self.doing}{progress}  (Esc cancels)", "$text-accent"))
 
-    def say(self, selector: str, content: Content) -> None:
-        """Change a line where it differs; one without words takes no room."""
-        for line in self.query(selector).results(Static):
-            if str(line.content) != str(content):
-                line.update(content)
-            line.display = bool(str(content)) or selector != "#progress"
-
-
-def checked_network(text: str, words: str) -> str:
-    """What `MODEL` and what follows it would do, as `words` says it of both. Raises EngineError."""
-    model, way = text_and_mapping(text)
-    if not model:
-        raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
-    try:
-        known = parse("model", model)
-    except ConfigError:
-        parse("model", model.split()[0])
-        raise InspectionError(AFTER) from None  # it is what follows the network that can't be read
-    return words.format(known, describe_mapping(way))
-
-
-def checked_target(text: str) -> str:
-    """What a file's name and what follows it would write. Raises EngineError."""
-    path, way = file_and_mapping(text)
-    if not text.strip() or path.exists():
-        raise InspectionError("name a file that is not there yet")
-    if not path.absolute().parent.is_dir():
-        raise InspectionError(f"there is no folder {path.absolute().parent}")
-    if any(Path(word).suffix in SUFFIXES for word in path.name.split()[:-1]):
-        raise InspectionError(AFTER)
-    return f"{'safetensors' if path.suffix == '.safetensors' else 'a bare state_dict'}: {path}{describe_mapping(way)}"
-
-
-def describe_mapping(way: KeyMapping) -> str:
-    """What is done with the names, in words."""
-    parts = [f"without {way.strip}"] if way.strip else []
-    parts += [f"{old} called {new}" for new, old in way.renames]
-    parts += [f"of its part {way.section!r}"] if way.section is not None else []
-    parts += [f"{', '.join(way.without)} left out"] if way.without else []
-    parts += [f"{', '.join(way.new)} new"] if way.new else []
-    return f", {', '.join(parts)}" if parts else ""
+    def _show(self, text: str | Content) -> None:
+        for line in self._screen.query("#progress").results(Static):
+            set_text(line, text)
+            line.display = bool(str(text))

@@ -1,16 +1,12 @@
-"""Paths as people type them: completed from the disk, and those that were opened lately."""
+"""Paths as people type them: completed from the disk, and checked."""
 
 import asyncio
-import json
 from pathlib import Path
 
 from textual.suggester import Suggester
 
-from engine import atomic
 from engine.errors import InspectionError
-from engine.home import Home
 
-MOST_RECENT = 20
 MOST_LISTED = 2000  # names of a folder that are looked at
 
 
@@ -71,22 +67,3 @@ def check_file(text: str) -> str:
     if not text.strip() or not path.exists() or (path.is_dir() and not any(inside)):
         raise InspectionError(f"no such file: {path}")
     return path.name
-
-
-def recent(home: Path) -> list[Path]:
-    """Files that were opened lately and are still there, the last one first."""
-    try:
-        told = json.loads(Home(home).recent_files.read_text())
-        return [Path(one) for one in told if isinstance(one, str) and Path(one).exists()][:MOST_RECENT]
-    except (OSError, ValueError, TypeError):
-        return []
-
-
-def remember(home: Path, path: Path) -> None:
-    """Put a file first among them. What can't be written is let be."""
-    told = [str(path), *(str(one) for one in recent(home) if one != path)]
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(Home(home).recent_files, json.dumps(told[:MOST_RECENT]))
-    except OSError:
-        pass

@@ -1,8 +1,7 @@
-"""*Checkpoints*: the files of all runs, those that were opened lately, and any other by its path."""
+"""*Checkpoints*: the files of all runs, those that were opened recently, and any other by its path."""
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,64 +11,52 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.checkpoints import manifest
-from engine.errors import EngineError, InspectionError
-from engine.home import RunFolder
-from engine.runs import store
-from engine.terminal_text import printable
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.requests import ConvertRequest
 from tui import format as fmt
-from tui.dialogs import paths
-from tui.dialogs.busy import NAMES, BusyScreen, checked_target
-from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.busy import LongRequests
 from tui.dialogs.table_screen import TableScreen, table_keys
 from tui.services import Services
+from tui.weights import prompts
+from tui.weights.file_list import ListedFile, list_files, matches
+from tui.weights.recent_files import remember
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 COLUMNS = (
     Column("file", -26, ends=True),
-    Column("what", 20),
+    Column("contents", 20),
     Column("size", 9, right=True),
     Column("age", 7, right=True),
     Column("accuracy", 8, right=True, style="test"),
 )
-SORTS = ("place", "age", "size", "accuracy")
+SORTS = ("run", "age", "size", "accuracy")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file in the list."""
-
-    path: Path
-    name: str
-    what: str
-    bytes: int
-    changed: float  # Unix seconds
-    accuracy: float | None = None
-
-
-class CheckpointsScreen(BusyScreen, TableScreen):
-    """Lists them in a thread when it is shown; opens one to look into, compares two, averages several."""
+class CheckpointsScreen(TableScreen):
+    """Lists them in a thread when it is shown; opens one, compares two, averages several."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("checkpoints"),
-        Binding("enter", "open", "Open", id="checkpoints.open", tooltip="what is in it, without executing it"),
+        Binding("enter", "open", "Open", id="checkpoints.open", tooltip="show what is in it, without executing it"),
         Binding("o", "path", "Open a path", id="checkpoints.path", tooltip="any file of weights, by its path"),
         Binding("slash", "filter", "Filter", key_display="/", id="checkpoints.filter", tooltip="by name, size or age"),
-        Binding("s", "sort", "Sort", id="checkpoints.sort", tooltip="by place, age, size, accuracy"),
+        Binding("s", "sort", "Sort", id="checkpoints.sort", tooltip="by run, age, size or accuracy"),
         Binding("m", "mark", "Mark", id="checkpoints.mark", tooltip="to compare two, or average several"),
-        Binding("d", "difference", "Compare", id="checkpoints.difference", tooltip="the two that are marked"),
-        Binding("a", "average", "Average", id="checkpoints.average", tooltip="the weights of those that are marked"),
-        Binding("r", "again", "Read again", show=False, id="checkpoints.again"),
-        Binding("escape", "all", "All", show=False, id="checkpoints.all", tooltip="no filter, no marks"),
+        Binding("d", "difference", "Compare", id="checkpoints.difference", tooltip="the two marked files"),
+        Binding("a", "average", "Average", id="checkpoints.average", tooltip="the weights of the marked files"),
+        Binding("r", "again", "Reload", show=False, id="checkpoints.again", tooltip="read the list again"),
+        Binding("escape", "all", "Show all", show=False, id="checkpoints.all", tooltip="clear the filter or the marks"),
     ]
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services)
-        self._found: list[Found] = []
+        super().__init__()
+        self._services = services
+        self._requests = LongRequests(self, services)
+        self._files: list[ListedFile] = []
         self._marked: list[Path] = []  # in the order in which they were marked
         self._filter = ""
         self._sort = SORTS[0]
@@ -82,22 +69,18 @@ class CheckpointsScreen(BusyScreen, TableScreen):
         yield KeyLine()
 
     def on_screen_resume(self) -> None:
-        self._look()
-
-    @property
-    def _home(self) -> Path:
-        return self.services.home
+        self._read()
 
     @work(group="files", exclusive=True)
-    async def _look(self) -> None:
-        self._found = await asyncio.to_thread(listed, self._home)
+    async def _read(self) -> None:
+        self._files = await asyncio.to_thread(list_files, self._services.home)
         if self.query(Rows):
-            there = {one.path for one in self._found}
+            there = {one.path for one in self._files}
             self._marked = [path for path in self._marked if path in there]
             self._show()
 
     def _show(self) -> None:
-        shown = [one for one in self._found if matches(one, self._filter)]
+        shown = [one for one in self._files if matches(one, self._filter)]
         if self._sort == "age":
             shown.sort(key=lambda one: -one.changed)
         elif self._sort == "size":
@@ -106,35 +89,31 @@ class CheckpointsScreen(BusyScreen, TableScreen):
             shown.sort(key=lambda one: -(one.accuracy or 0))
         now = time.time()
         self.table.show([self._row(one, now) for one in shown])
-        told = fmt.counted(len(shown), "file")
-        if not self._found:
-            told = "No checkpoints yet: train something (2), or press o to open any file of weights."
-        told += f"; only {self._filter} (esc: all)" if self._filter else ""
-        told += f"; {len(self._marked)} marked" if self._marked else ""
-        told += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
-        about = self.query_one("#about", Static)
-        if str(about.content) != told:
-            about.update(Content(told))
+        text = fmt.counted(len(shown), "file")
+        if not self._files:
+            text = "No checkpoints yet: train a model (2), or press o to open any file of weights."
+        text += f"; filter: {self._filter} (Esc: show all)" if self._filter else ""
+        text += f"; {len(self._marked)} marked" if self._marked else ""
+        text += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
+        update_text(self, "#about", Content(text))
         self.refresh_bindings()
 
-    def _row(self, one: Found, now: float) -> Row:
+    def _row(self, one: ListedFile, now: float) -> Row:
         accuracy = "" if one.accuracy is None else fmt.percent(one.accuracy)
         name = f"✓ {one.name}" if one.path in self._marked else one.name
         return Row(str(one.path), (name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "open":
-            return True if self.table.key is not None else None
-        if action == "mark":
+        if action in ("open", "mark"):
             return True if self.table.key is not None else None
         if action == "difference":
             return len(self._marked) == 2
         if action == "average":
             return len(self._marked) > 1
-        return bool(self._filter or self._marked or self.doing) if action == "all" else True
+        return bool(self._filter or self._marked or self._requests.doing) if action == "all" else True
 
     def action_again(self) -> None:
-        self._look()
+        self._read()
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
@@ -142,7 +121,7 @@ class CheckpointsScreen(BusyScreen, TableScreen):
         self.table.reveal(self._sort)
 
     def action_all(self) -> None:
-        if self.stop_asking():
+        if self._requests.cancel():
             return
         if self._filter:
             self._filter = ""
@@ -162,120 +141,47 @@ class CheckpointsScreen(BusyScreen, TableScreen):
         """From the file that was marked first to the other."""
         from tui.weights.difference import DifferenceScreen
 
-        self.app.push_screen(DifferenceScreen(self.services, *self._marked))
+        self.app.push_screen(DifferenceScreen(self._services, *self._marked))
 
-    def action_average(self) -> None:
-        def asked(text: str | None) -> None:
-            if text is not None:
-                target, way = file_and_mapping(text)
-                self._average(target.absolute(), way)
-
-        some = ", ".join(path.name for path in self._marked)
-        about = f"The mean of the weights of {some}: a file of its own, .safetensors, or as torch.save writes; {NAMES}."
-        value = str(self._home / "average.pth")
-        title = f"Average {len(self._marked)} files"
-        self.app.push_screen(
-            PromptScreen(title, about, checked_target, value=value, suggester=paths.PathSuggester()), asked
-        )
+    @work(group="prompt", exclusive=True)
+    async def action_average(self) -> None:
+        files = tuple(self._marked)
+        text = await self.app.push_screen_wait(prompts.average(list(files), self._services.home))
+        if text is not None:
+            target, mapping = file_and_mapping(text)
+            self._average(files, target.absolute(), mapping)
 
     @work(group="long", exclusive=True)
-    async def _average(self, target: Path, way: KeyMapping) -> None:
-        asked = {"files": [str(path) for path in self._marked], "target": str(target), "how": str(way)}
-        answer = await self.ask_long("file conversion", asked, f"averaging {len(self._marked)} files", "")
-        if answer is not None:
-            self.notify(f"{fmt.counted(answer.values['tensors'], 'tensor')}: {target}", timeout=8, markup=False)
-            paths.remember(self._home, target)
-            self._look()
+    async def _average(self, files: tuple[Path, ...], target: Path, mapping: KeyMapping) -> None:
+        found = await self._requests.ask(ConvertRequest(files, target, mapping), f"averaging {len(files)} files")
+        if found is not None:
+            self.notify(f"wrote {fmt.counted(found.tensors, 'tensor')} to {target}", timeout=8, markup=False)
+            remember(self._services.home, target)
+            self._read()
 
-    def action_filter(self) -> None:
-        def check(text: str) -> str:
-            return f"{sum(matches(one, text) for one in self._found)} of {fmt.counted(len(self._found), 'file')}"
+    @work(group="prompt", exclusive=True)
+    async def action_filter(self) -> None:
+        def count_matches(text: str) -> str:
+            return f"{sum(matches(one, text) for one in self._files)} of {fmt.counted(len(self._files), 'file')}"
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self._filter = text.strip()
-                self._show()
-
-        about = "Parts of the name or the run, apart by spaces; or >10MB, <1GB; or <2d, >3h for the age: base <2d"
-        self.app.push_screen(PromptScreen("Show only some", about, check, value=self._filter), asked)
+        text = await self.app.push_screen_wait(prompts.file_filter(self._filter, count_matches))
+        if text is not None:
+            self._filter = text.strip()
+            self._show()
 
     def action_open(self) -> None:
         if self.table.key is not None:
             self._open(Path(self.table.key))
 
-    def action_path(self) -> None:
-        def check(text: str) -> str:
-            path = Path(text.strip()).expanduser()
-            if not text.strip() or not path.exists():
-                raise InspectionError(f"no such file: {path}")
-            if path.is_dir():
-                return f"the folder {path.name}"
-            return f"{path.name}, {fmt.size(path.stat().st_size)}"
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                path = Path(text.strip()).expanduser().absolute()
-                paths.remember(self._home, path)
-                self._open(path)
-
-        about = "A file of weights: .pt, .pth, .safetensors, an index of shards, or a folder of them."
-        prompt = PromptScreen("Open which file?", about, check, suggester=paths.PathSuggester())
-        self.app.push_screen(prompt, asked)
+    @work(group="prompt", exclusive=True)
+    async def action_path(self) -> None:
+        text = await self.app.push_screen_wait(prompts.open_path())
+        if text is not None:
+            path = Path(text.strip()).expanduser().absolute()
+            remember(self._services.home, path)
+            self._open(path)
 
     def _open(self, path: Path) -> None:
         from tui.weights.file import FileScreen
 
-        self.app.push_screen(FileScreen(self.services, path))
-
-
-def listed(home: Path) -> list[Found]:
-    """The runs' checkpoints, of the newest run first and in each the newest first; then the recent files."""
-    found: list[Found] = []
-    for folder in store.run_folders(home):
-        try:
-            entries = manifest.read(folder)
-            name = store.title(folder)
-        except EngineError:
-            continue
-        for entry in sorted(entries, key=lambda one: one.place, reverse=True):
-            path = RunFolder(folder).checkpoint(entry.file)
-            words = fmt.checkpoint_words(entry).partition(" (")[0]
-            found.append(Found(path, f"{name} · {entry.file}", words, entry.bytes, entry.t, entry.accuracy))
-        weights = RunFolder(folder).weights
-        if weights.is_file():
-            about = weights.stat()
-            alone = f"{name} · {weights.name}"
-            found.append(Found(weights, alone, "the newest weights", about.st_size, about.st_mtime))
-    mine = {one.path for one in found}
-    for path in paths.recent(home):
-        if path not in mine:
-            about = path.stat()
-            found.append(Found(path, printable(str(path)), "opened lately", about.st_size, about.st_mtime))
-    return found
-
-
-UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
-SPANS = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-
-def matches(one: Found, text: str) -> bool:
-    """Whether a file fits every part of a filter: a part of its name, a size such as >10MB, an age such as <2d."""
-    return all(_fits(one, part) for part in text.lower().split())
-
-
-def _fits(one: Found, part: str) -> bool:
-    if part[0] in "<>" and len(part) > 1:
-        number = part[1:].rstrip("abcdefghijklmnopqrstuvwxyz")
-        unit = part[1 + len(number) :]
-        try:
-            limit = float(number)
-        except ValueError:
-            return False
-        if unit in UNITS:
-            value, limit = float(one.bytes), limit * UNITS[unit]
-        elif unit in SPANS:
-            value, limit = time.time() - one.changed, limit * SPANS[unit]
-        else:
-            return False
-        return value < limit if part[0] == "<" else value > limit
-    return part in f"{one.name} {one.what} {one.path}".lower()
+        self.app.push_screen(FileScreen(self._services, path))

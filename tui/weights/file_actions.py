@@ -1,249 +1,217 @@
 """What can be done with a file of weights, from the screen that shows it."""
 
 import asyncio
-import shlex
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from textual import work
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from engine import sources
+from engine.checkpoints.requests import VerifyRequest
 from engine.errors import EngineError
+from engine.evaluation.requests import EvaluationRequest, EvaluationSettings, TrustRequest
 from engine.home import Home
-from engine.runs import client, from_weights
-from engine.sources import RunCheckpoint
+from engine.runs import checkpoint_refs, client, from_weights
+from engine.sources import RunCheckpoint, WeightsFile
 from engine.training.config import typed_pairs
-from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
+from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.misfit import MisfitError
+from engine.weights.requests import ConvertRequest, FileListing
 from tui import format as fmt
-from tui.dialogs import paths
-from tui.dialogs.busy import NAMES, BusyScreen, checked_network, checked_target
-from tui.dialogs.paths import PathSuggester
+from tui.dialogs.busy import LongRequests
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.source_prompt import prediction_prompt
 from tui.evaluation_text import evaluation_text
 from tui.services import Services
-
-if TYPE_CHECKING:
-    from engine.runs.from_weights import Origin
+from tui.weights import prompts
+from tui.weights.recent_files import remember
 
 FILE_ACTION_KEYS: list[BindingType] = [
     Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
     Binding("E", "evaluate", "Evaluate", id="file.evaluate", tooltip="on the test set"),
-    Binding("b", "branch", "Branch", id="file.branch", tooltip="a new run that goes on from it"),
-    Binding("M", "model", "On Model", id="file.model", tooltip="look into it as the network it is of"),
-    Binding("D", "data", "On Data", show=False, id="file.data", tooltip="what it takes each image for"),
-    Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="the weights as a file of their own"),
-    Binding("C", "check", "Check", show=False, id="file.check", tooltip="every byte, by checksums"),
+    Binding("b", "branch", "Branch", id="file.branch", tooltip="a new run that starts from this file"),
+    Binding("M", "model", "On Model", id="file.model", tooltip="inspect the network with these weights"),
+    Binding("D", "data", "On Data", show=False, id="file.data", tooltip="what it predicts for each image"),
+    Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="write only the weights to a new file"),
+    Binding("C", "check", "Check", show=False, id="file.check", tooltip="compare every byte with the checksums"),
 ]
 FILE_ACTIONS = ("difference", "evaluate", "branch", "model", "data", "convert", "check")
 
 
-class FileActionsScreen(BusyScreen):
-    """Asks what it needs to know, then does it."""
+class FileActions:
+    """Asks the questions over `screen`, which holds it and has the keys, and does what is answered."""
 
-    def __init__(self, services: Services, path: Path) -> None:
-        super().__init__(services)
-        self.path = path
-        self.contents: dict[str, Any] | None = None  # as `Contents.to_dict`, once it is read
-        self.trusted = False  # the person typed their trust for it before
+    def __init__(
+        self, screen: Screen[Any], services: Services, requests: LongRequests, path: Path, after: Callable[[], None]
+    ) -> None:
+        """`after` is called after each long request: it held up all others."""
+        self._screen, self._services, self._requests, self._path, self._after = screen, services, requests, path, after
 
-    @property
-    def own_model(self) -> str:
-        """Which network the file says it is of; empty: none."""
-        return str(self.contents["metadata"].get("config.model", "")) if self.contents is not None else ""
+    def compare(self) -> None:
+        """Ask for another file, and show how it differs."""
+        self._work(self._compare())
+
+    def evaluate(self, listing: FileListing) -> None:
+        """Ask which network the weights belong to, and show what they reach on the test set."""
+        self._work(self._ask_to_evaluate(listing))
+
+    def branch(self) -> None:
+        """Ask for the settings of a new run from the file, and start it."""
+        self._work(self._branch())
+
+    def show_on_model(self, listing: FileListing) -> None:
+        """Show the network with these weights on *Model*; ask which network it is, but for a run's checkpoint."""
+        self._work(self._show_on_model(listing))
+
+    def show_on_data(self, listing: FileListing) -> None:
+        """Show the predictions on *Data*; ask for the network, but for a checkpoint of a run here."""
+        self._work(self._show_on_data(listing))
+
+    def convert(self) -> None:
+        """Ask where to write the weights, and write them."""
+        self._work(self._ask_to_convert())
+
+    def check(self) -> None:
+        """Read every byte, and compare it with the checksums."""
+        self._work(self._check(), "long")
 
     # Comparing
 
-    def action_difference(self) -> None:
+    async def _compare(self) -> None:
         from tui.weights.difference import DifferenceScreen
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                other = Path(text.strip()).expanduser().absolute()
-                paths.remember(self.services.home, other)
-                self.app.push_screen(DifferenceScreen(self.services, self.path, other))
-
-        about = "The other file; what is shown is how it differs from this one."
-        title, value = f"Compare {self.path.name} with?", f"{self.path.parent}/"
-        prompt = PromptScreen(title, about, paths.check_file, value=value, suggester=PathSuggester())
-        self.app.push_screen(prompt, asked)
+        if (text := await self._ask(prompts.other_file(self._path))) is not None:
+            other = Path(text.strip()).expanduser().absolute()
+            remember(self._services.home, other)
+            self._screen.app.push_screen(DifferenceScreen(self._services, self._path, other))
 
     # Evaluating
 
-    def action_evaluate(self) -> None:
-        self._ask_evaluate(
-            self.path.name if self.trusted else self.own_model or str(self.services.settings["model"]), ""
-        )
+    async def _ask_to_evaluate(self, listing: FileListing) -> None:
+        module, name = listing.whole_module, self._path.name
+        value = listing.model or str(self._services.settings["model"])
+        if module and await self._trusted():
+            value = name
+        if (text := await self._ask(prompts.network(self._path, value, module, ""))) is not None:
+            self._work(self._evaluate(text.strip(), module), "long")
 
-    def _ask_evaluate(self, value: str, refusal: str) -> None:
-        assert self.contents is not None
-        modules, name = self.contents["modules"], self.path.name
-        whole = bool(modules) and not modules[0]["name"]
+    async def _trusted(self) -> bool:
+        try:
+            return (await asyncio.to_thread(self._services.worker.ask, TrustRequest(self._path))).trusted
+        except EngineError:
+            return False  # evaluating it says why
 
-        def check(text: str) -> str:
-            if whole and text.strip() == name:
-                return f"trust it: {modules[0]['type']} is loaded, and its author's code runs, in a process with limits"
-            return checked_network(text, "its weights in a {}{}, on the test set")
-
-        def asked(text: str | None) -> None:
-            if text is not None:
-                trusted = whole and text.strip() == name
-                self._evaluate(text.strip(), trusted=trusted)
-
-        about = f"{refusal}\n\n" if refusal else ""
-        about += f"The network that the weights are of; {NAMES}. Nothing of the file is executed."
-        if whole:
-            about += f" Or, if you trust its author, type the file's name, {name}: then the module itself is loaded."
-        self.app.push_screen(PromptScreen(f"Evaluate {name}", about, check, value=value), asked)
-
-    @work(group="long", exclusive=True)
-    async def _evaluate(self, text: str, *, trusted: bool) -> None:
-        host, (model, way) = self.services, text_and_mapping(text)
-        asked = {
-            "file": str(self.path), "model": "" if trusted else model, "how": "" if trusted else str(way),
-            "dataset": host.settings["dataset"], "data_dir": str(host.data_dir) if host.data_dir else None,
-            "trusted": trusted,
-        }  # fmt: skip
-        answer = await self.ask_long("file evaluation", asked, "evaluating", "test images")
-        self.asked_long()
-        if answer is not None:
-            reached = f"{self.path.name}: test accuracy {fmt.percent(answer.values['accuracy'])}; E there tells more"
-            self.show_answer(f"{self.path.name} on the test set", evaluation_text(answer.values), reached)
-        elif self.proposal is not None and self.in_view:
-            self._ask_evaluate(f"{model} {self.proposal}", self.refused)  # nothing is renamed until that is said
-
-    def asked_long(self) -> None:
-        """Go on with what a long question held up."""
+    async def _evaluate(self, text: str, module: str) -> None:
+        services, name = self._services, self._path.name
+        settings = EvaluationSettings(dataset=services.settings["dataset"])
+        while True:
+            trusted = bool(module) and text == name
+            source = WeightsFile(self._path) if trusted else prompts.weights_source(text, self._path)
+            request = EvaluationRequest(source, settings, services.data_dir, trusted)
+            try:
+                found = await self._requests.ask(request, "evaluating", "test images")
+            except MisfitError as error:  # no name is changed before the person confirms it
+                value = f"{source.model} {error.proposal}"
+                answer = await self._ask(prompts.network(self._path, value, module, str(error)))
+                if answer is None:
+                    return
+                text = answer.strip()
+                continue
+            finally:
+                self._after()
+            if found is not None:
+                summary = f"{name}: test accuracy {fmt.percent(found.accuracy)}; press E there for details"
+                self._requests.show_answer(f"{name} on the test set", evaluation_text(found), summary)
+            return
 
     # Other screens
 
-    async def action_model(self) -> None:
-        if from_weights.in_run(self.path) is not None:
-            self.services.network.choose(str(self.path))
-            await self.app.switch_mode("model")
+    async def _show_on_model(self, listing: FileListing) -> None:
+        if from_weights.in_run(self._path) is not None:
+            self._services.show_network(str(self._path))
             return
+        prompt = prompts.as_network(self._services.home, self._path, self._source_of(listing))
+        if (text := await self._ask(prompt)) is not None:
+            self._services.show_network(text.strip())
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self.services.network.choose(text.strip())
-                self.run_worker(self._to_model(), exclusive=True)
-
-        about = f"The network, = and the file; {NAMES}."
-        title = f"Look into {self.path.name} as which network?"
-        home = self.services.home
-        check = lambda text: sources.describe(home, sources.parse(text))  # noqa: E731
-        self.app.push_screen(
-            PromptScreen(title, about, check, value=self._as_network, suggester=PathSuggester(among_others=True)), asked
-        )
-
-    async def _to_model(self) -> None:
-        await self.app.switch_mode("model")
-
-    @property
-    def _as_network(self) -> str:
-        return f"{self.own_model or self.services.settings['model']}={self.path}"
-
-    def action_data(self) -> None:
-        def asked(text: str | None) -> None:
-            if text is not None:
-                self.services.show_predictions(sources.parse(text))
-
-        run = from_weights.in_run(self.path)
-        mine = run is not None and run[0].parent == Home(self.services.home).runs.absolute()
-        if run is not None and mine:
-            from engine.runs import checkpoint_refs
-
-            self.services.show_predictions(RunCheckpoint(run[0].name, checkpoint_refs.name_of(run[1])))
+    async def _show_on_data(self, listing: FileListing) -> None:
+        run = from_weights.in_run(self._path)
+        if run is not None and run[0].parent == Home(self._services.home).runs.absolute():
+            self._services.show_predictions(RunCheckpoint(run[0].name, checkpoint_refs.name_of(run[1])))
             return
-        self.app.push_screen(prediction_prompt(self.services.home, self._as_network), asked)
+        text = await self._ask(prediction_prompt(self._services.home, self._source_of(listing)))
+        if text is not None:
+            self._services.show_predictions(sources.parse(text))
 
-    # Going on from it
+    def _source_of(self, listing: FileListing) -> str:
+        """The file as a source, as it is typed."""
+        return f"{listing.model or self._services.settings['model']}={self._path}"
 
-    @work(group="continuing", exclusive=True)
-    async def action_branch(self) -> None:
-        run = await asyncio.to_thread(from_weights.in_run, self.path)
-        if run is not None and run[0].parent == Home(self.services.home).runs.absolute():
+    # A new run from it
+
+    async def _branch(self) -> None:
+        services, path = self._services, self._path
+        run = await asyncio.to_thread(from_weights.in_run, path)
+        if run is not None and run[0].parent == Home(services.home).runs.absolute():
             folder, entry = run
-            self.services.branch_run(folder, entry)
+            services.branch_run(folder, entry)
             return
         try:
-            origin = await asyncio.to_thread(from_weights.look, self.path)
+            origin = await asyncio.to_thread(from_weights.look, path)
         except EngineError as error:
-            self.notify(str(error), severity="error", timeout=15, markup=False)
+            self._error(error)
             return
-        self._ask_branch(origin)
-
-    def _ask_branch(self, origin: "Origin") -> None:
-        def check(text: str) -> str:
+        if (text := await self._ask(prompts.branch(origin, services.settings))) is not None:
             changes = typed_pairs(text)
-            changes.pop("name", "")
-            config = from_weights.asked(origin, changes)
-            settings = ("optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs")
-            return f"a {config.model}; " + " · ".join(f"{name} {getattr(config, name)}" for name in settings)
+            self._work(self._start(changes, changes.pop("name", "")), "start run")
 
-        def asked(text: str | None) -> None:
-            if text is not None:
-                changes = typed_pairs(text)
-                self._branch_file(changes, changes.pop("name", ""))
+    async def _start(self, changes: dict[str, str], name: str) -> None:
+        services = self._services
+        self._screen.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
 
-        about = f"A new run from {origin.words}. Type settings such as lr=3e-4 epochs=20 name=slower."
-        value = f"epochs={2 * origin.done}" if origin.own and origin.config.epochs <= origin.done else ""
-        if not origin.own:
-            about += " What its names need goes into weights=, such as weights=module. or weights='module. section:ema'"
-            settings = {name: str(self.services.settings[name]) for name in ("model", "dataset")}
-            settings["optimizer"] = origin.optimizers[0] if origin.optimizers else "auto"
-            value = " ".join(f"{name}={shlex.quote(text)}" for name, text in settings.items() if text != "auto")
-        self.app.push_screen(PromptScreen(f"Go on from {self.path.name}", about, check, value=value.strip()), asked)
-
-    @work(group="resume", exclusive=True)
-    async def _branch_file(self, changes: dict[str, str], name: str) -> None:
-        host = self.services
-        self.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
-
-        def begin() -> Path:
-            return client.launch(from_weights.prepare(host.home, self.path, changes, name=name, data_dir=host.data_dir))
+        def start() -> Path:
+            folder = from_weights.prepare(services.home, self._path, changes, name=name, data_dir=services.data_dir)
+            return client.launch(folder)
 
         try:
-            folder = await asyncio.to_thread(begin)
+            folder = await asyncio.to_thread(start)
         except EngineError as error:
-            self.notify(str(error), severity="error", timeout=20, markup=False)
+            self._error(error)
             return
-        host.watch_run(folder)
+        services.watch_run(folder)
 
     # Writing and checking
 
-    def action_convert(self) -> None:
-        def asked(text: str | None) -> None:
-            if text is not None:
-                target, way = file_and_mapping(text)
-                self._convert(target.absolute(), way)
+    async def _ask_to_convert(self) -> None:
+        if (text := await self._ask(prompts.convert(self._path))) is not None:
+            target, mapping = file_and_mapping(text)
+            self._work(self._convert(target.absolute(), mapping), "long")
 
-        about = f"The weights alone, as safetensors or, by another ending, as torch.save writes a state_dict; {NAMES}."
-        value = str(self.path.with_suffix(".safetensors"))
-        self.app.push_screen(
-            PromptScreen("Write the weights as", about, checked_target, value=value, suggester=PathSuggester()), asked
-        )
+    async def _convert(self, target: Path, mapping: KeyMapping) -> None:
+        found = await self._requests.ask(ConvertRequest((self._path,), target, mapping), "writing")
+        self._after()
+        if found is not None:
+            written = f"wrote {fmt.counted(found.tensors, 'tensor')}, {fmt.size(found.bytes)}, to {target}"
+            self._screen.notify(written, timeout=8, markup=False)
 
-    @work(group="long", exclusive=True)
-    async def _convert(self, target: Path, way: KeyMapping) -> None:
-        asked = {"files": [str(self.path)], "target": str(target), "how": str(way)}
-        answer = await self.ask_long("file conversion", asked, "writing", "")
-        self.asked_long()
-        if answer is not None:
-            written = f"{fmt.counted(answer.values['tensors'], 'tensor')}, {fmt.size(answer.values['bytes'])}: {target}"
-            self.notify(written, timeout=8, markup=False)
-
-    @work(group="long", exclusive=True)
-    async def action_check(self) -> None:
-        answer = await self.ask_long("file check", {"file": str(self.path)}, "checking every byte", "bytes")
-        self.asked_long()
-        if answer is None:
+    async def _check(self) -> None:
+        found = await self._requests.ask(VerifyRequest(self._path), "checking every byte", "bytes")
+        self._after()
+        if found is None:
             return
-        damage = answer.values["damage"]
-        if damage:
-            self.show_answer(
-                f"{self.path.name} is damaged", "\n".join(damage), f"{self.path.name} is damaged: {damage[0]}"
-            )
+        if found.damage:
+            title = f"{self._path.name} is damaged"
+            self._requests.show_answer(title, "\n".join(found.damage), f"{title}: {found.damage[0]}")
         else:
-            self.notify(answer.values["how"], timeout=8, markup=False)
+            self._screen.notify(found.method, timeout=8, markup=False)
+
+    async def _ask(self, prompt: PromptScreen) -> str | None:
+        return await self._screen.app.push_screen_wait(prompt)
+
+    def _work(self, what: Coroutine[Any, Any, None], group: str = "file questions") -> None:
+        self._screen.run_worker(what, group=group, exclusive=True)
+
+    def _error(self, error: EngineError) -> None:
+        self._screen.notify(str(error), severity="error", timeout=20, markup=False)

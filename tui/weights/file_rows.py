@@ -1,13 +1,21 @@
-"""What is in a file of weights, as `Contents.to_dict` gives it, as rows of tables."""
+"""What is in a file of weights, as rows of tables."""
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
+from engine.inspection.tensor_stats import TensorStats
+from engine.weights.contents import Named
+from engine.weights.requests import FileListing
 from tui import format as fmt
 from tui.widgets.heatmap import bars
 from tui.widgets.rows import Column, Row
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+VIEWS = ("tensors", "values", "imports", "modules", "problems")  # the lists of a FileListing, in turn
 TENSOR_COLUMNS = (
     Column("tensor", -28, ends=True),
     Column("shape", 13),
@@ -25,78 +33,97 @@ TENSOR_COLUMNS = (
 COLUMNS = {
     "tensors": TENSOR_COLUMNS,
     "values": (Column("name", -30, ends=True), Column("value", -40)),
-    "imports": (Column("what it would import", -40), Column("on weights_only's allow-list?", 30)),
-    "modules": (Column("module", -20), Column("type", 36), Column("made with", 40)),
+    "imports": (Column("import", -40), Column("allowed by weights_only?", 30)),
+    "modules": (Column("module", -20), Column("type", 36), Column("attributes", 40)),
     "problems": (Column("problem", -70),),
 }
 SORTS = {  # by the titles of columns
-    "": "the file's order", "tensor": "name", "size": "size", "norm": "norm", "std": "std", "zeros": "share of zeros",
-    "not finite": "what is not finite",
+    "": "order in the file", "tensor": "name", "size": "size", "norm": "norm", "std": "std", "zeros": "zeros",
+    "not finite": "non-finite values",
 }  # fmt: skip
 
-Figures = Mapping[str, Mapping[str, Any] | None]  # by the tensor's name, as far as they are there
+Stats = Mapping[str, TensorStats | None]  # by the tensor's name, as far as they are known; None: can't be read
+Histograms = Mapping[str, "npt.NDArray[np.int64]"]
 
 
-def tensors(contents: Mapping[str, Any], figures: Figures, histograms: Mapping[str, Any], sort: str) -> list[Row]:
-    """A row a tensor. `sort`: one of SORTS; the largest first, what is not known yet last."""
-    ones = list(contents["tensors"])
+def tensors(listing: FileListing, stats: Stats, histograms: Histograms, sort: str) -> list[Row]:
+    """A row per tensor. `sort`: one of SORTS; the largest first, what is not known yet last."""
+    ones = list(listing.tensors)
     if sort == "tensor":
-        ones.sort(key=lambda one: str(one["name"]))
+        ones.sort(key=lambda one: one.name)
     elif sort == "size":
-        ones.sort(key=lambda one: -int(one["bytes"]))
+        ones.sort(key=lambda one: -one.tensor.bytes)
     elif sort:
-        ones.sort(key=lambda one: _falling(figures.get(one["name"]) or {}, sort))
-    return [_tensor(one, figures.get(one["name"]) or {}, histograms.get(one["name"])) for one in ones]
+        ones.sort(key=lambda one: _falling(stats.get(one.name), sort))
+    return [_tensor(one, stats.get(one.name), histograms) for one in ones]
 
 
-def _falling(figures: Mapping[str, Any], sort: str) -> float:
-    value = _wrong(figures) if sort == "not finite" and figures else figures.get(sort)
+def describe_tensor(listing: FileListing, name: str, stats: Stats) -> str:
+    """A line about one tensor."""
+    one = next(one for one in listing.tensors if one.name == name)
+    tensor = one.tensor
+    storage = tensor.storage.key if tensor.storage is not None else None
+    text = f"{name}: stride {tensor.stride}, offset {tensor.offset}, storage {storage}"
+    shared = next((names for names in listing.shared if name in names), ())
+    text += f"; shares its storage with {', '.join(other for other in shared if other != name)}" if shared else ""
+    known = stats.get(name)
+    text += "; all values are 0" if known is not None and known.zeros == 1 else ""
+    return text + ("; its values can't be read" if name in stats and known is None else "")
+
+
+def describe_module(listing: FileListing, name: str) -> str:
+    """A line about one module."""
+    one = next(one for one in listing.modules if one.name == name)
+    attributes = ", ".join(f"{key}={value}" for key, value in one.attributes.items())
+    return f"{name or '(root)'}: {one.type}({attributes})"
+
+
+def _falling(stats: TensorStats | None, sort: str) -> float:
+    value = None
+    if stats is not None:
+        value = {
+            "norm": stats.norm, "std": stats.std, "zeros": stats.zeros, "not finite": stats.not_finite,
+        }[sort]  # fmt: skip
     return math.inf if value is None or math.isnan(value) else -value
 
 
-def _wrong(figures: Mapping[str, Any]) -> int:
-    return int(figures.get("nan") or 0) + int(figures.get("inf") or 0)
+def _tensor(one: Named, stats: TensorStats | None, histograms: Histograms) -> Row:
+    tensor = one.tensor
+    cells = [one.name, fmt.shape(tensor.shape), tensor.dtype, fmt.size(tensor.bytes)]
+    if stats is None:
+        return Row(one.name, (*cells, *[""] * (len(TENSOR_COLUMNS) - len(cells))))
+    histogram = histograms.get(one.name)
+    cells += [
+        fmt.short(stats.mean), fmt.short(stats.std), "" if histogram is None else bars(histogram), fmt.short(stats.min),
+        fmt.short(stats.max), "" if stats.zeros is None else fmt.percent(stats.zeros),
+        fmt.count(stats.not_finite) if stats.not_finite else "", fmt.short(stats.norm),
+    ]  # fmt: skip
+    return Row(one.name, tuple(cells), "warning" if stats.zeros == 1 else "")
 
 
-def _tensor(one: Mapping[str, Any], figures: Mapping[str, Any], histogram: Any) -> Row:
-    wrong, zeros = _wrong(figures), figures.get("zeros")
-    cells = (
-        one["name"], "×".join(map(str, one["shape"])) or "one number", one["dtype"], fmt.size(one["bytes"]),
-        _number(figures.get("mean")), _number(figures.get("std")),
-        bars(histogram) if histogram is not None and figures else "",
-        _number(figures.get("min")), _number(figures.get("max")), "" if zeros is None else f"{100 * zeros:.1f}%",
-        fmt.count(wrong) if wrong else "", _number(figures.get("norm")),
-    )  # fmt: skip
-    return Row(one["name"], cells, "warning" if zeros == 1 else "")
+def _values(listing: FileListing) -> list[Row]:
+    return [Row(name, (name, str(value))) for name, value in listing.values.items()]
 
 
-def _values(contents: Mapping[str, Any]) -> list[Row]:
-    return [Row(name, (name, str(value))) for name, value in contents["metadata"].items()]
+def _imports(listing: FileListing) -> list[Row]:
+    words = {True: ("yes", ""), False: ("no (untrusted)", "warning")}
+    ones = sorted(listing.imports, key=lambda one: one.allowed)
+    return [Row(one.name, (one.name, words[one.allowed][0]), words[one.allowed][1]) for one in ones]
 
 
-def _imports(contents: Mapping[str, Any]) -> list[Row]:
-    judged = {True: ("yes", ""), False: ("no: needs your trust", "warning")}
-    ones = sorted(contents["globals"], key=lambda one: one["known"])
-    return [Row(one["name"], (one["name"], judged[one["known"]][0]), judged[one["known"]][1]) for one in ones]
-
-
-def _modules(contents: Mapping[str, Any]) -> list[Row]:
+def _modules(listing: FileListing) -> list[Row]:
     rows = []
-    for one in contents["modules"]:
-        deep, last = one["name"].count(".") + bool(one["name"]), one["name"].rpartition(".")[2]
-        made = ", ".join(f"{key}={value}" for key, value in one["attributes"].items())
-        rows.append(Row(one["name"], ("  " * deep + (last or "(whole)"), one["type"], made)))
+    for one in listing.modules:
+        depth, last = one.name.count(".") + bool(one.name), one.name.rpartition(".")[2]
+        attributes = ", ".join(f"{key}={value}" for key, value in one.attributes.items())
+        rows.append(Row(one.name, ("  " * depth + (last or "(root)"), one.type, attributes)))
     return rows
 
 
-def _problems(contents: Mapping[str, Any]) -> list[Row]:
-    return [Row(str(number), (words,), "bad") for number, words in enumerate(contents["problems"])]
+def _problems(listing: FileListing) -> list[Row]:
+    return [Row(str(number), (words,), "bad") for number, words in enumerate(listing.problems)]
 
 
-LISTED: Mapping[str, Callable[[Mapping[str, Any]], list[Row]]] = {
+LISTED: Mapping[str, Callable[[FileListing], list[Row]]] = {
     "values": _values, "imports": _imports, "modules": _modules, "problems": _problems,
 }  # fmt: skip
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"

@@ -11,8 +11,10 @@ from engine.data.open_dataset import open_dataset
 from engine.errors import CheckpointError
 from engine.evaluation import evaluate as evaluating
 from engine.evaluation import trusted
-from engine.evaluation.evaluate import EvaluationOptions, evaluate
+from engine.evaluation.evaluate import evaluate
+from engine.evaluation.requests import EvaluationSettings
 from engine.models.registry import build
+from engine.sources import WeightsFile
 from engine.training.config import TrainConfig
 from engine.weights.key_mapping import KeyMapping
 from tests.engine.runs.test_host_resume import create, serve
@@ -32,8 +34,7 @@ def trained(home: Path) -> Path:
     return folder
 
 
-def demo(**given: object) -> EvaluationOptions:
-    return EvaluationOptions(**{"dataset": "demo", **given})  # type: ignore[arg-type]
+DEMO = EvaluationSettings("demo")
 
 
 def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: Path) -> None:
@@ -42,32 +43,41 @@ def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: P
     (test,) = state(trained).tests
     told: list[tuple[int, int]] = []
     path = trained / "checkpoints" / "epoch-0001.pt"
-    found = evaluate(path, demo(), home=home, data_dir=None, tell=lambda done, total: told.append((done, total)))
+    found = evaluate(
+        WeightsFile(path), DEMO, home=home, data_dir=None, progress=lambda done, total: told.append((done, total))
+    )
     assert found.accuracy == test.accuracy
     assert found.confusion == test.confusion
     assert (found.model, found.cached, told[-1]) == ("mlp", False, (1000, 1000))
-    again = evaluate(path, demo(), home=home, data_dir=None)
+    again = evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
     assert again.cached
     assert again.accuracy == found.accuracy
-    bare = evaluate(trained / "checkpoints" / "model_weights.pth", demo(model="mlp"), home=home, data_dir=None)
+    bare = evaluate(
+        WeightsFile(trained / "checkpoints" / "model_weights.pth", model="mlp"), DEMO, home=home, data_dir=None
+    )
     assert (bare.accuracy, bare.cached) == (found.accuracy, False)
-    with pytest.raises(CheckpointError, match="does not say which network it is of"):
-        evaluate(trained / "checkpoints" / "model_weights.pth", demo(), home=home, data_dir=None)
+    with pytest.raises(CheckpointError, match="does not say which network it belongs to"):
+        evaluate(WeightsFile(trained / "checkpoints" / "model_weights.pth"), DEMO, home=home, data_dir=None)
 
 
 def test_what_does_not_fit_is_told_and_nothing_is_guessed(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     torch.save({"model": {f"module.{name}": tensor for name, tensor in weights().items()}}, path)
     with pytest.raises(CheckpointError, match=r"6 missing .*; 6 unexpected .*; they would fit with --strip module\."):
-        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
-    assert evaluate(path, demo(model="mlp", how=KeyMapping(strip="module.")), home=home, data_dir=None).accuracy >= 0
+        evaluate(WeightsFile(path, model="mlp"), DEMO, home=home, data_dir=None)
+    assert (
+        evaluate(WeightsFile(path, KeyMapping(strip="module."), model="mlp"), DEMO, home=home, data_dir=None).accuracy
+        >= 0
+    )
     torch.save({name.replace("linear_relu_stack", "net"): tensor for name, tensor in weights().items()}, path)
     with pytest.raises(CheckpointError, match=r"perhaps --rename linear_relu_stack=net$"):
-        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
-    way = demo(model="mlp", how=KeyMapping(renames=(("linear_relu_stack", "net"),)))
-    assert evaluate(path, way, home=home, data_dir=None).accuracy >= 0
+        evaluate(WeightsFile(path, model="mlp"), DEMO, home=home, data_dir=None)
+    mapping = KeyMapping(renames=(("linear_relu_stack", "net"),))
+    assert evaluate(WeightsFile(path, mapping, "mlp"), DEMO, home=home, data_dir=None).accuracy >= 0
     with pytest.raises(CheckpointError, match="the file has no nothing"):
-        evaluate(path, demo(model="mlp", how=KeyMapping(renames=(("x", "nothing"),))), home=home, data_dir=None)
+        evaluate(
+            WeightsFile(path, KeyMapping(renames=(("x", "nothing"),)), model="mlp"), DEMO, home=home, data_dir=None
+        )
 
 
 def test_what_is_too_much_in_a_file_is_named_and_left_out_when_that_is_said(home: Path, tmp_path: Path) -> None:
@@ -75,13 +85,13 @@ def test_what_is_too_much_in_a_file_is_named_and_left_out_when_that_is_said(home
     more = {"loss.weight": torch.ones(10), "teacher.0.weight": torch.ones(3), "teacher.0.bias": torch.ones(3)}
     torch.save({"state_dict": {f"model.{name}": value for name, value in weights().items()} | more}, path)
     with pytest.raises(CheckpointError, match=r"they would fit with --strip model\. --without loss --without teacher$"):
-        evaluate(path, demo(model="mlp"), home=home, data_dir=None)
-    way = KeyMapping(strip="model.", without=("loss", "teacher.*"))
-    assert evaluate(path, demo(model="mlp", how=way), home=home, data_dir=None).accuracy >= 0
-    with pytest.raises(CheckpointError, match="no tensor fits 'nothing', which is to be left out"):
-        evaluate(path, demo(model="mlp", how=KeyMapping(without=("nothing",))), home=home, data_dir=None)
+        evaluate(WeightsFile(path, model="mlp"), DEMO, home=home, data_dir=None)
+    mapping = KeyMapping(strip="model.", without=("loss", "teacher.*"))
+    assert evaluate(WeightsFile(path, mapping, "mlp"), DEMO, home=home, data_dir=None).accuracy >= 0
+    with pytest.raises(CheckpointError, match="no tensor matches 'nothing', which is to be left out"):
+        evaluate(WeightsFile(path, KeyMapping(without=("nothing",)), model="mlp"), DEMO, home=home, data_dir=None)
     with pytest.raises(CheckpointError, match="only a network that is to be trained can have new weights"):
-        evaluate(path, demo(model="mlp", how=KeyMapping(new=("x",))), home=home, data_dir=None)
+        evaluate(WeightsFile(path, KeyMapping(new=("x",)), model="mlp"), DEMO, home=home, data_dir=None)
 
 
 def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) -> None:
@@ -90,8 +100,10 @@ def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) ->
     for name in ("model", "transform"):
         config = {"model": "mlp", name: f"{tmp_path / 'evil.py'}:Net"}
         torch.save({"model": weights(), "config": config}, path)
-        with pytest.raises(CheckpointError, match=f"evil.py:Net to be run: if that is what you want, say --{name}"):
-            evaluate(path, demo(), home=home, data_dir=None)
+        with pytest.raises(
+            CheckpointError, match=f"evil.py:Net, which would be executed: if you trust that file, add --{name}"
+        ):
+            evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
     assert not (tmp_path / "made").exists()
 
 
@@ -104,8 +116,8 @@ def test_which_images_the_second_fixes_and_breaks(home: Path) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", lr=3e-4))
     assert serve(folder).status == "finished"
     first, second = (folder / "checkpoints" / f"epoch-000{at}.pt" for at in (1, 2))
-    found = evaluating.versus(first, second, demo(), home=home, data_dir=None)
-    alone = [evaluate(path, demo(), home=home, data_dir=None) for path in (first, second)]
+    found = evaluating.compare(WeightsFile(first), WeightsFile(second), DEMO, home=home, data_dir=None)
+    alone = [evaluate(WeightsFile(path), DEMO, home=home, data_dir=None) for path in (first, second)]
     assert found.accuracy == (pytest.approx(alone[0].accuracy), pytest.approx(alone[1].accuracy))
     data = open_dataset("demo", None, home)
     said = []
@@ -137,23 +149,23 @@ def test_a_whole_module_runs_only_by_its_sha256(home: Path, tmp_path: Path, monk
     torch.manual_seed(0)
     torch.save(build("mlp"), path)
     sha256 = verify.sha256(path)
-    with pytest.raises(CheckpointError, match=f"would run its author's code.*--trust {sha256}"):
-        evaluate(path, demo(), home=home, data_dir=None)
-    by_numbers = evaluate(path, demo(model="mlp"), home=home, data_dir=None)
+    with pytest.raises(CheckpointError, match=f"would execute its author's code.*--trust {sha256}"):
+        evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
+    by_numbers = evaluate(WeightsFile(path, model="mlp"), DEMO, home=home, data_dir=None)
     with pytest.raises(CheckpointError, match="is not the one that you trust"):
-        trusted.evaluate(path, "0" * 64, demo(), home=home, data_dir=None)
+        trusted.evaluate(path, "0" * 64, DEMO, home=home, data_dir=None)
     told: list[tuple[int, int]] = []
     found = trusted.evaluate(
-        path, sha256, demo(), home=home, data_dir=None, tell=lambda done, total: told.append((done, total))
+        path, sha256, DEMO, home=home, data_dir=None, progress=lambda done, total: told.append((done, total))
     )
     assert (found.model, found.accuracy) == ("NeuralNetwork", by_numbers.accuracy)
     assert told[-1] == (1000, 1000)
     torch.save(Boom(), path)
     with pytest.raises(CheckpointError, match="ValueError: from the file's code"):
-        trusted.evaluate(path, verify.sha256(path), demo(), home=home, data_dir=None)
+        trusted.evaluate(path, verify.sha256(path), DEMO, home=home, data_dir=None)
     torch.save(build("mlp").state_dict(), path)
     with pytest.raises(CheckpointError, match="holds no module that was pickled whole"):
-        trusted.evaluate(path, verify.sha256(path), demo(), home=home, data_dir=None)
+        trusted.evaluate(path, verify.sha256(path), DEMO, home=home, data_dir=None)
 
 
 def test_trust_is_remembered_by_the_sha256(home: Path) -> None:
@@ -173,7 +185,7 @@ def test_a_trusted_module_that_takes_too_much_is_ended(
     path = tmp_path / "greedy.pt"
     torch.save(Greedy(), path)
     with pytest.raises(CheckpointError, match=r"alloc|memory|ended without an answer"):
-        trusted.evaluate(path, verify.sha256(path), demo(), home=home, data_dir=None)
+        trusted.evaluate(path, verify.sha256(path), DEMO, home=home, data_dir=None)
 
 
 class Greedy(torch.nn.Module):

@@ -156,7 +156,7 @@ def test_a_name_that_only_another_version_imports_is_outside(tmp_path: Path, pre
 def test_judging_a_file_imports_no_torch(files: tuple[Path, Path]) -> None:
     code = (
         "import sys; from pathlib import Path; from engine.weights.reading import read; "
-        f"print(read(Path({str(files[1])!r})).told()); assert 'torch' not in sys.modules"
+        f"print(read(Path({str(files[1])!r})).safety); assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from engine.errors import CheckpointError
-from engine.weights import convert
-from engine.weights.compare import Difference, compare, figures_of
+from engine.weights import convert, state_dict
+from engine.weights.compare import compare, figures_of
+from engine.weights.comparison import Difference
 from engine.weights.reading import read
 
 
@@ -19,7 +20,7 @@ def saved(path: Path, content: Any) -> Path:
     return path
 
 
-def by_name(found: list[Difference]) -> dict[str, Difference]:
+def by_name(found: tuple[Difference, ...]) -> dict[str, Difference]:
     return {one.name: one for one in found}
 
 
@@ -70,11 +71,11 @@ def test_weights_are_laid_beside_those_of_a_training_checkpoint(tmp_path: Path) 
     wrapped = {f"module.{name}": tensor for name, tensor in net.state_dict().items()}
     training = saved(tmp_path / "train.pt", {"model": wrapped, "epoch": 3})
     found = compare(read(bare), read(training))
-    assert found.how == "the whole of bare.pth beside 'model' of train.pt without module."
+    assert found.alignment == "all of bare.pth compared with 'model' of train.pt without the prefix module."
     assert [one.kind for one in found.tensors] == ["same", "same"]
     lightning = saved(tmp_path / "pl.ckpt", {"state_dict": {f"net.{name}": t for name, t in net.state_dict().items()}})
     found = compare(read(lightning), read(bare))
-    assert found.how == "'state_dict' of pl.ckpt without net. beside the whole of bare.pth"
+    assert found.alignment == "'state_dict' of pl.ckpt without the prefix net. compared with all of bare.pth"
     assert [(one.kind, one.names) for one in found.tensors] == [
         ("same", ("state_dict.net.weight", "weight")), ("same", ("state_dict.net.bias", "bias")),
     ]  # fmt: skip
@@ -84,20 +85,20 @@ def test_weights_come_out_as_a_state_dict_or_safetensors(tmp_path: Path) -> None
     net = nn.Linear(3, 2)
     wrapped = {f"module.{name}": tensor for name, tensor in net.state_dict().items()}
     path = saved(tmp_path / "train.pt", {"optimizer": {"x": torch.ones(1)}, "model": wrapped})
-    found = convert.weights(read(path), strip="module.")
+    found = state_dict.of_section(read(path), strip="module.")
     assert list(found) == ["weight", "bias"]
     for name in ("out.pth", "out.safetensors"):
         size = convert.write(found, tmp_path / name)
         assert size == (tmp_path / name).stat().st_size
-        again = convert.weights(read(tmp_path / name))
+        again = state_dict.of_section(read(tmp_path / name))
         assert all(torch.equal(again[key], net.state_dict()[key]) for key in found)
     net.load_state_dict(torch.load(tmp_path / "out.pth", weights_only=True))
     with pytest.raises(CheckpointError, match="is there already; nothing is written over"):
         convert.write(found, tmp_path / "out.pth")
-    with pytest.raises(CheckpointError, match="has no part 'nothing'; it has 'model', 'optimizer'"):
-        convert.weights(read(path), "nothing")
+    with pytest.raises(CheckpointError, match="has no section 'nothing'; it has 'model', 'optimizer'"):
+        state_dict.of_section(read(path), "nothing")
     with pytest.raises(CheckpointError, match=r"x does not begin with 'module\.'"):
-        convert.weights(read(path), "optimizer", strip="module.")
+        state_dict.of_section(read(path), "optimizer", strip="module.")
     assert not list(tmp_path.glob(".*.part"))
 
 

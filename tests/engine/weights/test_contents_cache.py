@@ -8,13 +8,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.evaluation.evaluate import EvaluationOptions, evaluate
-from engine.inspection import weights_files
+from engine.evaluation.evaluate import evaluate
+from engine.evaluation.requests import EvaluationSettings
+from engine.inspection import file_stats
+from engine.inspection.file_requests import FileStatsRequest
 from engine.models.registry import build
 from engine.progress import silent
-from engine.weights import reading
+from engine.sources import WeightsFile
+from engine.weights import compare, listing, reading
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import ContentsCache
+from engine.weights.requests import CompareRequest, FileRequest
 from engine.weights.tensors import load
 
 
@@ -37,20 +41,20 @@ def test_opening_comparing_and_evaluating_parse_a_file_once(home: Path, tmp_path
         torch.manual_seed(seed)
         torch.save(build("mlp").state_dict(), tmp_path / name)
     first, second = tmp_path / "first.pt", tmp_path / "second.pt"
-    options = EvaluationOptions(model="mlp", dataset="demo")
-    weights_files.compute(home, {"file": str(first)}, silent)
-    weights_files.figures(home, {"file": str(first), "again": True}, silent)
-    weights_files.difference(home, {"file": str(first), "other": str(second)}, silent)
-    before = evaluate(first, options, home=home, data_dir=None)
+    source, settings = WeightsFile(first, model="mlp"), EvaluationSettings("demo")
+    listing.compute(home, FileRequest(first), silent)
+    file_stats.continue_stats(home, FileStatsRequest(first, restart=True), silent)
+    compare.compute(home, CompareRequest(first, second), silent)
+    before = evaluate(source, settings, home=home, data_dir=None)
     assert parses == ["first.pt", "second.pt"]
 
     torch.manual_seed(7)
     torch.save(build("mlp").state_dict(), first)  # of the same size
-    after = evaluate(first, options, home=home, data_dir=None)
-    found = weights_files.difference(home, {"file": str(first), "other": str(second)}, silent)
+    after = evaluate(source, settings, home=home, data_dir=None)
+    found = compare.compute(home, CompareRequest(first, second), silent)
     assert parses == ["first.pt", "second.pt", "first.pt"]
     assert (after.sha256, after.loss) != (before.sha256, before.loss)
-    assert all(one["kind"] == "changed" for one in found.values["tensors"])
+    assert all(one.kind == "changed" for one in found.tensors)
 
 
 def test_a_file_that_was_replaced_by_one_of_the_same_size_and_time_is_parsed_again(

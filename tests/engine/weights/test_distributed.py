@@ -19,7 +19,7 @@ from torch.distributed.checkpoint.metadata import MetadataIndex
 from engine.checkpoints.verify import identity, verify
 from engine.errors import CheckpointError
 from engine.runs import from_weights, store
-from engine.weights import convert, safe_load, tensors
+from engine.weights import convert, safe_load, state_dict, tensors
 from engine.weights.compare import compare
 from engine.weights.contents import Contents
 from engine.weights.reading import read
@@ -230,7 +230,7 @@ def test_an_index_that_is_cut_off_is_refused_in_one_line(alone: Path, percent: i
 
 def test_it_is_converted_compared_and_gone_on_from(fsdp: Path, home: Path, tmp_path: Path) -> None:
     contents = read(fsdp)
-    convert.write(convert.weights(contents, "model"), tmp_path / "model.safetensors")
+    convert.write(state_dict.of_section(contents, "model"), tmp_path / "model.safetensors")
     found = compare(contents, read(tmp_path / "model.safetensors"))
     assert {one.kind for one in found.tensors} == {"same"}
     origin = from_weights.look(fsdp)

@@ -75,7 +75,7 @@ def looked_through(path: Path) -> None:
 
 
 def printed(contents: Contents) -> list[str]:
-    texts = [contents.told(), contents.format, *contents.notes, *contents.problems, *contents.metadata]
+    texts = [contents.safety, contents.format, *contents.notes, *contents.problems, *contents.metadata]
     texts += [str(value) for value in contents.metadata.values()]
     texts += [one.name for one in contents.tensors]
     return texts + [f"{one.name}{one.type}{dict(one.attributes)}" for one in contents.modules]

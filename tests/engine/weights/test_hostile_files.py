@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import CheckpointError
-from engine.weights import convert, tensors
+from engine.weights import state_dict, tensors
 from engine.weights.compare import compare
 from engine.weights.formats.torch_zip import check
 from engine.weights.reading import read
@@ -60,7 +60,7 @@ def test_a_payload_runs_when_it_is_unpickled_and_never_here(name: str, made: Pat
     for path in (plain, spliced(payload, tmp_path / "new.pt"), spliced(payload, tmp_path / "old.pt", new=False)):
         contents = read(path)
         assert imported in [one.full for one in contents.unknown], path.name
-        assert "not executed" in contents.told()
+        assert "not executed" in contents.safety
         json.dumps(contents.to_dict())
         for one in contents.tensors:
             tensors.load(contents, one.name)
@@ -68,7 +68,7 @@ def test_a_payload_runs_when_it_is_unpickled_and_never_here(name: str, made: Pat
         check(contents)
         if path != plain:
             assert [one.name for one in contents.tensors] == ["w"]
-            assert torch.equal(convert.weights(contents)["w"], torch.ones(3))
+            assert torch.equal(state_dict.of_section(contents)["w"], torch.ones(3))
         assert not made.exists(), path.name
 
 
@@ -206,7 +206,7 @@ def test_a_tensor_that_can_not_be_is_told_and_takes_nothing(made: bytes, problem
     if "x" in found:
         with memory_below(32 << 20):
             with pytest.raises(CheckpointError):
-                convert.weights(contents)
+                state_dict.of_section(contents)
             (odd,) = (one for one in compare(contents, contents).tensors if one.name == "x")
         assert odd.kind == "unread"
 

@@ -51,8 +51,8 @@ def test_a_state_dict_is_what_torch_loads(tmp_path: Path, new: bool) -> None:
     compare(contents, torch.load(path, weights_only=True))
     assert contents.notes == ["a state_dict"]
     assert not contents.problems
-    assert contents.told().startswith("not executed; all ")
-    assert "safe" not in contents.told()
+    assert contents.safety.startswith("not executed; all ")
+    assert "safe" not in contents.safety
 
 
 KINDS = {
@@ -112,7 +112,7 @@ def test_a_whole_module_is_a_tree_of_names_and_nothing_of_it_runs(tmp_path: Path
     assert contents.modules[4].attributes["in_features"] == "12"
     compare(contents, dict(network().state_dict()))
     assert "torch.nn.modules.conv.Conv2d" in [one.full for one in contents.unknown]
-    assert "5 globals outside the allow-list" in contents.told()
+    assert "5 globals outside the allow-list" in contents.safety
     assert any(note.startswith("a whole pickled module") for note in contents.notes)
 
 
@@ -191,7 +191,7 @@ def test_safetensors_alone_sharded_and_in_a_folder(tmp_path: Path) -> None:
     save_file(first, tmp_path / "one.safetensors", metadata={"made": "by hand"})
     contents = read(tmp_path / "one.safetensors")
     assert contents.metadata == {"made": "by hand"}
-    assert contents.told() == "not executed; it imports nothing"
+    assert contents.safety == "not executed; it imports nothing"
     assert torch.equal(tensors.load(contents, "half"), first["half"])
     save_file(second, tmp_path / "two.safetensors")
     whole = read(tmp_path)
@@ -225,7 +225,7 @@ def test_a_file_that_would_run_a_command_is_listed_and_runs_nothing(tmp_path: Pa
     torch.save({"weight": torch.ones(2), "evil": Evil(made)}, path, _use_new_zipfile_serialization=new)
     contents = read(path)
     assert [one.full for one in contents.unknown] == ["posix.system"]
-    assert "1 global outside the allow-list: posix.system" in contents.told()
+    assert "1 global outside the allow-list: posix.system" in contents.safety
     assert torch.equal(tensors.load(contents, "weight"), torch.ones(2))
     assert not made.exists()
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Evil(made)))

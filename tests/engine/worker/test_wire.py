@@ -15,7 +15,6 @@ from engine.sources import NetworkRef, RunCheckpoint, WeightsFile
 from engine.weights.key_mapping import KeyMapping
 from engine.worker import wire
 from engine.worker.messages import Answered, Ask
-from engine.worker.request import Answer
 
 
 def over(message: object) -> Any:
@@ -55,13 +54,13 @@ def test_arrays_of_several_dtypes_arrive_whole_and_in_their_places() -> None:
         "none": np.zeros((0, 7), np.int64),
         "scalar": np.array(3.5),
     }
-    arrived = over(Answer({"n": np.int64(7)}, sent))
-    assert arrived.values == {"n": 7}
-    assert list(arrived.arrays) == list(sent)
+    arrived = over(({"n": np.int64(7)}, sent))
+    assert arrived[0] == {"n": 7}
+    assert list(arrived[1]) == list(sent)
     for name, array in sent.items():
-        assert arrived.arrays[name].dtype == array.dtype
-        assert arrived.arrays[name].shape == array.shape
-        assert np.array_equal(arrived.arrays[name], array)
+        assert arrived[1][name].dtype == array.dtype
+        assert arrived[1][name].shape == array.shape
+        assert np.array_equal(arrived[1][name], array)
 
 
 def test_an_error_arrives_with_what_it_carries() -> None:

@@ -17,7 +17,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.worker.client import WorkerClient
-from engine.worker.request import Answer
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import HANG_S
 from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
@@ -75,9 +74,8 @@ def answers(at_once: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # noq
     """The worker process's answers at once, their numbers rounded."""
     ask = WorkerClient.ask
 
-    def answer(self: WorkerClient, request: Any, progress: Any = None) -> Answer:
-        found: Answer = rounded(ask(self, request, progress))
-        return found
+    def answer(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+        return rounded(ask(self, request, progress))
 
     monkeypatch.setattr(WorkerClient, "ask", answer)
 

@@ -42,7 +42,7 @@ async def test_a_file_with_problems(home: Path, picture: Picture) -> None:
     async with opened(home, "checkpoints").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("No checkpoints yet",))
         await typed(pilot, "o", "odd.pt")
-        await still(pilot, ("problems more (v)",))
+        await still(pilot, ("more problems (v)",))
         await pilot.press("v", "v", "v", "down")
         await picture(pilot, "reaches element 9 of a storage that has 4")
 

@@ -13,16 +13,17 @@ import torch
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from engine.checkpoints.requests import VerifyRequest
 from engine.checkpoints.verify import sha256
 from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
+from engine.evaluation.requests import EvaluationRequest
 from engine.models.registry import build
 from engine.runs import store
 from engine.training.config import TrainConfig
 from engine.weights.allowlist import TABLE, of
 from engine.weights.reading import read
 from engine.worker.client import WorkerClient
-from engine.worker.request import Answer
 from tests.engine.runs.test_host_resume import create, serve, wait
 from tests.engine.weights.test_reading import Evil
 from tests.support.at_once import at_once  # noqa: F401
@@ -36,9 +37,11 @@ from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
 from tui.model.model import ModelScreen
 from tui.model.tensor import TensorScreen
-from tui.weights.checkpoints import CheckpointsScreen, Found, listed, matches
+from tui.weights import recent_files
+from tui.weights.checkpoints import CheckpointsScreen
 from tui.weights.difference import DifferenceScreen
 from tui.weights.file import FileScreen
+from tui.weights.file_list import ListedFile, list_files, matches
 from tui.widgets.rows import Rows
 
 SIZES = [(80, 24), (140, 45)]
@@ -78,7 +81,7 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         assert "the end of epoch 2" in table(app)
         await pilot.press("slash")
         await typed(pilot, "0001")
-        assert "1 file; only 0001" in line(app, "#about")
+        assert "1 file; filter: 0001 (Esc: show all)" in line(app, "#about")
         await pilot.press("escape", "enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
         assert "not executed; all " in line(app, "#about").replace("\n", " ")
@@ -87,9 +90,9 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         assert isinstance(screen, FileScreen)
         await until(pilot, lambda: screen._share == 1)
         weight = torch.load(screen.path, weights_only=True)["model"]["linear_relu_stack.0.weight"]
-        figures = screen._figures["model.linear_relu_stack.0.weight"]
-        assert figures is not None
-        assert figures["norm"] == pytest.approx(float(weight.norm()), rel=1e-5)
+        stats = screen._stats["model.linear_relu_stack.0.weight"]
+        assert stats is not None
+        assert stats.norm == pytest.approx(float(weight.norm()), rel=1e-5)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[512, 784]" in line(app, "#about"))
         assert "model.linear_relu_stack.0.weight" in line(app, "#about")
@@ -119,7 +122,7 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         assert "no such file" in line(app, "#verdict")
         await typed(pilot, str(first))
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
-        assert paths.recent(home) == [first]
+        assert recent_files.recent(home) == [first]
         await pilot.press("d")
         await typed(pilot, str(second))
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in line(app, "#about"))
@@ -129,13 +132,13 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         row = next(text for text in table(app).splitlines() if f"model.{name}" in text)
         assert f"{float(apart.norm() / states[0][name].norm()):.3g}" in row
         assert f"{float(apart.abs().max()):.3g}" in row
-        for words in ("max |Δ|", "|Δ|", "cosine", "the share changed", "the files' order"):
+        for words in ("max |Δ|", "|Δ|", "cosine", "the fraction changed", "the order in the files"):
             await pilot.press("s")
             assert f"sorted by {words}" in line(app, "#about")
         await pilot.press("slash")
         await typed(pilot, "same")
         assert len(app.screen.query_one(Rows).rows) == 2
-        assert "only with same (esc: all)" in line(app, "#about")
+        assert "filter: same (Esc: show all)" in line(app, "#about")
         await pilot.press("escape")
         assert "▸" in table(app)
         app.screen.query_one(Rows).find(lambda row: row.key == f"model.{name}")
@@ -150,11 +153,11 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
         await until(pilot, lambda: bool(body(app)))
         text = body(app)
         assert "mlp on demo data" in text
-        assert "the second fixes " in text
+        assert "the second file fixes " in text
         screen = app.screen_stack[-2]
         assert isinstance(screen, DifferenceScreen)
-        assert screen._images is not None
-        fixed, broken = screen._images["fixed"], screen._images["broken"]
+        assert screen._evaluated is not None
+        fixed, broken = screen._evaluated.fixed, screen._evaluated.broken
         for key, indices, words in (
             ("f", fixed, "fixed by the second file"),
             ("w", broken, "broken by the second file"),
@@ -181,7 +184,7 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> 
         assert line(app, "#about").startswith("epoch-0002.pt → epoch-0001.pt")
         await pilot.press("escape", "a")
         await typed(pilot, f"{home / 'mean.pth'} nonsense")
-        assert "after that: a prefix" in line(app, "#verdict")
+        assert "after that, type a prefix" in line(app, "#verdict")
         await typed(pilot, f"{home}/the mean.pth section:model")  # a name with a space
         await until(pilot, lambda: (home / "the mean.pth").exists())
         states = [torch.load(run / "checkpoints" / f"epoch-000{at}.pt", weights_only=True)["model"] for at in (1, 2)]
@@ -189,7 +192,7 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> 
         for name, tensor in mean.items():
             assert torch.allclose(tensor, (states[0][name] + states[1][name]) / 2)
         await until(pilot, lambda: "4 files" in line(app, "#about"))
-        assert "opened lately" in table(app)
+        assert "recently opened" in table(app)
         await pilot.press("escape")
         assert "marked" not in line(app, "#about")
 
@@ -204,7 +207,7 @@ async def test_files_of_other_names_are_laid_beside_each_other(home: Path, tmp_p
     async with app.run_test(size=(140, 45)) as pilot:
         app.push_screen(DifferenceScreen(app, first, second))
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "2 changed" in line(app, "#about"))
-        assert "beside 'state_dict' of pl.ckpt without net." in line(app, "#about")
+        assert "compared with 'state_dict' of pl.ckpt without the prefix net." in line(app, "#about")
         app.screen.query_one(Rows).find(lambda row: row.key == "fc.weight")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "[2, 3]" in line(app, "#about"))
@@ -218,7 +221,7 @@ async def test_the_tensors_of_a_file_are_sorted_by_their_figures(home: Path, tmp
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         app.push_screen(FileScreen(app, tmp_path / "three.pth"))
-        await until(pilot, lambda: "100.0%" in table(app) and "figures" not in line(app, "#about"))
+        await until(pilot, lambda: "100.0%" in table(app) and "statistics" not in line(app, "#about"))
 
         def order() -> str:
             return "".join(row.key[0] for row in app.screen.query_one(Rows).rows)
@@ -226,7 +229,7 @@ async def test_the_tensors_of_a_file_are_sorted_by_their_figures(home: Path, tmp
         assert order() == "bca"
         for words, expected in (
             ("name", "abc"), ("size", "cba"), ("norm", "cab"), ("std", "bca"),
-            ("share of zeros", "bca"), ("what is not finite", "abc"),
+            ("zeros", "bca"), ("non-finite values", "abc"),
         ):  # fmt: skip
             await pilot.press("s")
             assert (f"sorted by {words}" in line(app, "#about"), order()) == (True, expected), words
@@ -240,7 +243,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
     state = torch.load(run / "checkpoints" / "model_weights.pth", weights_only=True)
     path = tmp_path / "theirs.pt"
     torch.save({f"net.{name.removeprefix('linear_relu_stack.')}": value for name, value in state.items()}, path)
-    paths.remember(home, path)
+    recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("5")
@@ -253,7 +256,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await typed(pilot, "mlp")
         await until(pilot, lambda: "linear_relu_stack=net" in app.screen.query(Input).first().value)
         assert "does not fit mlp: 6 missing" in line(app, "#about")
-        assert "net called linear_relu_stack" in line(app, "#verdict")
+        assert "net renamed to linear_relu_stack" in line(app, "#verdict")
         await pilot.press("enter")
         await until(pilot, lambda: bool(body(app)))
         assert "mlp on demo data" in body(app)
@@ -267,13 +270,13 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
 async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_path: Path) -> None:
     odd = {f"x{at}": tensor((9,), (1,)) for at in range(5)}
     path = checkpoint(holding(good=tensor((4,), (1,)), **odd), tmp_path / "odd.pt")
-    paths.remember(home, path)
+    recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "2 problems more (v)" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "2 more problems (v)" in line(app, "#about"))
         await pilot.press("v", "v", "v", "down")
         assert len(app.screen.query_one(Rows).rows) == 5
         assert line(app, "#chosen") == "x1 reaches element 9 of a storage that has 4"
@@ -309,8 +312,8 @@ async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
 ) -> None:
     going, cancelled = threading.Event(), threading.Event()
 
-    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Answer:
-        if request.what != "file check":
+    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+        if not isinstance(request, VerifyRequest):
             return answered(self, request, progress)
         progress(3 << 20, 10 << 20)
         going.set()
@@ -327,7 +330,7 @@ async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
         await pilot.press("C")
-        await until(pilot, lambda: "checking every byte: 3.0 MiB of 10.0 MiB  (esc: stop)" in line(app, "#progress"))
+        await until(pilot, lambda: "checking every byte: 3.0 MiB of 10.0 MiB  (Esc cancels)" in line(app, "#progress"))
         await pilot.press("escape")
         await until(pilot, lambda: not line(app, "#progress"))
         assert isinstance(app.screen, FileScreen)
@@ -341,8 +344,8 @@ async def test_what_was_asked_for_does_not_come_up_over_another_screen(
 ) -> None:
     goes_on = threading.Event()
 
-    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Answer:
-        if request.what == "file evaluation":
+    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+        if isinstance(request, EvaluationRequest):
             assert goes_on.wait(120)
         return answered(self, request, progress)
 
@@ -372,7 +375,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
     model(torch.rand(2, 1, 28, 28)).sum().backward()
     optimizer.step()
     torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}, path)
-    paths.remember(home, path)
+    recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     begun: list[Path] = []
     app.watch_run = begun.append  # type: ignore[assignment]
@@ -408,7 +411,7 @@ async def test_a_file_that_another_torchs_list_judges_says_so(
     monkeypatch.setattr("engine.weights.contents.installed", lambda: of("2.99.0"))
     path = tmp_path / "weights.pt"
     torch.save({"w": torch.zeros(3)}, path)
-    paths.remember(home, path)
+    recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -422,22 +425,22 @@ async def test_a_file_that_another_torchs_list_judges_says_so(
 async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "evil.pt"
     torch.save({"w": torch.zeros(3), "evil": Evil(tmp_path / "made")}, path)
-    paths.remember(home, path)
+    recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
-        assert "opened lately" in table(app)
+        assert "recently opened" in table(app)
         await pilot.press("enter")
         await until(pilot, lambda: "1 global outside the allow-list: posix.system" in line(app, "#about"))
         screen = app.screen
         assert isinstance(screen, FileScreen)
         await until(pilot, lambda: screen._share == 1)
-        assert "every number is 0" in line(app, "#chosen")
+        assert "all values are 0" in line(app, "#chosen")
         await pilot.press("v")
         await pilot.press("v")
         assert "posix.system" in table(app).splitlines()[1]
-        assert "no: needs your trust" in table(app)
+        assert "no (untrusted)" in table(app)
         await pilot.press("M")
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await pilot.press("escape", "c")
@@ -449,7 +452,7 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
 async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "whole.pt"
     torch.save(build("mlp"), path)
-    paths.remember(home, path)
+    recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -461,7 +464,7 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
         await pilot.press("E")
         assert app.screen.query_one(Input).value == "mlp"  # its numbers alone
         app.screen.query_one(Input).value = "whole.pt"
-        await until(pilot, lambda: "its author's code runs" in line(app, "#verdict"))
+        await until(pilot, lambda: "executes its author's code" in line(app, "#verdict"))
         await pilot.press("enter")
         await until(pilot, lambda: bool(body(app)))
         assert "NeuralNetwork on demo data" in body(app)
@@ -469,10 +472,10 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
 
 
 def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: Path) -> None:
-    assert [one.path.name for one in listed(home)] == ["epoch-0002.pt", "epoch-0001.pt", "model_weights.pth"]
+    assert [one.path.name for one in list_files(home)] == ["epoch-0002.pt", "epoch-0001.pt", "model_weights.pth"]
     os.unlink(run / "checkpoints" / "model_weights.pth")
     (run / "checkpoints" / "manifest.json").write_text("{")
-    assert listed(home) == []
+    assert list_files(home) == []
 
 
 async def test_tab_completes_a_path_as_a_shell_does(home: Path, tmp_path: Path) -> None:
@@ -506,7 +509,7 @@ async def test_tab_completes_a_path_as_a_shell_does(home: Path, tmp_path: Path) 
     ],
 )  # fmt: skip
 def test_the_filter(text: str, fits: bool) -> None:
-    found = Found(Path("/x/epoch-0003.pt"), "base · epoch-0003.pt", "the end", 5 << 20, time.time() - 3600)
+    found = ListedFile(Path("/x/epoch-0003.pt"), "base · epoch-0003.pt", "the end", 5 << 20, time.time() - 3600)
     assert matches(found, text) == fits
 
 
@@ -528,6 +531,6 @@ def test_paths_are_completed_and_remembered(tmp_path: Path) -> None:
         assert asyncio.run(among.get_suggestion(f"{before}{tmp_path}/wei")) == f"{before}{tmp_path}/weights.pt"
     assert asyncio.run(among.get_suggestion("l")) is None  # `last`, and no file of the folder one is in
     for name in ("weights.pt", "weather.txt", "weights.pt"):
-        paths.remember(tmp_path, tmp_path / name)
+        recent_files.remember(tmp_path, tmp_path / name)
     (tmp_path / "weather.txt").unlink()
-    assert paths.recent(tmp_path) == [tmp_path / "weights.pt"]
+    assert recent_files.recent(tmp_path) == [tmp_path / "weights.pt"]

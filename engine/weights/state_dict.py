@@ -1,0 +1,62 @@
+"""A state_dict from a file of weights: the tensors of one section, with their names mapped."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from engine.errors import CheckpointError
+from engine.patterns import matching
+from engine.weights import tensors
+from engine.weights.contents import Contents
+from engine.weights.key_mapping import KeyMapping
+
+
+def of_section(
+    contents: Contents, section: str | None = None, *, strip: str = "", without: Sequence[str] = ()
+) -> dict[str, torch.Tensor]:
+    """The tensors of a section (None: the likeliest weights) by their names in it, less the prefix `strip`, and except
+    those that a pattern of `without` matches (by their names in the section).
+
+    Raises CheckpointError where there is no such section, a pattern matches nothing, a name lacks the prefix, or values
+    can't be read.
+    """
+    sections = contents.state_dicts
+    if not sections:
+        raise CheckpointError(f"{contents.path} has no tensors")
+    chosen = sections[0] if section is None else section
+    if chosen not in sections:
+        names = ", ".join(repr(name) for name in sections[:8]) + (", …" if len(sections) > 8 else "")
+        raise CheckpointError(f"{contents.path} has no section {chosen!r}; it has {names}")
+    inside = contents.section(chosen)
+    for pattern in without:
+        if not matching([pattern], inside):
+            raise CheckpointError(f"{contents.path}: no tensor matches {pattern!r}, which is to be left out")
+    left_out, found = matching(without, inside), {}
+    for name, one in inside.items():
+        if name in left_out:
+            continue
+        if strip and not name.startswith(strip):
+            raise CheckpointError(f"{contents.path}: {name} does not begin with {strip!r}")
+        found[name.removeprefix(strip)] = tensors.whole(contents, one.name)
+    return found
+
+
+def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
+    """The weights of a file, with the mapping applied. Raises CheckpointError."""
+    if mapping.new:
+        raise CheckpointError(f"new:{mapping.new[0]}: only a network that is to be trained can have new weights")
+    found = of_section(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    return renamed(found, dict(mapping.renames))
+
+
+def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """The weights with `renames`, new name: old name, of tensors or of all tensors in a module. Raises CheckpointError
+    where there is no such old name."""
+    found = dict(given)
+    for new, old in renames.items():
+        inside = [name for name in found if name.startswith(f"{old}.")]
+        if old not in found and not inside:
+            raise CheckpointError(f"--rename {new}={old}: the file has no {old}")
+        for name in inside or [old]:
+            found[new + name.removeprefix(old)] = found.pop(name)
+    return found
