@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError
+from engine.home import RunFolder
 from engine.runs.follower import Follower
 from engine.runs.log import EventLog
 from engine.training import events as ev
@@ -154,7 +156,10 @@ def test_a_fault_while_old_checkpoints_are_deleted_harms_none(
         found = newest_good(folder)
         assert found is not None
         assert (found[0].file, found[2]) == ("epoch-0002.pt", [])
-        assert {entry.file for entry in manifest.read(folder)} >= {"epoch-0001.pt", "epoch-0002.pt"}
+        listed = {entry.file for entry in manifest.read(folder)}
+        assert listed >= {"epoch-0001.pt", "epoch-0002.pt"}
+        there = {path.name for path in RunFolder(folder).checkpoints.glob("epoch-*.pt")}
+        assert listed <= there, "a file is deleted only once it is out of the list"
 
 
 @pytest.mark.parametrize("code", FAULTS)
@@ -195,3 +200,44 @@ def test_a_fault_at_any_write_of_the_log_pauses_the_run_and_loses_no_event(
 def _folder(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+def test_the_bare_weights_are_the_newest_but_for_those_written_for_time(
+    prepared: Callable[..., TrainingSetup], tmp_path: Path
+) -> None:
+    first, middle, last = contents(prepared)
+    writer = CheckpointWriter(tmp_path)
+
+    def is_of(content: dict[str, Any]) -> bool:
+        weights = torch.load(RunFolder(tmp_path).weights, weights_only=True)
+        return all(torch.equal(weights[name], value) for name, value in content["model"].items())
+
+    first["model"] = {name: value + 1 for name, value in last["model"].items()}
+    middle["model"] = {name: value + 2 for name, value in last["model"].items()}
+    writer.save(first)
+    assert is_of(first)
+    writer.save(middle, "time")
+    assert is_of(first)
+    writer.save(middle, "asked")
+    assert is_of(middle)
+
+
+@pytest.mark.parametrize(
+    ("keep", "pinned", "left"),
+    [
+        ("all", set(), ["epoch-0001.pt", "epoch-0002.pt"]),
+        ("1", set(), ["epoch-0002.pt"]),
+        ("1", {"epoch-0001.pt"}, ["epoch-0001.pt", "epoch-0002.pt"]),
+    ],
+)
+def test_what_the_policy_lets_go_is_deleted_but_for_what_is_pinned(
+    prepared: Callable[..., TrainingSetup], tmp_path: Path, keep: str, pinned: set[str], left: list[str]
+) -> None:
+    first, middle, last = contents(prepared)
+    writer = CheckpointWriter(tmp_path, lambda: pinned)
+    for content, accuracy, reason in ((first, 0.5, "epoch"), (middle, None, "time"), (last, 0.6, "epoch")):
+        content["accuracy"] = accuracy
+        content["config"] = content["config"] | {"keep": keep}
+        writer.save(content, reason)
+    assert [entry.file for entry in manifest.read(tmp_path)] == left
+    assert sorted(path.name for path in RunFolder(tmp_path).checkpoints.glob("epoch-*.pt")) == left

@@ -70,7 +70,8 @@ def test_a_half_written_line_waits_until_it_is_whole(tmp_path: Path) -> None:
         assert steps(follower.poll()) == [1, 2][: (cut >= first) + (cut == len(whole))]
         with open(RunFolder(tmp_path).events, "ab") as file:
             file.write(whole[cut:])
-        follower.poll()
+        rest = [step for step, end in ((1, first), (2, len(whole))) if cut < end]
+        assert steps(follower.poll()) == rest
         assert follower.poll() == []
 
 
@@ -175,3 +176,24 @@ def test_a_line_with_its_fields_in_another_order_is_read_too(tmp_path: Path) -> 
     part = read(tmp_path, kinds=(ev.Unpaused,))
     assert (steps(list(part.events)), part.seq) == ([4], 9)
     assert read(tmp_path, kinds=(ev.Paused,)).events == ()
+
+
+def test_a_line_that_was_cut_off_stands_alone_before_what_a_later_host_appends(tmp_path: Path) -> None:
+    written(tmp_path, unpaused(1), unpaused(2))
+    path = RunFolder(tmp_path).events
+    path.write_bytes(path.read_bytes()[:-20])
+    log = EventLog(tmp_path, last_seq=1)
+    log.append(unpaused(3))
+    log.close()
+    assert [(event.seq, event.step) for event in read(tmp_path).events if isinstance(event, ev.Unpaused)] == [
+        (1, 1), (2, 3)
+    ]  # fmt: skip
+    assert len(path.read_bytes().splitlines()) == 3
+
+
+def test_a_log_that_ends_whole_gets_no_empty_line(tmp_path: Path) -> None:
+    written(tmp_path, unpaused(1))
+    log = EventLog(tmp_path, last_seq=1)
+    log.append(unpaused(2))
+    log.close()
+    assert len(RunFolder(tmp_path).events.read_bytes().splitlines()) == 2

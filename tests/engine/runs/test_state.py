@@ -129,3 +129,50 @@ def test_a_resumed_run_counts_on_from_the_checkpoints_seconds() -> None:
     assert later.training_s == pytest.approx(42.5)
     assert later.pace_s == pytest.approx(42.5 / 0.8)
     assert [point.mean for point in later.curve] == [2.0, 1.8]
+
+
+def test_a_resumed_branch_keeps_its_own_finished_epochs_alone() -> None:
+    branched = ev.Branched(parent="p", checkpoint="c.pt", epoch=2, step=3, evaluated=False, changes={}, notes=[])
+    ends = [ev.EpochFinished(epoch=n, loss=float(n), seconds=1.0, samples_per_s=1.0) for n in (2, 3)]
+    events = numbered(replace(STARTED, epochs=4), branched, *ends)
+    assert fold(events).epoch_losses == (2.0, 3.0)
+    back = replace(resumed(3, 2, 1.0), seq=5, t=2000.0)  # in the third epoch: the second is done
+    assert fold([*events, back]).epoch_losses == (2.0,)
+    after = replace(resumed(3, 5, 1.0), evaluated=True, seq=5, t=2000.0)
+    assert fold([*events, after]).epoch_losses == (2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("parents_end", "epoch", "evaluating"), [(True, 1, False), (True, 2, True), (False, 1, True), (False, 2, True)]
+)
+def test_an_epoch_that_the_parent_has_evaluated_is_not_evaluated_again(
+    parents_end: bool, epoch: int, evaluating: bool
+) -> None:
+    branched = ev.Branched(parent="p", checkpoint="c.pt", epoch=1, step=5, evaluated=parents_end, changes={}, notes=[])
+    events = [STARTED, branched, *([progress(5, 1.0, epoch=2)] if epoch == 2 else [])]
+    run = fold(numbered(*events))
+    assert (run.epoch, run.step, run.evaluating) == (epoch, 5, evaluating)
+    assert fold(numbered(*events, evaluated(epoch, 0.5))).evaluating is False
+
+
+def test_a_resume_goes_back_to_its_place_in_everything() -> None:
+    edits = [
+        ev.Edited(epoch=1, step=step, setting="lr", before=1.0, after=2.0, lr=2.0, from_epoch=1) for step in (2, 4)
+    ]
+    saved = [ev.CheckpointSaved(file=f"{step}.pt", epoch=1, step=step, bytes=1, sha256="") for step in (2, 4)]
+    logged = [ev.BatchLoss(epoch=1, step=step, loss=1.0, seen=0, of=9) for step in (3, 4)]
+    stats = [ev.LayerStats(epoch=1, step=step, parameters={}, activations={}) for step in (3, 5)]
+    events = numbered(
+        STARTED, progress(2, 2.0), edits[0], saved[0], logged[0], stats[0], progress(3, 1.9), progress(4, 1.8),
+        edits[1], saved[1], logged[1], stats[1], progress(5, 1.7), evaluated(1, 0.5),
+    )  # fmt: skip
+    again = replace(resumed(1, 3, 7.0), seq=len(events) + 1, t=5000.0)
+    run = fold([*events, again])
+    assert [point.x for point in run.curve] == pytest.approx([0.4, 0.6])
+    assert [edit.step for edit in run.edits] == [2]
+    assert [mark.x for mark in run.marks] == [0.4]
+    assert [one.step for one in run.checkpoints] == [2]
+    assert [one.step for one in run.layer_stats] == [3]
+    assert [event.kind for event in run.log] == ["edited", "batch_loss", "resumed"]
+    assert (run.tests, run.resumes) == ((), (again,))
+    assert (run.status, run.training_s) == ("training", 7.0)

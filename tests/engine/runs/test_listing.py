@@ -1,0 +1,67 @@
+"""The list of runs: newest first, branches below their parents in the order in which they left them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.runs.listing import RunSummary, family, quick_state, state_of, summary
+from engine.runs.state import RunState
+from engine.training import events as ev
+from tests.support.made_up import MadeUpRun, progress
+
+RUN = RunSummary(
+    id="r", name="", state="finished", model="mlp", dataset="demo data", demo=True, epoch=1, epochs=1, accuracy=None,
+    best_accuracy=None, started=0.0, folder=Path("r"), parent="", parent_epoch=0, parent_step=0,
+)  # fmt: skip
+
+
+def run(name: str, parent: str = "", at: tuple[int, int] = (0, 0), started: float = 0.0) -> RunSummary:
+    return replace(RUN, id=name, parent=parent, parent_epoch=at[0], parent_step=at[1], started=started)
+
+
+def tree(*runs: RunSummary) -> list[str]:
+    return [f"{'  ' * depth}{one.id}" for depth, one in family(runs)]
+
+
+def test_branches_of_one_epoch_stand_in_the_order_of_their_steps() -> None:
+    # Newest first, as the list has them; the one of the earliest step is the newest.
+    runs = (run("at 5", "p", (2, 5), 4), run("at 40", "p", (2, 40), 3), run("at 12", "p", (2, 12), 2), run("p"))
+    assert tree(*runs) == ["p", "  at 5", "  at 12", "  at 40"]
+    runs = (run("at 40", "p", (2, 40), 2), run("at 12", "p", (2, 12), 4), run("at 5", "p", (2, 5), 3), run("p"))
+    assert tree(*runs) == ["p", "  at 5", "  at 12", "  at 40"]
+
+
+def test_branches_stand_by_epoch_first_and_of_one_place_by_age() -> None:
+    runs = (
+        run("younger", "p", (1, 9), 5), run("older", "p", (1, 9), 4), run("later", "p", (3, 1), 3), run("q"),
+        run("grandchild", "older", (1, 1), 9), run("p"),
+    )  # fmt: skip
+    assert tree(*runs) == ["q", "p", "  older", "    grandchild", "  younger", "  later"]
+
+
+def test_a_branch_whose_parent_is_gone_and_one_of_itself_stand_alone() -> None:
+    assert tree(run("b", "gone", (1, 1)), run("a", "a", (1, 1))) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("status", "living", "state"),
+    [
+        ("training", True, "training"), ("starting", True, "training"), ("paused", True, "paused"),
+        ("training", False, "ended"), ("paused", False, "ended"), ("starting", False, "ended"),
+        ("finished", True, "finished"), ("stopped", False, "stopped"), ("failed", False, "failed"),
+    ],
+)  # fmt: skip
+def test_a_state_is_of_the_events_and_the_host(status: str, living: bool, state: str) -> None:
+    assert state_of(RunState(status=status), living) == state
+
+
+def test_a_summary_has_the_last_accuracy_and_the_best(home: Path) -> None:
+    made = MadeUpRun(home, "20260101-101010-aaaa", name="n", dead=True, epochs=9)
+    made.train([1, 2])
+    worse = ev.Evaluated(epoch=3, loss=1.0, accuracy=0.1, per_class=[0.1], confusion=[[1]], seconds=1.0)
+    made.add(progress(3, 100), worse, progress(4, 20))
+    found = summary(made.folder)
+    assert (found.title, found.state, found.epoch, found.epochs) == ("n", "ended", 4, 10)
+    assert (found.accuracy, found.best_accuracy) == (0.1, 0.52)
+    assert (quick_state(made.folder).step, quick_state(made.folder).curve) == (20, quick_state(made.folder).curve[-4:])

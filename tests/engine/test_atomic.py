@@ -1,0 +1,52 @@
+"""The order in which a file comes to be: its bytes on the disk, then its name, then its folder."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import atomic
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is asked of the disk: which file is flushed or renamed."""
+    found: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(file: int) -> None:
+        found.append(("fsync", Path(os.readlink(f"/proc/self/fd/{file}")).name))
+        fsync(file)
+
+    def renamed(source: Any, target: Any) -> None:
+        found.append(("replace", f"{Path(source).name} {Path(target).name}"))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    return found
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, calls: list[tuple[str, str]]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    atomic.write_text(folder / "a", "é")
+    part = f".a.{os.getpid()}.part"
+    assert calls == [("fsync", part), ("replace", f"{part} a"), ("fsync", "folder")]
+    assert (folder / "a").read_bytes() == b"\xc3\xa9"
+    assert os.listdir(folder) == ["a"]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, calls: list[tuple[str, str]]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def interrupted() -> None:
+        with atomic.whole(path) as beside:
+            beside.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert (path.read_bytes(), os.listdir(tmp_path), calls) == (b"old", ["a"], [])

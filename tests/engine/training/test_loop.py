@@ -1,0 +1,44 @@
+"""The test loop's numbers, on predictions that differ from class to class: rows are the true classes."""
+
+import pytest
+import torch
+from torch import nn
+
+from engine.training import loop
+from engine.training.loop import Score
+
+LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 2])
+PREDICTED = torch.tensor([0, 1, 1, 2, 1, 0, 0])
+CONFUSION = ((1, 2, 1, 0), (1, 1, 0, 0), (1, 0, 0, 0), (0, 0, 0, 0))
+
+
+def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Of three samples, three, and one; each sample is its own logits."""
+    logits = 2.0 * torch.nn.functional.one_hot(PREDICTED, 4)
+    return list(zip(logits.split(3), LABELS.split(3), strict=True))
+
+
+def test_a_row_of_the_confusion_matrix_is_a_true_class_and_a_column_a_prediction() -> None:
+    model, loss_fn = nn.Identity(), nn.CrossEntropyLoss()
+    model.train()
+    score = loop.test_loop(batches(), model, loss_fn, 4)
+    assert score.confusion == CONFUSION
+    assert not model.training
+    assert score.losses == pytest.approx([float(loss_fn(X, y)) for X, y in batches()])
+
+
+def test_accuracy_is_of_all_samples_and_each_classs_of_its_own() -> None:
+    score = Score((1.0, 4.0), CONFUSION)
+    assert score.accuracy == 2 / 7  # not the mean over the classes
+    assert score.per_class == (1 / 4, 1 / 2, 0.0, None)
+    assert score.loss == 2.5
+
+
+def test_parts_of_several_processes_come_together_batch_by_batch() -> None:
+    first = Score((0.0, 2.0, 4.0), ((1, 2), (3, 4)))
+    second = Score((1.0, 3.0), ((10, 20), (30, 40)))
+    assert Score.together([first, second]) == Score((0.0, 1.0, 2.0, 3.0, 4.0), ((11, 22), (33, 44)))
+
+
+def test_a_process_without_a_batch_counts_nothing() -> None:
+    assert loop.test_loop([], nn.Identity(), nn.CrossEntropyLoss(), 2) == Score((), ((0, 0), (0, 0)))
