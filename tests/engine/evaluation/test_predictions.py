@@ -82,6 +82,35 @@ def test_the_predictions_are_those_of_the_forward_pass_and_are_kept(run: Path, w
         ask(worker, of_run(run, "9"), "test")
 
 
+def test_each_value_is_that_of_the_forward_pass(home: Path, tmp_path: Path) -> None:
+    """On a network that is mostly wrong, so that the prediction, the label and the others differ."""
+    torch.manual_seed(4)
+    model = build("mlp")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 3
+    path = tmp_path / "weights.pt"
+    torch.save(model.state_dict(), path)
+    reports: list[tuple[int, int]] = []
+    request = PredictionsRequest(NetworkRef(WeightsFile(path, model="mlp"), dataset="demo"), "test")
+    found = predictions.compute(home, request, lambda *at: reports.append(at))
+    X, labels = torch.from_numpy(np.array(DEMO.test.images)).unsqueeze(1).float() / 255, DEMO.test.labels
+    with torch.no_grad():
+        chances = torch.softmax(model(X), dim=1).numpy()
+    rows = np.arange(len(labels))
+    others = chances.copy()
+    others[rows, labels] = -1
+    assert (found.predicted == labels).mean() < 0.5
+    assert np.array_equal(found.predicted, chances.argmax(axis=1))
+    assert found.probability == pytest.approx(chances.max(axis=1), rel=1e-4)
+    assert found.label_probability == pytest.approx(chances[rows, labels], rel=1e-3, abs=1e-7)
+    assert found.highest_other == pytest.approx(others.max(axis=1), rel=1e-3, abs=1e-7)
+    assert (found.checksum, reports) == (DEMO.checksum, [(500, 1_000), (1_000, 1_000)])
+    of_right = predictions.Predictions(**vars(found), title="", split="test")
+    assert of_right.margin == pytest.approx(chances[rows, labels] - others.max(axis=1), rel=1e-3, abs=1e-5)
+    assert of_right.loss == pytest.approx(-np.log(np.maximum(chances[rows, labels], 1e-12)), rel=1e-3, abs=1e-4)
+
+
 def test_a_file_of_weights_predicts_as_the_checkpoint_it_was_taken_from(
     run: Path, worker: WorkerClient, tmp_path: Path
 ) -> None:

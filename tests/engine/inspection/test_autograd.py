@@ -246,3 +246,13 @@ def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path) -> None:
     told = after(home, FORWARD, LOSS, BACKWARD, STEP, source=folder.name)
     assert told.optimizer.startswith("Adam(lr=0.001")
     assert row(told).ratio == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-4)
+
+
+@pytest.mark.parametrize("forwards", [1, 2, 3])
+def test_the_loss_now_is_of_the_newest_forwards_dropout(home: Path, forwards: int) -> None:
+    """A step without gradients changes no weight: the loss is the same, to the last bit, and another mask's is not."""
+    found = after(home, *[FORWARD] * forwards, LOSS, BACKWARD, ZERO, STEP, source="cnn")
+    assert found.loss_now == found.loss
+    others = [after(home, *[FORWARD] * number, LOSS, source="cnn").loss for number in (1, 2, 3)]
+    assert len(set(others)) == 3
+    assert found.loss == others[forwards - 1]

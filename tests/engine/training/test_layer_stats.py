@@ -253,3 +253,29 @@ def test_the_state_keeps_the_samples_thinned_and_a_resume_voids_later_ones() -> 
         device_name="", threads=1, loader="resident", epochs=1, steps=9, differences=[], bad=[],
     )  # fmt: skip
     assert [one.step for one in fold([*events, again]).layer_stats] == [1, 2]
+
+
+def test_the_loss_after_a_step_is_of_the_same_dropout_and_leaves_everything_else_as_it_was() -> None:
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+    loss_fn, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=0.0)
+    X, y = torch.randn(8, 6), torch.arange(8) % 3
+    events: list[ev.Event] = []
+    after: list[tuple[list[torch.Tensor], torch.Tensor]] = []
+    start = torch.get_rng_state()
+    for single in (False, True):
+        torch.set_rng_state(start)
+        net[1].reset_running_stats()  # type: ignore[operator, union-attr]
+        hook = LayerStats(net, loss_fn, optimizer, events.append, every=1)
+        hook.before_step(1, 1, single=single)
+        loss = loss_fn(net(X), y)
+        loss.backward()
+        optimizer.step()
+        hook.on_step(1, 1, loss.detach())
+        hook.on_report()
+        after.append(([buffer.clone() for buffer in net.buffers()], torch.get_rng_state()))
+    plain, asked = [event for event in events if isinstance(event, ev.LayerStats)]
+    assert (plain.loss_before, plain.loss_after) == (None, None)
+    assert asked.loss_before == asked.loss_after == pytest.approx(float(loss))  # lr 0: no weight has changed
+    assert all(torch.equal(one, other) for one, other in zip(after[0][0], after[1][0], strict=True))
+    assert torch.equal(after[0][1], after[1][1])

@@ -13,6 +13,7 @@ from engine.weights import matching
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.matching import match
 from engine.weights.misfit import MisfitError, ShapeMismatch
+from engine.weights.state_dict import renamed
 from engine.worker import wire
 
 
@@ -138,3 +139,43 @@ def test_another_head_begins_anew_when_that_is_said(tmp_path: Path) -> None:
 def test_what_is_typed_after_a_file(text: str, path: str, how: KeyMapping) -> None:
     assert file_and_mapping(text) == (Path(path), how)
     assert file_and_mapping(f"{path} {how}".strip()) == (Path(path), how)
+
+
+def shaped(**shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    return {name.replace("__", "."): torch.zeros(shape) for name, shape in shapes.items()}
+
+
+def test_names_of_one_shape_are_paired_by_likeness_and_not_in_order() -> None:
+    wanted = shaped(block__fc1__weight=(4, 4), block__fc2__weight=(4, 4), block__fc3__weight=(4, 4))
+    given = shaped(stage__fc3__weight=(4, 4), stage__fc1__weight=(4, 4), stage__fc2__weight=(4, 4))
+    assert match(wanted, given).renames == {
+        f"block.fc{number}.weight": f"stage.fc{number}.weight" for number in (1, 2, 3)
+    }
+
+
+def test_a_name_that_ends_alike_goes_before_one_that_is_more_alike() -> None:
+    given = shaped(block__heighs=(3,), stem__weight=(3,), block__weights=(4,))
+    assert match(shaped(block__weight=(3,)), given).renames == {"block.weight": "stem.weight"}
+    assert match(shaped(block__weight=(3,)), shaped(block__heighs=(3,), x=(3,))).renames == {
+        "block.weight": "block.heighs"
+    }
+
+
+def test_a_name_of_the_file_is_proposed_once_and_few_pairs_are_no_proposal() -> None:
+    wanted = shaped(a1__weight=(3,), a2__weight=(3,))
+    assert match(wanted, shaped(b__weight=(3,))).renames == {"a1.weight": "b.weight"}  # half of them is enough
+    wanted |= shaped(a3__weight=(9,))
+    assert match(wanted, shaped(b1__weight=(3,), b2__weight=(3,))).renames == {
+        "a1.weight": "b1.weight", "a2.weight": "b2.weight",
+    }  # fmt: skip
+    assert match(wanted, shaped(b__weight=(3,))).renames == {}  # a third: another network, rather than other names
+
+
+def test_renaming_a_module_takes_all_that_is_in_it_and_nothing_else() -> None:
+    given = {name: torch.tensor(float(at)) for at, name in enumerate(("net.0.w", "net.1.w", "nets.w", "net2", "w"))}
+    found = renamed(given, {"body": "net", "x.w": "w"})
+    assert {name: float(value) for name, value in found.items()} == {
+        "body.0.w": 0.0, "body.1.w": 1.0, "nets.w": 2.0, "net2": 3.0, "x.w": 4.0,
+    }  # fmt: skip
+    with pytest.raises(CheckpointError, match="--rename a=none: the file has no none"):
+        renamed(given, {"a": "none"})
