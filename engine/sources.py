@@ -18,9 +18,9 @@ from engine.models.names import MODELS, TORCHVISION, known
 from engine.runs import checkpoint_refs, store
 from engine.training.config import is_file_reference
 from engine.training.config import parse as parse_setting
+from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of files of weights
 LAST = "last"
 
 
@@ -107,9 +107,8 @@ def is_model(text: str) -> bool:
 def is_file(text: str) -> bool:
     """Whether a file is meant, by its form or because there is one of that name."""
     path, _ = file_and_mapping(text)
-    return (
-        path.suffix in SUFFIXES or path.is_file() or "/" in text.partition("@")[0] or (path.is_dir() and text != LAST)
-    )
+    by_form = path.name.endswith(registry.file_endings()) or "/" in text.partition("@")[0]
+    return by_form or path.is_file() or (path.is_dir() and text != LAST)
 
 
 def describe(home: Path, source: Source) -> str:

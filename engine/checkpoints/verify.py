@@ -10,10 +10,9 @@ from engine.checkpoints.requests import Verification, VerifyRequest
 from engine.errors import CheckpointError
 from engine.home import RunFolder
 from engine.progress import Progress, silent
-from engine.weights import reading
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
-from engine.weights.formats import torch_zip
+from engine.weights.formats import registry, torch_zip
 
 BLOCK = 1 << 20  # bytes that are read in one go
 
@@ -50,7 +49,7 @@ def listed(path: Path) -> Entry | None:
 
 def identity(path: Path, progress: Progress = silent) -> str:
     """A file's SHA-256; of what lies in several files that of their names and SHA-256s. Raises CheckpointError."""
-    if not reading.several(path):
+    if not registry.is_several(path):
         return sha256(path, progress)
     files = sorted(contents_of(path).stamps)
     lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)

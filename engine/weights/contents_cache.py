@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.weights import reading
 from engine.weights.contents import Contents
+from engine.weights.formats import registry
 from engine.weights.safe_open import FileStamp
 
 KEPT = 4  # files
@@ -44,7 +45,9 @@ class ContentsCache:
 
     def _parse(self, path: Path) -> _Parsed:
         folder = path if path.is_dir() else path.parent
-        before = {folder: _stamp(folder)} if reading.several(path) else {}  # a file may be added to it, or be missing
+        before = (
+            {folder: _stamp(folder)} if registry.is_several(path) else {}
+        )  # a file may be added to it, or be missing
         contents = reading.read(path)
         return _Parsed(contents, contents.stamps | {key: stamp for key, stamp in before.items() if stamp is not None})
 

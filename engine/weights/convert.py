@@ -10,6 +10,7 @@ from engine.errors import CheckpointError
 from engine.progress import Progress
 from engine.weights import state_dict
 from engine.weights.contents_cache import contents_of
+from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping
 from engine.weights.requests import Converted, ConvertRequest
 
@@ -51,21 +52,17 @@ def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Te
 
 
 def write(weights: Mapping[str, torch.Tensor], target: Path) -> int:
-    """Write a state_dict, `.safetensors` by its name, else as torch.save does; whole or not at all. Gives its bytes.
+    """Write a state_dict in the format that the name's ending asks for, whole or not at all. Returns its bytes.
 
-    Raises CheckpointError where the file is there already, or can't be written.
+    Raises CheckpointError where the file exists already, its format is only read, or it can't be written.
     """
+    target_format = registry.to_write(target)
     if target.exists():
-        raise CheckpointError(f"{target} is there already; nothing is written over")
+        raise CheckpointError(f"{target} exists already; nothing is overwritten")
     own = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
     try:
         with atomic.whole(target) as beside:
-            if target.suffix == ".safetensors":
-                from safetensors.torch import save_file
-
-                save_file(own, beside)
-            else:
-                torch.save(own, beside)
+            target_format.write(own, beside)
     except OSError as error:
         raise CheckpointError(f"{target} can't be written: {error.strerror or error}") from error
     return target.stat().st_size

@@ -1,5 +1,8 @@
 """What a file is that holds no weights, by its first bytes: so that a refusal says what it really is."""
 
+from engine.weights.formats import registry
+from engine.weights.formats.registry import HEAD
+
 _SIGNS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer: the weights themselves were not fetched (git lfs pull)"),
     (b"GGUF", "a GGUF file, of llama.cpp: not read here"),
@@ -22,7 +25,6 @@ _SIGNS: tuple[tuple[bytes, str], ...] = (
     (b"PAR1", "a Parquet table"),
     (b"ARROW1", "an Arrow table"),
 )  # fmt: skip
-HEAD = 512  # bytes that `what` wants to see
 
 
 def what(head: bytes, ending: str) -> str:
@@ -46,7 +48,7 @@ def what(head: bytes, ending: str) -> str:
     if _text(head):
         first = head.decode("utf-8", "replace").strip().splitlines()[0][:40]
         return f"a text, which begins with {first!r}"
-    return "no file of weights that is known here: not a zip, a pickle, or safetensors"
+    return f"of no known format of weights ({registry.names()})"
 
 
 def _text(head: bytes) -> bool:

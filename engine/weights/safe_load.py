@@ -9,7 +9,8 @@ import torch
 
 from engine.errors import CheckpointError
 from engine.weights import tensors
-from engine.weights.contents import Contents, repeats
+from engine.weights.contents import Contents
+from engine.weights.problems import repeats
 from engine.weights.records import Called, Dict, Elements, Global, Tensor
 
 DEEPEST = 60  # containers in one another

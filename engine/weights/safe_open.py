@@ -13,6 +13,7 @@ from engine.errors import CheckpointError
 
 MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
 LONG = 1 << 20  # bytes of a text or an array in a pickle above which it is passed over
+MOST_HEADER = 64 << 20  # bytes of a safetensors file's header, or of an index; each tensor takes some 100
 MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
 DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
 

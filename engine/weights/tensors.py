@@ -8,8 +8,9 @@ import torch
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
-from engine.weights.contents import Contents, Named, Piece, Record, repeats
+from engine.weights.contents import Contents, Named, Piece, Record
 from engine.weights.formats import distributed
+from engine.weights.problems import repeats
 from engine.weights.records import Tensor
 from engine.weights.safe_open import FileStamp
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.training.config import absolute_dataset, parse
+from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping
 from tui.cli.command import Commands, Parser, file_of, home_of
 from tui.cli.options import add_options, given
@@ -17,7 +18,9 @@ def declare(commands: Commands) -> None:
         "inspect model_weights.pth --values 'linear_relu_stack.4.bias[:3]'", isolated=True,
     )  # fmt: skip
     made.add_argument(
-        "file", metavar="FILE", help=".pt, .pth, .safetensors, an index of shards, or a folder; or RUN@PLACE"
+        "file",
+        metavar="FILE",
+        help=f"{', '.join(registry.file_endings())}, an index of shards, or a folder; or RUN@PLACE",
     )
     made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
     made.add_argument("--tensors", action="store_true", help="list every tensor, and all metadata")

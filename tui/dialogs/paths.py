@@ -6,6 +6,8 @@ from pathlib import Path
 from textual.suggester import Suggester
 
 from engine.errors import InspectionError
+from engine.weights.formats import registry
+from engine.weights.formats.registry import Candidate
 
 MOST_LISTED = 2000  # names of a folder that are looked at
 
@@ -63,7 +65,8 @@ def _beginning(typed: str) -> list[str]:
 def check_file(text: str) -> str:
     """The name of the file of weights, or folder of them, that was typed. Raises InspectionError where it is none."""
     path = Path(text.strip()).expanduser()
-    inside = (name for pattern in ("*.safetensors", "*.index.json", ".metadata") for name in path.glob(pattern))
-    if not text.strip() or not path.exists() or (path.is_dir() and not any(inside)):
+    if not text.strip() or not path.exists():
         raise InspectionError(f"no such file: {path}")
+    if path.is_dir() and registry.recognise(Candidate(path)) is None:
+        raise InspectionError(f"a folder without weights: {path}")
     return path.name

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from engine import sources
 from engine.errors import ConfigError, InspectionError
 from engine.runs import from_weights
-from engine.sources import SUFFIXES, WeightsFile
+from engine.sources import WeightsFile
 from engine.training.config import parse, typed_pairs
+from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
 from tui import format as fmt
 from tui.dialogs import paths
@@ -33,7 +34,8 @@ def open_path() -> PromptScreen:
             raise InspectionError(f"no such file: {path}")
         return f"the folder {path.name}" if path.is_dir() else f"{path.name}, {fmt.size(path.stat().st_size)}"
 
-    about = "A file of weights (.pt, .pth, .safetensors), an index of shards, or a folder that holds them."
+    endings = ", ".join(registry.file_endings())
+    about = f"A file of weights ({endings}), an index of shards, or a folder that holds them."
     return PromptScreen("Open which file?", about, check, suggester=PathSuggester())
 
 
@@ -120,7 +122,7 @@ def branch(origin: "Origin", settings: dict[str, Any]) -> PromptScreen:
 
 def convert(file: Path) -> PromptScreen:
     """The file to write the weights to; `file_and_mapping` reads the text."""
-    about = f"Writes only the weights: as safetensors if the name ends so, else as a state_dict. {WITH_MAPPING}"
+    about = f"Writes only the weights, as a state_dict: {_formats_to_write()}. {WITH_MAPPING}"
     value = str(file.with_suffix(".safetensors"))
     return PromptScreen("Write the weights to", about, _checked_target, value=value, suggester=PathSuggester())
 
@@ -128,13 +130,18 @@ def convert(file: Path) -> PromptScreen:
 def average(files: list[Path], home: Path) -> PromptScreen:
     """The file to write the mean of the weights to; `file_and_mapping` reads the text."""
     names = ", ".join(path.name for path in files)
-    about = (
-        f"Writes the mean of the weights of {names}: as safetensors if the name ends so, else as a state_dict. "
-        f"{WITH_MAPPING}"
-    )
+    about = f"Writes the mean of the weights of {names}, as a state_dict: {_formats_to_write()}. {WITH_MAPPING}"
     value = str(home / "average.pth")
     title = f"Average {len(files)} files"
     return PromptScreen(title, about, _checked_target, value=value, suggester=PathSuggester())
+
+
+def _formats_to_write() -> str:
+    """Which endings of a name make which format, in words."""
+    others = [
+        f"{one.name} for {one.endings[0]}" for one in registry.FORMATS if one.writer and one is not registry.TORCH
+    ]
+    return f"{', '.join(others)}, {registry.TORCH.name} for other names"
 
 
 def _checked_network(text: str, words: str) -> str:
@@ -155,13 +162,14 @@ def _checked_target(text: str) -> str:
     path, mapping = file_and_mapping(text)
     if not text.strip():
         raise InspectionError("name a file that does not exist yet")
+    registry.to_write(path)
     if path.exists():
         raise InspectionError(f"{path} exists already; nothing is overwritten")
     if not path.absolute().parent.is_dir():
         raise InspectionError(f"no such folder: {path.absolute().parent}")
-    if any(Path(word).suffix in SUFFIXES for word in path.name.split()[:-1]):
+    if any(word.endswith(registry.file_endings()) for word in path.name.split()[:-1]):
         raise InspectionError(MAPPING)
-    return f"{'safetensors' if path.suffix == '.safetensors' else 'a state_dict'}: {path}{_describe(mapping)}"
+    return f"writes {path} ({registry.to_write(path).name}){_describe(mapping)}"
 
 
 def _describe(mapping: KeyMapping) -> str:

@@ -15,12 +15,14 @@ from typing import Any
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights import opcodes
-from engine.weights.contents import DEEPEST, TEXT, Contents, Piece, Record, Stretch, describe
+from engine.weights.contents import TEXT, Contents, Piece, Record, Stretch
 from engine.weights.formats import torch_zip
+from engine.weights.formats.registry import DISTRIBUTED_INDEX
+from engine.weights.pickle_contents import DEEPEST, describe
 from engine.weights.records import ITEM_BYTES, Called, Dict, Elements, Global, Storage, Tensor
 from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened, window
 
-INDEX = ".metadata"
+INDEX = DISTRIBUTED_INDEX
 MOST_OBJECTS = 5000  # of what is no tensor, each of which is looked at when the folder is listed
 MOST_TOLD = 10  # problems of a kind
 _METADATA = "torch.distributed.checkpoint.metadata"
@@ -38,8 +40,9 @@ class _Place:
     packed: bool  # by an extension, such as compression
 
 
-def read(folder: Path) -> Contents:
-    """What is in a distributed checkpoint. Raises CheckpointError."""
+def read(path: Path) -> Contents:
+    """What is in a distributed checkpoint; `path`: its folder, or the index in it. Raises CheckpointError."""
+    folder = path if path.is_dir() else path.parent
     with opened(folder / INDEX) as file:
         before = FileStamp.of_open(file)
         said = opcodes.read(Bounded(file, before.size))
@@ -199,7 +202,7 @@ def _zip(contents: Contents, where: Stretch) -> Contents:
     found = Contents(where.file, "", where.size, stamps=contents.stamps)
     try:
         with opened(where.file) as file:
-            torch_zip.read(found, window(file, where.offset, where.size), where.offset)
+            torch_zip.read_zip(found, window(file, where.offset, where.size), where.offset)
     except (zipfile.BadZipFile, OSError, io.UnsupportedOperation, *DAMAGED) as error:
         raise CheckpointError(f"{printable(where.file.name, 100)}: what lies there is damaged") from error
     return found

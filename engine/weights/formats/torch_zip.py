@@ -4,20 +4,39 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights import opcodes, zip_directory
-from engine.weights.contents import Contents, Record, Stretch, describe
+from engine.weights.contents import Contents, Record, Stretch
+from engine.weights.formats.single_file import unchanged
+from engine.weights.pickle_contents import describe
 from engine.weights.safe_open import DAMAGED, Bounded, opened, window
+
+if TYPE_CHECKING:
+    import torch
 
 WHOLE = 64 << 20  # bytes of a pickle up to which it is read as a whole
 BLOCK = 1 << 20  # bytes that are read in one go
 Names = dict[tuple[Path, int], list[str]]
 
 
-def read(contents: Contents, file: BinaryIO, start: int = 0) -> None:
+def read(path: Path) -> Contents:
+    """What is in the file."""
+    with unchanged(path) as (contents, file):
+        read_zip(contents, file)
+    return contents
+
+
+def write(weights: "Mapping[str, torch.Tensor]", path: Path) -> None:
+    """Write a state_dict."""
+    import torch
+
+    torch.save(dict(weights), path)
+
+
+def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
     """Take what a zip of PyTorch's describes. `start`: of `file`, in the one that it is a stretch of, in bytes."""
     contents.zips.append(Stretch(contents.path, start, file.seek(0, io.SEEK_END)))
     zip_directory.refuse_large_directory(file)

@@ -93,7 +93,7 @@ def test_weights_come_out_as_a_state_dict_or_safetensors(tmp_path: Path) -> None
         again = state_dict.of_section(read(tmp_path / name))
         assert all(torch.equal(again[key], net.state_dict()[key]) for key in found)
     net.load_state_dict(torch.load(tmp_path / "out.pth", weights_only=True))
-    with pytest.raises(CheckpointError, match="is there already; nothing is written over"):
+    with pytest.raises(CheckpointError, match="exists already; nothing is overwritten"):
         convert.write(found, tmp_path / "out.pth")
     with pytest.raises(CheckpointError, match="has no section 'nothing'; it has 'model', 'optimizer'"):
         state_dict.of_section(read(path), "nothing")

@@ -317,7 +317,7 @@ def test_a_zip_that_is_no_checkpoint_and_a_folder_without_weights(tmp_path: Path
         archive.writestr("readme.txt", "x")
     with pytest.raises(CheckpointError, match=r"a zip file without a data\.pkl"):
         read(tmp_path / "a.zip")
-    with pytest.raises(CheckpointError, match="a folder without safetensors files"):
+    with pytest.raises(CheckpointError, match="a folder without weights"):
         read(tmp_path)
     with pytest.raises(CheckpointError, match="No such file"):
         read(tmp_path / "gone.pt")

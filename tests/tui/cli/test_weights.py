@@ -101,7 +101,7 @@ def test_converting_from_the_command_line(file: Path, tmp_path: Path, capsys: py
     assert main(["convert", str(file), str(file), str(out)]) == 0
     assert "2 tensors of the mean of 2 files" in capsys.readouterr().out
     assert main(["convert", str(file), str(out)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_a_run_s_checkpoint_is_named_by_its_place(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,63 @@
+"""PyTorch's format before 1.6, and plain pickles: their opcodes are read, nothing is unpickled."""
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.terminal_text import printable
+from engine.weights import opcodes
+from engine.weights.contents import Contents, Record
+from engine.weights.formats.single_file import unchanged
+from engine.weights.pickle_contents import describe
+from engine.weights.records import ITEM_BYTES, Elements
+from engine.weights.safe_open import Bounded
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
+
+
+def read(path: Path) -> Contents:
+    """PyTorch's format before 1.6; or a plain pickle, which begins like it."""
+    with unchanged(path) as (contents, file):
+        _legacy(contents, file)
+    return contents
+
+
+def read_plain(path: Path) -> Contents:
+    """A plain pickle."""
+    with unchanged(path) as (contents, file):
+        _plain_pickle(contents, opcodes.read(Bounded(file, contents.bytes)))
+    return contents
+
+
+def _legacy(contents: Contents, file: BinaryIO) -> None:
+    """Five pickles one after another, then the storages; or a plain pickle."""
+    stream = Bounded(file, contents.bytes)
+    first = opcodes.read(stream)
+    if not isinstance(first.root, int) or first.root != LEGACY_MAGIC:
+        _plain_pickle(contents, first)
+        return
+    contents.format = "PyTorch (legacy, before 1.6)"
+    version, system, found, keys = (opcodes.read(stream) for _ in range(4))
+    contents.metadata["file.version"] = version.root if isinstance(version.root, int) else "?"
+    for key in keys.root.items if isinstance(keys.root, Elements) else ():
+        storage = found.storages.get(printable(key, opcodes.MOST_NAME)) if isinstance(key, str) else None
+        head = file.read(8)
+        if storage is None or len(head) < 8:
+            what = printable(key, 60) if isinstance(key, str) else "?"
+            contents.problems.append(f"storage {what}: its numbers are not in the file")
+            break
+        size = max(0, struct.unpack("<q", head)[0]) * ITEM_BYTES.get(storage.dtype, 1)
+        at = file.tell()
+        contents.records[storage.key] = Record(contents.path, at, max(0, min(size, contents.bytes - at)))
+        file.seek(min(contents.bytes, at + size))
+    contents.globals = list(dict.fromkeys([*first.globals, *system.globals, *found.globals, *keys.globals]))
+    contents.problems += found.odd
+    describe(contents, found.root)
+
+
+def _plain_pickle(contents: Contents, found: opcodes.Read) -> None:
+    contents.format = "pickle, not one of torch.save"
+    contents.globals = found.globals
+    contents.problems += found.odd
+    describe(contents, found.root)
+    contents.problems.append("a plain pickle: torch.load does not read it with weights_only=True")

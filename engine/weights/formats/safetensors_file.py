@@ -1,0 +1,74 @@
+"""safetensors: a length, a JSON header, and the numbers. Nothing in it can be executed."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import CheckpointError
+from engine.terminal_text import printable
+from engine.weights import opcodes
+from engine.weights.contents import TEXT, Contents, Named, Record
+from engine.weights.formats.single_file import unchanged
+from engine.weights.problems import number_doubles
+from engine.weights.records import Storage, Tensor
+from engine.weights.safe_open import MOST_HEADER
+
+if TYPE_CHECKING:
+    import torch
+
+_SAFE_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool",
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu", "C64": "complex64",
+}  # fmt: skip
+
+
+def read(path: Path) -> Contents:
+    """What is in the file, read by the format's own library."""
+    with unchanged(path) as (contents, file):
+        _read(contents, int.from_bytes(file.read(8), "little"))
+    return contents
+
+
+def write(weights: "Mapping[str, torch.Tensor]", path: Path) -> None:
+    """Write a state_dict."""
+    from safetensors.torch import save_file
+
+    save_file(dict(weights), path)
+
+
+def _read(contents: Contents, header: int) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    contents.format = "safetensors"
+    if header > MOST_HEADER:
+        raise CheckpointError(f"a safetensors file whose header claims {header:,} bytes: too many to look at")
+    try:
+        with safe_open(contents.path, framework="np") as file:
+            for name, text in (file.metadata() or {}).items():
+                contents.metadata[printable(name, TEXT)] = printable(text, TEXT)
+            for name in file.keys():  # noqa: SIM118 - it is no dictionary
+                part = file.get_slice(name)
+                kind, shape = part.get_dtype(), tuple(part.get_shape())
+                shown = printable(name, TEXT)
+                if len(shape) > opcodes.MOST_SIZES or math.prod(size for size in shape if size) > opcodes.MOST_ELEMENTS:
+                    contents.problems.append(f"{shown}: its sizes overflow: left out")
+                    continue
+                tensor = _contiguous(shown, _SAFE_DTYPES.get(kind, kind), shape)
+                if kind not in _SAFE_DTYPES:
+                    contents.problems.append(f"{shown}: the dtype {kind!r} is not known here")
+                contents.records[shown] = Record(contents.path, 0, tensor.bytes, name)
+                contents.tensors.append(Named(shown, tensor))
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"a safetensors file that is damaged: {printable(str(error), 200)}") from error
+    number_doubles(contents)
+    contents.notes.append("safetensors: numbers and texts only")
+
+
+def _contiguous(name: str, dtype: str, shape: tuple[int, ...]) -> Tensor:
+    stride, step = [], 1
+    for size in reversed(shape):
+        stride.append(step)
+        step *= size
+    return Tensor(Storage(name, dtype, step, "cpu"), dtype, shape, tuple(reversed(stride)))
