@@ -250,9 +250,21 @@ def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path) -> None:
 
 @pytest.mark.parametrize("forwards", [1, 2, 3])
 def test_the_loss_now_is_of_the_newest_forwards_dropout(home: Path, forwards: int) -> None:
-    """A step without gradients changes no weight: the loss is the same, to the last bit, and another mask's is not."""
-    found = after(home, *[FORWARD] * forwards, LOSS, BACKWARD, ZERO, STEP, source="cnn")
-    assert found.loss_now == found.loss
-    others = [after(home, *[FORWARD] * number, LOSS, source="cnn").loss for number in (1, 2, 3)]
-    assert len(set(others)) == 3
-    assert found.loss == others[forwards - 1]
+    found = after(home, *[FORWARD] * forwards, LOSS, BACKWARD, STEP, source="cnn")
+    _, X, y = typed()
+    torch.manual_seed(3)
+    net, loss_fn = build("cnn"), nn.CrossEntropyLoss()
+    net.train()
+
+    def loss(mask: int) -> torch.Tensor:
+        torch.manual_seed(3 + mask)
+        made: torch.Tensor = loss_fn(net(X), y)
+        return made
+
+    before = loss(forwards - 1)
+    before.backward()
+    torch.optim.SGD(net.parameters(), lr=1e-3).step()
+    now = [float(loss(mask).detach()) for mask in range(4)]
+    assert found.loss == pytest.approx(float(before.detach()), rel=1e-6)
+    assert found.loss_now == pytest.approx(now[forwards - 1], rel=1e-6)
+    assert min(abs(now[forwards - 1] - other) for at, other in enumerate(now) if at != forwards - 1) > 1e-3
