@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import psutil
 import pytest
@@ -21,9 +19,7 @@ from engine.errors import ConfigError, DataError, DeviceError, ModelError, RunEr
 from engine.home import RunFolder
 from engine.models.registry import build
 from engine.runs import client, listing, store
-from engine.runs import host as host_module
 from engine.runs.follower import Follower
-from engine.runs.host import Host
 from engine.runs.state import RunState, fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig
@@ -139,33 +135,6 @@ def test_a_step_that_takes_too_long_does_not_hold_up_a_signal(home: Path, tmp_pa
     found = newest_good(folder)
     assert found is not None
     assert found[0].step >= 40
-
-
-@pytest.mark.parametrize(
-    ("now", "saving", "ended", "leaves"),
-    [
-        (103.9, False, False, False),  # the step is given its time, …
-        (104.0, False, False, True),
-        (104.0, True, False, False),  # … and a checkpoint that is being written more
-        (163.9, True, False, False),
-        (164.0, True, False, True),
-        (164.0, False, True, False),  # it has ended by itself
-    ],
-)
-def test_a_host_leaves_with_the_newest_checkpoint_where_its_time_is_up(
-    now: float, saving: bool, ended: bool, leaves: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[ev.Event] = []
-    codes: list[int] = []
-    monkeypatch.setattr(host_module.time, "monotonic", lambda: now)
-    monkeypatch.setattr(host_module.os, "_exit", codes.append)
-    stopping: Any = SimpleNamespace(
-        _session=SimpleNamespace(saving=saving, ended=ended, epoch=3, step=7), _signal=signal.SIGTERM,
-        _leave_at=100.0 + host_module.LEAVE_S, _sink=events.append, _log=SimpleNamespace(sync=lambda: None),
-    )  # fmt: skip
-    Host._leave_in_time(stopping)
-    assert codes == ([128 + signal.SIGTERM] if leaves else [])
-    assert events == ([ev.Stopped(epoch=3, step=7, reason="SIGTERM")] if leaves else [])
 
 
 def test_a_host_on_another_machine_is_known_by_its_heartbeat(home: Path) -> None:
