@@ -29,11 +29,11 @@ def verify(contents: Contents, progress: Progress = silent) -> Verification:
         found = torch_zip.check(contents, progress)
         if not contents.zips:
             return Verification(found[0])
-        return Verification("every byte is as it was written, by the file's own checksums (CRC-32)", tuple(found))
+        return Verification("every byte is as written, according to the file's checksums (CRC-32)", tuple(found))
     if sha256(contents.path, progress) == entry.sha256:
-        return Verification("every byte is as it was written, by the SHA-256 in the run's manifest")
+        return Verification("every byte is as written, according to the SHA-256 in the run's manifest")
     which = torch_zip.check(contents)
-    return Verification("", ("its SHA-256 is not the one in the run's manifest: the file is damaged", *which))
+    return Verification("", ("its SHA-256 differs from the one in the run's manifest: the file is damaged", *which))
 
 
 def listed(path: Path) -> Entry | None:

@@ -62,7 +62,7 @@ def evaluate(
         raise CheckpointError(f"{path} has the SHA-256 {is_}, which is not the one that you trust")
     contents = contents_of(path)
     if not contents.modules or contents.modules[0].name:
-        raise CheckpointError(f"{path} holds no module that was pickled whole: name the network with --model")
+        raise CheckpointError(f"{path} contains no module that was pickled whole: name the network with --model")
     if contents.problems:
         raise CheckpointError(f"{path} is not loaded: {contents.problems[0]}")
     request = {
@@ -91,7 +91,7 @@ def evaluate(
     finally:
         process.kill()
         process.wait()
-    raise CheckpointError(f"{path}: its process ended without an answer: out of memory or time, perhaps")
+    raise CheckpointError(f"{path}: its process ended without an answer; perhaps it ran out of memory or time")
 
 
 def main() -> None:

@@ -56,8 +56,10 @@ class Origin:
         if self.own:
             return f"epoch {self.epoch}, step {self.step} of a run of fmnist-tui, with the state of its optimizer"
         if self.optimizers:
-            return f"its weights, and an optimizer's state ({', '.join(self.state)}: of {' or '.join(self.optimizers)})"
-        return "its weights; it has no optimizer's state that is known here"
+            return (
+                f"its weights and the state of its optimizer ({', '.join(self.state)}: {' or '.join(self.optimizers)})"
+            )
+        return "its weights; it has no known optimizer state"
 
 
 def in_run(path: Path) -> tuple[Path, Entry] | None:
@@ -76,7 +78,7 @@ def look(path: Path) -> Origin:
     if isinstance(root, Dict) and set(root.keys) >= OWN:
         return _own(contents, root)
     if not contents.state_dicts:
-        raise CheckpointError(f"{path} has no weights in it")
+        raise CheckpointError(f"{path} contains no weights")
     optimizer = optimizer_in(root)
     if optimizer is None:
         return Origin(path, False, TrainConfig())
@@ -124,16 +126,18 @@ def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
     config = changed(origin.config, {key: text for key, text in changes.items() if key != "weights"})
     if not origin.own:
         if "model" not in changes:
-            raise ConfigError("model", f"{origin.path} does not say which network it is of: add model=mlp, say")
+            raise ConfigError(
+                "model", f"{origin.path} does not say which network it belongs to: add one, such as model=mlp"
+            )
         if origin.optimizers and "optimizer" not in changes:
             fits = " or ".join(f"optimizer={name}" for name in origin.optimizers)
             kept = ", ".join(origin.state)
             raise ConfigError(
-                "optimizer", f"it has an optimizer's state ({kept}): add {fits}; any other starts without it"
+                "optimizer", f"it has the state of an optimizer ({kept}): add {fits}; any other starts without it"
             )
         return replace(config, weights=f"{origin.path} {_mapping(origin.path, changes.get('weights', ''))}".strip())
     if "weights" in changes:
-        raise ConfigError("weights", "the weights are the file's: leave this out")
+        raise ConfigError("weights", "the weights come from the file: leave this out")
     for setting in ("model", "transform"):
         reference = getattr(config, setting)
         if setting not in changes and is_file_reference(reference):

@@ -94,7 +94,7 @@ class AllowList:
         why = (
             f"that of the installed torch {self.installed} is not known" if self.installed else "torch is not installed"
         )
-        return f"judged by the list of torch {self.torch}, since {why}"
+        return f"checked against the list of torch {self.torch}, as {why}"
 
     def to_dict(self) -> dict[str, str | bool]:
         """As JSON can hold it (docs/events.md)."""

@@ -25,8 +25,8 @@ def compute(home: Path, request: CompareRequest, progress: Progress) -> Comparis
 
 
 def compare(a: Contents, b: Contents, progress: Progress = silent) -> Comparison:
-    """Lay two files beside each other: by the names of their tensors; where they have none in common, the weights of
-    one (its first section) beside those of the other, without a prefix that only one of them has."""
+    """Compare two files by the names of their tensors; where they have none in common, the weights of one (its first
+    section) with those of the other, without a prefix that only one of them has."""
     left, right, alignment = _aligned(a, b)
     names = [*left, *(name for name in right if name not in left)]
     found = []
@@ -83,16 +83,16 @@ def _compared(a: Contents, b: Contents, name: str, one: Named | None, other: Nam
     if one is None or other is None:
         kind = "added" if one is None else "removed"
         return Difference(name, kind, _words(one), _words(other))
-    told = (name, _words(one), _words(other))
+    described = (name, _words(one), _words(other))
     if one.tensor.shape != other.tensor.shape:
-        return Difference(name, "shape", *told[1:])
+        return Difference(name, "shape", *described[1:])
     try:
         x, y = tensors.whole(a, one.name), tensors.whole(b, other.name)
     except CheckpointError:
-        return Difference(name, "unread", *told[1:])
+        return Difference(name, "unread", *described[1:])
     kind = "dtype" if one.tensor.dtype != other.tensor.dtype else ""
     figures = figures_of(x, y)
-    found = Difference(name, kind or ("changed" if figures["changed"] else "same"), *told[1:])
+    found = Difference(name, kind or ("changed" if figures["changed"] else "same"), *described[1:])
     return replace(found, **figures)
 
 
@@ -107,9 +107,9 @@ def figures_of(a: torch.Tensor, b: torch.Tensor) -> dict[str, Any]:
             x, y = x[both], y[both]
         if not x.numel():
             continue
-        apart = y - x
-        most = max(most, float(apart.abs().max()))
-        squares += float((apart * apart).sum())
+        change = y - x
+        most = max(most, float(change.abs().max()))
+        squares += float((change * change).sum())
         product += float((x * y).sum())
         norm_a += float((x * x).sum())
         norm_b += float((y * y).sum())

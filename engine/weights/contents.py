@@ -45,7 +45,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """A tensor with its name: the way to it, apart by dots."""
+    """A tensor with its name: the keys to it, separated by dots."""
 
     name: str
     tensor: Tensor
@@ -86,7 +86,9 @@ class Contents:
     bytes: int
     tensors: list[Named] = field(default_factory=list)
     globals: list[Global] = field(default_factory=list)
-    metadata: dict[str, Value] = field(default_factory=dict)  # numbers, texts and such, by the way to them
+    metadata: dict[str, Value] = field(
+        default_factory=dict
+    )  # numbers, texts and such, by the keys to them, separated by dots
     modules: list[Module] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)  # of the storages, by their keys

@@ -36,11 +36,11 @@ def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Te
     for number, other in enumerate(rest, 2):
         if other.keys() != first.keys():
             (name, *_) = sorted(other.keys() ^ first.keys())
-            raise CheckpointError(f"they can't be averaged: {name} is not in each of them (see number {number})")
+            raise CheckpointError(f"the files can't be averaged: {name} is missing in one of them (see file {number})")
         for name, tensor in other.items():
             if tensor.shape != first[name].shape:
                 shapes = f"{list(first[name].shape)} and {list(tensor.shape)}"
-                raise CheckpointError(f"they can't be averaged: {name} has the shapes {shapes}")
+                raise CheckpointError(f"the files can't be averaged: {name} has the shapes {shapes}")
     found = {}
     for name, tensor in several[-1].items():
         if tensor.is_floating_point() or tensor.is_complex():

@@ -1,4 +1,4 @@
-"""How people name weights, and what shall be done with their names. Imports no torch."""
+"""How the names in a file of weights are mapped to a network's. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,9 @@ OPTIONS = ("--strip", "--rename", "--section", "--without")
 
 @dataclass(frozen=True)
 class KeyMapping:
-    """What to take of a file, and how its names are changed."""
+    """Which tensors of a file are used, and how their names are changed."""
 
-    strip: str = ""  # a prefix to take off each name
+    strip: str = ""  # a prefix to remove from each name
     renames: tuple[tuple[str, str], ...] = ()  # new name, old name
     section: str | None = None  # the part of the file; None: the likeliest weights
     without: tuple[str, ...] = ()  # names, modules or patterns of the file's tensors that are left out
@@ -26,9 +26,9 @@ class KeyMapping:
 
 
 def parse_mapping(words: list[str]) -> KeyMapping | None:
-    """What the words say: a prefix ends with a dot, `NEW=OLD` renames, `section:NAME` is a part of the file,
-    `without:PATTERN` leaves out, `new:PATTERN` stays as the network has it; the options of the command line may stand
-    before them. None where one of them is none of these."""
+    """The mapping that the words spell: a prefix to remove ends with a dot, `NEW=OLD` renames, `section:NAME` chooses a
+    section, `without:PATTERN` leaves out, `new:PATTERN` keeps the network's own weights; the command line's options may
+    precede them. None where a word is none of these."""
     strip, renames, section = "", [], None
     without: list[str] = []
     new_ones: list[str] = []
@@ -52,26 +52,26 @@ def parse_mapping(words: list[str]) -> KeyMapping | None:
 
 
 def file_and_mapping(text: str) -> tuple[Path, KeyMapping]:
-    """The file, and what is said after it: `FILE [PREFIX.] [NEW=OLD …] [section:NAME]
+    """The file, and the mapping after it: `FILE [PREFIX.] [NEW=OLD …] [section:NAME]
     [without:PATTERN …] [new:PATTERN …]`. Its name may have spaces."""
-    file, said = text_and_mapping(text)
-    return Path(file).expanduser(), said
+    file, mapping = text_and_mapping(text)
+    return Path(file).expanduser(), mapping
 
 
 def text_and_mapping(text: str) -> tuple[str, KeyMapping]:
-    """The same of anything that stands before it, such as a network's name."""
+    """The same for any text before the mapping, such as a network's name."""
     words = text.split()
     at = len(words)
     while at > 1:
-        pair = at > 2 and words[at - 2] in OPTIONS  # an option, and what is said of it
+        pair = at > 2 and words[at - 2] in OPTIONS  # an option, and its value
         if pair and parse_mapping(words[at - 2 :]) is not None:
             at -= 2
         elif parse_mapping(words[at - 1 :]) is not None:
             at -= 1
         else:
             break
-    said = parse_mapping(words[at:])
+    mapping = parse_mapping(words[at:])
     file = text.strip()
     for word in reversed(words[at:]):
         file = file.removesuffix(word).rstrip()
-    return file, said or KeyMapping()
+    return file, mapping or KeyMapping()

@@ -4,22 +4,22 @@ from engine.weights.formats import registry
 from engine.weights.formats.registry import HEAD
 
 _SIGNS: tuple[tuple[bytes, str], ...] = (
-    (b"version https://git-lfs", "a Git LFS pointer: the weights themselves were not fetched (git lfs pull)"),
-    (b"GGUF", "a GGUF file, of llama.cpp: not read here"),
-    (b"\x89HDF", "an HDF5 file, of Keras perhaps: not read here"),
-    (b"\x93NUMPY", "a NumPy array: np.load reads it"),
-    (b"PK\x05\x06", "a zip file without anything in it"),
-    (b"\x1f\x8b", "compressed by gzip: unpack it first (gunzip, or tar xzf)"),
-    (b"BZh", "compressed by bzip2: unpack it first"),
-    (b"\xfd7zXZ", "compressed by xz: unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed by zstd: unpack it first"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the weights themselves: fetch them with git lfs pull"),
+    (b"GGUF", "a GGUF file (llama.cpp), which is not supported"),
+    (b"\x89HDF", "an HDF5 file (perhaps from Keras), which is not supported"),
+    (b"\x93NUMPY", "a NumPy array: read it with np.load"),
+    (b"PK\x05\x06", "an empty zip file"),
+    (b"\x1f\x8b", "compressed with gzip: unpack it first (gunzip, or tar xzf)"),
+    (b"BZh", "compressed with bzip2: unpack it first"),
+    (b"\xfd7zXZ", "compressed with xz: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
     (b"Rar!", "a RAR archive: unpack it first"),
-    (b"\x7fELF", "a program or a library (ELF)"),
-    (b"MZ", "a program for Windows"),
+    (b"\x7fELF", "an executable or a library (ELF)"),
+    (b"MZ", "a Windows executable"),
     (b"#!", "a script"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
     (b"%PDF", "a PDF document"),
     (b"SQLite format 3", "a SQLite database"),
     (b"PAR1", "a Parquet table"),
@@ -33,22 +33,22 @@ def what(head: bytes, ending: str) -> str:
         if head.startswith(sign):
             return words
     if head[257:262] == b"ustar":
-        return "a tar archive: unpack it first (tar xf); torch before 0.1.9 saved such ones, which are not read here"
+        return "a tar archive: unpack it first (tar xf); those that torch before 0.1.9 saved are not supported"
     if head[4:8] == b"TFL3":
-        return "a TensorFlow Lite model: not read here"
+        return "a TensorFlow Lite model, which is not supported"
     if ending == ".onnx" or (head[:1] == b"\x08" and b"\x12" in head[:12]):
-        return "an ONNX model (a protobuf), as it looks: not read here"
+        return "apparently an ONNX model (protobuf), which is not supported"
     start = head.lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page, of a download that went wrong perhaps: fetch the file itself"
+        return "an HTML page, perhaps from a failed download: download the file itself"
     if start.startswith(b"<?xml"):
         return "an XML document"
     if not head.strip(b"\0"):
-        return "nothing but zeros at its beginning: a download that was broken off, perhaps"
+        return "all zeros at the beginning: perhaps an interrupted download"
     if _text(head):
         first = head.decode("utf-8", "replace").strip().splitlines()[0][:40]
-        return f"a text, which begins with {first!r}"
-    return f"of no known format of weights ({registry.names()})"
+        return f"a text file that begins with {first!r}"
+    return f"in no known format of weights ({registry.names()})"
 
 
 def _text(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Whether somebody's weights fit a network, and what would have to be renamed that they do: nothing is guessed."""
+"""Whether weights fit a network, and which mapping of their names would make them fit; nothing is renamed unasked."""
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ class Match:
     missing: tuple[str, ...] = ()  # the network wants them, the file has none of this name
     unexpected: tuple[str, ...] = ()  # the file has them, the network does not
     shapes: tuple[ShapeMismatch, ...] = ()
-    prefix: str = ""  # taken off the names of the file, they would fit
+    prefix: str = ""  # with which removed from the file's names they would fit
     extra: tuple[str, ...] = ()  # what would be left over then, of the file's names or modules
     renames: Mapping[str, str] = field(default_factory=dict)  # a missing name: the likeliest of the unexpected ones
 
@@ -86,7 +86,7 @@ class Match:
             more = " …" if len(self.renames) > MOST_NAMED else ""
             return f"{text}; perhaps {pairs}{more}"
         if self.missing and self.unexpected:
-            return f"{text}; perhaps it is of another network"
+            return f"{text}; perhaps it belongs to another network"
         return text
 
 
@@ -98,7 +98,7 @@ def load(network: nn.Module, text: str, what: str) -> None:
     wanted = network.state_dict()
     for pattern in mapping.new:
         if not patterns.matching([pattern], wanted):
-            raise CheckpointError(f"{what} has nothing that fits {pattern!r}, which is to begin anew")
+            raise CheckpointError(f"{what} has nothing that matches {pattern!r}, which is to get new weights")
     anew = patterns.matching(mapping.new, wanted)
     weights = mapped(contents_of(path), replace(mapping, new=()))
     given = {name: tensor for name, tensor in weights.items() if name not in anew}
@@ -126,7 +126,7 @@ def _hint(found: Match, path: Path, mapping: KeyMapping) -> str:
     elif 0 < len(found.renames) <= MOST_NAMED:
         shown = replace(mapping, renames=(*mapping.renames, *found.renames.items()))
     elif (shown := _with_new_modules(found, mapping)) is not None:
-        return f"; to begin with new ones there: --weights '{path} {shown}'"
+        return f"; to use new weights there: --weights '{path} {shown}'"
     else:
         return ""
     return f"; here: --weights '{path} {shown}'"

@@ -31,12 +31,12 @@ STORAGES = {
 
 @dataclass
 class Read:
-    """What one pickle says."""
+    """What one pickle describes."""
 
     root: Any
     globals: list[Global] = field(default_factory=list)  # each once, in the order of the file
     storages: dict[str, Storage] = field(default_factory=dict)
-    odd: list[str] = field(default_factory=list)  # what looks like a tensor, and is not as torch writes one
+    problems: list[str] = field(default_factory=list)  # what looks like a tensor, but not as torch writes one
     opcodes: int = 0
 
 
@@ -63,9 +63,9 @@ def read(stream: Stream) -> Read:
         for opcode, argument, _ in pickletools.genops(cast(IO[bytes], stream)):
             machine.count += 1
             if machine.count > MOST_OPCODES:
-                raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to look at")
+                raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to read")
             if opcode.name == "STOP":
-                return Read(machine.pop(), list(machine.globals), machine.storages, machine.odd, machine.count)
+                return Read(machine.pop(), list(machine.globals), machine.storages, machine.problems, machine.count)
             if passed := getattr(stream, "passed", 0):
                 argument = Long(passed, "UNICODE" in opcode.name or "STRING" in opcode.name)
             machine.weigh(_WEIGHTS.get(opcode.name, 16))
@@ -77,7 +77,7 @@ def read(stream: Stream) -> Read:
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         what = printable(str(error), 120)
         raise CheckpointError(f"its pickle is damaged: {type(error).__name__}: {what}") from error
-    raise CheckpointError("its pickle is cut off")
+    raise CheckpointError("its pickle is truncated")
 
 
 class _Machine:
@@ -88,14 +88,14 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.globals: dict[Global, None] = {}
         self.storages: dict[str, Storage] = {}
-        self.odd: list[str] = []
+        self.problems: list[str] = []
         self.count = 0
         self.memory = 0  # bytes, about
 
     def weigh(self, size: int) -> None:
         self.memory += size
         if self.memory > MOST_MEMORY:
-            raise CheckpointError(f"what its pickle describes takes more than {MOST_MEMORY >> 20} MB: not looked at")
+            raise CheckpointError(f"the objects in its pickle take more than {MOST_MEMORY >> 20} MB: too much to read")
 
     def pop(self) -> Any:
         return self.stack.pop()
@@ -119,7 +119,7 @@ class _Machine:
 
     def named(self, module: Any, name: Any) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("it imports something whose name is no text")
+            raise ValueError("it imports a name that is not text")
         found = Global(printable(module, MOST_NAME), printable(name, MOST_NAME))
         self.globals[found] = None
         self.stack.append(found)
@@ -134,15 +134,15 @@ class _Machine:
                     return rebuild(args)
                 except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                     # Not as torch writes it: it stands for what it is.
-                    if len(self.odd) < 20:
-                        self.odd.append(f"a call of {what.full} that torch would not write is left out: {error}")
+                    if len(self.problems) < 20:
+                        self.problems.append(f"left out a call of {what.full} that torch would not write: {error}")
         return Called(what, (args, keywords) if keywords else args)
 
     def persistent(self, identity: Any) -> Any:
         if isinstance(identity, tuple) and len(identity) >= 5 and identity[0] == "storage":
             _, kind, key, location, count = identity[:5]
             if not isinstance(key, str | int):
-                raise ValueError("a storage whose key is no text")
+                raise ValueError("a storage whose key is not text")
             dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if isinstance(kind, Global) else ""
             if isinstance(count, int) and 0 <= count <= MOST_ELEMENTS:
                 where = printable(location, MOST_NAME) if isinstance(location, str) else "?"
@@ -321,11 +321,11 @@ _SIMPLE: dict[str, Callable[[_Machine, Any], None]] = {
 def _sizes(value: Any) -> tuple[int, ...]:
     found = value.items if isinstance(value, Elements) else value
     if not isinstance(found, tuple | list) or len(found) > MOST_SIZES:
-        raise ValueError("its sizes are none")
+        raise ValueError("it has no sizes")
     if not all(isinstance(size, int) and not isinstance(size, bool) for size in found):
-        raise ValueError("its sizes are no whole numbers")
+        raise ValueError("its sizes are not integers")
     if not all(0 <= size <= MOST_ELEMENTS for size in found):
-        raise ValueError("its sizes are negative, or overflow")
+        raise ValueError("its sizes are negative or overflow")
     return tuple(found)
 
 
@@ -368,7 +368,7 @@ def _tensor_v3(args: tuple[Any, ...]) -> Tensor:
 def _parameter(args: tuple[Any, ...]) -> Tensor:
     tensor, grad, *_ = args
     if not isinstance(tensor, Tensor):
-        raise ValueError("it is made of no tensor")
+        raise ValueError("it is not made from a tensor")
     return replace(tensor, requires_grad=grad is True, parameter=True)
 
 
@@ -399,7 +399,7 @@ def _without_values(dtype: str, shape: Any, layout: str) -> Tensor:
 def _of_type(args: tuple[Any, ...]) -> Any:
     function, _kind, inner, _state = args
     if function.full == "torch._tensor._rebuild_from_type_v2":
-        raise ValueError("it is made of itself")
+        raise ValueError("it is made from itself")
     return _REBUILDING[function.full](inner)
 
 
@@ -418,7 +418,7 @@ def _first(args: tuple[Any, ...]) -> Any:
 
 def _device(args: tuple[Any, ...]) -> str:
     if not all(isinstance(part, str | int) for part in args):
-        raise ValueError("it is no device")
+        raise ValueError("it is not a device")
     return printable(":".join(str(part) for part in args), MOST_NAME)
 
 

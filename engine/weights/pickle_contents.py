@@ -10,7 +10,7 @@ from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 
 MOST_TENSORS = 200_000
 MOST_NODES = 2_000_000  # parts of nested containers that are gone through
-MOST_LOOKS = 20_000_000  # parts that are looked at besides: of long lists of numbers
+MOST_LOOKS = 20_000_000  # parts that are read besides: of long lists of numbers
 MOST_NAMES = 64_000_000  # characters of all names together
 MOST_VALUES = 5000  # numbers and texts that are kept
 DEEPEST = 60  # containers in one another that are gone into
@@ -19,7 +19,7 @@ _MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
 
 
 def describe(contents: Contents, root: Any) -> None:
-    """Find the tensors, the modules and the rest below the root of a pickle, and what is odd about them."""
+    """Find the tensors, the modules and the rest below the root of a pickle, and the problems with them."""
     contents.root = root
     walk = _Walk(contents)
     walk.go(root)
@@ -56,7 +56,7 @@ class _Walk:
                 self._keep_value(value, keys)
                 continue
             if id(value) in above or len(keys) > DEEPEST:
-                self._add_problem(f"{'.'.join(keys[:6])} … stands in itself, or is nested too deep: left out")
+                self._add_problem(f"{'.'.join(keys[:6])} … contains itself or is nested too deeply: left out")
                 continue
             below = (*above, id(value)) if not isinstance(value, tuple) or value else above
             stack += [(part, name, where, below) for part, name, where in reversed(parts)]
@@ -70,8 +70,8 @@ class _Walk:
         match value:
             case Dict():
                 for key, part in value.last():
-                    apart = not keys and isinstance(part, Dict | Called | Elements)
-                    yield part, (*keys, _key(key)), _key(key) if apart else section
+                    starts_section = not keys and isinstance(part, Dict | Called | Elements)
+                    yield part, (*keys, _key(key)), _key(key) if starts_section else section
             case Called() if _is_module(value):
                 yield from self._module(value, keys, section)
             case Called():
@@ -131,7 +131,7 @@ class _Walk:
 
 
 def _parts_of(value: Any) -> int:
-    """How many parts are looked at to go into it."""
+    """How many parts are read to go into it."""
     match value:
         case Dict(items=items) | Elements(items=items):
             return len(items)
@@ -175,13 +175,13 @@ def _words(value: Any) -> str:
         case Tensor():
             text = f"a tensor {list(value.shape)}"
         case Storage():
-            text = f"a storage of {value.count} numbers"
+            text = f"a storage of {value.count} elements"
         case bytes() | bytearray():
             text = f"{len(value)} bytes"
         case Long(size=size, text=long_text):
             text = f"{'a text of ' if long_text else ''}{size:,} bytes, not read"
         case int() if abs(value) >= 1 << 63:
-            text = f"a whole number of {value.bit_length()} bits"
+            text = f"an integer of {value.bit_length()} bits"
         case _:
             text = repr(value)
     return printable(text, TEXT)
@@ -201,7 +201,7 @@ def _note(contents: Contents, root: Any) -> None:
         elif contents.tensors and all(isinstance(value, Tensor) for _, value in root.items):
             notes.append("a state_dict")
     elif contents.modules and not contents.modules[0].name:
-        notes.append(f"a whole pickled module, {contents.modules[0].type}: loading it would run its code")
+        notes.append(f"a whole pickled module, {contents.modules[0].type}: loading it would execute its code")
     plain = {one.section for one in contents.tensors if not one.name_in_section.startswith("module.")}
     for section in contents.state_dicts:
         if section not in plain and len(notes) < 8:

@@ -19,7 +19,7 @@ def number_doubles(contents: Contents) -> None:
     doubled = [name for name, number in seen.items() if number > 1]
     if doubled:
         more = f" and {len(doubled) - 1} other names" if len(doubled) > 1 else ""
-        contents.problems.append(f"{doubled[0]}{more} stand for several tensors each: numbered here")
+        contents.problems.append(f"{doubled[0]}{more} are names of several tensors each: numbered here")
 
 
 def check(contents: Contents) -> None:
@@ -43,14 +43,14 @@ def _wrong(contents: Contents, one: Named) -> str:
     if tensor.end > storage.count and storage.dtype:
         return f"{one.name} reaches element {tensor.end:,} of a storage that has {storage.count:,}"
     if record is None:
-        return f"{one.name}: its numbers are not in the file" if storage.count else ""
+        return f"{one.name}: its values are not in the file" if storage.count else ""
     if record.size < storage.size:
         return (
-            f"{one.name} claims {storage.size:,} bytes, and the file has {record.size:,}: loading it would fail, or "
-            "take memory that it has no numbers for"
+            f"{one.name} claims {storage.size:,} bytes, but the file has {record.size:,}: loading it would fail, or "
+            "allocate memory without values"
         )
     if repeats(tensor):
-        return f"{one.name} repeats {storage.size:,} stored bytes until they are {tensor.bytes:,}: not unfolded here"
+        return f"{one.name} repeats {storage.size:,} stored bytes until they are {tensor.bytes:,}: not expanded here"
     return ""
 
 

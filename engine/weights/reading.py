@@ -30,15 +30,13 @@ def read(path: Path) -> Contents:
         text = str(error)
         raise CheckpointError(text if text.startswith(shown) else f"{shown}: {text}") from error
     except zipfile.BadZipFile as error:
-        told = printable(str(error), 100)
-        raise CheckpointError(f"{shown}: a zip file that is damaged or cut off ({told})") from error
+        reason = printable(str(error), 100)
+        raise CheckpointError(f"{shown}: a damaged or truncated zip file ({reason})") from error
     except OSError as error:
         raise CheckpointError(f"{shown}: {error.strerror or error}") from error
     except DAMAGED as error:  # zipfile and struct have many ways to say so
         what = printable(" ".join(str(error).split()), 100)
-        raise CheckpointError(
-            f"{shown}: damaged, or made by something else ({what or type(error).__name__})"
-        ) from error
+        raise CheckpointError(f"{shown}: damaged, or from another program ({what or type(error).__name__})") from error
 
 
 def _candidate(path: Path) -> Candidate:

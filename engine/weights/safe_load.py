@@ -39,11 +39,11 @@ class _Making:
                 return getattr(torch, name)
             case Called() | Global():
                 what = record.class_name if isinstance(record, Called) else record.full
-                raise CheckpointError(f"{self._contents.path} has a {what} in it: not taken over")
+                raise CheckpointError(f"{self._contents.path} contains {what}: refused")
         if id(record) in self._made:
             return self._made[id(record)]
         if id(record) in above or len(above) > DEEPEST:
-            raise CheckpointError(f"{self._contents.path}: it stands in itself, or is nested too deep")
+            raise CheckpointError(f"{self._contents.path}: it contains itself or is nested too deeply")
         found = self._container(record, (*above, id(record)))
         self._made[id(record)] = found
         return found
@@ -59,7 +59,7 @@ class _Making:
             case Elements(kind="list", items=items):
                 return [self.make(value, above) for value in items]
         kind = record.kind if isinstance(record, Elements) else type(record).__name__
-        raise CheckpointError(f"{self._contents.path} has a {kind} in it: not taken over")
+        raise CheckpointError(f"{self._contents.path} contains a {kind}: refused")
 
     def _tensor(self, record: Tensor) -> torch.Tensor:
         if repeats(record):
@@ -69,4 +69,4 @@ class _Making:
     def _key(self, key: Any) -> Any:
         if isinstance(key, str | int | float | None):
             return key
-        raise CheckpointError(f"{self._contents.path} has a key that is no text and no number: not taken over")
+        raise CheckpointError(f"{self._contents.path} contains a key that is neither text nor a number: refused")

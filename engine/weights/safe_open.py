@@ -99,7 +99,7 @@ class _Skipped(bytes):
 
 class Bounded:
     """A file of which nobody reads more than there is: a pickle may ask for terabytes, and for lines without an end.
-    What is long is passed over: a NumPy array, or somebody's replay buffer."""
+    What is long is passed over: a NumPy array, or a replay buffer."""
 
     def __init__(self, file: BinaryIO, end: int) -> None:
         self._file, self._end = file, end
@@ -122,5 +122,5 @@ class Bounded:
     def _counted(self, data: bytes) -> bytes:
         self.most -= len(data)
         if self.most <= 0:
-            raise CheckpointError(f"its pickle has more than {MOST_PICKLE:,} bytes: too many to look at")
+            raise CheckpointError(f"its pickle has more than {MOST_PICKLE:,} bytes: too many to read")
         return data

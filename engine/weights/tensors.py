@@ -1,4 +1,4 @@
-"""A tensor's numbers, read from where they lie in a file: nothing is unpickled, and only what is looked at is read."""
+"""A tensor's values, mapped from the file: nothing is unpickled, and only what is used is read."""
 
 import mmap
 from collections.abc import Sequence
@@ -38,13 +38,13 @@ def load(contents: Contents, name: str) -> torch.Tensor:
 def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
     """The same of a tensor of the file by its record; `name`: what complaints call it."""
     if tensor.storage is None:
-        raise CheckpointError(f"{name} is {tensor.layout}: its numbers are not read here")
+        raise CheckpointError(f"{name} is {tensor.layout}: its values can't be read here")
     dtype = getattr(torch, STORED_AS.get(tensor.dtype, tensor.dtype), None)
     if not isinstance(dtype, torch.dtype):
         raise CheckpointError(f"{name} has the dtype {tensor.dtype}, which this PyTorch does not know")
     record = contents.records.get(tensor.storage.key)
     if record is None:
-        raise CheckpointError(f"{name}: its numbers are not in {contents.path}")
+        raise CheckpointError(f"{name}: its values are not in {contents.path}")
     if record.pieces:
         return _assembled(contents, tensor, record, name)
     if record.name is not None:
@@ -55,20 +55,20 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
     if tensor.offset < 0:
         raise CheckpointError(f"{name} begins before its storage")
     if tensor.end * dtype.itemsize > record.size:
-        raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, and the file has {record.size:,}")
+        raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, but the file has {record.size:,}")
     try:
         _refuse_changed(contents, record)
         return torch.as_strided(_flat(record, dtype), tensor.shape, tensor.stride, tensor.offset)
     except (ValueError, RuntimeError, OverflowError, OSError, MemoryError, TypeError) as error:
         what = (str(error).strip().splitlines() or [""])[0]
-        raise CheckpointError(f"{name}: its numbers can't be read ({what})") from error
+        raise CheckpointError(f"{name}: its values can't be read ({what})") from error
 
 
 def whole(contents: Contents, name: str) -> torch.Tensor:
     """The same, for what goes through every number of it: not of one that repeats few stored numbers over and over,
     which may claim any size. Raises CheckpointError."""
     if repeats(find(contents, name).tensor):
-        raise CheckpointError(f"{name} repeats few stored numbers over and over: not unfolded")
+        raise CheckpointError(f"{name} repeats a few stored values: not expanded")
     return load(contents, name)
 
 
@@ -81,7 +81,7 @@ def _refuse_changed(contents: Contents, record: Record) -> None:
 def _assembled(contents: Contents, tensor: Tensor, record: Record, name: str) -> torch.Tensor:
     """A tensor of which each piece lies in a zip of its own: one piece mapped, several copied together."""
     if tensor.bytes > record.size:
-        raise CheckpointError(f"{name} needs {tensor.bytes:,} bytes, and its pieces have {record.size:,}")
+        raise CheckpointError(f"{name} needs {tensor.bytes:,} bytes, but its pieces have {record.size:,}")
     first, *others = record.pieces
     if not others:
         return numbers(*distributed.piece(contents, first, tensor.dtype), name)
@@ -98,15 +98,15 @@ def _assembled(contents: Contents, tensor: Tensor, record: Record, name: str) ->
 def _refuse_overlap(pieces: Sequence[Piece], name: str) -> None:
     """Pieces that have as many elements together as the whole make it up where no two have one in common."""
     looks = 0
-    beside: list[Piece] = []  # those that go on where the next one begins, along the first dimension
+    adjacent: list[Piece] = []  # those that go on where the next one begins, along the first dimension
     for piece in sorted(pieces, key=lambda one: one.starts):
-        beside = [one for one in beside if not one.starts or one.starts[0] + one.sizes[0] > piece.starts[0]]
-        looks += len(beside)
+        adjacent = [one for one in adjacent if not one.starts or one.starts[0] + one.sizes[0] > piece.starts[0]]
+        looks += len(adjacent)
         if looks > MOST_LOOKS:
             raise CheckpointError(f"{name} is in {len(pieces):,} pieces: too many to put together")
-        if any(_overlap(one, piece) for one in beside):
+        if any(_overlap(one, piece) for one in adjacent):
             raise CheckpointError(f"{name}: its pieces overlap")
-        beside.append(piece)
+        adjacent.append(piece)
 
 
 def _overlap(a: Piece, b: Piece) -> bool:

@@ -1,4 +1,4 @@
-"""A zip file's directory, looked at before it is believed: what torch.save never writes is told, a line each."""
+"""A zip file's directory, checked before it is used: what torch.save never writes is a problem, a line each."""
 
 import os
 import struct
@@ -52,26 +52,24 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes]) -> Directory:
             problems.append(f"{shown} is in the zip twice: which one is loaded is up to the reader")
         if info.filename.startswith(("/", "\\")) or ".." in info.filename.split("/"):
             problems.append(
-                f"{shown} is a path out of the zip: nothing is written there, and torch.save writes no such"
+                f"{shown} is a path outside of the zip: nothing is written there, and torch.save never writes one"
             )
         file.seek(info.header_offset)
         header = file.read(30)
         if len(header) < 30 or header[:4] != _LOCAL:
-            problems.append(f"{shown}: where the directory says, there is no record")
+            problems.append(f"{shown}: there is no record where the directory says")
             continue
         name, extra = struct.unpack("<HH", header[26:30])
         if file.read(name) != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace"):
             problems.append(f"{shown} has another name in its own header")
         entry = Entry(info, info.header_offset + 30 + name + extra)
         if entry.end > size:
-            problems.append(f"{shown}: its {info.compress_size:,} bytes reach beyond the file's end")
+            problems.append(f"{shown}: its {info.compress_size:,} bytes extend beyond the end of the file")
         found.entries[info.filename] = entry
     problems += _overlapping(found.entries.values())
     first = min((info.header_offset for info in infos), default=0)
     if first > 0:
-        problems.append(
-            f"{first:,} bytes stand before the zip's first record: there may be another file in front of it"
-        )
+        problems.append(f"{first:,} bytes precede the zip's first record: they may be another file")
     found.problems = problems
     return found
 
@@ -93,7 +91,7 @@ def refuse_large_directory(file: IO[bytes]) -> None:
         if len(record) == 56 and record[:4] == _END64:
             (length,) = struct.unpack("<Q", record[40:48])
     if length > min(size, MOST_DIRECTORY):
-        raise CheckpointError(f"its zip directory claims {length:,} bytes: too many to look at, or damaged")
+        raise CheckpointError(f"its zip directory claims {length:,} bytes: too many to read, or damaged")
 
 
 def _overlapping(entries: Iterable[Entry]) -> list[str]:
@@ -104,6 +102,6 @@ def _overlapping(entries: Iterable[Entry]) -> list[str]:
             continue
         if before is not None and entry.offset < before.end:
             names = f"{printable(before.info.filename, 200)} and {printable(entry.info.filename, 200)}"
-            return [f"{names} lie on the same bytes of the zip: torch.save writes no such"]
+            return [f"{names} occupy the same bytes of the zip: torch.save never writes that"]
         before = entry
     return []

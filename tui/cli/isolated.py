@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 ENDED = {
     # What was mapped is no more: the file became shorter while it was read.
-    signal.SIGBUS: "the file changed while it was read: try again when it is whole",
+    signal.SIGBUS: "the file changed while it was read: try again once it is complete",
     signal.SIGKILL: "its process was killed; the machine may have run out of memory",
     signal.SIGSEGV: "reading it ended its process: the file, or a library that reads it, is broken",
 }

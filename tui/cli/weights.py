@@ -10,7 +10,7 @@ from engine.terminal_text import printable
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from tui.evaluation_text import comparison_lines, evaluation_text
-from tui.format import count, counted, size
+from tui.format import count, counted, percent, shape, size
 
 if TYPE_CHECKING:
     from engine.evaluation.requests import EvaluationSettings
@@ -29,18 +29,20 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
     if values:
         return _values(path, values, as_json=as_json)
     contents = contents_of(path)
-    told = None
+    verification = None
     if checked:
         from engine.checkpoints.verify import verify
 
-        told = verify(contents)
-        contents = replace(contents, problems=[*contents.problems, *told.damage])  # the cache's own stays as it is
+        verification = verify(contents)
+        contents = replace(
+            contents, problems=[*contents.problems, *verification.damage]
+        )  # the cache's own stays as it is
     if as_json:
         print(json.dumps(contents.to_dict(), indent=1))
     else:
         _print(contents, whole=tensors)
-        if told is not None and not told.damage:
-            print(f"\n{told.method}")
+        if verification is not None and not verification.damage:
+            print(f"\n{verification.method}")
     return 0
 
 
@@ -50,7 +52,7 @@ def _print(contents: Contents, *, whole: bool) -> None:
     print(contents.safety)
     for note in contents.notes:
         print(note)
-    print(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'number')}")
+    print(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'element')}")
     for problem in contents.problems:
         print(f"problem: {problem}")
     if contents.modules:
@@ -58,20 +60,21 @@ def _print(contents: Contents, *, whole: bool) -> None:
         for module in contents.modules:
             made = ", ".join(f"{name}={value}" for name, value in list(module.attributes.items())[:8])
             indent = "  " * (module.name.count(".") + bool(module.name))
-            print(f"{indent}{module.name or '(whole)'}: {module.type}({made})")
+            print(f"{indent}{module.name or '(root)'}: {module.type}({made})")
     shown = contents.tensors if whole else contents.tensors[:SHOWN]
     if shown:
         print()
     width = max((len(one.name) for one in shown), default=0)
     for one in shown:
         tensor = one.tensor
-        shape = "×".join(map(str, tensor.shape)) or "one number"
-        odd = "" if tensor.contiguous and tensor.layout == "strided" else f"  {tensor.layout}, stride {tensor.stride}"
-        print(f"{one.name.ljust(width)}  {shape:<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{odd}".rstrip())
+        plain = tensor.contiguous and tensor.layout == "strided"
+        layout = "" if plain else f"  {tensor.layout}, stride {tensor.stride}"
+        columns = f"{shape(tensor.shape):<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{layout}"
+        print(f"{one.name.ljust(width)}  {columns}".rstrip())
     if len(shown) < len(contents.tensors):
         print(f"… and {count(len(contents.tensors) - len(shown))} more: --tensors lists all")
     for names in contents.shared.values():
-        print(f"share their numbers: {', '.join(names)}")
+        print(f"shared storage: {', '.join(names)}")
     if contents.metadata:
         print()
         values = list(contents.metadata.items())
@@ -97,10 +100,10 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     view = views.apply(tensors.load(contents, name), asked[len(name) :])
     if view.nbytes > MOST_REPEATED and view.nbytes > 4 * view.untyped_storage().nbytes():
         stored = f"{view.untyped_storage().nbytes():,} stored bytes until they are {view.nbytes:,}"
-        raise CheckpointError(f"{asked} repeats {stored}: take a slice of it")
+        raise CheckpointError(f"{asked} repeats {stored}: print a slice of it")
     if as_json:
         if view.numel() > 1_000_000:
-            raise CheckpointError(f"{asked} has {view.numel():,} numbers: take a slice of it")
+            raise CheckpointError(f"{asked} has {view.numel():,} values: print a slice of it")
         print(
             json.dumps(
                 {"name": name, "shape": list(view.shape), **_statistics(stats_of(view)), "values": view.tolist()}
@@ -138,35 +141,35 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
     for kind, words in KINDS.items():
         ones = [one for one in found.tensors if one.kind == kind]
         if ones and kind == "same":
-            print(f"\n{counted(len(ones), 'tensor')} {'is' if len(ones) == 1 else 'are'} the same, to the last bit")
+            print(f"\n{counted(len(ones), 'tensor')} {'is' if len(ones) == 1 else 'are'} identical")
         elif ones:
             print(f"\n{words}")
             width = max(len(one.name) for one in ones)
             parts = list(dict.fromkeys(one.section for one in ones))
             for one in sorted(ones, key=lambda one: (parts.index(one.section), -(one.relative or 0))):
-                shapes = one.a if one.a == one.b else f"{one.a or 'nothing'} → {one.b or 'nothing'}"
+                shapes = one.a if one.a == one.b else f"{one.a or 'missing'} → {one.b or 'missing'}"
                 print(f"  {one.name.ljust(width)}  {shapes:<20}{_figures(one)}".rstrip())
     if found.metadata:
         print("\nmetadata")
         for name, (before, after) in found.metadata.items():
-            was, is_ = ("not there" if value is None else value for value in (before, after))
+            was, is_ = ("missing" if value is None else value for value in (before, after))
             print(f"  {name}: {was} → {is_}")
     return int(found.differs)
 
 
 KINDS = {
-    "removed": "only in the first", "added": "only in the second", "shape": "of another shape",
-    "dtype": "of another dtype", "unread": "can't be read", "changed": "changed", "same": "",
+    "removed": "only in the first", "added": "only in the second", "shape": "with another shape",
+    "dtype": "with another dtype", "unread": "can't be read", "changed": "changed", "same": "",
 }  # fmt: skip
 
 
 def _figures(one: "Difference") -> str:
     if one.max_abs is None:
         return ""
-    told = f"  max |Δ| {one.max_abs:.3g}, |Δ| {one.l2:.3g}"
-    told += "" if one.relative is None else f", |Δ|/|a| {one.relative:.3g}"
-    told += "" if one.cosine is None else f", cosine {one.cosine:.6f}"
-    return told + f", {100 * (one.changed or 0):.1f}% changed"
+    text = f"  max |Δ| {one.max_abs:.3g}, |Δ| {one.l2:.3g}"
+    text += "" if one.relative is None else f", |Δ|/|a| {one.relative:.3g}"
+    text += "" if one.cosine is None else f", cosine {one.cosine:.6f}"
+    return text + f", {percent(one.changed or 0)} changed"
 
 
 def convert(files: list[Path], target: Path, mapping: "KeyMapping") -> int:

@@ -23,8 +23,8 @@ from engine.weights.records import ITEM_BYTES, Called, Dict, Elements, Global, S
 from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened, window
 
 INDEX = DISTRIBUTED_INDEX
-MOST_OBJECTS = 5000  # of what is no tensor, each of which is looked at when the folder is listed
-MOST_TOLD = 10  # problems of a kind
+MOST_OBJECTS = 5000  # that are not tensors; each is read when the folder is listed
+MOST_PROBLEMS = 10  # problems of a kind
 _METADATA = "torch.distributed.checkpoint.metadata"
 
 Key = tuple[str, tuple[int, ...] | None]  # a name, and of a piece where it begins
@@ -45,17 +45,17 @@ def read(path: Path) -> Contents:
     folder = path if path.is_dir() else path.parent
     with opened(folder / INDEX) as file:
         before = FileStamp.of_open(file)
-        said = opcodes.read(Bounded(file, before.size))
+        index = opcodes.read(Bounded(file, before.size))
     contents = Contents(folder, "", before.size, stamps={folder / INDEX: before})
-    contents.globals, contents.problems = said.globals, said.odd
-    reader = _Reader(contents, said.root)
+    contents.globals, contents.problems = index.globals, index.problems
+    reader = _Reader(contents, index.root)
     root = reader.tree()
     files = len(contents.stamps) - 1
     contents.format = f"torch.distributed.checkpoint in {files} file{'' if files == 1 else 's'}"
     contents.bytes = sum(stamp.size for stamp in contents.stamps.values())
     describe(contents, root)
     contents.notes.append(
-        "a distributed checkpoint, as FSDP saves: torch's own reader loads its .metadata without weights_only"
+        "a distributed checkpoint, as FSDP saves it; torch's own reader loads its .metadata without weights_only"
     )
     return contents
 
@@ -66,17 +66,17 @@ class _Reader:
     def __init__(self, contents: Contents, root: Any) -> None:
         self._contents = contents
         self._root = root
-        self._files: dict[str, int] = {}  # bytes of each, that was looked at; below 0: it is not there
-        self._told: dict[str, int] = {}
+        self._files: dict[str, int] = {}  # bytes of each that was opened; below 0: it is missing
+        self._problems: dict[str, int] = {}
 
     def tree(self) -> Dict:
         fields = _fields(self._root, "Metadata")
         entries = fields.get("state_dict_metadata") if fields is not None else None
         if fields is None or not isinstance(entries, Dict):
-            raise CheckpointError(f"its {INDEX} is not one of torch.distributed.checkpoint")
+            raise CheckpointError(f"its {INDEX} was not written by torch.distributed.checkpoint")
         where = dict(_places(fields.get("storage_data")))
-        ways = fields.get("planner_data")
-        way_of = dict(ways.last()) if isinstance(ways, Dict) else {}
+        keys_by_name = fields.get("planner_data")
+        keys_of = dict(keys_by_name.last()) if isinstance(keys_by_name, Dict) else {}
         tree, objects = _Tree(), 0
         for name, entry in entries.last():
             if not isinstance(name, str):
@@ -89,16 +89,16 @@ class _Reader:
                 leaf = self._object(name, where.get((name, None)))
             else:
                 continue
-            tree.put(_way(way_of.get(name), name), leaf)
+            tree.put(_keys(keys_of.get(name), name), leaf)
         return tree.whole()
 
     def _tensor(self, name: str, fields: Dict, where: dict[Key, _Place]) -> Any:
         shape, dtype = _sizes(fields.get("size")), _dtype(fields.get("properties"))
         if shape is None or math.prod(size for size in shape if size) > opcodes.MOST_ELEMENTS:
-            self._problem("sizes", f"{printable(name, TEXT)}: its sizes are none, or overflow")
+            self._problem("sizes", f"{printable(name, TEXT)}: its sizes are invalid or overflow")
             return None
         if dtype not in ITEM_BYTES:
-            self._problem("dtype", f"{printable(name, TEXT)}: its dtype is not known here")
+            self._problem("dtype", f"{printable(name, TEXT)}: its dtype is unknown")
             dtype = dtype or "?"
         stride = tuple(math.prod(shape[at + 1 :]) for at in range(len(shape)))
         storage = Storage(printable(name, TEXT), dtype, math.prod(shape), "cpu")
@@ -109,7 +109,7 @@ class _Reader:
         return Tensor(storage, dtype, shape, stride, requires_grad=_trains(fields.get("properties")))
 
     def _pieces(self, name: str, shape: tuple[int, ...], chunks: Any, where: dict[Key, _Place]) -> tuple[Piece, ...]:
-        """Those that are all there, and make up the whole; else none, and the problem is told."""
+        """Those that are all there, and make up the whole; else none, and a problem is added."""
         shown = printable(name, TEXT)
         found = []
         for chunk in chunks.items if isinstance(chunks, Elements) else ():
@@ -122,7 +122,7 @@ class _Reader:
                 or not len(starts) == len(sizes) == len(shape)
                 or any(start + size > whole for start, size, whole in zip(starts, sizes, shape, strict=True))
             ):
-                self._problem("pieces", f"{shown}: a piece of it lies outside of it")
+                self._problem("pieces", f"{shown}: one of its pieces lies outside of it")
                 return ()
             place = where.get((name, starts)) or where.get((name, None))
             stretch = self._stretch(shown, place)
@@ -141,13 +141,13 @@ class _Reader:
             return None
         file = printable(place.file, 100)
         if "/" in place.file or place.file in ("", ".", "..") or "\0" in place.file:
-            self._problem("path", f"{shown}: {file} is not a file beside {INDEX}")
+            self._problem("path", f"{shown}: {file} is not a file next to {INDEX}")
         elif place.packed:
-            self._problem("packed", f"{shown} was compressed, or changed by an extension: not read here")
+            self._problem("packed", f"{shown} was compressed, or changed by an extension, which is not supported")
         elif self._size(place.file) < 0:
-            self._problem("gone", f"{shown}: {file} is not there")
+            self._problem("gone", f"{shown}: {file} is missing")
         elif place.offset < 0 or place.size < 0 or place.offset + place.size > self._size(place.file):
-            self._problem("short", f"{shown}: {file} is too short for it: damaged, or cut off")
+            self._problem("short", f"{shown}: {file} is too short for it: damaged or truncated")
         else:
             stretch = Stretch(self._contents.path / place.file, place.offset, place.size)
             self._contents.zips.append(stretch)
@@ -182,19 +182,19 @@ class _Reader:
         return part.root
 
     def _problem(self, kind: str, words: str) -> None:
-        self._told[kind] = self._told.get(kind, 0) + 1
-        if self._told[kind] <= MOST_TOLD:
+        self._problems[kind] = self._problems.get(kind, 0) + 1
+        if self._problems[kind] <= MOST_PROBLEMS:
             self._contents.problems.append(words)
-        elif self._told[kind] == MOST_TOLD + 1:
+        elif self._problems[kind] == MOST_PROBLEMS + 1:
             self._contents.problems.append("… and more of that kind")
 
 
 def piece(contents: Contents, wanted: Piece, dtype: str) -> tuple[Contents, Tensor]:
-    """One piece of a tensor: its zip, and the tensor in it. Raises CheckpointError where it is not what was said."""
+    """One piece of a tensor: its zip, and the tensor in it. Raises CheckpointError where it is not what was index."""
     found = _zip(contents, wanted.where)
     root = found.root
     if not isinstance(root, Tensor) or (root.dtype, root.shape) != (dtype, wanted.sizes):
-        raise CheckpointError(f"{printable(wanted.where.file.name, 100)}: another piece lies there than was meant")
+        raise CheckpointError(f"{printable(wanted.where.file.name, 100)}: a different piece lies there than expected")
     return found, root
 
 
@@ -256,28 +256,28 @@ def _bytes(stretches: Iterable[Stretch]) -> int:
     return total
 
 
-def _way(way: Any, name: str) -> tuple[str | int, ...]:
-    """To where it stood in what was saved; a flat name where that is not told."""
-    fits = isinstance(way, tuple) and 0 < len(way) <= DEEPEST and all(isinstance(part, str | int) for part in way)
-    return way if fits else (name,)
+def _keys(keys: Any, name: str) -> tuple[str | int, ...]:
+    """The keys to it in what was saved; its flat name where they are not known."""
+    fits = isinstance(keys, tuple) and 0 < len(keys) <= DEEPEST and all(isinstance(part, str | int) for part in keys)
+    return keys if fits else (name,)
 
 
 class _Tree:
-    """Nested dictionaries, by the ways to what is in them."""
+    """Nested dictionaries, by the keys of what is in them."""
 
     def __init__(self) -> None:
         self._root = Dict()
         self._inner: dict[tuple[int, str | int], Dict] = {}  # by the outer one's id and the key
 
-    def put(self, way: tuple[str | int, ...], leaf: Any) -> None:
+    def put(self, keys: tuple[str | int, ...], leaf: Any) -> None:
         at = self._root
-        for part in way[:-1]:
+        for part in keys[:-1]:
             inner = self._inner.get((id(at), part))
             if inner is None:
                 inner = self._inner[id(at), part] = Dict()
                 at.items.append((part, inner))
             at = inner
-        at.items.append((way[-1], leaf))
+        at.items.append((keys[-1], leaf))
 
     def whole(self) -> Dict:
         """All of it; what has numbers for keys was a list: those of dictionaries are written as texts."""

@@ -44,20 +44,20 @@ def _legacy(contents: Contents, file: BinaryIO) -> None:
         head = file.read(8)
         if storage is None or len(head) < 8:
             what = printable(key, 60) if isinstance(key, str) else "?"
-            contents.problems.append(f"storage {what}: its numbers are not in the file")
+            contents.problems.append(f"storage {what}: its values are not in the file")
             break
         size = max(0, struct.unpack("<q", head)[0]) * ITEM_BYTES.get(storage.dtype, 1)
         at = file.tell()
         contents.records[storage.key] = Record(contents.path, at, max(0, min(size, contents.bytes - at)))
         file.seek(min(contents.bytes, at + size))
     contents.globals = list(dict.fromkeys([*first.globals, *system.globals, *found.globals, *keys.globals]))
-    contents.problems += found.odd
+    contents.problems += found.problems
     describe(contents, found.root)
 
 
 def _plain_pickle(contents: Contents, found: opcodes.Read) -> None:
-    contents.format = "pickle, not one of torch.save"
+    contents.format = "pickle, not from torch.save"
     contents.globals = found.globals
-    contents.problems += found.odd
+    contents.problems += found.problems
     describe(contents, found.root)
     contents.problems.append("a plain pickle: torch.load does not read it with weights_only=True")

@@ -43,7 +43,7 @@ def _read(contents: Contents, header: int) -> None:
 
     contents.format = "safetensors"
     if header > MOST_HEADER:
-        raise CheckpointError(f"a safetensors file whose header claims {header:,} bytes: too many to look at")
+        raise CheckpointError(f"a safetensors file whose header claims {header:,} bytes: too many to read")
     try:
         with safe_open(contents.path, framework="np") as file:
             for name, text in (file.metadata() or {}).items():
@@ -57,13 +57,13 @@ def _read(contents: Contents, header: int) -> None:
                     continue
                 tensor = _contiguous(shown, _SAFE_DTYPES.get(kind, kind), shape)
                 if kind not in _SAFE_DTYPES:
-                    contents.problems.append(f"{shown}: the dtype {kind!r} is not known here")
+                    contents.problems.append(f"{shown}: unknown dtype {kind!r}")
                 contents.records[shown] = Record(contents.path, 0, tensor.bytes, name)
                 contents.tensors.append(Named(shown, tensor))
     except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"a safetensors file that is damaged: {printable(str(error), 200)}") from error
+        raise CheckpointError(f"a damaged safetensors file: {printable(str(error), 200)}") from error
     number_doubles(contents)
-    contents.notes.append("safetensors: numbers and texts only")
+    contents.notes.append("safetensors: only numbers and text")
 
 
 def _contiguous(name: str, dtype: str, shape: tuple[int, ...]) -> Tensor:

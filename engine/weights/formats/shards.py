@@ -25,7 +25,7 @@ def read_index(path: Path) -> Contents:
     parts = []
     for name in files:
         if "/" in name or name.startswith("..") or name.endswith(SHARDS_INDEX) or (index.parent / name).is_dir():
-            contents.problems.append(f"{printable(name, 100)}: not a file beside the index")
+            contents.problems.append(f"{printable(name, 100)}: not a file next to the index")
             continue
         try:
             parts.append(reading.read(index.parent / name))
@@ -36,7 +36,7 @@ def read_index(path: Path) -> Contents:
     here = {one.name for one in contents.tensors}
     gone = [name for name in where if printable(name, TEXT) not in here]
     for name in gone[:10]:
-        contents.problems.append(f"{printable(name, 100)} is in the index, and not in {printable(where[name], 100)}")
+        contents.problems.append(f"{printable(name, 100)} is in the index but not in {printable(where[name], 100)}")
     if len(gone) > 10:
         contents.problems.append(f"… and {len(gone) - 10:,} more that are in the index only")
     contents.metadata.update(metadata)
@@ -52,14 +52,14 @@ def read_folder(folder: Path) -> Contents:
 
 
 def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """Which tensor is in which file, and what else is told. Raises CheckpointError."""
+    """Which tensor is in which file, and what else it holds. Raises CheckpointError."""
     with opened(index) as file:
         data = file.read(MOST_HEADER + 1)
     if len(data) > MOST_HEADER:
         raise CheckpointError("it is too large for an index of sharded weights")
     try:
-        told = json.loads(data)
-        where, metadata = told["weight_map"], told.get("metadata") or {}
+        values = json.loads(data)
+        where, metadata = values["weight_map"], values.get("metadata") or {}
         if not all(isinstance(file, str) for file in where.values()):
             raise ValueError("files are no texts")
         plain = {
@@ -67,7 +67,7 @@ def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
             for key, value in metadata.items()
         }
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise CheckpointError("it is no index of sharded weights") from error
+        raise CheckpointError("it is not an index of sharded weights") from error
     return where, plain
 
 

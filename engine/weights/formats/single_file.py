@@ -18,4 +18,4 @@ def unchanged(path: Path) -> Iterator[tuple[Contents, BinaryIO]]:
         before = FileStamp.of_open(file)
         yield Contents(path, "", before.size, stamps={path: before}), file
         if FileStamp.of_open(file) != before:
-            raise CheckpointError("it changed while it was read: try again when it is whole")
+            raise CheckpointError("it changed while it was read: try again once it is complete")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import CheckpointError
+from engine.progress import Progress, silent
 from engine.terminal_text import printable
 from engine.weights import opcodes, zip_directory
 from engine.weights.contents import Contents, Record, Stretch
@@ -47,8 +48,8 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         pickles = [name for name in entries if name.endswith("data.pkl") and name.count("/") <= 1]
         if not pickles:
             if any(name.endswith(".npy") for name in entries):
-                raise CheckpointError("it is a NumPy .npz: np.load reads it")
-            raise CheckpointError("it is a zip file without a data.pkl: not one of PyTorch's")
+                raise CheckpointError("it is a NumPy .npz file: read it with np.load")
+            raise CheckpointError("it is a zip file without a data.pkl, so not a PyTorch file")
         pickle, *others = pickles
         if others:
             also = ", ".join(printable(name, 60) for name in others[:3])
@@ -56,24 +57,24 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         base = pickle.removesuffix("data.pkl")
         script = any(name.startswith(f"{base}code/") for name in entries)
         contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        said = opcodes.read(_pickle_in(archive, entries[pickle], file))
+        pickled = opcodes.read(_pickle_in(archive, entries[pickle], file))
         for name, entry in entries.items():
             if name.startswith(f"{base}data/"):
                 if not entry.stored or entry.info.file_size != entry.info.compress_size:
                     if len(contents.problems) < 50:
-                        told = f"{printable(name, 60)} is compressed: its values can't be read where they lie"
-                        contents.problems.append(told)
+                        problem = f"{printable(name, 60)} is compressed: its values can't be read in place"
+                        contents.problems.append(problem)
                     continue
                 key = printable(name.removeprefix(f"{base}data/"), opcodes.MOST_NAME)
                 contents.records[key] = Record(contents.path, start + entry.offset, entry.info.file_size)
         _read_texts(archive, entries, base, contents)
     if contents.metadata.get("file.byteorder") == "big":
-        contents.problems.append("its numbers are big-endian: their values are not read here")
-    contents.globals = said.globals
-    contents.problems += said.odd
-    describe(contents, said.root)
+        contents.problems.append("its values are big-endian, which is not supported")
+    contents.globals = pickled.globals
+    contents.problems += pickled.problems
+    describe(contents, pickled.root)
     if script:
-        contents.notes.insert(0, "TorchScript: it holds code of its own, which is listed and not run")
+        contents.notes.insert(0, "TorchScript: it contains code, which is listed but not executed")
         code = sorted(printable(name, 100) for name in entries if name.endswith(".py"))
         contents.metadata["file.code"] = ", ".join(code[:20])
 
@@ -83,12 +84,12 @@ def _pickle_in(archive: zipfile.ZipFile, entry: zip_directory.Entry, file: Binar
     must have long texts or arrays in it, from where it lies. Raises CheckpointError where it is too large."""
     info = entry.info
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise CheckpointError("its pickle is compressed in a way that torch.save does not use: not unpacked")
+        raise CheckpointError("its pickle uses a compression that torch.save does not: not unpacked")
     if info.file_size <= WHOLE:
         with archive.open(info) as stream:
             return io.BytesIO(stream.read(WHOLE + 1))
     if not entry.stored:
-        raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to look at")
+        raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to read")
     file.seek(entry.offset)
     return Bounded(file, entry.end)
 
@@ -103,29 +104,29 @@ def _read_texts(
             contents.metadata[f"file.{name.strip('.')}"] = printable(text)
 
 
-def check(contents: Contents, tell: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
+def check(contents: Contents, progress: Progress = silent) -> list[str]:
     """Read every byte of the zips in a file, or in several, and compare their records with the CRC-32 that was written
     with each: what is damaged, a line each. torch.load does not look: a flipped bit in a tensor loads without a word.
-    Other formats have no checksum; then that is the line. `tell`: bytes that were read, of how many."""
+    Other formats have no checksum; then that is the line. `progress`: in bytes."""
     if not contents.zips:
-        return [f"{contents.format} keeps no checksums: nothing to compare with"]
+        return [f"{contents.format} has no checksums to compare with"]
     total, done = sum(where.size for where in contents.zips), 0
     names, bad = _names(contents), list[str]()
     for where in contents.zips:
-        tell(done, total)
+        progress(done, total)
         with opened(where.file) as whole:
             part, start = window(whole, where.offset, where.size), done
             try:
-                bad += _damage(where, part, names, lambda read: tell(start + read, total))  # noqa: B023 - used at once
+                bad += _damage(where, part, names, lambda read: progress(start + read, total))  # noqa: B023 - used at once
             except (zipfile.BadZipFile, OSError, *DAMAGED):
                 what = ", ".join(names.get((where.file, where.offset), [])) or printable(where.file.name, 100)
                 bad.append(f"{what}: its zip is damaged")
         done += where.size
-    tell(total, total)
+    progress(total, total)
     return bad
 
 
-def _damage(where: Stretch, file: BinaryIO, names: Names, tell: Callable[[int], None]) -> list[str]:
+def _damage(where: Stretch, file: BinaryIO, names: Names, progress: Callable[[int], None]) -> list[str]:
     bad, done = [], 0
     with zipfile.ZipFile(file) as archive:
         for entry in zip_directory.directory(archive, file).entries.values():
@@ -135,7 +136,7 @@ def _damage(where: Stretch, file: BinaryIO, names: Names, tell: Callable[[int], 
                 with archive.open(entry.info) as stream:
                     while block := stream.read(BLOCK):
                         done += len(block)
-                        tell(done)
+                        progress(done)
             except (zipfile.BadZipFile, OSError, *DAMAGED):
                 found = names.get((where.file, where.offset + entry.offset)) or names.get((where.file, where.offset))
                 what = ", ".join(found or []) or printable(entry.info.filename, 100)

@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_runs_own_checkpoint_is_checked_against_its_manifest(file: Path) -> None:
     heard: list[tuple[int, int]] = []
     found = verify(read(file), lambda done, total: heard.append((done, total)))
-    assert found.method == "every byte is as it was written, by the SHA-256 in the run's manifest"
+    assert found.method == "every byte is as written, according to the SHA-256 in the run's manifest"
     assert not found.damage
     assert heard[-1] == (file.stat().st_size, file.stat().st_size)
 
@@ -41,7 +41,7 @@ def test_any_byte_of_the_tensors_that_is_flipped_is_caught(file: Path, flip: int
             file.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
             found = verify(read(file))
             assert found.damage == (
-                "its SHA-256 is not the one in the run's manifest: the file is damaged",
+                "its SHA-256 differs from the one in the run's manifest: the file is damaged",
                 f"{one.name}: its bytes are not those that were written (CRC-32)",
             )
 
@@ -49,9 +49,9 @@ def test_any_byte_of_the_tensors_that_is_flipped_is_caught(file: Path, flip: int
 def test_without_a_manifest_the_files_own_checksums_are_taken(file: Path, tmp_path: Path) -> None:
     elsewhere = file.rename(tmp_path / "copy.pt")
     assert listed(elsewhere) is None
-    assert verify(read(elsewhere)).method == "every byte is as it was written, by the file's own checksums (CRC-32)"
+    assert verify(read(elsewhere)).method == "every byte is as written, according to the file's checksums (CRC-32)"
     torch.save(torch.zeros(3), elsewhere, _use_new_zipfile_serialization=False)
-    assert "keeps no checksums: nothing to compare with" in verify(read(elsewhere)).method
+    assert "has no checksums to compare with" in verify(read(elsewhere)).method
     manifest_file = RunFolder(tmp_path).manifest
     manifest_file.write_text("no JSON")
     torch.save(torch.zeros(3), file)

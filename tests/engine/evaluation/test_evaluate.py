@@ -164,7 +164,7 @@ def test_a_whole_module_runs_only_by_its_sha256(home: Path, tmp_path: Path, monk
     with pytest.raises(CheckpointError, match="ValueError: from the file's code"):
         trusted.evaluate(path, verify.sha256(path), DEMO, home=home, data_dir=None)
     torch.save(build("mlp").state_dict(), path)
-    with pytest.raises(CheckpointError, match="holds no module that was pickled whole"):
+    with pytest.raises(CheckpointError, match="contains no module that was pickled whole"):
         trusted.evaluate(path, verify.sha256(path), DEMO, home=home, data_dir=None)
 
 

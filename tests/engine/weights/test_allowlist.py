@@ -72,7 +72,7 @@ def test_another_version_is_judged_by_the_nearest_list_and_the_report_says_so(ve
     assert (found.torch, found.exact) == (nearest, False)
     assert found.names == of(nearest, TABLE).names
     assert found.caveat == (
-        f"judged by the list of torch {nearest}, since that of the installed torch {found.installed} is not known"
+        f"checked against the list of torch {nearest}, as that of the installed torch {found.installed} is not known"
     )
     assert found.caveat.isprintable()
 
@@ -83,7 +83,7 @@ def test_without_torch_the_newest_list_judges_and_the_report_says_so(pretend: py
 
     pretend.setattr(allowlist, "version", version)
     assert allowlist.installed().torch == NEWEST
-    assert allowlist.installed().caveat == f"judged by the list of torch {NEWEST}, since torch is not installed"
+    assert allowlist.installed().caveat == f"checked against the list of torch {NEWEST}, as torch is not installed"
 
 
 def test_python_2s_names_are_those_that_torch_maps_them_to() -> None:
@@ -131,7 +131,7 @@ def test_inspect_says_by_which_version_it_judged_only_where_that_is_not_the_inst
 
     allowlist.installed.cache_clear()
     pretend.setattr(allowlist, "version", lambda _: "2.99.0")
-    caveat = f"(judged by the list of torch {NEWEST}, since that of the installed torch 2.99.0 is not known)\n"
+    caveat = f"(checked against the list of torch {NEWEST}, as that of the installed torch 2.99.0 is not known)\n"
     assert main(["inspect", str(weights)]) == 0
     assert f"on the allow-list of torch.load(weights_only=True) {caveat}" in capsys.readouterr().out
     assert main(["inspect", str(whole)]) == 0

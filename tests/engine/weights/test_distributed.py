@@ -86,8 +86,9 @@ def test_a_piece_each_and_one_piece_alone(fsdp: Path, alone: Path) -> None:
 def test_what_loading_it_would_do_is_said(alone: Path) -> None:
     contents = read(alone)
     assert "torch.distributed.checkpoint.metadata.Metadata" in {one.full for one in contents.unknown}
-    assert "a distributed checkpoint, as FSDP saves: torch's own reader loads its .metadata without weights_only" in (
-        contents.notes
+    assert (
+        "a distributed checkpoint, as FSDP saves it; torch's own reader loads its .metadata without weights_only"
+        in (contents.notes)
     )
     assert read(alone / ".metadata").tensors[0].name == contents.tensors[0].name
 
@@ -152,15 +153,15 @@ def _outside(index: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (_elsewhere("model.w", relative_path="../w.distcp"), "../w.distcp is not a file beside .metadata"),
-        (_elsewhere("model.w", relative_path="gone.distcp"), "model.w: gone.distcp is not there"),
-        (_elsewhere("model.w", length=1 << 40), "is too short for it: damaged, or cut off"),
-        (_elsewhere("model.w", offset=-1), "is too short for it: damaged, or cut off"),
+        (_elsewhere("model.w", relative_path="../w.distcp"), "../w.distcp is not a file next to .metadata"),
+        (_elsewhere("model.w", relative_path="gone.distcp"), "model.w: gone.distcp is missing"),
+        (_elsewhere("model.w", length=1 << 40), "is too short for it: damaged or truncated"),
+        (_elsewhere("model.w", offset=-1), "is too short for it: damaged or truncated"),
         (_elsewhere("model.w", transform_descriptors=["zstd"]), "was compressed, or changed by an extension"),
         (_nowhere, "model.w: .metadata does not say where it is"),
         (_larger, "model.w: its 1 pieces do not make up the whole"),
-        (_huge, "model.w: its sizes are none, or overflow"),
-        (_outside, "model.w: a piece of it lies outside of it"),
+        (_huge, "model.w: its sizes are invalid or overflow"),
+        (_outside, "model.w: one of its pieces lies outside of it"),
     ],
 )
 def test_what_does_not_fit_is_told_and_not_read(alone: Path, change: Callable[[Any], None], told: str) -> None:
@@ -179,7 +180,7 @@ def test_another_piece_than_was_meant_is_not_taken_for_it(alone: Path) -> None:
     other = _place(index, "model.b")
     _elsewhere("model.w", offset=other.offset, length=other.length)(index)
     _rewrite(alone, index)
-    with pytest.raises(CheckpointError, match=r"another piece lies there than was meant|needs 48 bytes"):
+    with pytest.raises(CheckpointError, match=r"a different piece lies there than expected|needs 48 bytes"):
         tensors.load(read(alone), "model.w")
 
 

@@ -62,7 +62,7 @@ def test_inspect_knows_a_registered_format(row: Path, capsys: pytest.CaptureFixt
 
 def test_a_file_of_no_format_is_told_the_registered_ones(row: Path, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(range(128, 256)))
-    with pytest.raises(CheckpointError, match=r"of no known format of weights \(.*safetensors, .*, row\)"):
+    with pytest.raises(CheckpointError, match=r"in no known format of weights \(.*safetensors, .*, row\)"):
         read(tmp_path / "x")
 
 

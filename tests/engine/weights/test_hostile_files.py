@@ -171,7 +171,7 @@ def test_a_pickle_that_claims_gigabytes_is_damaged(opcode: bytes, claimed: str, 
 def test_a_pickle_deflated_to_more_than_is_looked_at_is_refused(tmp_path: Path) -> None:
     path = checkpoint(b"\x80\x02" + b"N0" * (130 << 20) + b".", tmp_path / "bomb.pt", deflated=True)
     assert path.stat().st_size < 2 << 20
-    assert "too many to look at" in refused(path)
+    assert "too many to read" in refused(path)
 
 
 @pytest.mark.parametrize(
@@ -180,19 +180,19 @@ def test_a_pickle_deflated_to_more_than_is_looked_at_is_refused(tmp_path: Path) 
         (tensor((1 << 20, 1 << 20), (0, 0)), "x repeats 16 stored bytes until they are 4,398,046,511,104"),
         (tensor((2, 2), (1, 1)), ""),  # rows that overlap: odd, and allowed
         (tensor((2,), (1,), -1), "x begins 1 element before its storage"),
-        (tensor((2,), (-1,)), "its sizes are negative, or overflow"),
-        (tensor((-1,), (1,)), "its sizes are negative, or overflow"),
-        (tensor((1 << 63,), (1,)), "its sizes are negative, or overflow"),
+        (tensor((2,), (-1,)), "its sizes are negative or overflow"),
+        (tensor((-1,), (1,)), "its sizes are negative or overflow"),
+        (tensor((1 << 63,), (1,)), "its sizes are negative or overflow"),
         (tensor((1 << 40, 1 << 40), (1, 1)), "the product of its sizes overflows"),
         (tensor((5,), (1,)), "x reaches element 5 of a storage that has 4"),
         (tensor((2, 2), (1 << 61, 1)), "x reaches element 2,305,843,009,213,693,954 of a storage that has 4"),
         (tensor((2,), (1,), 1 << 61), "of a storage that has 4"),
-        (tensor((8,), (1,), 0, storage(8)), "x claims 32 bytes, and the file has 16"),
-        (tensor((8,), (1,), 0, storage(1 << 40)), "x claims 4,398,046,511,104 bytes, and the file has 16"),
+        (tensor((8,), (1,), 0, storage(8)), "x claims 32 bytes, but the file has 16"),
+        (tensor((8,), (1,), 0, storage(1 << 40)), "x claims 4,398,046,511,104 bytes, but the file has 16"),
         (tensor((2, 2), (1,)), "it has 2 sizes and 1 strides"),
-        (tensor((1,) * 65, (1,) * 65), "its sizes are none"),
+        (tensor((1,) * 65, (1,) * 65), "it has no sizes"),
         (tensor((2,), (1,), 0, text("no storage")), "it has no storage"),
-        (tensor((2,), (1,), 0, storage(4, "../../etc/passwd")), "x: its numbers are not in the file"),
+        (tensor((2,), (1,), 0, storage(4, "../../etc/passwd")), "x: its values are not in the file"),
     ],
 )
 def test_a_tensor_that_can_not_be_is_told_and_takes_nothing(made: bytes, problem: str, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_the_values_of_a_tensor_that_repeats_its_numbers_are_not_gone_through(tm
         timeout=HANG_S,
     )
     assert ended.returncode == 2
-    assert "x repeats 16 stored bytes until they are 4,398,046,511,104: take a slice of it" in ended.stderr
+    assert "x repeats 16 stored bytes until they are 4,398,046,511,104: print a slice of it" in ended.stderr
     ended = subprocess.run(
         [sys.executable, "-m", "tui.cli.main", "inspect", str(path), "--values", "x[:2, :3]"],
         capture_output=True,
@@ -246,7 +246,7 @@ def test_records_that_torch_would_not_write_are_told(tmp_path: Path) -> None:
     parts = {"a/data.pkl": pickled, "a/data/0": b"\0" * 16}
     for odd in ("/etc/passwd", "a/../../x", "..\\x"):
         (problem,) = read(zipped({**parts, odd: b"x"}, tmp_path / "paths.pt")).problems or [""]
-        assert (problem.startswith(odd) and "a path out of the zip" in problem) or odd == "..\\x"
+        assert (problem.startswith(odd) and "a path outside of the zip" in problem) or odd == "..\\x"
     (problem,) = read(zipped({**parts, "b/data.pkl": pickled}, tmp_path / "two.pt")).problems
     assert problem == "besides a/data.pkl, which is read here, it has b/data.pkl"
     assert not (tmp_path.parent / "x").exists()
@@ -260,16 +260,14 @@ def test_two_zips_in_one_file_and_other_polyglots_are_told(tmp_path: Path) -> No
     contents = read(both)
     assert [one.name for one in contents.tensors] == ["y"]
     assert torch.equal(tensors.load(contents, "y"), torch.zeros(2))
-    assert contents.problems == [
-        f"{len(first):,} bytes stand before the zip's first record: there may be another file in front of it"
-    ]
+    assert contents.problems == [f"{len(first):,} bytes precede the zip's first record: they may be another file"]
     both.write_bytes(b"#!/bin/sh\nrm -rf /\n" + second)
     assert "it is a script" in refused(both)
     save_file({"x": torch.ones(2)}, both)
     both.write_bytes(both.read_bytes() + second)
     assert "damaged" in refused(both)
     both.write_bytes(pickle.dumps({"x": 1}) + second)  # which torch.load takes for a pickle too
-    assert read(both).format == "pickle, not one of torch.save"
+    assert read(both).format == "pickle, not from torch.save"
 
 
 def test_a_directory_that_lies_is_told(tmp_path: Path) -> None:
@@ -279,7 +277,7 @@ def test_a_directory_that_lies_is_told(tmp_path: Path) -> None:
     assert data[at + 46 : at + 54] == b"a/data/0"
     data[at + 20 : at + 28] = struct.pack("<II", 1 << 30, 1 << 30)
     path.write_bytes(data)
-    assert "a/data/0: its 1,073,741,824 bytes reach beyond the file's end" in read(path).problems
+    assert "a/data/0: its 1,073,741,824 bytes extend beyond the end of the file" in read(path).problems
     with pytest.raises(CheckpointError):
         tensors.load(read(path), "x")
     data[at + 42 : at + 46] = struct.pack("<I", 7)  # where there is no record
@@ -299,7 +297,7 @@ def safetensors(header: bytes, data: bytes = b"\0" * 16) -> bytes:
     ("content", "words"),
     [
         (struct.pack("<Q", 100 << 20) + b"{" + b" " * 1000, "claims 104,857,600 bytes"),
-        (struct.pack("<Q", (1 << 64) - 1) + b"{" + b" " * 1000, "too many to look at"),
+        (struct.pack("<Q", (1 << 64) - 1) + b"{" + b" " * 1000, "too many to read"),
         (safetensors(b'{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[4],'
                      b'"data_offsets":[0,16]}}'), "damaged"),
         (safetensors(b'{"x":{"dtype":"F32","shape":[4],"data_offsets":[0,160]}}'), "damaged"),
@@ -326,12 +324,12 @@ def test_a_name_twice_in_safetensors_is_what_the_library_makes_of_it(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"{}", "no index"),
-        (b"[1]", "no index"),
-        (b'{"weight_map": {"x": 3}}', "no index"),
-        (b'{"weight_map": ' + b"[" * 100_000 + b"}", "no index"),
-        (b'{"weight_map": {"x": "a.safetensors"}, "metadata": [3]}', "no index"),
-        (b"\xff\xfe", "no index"),
+        (b"{}", "not an index"),
+        (b"[1]", "not an index"),
+        (b'{"weight_map": {"x": 3}}', "not an index"),
+        (b'{"weight_map": ' + b"[" * 100_000 + b"}", "not an index"),
+        (b'{"weight_map": {"x": "a.safetensors"}, "metadata": [3]}', "not an index"),
+        (b"\xff\xfe", "not an index"),
     ],
 )
 def test_an_index_that_is_none_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
@@ -353,15 +351,15 @@ def test_an_index_of_itself_ends(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "an HTML page"),
         (b"\n <html>", "an HTML page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
-        ("Grüße an alle".encode(), "a text, which begins with 'Grüße an alle'"),
+        ("Grüße an alle".encode(), "a text file that begins with 'Grüße an alle'"),
         (b'{"model": 1}', "a text"),
-        (b"\0" * 5000, "nothing but zeros"),
-        (b"\x1f\x8b\x08\0" + b"x" * 50, "compressed by gzip"),
+        (b"\0" * 5000, "all zeros"),
+        (b"\x1f\x8b\x08\0" + b"x" * 50, "compressed with gzip"),
         (b"x" * 257 + b"ustar" + b"\0" * 300, "a tar archive"),
-        (b"\x7fELF\x02\x01", "a program or a library"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-        (b"PK\x05\x06" + b"\0" * 18, "a zip file without anything in it"),
-        (os.urandom(0) + bytes(range(128, 256)), "of no known format of weights"),
+        (b"\x7fELF\x02\x01", "an executable or a library"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+        (b"PK\x05\x06" + b"\0" * 18, "an empty zip file"),
+        (os.urandom(0) + bytes(range(128, 256)), "in no known format of weights"),
     ],
 )
 def test_a_refusal_says_what_the_file_really_is(content: bytes, words: str, tmp_path: Path) -> None:
@@ -490,4 +488,4 @@ def test_a_file_cut_short_while_its_numbers_are_read_is_one_line(tmp_path: Path)
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_S)
     assert ended.returncode == 2
-    assert ended.stderr == "fmnist-tui: the file changed while it was read: try again when it is whole\n"
+    assert ended.stderr == "fmnist-tui: the file changed while it was read: try again once it is complete\n"

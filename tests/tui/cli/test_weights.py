@@ -30,7 +30,7 @@ def test_a_file_as_text_and_json(file: Path, capsys: pytest.CaptureFixture[str])
     assert "model.0.weight  2×3" in text
     assert "epoch = 4" in text
     assert main(["inspect", str(file), "--check"]) == 0
-    assert "every byte is as it was written, by the file's own checksums (CRC-32)" in capsys.readouterr().out
+    assert "every byte is as written, according to the file's checksums (CRC-32)" in capsys.readouterr().out
     assert main(["inspect", str(file), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["format"] == "PyTorch (zip)"
@@ -86,7 +86,7 @@ def test_two_files(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     content["model"]["0.bias"] += 1
     torch.save(content, tmp_path / "other.pt")
     assert main(["inspect", str(file), "--diff", str(file)]) == 0
-    assert "2 tensors are the same, to the last bit" in capsys.readouterr().out
+    assert "2 tensors are identical" in capsys.readouterr().out
     assert main(["inspect", str(file), "--diff", str(tmp_path / "other.pt")]) == 1
     text = capsys.readouterr().out
     assert "model.0.bias  2 float32             max |Δ| 1, |Δ| 1.41" in text

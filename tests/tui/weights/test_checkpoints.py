@@ -295,7 +295,7 @@ async def test_every_byte_is_checked(home: Path, run: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
         await pilot.press("C")
         await until(pilot, lambda: len(app._notifications) > 0)
-        assert "by the SHA-256 in the run's manifest" in next(iter(app._notifications)).message
+        assert "according to the SHA-256 in the run's manifest" in next(iter(app._notifications)).message
         record = read(path).records["0"]
         data = bytearray(path.read_bytes())
         data[record.offset] ^= 1
@@ -418,7 +418,7 @@ async def test_a_file_that_another_torchs_list_judges_says_so(
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "1 file" in line(app, "#about"))
         await pilot.press("enter")
         newest = ".".join(map(str, TABLE[-1].last))
-        caveat = f"(judged by the list of torch {newest}, since that of the installed torch 2.99.0 is not known)"
+        caveat = f"(checked against the list of torch {newest}, as that of the installed torch 2.99.0 is not known)"
         await until(pilot, lambda: f"allow-list of torch.load(weights_only=True) {caveat}" in line(app, "#about"))
 
 
