@@ -31,8 +31,8 @@ READING = "from engine.weights.reading import read", "found = read(Path({path!r}
 LOADING = "import torch", "found = torch.load({path!r}, weights_only=True)"
 MAPPING = "import torch", "found = torch.load({path!r}, weights_only=True, mmap=True)"
 OPENING = (
-    "from engine.files import values; from engine.weights.reading import read; import torch",
-    "found = values.load(read(Path({path!r})), 'classifier.0.weight')[:8, :8].tolist()",
+    "from engine.weights import tensors; from engine.weights.reading import read; import torch",
+    "found = tensors.load(read(Path({path!r})), 'classifier.0.weight')[:8, :8].tolist()",
 )
 TIMED = """
 import json, resource, time

@@ -1,4 +1,4 @@
-"""Asks for one line of text, and says at each key what it would do or why it can't."""
+"""Asks for one line of text, and says at each key what it would do, or why it can't."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -19,11 +19,11 @@ MOST_CHOICES = 12
 
 
 class PromptScreen(ModalScreen[str | None]):
-    """Gives the text, or None where the person goes back."""
+    """Gives the text, or None where the person cancels."""
 
     AUTO_FOCUS = "#line"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back", id="prompt.back"),
+        Binding("escape", "dismiss", "Cancel", id="prompt.back"),
         Binding("tab", "complete", "Complete", show=False, priority=True, id="prompt.complete", tooltip="a path"),
     ]
 
@@ -51,8 +51,8 @@ class PromptScreen(ModalScreen[str | None]):
             yield Static(self._about, id="about", markup=False)
             yield Input(self._value, id="line", compact=True, select_on_focus=False, suggester=self._suggester)
             yield Static("", id="verdict", markup=False)
-            completes = " · tab completes the path" if self._suggester is not None else ""
-            yield Static(f"enter does it{completes} · escape goes back", id="keys", markup=False)
+            completes = " · Tab: complete the path" if self._suggester is not None else ""
+            yield Static(f"Enter: OK{completes} · Esc: cancel", id="keys", markup=False)
 
     def on_mount(self) -> None:
         self._judge(self._value)
@@ -75,7 +75,7 @@ class PromptScreen(ModalScreen[str | None]):
         typed = line.value
         value, choices = await self._suggester.completed(typed)
         if not self.query("#line") or line.value != typed:
-            return  # the person typed on
+            return  # something else is typed by now
         if value != typed:
             line.value = value
             line.cursor_position = len(value)
