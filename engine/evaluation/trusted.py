@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import Home
 from engine.progress import Progress, silent
 from engine.weights.contents_cache import contents_of
+from engine.worker import wire
 
-MEMORY = 4 << 30  # bytes that loading and evaluating may take, besides eight times the file
+MEMORY = 4 << 30  # bytes that loading and evaluating may take, plus eight times the file
 SECONDS = 1800  # of its processor time
 
 
 def trusts(home: Path, sha256: str) -> bool:
-    """Whether the person typed their trust for a file of this SHA-256 before."""
+    """Whether the person trusted a file with this SHA-256 before."""
     try:
         return sha256 in json.loads(Home(home).trusted.read_text())
     except (OSError, ValueError, TypeError):
@@ -44,6 +45,18 @@ def trust(home: Path, sha256: str) -> None:
     atomic.write_text(Home(home).trusted, json.dumps(sorted({*known, sha256})))
 
 
+@dataclass(frozen=True)
+class _ModuleRequest:
+    """What the process is asked."""
+
+    path: Path
+    sha256: str
+    home: Path
+    data_dir: Path | None
+    settings: EvaluationSettings
+    memory: int  # bytes that loading and evaluating may take
+
+
 def evaluate(
     path: Path,
     sha256: str,
@@ -57,26 +70,23 @@ def evaluate(
 
     Raises CheckpointError where the file is another one, holds no module, or what it does fails or takes too much.
     """
-    is_ = sha256_of(path)
-    if is_ != sha256.lower():
-        raise CheckpointError(f"{path} has the SHA-256 {is_}, which is not the one that you trust")
+    actual = sha256_of(path)
+    if actual != sha256.lower():
+        raise CheckpointError(f"{path} has the SHA-256 {actual}, which is not the one that you trust")
     contents = contents_of(path)
     if not contents.modules or contents.modules[0].name:
         raise CheckpointError(f"{path} contains no module that was pickled whole: name the network with --model")
     if contents.problems:
         raise CheckpointError(f"{path} is not loaded: {contents.problems[0]}")
-    request = {
-        "file": str(path), "sha256": is_, "home": str(home), "data_dir": str(data_dir) if data_dir else None,
-        "settings": asdict(settings), "memory": MEMORY + 8 * contents.bytes,
-    }  # fmt: skip
+    memory = MEMORY + 8 * contents.bytes
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "engine.evaluation.trusted"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(request) + "\n")
+        wire.send(process.stdin, _ModuleRequest(path, actual, home, data_dir, settings, memory))  # type: ignore[arg-type]
         process.stdin.close()
         for line in process.stdout:
             answer = json.loads(line)
@@ -104,7 +114,7 @@ def main() -> None:
         answers.flush()
 
     try:
-        request = json.loads(sys.stdin.readline())
+        request: _ModuleRequest = wire.receive(sys.stdin.buffer)
         say(result=asdict(_evaluate(request, lambda done, total: say(done=done, total=total))))
     except EngineError as error:
         say(error=str(error))
@@ -113,7 +123,7 @@ def main() -> None:
         say(error=f"{type(error).__name__}: {lines[0][:200] if lines else ''}")
 
 
-def _evaluate(request: dict[str, Any], progress: Progress) -> Evaluation:
+def _evaluate(request: _ModuleRequest, progress: Progress) -> Evaluation:
     import resource
 
     import psutil
@@ -126,24 +136,23 @@ def _evaluate(request: dict[str, Any], progress: Progress) -> Evaluation:
     from engine.training.losses import make_loss
     from engine.training.pipelines import transforms_of
 
-    path, settings = Path(request["file"]), EvaluationSettings(**request["settings"])
-    data_dir = Path(request["data_dir"]) if request["data_dir"] else None
-    data = open_dataset(settings.dataset, data_dir, Path(request["home"]), verify=True)
+    path, settings = request.path, request.settings
+    data = open_dataset(settings.dataset, request.data_dir, request.home, verify=True)
     own = transforms_of(settings.transform)
     batches = make_batches(
         data.test, data.classes, batch_size=BATCH, device="cpu", transform=own.test, after=own.after
     )  # fmt: skip
-    most = psutil.Process().memory_info().vms + int(request["memory"])
+    most = psutil.Process().memory_info().vms + request.memory
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    if sha256_of(path) != request["sha256"]:
+    if sha256_of(path) != request.sha256:
         raise CheckpointError("the file has changed meanwhile")
     module = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(module, nn.Module):
         raise CheckpointError(f"it holds a {type(module).__name__}, not a module")
     loss_fn = make_loss(settings.loss or "cross_entropy")
     found = test_loop(reported(batches, batches.samples, progress), module, loss_fn, len(data.classes))
-    return evaluation(found, data, file=path, sha256=request["sha256"], model=type(module).__name__)
+    return evaluation(found, data, file=path, sha256=request.sha256, model=type(module).__name__)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,8 @@ class FileActions:
         except EngineError as error:
             self._error(error)
             return
-        if (text := await self._ask(prompts.branch(origin, services.settings))) is not None:
+        prompt = prompts.branch(origin, str(services.settings["model"]), str(services.settings["dataset"]))
+        if (text := await self._ask(prompt)) is not None:
             changes = typed_pairs(text)
             self._work(self._start(changes, changes.pop("name", "")), "start run")
 

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine import sources
 from engine.errors import ConfigError, InspectionError
@@ -101,8 +101,8 @@ def as_network(home: Path, file: Path, value: str) -> PromptScreen:
     return PromptScreen(f"Show {file.name} as which network?", about, check, value=value, suggester=suggester)
 
 
-def branch(origin: "Origin", settings: dict[str, Any]) -> PromptScreen:
-    """The settings of a new run from a file. `settings`: of the form."""
+def branch(origin: "Origin", model: str, dataset: str) -> PromptScreen:
+    """The settings of a new run from a file. `model`, `dataset`: what the prompt proposes."""
 
     def check(text: str) -> str:
         changes = typed_pairs(text)
@@ -114,9 +114,9 @@ def branch(origin: "Origin", settings: dict[str, Any]) -> PromptScreen:
     value = f"epochs={2 * origin.done}" if origin.own and origin.config.epochs <= origin.done else ""
     if not origin.own:
         about += " If the names differ, add weights=, such as weights=module. or weights='module. section:ema'."
-        chosen = {name: str(settings[name]) for name in ("model", "dataset")}
-        chosen["optimizer"] = origin.optimizers[0] if origin.optimizers else "auto"
-        value = " ".join(f"{name}={shlex.quote(text)}" for name, text in chosen.items() if text != "auto")
+        optimizer = origin.optimizers[0] if origin.optimizers else "auto"
+        proposed = {"model": model, "dataset": dataset, "optimizer": optimizer}
+        value = " ".join(f"{name}={shlex.quote(text)}" for name, text in proposed.items() if text != "auto")
     return PromptScreen(f"Branch from {origin.path.name}", about, check, value=value.strip())
 
 
