@@ -1,0 +1,146 @@
+"""What is asked about files, over the screen that asks: again after a refusal, with the proposal; and what Esc does."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from textual.widgets import Input
+
+from engine.checkpoints.verify import sha256
+from engine.errors import InspectionCancelledError
+from engine.evaluation import trusted
+from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationRequest
+from engine.models.registry import build
+from engine.weights.key_mapping import KeyMapping
+from engine.weights.requests import ConvertRequest
+from engine.worker.client import WorkerClient
+from tests.support.at_once import at_once  # noqa: F401
+from tests.tui.data.test_data import line, until
+from tests.tui.weights.test_checkpoints import body, typed
+from tui.app import FmnistApp
+from tui.dialogs.prompt import PromptScreen
+from tui.weights.checkpoints import CheckpointsScreen
+from tui.weights.difference import DifferenceScreen
+from tui.weights.file import FileScreen
+from tui.weights.recent_files import remember
+
+SIZE = (140, 45)
+pytestmark = pytest.mark.usefixtures("at_once")
+
+
+def saved(path: Path, seed: int, prefix: str) -> Path:
+    """An mlp's weights with another prefix on each name."""
+    torch.manual_seed(seed)
+    torch.save({f"{prefix}{name}": value for name, value in build("mlp").state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The requests, in order; answered all the same."""
+    asked: list[Any] = []
+    answer = WorkerClient.ask
+
+    def noted(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+        asked.append(request)
+        return answer(self, request, progress)
+
+    monkeypatch.setattr(WorkerClient, "ask", noted)
+    return asked
+
+
+async def test_two_files_that_do_not_fit_are_evaluated_with_the_mapping_that_is_proposed(
+    home: Path, tmp_path: Path, requests: list[Any]
+) -> None:
+    first, second = (saved(tmp_path / f"{name}.pt", seed, "net.") for seed, name in enumerate(("first", "second")))
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZE) as pilot:
+        app.push_screen(DifferenceScreen(app, first, second))
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "6 changed" in line(app, "#about"))
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: app.screen.query_one(Input).value == "mlp net.")
+        assert "first.pt does not fit mlp: 6 missing" in line(app, "#about")
+        assert "prefix net. removed" in line(app, "#verdict")
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(body(app)))
+        assert "the second file fixes" in body(app)
+        asked = [one for one in requests if isinstance(one, CompareEvaluationsRequest)]
+        assert [one.first.mapping for one in asked] == [KeyMapping(), KeyMapping("net.")]
+        assert (asked[1].first.path, asked[1].second.path) == (first, second)
+        await pilot.press("escape", "E")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await typed(pilot, "mlp net.")  # the same again is known
+        await until(pilot, lambda: bool(body(app)))
+        assert len([one for one in requests if isinstance(one, CompareEvaluationsRequest)]) == 2
+
+
+async def test_esc_at_a_proposal_leaves_the_file_as_it_is(home: Path, tmp_path: Path, requests: list[Any]) -> None:
+    path = saved(tmp_path / "theirs.pt", 0, "net.")
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZE) as pilot:
+        app.push_screen(FileScreen(app, path))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "6 tensors" in line(app, "#about"))
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await typed(pilot, "mlp")
+        await until(pilot, lambda: app.screen.query_one(Input).value == "mlp net.")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen))
+        assert len([one for one in requests if isinstance(one, EvaluationRequest)]) == 1
+        assert not app._notifications
+        await pilot.press("escape")
+        assert not isinstance(app.screen, FileScreen)
+
+
+async def test_a_module_that_was_trusted_before_is_proposed_by_its_name(
+    home: Path, tmp_path: Path, requests: list[Any]
+) -> None:
+    path = tmp_path / "whole.pt"
+    torch.save(build("mlp"), path)
+    trusted.trust(home, sha256(path))
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZE) as pilot:
+        app.push_screen(FileScreen(app, path))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "pickled module" in line(app, "#about"))
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert app.screen.query_one(Input).value == "whole.pt"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FileScreen))
+    assert not any(isinstance(one, EvaluationRequest) for one in requests)
+
+
+async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, name in enumerate(("a.pt", "b.pt", "c.pt")):
+        remember(home, saved(tmp_path / name, seed, ""))
+    cancelled = threading.Event()
+    asked: list[ConvertRequest] = []
+
+    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+        asked.append(request)
+        assert cancelled.wait(120)
+        raise InspectionCancelledError("cancelled")
+
+    monkeypatch.setattr(WorkerClient, "ask", slow)
+    monkeypatch.setattr(WorkerClient, "cancel", lambda self: cancelled.set())
+    app = FmnistApp(home=home, dataset="demo", start="checkpoints")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await pilot.press("m", "G", "m", "a")  # c.pt, which was opened last, then a.pt
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await typed(pilot, f"{tmp_path / 'mean.pth'} module. without:head")
+        await until(pilot, lambda: "averaging 2 files …  (Esc cancels)" in line(app, "#progress"))
+        mapping = KeyMapping("module.", without=("head",))
+        assert asked == [ConvertRequest((tmp_path / "c.pt", tmp_path / "a.pt"), tmp_path / "mean.pth", mapping)]
+        await pilot.press("escape")
+        await until(pilot, lambda: not line(app, "#progress"))
+        assert "2 marked" in line(app, "#about")
+        assert not app._notifications
+        await pilot.press("escape")
+        assert "marked" not in line(app, "#about")
