@@ -126,10 +126,10 @@ def _hint(found: Match, path: Path, mapping: KeyMapping) -> str:
     elif 0 < len(found.renames) <= MOST_NAMED:
         shown = replace(mapping, renames=(*mapping.renames, *found.renames.items()))
     elif (shown := _with_new_modules(found, mapping)) is not None:
-        return f"; to use new weights there: --weights '{path} {shown}'"
+        return f"; to use new weights there, use --weights '{path} {shown}'"
     else:
         return ""
-    return f"; here: --weights '{path} {shown}'"
+    return f"; use --weights '{path} {shown}'"
 
 
 def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Match:

@@ -1,4 +1,4 @@
-"""`fmnist-tui inspect`: what is in a file of weights, without executing a byte of it."""
+"""What `inspect`, `eval` and `convert` print."""
 
 import json
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""`inspect`, `eval`, `convert`: files of weights, from anyone; nothing in them is executed."""
+"""`inspect`, `eval`, `convert`: any files of weights; nothing in them is executed."""
 
 import argparse
 from pathlib import Path
@@ -22,10 +22,10 @@ def declare(commands: Commands) -> None:
         metavar="FILE",
         help=f"{', '.join(registry.file_endings())}, an index of shards, or a folder; or RUN@PLACE",
     )
-    made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
+    made.add_argument("--json", action="store_true", help="print a JSON object (docs/events.md)")
     made.add_argument("--tensors", action="store_true", help="list every tensor, and all metadata")
     made.add_argument("--check", action="store_true", help="read the whole file and compare it with its checksums")
-    made.add_argument("--diff", metavar="OTHER", help="compare with this other file; exit code 1 if they differ")
+    made.add_argument("--diff", metavar="OTHER", help="compare with another file; exit code 1 if they differ")
     made.add_argument(
         "--values", metavar="NAME[SLICE]", default="", help="print a tensor's values, or a slice of them, as in Python"
     )
@@ -39,31 +39,33 @@ def declare(commands: Commands) -> None:
     add_options(made, ("model", "dataset", "transform", "loss", "device"), about=in_the_file)
     _add_mapping(made)
     made.add_argument(
-        "--against", metavar="OTHER", help="list the images that this other file classifies better and worse"
+        "--against", metavar="OTHER", help="list the images that another file classifies better and worse"
     )
     made.add_argument(
         "--trust",
         metavar="SHA256",
         default="",
-        help="load a module that was pickled whole: its author's code is executed",
+        help="load a module that was pickled whole, which executes its author's code",
     )
-    made.add_argument("--json", action="store_true", help="as a JSON object (docs/events.md)")
+    made.add_argument("--json", action="store_true", help="print a JSON object (docs/events.md)")
 
     made = commands.add(
         "convert", _convert, "write the weights of a file, or the mean of several, as a bare state_dict or safetensors",
         "convert epoch-0004.pt weights.safetensors", isolated=True,
     )  # fmt: skip
     made.add_argument(
-        "files", nargs="+", metavar="FILE", help="several files of one network are averaged; or RUN@PLACE"
+        "files", nargs="+", metavar="FILE", help="one file, or several of one network, which are averaged; or RUN@PLACE"
     )
     made.add_argument(
-        "target", type=Path, metavar="OUT", help="a name that ends in .safetensors, else as torch.save writes it"
+        "target", type=Path, metavar="OUT", help="the file to write: safetensors if its name ends so, else a state_dict"
     )
     _add_mapping(made)
 
 
 def _add_mapping(parser: Parser) -> None:
-    parser.add_argument("--section", metavar="NAME", help="the part of the file (default: model, state_dict, …)")
+    parser.add_argument(
+        "--section", metavar="NAME", help="which section of the file to use (default: model, state_dict, …)"
+    )
     parser.add_argument(
         "--strip", metavar="PREFIX", default="", help="prefix to remove from each name, such as module."
     )

@@ -222,7 +222,7 @@ def test_anybodys_weights_in_a_network(home: Path, tmp_path: Path) -> None:
     )
     assert asked(home, source=f"mlp={path}").title == "mlp with the weights of their weights.pth"
     torch.save({f"module.{name}": value for name, value in state.items()}, path)
-    with pytest.raises(EngineError, match=r"they would fit with --strip module\.; here: .* module\."):
+    with pytest.raises(EngineError, match=r"they would fit with --strip module\.; use .* module\."):
         asked(home, source=f"mlp={path}")
     assert asked(home, source=f"mlp={path} module.").totals.parameters == 669_706
     with pytest.raises(EngineError, match="No such file"):

@@ -110,7 +110,9 @@ def test_another_head_begins_anew_when_that_is_said(tmp_path: Path) -> None:
     torch.save(state, path)
     net = build("mlp")
     mine = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(CheckpointError, match=r"to use new weights there: --weights '.*pt new:linear_relu_stack\.4'$"):
+    with pytest.raises(
+        CheckpointError, match=r"to use new weights there, use --weights '.*pt new:linear_relu_stack\.4'$"
+    ):
         matching.load(net, str(path), "mlp")
     matching.load(net, f"{path} new:linear_relu_stack.4", "mlp")
     for name, value in net.state_dict().items():
