@@ -107,7 +107,7 @@ async def test_help_says_what_can_not_be_done_now(home: Path) -> None:
     async with app.run_test(size=(120, 60)) as pilot:
         await pilot.press("5", "question_mark")
         text = str(app.screen.query_one(Static).content)
-        assert "Compare: the two that are marked (not now)" in text
+        assert "Compare: the two marked files (not now)" in text
         assert "Open a path: any file of weights, by its path\n" in text
         assert text.count(" q  ") == 1
 
