@@ -152,7 +152,8 @@ def test_every_key_of_every_screen_is_in_the_list_of_keys() -> None:
     text = (ROOT / "docs" / "keys.md").read_text()
     shown = [cls for _, cls in docs.screens()]
     assert len(shown) > 20
-    for cls in (FmnistApp, *shown):
+    every: list[type] = [FmnistApp, *shown]
+    for cls in every:
         for binding in docs.bindings(cls):
             assert binding.id, (cls, binding)
             assert f"| {binding.id} |" in text, binding

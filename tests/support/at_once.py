@@ -19,7 +19,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def answer(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
         asked.append(type(request).__name__)
         with turn:
-            return handler_of(request)(self.home, request, progress or silent)
+            return handler_of(request)(self.home, request, progress)
 
     monkeypatch.setattr(WorkerClient, "ask", answer)
     return asked

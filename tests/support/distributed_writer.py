@@ -31,10 +31,12 @@ def write(rank: int, processes: int, folder: str) -> None:
         "epoch": 3,
         "names": ["a", "b"],
     }
-    dcp.save({"model": state, "optim": kept, "more": more}, checkpoint_id=folder)
+    dcp.save(  # type: ignore[attr-defined]
+        {"model": state, "optim": kept, "more": more}, checkpoint_id=folder
+    )
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    torch.multiprocessing.spawn(write, args=(2, sys.argv[1]), nprocs=2)
+    torch.multiprocessing.spawn(write, args=(2, sys.argv[1]), nprocs=2)  # type: ignore[attr-defined]
     Path(f"{sys.argv[1]}.meet").unlink(missing_ok=True)

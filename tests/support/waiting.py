@@ -16,7 +16,7 @@ HANG_S = 300.0  # for a machine that others use too; below pytest's own timeout,
 POLL_S = 0.02
 
 
-def wait_for(condition: Callable[[], T], what: str, seconds: float = HANG_S) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, seconds: float = HANG_S) -> T:
     """The first true value of `condition`. Fails with `what` never came, after `seconds`: a guard against hanging."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

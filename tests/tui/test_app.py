@@ -3,6 +3,7 @@ import pkgutil
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.binding import Binding
@@ -189,11 +190,11 @@ def test_every_message_handler_is_of_a_message_that_there_is() -> None:
             assert name in handled, f"{path.name}: {name}"
 
 
-def descendants(cls: type) -> set[type]:
+def descendants(cls: Any) -> set[Any]:
     """All classes below one, once every module of the program is imported."""
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
         importlib.import_module(module.name)
-    found: set[type] = set()
+    found: set[Any] = set()
     waiting = [cls]
     while waiting:
         below = set(waiting.pop().__subclasses__()) - found

@@ -188,7 +188,10 @@ def test_a_fault_at_any_write_of_the_log_pauses_the_run_and_loses_no_event(
             disk = Disk(patched, tmp_path, code)
             disk.fail_at = set(range(number, number + 40))  # and the reserve is no help
             session = TrainingSession(
-                prepared(epochs=2, batch_size=16), sink=sink, save=save, trouble=lambda log=log: log.trouble
+                prepared(epochs=2, batch_size=16),
+                sink=sink,
+                save=save,
+                trouble=lambda log=log: log.trouble,  # type: ignore[misc]
             )
             assert session.run() == "finished"
             log.close()

@@ -345,7 +345,7 @@ def test_a_share_for_testing_is_drawn_by_its_seed(home: Path, tmp_path: Path) ->
             png(place / label / f"{number:02}.png", grey=100 * (label == "b") + number)
 
     def drawn(spec: str) -> list[int]:
-        return opened(f"folder:{place}{spec}", home).test.images[:, 0, 0].tolist()
+        return [int(image[0, 0]) for image in opened(f"folder:{place}{spec}", home).test.images]
 
     every = [100 * label + number for label in (0, 1) for number in range(20)]
     for share, seed in ((0.2, 0), (0.2, 7), (0.5, 7)):

@@ -127,9 +127,8 @@ def test_a_pipeline_that_does_not_fit_is_refused_by_its_step_before_a_run_begins
 def test_the_models_take_the_images_as_they_come_out_of_the_pipeline(tmp_path: Path) -> None:
     small = make_setup(config(transform="CenterCrop(20)"), home=tmp_path)
     assert small.network.linear_relu_stack[0].in_features == 400  # type: ignore[index, union-attr]
-    assert (
-        make_setup(config(transform="Resize(32)", model="cnn"), home=tmp_path).network.classifier[0].in_features == 3072
-    )  # type: ignore[index, union-attr]
+    large = make_setup(config(transform="Resize(32)", model="cnn"), home=tmp_path)
+    assert large.network.classifier[0].in_features == 3072  # type: ignore[index, union-attr]
 
 
 def test_augmented_training_gives_the_same_losses_for_the_same_seed(

@@ -10,6 +10,7 @@ import torch
 
 from engine.data.dataset import Dataset, Split
 from engine.evaluation import label_errors
+from engine.models.registry import build
 from engine.training.config import TrainConfig
 
 
@@ -57,7 +58,6 @@ def test_each_sample_is_predicted_by_the_model_that_did_not_see_it(monkeypatch: 
     data = Dataset("made", "made", ("a", "b"), train, Split("test", images[:5] + 100, labels[:5]), "here")
     seen: list[set[int]] = []  # the images that each model was trained on
     seeds: list[int] = []
-    build = label_errors.build
 
     def built(*given: Any) -> torch.nn.Module:
         seen.append(set())

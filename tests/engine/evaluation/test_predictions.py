@@ -88,7 +88,7 @@ def test_each_value_is_that_of_the_forward_pass(home: Path, tmp_path: Path) -> N
     model = build("mlp")
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter *= 3
+            parameter.mul_(3)
     path = tmp_path / "weights.pt"
     torch.save(model.state_dict(), path)
     reports: list[tuple[int, int]] = []

@@ -123,7 +123,8 @@ def test_each_step_and_each_draw_is_torchvisions_own(home: Path) -> None:
     assert [step.random for step in steps] == [False, True, True, False, True, False]
     values = np.asarray(image)
     assert steps[0] == StepResult(
-        "the image", "PIL image", "uint8, mode L", (28, 28), values.min(), values.max(), pytest.approx(values.mean()),
+        "the image", "PIL image", "uint8, mode L", (28, 28), values.min(), values.max(),
+        pytest.approx(values.mean()),  # type: ignore[arg-type]
         random=False,
     )  # fmt: skip
     last = steps[-1]

@@ -134,7 +134,7 @@ def test_names_are_brought_in_order_as_it_is_said(home: Path, tmp_path: Path) ->
     torch.save({"state_dict": state_dict}, path)
     settings = {"model": "mlp", "dataset": "demo", "epochs": "1"}
     with pytest.raises(CheckpointError, match="does not fit mlp"):
-        client.start(home, client.TrainConfig(model="mlp", dataset="demo", weights=str(path)))
+        client.start(home, TrainConfig(model="mlp", dataset="demo", weights=str(path)))
     folder = from_weights.prepare(home, path, settings | {"weights": "module. linear_relu_stack=body"})
     assert store.read_run(folder)["config"]["weights"] == f"{path} module. linear_relu_stack=body"
     assert serve(folder).status == "finished"

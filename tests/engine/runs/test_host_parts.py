@@ -27,8 +27,8 @@ def test_a_host_leaves_with_the_newest_checkpoint_where_its_time_is_up(
 ) -> None:
     events: list[ev.Event] = []
     codes: list[int] = []
-    monkeypatch.setattr(host_module.time, "monotonic", lambda: now)
-    monkeypatch.setattr(host_module.os, "_exit", codes.append)
+    monkeypatch.setattr("engine.runs.host.time.monotonic", lambda: now)
+    monkeypatch.setattr("engine.runs.host.os._exit", codes.append)
     stopping: Any = SimpleNamespace(
         _session=SimpleNamespace(saving=saving, ended=ended, epoch=3, step=7), _signal=signal.SIGTERM,
         _leave_at=100.0 + host_module.LEAVE_S, _sink=events.append, _log=SimpleNamespace(sync=lambda: None),
@@ -41,12 +41,14 @@ def test_a_host_leaves_with_the_newest_checkpoint_where_its_time_is_up(
 def test_the_log_is_on_the_disk_before_the_checkpoint() -> None:
     done: list[str] = []
 
-    def save(content: dict[str, Any], reason: str) -> str:
+    saved = ev.CheckpointSaved(file="x.pt", epoch=3, step=1, bytes=1, sha256="")
+
+    def save(content: dict[str, Any], reason: str) -> ev.CheckpointSaved:
         done.append(f"{content['epoch']} {reason}")
-        return "saved"
+        return saved
 
     saving: Any = SimpleNamespace(
         _log=SimpleNamespace(sync=lambda: done.append("sync")), _writer=SimpleNamespace(save=save)
     )
-    assert Host._save(saving, {"epoch": 3}, "time") == "saved"  # type: ignore[comparison-overlap]
+    assert Host._save(saving, {"epoch": 3}, "time") is saved
     assert done == ["sync", "3 time"]

@@ -125,7 +125,12 @@ def progress(step: int) -> ev.Progress:
 def test_only_the_wanted_kinds_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, progress(1), unpaused(2), progress(3), ev.Finished(epochs=1, seconds=1.0), progress(5))
     decoded: list[bytes] = []
-    monkeypatch.setattr("engine.runs.log.decode", lambda line: (decoded.append(line), ev.decode(line))[1])
+
+    def decode(line: bytes) -> ev.Event | None:
+        decoded.append(line)
+        return ev.decode(line)
+
+    monkeypatch.setattr("engine.runs.log.decode", decode)
     part = read(tmp_path, kinds=(ev.Unpaused, ev.Finished))
     assert [event.kind for event in part.events] == ["unpaused", "finished"]
     assert len(decoded) == 2

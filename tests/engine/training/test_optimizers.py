@@ -1,5 +1,7 @@
 """Each optimizer is made with the config's own numbers, none of them torch's default."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -20,7 +22,7 @@ from engine.training.optimizers import make_optimizer
 def test_an_optimizer_has_the_numbers_of_the_config(
     name: str, kind: type[torch.optim.Optimizer], momentum: float | None
 ) -> None:
-    given = {} if momentum is None else {"momentum": momentum}
+    given: dict[str, Any] = {} if momentum is None else {"momentum": momentum}
     config = TrainConfig(optimizer=name, lr=0.03, weight_decay=0.2, **given)
     parameter = nn.Parameter(torch.tensor([1.0, -2.0]))
     optimizer = make_optimizer(config, [parameter], torch.device("cpu"))

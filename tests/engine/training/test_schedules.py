@@ -25,9 +25,9 @@ def factors(**settings: object) -> list[float]:
 
 
 def theirs(scheduler: lr_scheduler.LRScheduler) -> list[float]:
-    told = []
+    told: list[float] = []
     for _ in range(TOTAL):
-        told.append(scheduler.get_last_lr()[0])
+        told.append(float(scheduler.get_last_lr()[0]))
         scheduler.optimizer.step()
         scheduler.step()
     return told

@@ -48,7 +48,10 @@ class Ran:
 
     def wait_for(self, match: Callable[[ev.Event], bool]) -> ev.Event:
         with self._changed:
-            found = lambda: next((event for event in self.events if match(event)), None)  # noqa: E731
+
+            def found() -> ev.Event | None:
+                return next((event for event in self.events if match(event)), None)
+
             assert self._changed.wait_for(lambda: found() is not None, timeout=HANG_S), [e.kind for e in self.events]
             event = found()
             assert event is not None
@@ -205,7 +208,7 @@ def test_a_step_is_one_step(ran: Callable[..., Ran]) -> None:
         run.session.send(CommandKind.STEP)
         run.wait_for(at(1, step))
         run.session.send(CommandKind.CHECKPOINT)  # carried out once the step is done, and none after it
-        run.wait_for(lambda event, step=step: event.kind == "checkpoint_saved" and vars(event)["step"] == step)
+        run.wait_for(lambda event, step=step: event.kind == "checkpoint_saved" and vars(event)["step"] == step)  # type: ignore[misc]
         assert run.session.step == step
         assert run.session.paused
     run.session.send(CommandKind.UNPAUSE)

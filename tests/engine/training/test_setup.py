@@ -10,7 +10,8 @@ from engine.training.setup import make_setup
 
 
 def prepared(home: Path, **settings: Any) -> Any:
-    return make_setup(TrainConfig(**({"dataset": "demo", "threads": 1} | settings)), home=home)
+    given: dict[str, Any] = {"dataset": "demo", "threads": 1}
+    return make_setup(TrainConfig(**(given | settings)), home=home)
 
 
 @pytest.fixture

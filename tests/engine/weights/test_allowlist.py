@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_another_version_is_judged_by_the_nearest_list_and_the_report_says_so(ve
 
 def test_without_torch_the_newest_list_judges_and_the_report_says_so(pretend: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
-        raise allowlist.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
     pretend.setattr(allowlist, "version", version)
     assert allowlist.installed().torch == NEWEST

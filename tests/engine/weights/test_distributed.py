@@ -47,8 +47,9 @@ def alone(tmp_path: Path) -> Path:
     """Written by one process, each tensor in one piece."""
     torch.manual_seed(1)
     w = torch.rand(3, 4)
+    content = {"model": {"w": w, "b": torch.zeros(4)}, "epoch": 2}
     with pytest.warns(UserWarning, match="single process"):
-        dcp.save({"model": {"w": w, "b": torch.zeros(4)}, "epoch": 2}, checkpoint_id=tmp_path / "alone")
+        dcp.save(content, checkpoint_id=tmp_path / "alone")  # type: ignore[attr-defined]
     return tmp_path / "alone"
 
 

@@ -48,7 +48,7 @@ def test_floats_that_are_not_finite_arrive() -> None:
 
 def test_arrays_of_several_dtypes_arrive_whole_and_in_their_places() -> None:
     rng = np.random.default_rng(0)
-    sent = {
+    sent: dict[str, Any] = {
         "u8": rng.integers(0, 255, (2, 3, 5), dtype=np.uint8),
         "f4": rng.normal(size=(4, 2)).astype(np.float32)[::2, ::-1],  # not contiguous
         "none": np.zeros((0, 7), np.int64),

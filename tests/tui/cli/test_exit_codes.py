@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.runs import store, verify_resume
+from engine.runs import client, store, verify_resume
 from engine.training import events as ev
 from tui.cli import main, train
 
@@ -86,8 +86,8 @@ def test_a_run_that_a_signal_stopped_exits_with_128_and_its_number(
         sent.append(name)
         told.append(STOPPED)
 
-    monkeypatch.setattr(train.client, "command", command)
-    monkeypatch.setattr(train.time, "sleep", lambda seconds: os.kill(os.getpid(), number))
+    monkeypatch.setattr(client, "command", command)
+    monkeypatch.setattr("tui.cli.train.time.sleep", lambda seconds: os.kill(os.getpid(), number))
     monkeypatch.setattr(store, "alive", lambda folder: not sent or bool(told))
     told += [STARTED]
     assert train.follow(tmp_path, as_json=True) == 128 + number

@@ -2,6 +2,7 @@ import gzip
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -95,16 +96,16 @@ async def test_a_cursor_move_sends_two_captions_and_no_picture(home: Path) -> No
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot)
         page = app.screen.query_one(ImagePage)
-        refreshed: list[object] = []
+        refreshed: list[tuple[Any, ...]] = []
         refresh = page.refresh
 
-        def record(*regions: object, **options: object) -> object:
+        def record(*regions: Any, **options: object) -> object:
             refreshed.append(regions)
             return refresh(*regions, **options)  # type: ignore[arg-type]
 
         page.refresh = record  # type: ignore[assignment, method-assign]
         await pilot.press("right")
-        ((old, new),) = refreshed  # type: ignore[misc]
+        ((old, new),) = refreshed
         assert old.height == new.height == 1
 
 

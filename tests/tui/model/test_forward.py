@@ -162,7 +162,7 @@ async def test_the_sum_behind_an_output(home: Path) -> None:
         )
         assert len(app.screen.query_one(HeatMap)._lines) == 14  # of the pixels, in their places
         torch.manual_seed(0)
-        layer = build("mlp").linear_relu_stack[0]  # type: ignore[index, union-attr]
+        layer = build("mlp").linear_relu_stack[0]  # type: ignore[index]
         assert isinstance(layer, torch.nn.Linear)
         x = torch.from_numpy(np.array(DEMO.train.images[0])).float().flatten() / 255
         outputs = layer(x).detach()

@@ -84,7 +84,8 @@ def _rounded_array(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
 
 def made_up_run(home: Path, run_id: str = "20260101-101010-aaaa", **options: Any) -> MadeUpRun:
     """It began an hour before NOW."""
-    return MadeUpRun(home, run_id, **{"name": "my run", "begun": NOW - 3600.0} | options)
+    given: dict[str, Any] = {"name": "my run", "begun": NOW - 3600.0}
+    return MadeUpRun(home, run_id, **given | options)
 
 
 def run_with_checkpoints(home: Path, **options: Any) -> MadeUpRun:

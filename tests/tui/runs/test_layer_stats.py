@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tui.widgets.chart import ChartView
 from tui.widgets.rows import Rows
 
 
-def layer_stats(epoch: int, step: int, gradient: float = 0.5, dead: float = 0.1, **losses: float) -> ev.LayerStats:
+def layer_stats(epoch: int, step: int, gradient: float = 0.5, dead: float = 0.1, **losses: Any) -> ev.LayerStats:
     return ev.LayerStats(
         epoch=epoch, step=step,
         parameters={

@@ -96,5 +96,6 @@ async def test_a_changed_run_changes_its_line_and_nothing_else_is_sent(
         assert written == []
         MadeUpRun(home, "20260101-131313-dddd", name="new")
         await until(pilot, lambda: [row[1] for row in rows(app)] == ["new", "live one", "gone", "first"])
+        assert isinstance(app.screen, RunsScreen)
         assert app.screen.selected is not None
         assert app.screen.selected.name == "live one", "the cursor stays with its run"
