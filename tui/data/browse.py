@@ -1,12 +1,16 @@
 """What of the data is browsed: the split, what is selected of it, the marks, and where the cursor is. No widgets."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.data.selection import SCORED_SORTS, SORTS, Scores, Selection, order
 from engine.evaluation.quality import KINDS, ImageList, Other
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from engine.data.dataset import Bytes
     from engine.data.open_dataset import Dataset, Preview
     from engine.data.selection import Indices
     from engine.evaluation.predictions import Predictions
@@ -38,7 +42,7 @@ class Browse:
         self.split = "train"
         self.marks: dict[str, set[int]] = {"train": set(), "test": set()}
         self.selections: dict[str, Selection] = {"train": Selection(), "test": Selection()}
-        self.brightness: dict[str, Any] = {}  # float32 [N] of a split, once it is known
+        self.brightness: dict[str, npt.NDArray[np.float32]] = {}  # float32 [N] of a split, once it is known
         self.predictions: dict[str, Predictions] = {}  # of a split, once they are known
         self.suspects: dict[str, dict[str, Suspects]] = {}  # of a kind, by split, once they are known
         self._positions = {"train": 0, "test": 0}
@@ -96,7 +100,7 @@ class Browse:
         arranged = self._orders[self.split]
         return position if arranged is None else int(arranged[position])
 
-    def sample(self, index: int | None) -> "tuple[Any, int] | None":
+    def sample(self, index: int | None) -> "tuple[Bytes, int] | None":
         """A sample's image, uint8 [H, W], and label; None while it is not read."""
         early = self.preview if self.preview is not None and self.split == self.preview.split else None
         source = self.dataset.splits[self.split] if self.dataset is not None else early

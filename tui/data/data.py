@@ -1,7 +1,7 @@
 """*Data*: the data set as pages of images."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -24,6 +24,9 @@ from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from engine.data.open_dataset import Dataset, Preview
 
 PREDICTION_ACTIONS = ("predictions", "wrong", "quality", "partner")
@@ -118,7 +121,7 @@ class DataScreen(Screen[None]):
             self._take_brightness, dataset, {name: brightness(split) for name, split in dataset.splits.items()}
         )
 
-    def _take_brightness(self, dataset: "Dataset", found: dict[str, Any]) -> None:
+    def _take_brightness(self, dataset: "Dataset", found: "dict[str, npt.NDArray[np.float32]]") -> None:
         if dataset is self.browse.dataset:
             self.browse.brightness = found
 

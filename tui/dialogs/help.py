@@ -53,7 +53,7 @@ class HelpScreen(ModalScreen[None]):
             for keys, description, now in bindings:
                 text += Content.styled(f"  {keys:<14}", "bold" if now else "dim")
                 text += Content.styled(f"{description}{'' if now else ' (not now)'}\n", "" if now else "dim")
-        text += Content.styled("\nesc closes this. ctrl+p: find a command by its name.", "dim")
+        text += Content.styled("\nEsc: close · Ctrl+P: find a command by name", "dim")
         return text
 
     def _groups(self) -> Iterator[tuple[str, list[tuple[str, str, bool]]]]:

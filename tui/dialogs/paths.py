@@ -65,8 +65,10 @@ def _beginning(typed: str) -> list[str]:
 def check_file(text: str) -> str:
     """The name of the file of weights, or folder of them, that was typed. Raises InspectionError where it is none."""
     path = Path(text.strip()).expanduser()
-    if not text.strip() or not path.exists():
+    if not text.strip():
+        raise InspectionError("type the path of a file")
+    if not path.exists():
         raise InspectionError(f"no such file: {path}")
     if path.is_dir() and registry.recognise(Candidate(path)) is None:
-        raise InspectionError(f"a folder without weights: {path}")
+        raise InspectionError(f"{path.name} is a folder without weights; type the name of a file in it")
     return path.name

@@ -1,7 +1,6 @@
 """The charts of a run: the training loss as a line, the test results as points, non-finite steps and edits as marks."""
 
 import math
-from typing import Any
 
 from engine.runs.state import RunState
 from tui.widgets.chart import Chart, round_limit
@@ -17,7 +16,8 @@ def loss_chart(
         line_name="train",
         dots=tuple((test.x, test.loss) for test in state.tests if math.isfinite(test.loss)),
         dots_name="test",
-        **_signs(state),
+        marks=_marks(state, "not finite"),
+        edits=_marks(state, "edit"),
         parent=tuple((point.x, point.low, point.high) for point in parent.curve) if parent else (),
         parent_dots=tuple((test.x, test.loss) for test in parent.tests if math.isfinite(test.loss)) if parent else (),
         x_limit=x_limit(state),
@@ -32,7 +32,8 @@ def accuracy_chart(state: RunState, *, parent: RunState | None = None, cursor: f
         title="test accuracy by epoch, %",
         dots=tuple((test.x, 100 * test.accuracy) for test in state.tests),
         joined=True,
-        **_signs(state),
+        marks=_marks(state, "not finite"),
+        edits=_marks(state, "edit"),
         parent_dots=tuple((test.x, 100 * test.accuracy) for test in parent.tests) if parent else (),
         x_limit=x_limit(state),
         ceiling=100.0,
@@ -40,11 +41,9 @@ def accuracy_chart(state: RunState, *, parent: RunState | None = None, cursor: f
     )
 
 
-def _signs(state: RunState) -> dict[str, Any]:
-    return {
-        "marks": tuple(mark.x for mark in state.marks if mark.kind == "not finite"),
-        "edits": tuple(mark.x for mark in state.marks if mark.kind == "edit"),
-    }
+def _marks(state: RunState, kind: str) -> tuple[float, ...]:
+    """Where the marks of a kind are, in epochs."""
+    return tuple(mark.x for mark in state.marks if mark.kind == kind)
 
 
 def x_limit(state: RunState) -> float:
