@@ -6,7 +6,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from tui.widgets import lines
-from tui.widgets.chart import DOT, Chart, ChartView, draw, thin
+from tui.widgets.chart import DOT, Chart, ChartView, draw, round_limit, thin
 
 
 def falling(points: int, epochs: float = 10.0) -> tuple[tuple[float, float, float], ...]:
@@ -143,3 +143,97 @@ async def test_a_terminal_without_braille_gets_plain_characters() -> None:
         assert plain.isascii() or not [c for c in plain if not c.isascii()]
         assert "*" in plain
         assert "o" in plain
+
+
+def ticks(chart: Chart, height: int = 14) -> list[float]:
+    """The numbers beside the y axis, from the top."""
+    return [float(row.split("┤")[0]) for row in draw(chart, 70, height) if "┤" in row]
+
+
+@pytest.mark.parametrize("height", [8, 12, 16, 30])
+@pytest.mark.parametrize(
+    "values", [(0.0, 1.01), (2.31, 0.4), (-0.35, 0.22), (95.0, 105.0), (1e-5, 3.1e-5), (1500.0, 20001.0), (3.0, 3.0)]
+)
+def test_the_y_axis_holds_the_lowest_and_the_highest_value(values: tuple[float, float], height: int) -> None:
+    shown = ticks(Chart(dots=((1, values[0]), (2, values[1])), x_limit=4), height)
+    assert shown[0] >= max(values) - 1e-12
+    assert shown[-1] <= min(values) + 1e-12
+    span = max(values) - min(values)
+    assert len(shown) >= 3
+    if span:
+        assert shown[0] - shown[-1] <= 2.5 * span  # and not much more
+
+
+@pytest.mark.parametrize("values", [(0.02, 7.0), (0.3, 0.9), (1e-6, 40.0), (2.0, 2.1)])
+def test_a_log_axis_holds_them_too(values: tuple[float, float]) -> None:
+    shown = ticks(Chart(line=((1, values[0], values[0]), (2, values[1], values[1])), x_limit=4, log_y=True))
+    assert shown[0] >= max(values)
+    assert shown[-1] <= min(values)
+    assert all(f"{tick:e}"[0] in "125" and float(f"{tick:.0e}") == tick for tick in shown)
+
+
+def test_what_else_is_drawn_counts_for_the_axis() -> None:
+    line = ((1.0, 0.5, 0.6), (2.0, 0.4, 0.5))
+    alone = ticks(Chart(line=line, x_limit=4))
+    assert ticks(Chart(line=line, parent=((1.0, 3.0, 5.0),), x_limit=4))[0] >= 5
+    assert ticks(Chart(line=line, parent_dots=((1.0, -3.0),), x_limit=4))[-1] <= -3
+    assert ticks(Chart(line=line, dots=((1.0, 9.0),), x_limit=4))[0] >= 9
+    assert ticks(Chart(line=line, dots=((1.0, math.inf),), parent_dots=((5.0, 9.0),), x_limit=4)) == alone  # not drawn
+
+
+def test_an_axis_of_values_that_are_not_below_zero_does_not_begin_below_it() -> None:
+    assert ticks(Chart(dots=((1, 0.0), (2, 0.0)), x_limit=4))[-1] == 0
+    assert ticks(Chart(dots=((1, 0.01), (2, 0.9)), x_limit=4))[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("epochs", "x", "limit"),
+    [
+        (1, 0.2, 1),
+        (10, 0.0, 10),
+        (0, 0.0, 1),
+        (11, 0.0, 5),
+        (11, 5.0, 5),
+        (11, 5.1, 10),
+        (300, 20.01, 50),
+        (30, 25, 30),
+    ],
+)
+def test_the_x_axis_ends_at_a_round_number_that_holds_all(epochs: int, x: float, limit: float) -> None:
+    assert round_limit(epochs, x) == limit
+
+
+def test_a_point_stands_in_its_column_and_at_its_height() -> None:
+    rows = draw(Chart(dots=((0.0, 0.0), (5.0, 5.0), (10.0, 10.0)), x_limit=10), 70, 14)
+    at = {(row.index(DOT), number) for number, row in enumerate(rows) if DOT in row}
+    left = rows[0].index("┐") - len(rows[0].split("┌")[1].split("┐")[0])
+    columns, heights = zip(*sorted(at), strict=True)
+    assert columns[0] == left
+    assert columns[2] == rows[0].index("┐") - 1
+    assert abs(columns[1] - (columns[0] + columns[2]) / 2) <= 1
+    assert heights[0] > heights[1] > heights[2]
+    assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2], abs=1)
+
+
+def test_thinning_keeps_both_ends_of_a_column_in_the_order_that_keeps_the_line_short() -> None:
+    assert thin(((0.5, 1.0, 1.0), (1.5, 2.0, 9.0), (1.6, 1.5, 3.0), (2.5, 8.0, 8.5)), 10, 10) == [
+        (0.5, 1.0), (1.5, 1.5), (1.5, 9.0), (2.5, 8.5), (2.5, 8.0)
+    ]  # fmt: skip
+    assert thin(((10.0, 1.0, 1.0), (99.0, 2.0, 2.0)), 10, 10) == [(10.0, 2.0), (10.0, 1.0)]  # in the last column
+
+
+def test_the_key_names_what_is_drawn_and_a_narrow_one_the_first_of_it() -> None:
+    chart = Chart(
+        title="loss by epoch", line=falling(9), line_name="train", dots=((1, 1.0),), dots_name="test", marks=(1.0,),
+        edits=(2.0,), parent=falling(9), x_limit=10,
+    )  # fmt: skip
+    view = ChartView(ascii_only=False)
+    view._chart = chart
+
+    def title(width: int) -> str:
+        return "".join(text for text, _ in view.paint(width, 12)[0])
+
+    assert title(90) == "loss by epoch   ⠤⠒⠤ train   ● test   ✗ not finite   ··· parent   ▽ edit"
+    assert title(40) == "loss ⠤⠒⠤ train ● test ✗ not finite"
+    assert title(24) == "loss ⠤⠒⠤ train ● test"
+    assert title(10) == "loss by e…"

@@ -84,3 +84,89 @@ async def test_other_columns_begin_at_their_first() -> None:
         assert app.heads == ["tensor", "std", "norm", "‹"]
         app.table.show([Row("k", ("k", "v"))], (Column("name", -12), Column("value", 20)))
         assert app.heads == ["name", "value"]
+
+
+def numbers(app: TableApp) -> list[int]:
+    """Which rows are in view."""
+    return [int(line.split()[0].rpartition(".")[2]) for line in app.table.text().splitlines()[1:]]
+
+
+def marked(app: TableApp) -> list[str]:
+    return [line.split()[0] for line in app.table.text().splitlines() if line.startswith("▸")]
+
+
+async def test_the_cursor_stops_at_the_first_row_and_at_the_last() -> None:
+    app = TableApp()
+    async with app.run_test(size=(80, 6)):
+        table = app.table
+        table.show(ROWS)
+        table.move(-1)
+        assert (table.cursor, marked(app), numbers(app)) == (0, ["▸a.long.prefix.0"], [0, 1, 2, 3, 4])
+        table.move(4)
+        assert (marked(app), numbers(app)) == (["▸a.long.prefix.4"], [0, 1, 2, 3, 4])
+        table.move(1)
+        assert (marked(app), numbers(app)) == (["▸a.long.prefix.5"], [1, 2, 3, 4, 5])
+        table.move(100)
+        assert (table.key, marked(app), numbers(app)) == ("a.long.prefix.8", ["▸a.long.prefix.8"], [4, 5, 6, 7, 8])
+        table.move(1)
+        assert (table.cursor, numbers(app)) == (8, [4, 5, 6, 7, 8])
+        table.move(-4)
+        assert (marked(app), numbers(app)) == (["▸a.long.prefix.4"], [4, 5, 6, 7, 8])
+        table.move(-1)
+        assert (marked(app), numbers(app)) == (["▸a.long.prefix.3"], [3, 4, 5, 6, 7])
+        table.move(-100)
+        assert (table.cursor, numbers(app)) == (0, [0, 1, 2, 3, 4])
+        assert table.room == 5
+
+
+async def test_an_empty_table_has_no_key_and_moves_nowhere() -> None:
+    app = TableApp()
+    async with app.run_test(size=(80, 6)):
+        for by in (-1, 1, 5):
+            app.table.move(by)
+            assert (app.table.cursor, app.table.key) == (0, None)
+        app.table.show(ROWS)
+        app.table.go(8)
+        app.table.show([])
+        assert (app.table.cursor, app.table.key, app.table.text().count("\n")) == (0, None, 0)
+
+
+async def test_other_rows_keep_the_cursor_on_its_key_or_at_its_place() -> None:
+    app = TableApp()
+    async with app.run_test(size=(80, 6)):
+        table = app.table
+        table.show(ROWS)
+        table.go(5)
+        table.show(ROWS[::-1])
+        assert (table.cursor, marked(app)) == (3, ["▸a.long.prefix.5"])
+        table.show([row for row in ROWS if not row.key.endswith("5")])  # its row is gone: the one at its place
+        assert (table.cursor, marked(app)) == (3, ["▸a.long.prefix.3"])
+        table.show(ROWS[:2])
+        assert (table.cursor, marked(app)) == (1, ["▸a.long.prefix.1"])
+
+
+async def test_a_row_is_found_by_what_it_holds() -> None:
+    app = TableApp()
+    async with app.run_test(size=(80, 6)):
+        app.table.show(ROWS)
+        assert app.table.find(lambda row: row.cells[2] > "m6") is True
+        assert marked(app) == ["▸a.long.prefix.7"]
+        assert app.table.find(lambda row: row.key == "none") is False
+        assert marked(app) == ["▸a.long.prefix.7"]
+
+
+async def test_each_cell_stands_under_its_head_and_keeps_its_style() -> None:
+    columns = (Column("name", -6), Column("n", 5, right=True, style="test"), Column("end", 4, ends=True))
+    rows = [Row("a", ("a", "12", "…")), Row("b", ("long name of b", "123456", "abcdef"), "dim")]
+    table = Rows(columns)
+    table.rows = tuple(rows)
+    lines = table.paint(24, 9)
+    assert ["".join(text for text, _ in line) for line in lines] == [
+        " name            n  end ", "▸a             12  …   ", " long nam…  1234…  …def",
+    ]  # fmt: skip
+    assert [style for _, style in lines[1]] == ["chosen"] * 4
+    assert [style for _, style in lines[2]] == ["", "dim", "dim", "dim"]
+    table.cursor = 1
+    lines = table.paint(24, 9)
+    assert [style for _, style in lines[1]] == ["", "", "test", ""]
+    assert [style for _, style in lines[2]] == ["chosen"] * 4

@@ -1,0 +1,96 @@
+"""A table of numbers of which a window is known: where the cursor goes, and which window it wants."""
+
+import numpy as np
+import pytest
+from textual.app import App, ComposeResult
+
+from tui.widgets.cells import Cells
+from tui.widgets.pixels import PixelTable
+
+HEIGHT, WIDTH = 9, 7
+
+
+class CellsApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Cells()
+
+    @property
+    def cells(self) -> Cells:
+        return self.query_one(Cells)
+
+    def lines(self) -> list[str]:
+        return [self.cells.render_line(y).text for y in range(self.cells.size.height)]
+
+
+def taken(cells: Cells) -> None:
+    top, left, rows, columns = cells.window
+    texts = [[f"{row}.{column}" for column in range(left, left + columns)] for row in range(top, top + rows)]
+    cells.take(HEIGHT, WIDTH, top, left, [row[: WIDTH - left] for row in texts[: HEIGHT - top]])
+
+
+async def test_the_cursor_stays_in_the_table_and_the_window_follows_it() -> None:
+    app = CellsApp()
+    async with app.run_test(size=(15, 5)):
+        cells = app.cells
+        taken(cells)
+        taken(cells)  # now the cells' width is known
+        assert cells.window == (0, 0, 4, 3)
+        assert cells.move(-1, -1) is False
+        assert (cells.row, cells.column, cells.value) == (0, 0, "0.0")
+        assert cells.move(3, 2) is False
+        assert (cells.value, cells.window[:2]) == ("3.2", (0, 0))
+        assert cells.move(1, 0) is True
+        assert (cells.row, cells.window[:2], cells.value) == (4, (1, 0), "")
+        taken(cells)
+        assert cells.value == "4.2"
+        assert cells.move(100, 100) is True
+        taken(cells)
+        assert (cells.row, cells.column, cells.value, cells.window[:2]) == (8, 6, "8.6", (5, 4))
+        assert cells.move(1, 1) is False
+        assert (cells.row, cells.column) == (8, 6)
+        assert cells.move(-3, -2) is False
+        assert cells.move(-1, 0) is True
+        assert cells.window[:2] == (4, 4)
+        cells.begin()
+        assert (cells.row, cells.column, cells.window[:2]) == (0, 0, (0, 0))
+
+
+async def test_rows_and_columns_have_their_numbers() -> None:
+    app = CellsApp()
+    async with app.run_test(size=(15, 5)):
+        cells = app.cells
+        taken(cells)
+        cells.move(5, 4)
+        taken(cells)
+        assert [line.split() for line in app.lines()] == [
+            ["2", "3", "4"], ["2", "2.2", "2.3", "2.4"], ["3", "3.2", "3.3", "3.4"], ["4", "4.2", "4.3", "4.4"],
+            ["5", "5.2", "5.3", "5.4"],
+        ]  # fmt: skip
+
+
+async def test_a_smaller_table_takes_the_cursor_to_its_end() -> None:
+    app = CellsApp()
+    async with app.run_test(size=(15, 5)):
+        taken(app.cells)
+        app.cells.move(3, 2)
+        app.cells.take(2, 1, 0, 0, [["a"], ["b"]])
+        assert (app.cells.row, app.cells.column, app.cells.value) == (1, 0, "b")
+
+
+class PixelsApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield PixelTable(colours=False)
+
+
+@pytest.mark.parametrize(("moves", "place"), [((-1, -1), (0, 0)), ((99, 99), (27, 19)), ((27, 0), (27, 0))])
+async def test_the_pixel_cursor_stays_in_the_image(moves: tuple[int, int], place: tuple[int, int]) -> None:
+    image = (np.arange(28)[:, None] * 9 + np.arange(20)).astype(np.uint8)
+    app = PixelsApp()
+    async with app.run_test(size=(24, 6)):
+        table = app.query_one(PixelTable)
+        table.show(image)
+        table.move(*moves)
+        assert (table.row, table.column) == place
+        shown = "\n".join(table.render_line(y).text for y in range(6))
+        assert f"{int(image[place]):>3}" in shown
+        assert f"{place[0]:>3} " in shown
