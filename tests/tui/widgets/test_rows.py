@@ -162,7 +162,7 @@ async def test_each_cell_stands_under_its_head_and_keeps_its_style() -> None:
     table.rows = tuple(rows)
     lines = table.paint(24, 9)
     assert ["".join(text for text, _ in line) for line in lines] == [
-        " name            n  end ", "▸a             12  …   ", " long nam…  1234…  …def",
+        " name            n  end ", "▸a              12  …   ", " long name…  1234…  …def",
     ]  # fmt: skip
     assert [style for _, style in lines[1]] == ["chosen"] * 4
     assert [style for _, style in lines[2]] == ["", "dim", "dim", "dim"]
