@@ -63,7 +63,7 @@ class _Making:
 
     def _tensor(self, record: Tensor) -> torch.Tensor:
         if repeats(record):
-            raise CheckpointError(f"{self._contents.path}: a tensor repeats few stored numbers: not unfolded")
+            raise CheckpointError(f"{self._contents.path}: a tensor repeats a few stored values: not expanded")
         return tensors.numbers(self._contents, record, "a tensor").clone()
 
     def _key(self, key: Any) -> Any:

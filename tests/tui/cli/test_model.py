@@ -80,7 +80,7 @@ def test_an_image_through_a_checkpoint(capsys: pytest.CaptureFixture[str], home:
         (["gone.pt"], "no such file: gone.pt"),
         (["mlp", "--image", "1000"], "the test set has no image 1000: its indices go from 0 to 999"),
         (["torchvision:vgg16", "--image", "1"], "no image can be sent through it"),
-        (["mlp", "--freeze", "nothing"], "no parameter of mlp fits 'nothing'"),
+        (["mlp", "--freeze", "nothing"], "no parameter of mlp matches 'nothing'"),
         (["gone.py:Net"], "gone.py"),
     ],
 )
