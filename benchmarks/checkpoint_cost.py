@@ -63,6 +63,7 @@ def measure(
     """Seconds of an epoch's training without and with saving, of each save by reason, and a checkpoint's bytes."""
     from engine import home
     from engine.checkpoints.write import CheckpointWriter
+    from engine.home import RunFolder
     from engine.training import events as ev
     from engine.training.config import TrainConfig
     from engine.training.session import TrainingSession
@@ -72,7 +73,7 @@ def measure(
 
     def epoch(every: float, place: Path) -> float:
         config = TrainConfig(epochs=1, threads=1, checkpoint_every=every, **settings)
-        writer = CheckpointWriter(place)
+        writer = CheckpointWriter(RunFolder(place))
         trained: list[float] = []
 
         def save(content: dict[str, Any], reason: str) -> ev.CheckpointSaved:

@@ -159,7 +159,7 @@ def checked(folder: Path, rounds: int) -> list[Row]:
     path = folder / "vgg16.pth"
     RunFolder(folder).checkpoints.mkdir()
     path = path.rename(RunFolder(folder).checkpoint("epoch-0001.pt"))
-    manifest.write(folder, [manifest.Entry(path.name, 1, 1, path.stat().st_size, sha256(path), 0.0)])
+    manifest.write(RunFolder(folder), [manifest.Entry(path.name, 1, 1, path.stat().st_size, sha256(path), 0.0)])
     contents = read(path)
 
     def checks() -> None:

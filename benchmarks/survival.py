@@ -23,6 +23,7 @@ import psutil
 
 from benchmarks.table import Row, at_most, parser, report
 from engine.checkpoints.read import newest_good
+from engine.home import RunFolder
 from engine.runs import client, store
 from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
@@ -98,7 +99,7 @@ def kill_hosts(home: Path, config: TrainConfig, kills: int) -> Tally:
             if not strike(folder, while_writing=tally.tried % 2 == 1):
                 break  # it had finished
             tally.tried, mine = tally.tried + 1, mine + 1
-            tally.while_writing += bool(list(folder.rglob(".*.part")))
+            tally.while_writing += bool(list(folder.path.rglob(".*.part")))
             tally.passed_over += len(client.resume(folder).bad)
             tell(f"host killed {tally.tried} of {kills} times: went on at {where(folder)}")
         wait(folder, lambda run: run.done)
@@ -106,18 +107,18 @@ def kill_hosts(home: Path, config: TrainConfig, kills: int) -> Tally:
             tally.survived += mine
         else:
             tell(f"NOT THE SAME RUN: {folder}")
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.path)
     return tally
 
 
-def strike(folder: Path, *, while_writing: bool) -> bool:
+def strike(folder: RunFolder, *, while_writing: bool) -> bool:
     """Kill the run's host at a random moment, or, `while_writing`, as soon after it as a file is under way. Returns
     whether it was killed before it had finished."""
     record = store.read_host(folder)
     assert record is not None
     time.sleep(random.uniform(0.0, LONGEST_STRETCH_S))
     until = time.monotonic() + 5
-    while while_writing and time.monotonic() < until and not any(folder.rglob(".epoch-*.part")):
+    while while_writing and time.monotonic() < until and not any(folder.path.rglob(".epoch-*.part")):
         pass
     if fold(Follower(folder).poll()).done:
         return False
@@ -136,7 +137,7 @@ def close_terminals(home: Path, config: TrainConfig, times: int) -> Tally:
     long = TrainConfig.from_dict(config.to_dict() | {"epochs": 100_000, "schedule": "constant", "checkpoint_every": 60})
     folder = client.start(home, long)
     for number in range(times):
-        terminal = Terminal([PROGRAM, "--home", str(home), "watch", folder.name], columns=80, rows=24, draw=False)
+        terminal = Terminal([PROGRAM, "--home", str(home), "watch", folder.id], columns=80, rows=24, draw=False)
         terminal.wait_for_raw(b"samples/s")
         time.sleep(random.uniform(0.0, 0.5))
         begin = time.monotonic()
@@ -164,7 +165,7 @@ def close_terminals(home: Path, config: TrainConfig, times: int) -> Tally:
     return tally
 
 
-def outcome(folder: Path) -> object:
+def outcome(folder: RunFolder) -> object:
     """What must be equal: the weights, the optimizer's and the generators' states, and every loss that was told."""
     found = newest_good(folder)
     assert found is not None
@@ -172,12 +173,12 @@ def outcome(folder: Path) -> object:
     return fingerprint([content["model"], content["optimizer"], content["rng"]]), _losses(folder)
 
 
-def where(folder: Path) -> str:
+def where(folder: RunFolder) -> str:
     run = fold(Follower(folder).poll())
     return f"epoch {run.resumes[-1].epoch}, step {run.resumes[-1].step}" if run.resumes else "its start"
 
 
-def wait(folder: Path, until: Callable[[RunState], bool]) -> RunState:
+def wait(folder: RunFolder, until: Callable[[RunState], bool]) -> RunState:
     while True:
         alive = store.alive(folder)
         run = fold(Follower(folder).poll())

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 from benchmarks.table import Row, at_least, at_most, parser, report
+from engine.home import RunFolder
 from engine.runs import client
 from engine.runs.follower import Follower
 from engine.training.config import TrainConfig
@@ -60,7 +61,7 @@ def main() -> None:
     report("ui_tax", rows, as_json=given.json, seconds=given.seconds, rounds=given.rounds, keys=given.keys)
 
 
-def measure(home: Path, folder: Path, seconds: float, rounds: int, keys: int) -> list[Row]:
+def measure(home: Path, folder: RunFolder, seconds: float, rounds: int, keys: int) -> list[Row]:
     time.sleep(SETTLE_S)
     alone, watched, sent = [samples_per_s(folder, seconds)], [], []
     for _ in range(rounds):
@@ -92,13 +93,13 @@ def measure(home: Path, folder: Path, seconds: float, rounds: int, keys: int) ->
     ]
 
 
-def app(home: Path, folder: Path) -> Terminal:
-    terminal = Terminal([PROGRAM, "watch", folder.name, "--home", str(home)], draw=False)
+def app(home: Path, folder: RunFolder) -> Terminal:
+    terminal = Terminal([PROGRAM, "watch", folder.id, "--home", str(home)], draw=False)
     terminal.wait_for_raw(b"samples/s")
     return terminal
 
 
-def samples_per_s(folder: Path, seconds: float) -> float:
+def samples_per_s(folder: RunFolder, seconds: float) -> float:
     """The run's pace over the next so many seconds, evaluations and checkpoints included."""
     follower = Follower(folder)
     follower.poll()

@@ -63,6 +63,9 @@ class RunFolder:
 
     path: Path
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     @classmethod
     def of_checkpoint(cls, file: Path) -> "RunFolder":
         """The run whose checkpoint the file is, by its place alone."""
@@ -75,6 +78,10 @@ class RunFolder:
     @property
     def home(self) -> Home:
         return Home(self.path.parent.parent)
+
+    def other(self, run_id: str) -> "RunFolder":
+        """Another run of the same home."""
+        return self.home.run(run_id)
 
     @property
     def run_json(self) -> Path:

@@ -66,12 +66,12 @@ Source = NewModel | RunCheckpoint | WeightsFile
 class Checkpoint:
     """A run's checkpoint, found."""
 
-    folder: Path  # of the run
+    folder: RunFolder  # of the run
     entry: Entry
 
     @property
     def path(self) -> Path:
-        return RunFolder(self.folder).checkpoint(self.entry.file)
+        return self.folder.checkpoint(self.entry.file)
 
     @property
     def title(self) -> str:
@@ -140,7 +140,7 @@ def resolve(home: Path, source: RunCheckpoint) -> Checkpoint:
 
 def listed_checkpoint(source: WeightsFile) -> Checkpoint | None:
     """The checkpoint that the file is, where the manifest of a run lists it; None for a file of other origin."""
-    folder = RunFolder.of_checkpoint(source.path).path
+    folder = RunFolder.of_checkpoint(source.path)
     found = [entry for entry in manifest.read(folder) if entry.file == source.path.name]
     return Checkpoint(folder, found[0]) if found and source.path.is_file() else None
 

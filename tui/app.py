@@ -14,6 +14,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from engine.data.selection import Selection
+from engine.home import RunFolder
 from engine.sources import RunCheckpoint, Source
 from engine.worker.client import WorkerClient
 from tui import crash
@@ -95,7 +96,7 @@ class FmnistApp(CrashHandlingApp):
         home: Path,
         data_dir: Path | None = None,
         dataset: str = "auto",
-        watch: Path | None = None,
+        watch: RunFolder | None = None,
         start: str = "data",
         ascii_only: bool = False,
     ) -> None:
@@ -108,7 +109,7 @@ class FmnistApp(CrashHandlingApp):
         self.home = home
         self.data_dir = data_dir
         self.dataset = dataset
-        self.watched: Path | None = watch
+        self.watched: RunFolder | None = watch
         self.worker = WorkerClient(home)
         self._garbage: GcTuning | None = None
         self._start = start
@@ -154,7 +155,7 @@ class FmnistApp(CrashHandlingApp):
 
     # Runs
 
-    def watch_run(self, folder: Path) -> None:
+    def watch_run(self, folder: RunFolder) -> None:
         """Watch a run on *Train*."""
         self.watched = folder
 
@@ -164,7 +165,7 @@ class FmnistApp(CrashHandlingApp):
 
         self.run_worker(show(), name="attach", group="attach", exclusive=True)
 
-    async def _show_watcher(self, folder: Path) -> None:
+    async def _show_watcher(self, folder: RunFolder) -> None:
         """Put the screen of the watched run on top of *Train*, which must be shown, over the form. Nothing is painted
         before the run's state is there, but for a log that takes long to read."""
         with self.batch_update():
@@ -197,7 +198,7 @@ class FmnistApp(CrashHandlingApp):
         self.watched = None
         self.show_form()
 
-    def branch_run(self, folder: Path, entry: "Entry | None" = None) -> None:
+    def branch_run(self, folder: RunFolder, entry: "Entry | None" = None) -> None:
         """Over this screen, ask for a branch of a run from its checkpoint `entry` (the newest), and start it."""
         from tui.runs.run_actions import RunActions
 
@@ -211,7 +212,7 @@ class FmnistApp(CrashHandlingApp):
         return {**start_values(), "dataset": self.dataset}
 
     @cached_property
-    def branch_freeze(self) -> dict[Path, str]:
+    def branch_freeze(self) -> dict[RunFolder, str]:
         """What shall not train in the next branch off a run, by the run's folder, where *Model* was told so."""
         return {}
 
@@ -236,10 +237,10 @@ class FmnistApp(CrashHandlingApp):
         """Name the browsed data on every screen."""
         self.data_told = (title, demo)
 
-    def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
+    def show_confused(self, folder: RunFolder, epoch: int, true: int, predicted: int) -> None:
         """On *Data*, the test images of one class that a run's checkpoint predicts as another."""
         selection = Selection(classes=frozenset({true}), predicted_as=predicted, sort="margin")
-        self.show_predictions(RunCheckpoint(folder.name, str(epoch)), selection)
+        self.show_predictions(RunCheckpoint(folder.id, str(epoch)), selection)
 
     def show_predictions(self, source: Source, selection: Selection | None = None) -> None:
         """On *Data*, a model's predictions for the test images."""
@@ -302,7 +303,7 @@ class FmnistApp(CrashHandlingApp):
         from engine.runs import listing, store
 
         if self.watched is not None and store.alive(self.watched):
-            run = self.watched.name
+            run = self.watched.id
             if not listing.quick_state(self.watched).done:
                 self.farewell = f"Run {run} keeps going without the app. Come back with: fmnist-tui watch {run}"
         self.exit()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine import sources
+from engine.home import RunFolder
 from engine.sources import NetworkRef
 
 
@@ -11,13 +12,13 @@ class Host(Protocol):
     """What this needs of the app."""
 
     data_dir: Path | None
-    watched: Path | None
+    watched: RunFolder | None
 
     @property
     def settings(self) -> dict[str, Any]: ...
 
     @property
-    def branch_freeze(self) -> dict[Path, str]: ...
+    def branch_freeze(self) -> dict[RunFolder, str]: ...
 
 
 class NetworkSource:
@@ -27,14 +28,14 @@ class NetworkSource:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._chosen = ""
-        self.folder: Path | None = None  # of the run that it is of, once that is known
+        self.folder: RunFolder | None = None  # of the run that it is of, once that is known
 
     @property
     def source(self) -> str:
         if self._chosen:
             return self._chosen
         watched = self._host.watched
-        return f"{watched.name}@last" if watched is not None else str(self._host.settings["model"])
+        return f"{watched.id}@last" if watched is not None else str(self._host.settings["model"])
 
     @property
     def of_form(self) -> bool:

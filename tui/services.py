@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
     from engine.data.selection import Selection
     from engine.evaluation.requests import Suspects
+    from engine.home import RunFolder
     from engine.inspection.tensor_refs import TensorRef
     from engine.sources import Source
     from engine.worker.client import WorkerClient
@@ -21,7 +22,7 @@ class Services(Protocol):
     home: Path
     data_dir: Path | None  # where the published data set is looked for
     dataset: str  # that is browsed, as in TrainConfig.dataset
-    watched: Path | None  # the folder of the run that *Train* shows
+    watched: "RunFolder | None"  # the folder of the run that *Train* shows
     worker: "WorkerClient"
     picture_style: "PictureStyle"
 
@@ -31,7 +32,7 @@ class Services(Protocol):
         ...
 
     @property
-    def branch_freeze(self) -> dict[Path, str]:
+    def branch_freeze(self) -> dict["RunFolder", str]:
         """What does not train in the next branch of a run, by the run's folder, where *Model* was told so."""
         ...
 
@@ -47,7 +48,7 @@ class Services(Protocol):
 
     # Going to another screen
 
-    def watch_run(self, folder: Path) -> None:
+    def watch_run(self, folder: "RunFolder") -> None:
         """Show a run on *Train*."""
         ...
 
@@ -63,7 +64,7 @@ class Services(Protocol):
         """Watch no run any more, and show the form."""
         ...
 
-    def branch_run(self, folder: Path, entry: "Entry | None" = None) -> None:
+    def branch_run(self, folder: "RunFolder", entry: "Entry | None" = None) -> None:
         """Over this screen, ask for a branch of a run from its checkpoint `entry` (the newest), and start it."""
         ...
 
@@ -71,7 +72,7 @@ class Services(Protocol):
         """Name the browsed data in the top line of every screen."""
         ...
 
-    def show_confused(self, folder: Path, epoch: int, true: int, predicted: int) -> None:
+    def show_confused(self, folder: "RunFolder", epoch: int, true: int, predicted: int) -> None:
         """On *Data*, the test images of class `true` that a run's checkpoint predicts as class `predicted`."""
         ...
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from engine import atomic
 from engine.errors import CheckpointError
@@ -36,10 +35,10 @@ class Entry:
         return self.epoch - ("-step-" in self.file)
 
 
-def read(run_folder: Path) -> list[Entry]:
+def read(run_folder: RunFolder) -> list[Entry]:
     """The run's checkpoints, oldest first; nothing where there is none yet. Raises CheckpointError where the list can't
     be read."""
-    path = RunFolder(run_folder).manifest
+    path = run_folder.manifest
     try:
         listed = json.loads(path.read_text())["checkpoints"]
         known = Entry.__dataclass_fields__
@@ -50,13 +49,13 @@ def read(run_folder: Path) -> list[Entry]:
         raise CheckpointError(f"the list of checkpoints {path} can't be read ({type(error).__name__})") from None
 
 
-def write(run_folder: Path, entries: Iterable[Entry]) -> None:
+def write(run_folder: RunFolder, entries: Iterable[Entry]) -> None:
     """Raises OSError, with the old list whole."""
     content = {"v": 1, "checkpoints": [asdict(entry) for entry in entries]}
-    atomic.write_text(RunFolder(run_folder).manifest, json.dumps(content, indent=1) + "\n")
+    atomic.write_text(run_folder.manifest, json.dumps(content, indent=1) + "\n")
 
 
-def rest_on(run_folder: Path, chosen: Entry) -> None:
+def rest_on(run_folder: RunFolder, chosen: Entry) -> None:
     """Note that a resume began with `chosen`: it is never deleted. Raises OSError."""
     entries = [replace(entry, rested_on=entry.rested_on or entry.file == chosen.file) for entry in read(run_folder)]
     write(run_folder, entries)

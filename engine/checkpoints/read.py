@@ -3,7 +3,6 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +14,9 @@ from engine.home import CHECKPOINTS, RunFolder
 from engine.training.resume import check
 
 
-def load(run_folder: Path, entry: Entry) -> dict[str, Any]:
+def load(run_folder: RunFolder, entry: Entry) -> dict[str, Any]:
     """The content of one checkpoint, its tensors on the CPU. Raises CheckpointError with what is wrong with it."""
-    path = RunFolder(run_folder).checkpoint(entry.file)
+    path = run_folder.checkpoint(entry.file)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -35,7 +34,7 @@ def load(run_folder: Path, entry: Entry) -> dict[str, Any]:
 
 
 def newest_good(
-    run_folder: Path, entries: Sequence[Entry] | None = None
+    run_folder: RunFolder, entries: Sequence[Entry] | None = None
 ) -> tuple[Entry, dict[str, Any], list[str]] | None:
     """The checkpoint that is furthest on and whole, its content, and what is wrong with those further on, a line each.
 
@@ -50,5 +49,5 @@ def newest_good(
         except CheckpointError as error:
             bad.append(f"{CHECKPOINTS}/{entry.file}: {error}")
     if bad:
-        raise CheckpointError(f"no checkpoint of {run_folder.name} can be used: {'; '.join(bad)}")
+        raise CheckpointError(f"no checkpoint of {run_folder.id} can be used: {'; '.join(bad)}")
     return None

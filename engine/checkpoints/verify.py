@@ -42,7 +42,7 @@ def listed(path: Path) -> Entry | None:
     if run.checkpoint(path.name) != path.absolute():
         return None
     try:
-        return next((entry for entry in manifest.read(run.path) if entry.file == path.name), None)
+        return next((entry for entry in manifest.read(run) if entry.file == path.name), None)
     except CheckpointError:
         return None
 

@@ -5,7 +5,6 @@ import hashlib
 import io
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,8 +25,8 @@ class CheckpointWriter:
     `pinned()` names the files that must stay whatever the policy says.
     """
 
-    def __init__(self, run_folder: Path, pinned: Callable[[], set[str]] = set) -> None:
-        self._run = RunFolder(run_folder)
+    def __init__(self, run_folder: RunFolder, pinned: Callable[[], set[str]] = set) -> None:
+        self._run = run_folder
         self._pinned = pinned
 
     def save(self, content: dict[str, Any], reason: str = "epoch") -> CheckpointSaved:
@@ -47,7 +46,7 @@ class CheckpointWriter:
             if reason != "time":
                 atomic.write_bytes(self._run.weights, _serialised(content["model"]))
             entries = [old for old in self._listed() if old.file != name] + [entry]
-            manifest.write(self._run.path, entries)
+            manifest.write(self._run, entries)
         except OSError as error:
             what = error.strerror or str(error)
             raise CheckpointError(
@@ -61,7 +60,7 @@ class CheckpointWriter:
     def _listed(self) -> list[Entry]:
         """The manifest. One that can't be read is renamed: what it listed is lost, new checkpoints are not."""
         try:
-            return manifest.read(self._run.path)
+            return manifest.read(self._run)
         except CheckpointError:
             path = self._run.manifest
             path.rename(path.with_suffix(".unreadable"))
@@ -74,7 +73,7 @@ class CheckpointWriter:
             return
         gone = manifest.superfluous(entries, keep, self._pinned())
         with contextlib.suppress(OSError):  # the disk has been written just now; what stays is only too much
-            manifest.write(self._run.path, [entry for entry in entries if entry not in gone])
+            manifest.write(self._run, [entry for entry in entries if entry not in gone])
             for entry in gone:
                 self._run.checkpoint(entry.file).unlink(missing_ok=True)
 

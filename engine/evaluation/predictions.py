@@ -15,7 +15,7 @@ from engine.checkpoints.verify import identity
 from engine.errors import InspectionError
 from engine.evaluation import array_cache
 from engine.evaluation.requests import EvaluationSettings, PredictionsRequest, PredictionValues
-from engine.home import Home, RunFolder
+from engine.home import Home
 from engine.progress import Progress, silent
 from engine.runs import checkpoint_refs, store
 from engine.sources import Checkpoint, NetworkRef, NewModel, RunCheckpoint, WeightsFile
@@ -146,7 +146,7 @@ def _setup_of_checkpoint(found: Checkpoint) -> "TrainingSetup":
     trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
     setup = make_setup(
         TrainConfig.from_dict(trained),
-        home=RunFolder(found.folder).home.path,
+        home=found.folder.home.path,
         data_dir=Path(data_dir) if data_dir else None,
         fresh=False,
     )

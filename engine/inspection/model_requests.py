@@ -1,9 +1,9 @@
 """What the worker process is asked about a network's modules and parameters. No torch."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.home import RunFolder
 from engine.inspection.tensor_refs import OptimizerState, Parameter
 from engine.inspection.tensor_stats import TensorStats
 from engine.sources import NetworkRef, Source
@@ -67,7 +67,7 @@ class ModelSummary:
     problem: str  # why an image does not pass through it, or empty
     valueless: bool  # on the meta device
     freeze: str  # what is frozen, as in `TrainConfig.freeze`
-    folder: Path | None  # of its run
+    folder: RunFolder | None  # of its run
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON (docs/events.md)."""

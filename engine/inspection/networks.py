@@ -42,7 +42,7 @@ class Network:
     classes: tuple[str, ...]
     config: TrainConfig
     data: Dataset | None = None  # what it is for; None: torchvision's, for ImageNet
-    folder: Path | None = None  # of the run; None: its weights are new
+    folder: RunFolder | None = None  # of the run; None: its weights are new
     entry: Entry | None = None
     optimizer: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)  # its state, by parameter
 
@@ -88,13 +88,13 @@ def _changed(path: Path) -> int:
 
 
 @lru_cache(maxsize=4)
-def _of_checkpoint(source: str, folder: Path, _sha256: str, file: str, frozen: str | None) -> Network:
+def _of_checkpoint(source: str, folder: RunFolder, _sha256: str, file: str, frozen: str | None) -> Network:
     entry = next(one for one in manifest.read(folder) if one.file == file)
     asked = store.read_run(folder)
     content = load(folder, entry)
     config = TrainConfig.from_dict(content["config"])
     data_dir = asked.get("data_dir")
-    data = dataset(config.dataset, Path(data_dir) if data_dir else None, RunFolder(folder).home.path)
+    data = dataset(config.dataset, Path(data_dir) if data_dir else None, folder.home.path)
     shape, classes = _shape(config, data), data.classes
     model = build(config.model, len(classes), shape)
     load_model(model, content["model"], config.model)

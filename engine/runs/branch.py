@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError
+from engine.home import RunFolder
 from engine.runs import checkpoint_refs
 from engine.training.config import TrainConfig, changed
 
@@ -17,7 +17,7 @@ KEPT = ("model", "dataset")  # settings that a branch can't change
 class BranchPoint:
     """Where a branch leaves its parent."""
 
-    parent: Path  # the run's folder
+    parent: RunFolder  # the run's folder
     entry: Entry  # the checkpoint that the branch begins with
     config: TrainConfig  # the parent's settings there
 
@@ -50,14 +50,14 @@ class BranchPlan:
     changes: dict[str, Any]  # what the config has that was asked for, by setting
 
 
-def branch_point(parent: Path, at: str | Entry = "last") -> BranchPoint:
+def branch_point(parent: RunFolder, at: str | Entry = "last") -> BranchPoint:
     """`at`: a checkpoint of the run in `parent`, or its name (see `checkpoint_refs.find`). Raises EngineError where
     there is none."""
     entry = checkpoint_refs.find(parent, at) if isinstance(at, str) else at
     return BranchPoint(parent, entry, checkpoint_refs.config_at(parent, entry))
 
 
-def plan_branch(parent: Path, changes: Mapping[str, str], at: str | Entry = "last") -> BranchPlan:
+def plan_branch(parent: RunFolder, changes: Mapping[str, str], at: str | Entry = "last") -> BranchPlan:
     """The branch of the run in `parent` with `changes`. Raises EngineError where it can't be made."""
     return branch_point(parent, at).plan(changes)
 

@@ -1,23 +1,22 @@
 """How a person names a run's checkpoints: `3`, `3:412`, `last`, `best`. Imports no torch."""
 
-from pathlib import Path
-
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs import history, store
 from engine.training.config import TrainConfig
 from engine.training.settings import SETTINGS
 
 
-def find(folder: Path, at: str) -> Entry:
+def find(folder: RunFolder, at: str) -> Entry:
     """The checkpoint at `3` (the end of epoch 3), `3:412` (epoch 3, after step 412), `last`, or `best` (test accuracy).
 
     Raises RunError where there is none; it names the two nearest.
     """
     entries = sorted(manifest.read(folder), key=lambda entry: entry.place)
     if not entries:
-        raise RunError(f"{folder.name} has no checkpoint yet; save one with: fmnist-tui checkpoint {folder.name}")
+        raise RunError(f"{folder.id} has no checkpoint yet; save one with: fmnist-tui checkpoint {folder.id}")
     if at == "last":
         return entries[-1]
     if at == "best":
@@ -35,7 +34,7 @@ def find(folder: Path, at: str) -> Entry:
     after = [entry for entry in entries if (entry.epoch, entry.step) > wanted]
     nearest = [name_of(entry) for entry in (*before[-1:], *after[:1])]
     where = f"epoch {wanted[0]}, step {wanted[1]}" if step else f"the end of epoch {wanted[0]}"
-    raise RunError(f"{folder.name} has no checkpoint at {where}; nearest: --at {' or --at '.join(nearest)}")
+    raise RunError(f"{folder.id} has no checkpoint at {where}; nearest: --at {' or --at '.join(nearest)}")
 
 
 def name_of(entry: Entry) -> str:
@@ -48,7 +47,7 @@ def words(entry: Entry) -> str:
     return f"epoch {entry.epoch}" if entry.reason == "epoch" else f"epoch {entry.epoch}, step {entry.step}"
 
 
-def config_at(folder: Path, entry: Entry) -> TrainConfig:
+def config_at(folder: RunFolder, entry: Entry) -> TrainConfig:
     """The run's settings as of a checkpoint: as it was asked for, with the edits up to there."""
     asked = store.read_run(folder)
     values = dict(asked["config"]) | {name: asked[name] for name in ("device",) if name in asked}
@@ -58,8 +57,8 @@ def config_at(folder: Path, entry: Entry) -> TrainConfig:
     return TrainConfig.from_dict(values)
 
 
-def _best(folder: Path, entries: list[Entry]) -> Entry:
+def _best(folder: RunFolder, entries: list[Entry]) -> Entry:
     scored = [entry for entry in entries if entry.accuracy is not None]
     if not scored:
-        raise RunError(f"{folder.name} has not finished an epoch yet: it has no best one")
+        raise RunError(f"{folder.id} has not finished an epoch yet: it has no best one")
     return max(scored, key=lambda entry: entry.accuracy or 0.0)

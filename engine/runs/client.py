@@ -38,7 +38,9 @@ class Resumed:
     bad: list[str] = field(default_factory=list)
 
 
-def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1) -> Path:
+def start(
+    home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1
+) -> RunFolder:
     """Start a detached host for a new run and wait (2 to 5 seconds, most of it torch's import) until it trains.
 
     Returns the run's folder. Raises the EngineError that says why it can't start; then no folder is left, and likewise
@@ -48,7 +50,7 @@ def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | N
     return launch(folder)
 
 
-def resume(folder: Path, **changes: Any) -> Resumed:
+def resume(folder: RunFolder, **changes: Any) -> Resumed:
     """Resume a run that ended, in a detached host. `changes`: see `engine.runs.launch.resume`; None is no change.
 
     Raises the EngineError that says why it can't; then the run is as it was.
@@ -58,21 +60,21 @@ def resume(folder: Path, **changes: Any) -> Resumed:
     return Resumed(answer["differences"], answer["bad"])
 
 
-def check_resumable(folder: Path) -> None:
+def check_resumable(folder: RunFolder) -> None:
     """Raises RunError where the run is alive, or never started."""
     request_ = store.read_run(folder)
     if store.alive(folder):
         record = store.read_host(folder)
         assert record is not None
         raise RunError(
-            f"{folder.name} is running (process {record.pid} on {record.hostname}); "
-            f"watch it with: fmnist-tui watch {folder.name}"
+            f"{folder.id} is running (process {record.pid} on {record.hostname}); "
+            f"watch it with: fmnist-tui watch {folder.id}"
         )
     if "dataset" not in request_:
-        raise RunError(f"{folder.name} never started; start a new run with: fmnist-tui train")
+        raise RunError(f"{folder.id} never started; start a new run with: fmnist-tui train")
 
 
-def expected_differences(folder: Path) -> list[str]:
+def expected_differences(folder: RunFolder) -> list[str]:
     """What will differ from before if the run is resumed here and now, as far as that shows without importing PyTorch.
 
     The host checks again, more closely, and records it.
@@ -92,7 +94,7 @@ def expected_differences(folder: Path) -> list[str]:
     return differences
 
 
-def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
+def branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, name: str = "") -> RunFolder:
     """Start a new run from a checkpoint of the run in `folder`, with other settings.
 
     `at`: see `checkpoint_refs.find`. `changes`: settings as they are typed, see `plan_branch`. Returns the new run's
@@ -101,20 +103,20 @@ def branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "")
     return launch(prepare_branch(folder, at, changes, name=name))
 
 
-def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: str = "") -> Path:
+def prepare_branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, name: str = "") -> RunFolder:
     """The branch's folder with its run.json and its first checkpoint; `launch` starts it."""
     plan = plan_branch(folder, changes, at)
     entry, config = plan.point.entry, _with_paths(plan.config)
     parent = store.read_run(folder)
     new = store.create(
-        RunFolder(folder).home.path,
+        folder.home.path,
         {
             "name": name,
             "config": config.to_dict(),
             "data_dir": parent.get("data_dir"),
             "processes": parent.get("processes", 1),
             "parent": {
-                "run": folder.name,
+                "run": folder.id,
                 "file": f"{CHECKPOINTS}/{entry.file}",
                 "epoch": entry.epoch,
                 "step": entry.step,
@@ -124,12 +126,12 @@ def prepare_branch(folder: Path, at: str, changes: Mapping[str, str], *, name: s
         },
     )
     try:
-        RunFolder(new).checkpoints.mkdir()
-        _link(RunFolder(folder).checkpoint(entry.file), RunFolder(new).checkpoint(entry.file))
+        new.checkpoints.mkdir()
+        _link(folder.checkpoint(entry.file), new.checkpoint(entry.file))
         manifest.write(new, [replace(entry, reason="branch", rested_on=True)])
     except OSError as error:
-        shutil.rmtree(new, ignore_errors=True)
-        raise RunError(f"can't copy the checkpoint {entry.file} of {folder.name} ({error.strerror})") from None
+        shutil.rmtree(new.path, ignore_errors=True)
+        raise RunError(f"can't copy the checkpoint {entry.file} of {folder.id} ({error.strerror})") from None
     return new
 
 
@@ -144,31 +146,31 @@ def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None
     }
 
 
-def host_command(folder: Path, arguments: list[str] | None = None) -> list[str]:
+def host_command(folder: RunFolder, arguments: list[str] | None = None) -> list[str]:
     """The command line of the run's host: under torchrun where it trains with several processes."""
     processes = int(store.read_run(folder).get("processes", 1))
-    module = ["-m", "engine.runs.host", os.fspath(folder), *(arguments or [])]
+    module = ["-m", "engine.runs.host", str(folder), *(arguments or [])]
     if processes == 1:
         return [sys.executable, "-P", *module]
     torchrun = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return [*torchrun, *module]
 
 
-def shown_command(folder: Path) -> str:
+def shown_command(folder: RunFolder) -> str:
     """The same as typed in a shell, with torchrun."""
     processes = int(store.read_run(folder).get("processes", 1))
     return shlex.join(
-        ["torchrun", "--standalone", f"--nproc-per-node={processes}", "-m", "engine.runs.host", os.fspath(folder)]
+        ["torchrun", "--standalone", f"--nproc-per-node={processes}", "-m", "engine.runs.host", str(folder)]
     )
 
 
-def command(folder: Path, name: str, changes: Mapping[str, str] | None = None) -> list[str]:
+def command(folder: RunFolder, name: str, changes: Mapping[str, str] | None = None) -> list[str]:
     """Send pause, unpause, step, stop, checkpoint or set to the run's host and wait for its answer.
 
     Returns what a `set` changes, in words. Raises RunError with the reason where the command is refused, or where there
     is no host.
     """
-    record, living, run_id = store.read_host(folder), store.alive(folder), folder.name
+    record, living, run_id = store.read_host(folder), store.alive(folder), folder.id
     state = listing.state_of(listing.quick_state(folder), living)
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
@@ -187,14 +189,14 @@ def command(folder: Path, name: str, changes: Mapping[str, str] | None = None) -
     return changed
 
 
-def launch(folder: Path) -> Path:
+def launch(folder: RunFolder) -> RunFolder:
     """Start a detached host for the run whose folder was just made. Raises EngineError; then no folder is left."""
     try:
         _start_host(folder, [])
     except _BugError:
         raise
     except (EngineError, KeyboardInterrupt):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.path, ignore_errors=True)
         raise
     return folder
 
@@ -203,12 +205,12 @@ class _BugError(RunError):
     """Its folder holds the log with the traceback: it stays."""
 
 
-def _start_host(folder: Path, arguments: list[str]) -> dict[str, Any]:
+def _start_host(folder: RunFolder, arguments: list[str]) -> dict[str, Any]:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
-    ready = RunFolder(folder).ready
+    ready = folder.ready
     ready.unlink(missing_ok=True)
     try:
-        with open(RunFolder(folder).host_log, "ab") as output:
+        with open(folder.host_log, "ab") as output:
             process = subprocess.Popen(
                 host_command(folder, [*arguments, "--ready", os.fspath(ready)]),
                 stdin=subprocess.DEVNULL,
@@ -228,9 +230,7 @@ def _start_host(folder: Path, arguments: list[str]) -> dict[str, Any]:
         raise
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
     if answer is None:
-        raise _BugError(
-            f"the run's host process died while starting (exit {process.wait()}); see {RunFolder(folder).host_log}"
-        )
+        raise _BugError(f"the run's host process died while starting (exit {process.wait()}); see {folder.host_log}")
     if not answer["ok"]:
         process.wait()
         raise _refusal(answer)

@@ -31,13 +31,15 @@ class ControlServer:
     the run's own, or, where that path is too long or its file system knows no sockets, a new one for temporary files.
     """
 
-    def __init__(self, run_folder: Path, selector: selectors.BaseSelector, answer: Callable[[Answer], Answer]) -> None:
+    def __init__(
+        self, run_folder: RunFolder, selector: selectors.BaseSelector, answer: Callable[[Answer], Answer]
+    ) -> None:
         self._selector = selector
         self._answer = answer
         self._buffers: dict[socket.socket, bytes] = {}
         self._own_folder: Path | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.path = RunFolder(run_folder).control_socket
+        self.path = run_folder.control_socket
         if len(os.fsencode(self.path)) > LONGEST_PATH or not self._bind():
             self._own_folder = Path(tempfile.mkdtemp(prefix="fmnist-tui-"))
             self.path = RunFolder(self._own_folder).control_socket

@@ -1,7 +1,6 @@
 """Following a run from outside its host: by its event log alone."""
 
-from pathlib import Path
-
+from engine.home import RunFolder
 from engine.runs import log
 from engine.training.events import Event
 
@@ -9,7 +8,7 @@ from engine.training.events import Event
 class Follower:
     """Reads a run's events as they come."""
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: RunFolder) -> None:
         self._folder = run_folder
         self._end = 0
 

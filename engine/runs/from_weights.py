@@ -62,11 +62,11 @@ class Origin:
         return "its weights; it has no known optimizer state"
 
 
-def in_run(path: Path) -> tuple[Path, Entry] | None:
+def in_run(path: Path) -> tuple[RunFolder, Entry] | None:
     """The run's folder and the checkpoint, where the file is one that the manifest of a run lists."""
     entry = listed(path)
     run = RunFolder.of_checkpoint(path)
-    return (run.path, entry) if entry is not None and run.run_json.is_file() else None
+    return (run, entry) if entry is not None and run.run_json.is_file() else None
 
 
 def look(path: Path) -> Origin:
@@ -103,7 +103,7 @@ def optimizer_in(root: Any) -> Dict | None:
 
 def prepare(
     home: Path, path: Path, changes: Mapping[str, str], *, name: str = "", data_dir: Path | None = None
-) -> Path:
+) -> RunFolder:
     """The folder of a new run from the file; `client.launch` starts it: of our own checkpoints as a branch does, with
     `changes` to the settings; of other files from the weights and, if there is one, the optimizer's state, where the
     changes say which `model`, and which `optimizer` it was; `weights` then may hold the mapping of names

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints.manifest import Entry
+from engine.home import RunFolder
 from engine.runs import log
 from engine.training import events as ev
 
@@ -26,7 +27,7 @@ class History:
         return list(listed.values())
 
 
-def read(run_folder: Path) -> History:
+def read(run_folder: RunFolder) -> History:
     """Read the whole log once."""
     part = log.read(run_folder, kinds=(ev.Edited, ev.CheckpointSaved, ev.Finished, ev.Resumed))
     finished = False

@@ -42,7 +42,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Host:
     """Holds one `TrainingSession`, and the run's `lock`, and serves it until it ends."""
 
-    def __init__(self, folder: Path, setup: "SessionSetup", *, lock: int) -> None:
+    def __init__(self, folder: RunFolder, setup: "SessionSetup", *, lock: int) -> None:
         # Torch stays out of this module's imports: a host says who it is before it takes the seconds that torch needs.
         from engine.checkpoints.write import CheckpointWriter
         from engine.runs.log import EventLog
@@ -143,7 +143,7 @@ class Host:
         except BaseException as error:
             self._failed = True
             text = traceback.format_exc()
-            path = RunFolder(self.folder).host_log
+            path = self.folder.host_log
             with contextlib.suppress(OSError), open(path, "a") as file:
                 file.write(text)
             first = (str(error).strip().splitlines() or [""])[0]
@@ -198,7 +198,7 @@ class Host:
         self._next_look = now + READINGS_S
         self._log.retry()
         store.beat(self.folder)
-        if not self.folder.is_dir():  # somebody deleted the run: nobody could see or stop it any more
+        if not self.folder.path.is_dir():  # somebody deleted the run: nobody could see or stop it any more
             self.stop("folder_gone")
             return
         if self._session.paused or self._session.ended or self._session.step == 0:
@@ -250,7 +250,7 @@ class Host:
         return {"ok": True, "changed": changed} if changed else {"ok": True}
 
 
-def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> Host:
+def take(folder: RunFolder, resume: Mapping[str, Any] | None = None, team: "Team | None" = None) -> Host:
     """Make this process the run's host, with what it begins with: the run as run.json asks for it, or, with `resume`
     (see `launch.resume`), its next stretch. Raises EngineError with everything as it was."""
     lock = store.lock(folder)
@@ -272,11 +272,11 @@ def take(folder: Path, resume: Mapping[str, Any] | None = None, team: "Team | No
 def main(arguments: list[str] | None = None) -> int:
     """A detached host. Says once, in the file `--ready`, whether it could start: `{"ok": true}`, or why not."""
     parser = argparse.ArgumentParser(prog="python -P -m engine.runs.host", description=__doc__)
-    parser.add_argument("folder", type=Path, help="the run's folder, with its run.json")
+    parser.add_argument("folder", type=lambda text: RunFolder(Path(text)), help="the run's folder, with its run.json")
     parser.add_argument("--resume", metavar="JSON", help="resume the run; a JSON object of changes")
     parser.add_argument("--ready", type=Path, help="a file to write the answer to")
     options = parser.parse_args(arguments)
-    folder: Path = options.folder
+    folder: RunFolder = options.folder
 
     def answer(**reply: Any) -> None:
         if options.ready is not None and os.environ.get("RANK", "0") == "0":
@@ -293,7 +293,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except Exception as error:
         traceback.print_exc()
-        log = RunFolder(folder).host_log
+        log = folder.host_log
         answer(
             ok=False,
             area="",
@@ -304,7 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _serve(folder: Path, resume: str | None, answer: Callable[..., None]) -> int:
+def _serve(folder: RunFolder, resume: str | None, answer: Callable[..., None]) -> int:
     team = _team(folder)
     asked = None if resume is None else json.loads(resume)
     try:
@@ -319,7 +319,7 @@ def _serve(folder: Path, resume: str | None, answer: Callable[..., None]) -> int
         team.close()
 
 
-def _team(folder: Path) -> "Team":
+def _team(folder: RunFolder) -> "Team":
     from engine.training.team import Team, TorchrunTeam, under_torchrun
 
     if not under_torchrun():
@@ -331,7 +331,7 @@ def _team(folder: Path) -> "Team":
     return TorchrunTeam("cuda" if on_cuda else "cpu")
 
 
-def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int:
+def _follow(folder: RunFolder, resume: Mapping[str, Any] | None, team: "Team") -> int:
     """Under torchrun, the processes after the first: train along, write nothing, and end when the first says so."""
     from engine.runs import launch
     from engine.training.session import TrainingSession
@@ -350,9 +350,9 @@ def _follow(folder: Path, resume: Mapping[str, Any] | None, team: "Team") -> int
     return 0
 
 
-def _clear_away(folder: Path, record: "store.HostRecord | None") -> None:
+def _clear_away(folder: RunFolder, record: "store.HostRecord | None") -> None:
     """What a host that was killed left: files that it was writing, and the socket's own folder."""
-    for place in (folder, RunFolder(folder).checkpoints):
+    for place in (folder.path, folder.checkpoints):
         for half in place.glob(".*.part"):
             half.unlink(missing_ok=True)
     if record and record.socket:

@@ -49,7 +49,7 @@ class SessionSetup:
     record: Mapping[str, Any] = field(default_factory=dict)  # the new run.json
 
 
-def start(folder: Path, team: Team | None = None) -> SessionSetup:
+def start(folder: RunFolder, team: Team | None = None) -> SessionSetup:
     """A new run, or a branch, as run.json describes it. Raises EngineError."""
     team = team or Team()
     request = store.read_run(folder)
@@ -86,7 +86,7 @@ def start(folder: Path, team: Team | None = None) -> SessionSetup:
     return SessionSetup(prepared, start, tuple(opening), _agenda(request, start), record=record)
 
 
-def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -> SessionSetup:
+def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = None) -> SessionSetup:
     """Resume the run from its newest good checkpoint, or from its first step where there is none.
 
     `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ.
@@ -106,8 +106,8 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     epochs = next((one.command.value for one in reversed(agenda) if one.command.setting == "epochs"), config.epochs)
     epochs = int(changes.get("epochs") or epochs)
     if content and content["evaluated"] and content["epoch"] >= epochs and not changes.get("epochs"):
-        more = f"fmnist-tui resume {folder.name} --epochs {epochs + 10}"
-        raise RunError(f"{folder.name} is complete, {epochs} of {epochs} epochs; for more: {more}")
+        more = f"fmnist-tui resume {folder.id} --epochs {epochs + 10}"
+        raise RunError(f"{folder.id} is complete, {epochs} of {epochs} epochs; for more: {more}")
     prepared = _prepare(folder, request, config, team, fresh=not content)
     _refuse_other_data(request, prepared)
     start, notes = restore(prepared, content) if content else (ResumePoint(), [])
@@ -146,7 +146,7 @@ def resume(folder: Path, changes: Mapping[str, Any], team: Team | None = None) -
     )
 
 
-def _parents(folder: Path, parent: Mapping[str, Any]) -> dict[str, Any] | None:
+def _parents(folder: RunFolder, parent: Mapping[str, Any]) -> dict[str, Any] | None:
     """The checkpoint that a branch starts from: of another run, or a file of ours that is in no run here, of which only
     numbers and texts are read. None for a file of another program, which has no such thing.
     """
@@ -197,14 +197,14 @@ def _unchanged(parent: Mapping[str, Any]) -> Contents:
     return contents
 
 
-def _keep(folder: Path, content: dict[str, Any]) -> None:
+def _keep(folder: RunFolder, content: dict[str, Any]) -> None:
     """Write what the run starts from into its folder as a checkpoint, so that the run can be resumed at once."""
     saved = CheckpointWriter(folder).save(content, "branch")
     entries = manifest.read(folder)
     manifest.write(folder, [replace(one, rested_on=one.rested_on or saved.file.endswith(one.file)) for one in entries])
 
 
-def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str, Any] | None, list[str]]:
+def _newest(folder: RunFolder, past: history.History) -> tuple[Entry | None, dict[str, Any] | None, list[str]]:
     lost = []
     try:
         entries = manifest.read(folder)
@@ -218,13 +218,13 @@ def _newest(folder: Path, past: history.History) -> tuple[Entry | None, dict[str
 
 
 def _prepare(
-    folder: Path, request: Mapping[str, Any], config: TrainConfig, team: Team, *, fresh: bool
+    folder: RunFolder, request: Mapping[str, Any], config: TrainConfig, team: Team, *, fresh: bool
 ) -> TrainingSetup:
     data_dir = Path(request["data_dir"]) if request.get("data_dir") else None
-    return make_setup(config, home=RunFolder(folder).home.path, data_dir=data_dir, team=team, fresh=fresh)
+    return make_setup(config, home=folder.home.path, data_dir=data_dir, team=team, fresh=fresh)
 
 
-def _load(folder: Path, entry: Entry, parent: str) -> dict[str, Any]:
+def _load(folder: RunFolder, entry: Entry, parent: str) -> dict[str, Any]:
     try:
         return load(folder, entry)
     except CheckpointError as error:

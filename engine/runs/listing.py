@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs import log
 from engine.runs.state import Fold, RunState
 from engine.runs.store import alive, read_run, run_folders
@@ -33,7 +34,7 @@ class RunSummary:
     accuracy: float | None  # of the last epoch, fraction of 1
     best_accuracy: float | None
     started: float  # Unix seconds
-    folder: Path
+    folder: RunFolder
     parent: str  # the id of the run that it branched off from; empty: it began by itself
     parent_epoch: int
     parent_step: int
@@ -62,7 +63,7 @@ class QuickReader:
     what the day has added since.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._fold = Fold()
         self._end = 0
@@ -77,12 +78,12 @@ class QuickReader:
         return self._fold.snapshot()
 
 
-def quick_state(folder: Path) -> RunState:
+def quick_state(folder: RunFolder) -> RunState:
     """`QuickReader`'s state of a run, read once."""
     return QuickReader(folder).read()
 
 
-def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
+def summary(folder: RunFolder, reader: QuickReader | None = None) -> RunSummary:
     """One run; `reader` has read of its log before. Raises RunError where its run.json can't be read."""
     request = read_run(folder)
     living = alive(folder)  # before the log: what a host wrote before it died is read before it is called dead
@@ -90,7 +91,7 @@ def summary(folder: Path, reader: QuickReader | None = None) -> RunSummary:
     config = run.config or request.get("config", {})
     parent = request.get("parent") or {}
     return RunSummary(
-        id=folder.name,
+        id=folder.id,
         name=str(request.get("name", "")),
         state="prepared" if request.get("prepared") and not run.seq and not living else state_of(run, living),
         model=str(config.get("model", "")),
@@ -135,7 +136,7 @@ class Listing:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._readers: dict[Path, QuickReader] = {}
+        self._readers: dict[RunFolder, QuickReader] = {}
         self._lock = threading.Lock()
 
     def look(self) -> list[RunSummary]:

@@ -24,7 +24,7 @@ class LogPart:
 
 
 def read(
-    run_folder: Path,
+    run_folder: RunFolder,
     since: int = 0,
     kinds: Collection[type[Event]] | None = None,
     latest: Collection[type[Event]] = (),
@@ -43,7 +43,7 @@ def read(
     found: list[Event] = []
     held = newest = before = b""
     end = since
-    for line in _whole_lines(RunFolder(run_folder).events, since):
+    for line in _whole_lines(run_folder.events, since):
         end += len(line)
         head = line.split(b'"', 10)  # as `encode` begins a line: {"v": 1, "seq": 7, "t": 1.5, "kind": "progress", …
         kind = head[9] if len(head) > 10 and head[7] == b"kind" else decode_kind(line)
@@ -77,11 +77,11 @@ class EventLog:
     kept, `trouble` says why, and `retry()` (or the next event) tries again. May be used from several threads.
     """
 
-    def __init__(self, run_folder: Path, last_seq: int = 0) -> None:
+    def __init__(self, run_folder: RunFolder, last_seq: int = 0) -> None:
         """`last_seq`: of the newest event that is there already. A line that was cut off when the host before this one
         died is ended, so that it stands alone and is skipped: the log only grows, whoever follows it."""
-        self._path = RunFolder(run_folder).events
-        self._reserve = RunFolder(run_folder).reserve
+        self._path = run_folder.events
+        self._reserve = run_folder.reserve
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._lock = threading.Lock()
         self._seq = last_seq

@@ -31,15 +31,15 @@ class HostRecord:
     socket: str  # empty until the host listens
 
 
-def create(home: Path, request: dict[str, Any]) -> Path:
+def create(home: Path, request: dict[str, Any]) -> RunFolder:
     """A new run folder (mode 0700) with its run.json. Raises RunError where the home can't be written."""
-    runs = ensure(home)
+    ensure(home)
     now = time.time()
     run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
-    folder = runs / run_id
+    folder = Home(home).run(run_id)
     try:
-        folder.mkdir(mode=0o700)
-        RunFolder(folder).host_lock.touch(mode=0o600)
+        folder.path.mkdir(mode=0o700)
+        folder.host_lock.touch(mode=0o600)
         write_run(folder, {"v": 1, "id": run_id, "created": round(now, 3), **request})
         write_host(folder, socket_path="")  # until its host is there, the one who starts it stands for it
     except OSError as error:
@@ -47,40 +47,40 @@ def create(home: Path, request: dict[str, Any]) -> Path:
     return folder
 
 
-def write_run(folder: Path, content: dict[str, Any]) -> None:
-    atomic.write_text(RunFolder(folder).run_json, json.dumps(content, indent=1) + "\n")
+def write_run(folder: RunFolder, content: dict[str, Any]) -> None:
+    atomic.write_text(folder.run_json, json.dumps(content, indent=1) + "\n")
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: RunFolder) -> dict[str, Any]:
     """run.json. Raises RunError where it is missing or is no JSON."""
     try:
-        content: dict[str, Any] = json.loads(RunFolder(folder).run_json.read_text())
+        content: dict[str, Any] = json.loads(folder.run_json.read_text())
     except (OSError, ValueError) as error:
-        raise RunError(f"{RunFolder(folder).run_json} can't be read ({error}); is this a run folder?") from None
+        raise RunError(f"{folder.run_json} can't be read ({error}); is this a run folder?") from None
     return content
 
 
-def write_host(folder: Path, socket_path: str, pid: int | None = None) -> None:
+def write_host(folder: RunFolder, socket_path: str, pid: int | None = None) -> None:
     """Record process `pid` (default: this one) as the run's host."""
     process = psutil.Process(pid)
     restore_host(folder, HostRecord(process.pid, process.create_time(), _boot_id(), socket.gethostname(), socket_path))
 
 
-def restore_host(folder: Path, record: HostRecord) -> None:
+def restore_host(folder: RunFolder, record: HostRecord) -> None:
     """Write host.json as it was read."""
-    atomic.write_text(RunFolder(folder).host_json, json.dumps({"v": 1, **asdict(record)}, indent=1) + "\n")
+    atomic.write_text(folder.host_json, json.dumps({"v": 1, **asdict(record)}, indent=1) + "\n")
 
 
-def read_host(folder: Path) -> HostRecord | None:
+def read_host(folder: RunFolder) -> HostRecord | None:
     """host.json; None where there is none or it can't be read."""
     try:
-        content = json.loads(RunFolder(folder).host_json.read_text())
+        content = json.loads(folder.host_json.read_text())
         return HostRecord(**{name: content[name] for name in HostRecord.__dataclass_fields__})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def alive(folder: Path) -> bool:
+def alive(folder: RunFolder) -> bool:
     """Whether the run's host process lives: its pid, its start time and this boot of the machine all match.
 
     Of a host on another machine (a home that machines share) only its heartbeat can be seen.
@@ -90,7 +90,7 @@ def alive(folder: Path) -> bool:
         return False
     if not is_here(record):
         try:
-            return time.time() - RunFolder(folder).host_json.stat().st_mtime < HEARTBEAT_S
+            return time.time() - folder.host_json.stat().st_mtime < HEARTBEAT_S
         except OSError:
             return False
     if record.boot_id != _boot_id():
@@ -107,57 +107,58 @@ def is_here(record: HostRecord) -> bool:
     return record.hostname == socket.gethostname()
 
 
-def beat(folder: Path) -> None:
+def beat(folder: RunFolder) -> None:
     """The host's sign of life, for other machines."""
     with contextlib.suppress(OSError):
-        os.utime(RunFolder(folder).host_json)
+        os.utime(folder.host_json)
 
 
-def lock(folder: Path) -> int:
+def lock(folder: RunFolder) -> int:
     """Be the one host of this run, as long as the process lives or until the descriptor is closed.
 
     Raises RunError where another process is.
     """
-    descriptor = os.open(RunFolder(folder).host_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(folder.host_lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise RunError(f"{folder.name} is trained by another process; watch it with: fmnist-tui watch") from None
+        raise RunError(f"{folder.id} is trained by another process; watch it with: fmnist-tui watch") from None
     except OSError:  # a file system without locks: the check of host.json has to do
         pass
     return descriptor
 
 
-def branches_from(folder: Path) -> set[str]:
+def branches_from(folder: RunFolder) -> set[str]:
     """The checkpoint files of this run that other runs in the same home began with."""
     files = set()
-    for other in run_folders(RunFolder(folder).home.path):
+    for other in run_folders(folder.home.path):
         with contextlib.suppress(RunError):
             parent = read_run(other).get("parent") or {}
-            if parent.get("run") == folder.name:
+            if parent.get("run") == folder.id:
                 files.add(Path(parent["file"]).name)
     return files
 
 
-def run_folders(home: Path) -> list[Path]:
+def run_folders(home: Path) -> list[RunFolder]:
     """All run folders, newest first (of one second: by when they were made)."""
     try:
-        paths = [path for path in Home(home).runs.iterdir() if RunFolder(path).run_json.is_file()]
+        folders = [RunFolder(path) for path in Home(home).runs.iterdir()]
+        found = [folder for folder in folders if folder.run_json.is_file()]
     except OSError:
         return []
-    return sorted(paths, key=lambda path: (path.name[:15], _made(path), path), reverse=True)
+    return sorted(found, key=lambda folder: (folder.id[:15], _made(folder), folder.path), reverse=True)
 
 
-def _made(folder: Path) -> float:
+def _made(folder: RunFolder) -> float:
     """When the run was made: Unix seconds, of the one file that is written then and never again."""
     try:
-        return RunFolder(folder).host_lock.stat().st_ctime
+        return folder.host_lock.stat().st_ctime
     except OSError:
         return 0.0
 
 
-def find(home: Path, text: str) -> Path:
+def find(home: Path, text: str) -> RunFolder:
     """The run whose id begins with `text`, or whose name is `text`; `last` is the newest.
 
     Raises RunError where there is none, or several.
@@ -167,23 +168,23 @@ def find(home: Path, text: str) -> Path:
         raise RunError(f"there are no runs in {Home(home).runs}; start one with: fmnist-tui train")
     if text == "last":
         return folders[0]
-    matching = [folder for folder in folders if folder.name == text]
-    matching = matching or [folder for folder in folders if folder.name.startswith(text)]
+    matching = [folder for folder in folders if folder.id == text]
+    matching = matching or [folder for folder in folders if folder.id.startswith(text)]
     matching = matching or [folder for folder in folders if _name(folder) == text]
     if not matching or not text:
         raise RunError(f"no run {text!r} in {Home(home).runs}; see them with: fmnist-tui runs")
     if len(matching) > 1:
-        ids = ", ".join(folder.name for folder in matching[:4]) + (", …" if len(matching) > 4 else "")
+        ids = ", ".join(folder.id for folder in matching[:4]) + (", …" if len(matching) > 4 else "")
         raise RunError(f"{text!r} matches {len(matching)} runs: {ids}; give more of the id")
     return matching[0]
 
 
-def title(folder: Path) -> str:
+def title(folder: RunFolder) -> str:
     """What the run is called on screens: its name, or its id."""
-    return _name(folder) or folder.name
+    return _name(folder) or folder.id
 
 
-def _name(folder: Path) -> str:
+def _name(folder: RunFolder) -> str:
     try:
         return str(read_run(folder).get("name") or "")
     except RunError:

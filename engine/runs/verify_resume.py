@@ -55,7 +55,7 @@ def verify_resume(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def kill(folder: Path) -> None:
+def kill(folder: RunFolder) -> None:
     """End the run's host at once, without a signal that it can handle, and wait until it is gone."""
     record = store.read_host(folder)
     if record is not None and store.alive(folder) and record.pid != os.getpid():
@@ -110,7 +110,7 @@ def _verify(
     return _compare(straight, broken, report)
 
 
-def _compare(straight: Path, broken: Path, report: Callable[[str], None]) -> bool:
+def _compare(straight: RunFolder, broken: RunFolder, report: Callable[[str], None]) -> bool:
     one, other = _last(straight), _last(broken)
     equal = True
     picked = {
@@ -131,7 +131,7 @@ def _compare(straight: Path, broken: Path, report: Callable[[str], None]) -> boo
     return equal
 
 
-def _losses(folder: Path) -> dict[tuple[Any, ...], float]:
+def _losses(folder: RunFolder) -> dict[tuple[Any, ...], float]:
     """Every loss with its place: of each hundredth batch, of each epoch, of each test."""
     losses: dict[tuple[Any, ...], float] = {}
     for event in log.read(folder).events:
@@ -143,7 +143,7 @@ def _losses(folder: Path) -> dict[tuple[Any, ...], float]:
     return losses
 
 
-def _last(folder: Path) -> Mapping[str, Any]:
+def _last(folder: RunFolder) -> Mapping[str, Any]:
     from engine.checkpoints.read import newest_good
 
     found = newest_good(folder)
@@ -164,12 +164,12 @@ def _place(step: int, per_epoch: int, order: str) -> list[Any]:
     return [(step - 1) // per_epoch + 1, (step - 1) % per_epoch + 1, order]
 
 
-def _launch(home: Path, config: TrainConfig, data_dir: Path | None, agenda: list[list[Any]]) -> Path:
+def _launch(home: Path, config: TrainConfig, data_dir: Path | None, agenda: list[list[Any]]) -> RunFolder:
     folder = store.create(home, client.request(config, data_dir=data_dir) | {"agenda": agenda})
     return client.launch(folder)
 
 
-def _wait(folder: Path, until: Callable[[RunState], bool]) -> RunState:
+def _wait(folder: RunFolder, until: Callable[[RunState], bool]) -> RunState:
     while True:
         living = store.alive(folder)
         run = fold(log.read(folder).events)
@@ -178,7 +178,7 @@ def _wait(folder: Path, until: Callable[[RunState], bool]) -> RunState:
         if until(run) and (not run.done or not living):
             return run
         if not living:
-            last = RunFolder(folder).host_log.read_text(errors="replace").strip().splitlines()[-1:]
+            last = folder.host_log.read_text(errors="replace").strip().splitlines()[-1:]
             raise RunError(f"the training's process ended{': ' + last[0] if last else ''}")
         time.sleep(POLL_S)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.home import RunFolder
 from engine.runs import client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
@@ -26,7 +27,7 @@ def the_demo_data_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(home: Path) -> Iterator[Path]:
+def run(home: Path) -> Iterator[RunFolder]:
     """A run that trains until it is stopped."""
     folder = client.start(home, LONG, name="long")
     yield folder
@@ -35,14 +36,14 @@ def run(home: Path) -> Iterator[Path]:
         os.kill(record.pid, signal.SIGKILL)
 
 
-def state(folder: Path) -> RunState:
+def state(folder: RunFolder) -> RunState:
     return fold(Follower(folder).poll())
 
 
-def has_gone_on(folder: Path) -> bool:
+def has_gone_on(folder: RunFolder) -> bool:
     """Waits until the run has done more steps than now."""
     before = state(folder).steps_done
-    return wait_for(lambda: state(folder).steps_done > before, f"further steps of {folder.name}")
+    return wait_for(lambda: state(folder).steps_done > before, f"further steps of {folder.id}")
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (200, 60)])
@@ -75,7 +76,7 @@ def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
     assert [found.state for found in listing.list_runs(home)] == ["finished"]
 
 
-def test_a_closed_terminal_ends_the_app_and_not_the_run(run: Path) -> None:
+def test_a_closed_terminal_ends_the_app_and_not_the_run(run: RunFolder) -> None:
     terminal = Terminal([PROGRAM, "watch", "last"])
     terminal.wait_for("samples/s")
     terminal.hang_up()
@@ -87,7 +88,7 @@ def test_a_closed_terminal_ends_the_app_and_not_the_run(run: Path) -> None:
         assert has_gone_on(run)
 
 
-def test_a_killed_app_leaves_the_run_alive(run: Path) -> None:
+def test_a_killed_app_leaves_the_run_alive(run: RunFolder) -> None:
     terminal = Terminal([PROGRAM, "watch", "last"])
     terminal.wait_for("samples/s")
     terminal.kill()
@@ -96,17 +97,17 @@ def test_a_killed_app_leaves_the_run_alive(run: Path) -> None:
     assert listing.summary(run).state == "training"
 
 
-def test_quitting_detaches_and_says_how_to_come_back(run: Path) -> None:
-    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+def test_quitting_detaches_and_says_how_to_come_back(run: RunFolder) -> None:
+    with Terminal([PROGRAM, "watch", run.id]) as terminal:
         terminal.wait_for("samples/s")
         terminal.press("q")
         assert terminal.exit_code() == 0
-        terminal.wait_for_raw(f"fmnist-tui watch {run.name}".encode())
+        terminal.wait_for_raw(f"fmnist-tui watch {run.id}".encode())
     assert has_gone_on(run)
 
 
-def test_a_stop_is_asked_for_and_saves(run: Path) -> None:
-    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+def test_a_stop_is_asked_for_and_saves(run: RunFolder) -> None:
+    with Terminal([PROGRAM, "watch", run.id]) as terminal:
         terminal.wait_for("samples/s")
         terminal.press("x")
         terminal.wait_for(lambda text: all(choice in text for choice in ("stop and save", "detach", "back to the run")))
@@ -119,7 +120,7 @@ def test_a_stop_is_asked_for_and_saves(run: Path) -> None:
     assert state(run).checkpoints
 
 
-def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, run: Path) -> None:
+def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, run: RunFolder) -> None:
     second = client.start(home, LONG, name="second")
     with Terminal([PROGRAM, "watch", "second"]) as terminal:
         terminal.wait_for("second")
@@ -132,8 +133,8 @@ def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, ru
         client.command(folder, "stop")
 
 
-def test_a_killed_host_is_said_to_have_ended(run: Path) -> None:
-    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+def test_a_killed_host_is_said_to_have_ended(run: RunFolder) -> None:
+    with Terminal([PROGRAM, "watch", run.id]) as terminal:
         terminal.wait_for("samples/s")
         record = store.read_host(run)
         assert record is not None
@@ -141,8 +142,8 @@ def test_a_killed_host_is_said_to_have_ended(run: Path) -> None:
         terminal.wait_for("ended without finishing")
 
 
-def test_a_paused_run_sends_nothing(run: Path) -> None:
-    with Terminal([PROGRAM, "watch", run.name]) as terminal:
+def test_a_paused_run_sends_nothing(run: RunFolder) -> None:
+    with Terminal([PROGRAM, "watch", run.id]) as terminal:
         terminal.wait_for("samples/s")
         client.command(run, "pause")
         terminal.wait_for("paused")
@@ -158,7 +159,7 @@ def test_an_idle_data_screen_sends_nothing() -> None:
 @pytest.mark.parametrize(
     "env", [{"NO_COLOR": "1"}, {"TERM": "xterm", "COLORTERM": ""}, {"TERM": "screen-256color", "COLORTERM": ""}]
 )
-def test_it_works_with_few_colours_or_none(run: Path, env: dict[str, str]) -> None:
+def test_it_works_with_few_colours_or_none(run: RunFolder, env: dict[str, str]) -> None:
     with Terminal([PROGRAM], columns=80, rows=24, env=env) as terminal:
         terminal.wait_for("page 1/")
         terminal.press("3")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_from_weights import other_loop
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def run(home: Path) -> Path:
+def run(home: Path) -> RunFolder:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), name="made")
     serve(folder)
     return folder
@@ -25,7 +26,7 @@ def run(home: Path) -> Path:
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (140, 45)])
 def test_two_epochs_are_compared_down_to_the_images_they_differ_in(
-    home: Path, run: Path, columns: int, rows: int
+    home: Path, run: RunFolder, columns: int, rows: int
 ) -> None:
     with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], columns=columns, rows=rows) as terminal:
         terminal.wait_for("Enlarge")

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.home import RunFolder
 from engine.runs import client, listing, store
 from engine.runs.verify_resume import kill
 from engine.training.config import TrainConfig
@@ -33,14 +34,14 @@ def the_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(home: Path) -> Iterator[Path]:
+def run(home: Path) -> Iterator[RunFolder]:
     folder = client.start(home, LONG, name="long")
     yield folder
     kill(folder)
 
 
 @pytest.mark.parametrize("how", ["terminal closed", "SIGHUP to the process group", "kill -9", "SIGTERM"])
-def test_whatever_happens_to_the_app_the_host_goes_on_and_the_app_is_gone(run: Path, how: str) -> None:
+def test_whatever_happens_to_the_app_the_host_goes_on_and_the_app_is_gone(run: RunFolder, how: str) -> None:
     terminal = Terminal([PROGRAM, "watch", "last"], columns=80, rows=24)
     terminal.wait_for("samples/s")
     app = psutil.Process(terminal.process.pid)
@@ -61,7 +62,7 @@ def test_whatever_happens_to_the_app_the_host_goes_on_and_the_app_is_gone(run: P
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
-def test_the_host_outlives_its_tmux_session(run: Path, home: Path, tmp_path: Path) -> None:
+def test_the_host_outlives_its_tmux_session(run: RunFolder, home: Path, tmp_path: Path) -> None:
     socket = str(tmp_path / "tmux")
     tmux = ["tmux", "-S", socket, "-f", "/dev/null"]
     env = {**os.environ, "FMNIST_TUI_HOME": str(home), "TERM": "xterm-256color"}
@@ -109,7 +110,7 @@ def test_a_terminal_that_nobody_reads_slows_no_training_and_holds_up_no_end(home
             process.wait()
 
 
-def test_two_apps_see_what_each_other_did(run: Path) -> None:
+def test_two_apps_see_what_each_other_did(run: RunFolder) -> None:
     with (
         Terminal([PROGRAM, "watch", "long"], columns=120, rows=40) as one,
         Terminal([PROGRAM, "watch", "long"], columns=80, rows=24) as other,
@@ -159,7 +160,7 @@ def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path) -> No
         terminal.press("s")
         terminal.wait_for("stopped")
     (branch,) = [one for one in store.run_folders(home) if one != folder]
-    assert listing.summary(branch).parent == folder.name
+    assert listing.summary(branch).parent == folder.id
     kill(folder)
 
 

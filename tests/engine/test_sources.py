@@ -11,6 +11,7 @@ from engine import sources
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError, InspectionError
+from engine.home import Home, RunFolder
 from engine.models import names
 from engine.sources import NewModel, RunCheckpoint, WeightsFile
 from engine.training import references
@@ -20,18 +21,18 @@ ENTRY = Entry("epoch-0001.pt", 1, 100, 10, "ab" * 32, 0.0, "epoch", accuracy=0.4
 
 
 @pytest.fixture
-def run(home: Path) -> Path:
+def run(home: Path) -> RunFolder:
     """A run called "fast" with three checkpoints, of which the second is the best."""
-    folder = home / "runs" / "20260102-030405-abcd"
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"v": 1, "id": folder.name, "name": "fast", "config": {}}))
+    folder = Home(home).run("20260102-030405-abcd")
+    folder.checkpoints.mkdir(parents=True)
+    folder.run_json.write_text(json.dumps({"v": 1, "id": folder.id, "name": "fast", "config": {}}))
     entries = [
         ENTRY,
         replace(ENTRY, file="epoch-0002.pt", epoch=2, accuracy=0.7),
         replace(ENTRY, file="epoch-0003-step-000041.pt", epoch=3, step=41, reason="asked", accuracy=None),
     ]
     for entry in entries:
-        (folder / "checkpoints" / entry.file).write_bytes(b"x")
+        folder.checkpoint(entry.file).write_bytes(b"x")
     manifest.write(folder, entries)
     return folder
 
@@ -98,12 +99,12 @@ def test_a_third_model_is_known_everywhere_once_it_is_listed(monkeypatch: pytest
         ("last@1", "fast, epoch 1"),
     ],
 )
-def test_a_source_in_words(home: Path, run: Path, text: str, words: str) -> None:
+def test_a_source_in_words(home: Path, run: RunFolder, text: str, words: str) -> None:
     assert sources.describe(home, sources.parse(text)) == words
 
 
-def test_files_in_words(home: Path, run: Path, tmp_path: Path) -> None:
-    path = run / "checkpoints" / "epoch-0002.pt"
+def test_files_in_words(home: Path, run: RunFolder, tmp_path: Path) -> None:
+    path = run.checkpoint("epoch-0002.pt")
     assert sources.describe(home, sources.parse(f"{path}")) == "the checkpoint epoch-0002.pt of fast"
     assert sources.describe(home, sources.parse(f"mlp={path}")) == "a mlp with the weights of epoch-0002.pt"
     other = tmp_path / "other.pt"
@@ -113,29 +114,29 @@ def test_files_in_words(home: Path, run: Path, tmp_path: Path) -> None:
         sources.describe(home, sources.parse("/nowhere/x.pt"))
 
 
-def test_a_runs_checkpoint_is_found(home: Path, run: Path) -> None:
+def test_a_runs_checkpoint_is_found(home: Path, run: RunFolder) -> None:
     found = sources.resolve(home, RunCheckpoint("fast", "2"))
     assert (found.folder, found.entry.file, found.title) == (run, "epoch-0002.pt", "fast")
-    assert found.path == run / "checkpoints" / "epoch-0002.pt"
+    assert found.path == run.checkpoint("epoch-0002.pt")
     assert sources.weights_path(home, RunCheckpoint("fast", "best")) == found.path
     assert sources.weights_path(home, WeightsFile(Path("w.pt"))) == Path("w.pt")
     with pytest.raises(ConfigError, match="not a file"):
         sources.weights_path(home, NewModel("mlp"))
 
 
-def test_what_is_neither_model_nor_run_is_told_what_there_is(home: Path, run: Path) -> None:
+def test_what_is_neither_model_nor_run_is_told_what_there_is(home: Path, run: RunFolder) -> None:
     with pytest.raises(InspectionError, match=r"'slow' is no model \(mlp, cnn, .*no run 'slow'"):
         sources.resolve(home, RunCheckpoint("slow"))
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
         sources.resolve(home, RunCheckpoint("fast", "9"))
 
 
-def test_a_file_is_a_runs_checkpoint_only_where_its_manifest_lists_it(home: Path, run: Path) -> None:
-    stray = run / "checkpoints" / "stray.pt"
+def test_a_file_is_a_runs_checkpoint_only_where_its_manifest_lists_it(home: Path, run: RunFolder) -> None:
+    stray = run.checkpoint("stray.pt")
     stray.write_bytes(b"x")
     assert sources.listed_checkpoint(WeightsFile(stray)) is None
-    (run / "checkpoints" / "epoch-0001.pt").unlink()
-    assert sources.listed_checkpoint(WeightsFile(run / "checkpoints" / "epoch-0001.pt")) is None
-    found = sources.listed_checkpoint(WeightsFile(run / "checkpoints" / "epoch-0002.pt"))
+    (run.checkpoint("epoch-0001.pt")).unlink()
+    assert sources.listed_checkpoint(WeightsFile(run.checkpoint("epoch-0001.pt"))) is None
+    found = sources.listed_checkpoint(WeightsFile(run.checkpoint("epoch-0002.pt")))
     assert found is not None
     assert found.entry.epoch == 2

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.home import RunFolder
+from engine.home import Home
 from engine.runs import store
 from engine.training import events as ev
 from engine.training.config import TrainConfig
@@ -40,8 +40,8 @@ class MadeUpRun:
         **settings: Any,
     ) -> None:
         """`begun`: Unix seconds; each event comes a second after the one before. `settings`: see TrainConfig."""
-        self.folder = home / "runs" / run_id
-        self.folder.mkdir(parents=True)
+        self.folder = Home(home).run(run_id)
+        self.folder.path.mkdir(parents=True)
         config = TrainConfig(**settings).to_dict()
         store.write_run(self.folder, {"v": 1, "id": run_id, "name": name, "created": time.time(), "config": config})
         if not dead:
@@ -58,7 +58,7 @@ class MadeUpRun:
         )  # fmt: skip
 
     def add(self, *events: ev.Event) -> None:
-        with open(RunFolder(self.folder).events, "a") as log:
+        with open(self.folder.events, "a") as log:
             for event in events:
                 self._seq += 1
                 log.write(ev.encode(dataclasses.replace(event, seq=self._seq, t=self._begun + self._seq)) + "\n")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from engine import home as homes
+from engine.home import RunFolder
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import BAD_INPUT, DONE, Commands, add_run, home_of
 
@@ -15,7 +16,7 @@ def declare(commands: Commands) -> None:
     add_run(watch, nargs="?", default="last")
 
 
-def app(options: argparse.Namespace, watch: Path | None = None) -> int:
+def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(
             "fmnist-tui: the app needs a terminal, and this is none; run it in one (ssh -t), "

@@ -85,5 +85,5 @@ def _command(options: argparse.Namespace) -> int:
         "step": "one step, then paused",
         "checkpoint": "saving a checkpoint",
     }
-    print(f"{folder.name}: {said[options.command]}")
+    print(f"{folder.id}: {said[options.command]}")
     return DONE

@@ -37,16 +37,16 @@ def train(
     return serve_new(store.create(home, client.request(config, name=name, data_dir=data_dir)), as_json=as_json)
 
 
-def serve_new(folder: Path, *, as_json: bool) -> int:
+def serve_new(folder: RunFolder, *, as_json: bool) -> int:
     """Be the host of the run whose folder was just made; the folder goes where it can't start."""
     try:
         return _serve(folder, None, as_json=as_json)
     except (EngineError, KeyboardInterrupt):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.path, ignore_errors=True)
         raise
 
 
-def resume(folder: Path, changes: Mapping[str, Any], *, as_json: bool) -> int:
+def resume(folder: RunFolder, changes: Mapping[str, Any], *, as_json: bool) -> int:
     """Be the next host of a run that ended, in the foreground. Raises EngineError, with the run as it was."""
     client.check_resumable(folder)
     if int(store.read_run(folder).get("processes", 1)) > 1:
@@ -57,7 +57,7 @@ def resume(folder: Path, changes: Mapping[str, Any], *, as_json: bool) -> int:
     return _serve(folder, changes, as_json=as_json)
 
 
-def _serve(folder: Path, resume: Mapping[str, Any] | None, *, as_json: bool) -> int:
+def _serve(folder: RunFolder, resume: Mapping[str, Any] | None, *, as_json: bool) -> int:
     if sys.stderr.isatty():
         print("importing PyTorch, reading the data …", file=sys.stderr)
     from engine.runs.host import take
@@ -84,7 +84,7 @@ def resumed_words(differences: list[str], bad: list[str]) -> list[str]:
     return lines
 
 
-def follow(folder: Path, *, as_json: bool, seen: Follower | None = None) -> int:
+def follow(folder: RunFolder, *, as_json: bool, seen: Follower | None = None) -> int:
     """Report a run that other processes train, as if it were trained here: a signal stops it, saving first."""
     follower, fold = seen or Follower(folder), Fold()
     hear = _print_json if as_json else LineReport(folder, print_line).hear
@@ -115,7 +115,7 @@ def follow(folder: Path, *, as_json: bool, seen: Follower | None = None) -> int:
     return 128 + asked[0] if asked else 0
 
 
-def wait_for_end(folder: Path) -> int:
+def wait_for_end(folder: RunFolder) -> int:
     """Wait until the run, which was told to stop, has saved and ended; say what came of it. 0, or 1 where it failed."""
     follower, fold, ended = Follower(folder), Fold(), ""
     report = LineReport(folder, lambda line: None)
@@ -128,7 +128,7 @@ def wait_for_end(folder: Path) -> int:
         if run.done or not living:
             ended = report.ending(run)
         elif run.status == "paused" and run.reason == "cannot_write":
-            print(f"fmnist-tui: {folder.name} did not stop: {run.warnings[-1].message}", file=sys.stderr)
+            print(f"fmnist-tui: {folder.id} did not stop: {run.warnings[-1].message}", file=sys.stderr)
             return 1
         else:
             time.sleep(0.1)
@@ -139,7 +139,7 @@ def wait_for_end(folder: Path) -> int:
 class LineReport:
     """A run as lines: what it is, one an epoch, what goes wrong, how it ended."""
 
-    def __init__(self, folder: Path, write: Callable[[str], None], known: Fold | None = None) -> None:
+    def __init__(self, folder: RunFolder, write: Callable[[str], None], known: Fold | None = None) -> None:
         """`known`: what was told of the run before this report of it."""
         self.folder = folder
         self._write = write
@@ -168,7 +168,7 @@ class LineReport:
             case ev.Warned():
                 self._write(f"warning: {event.message}")
             case ev.Paused():
-                how = f"fmnist-tui unpause {self.folder.name}"
+                how = f"fmnist-tui unpause {self.folder.id}"
                 self._write(
                     f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); go on with: {how}"
                 )
@@ -181,13 +181,13 @@ class LineReport:
         data = event.dataset
         trained = f", {count(event.trainable)} of them train" if 0 <= event.trainable < event.parameters else ""
         return (
-            f"run {self.folder.name}: {event.config['model']} ({count(event.parameters)} parameters{trained}) "
+            f"run {self.folder.id}: {event.config['model']} ({count(event.parameters)} parameters{trained}) "
             f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), "
             f"{event.device} ({event.device_name})"
         )
 
     def resumption(self, event: ev.Resumed) -> str:
-        return f"run {self.folder.name}: resumed {place_words(event)}, {event.device} ({event.device_name})"
+        return f"run {self.folder.id}: resumed {place_words(event)}, {event.device} ({event.device_name})"
 
     def epoch_line(self, event: ev.Evaluated) -> str:
         run = self._fold.snapshot()
@@ -198,7 +198,7 @@ class LineReport:
         return line
 
     def ending(self, run: RunState) -> str:
-        weights = RunFolder(self.folder).weights
+        weights = self.folder.weights
         saved = f"; weights: {weights}" if weights.exists() else ""
         best = f"; best test accuracy {percent(run.best.accuracy)} (epoch {run.best.epoch})" if run.best else ""
         match run.status:
@@ -207,12 +207,12 @@ class LineReport:
                 return f"finished {epochs} in {duration(run.training_s)} of training{best}{saved}"
             case "stopped":
                 why = "" if run.reason == "asked" else f" ({PAUSED.get(run.reason, run.reason)})"
-                how = f"; go on with: fmnist-tui resume {self.folder.name}"
+                how = f"; go on with: fmnist-tui resume {self.folder.id}"
                 return f"stopped{why} at epoch {run.epoch}, step {run.step} of {run.steps}{best}{saved}{how}"
             case "failed":
-                return f"failed: {run.reason} (traceback in {RunFolder(self.folder).host_log})"
-        how = f"; go on with: fmnist-tui resume {self.folder.name}"
-        return f"{self.folder.name} ended without finishing, at epoch {run.epoch}, step {run.step}{best}{saved}{how}"
+                return f"failed: {run.reason} (traceback in {self.folder.host_log})"
+        how = f"; go on with: fmnist-tui resume {self.folder.id}"
+        return f"{self.folder.id} ended without finishing, at epoch {run.epoch}, step {run.step}{best}{saved}{how}"
 
 
 # Why a run is paused or stopped, for people.
@@ -227,7 +227,7 @@ PAUSED = {
 class TerminalReport:
     """A run on a terminal: rich bars for the epoch and the run, and the lines of `LineReport` above them."""
 
-    def __init__(self, folder: Path, known: Fold | None = None) -> None:
+    def __init__(self, folder: RunFolder, known: Fold | None = None) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bars: Progress = Progress(

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.home import Home
+from engine.home import RunFolder
 from engine.training.config import editable, pairs, parse
 from tui.cli.command import DONE, FAILED, RUN, Commands, add_report, add_run, home_of
 from tui.cli.options import add_train_options, config
@@ -87,7 +87,7 @@ def _train(options: argparse.Namespace) -> int:
         from engine.runs import client
 
         folder = client.start(home, asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
-        print(folder.name)
+        print(folder.id)
         return DONE
     from tui.cli import train
 
@@ -111,7 +111,7 @@ def _resume(options: argparse.Namespace) -> int:
     resumed = client.resume(folder, **changes)
     for words in train.resumed_words(resumed.differences, resumed.bad):
         print(f"fmnist-tui: {words}", file=sys.stderr)
-    print(folder.name)
+    print(folder.id)
     return DONE
 
 
@@ -129,18 +129,18 @@ def _branch(options: argparse.Namespace) -> int:
         new = client.prepare_branch(parent, options.at, changes, name=options.name)
     if not options.detach:
         return train.serve_new(new, as_json=options.json)
-    print(client.launch(new).name)
+    print(client.launch(new).id)
     return DONE
 
 
-def _from_file(home: Path, path: Path, options: argparse.Namespace, changes: dict[str, str]) -> Path:
+def _from_file(home: Path, path: Path, options: argparse.Namespace, changes: dict[str, str]) -> RunFolder:
     """The branch of a file: of a run's own checkpoint as `RUN --at` would be."""
     from engine.runs import checkpoint_refs, client, from_weights
 
     if options.at != "last":
         raise ConfigError("at", "--at: a file is one place already; name a run to say where in it")
     run = from_weights.in_run(path)
-    if run is not None and run[0].parent == Home(home).runs.absolute():
+    if run is not None and run[0].home.path == home.absolute():
         return client.prepare_branch(run[0], checkpoint_refs.name_of(run[1]), changes, name=options.name)
     return from_weights.prepare(home, path, changes, name=options.name, data_dir=options.data_dir)
 
@@ -150,7 +150,7 @@ def _set(options: argparse.Namespace) -> int:
 
     folder = store.find(home_of(options), options.which)
     for words in client.command(folder, "set", pairs(options.changes)):
-        print(f"{folder.name}: {words}")
+        print(f"{folder.id}: {words}")
     return DONE
 
 

@@ -95,7 +95,7 @@ class PredictionActions:
     async def ask(self) -> None:
         """Ask which model's predictions to show, and show them."""
         watched = self._services.watched
-        prompt = prediction_prompt(self._services.home, f"{watched.name if watched else 'last'}@best")
+        prompt = prediction_prompt(self._services.home, f"{watched.id if watched else 'last'}@best")
         if (text := await self._screen.app.push_screen_wait(prompt)) is not None:
             self.show(sources.parse(text), self._browse.split)
 

@@ -149,7 +149,7 @@ class ModelScreen(TableScreen):
         self._show()
 
     @property
-    def _run(self) -> Path | None:
+    def _run(self) -> RunFolder | None:
         """The folder of the run whose last checkpoint is shown, whichever that becomes; None: another source."""
         try:
             source = sources.parse(self._services.network.source)
@@ -172,7 +172,7 @@ class ModelScreen(TableScreen):
         if self.is_active and (newest := self._newest()) and newest != self._entry and not self._asking:
             folder = self._run
             if folder is not None and self._entry:
-                self._before = WeightsFile(RunFolder(folder).checkpoint(self._entry))
+                self._before = WeightsFile(folder.checkpoint(self._entry))
             self._entry = newest
             self._ask()
 
@@ -292,7 +292,7 @@ class ModelScreen(TableScreen):
             self._ask()
 
     @work(group="save", exclusive=True)
-    async def _save(self, folder: Path) -> None:
+    async def _save(self, folder: RunFolder) -> None:
         try:
             await asyncio.to_thread(client.command, folder, "checkpoint")
         except EngineError as error:

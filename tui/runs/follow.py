@@ -1,12 +1,12 @@
 """Follows one run in a thread: reads its new events, folds them, and posts the state, at most twice a second."""
 
 import time
-from pathlib import Path
 from threading import Event, Thread
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.home import RunFolder
 from engine.runs import store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
@@ -19,7 +19,7 @@ ALIVE_S = 1.0  # between two looks whether the host lives
 class RunUpdated(Message, bubble=False):
     """A watched run has news. The newest one replaces those still waiting in the queue."""
 
-    def __init__(self, folder: Path, state: RunState, alive: bool) -> None:
+    def __init__(self, folder: RunFolder, state: RunState, alive: bool) -> None:
         """`alive`: the run's host process lives."""
         super().__init__()
         self.folder = folder
@@ -33,12 +33,12 @@ class RunUpdated(Message, bubble=False):
 class FollowThread:
     """Watches the run in `folder` for `target` until `stop`. A run without news costs no message."""
 
-    def __init__(self, target: MessagePump, folder: Path) -> None:
+    def __init__(self, target: MessagePump, folder: RunFolder) -> None:
         self.folder = folder
         self._target = target
         self._stopping = Event()
         self._held = Event()
-        self._thread = Thread(target=self._follow, name=f"follow {folder.name}", daemon=True)
+        self._thread = Thread(target=self._follow, name=f"follow {folder.id}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.home import RunFolder
 from engine.runs.state import RunState, place
 from engine.runs.store import title
 from engine.training import events as ev
@@ -89,7 +89,7 @@ class LayerStatsScreen(TableScreen):
         ),
     ]
 
-    def __init__(self, services: Services, folder: Path) -> None:
+    def __init__(self, services: Services, folder: RunFolder) -> None:
         super().__init__()
         self._folder, self._title = folder, title(folder)
         self._actions = RunActions(self, services)

@@ -3,7 +3,6 @@
 import asyncio
 import shlex
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from textual.screen import Screen
@@ -11,6 +10,7 @@ from textual.screen import Screen
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError, RunError
+from engine.home import RunFolder
 from engine.runs import branch, checkpoint_refs, client
 from engine.runs.branch import BranchPoint
 from engine.runs.store import title
@@ -29,11 +29,11 @@ class RunActions:
         self._screen = screen
         self._services = services
 
-    def send(self, folder: Path, *commands: str) -> None:
+    def send(self, folder: RunFolder, *commands: str) -> None:
         """Send commands without changes to the run's host, such as "pause"."""
         self._work(self.command(folder, *commands), "commands", exclusive=False)
 
-    async def command(self, folder: Path, *commands: str) -> None:
+    async def command(self, folder: RunFolder, *commands: str) -> None:
         """`send`, awaited."""
         try:
             for command in commands:
@@ -41,32 +41,32 @@ class RunActions:
         except RunError as error:
             self._warn(error)
 
-    def pause_or_resume(self, folder: Path, status: str) -> None:
+    def pause_or_resume(self, folder: RunFolder, status: str) -> None:
         """`status`: of the run's state."""
         self.send(folder, "unpause" if status == "paused" else "pause")
 
-    def step(self, folder: Path, status: str) -> None:
+    def step(self, folder: RunFolder, status: str) -> None:
         """Do one training step, then stay paused."""
         self.send(folder, *(("step",) if status == "paused" else ("pause", "step")))
 
-    def change(self, folder: Path, changes: dict[str, str]) -> None:
+    def change(self, folder: RunFolder, changes: dict[str, str]) -> None:
         """Send changes of settings, as they are typed, to a run that trains."""
         self._work(self._change(folder, changes), "run questions", exclusive=False)
 
-    def edit(self, folder: Path, config: dict[str, Any], epoch: int) -> None:
+    def edit(self, folder: RunFolder, config: dict[str, Any], epoch: int) -> None:
         """Ask for changes of the settings of a run that trains, and send them. `epoch`: the one under way."""
         self._work(self._ask_for_changes(folder, TrainConfig.from_dict(config), epoch), "run questions")
 
-    def resume(self, folder: Path, epochs: int, *, complete: bool) -> None:
+    def resume(self, folder: RunFolder, epochs: int, *, complete: bool) -> None:
         """Resume a run that ended. Ask for the number of epochs where all `epochs` are done (`complete`), and whether
         to resume at all where the result may not be bit for bit the same."""
         self._work(self._ask_to_resume(folder, epochs, complete=complete), "run questions")
 
-    def branch(self, folder: Path, entry: Entry | None = None) -> None:
+    def branch(self, folder: RunFolder, entry: Entry | None = None) -> None:
         """Ask for the settings of a new run that begins with a checkpoint (the newest), and start it."""
         self._work(self._ask_for_branch(folder, entry), "run questions")
 
-    async def _change(self, folder: Path, changes: dict[str, str]) -> None:
+    async def _change(self, folder: RunFolder, changes: dict[str, str]) -> None:
         try:
             done = await asyncio.to_thread(client.command, folder, "set", changes)
         except EngineError as error:
@@ -74,14 +74,14 @@ class RunActions:
         else:
             self._screen.notify("; ".join(done), timeout=2, markup=False)
 
-    async def _ask_for_changes(self, folder: Path, now: TrainConfig, epoch: int) -> None:
+    async def _ask_for_changes(self, folder: RunFolder, now: TrainConfig, epoch: int) -> None:
         values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
         about = f"now: {values}\nExamples: lr=3e-4, lr=x2 epochs=20. A new batch size applies from the next epoch."
         text = await self._ask(PromptScreen(f"Change {title(folder)}", about, _edit_check(now, epoch)))
         if text is not None and text.strip():
             await self._change(folder, typed_pairs(text))
 
-    async def _ask_to_resume(self, folder: Path, epochs: int, *, complete: bool) -> None:
+    async def _ask_to_resume(self, folder: RunFolder, epochs: int, *, complete: bool) -> None:
         name, wanted = title(folder), None
         if complete:
             about = "All its epochs are done. Train up to which epoch? A schedule uses the new number."
@@ -97,7 +97,7 @@ class RunActions:
                 return
         self._work(self._resume(folder, name, wanted), "start run")
 
-    async def _resume(self, folder: Path, name: str, epochs: int | None) -> None:
+    async def _resume(self, folder: RunFolder, name: str, epochs: int | None) -> None:
         notify = self._screen.notify
         notify(f"{name}: resuming… {STARTING}", timeout=3, markup=False)
         try:
@@ -112,7 +112,7 @@ class RunActions:
             notify(f"not bit for bit the same: {differences}", severity="warning", timeout=15, markup=False)
         self._services.watch_run(folder)
 
-    async def _ask_for_branch(self, folder: Path, entry: Entry | None) -> None:
+    async def _ask_for_branch(self, folder: RunFolder, entry: Entry | None) -> None:
         try:
             point = await asyncio.to_thread(branch.branch_point, folder, entry or "last")
         except EngineError as error:
@@ -137,7 +137,7 @@ class RunActions:
             at = checkpoint_refs.name_of(point.entry)
             self._work(self._branch(folder, at, changes, name), "start run")
 
-    async def _branch(self, folder: Path, at: str, changes: dict[str, str], name: str) -> None:
+    async def _branch(self, folder: RunFolder, at: str, changes: dict[str, str], name: str) -> None:
         self._screen.notify(f"starting the branch… {STARTING}", timeout=3, markup=False)
         try:
             new = await asyncio.to_thread(client.branch, folder, at, changes, name=name)
@@ -156,7 +156,7 @@ class RunActions:
         self._screen.notify(str(error), severity="warning", markup=False)
 
 
-def checkpoints(folder: Path) -> list[Entry]:
+def checkpoints(folder: RunFolder) -> list[Entry]:
     """The run's checkpoints in the order of the training; none where the list can't be read."""
     try:
         return sorted(manifest.read(folder), key=lambda entry: entry.place)

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.checkpoints.manifest import Entry
-from engine.home import Home
+from engine.home import Home, RunFolder
 from engine.runs import log, store
 from engine.runs.state import RunState, fold
 from tui import format as fmt
@@ -85,14 +85,14 @@ class WatchScreen(Screen[None]):
         super().__init__()
         self._services = services
         self._actions = RunActions(self, services)
-        self.folder: Path | None = None
+        self.folder: RunFolder | None = None
         self._ready = False  # the widgets are there
         self._shown = asyncio.Event()  # the state of `folder`
         self._follower: FollowThread | None = None
         self._state = RunState()
         self._alive = True
         self._title = ""  # of the run
-        self._living: list[Path] = []  # the runs that train
+        self._living: list[RunFolder] = []  # the runs that train
         self._wants_checkpoint = False
         self._chosen: Entry | None = None  # a checkpoint, on the chart
 
@@ -124,7 +124,7 @@ class WatchScreen(Screen[None]):
             self._follower.release()
             self._look_for_live_runs()
 
-    def attach(self, folder: Path) -> None:
+    def attach(self, folder: RunFolder) -> None:
         """Watch the run in `folder`, from its beginning."""
         self.folder = folder
         self._shown.clear()
@@ -281,7 +281,7 @@ class WatchScreen(Screen[None]):
     async def _read_parent(self, run_id: str) -> None:
         """The curve of the run that this one branched off from, as it is now."""
         folder = self.folder
-        state = await asyncio.to_thread(_curve_of, Home(self._services.home).run(run_id).path)
+        state = await asyncio.to_thread(_curve_of, Home(self._services.home).run(run_id))
         if folder == self.folder:
             self._live.family(state)
             self._show(now=True)
@@ -290,7 +290,7 @@ class WatchScreen(Screen[None]):
     def _preload_charts(self) -> None:
         chart.preload()
 
-    def _follow(self, folder: Path) -> None:
+    def _follow(self, folder: RunFolder) -> None:
         self._unfollow()
         self._state, self._alive = RunState(), True
         self._wants_checkpoint = False
@@ -334,16 +334,16 @@ class WatchScreen(Screen[None]):
         return self.query_one(LiveView)
 
 
-def _living_runs(home: Path) -> list[Path]:
+def _living_runs(home: Path) -> list[RunFolder]:
     """The runs whose host lives, oldest first."""
     return [folder for folder in reversed(store.run_folders(home)) if store.alive(folder)]
 
 
-def _curve_of(folder: Path) -> RunState:
+def _curve_of(folder: RunFolder) -> RunState:
     """The state of a run; of a branch, with its parents' curves before it."""
     state = fold(log.read(folder).events)
-    if state.parent is None or state.parent.parent == folder.name:
+    if state.parent is None or state.parent.parent == folder.id:
         return state
-    before, begun = _curve_of(folder.with_name(state.parent.parent)), state.begun_at
+    before, begun = _curve_of(folder.other(state.parent.parent)), state.begun_at
     curve = tuple(point for point in before.curve if point.x <= begun) + state.curve
     return replace(state, curve=curve, tests=tuple(test for test in before.tests if test.x <= begun) + state.tests)

@@ -12,7 +12,7 @@ from engine import sources
 from engine.checkpoints.requests import VerifyRequest
 from engine.errors import EngineError
 from engine.evaluation.requests import EvaluationRequest, EvaluationSettings, TrustRequest
-from engine.home import Home
+from engine.home import RunFolder
 from engine.runs import checkpoint_refs, client, from_weights
 from engine.sources import RunCheckpoint, WeightsFile
 from engine.training.config import typed_pairs
@@ -138,8 +138,8 @@ class FileActions:
 
     async def _show_on_data(self, listing: FileListing) -> None:
         run = from_weights.in_run(self._path)
-        if run is not None and run[0].parent == Home(self._services.home).runs.absolute():
-            self._services.show_predictions(RunCheckpoint(run[0].name, checkpoint_refs.name_of(run[1])))
+        if run is not None and run[0].home.path == self._services.home.absolute():
+            self._services.show_predictions(RunCheckpoint(run[0].id, checkpoint_refs.name_of(run[1])))
             return
         text = await self._ask(prediction_prompt(self._services.home, self._source_of(listing)))
         if text is not None:
@@ -154,7 +154,7 @@ class FileActions:
     async def _branch(self) -> None:
         services, path = self._services, self._path
         run = await asyncio.to_thread(from_weights.in_run, path)
-        if run is not None and run[0].parent == Home(services.home).runs.absolute():
+        if run is not None and run[0].home.path == services.home.absolute():
             folder, entry = run
             services.branch_run(folder, entry)
             return
@@ -172,7 +172,7 @@ class FileActions:
         services = self._services
         self._screen.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
 
-        def start() -> Path:
+        def start() -> RunFolder:
             folder = from_weights.prepare(services.home, self._path, changes, name=name, data_dir=services.data_dir)
             return client.launch(folder)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from engine.checkpoints import manifest
 from engine.errors import EngineError
-from engine.home import RunFolder
 from engine.runs import store
 from engine.terminal_text import printable
 from tui import format as fmt
@@ -39,10 +38,10 @@ def list_files(home: Path) -> list[ListedFile]:
         except EngineError:
             continue
         for entry in sorted(entries, key=lambda one: one.place, reverse=True):
-            path = RunFolder(folder).checkpoint(entry.file)
+            path = folder.checkpoint(entry.file)
             words = fmt.checkpoint_words(entry).partition(" (")[0]
             found.append(ListedFile(path, f"{name} · {entry.file}", words, entry.bytes, entry.t, entry.accuracy))
-        weights = RunFolder(folder).weights
+        weights = folder.weights
         if weights.is_file():
             found.append(_listed(weights, f"{name} · {weights.name}", "the newest weights"))
     known = {one.path for one in found}

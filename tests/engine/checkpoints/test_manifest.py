@@ -49,24 +49,29 @@ def test_an_epochs_end_comes_after_its_last_step() -> None:
     assert max([done, stopped], key=lambda one: one.place) is done
 
 
-def test_a_list_is_read_back_and_a_damaged_one_is_said_to_be(tmp_path: Path) -> None:
-    assert manifest.read(tmp_path) == []
-    RunFolder(tmp_path).checkpoints.mkdir()
-    manifest.write(tmp_path, EPOCHS)
-    assert manifest.read(tmp_path) == EPOCHS
-    manifest.rest_on(tmp_path, EPOCHS[1])
-    assert [one.file for one in manifest.read(tmp_path) if one.rested_on] == ["epoch-0002.pt"]
-    path = RunFolder(tmp_path).manifest
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path)
+
+
+def test_a_list_is_read_back_and_a_damaged_one_is_said_to_be(run: RunFolder) -> None:
+    assert manifest.read(run) == []
+    run.checkpoints.mkdir()
+    manifest.write(run, EPOCHS)
+    assert manifest.read(run) == EPOCHS
+    manifest.rest_on(run, EPOCHS[1])
+    assert [one.file for one in manifest.read(run) if one.rested_on] == ["epoch-0002.pt"]
+    path = run.manifest
     path.write_text(path.read_text()[:-20])
     with pytest.raises(CheckpointError, match=r"manifest\.json can't be read"):
-        manifest.read(tmp_path)
+        manifest.read(run)
 
 
-def test_a_later_resume_forgets_no_earlier_one(tmp_path: Path) -> None:
-    RunFolder(tmp_path).checkpoints.mkdir()
-    manifest.write(tmp_path, EPOCHS)
-    manifest.rest_on(tmp_path, EPOCHS[0])
-    manifest.rest_on(tmp_path, EPOCHS[2])
-    listed = manifest.read(tmp_path)
+def test_a_later_resume_forgets_no_earlier_one(run: RunFolder) -> None:
+    run.checkpoints.mkdir()
+    manifest.write(run, EPOCHS)
+    manifest.rest_on(run, EPOCHS[0])
+    manifest.rest_on(run, EPOCHS[2])
+    listed = manifest.read(run)
     assert [one.file for one in listed if one.rested_on] == ["epoch-0001.pt", "epoch-0003.pt"]
     assert gone(listed, "1") == ["epoch-0004.pt"]

@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
     (tmp_path / "checkpoints").mkdir()
     path = tmp_path / "checkpoints" / "epoch-0001.pt"
     torch.save({"first": torch.zeros(64), "second": torch.ones(64)}, path)
-    manifest.write(tmp_path, [manifest.Entry(path.name, 1, 9, path.stat().st_size, sha256(path), 0.0)])
+    manifest.write(RunFolder(tmp_path), [manifest.Entry(path.name, 1, 9, path.stat().st_size, sha256(path), 0.0)])
     return path
 
 

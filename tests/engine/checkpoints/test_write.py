@@ -129,7 +129,7 @@ def test_a_fault_at_any_write_of_a_checkpoint_leaves_the_one_before(
             "epoch-0001.pt",
             "epoch-0002-step-000005.pt",
         )  # the second: the fault came after all was there
-        assert not list(folder.rglob("*.part"))
+        assert not list(folder.path.rglob("*.part"))
         writer.save(last)  # there is room again
         found = newest_good(folder)
         assert found is not None
@@ -158,7 +158,7 @@ def test_a_fault_while_old_checkpoints_are_deleted_harms_none(
         assert (found[0].file, found[2]) == ("epoch-0002.pt", [])
         listed = {entry.file for entry in manifest.read(folder)}
         assert listed >= {"epoch-0001.pt", "epoch-0002.pt"}
-        there = {path.name for path in RunFolder(folder).checkpoints.glob("epoch-*.pt")}
+        there = {path.name for path in folder.checkpoints.glob("epoch-*.pt")}
         assert listed <= there, "a file is deleted only once it is out of the list"
 
 
@@ -200,16 +200,16 @@ def test_a_fault_at_any_write_of_the_log_pauses_the_run_and_loses_no_event(
         assert any(isinstance(event, ev.Paused) and event.reason == "cannot_write" for event in sunk)
 
 
-def _folder(path: Path) -> Path:
+def _folder(path: Path) -> RunFolder:
     path.mkdir()
-    return path
+    return RunFolder(path)
 
 
 def test_the_bare_weights_are_the_newest_but_for_those_written_for_time(
     prepared: Callable[..., TrainingSetup], tmp_path: Path
 ) -> None:
     first, middle, last = contents(prepared)
-    writer = CheckpointWriter(tmp_path)
+    writer = CheckpointWriter(RunFolder(tmp_path))
 
     def is_of(content: dict[str, Any]) -> bool:
         weights = torch.load(RunFolder(tmp_path).weights, weights_only=True)
@@ -237,10 +237,10 @@ def test_what_the_policy_lets_go_is_deleted_but_for_what_is_pinned(
     prepared: Callable[..., TrainingSetup], tmp_path: Path, keep: str, pinned: set[str], left: list[str]
 ) -> None:
     first, middle, last = contents(prepared)
-    writer = CheckpointWriter(tmp_path, lambda: pinned)
+    writer = CheckpointWriter(RunFolder(tmp_path), lambda: pinned)
     for content, accuracy, reason in ((first, 0.5, "epoch"), (middle, None, "time"), (last, 0.6, "epoch")):
         content["accuracy"] = accuracy
         content["config"] = content["config"] | {"keep": keep}
         writer.save(content, reason)
-    assert [entry.file for entry in manifest.read(tmp_path)] == left
+    assert [entry.file for entry in manifest.read(RunFolder(tmp_path))] == left
     assert sorted(path.name for path in RunFolder(tmp_path).checkpoints.glob("epoch-*.pt")) == left

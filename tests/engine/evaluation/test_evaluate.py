@@ -13,6 +13,7 @@ from engine.evaluation import evaluate as evaluating
 from engine.evaluation import trusted
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.requests import EvaluationSettings
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.sources import WeightsFile
 from engine.training.config import TrainConfig
@@ -28,7 +29,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture
-def trained(home: Path) -> Path:
+def trained(home: Path) -> RunFolder:
     folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
     assert serve(folder).status == "finished"
     return folder
@@ -37,12 +38,12 @@ def trained(home: Path) -> Path:
 DEMO = EvaluationSettings("demo")
 
 
-def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: Path) -> None:
+def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: RunFolder) -> None:
     from tests.engine.runs.test_host_resume import state
 
     (test,) = state(trained).tests
     told: list[tuple[int, int]] = []
-    path = trained / "checkpoints" / "epoch-0001.pt"
+    path = trained.checkpoint("epoch-0001.pt")
     found = evaluate(
         WeightsFile(path), DEMO, home=home, data_dir=None, progress=lambda done, total: told.append((done, total))
     )
@@ -52,12 +53,10 @@ def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: P
     again = evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
     assert again.cached
     assert again.accuracy == found.accuracy
-    bare = evaluate(
-        WeightsFile(trained / "checkpoints" / "model_weights.pth", model="mlp"), DEMO, home=home, data_dir=None
-    )
+    bare = evaluate(WeightsFile(trained.weights, model="mlp"), DEMO, home=home, data_dir=None)
     assert (bare.accuracy, bare.cached) == (found.accuracy, False)
     with pytest.raises(CheckpointError, match="does not say which network it belongs to"):
-        evaluate(WeightsFile(trained / "checkpoints" / "model_weights.pth"), DEMO, home=home, data_dir=None)
+        evaluate(WeightsFile(trained.weights), DEMO, home=home, data_dir=None)
 
 
 def test_what_does_not_fit_is_told_and_nothing_is_guessed(home: Path, tmp_path: Path) -> None:
@@ -115,7 +114,7 @@ def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:
 def test_which_images_the_second_fixes_and_breaks(home: Path) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", lr=3e-4))
     assert serve(folder).status == "finished"
-    first, second = (folder / "checkpoints" / f"epoch-000{at}.pt" for at in (1, 2))
+    first, second = (folder.checkpoint(f"epoch-000{at}.pt") for at in (1, 2))
     found = evaluating.compare(WeightsFile(first), WeightsFile(second), DEMO, home=home, data_dir=None)
     alone = [evaluate(WeightsFile(path), DEMO, home=home, data_dir=None) for path in (first, second)]
     assert found.accuracy == (pytest.approx(alone[0].accuracy), pytest.approx(alone[1].accuracy))

@@ -13,6 +13,7 @@ from engine.errors import CheckpointError, EngineError, InspectionCancelledError
 from engine.evaluation import predictions
 from engine.evaluation.predictions import PredictionSource, ask, cache_file, find_source
 from engine.evaluation.requests import PredictionsRequest
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.runs import checkpoint_refs
 from engine.sources import NetworkRef, NewModel, RunCheckpoint, WeightsFile, parse
@@ -24,7 +25,7 @@ DEMO = open_dataset("demo", None, Path())
 
 
 @pytest.fixture
-def run(home: Path) -> Path:
+def run(home: Path) -> RunFolder:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", shuffle=True))
     assert serve(folder).status == "finished"
     return folder
@@ -37,18 +38,18 @@ def worker(home: Path) -> Iterator[WorkerClient]:
     started.close()
 
 
-def of_run(folder: Path, at: str) -> PredictionSource:
-    return find_source(folder.parent.parent, NetworkRef(RunCheckpoint(folder.name, at)))
+def of_run(folder: RunFolder, at: str) -> PredictionSource:
+    return find_source(folder.path.parent.parent, NetworkRef(RunCheckpoint(folder.id, at)))
 
 
 @pytest.mark.slow
-def test_the_predictions_are_those_of_the_forward_pass_and_are_kept(run: Path, worker: WorkerClient) -> None:
+def test_the_predictions_are_those_of_the_forward_pass_and_are_kept(run: RunFolder, worker: WorkerClient) -> None:
     reports: list[tuple[int, int]] = []
     found = ask(worker, of_run(run, "2"), "test", lambda *at: reports.append(at))
     assert reports[-1] == (1_000, 1_000)
-    assert found.title == f"{run.name}, epoch 2"
+    assert found.title == f"{run.id}, epoch 2"
     model = build("mlp")
-    model.load_state_dict(torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"])
+    model.load_state_dict(torch.load(run.checkpoint("epoch-0002.pt"), weights_only=True)["model"])
     model.eval()
     X = torch.from_numpy(np.array(DEMO.test.images)).unsqueeze(1).float() / 255
     with torch.no_grad():
@@ -74,7 +75,7 @@ def test_the_predictions_are_those_of_the_forward_pass_and_are_kept(run: Path, w
     assert len(train.predicted) == 6_000
     assert (train.predicted == DEMO.train.labels).mean() > 0.3  # in the files' order, though the run was shuffled
     entry = checkpoint_refs.find(run, "2")
-    (run / "checkpoints" / entry.file).write_bytes(b"")
+    (run.checkpoint(entry.file)).write_bytes(b"")
     cache_file(worker.home, entry.sha256[:32], "test").unlink()
     with pytest.raises(CheckpointError, match="it has 0 bytes"):
         ask(worker, of_run(run, "2"), "test")
@@ -112,9 +113,9 @@ def test_each_value_is_that_of_the_forward_pass(home: Path, tmp_path: Path) -> N
 
 
 def test_a_file_of_weights_predicts_as_the_checkpoint_it_was_taken_from(
-    run: Path, worker: WorkerClient, tmp_path: Path
+    run: RunFolder, worker: WorkerClient, tmp_path: Path
 ) -> None:
-    state = torch.load(run / "checkpoints" / "epoch-0002.pt", weights_only=True)["model"]
+    state = torch.load(run.checkpoint("epoch-0002.pt"), weights_only=True)["model"]
     path = tmp_path / "theirs.pt"
     torch.save({f"module.{name}": value for name, value in state.items()}, path)
 
@@ -135,9 +136,9 @@ def test_a_file_of_weights_predicts_as_the_checkpoint_it_was_taken_from(
         of_file(f"mlp={path}")
 
 
-def test_a_checkpoint_by_its_path_is_the_runs_own(run: Path) -> None:
-    file = run / "checkpoints" / "epoch-0001.pt"
-    assert find_source(run.parent.parent, NetworkRef(WeightsFile(file))) == of_run(run, "1")
+def test_a_checkpoint_by_its_path_is_the_runs_own(run: RunFolder) -> None:
+    file = run.checkpoint("epoch-0001.pt")
+    assert find_source(run.path.parent.parent, NetworkRef(WeightsFile(file))) == of_run(run, "1")
 
 
 def test_a_new_model_has_no_predictions(home: Path) -> None:
@@ -145,13 +146,13 @@ def test_a_new_model_has_no_predictions(home: Path) -> None:
         find_source(home, NetworkRef(NewModel("mlp")))
 
 
-def fold_accuracy(run: Path) -> float:
+def fold_accuracy(run: RunFolder) -> float:
     from tests.engine.runs.test_host_resume import state
 
     return state(run).tests[-1].accuracy
 
 
-def test_a_question_can_be_taken_back(run: Path, worker: WorkerClient) -> None:
+def test_a_question_can_be_taken_back(run: RunFolder, worker: WorkerClient) -> None:
     with pytest.raises(InspectionCancelledError):
         ask(worker, of_run(run, "last"), "train", lambda done, total: worker.cancel())
     assert not cache_file(worker.home, of_run(run, "last").key, "train").exists()

@@ -237,7 +237,7 @@ def test_gradients_and_weights_open_as_tensors(home: Path) -> None:
 def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", seed=3))
     assert serve(folder).status == "finished"
-    content = torch.load(folder / "checkpoints" / "epoch-0001.pt", weights_only=True)
+    content = torch.load(folder.checkpoint("epoch-0001.pt"), weights_only=True)
     net, X, y = typed()
     net.load_state_dict(content["model"])
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
@@ -246,7 +246,7 @@ def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path) -> None:
     old = dict(net.named_parameters())[WEIGHT].detach().clone()
     optimizer.step()
     new = dict(net.named_parameters())[WEIGHT].detach()
-    told = after(home, FORWARD, LOSS, BACKWARD, STEP, source=folder.name)
+    told = after(home, FORWARD, LOSS, BACKWARD, STEP, source=folder.id)
     assert told.optimizer.startswith("Adam(lr=0.001")
     assert row(told).ratio == pytest.approx(float((new - old).norm() / old.norm()), rel=1e-4)
 

@@ -294,9 +294,9 @@ def test_pictures_of_activations(home: Path) -> None:
 def test_the_state_of_a_checkpoints_optimizer_opens(home: Path) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
     assert serve(folder).status == "finished"
-    content = torch.load(folder / "checkpoints" / "epoch-0001.pt", weights_only=True)
+    content = torch.load(folder.checkpoint("epoch-0001.pt"), weights_only=True)
     moment = content["optimizer"]["state"][2]["exp_avg"]
-    network = NetworkRef(sources.parse(folder.name))
+    network = NetworkRef(sources.parse(folder.id))
 
     def opened(key: str) -> TensorWindow:
         tensor = OptimizerState(network, "linear_relu_stack.2.weight", key)

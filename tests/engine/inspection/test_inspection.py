@@ -188,10 +188,8 @@ def test_statistics_by_hand() -> None:
 def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"))
     assert serve(folder).status == "finished"
-    weights = [
-        torch.load(folder / "checkpoints" / f"epoch-000{epoch}.pt", weights_only=True)["model"] for epoch in (1, 2)
-    ]
-    every = table(home, f"{folder.name}@2", before=f"{folder.name}@1")
+    weights = [torch.load(folder.checkpoint(f"epoch-000{epoch}.pt"), weights_only=True)["model"] for epoch in (1, 2)]
+    every = table(home, f"{folder.id}@2", before=f"{folder.id}@1")
     rows = [row for row in every if row.kind == "parameter"]
     assert {row.kind for row in every} == {"parameter", "optimizer"}
     assert [row.name for row in rows] == list(weights[1])
@@ -200,15 +198,15 @@ def test_the_parameters_of_a_checkpoint_and_how_much_they_moved(home: Path) -> N
         assert stats(row).mean == pytest.approx(float(after.mean()), rel=1e-5, abs=1e-9)
         assert row.change == pytest.approx(float((after - before).norm() / before.norm()), rel=1e-5)
     name = "linear_relu_stack.4.weight"
-    path = folder / "checkpoints" / "epoch-0002.pt"
+    path = folder.checkpoint("epoch-0002.pt")
     shown = tensor(home, name, source=str(path), view="[2, -5:]")
     expected = weights[1][name][2, -5:]
     assert [float(text) for text in shown.cells[0]] == pytest.approx(expected.tolist(), rel=1e-3, abs=6e-5)
     assert shown.expression == "model.linear_relu_stack[4].weight[2, -5:]"
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
-        asked(home, source=f"{folder.name}@9")
+        asked(home, source=f"{folder.id}@9")
     with pytest.raises(InspectionError, match="no such file"):
-        asked(home, source=str(folder / "checkpoints" / "gone.pt"))
+        asked(home, source=str(folder.checkpoint("gone.pt")))
 
 
 def test_anybodys_weights_in_a_network(home: Path, tmp_path: Path) -> None:

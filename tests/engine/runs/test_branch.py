@@ -20,10 +20,10 @@ EPOCH_2 = Entry("epoch-0002.pt", 2, 100, 1, "03", 3.0, "epoch", 0.4)
 
 
 @pytest.fixture
-def parent(home: Path) -> Path:
+def parent(home: Path) -> RunFolder:
     """A run of two epochs, whose lr was changed at step 50 of the second."""
     folder = store.create(home, client.request(TrainConfig(lr=0.1, epochs=2), name="parent"))
-    RunFolder(folder).checkpoints.mkdir()
+    folder.checkpoints.mkdir()
     manifest.write(folder, [EPOCH_2, INSIDE, EPOCH_1])
     log = EventLog(folder)
     log.append(ev.Edited(epoch=2, step=50, setting="lr", before=0.1, after=0.2, lr=0.2, from_epoch=2))
@@ -31,7 +31,7 @@ def parent(home: Path) -> Path:
     return folder
 
 
-def test_a_branch_has_the_settings_of_its_checkpoint_and_the_changes(parent: Path) -> None:
+def test_a_branch_has_the_settings_of_its_checkpoint_and_the_changes(parent: RunFolder) -> None:
     before_the_edit = branch.plan_branch(parent, {"lr": "x2", "batch_size": "128"}, "2:40")
     assert before_the_edit.point.entry == INSIDE
     assert before_the_edit.changes == {"lr": 0.2, "batch_size": 128}
@@ -42,7 +42,7 @@ def test_a_branch_has_the_settings_of_its_checkpoint_and_the_changes(parent: Pat
 
 @pytest.mark.parametrize(("at", "done", "suggested"), [("1", 1, ""), ("2:40", 1, ""), ("2", 2, "epochs=4")])
 def test_only_a_checkpoint_of_the_last_epochs_end_needs_more_epochs(
-    parent: Path, at: str, done: int, suggested: str
+    parent: RunFolder, at: str, done: int, suggested: str
 ) -> None:
     point = branch.branch_point(parent, at)
     assert (point.epochs_done, point.suggested) == (done, suggested)
@@ -55,32 +55,32 @@ def test_only_a_checkpoint_of_the_last_epochs_end_needs_more_epochs(
 
 
 @pytest.mark.parametrize("setting", ["model", "dataset"])
-def test_a_branch_keeps_its_parents_model_and_data(parent: Path, setting: str) -> None:
+def test_a_branch_keeps_its_parents_model_and_data(parent: RunFolder, setting: str) -> None:
     with pytest.raises(ConfigError, match=f"a branch keeps its parent's {setting}") as refused:
         branch.plan_branch(parent, {setting: "cnn"}, "1")
     assert refused.value.field == setting
 
 
-def test_a_checkpoint_that_is_not_there_is_refused_with_the_nearest(parent: Path) -> None:
+def test_a_checkpoint_that_is_not_there_is_refused_with_the_nearest(parent: RunFolder) -> None:
     with pytest.raises(RunError, match="no checkpoint at epoch 2, step 60; nearest: --at 2:40 or --at 2"):
         branch.plan_branch(parent, {}, "2:60")
 
 
-def test_the_clients_branch_is_the_plan_with_its_checkpoint(parent: Path) -> None:
-    RunFolder(parent).checkpoint(INSIDE.file).write_bytes(b"x")
+def test_the_clients_branch_is_the_plan_with_its_checkpoint(parent: RunFolder) -> None:
+    parent.checkpoint(INSIDE.file).write_bytes(b"x")
     new = client.prepare_branch(parent, "2:40", {"lr": "/2"}, name="child")
     asked = store.read_run(new)
     assert TrainConfig.from_dict(asked["config"]).lr == 0.05
     assert asked["parent"] == {
-        "run": parent.name, "file": f"checkpoints/{INSIDE.file}", "epoch": 2, "step": 40, "sha256": "02",
+        "run": parent.id, "file": f"checkpoints/{INSIDE.file}", "epoch": 2, "step": 40, "sha256": "02",
         "changes": {"lr": 0.05},
     }  # fmt: skip
     (entry,) = manifest.read(new)
     assert entry == replace(INSIDE, reason="branch", rested_on=True)
-    assert RunFolder(new).checkpoint(entry.file).read_bytes() == b"x"
+    assert new.checkpoint(entry.file).read_bytes() == b"x"
     assert (store.title(new), store.title(parent)) == ("child", "parent")
 
 
 def test_a_run_without_a_name_is_called_by_its_id(home: Path) -> None:
     folder = store.create(home, client.request(TrainConfig()))
-    assert store.title(folder) == folder.name
+    assert store.title(folder) == folder.id

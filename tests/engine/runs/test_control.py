@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs.control import Answer, ControlServer, ask
 from tests.support.waiting import HANG_S
 
@@ -16,7 +17,7 @@ from tests.support.waiting import HANG_S
 class Serving:
     """A ControlServer in a thread, as a host's main thread serves it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         self.asked: list[Answer] = []
         self._selector = selectors.DefaultSelector()
         self.server = ControlServer(folder, self._selector, self._answer)
@@ -43,7 +44,7 @@ class Serving:
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
-    served = Serving(tmp_path)
+    served = Serving(RunFolder(tmp_path))
     yield served
     served.close()
 
@@ -87,7 +88,7 @@ def test_a_request_without_end_is_dropped(serving: Serving) -> None:
 def test_a_path_too_long_for_a_socket_is_put_elsewhere(tmp_path: Path) -> None:
     deep = tmp_path / ("long" * 30)
     deep.mkdir()
-    served = Serving(deep)
+    served = Serving(RunFolder(deep))
     try:
         assert ask(str(served.path), {})["ok"]
         assert stat.S_IMODE(served.path.parent.stat().st_mode) == 0o700
@@ -103,7 +104,7 @@ def test_a_socket_left_by_a_killed_host_is_replaced(tmp_path: Path) -> None:
     left.close()
     with pytest.raises(RunError, match="does not answer"):
         ask(str(tmp_path / "control.sock"), {})
-    served = Serving(tmp_path)
+    served = Serving(RunFolder(tmp_path))
     try:
         assert ask(str(tmp_path / "control.sock"), {})["ok"]
     finally:

@@ -10,6 +10,7 @@ from torch import nn
 
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.runs import client, from_weights, listing, store
 from engine.runs.follower import Follower
@@ -25,19 +26,19 @@ SHORT = TrainConfig(dataset="demo", epochs=2, threads=1, shuffle=True, optimizer
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def straight(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run of two epochs that was never interrupted."""
     folder = create(tmp_path_factory.mktemp("there"), SHORT)
     serve(folder)
     return folder
 
 
-def events(folder: Path, kind: type[ev.Event]) -> list[Any]:
+def events(folder: RunFolder, kind: type[ev.Event]) -> list[Any]:
     return [event for event in Follower(folder).poll() if isinstance(event, kind)]
 
 
-def test_a_checkpoint_from_another_machine_goes_on_bit_for_bit(straight: Path, home: Path, tmp_path: Path) -> None:
-    file = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "from-there.pt"))
+def test_a_checkpoint_from_another_machine_goes_on_bit_for_bit(straight: RunFolder, home: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(straight.checkpoint("epoch-0001.pt"), tmp_path / "from-there.pt"))
     origin = from_weights.look(file)
     assert origin.own
     assert origin.words == "the end of epoch 1 of a run of fmnist-tui, with the state of adam"
@@ -51,9 +52,9 @@ def test_a_checkpoint_from_another_machine_goes_on_bit_for_bit(straight: Path, h
 
 
 def test_it_can_be_resumed_before_its_first_checkpoint_and_without_the_file(
-    straight: Path, home: Path, tmp_path: Path
+    straight: RunFolder, home: Path, tmp_path: Path
 ) -> None:
-    file = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "from-there.pt"))
+    file = Path(shutil.copy(straight.checkpoint("epoch-0001.pt"), tmp_path / "from-there.pt"))
     folder = from_weights.prepare(home, file, {})
     store.write_run(folder, store.read_run(folder) | {"agenda": [[2, 5, "pause"]]})
     client.launch(folder)
@@ -157,8 +158,10 @@ def test_what_holds_nothing_to_go_on_from_is_refused(content: bytes, words: str 
         from_weights.look(path)
 
 
-def test_our_own_form_with_anything_in_it_is_refused_in_one_line(straight: Path, home: Path, tmp_path: Path) -> None:
-    content = torch.load(straight / "checkpoints" / "epoch-0001.pt", weights_only=True)
+def test_our_own_form_with_anything_in_it_is_refused_in_one_line(
+    straight: RunFolder, home: Path, tmp_path: Path
+) -> None:
+    content = torch.load(straight.checkpoint("epoch-0001.pt"), weights_only=True)
     for number, (wrong, words) in enumerate(
         (
             ({"format": 99}, "it has format 99"),
@@ -185,9 +188,9 @@ def test_our_own_form_with_anything_in_it_is_refused_in_one_line(straight: Path,
 
 
 def test_a_file_that_changes_meanwhile_or_hides_an_object_is_refused(
-    straight: Path, home: Path, tmp_path: Path
+    straight: RunFolder, home: Path, tmp_path: Path
 ) -> None:
-    path = Path(shutil.copy(straight / "checkpoints" / "epoch-0001.pt", tmp_path / "a.pt"))
+    path = Path(shutil.copy(straight.checkpoint("epoch-0001.pt"), tmp_path / "a.pt"))
     folder = from_weights.prepare(home, path, {})
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(CheckpointError, match="has changed since the run was created"):
@@ -198,8 +201,8 @@ def test_a_file_that_changes_meanwhile_or_hides_an_object_is_refused(
         safe_load.load(contents, contents.root)
 
 
-def test_plain_python_is_what_torch_loads(straight: Path) -> None:
-    path = straight / "checkpoints" / "epoch-0001.pt"
+def test_plain_python_is_what_torch_loads(straight: RunFolder) -> None:
+    path = straight.checkpoint("epoch-0001.pt")
     contents = read(path)
     mine, theirs = safe_load.load(contents, contents.root), torch.load(path, weights_only=True)
 
@@ -215,8 +218,8 @@ def test_plain_python_is_what_torch_loads(straight: Path) -> None:
     assert same(mine, theirs)
 
 
-def test_the_runs_own_file_is_known(straight: Path, tmp_path: Path) -> None:
-    path = straight / "checkpoints" / "epoch-0002.pt"
+def test_the_runs_own_file_is_known(straight: RunFolder, tmp_path: Path) -> None:
+    path = straight.checkpoint("epoch-0002.pt")
     found = from_weights.in_run(path)
     assert found is not None
     assert (found[0], found[1].epoch) == (straight, 2)

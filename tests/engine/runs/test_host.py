@@ -30,23 +30,23 @@ pytestmark = pytest.mark.slow
 LONG = TrainConfig(dataset="demo", epochs=100_000, threads=1, lr=1e-3)
 
 
-def wait(folder: Path, until: Callable[[RunState], object]) -> RunState:
+def wait(folder: RunFolder, until: Callable[[RunState], object]) -> RunState:
     """The run's state once `until` holds of it."""
 
     def reached() -> RunState | None:
         run = fold(Follower(folder).poll())
         return run if until(run) else None
 
-    return wait_for(reached, f"the awaited state of {folder.name}")
+    return wait_for(reached, f"the awaited state of {folder.id}")
 
 
-def gone(folder: Path) -> bool:
+def gone(folder: RunFolder) -> bool:
     """Waits until the host's process has ended."""
     assert store.read_host(folder) is not None
-    return wait_for(lambda: not store.alive(folder), f"the end of the host of {folder.name}")
+    return wait_for(lambda: not store.alive(folder), f"the end of the host of {folder.id}")
 
 
-def host(folder: Path) -> psutil.Process:
+def host(folder: RunFolder) -> psutil.Process:
     record = store.read_host(folder)
     assert record is not None
     return psutil.Process(record.pid)
@@ -63,12 +63,12 @@ def test_a_run_from_start_to_end_leaves_what_it_promised(home: Path) -> None:
     assert run.dataset["demo"] is True
     assert listing.summary(folder).state == "finished"
     # The checkpoints load safely, and the bare state_dict fits the tutorial's network.
-    kept = torch.load(folder / "checkpoints" / "epoch-0002.pt", weights_only=True)
+    kept = torch.load(folder.checkpoint("epoch-0002.pt"), weights_only=True)
     assert (kept["epoch"], kept["step"], kept["config"]["optimizer"]) == (2, 94, "adam")
-    weights = torch.load(folder / "checkpoints" / "model_weights.pth", weights_only=True)
+    weights = torch.load(folder.weights, weights_only=True)
     build("mlp").load_state_dict(weights)
     assert all(torch.equal(weights[name], value) for name, value in kept["model"].items())
-    manifest = json.loads((folder / "checkpoints" / "manifest.json").read_text())["checkpoints"]
+    manifest = json.loads(folder.manifest.read_text())["checkpoints"]
     assert [entry["file"] for entry in manifest] == ["epoch-0001.pt", "epoch-0002.pt"]
     assert [saved.sha256 for saved in run.checkpoints] == [entry["sha256"] for entry in manifest]
     # What was asked, and under what.
@@ -76,7 +76,7 @@ def test_a_run_from_start_to_end_leaves_what_it_promised(home: Path) -> None:
     assert asked["name"] == "short"
     assert asked["versions"]["torch"] == torch.__version__
     assert asked["dataset"]["checksum"]
-    assert not list(folder.glob("control.sock")) + list(folder.glob(".*"))
+    assert not list(folder.path.glob("control.sock")) + list(folder.path.glob(".*"))
 
 
 def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
@@ -90,7 +90,7 @@ def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
     assert stepped.status == "paused"
     client.command(folder, "checkpoint")
     saved = wait(folder, lambda run: run.checkpoints and run.checkpoints[-1].step == stepped.step).checkpoints[-1]
-    assert (folder / saved.file).stat().st_size == saved.bytes
+    assert (folder.path / saved.file).stat().st_size == saved.bytes
     assert listing.summary(folder).state == "paused"
     client.command(folder, "unpause")
     wait(folder, lambda run: run.steps_done > stepped.steps_done)
@@ -113,7 +113,7 @@ def test_a_signal_lets_a_host_save_and_end(home: Path, number: signal.Signals) -
     assert (run.status, run.reason) == ("stopped", number.name)
     last = run.checkpoints[-1]
     assert (last.epoch, last.step) == (run.epoch, run.step)
-    assert (folder / last.file).exists()
+    assert (folder.path / last.file).exists()
 
 
 def test_a_step_that_takes_too_long_does_not_hold_up_a_signal(home: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_host_on_another_machine_is_known_by_its_heartbeat(home: Path) -> None
     with pytest.raises(RunError, match="is training on elsewhere; send commands there"):
         client.command(folder, "pause")
     long_ago = time.time() - 2 * store.HEARTBEAT_S
-    os.utime(RunFolder(folder).host_json, (long_ago, long_ago))
+    os.utime(folder.host_json, (long_ago, long_ago))
     assert not store.alive(folder)
     store.beat(folder)
     assert store.alive(folder)
@@ -178,7 +178,7 @@ def test_a_host_whose_folder_was_deleted_ends(home: Path) -> None:
     wait(folder, lambda run: run.steps_done > 0)
     client.command(folder, "pause")
     process = host(folder)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder.path)
     process.wait(timeout=HANG_S)
 
 
@@ -207,7 +207,7 @@ def test_a_file_that_may_not_grow_pauses_the_run_and_nothing_is_lost(
     assert run.reason == "cannot_write"
     assert "File too large" in run.warnings[-1].message
     assert run.checkpoints == ()
-    assert list((folder / "checkpoints").iterdir()) == []  # nothing half-written
+    assert list(folder.checkpoints.iterdir()) == []  # nothing half-written
     psutil.Process(host(folder).pid).rlimit(psutil.RLIMIT_FSIZE, limit)  # room again
     client.command(folder, "unpause")
     run = wait(folder, lambda run: run.done)

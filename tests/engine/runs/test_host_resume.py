@@ -14,6 +14,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError, ModelError, RunError
+from engine.home import RunFolder
 from engine.runs import checkpoint_refs, client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.host import take
@@ -26,55 +27,55 @@ from tests.support.waiting import wait_for
 SHORT = TrainConfig(dataset="demo", epochs=3, threads=1, shuffle=True, optimizer="adam", batch_size=128)  # 47 steps
 
 
-def create(home: Path, config: TrainConfig = SHORT, *agenda: tuple[int, int, str], name: str = "") -> Path:
+def create(home: Path, config: TrainConfig = SHORT, *agenda: tuple[int, int, str], name: str = "") -> RunFolder:
     return store.create(home, client.request(config, name=name) | {"agenda": [list(one) for one in agenda]})
 
 
-def serve(folder: Path, resume: dict[str, Any] | None = None) -> RunState:
+def serve(folder: RunFolder, resume: dict[str, Any] | None = None) -> RunState:
     """Be the run's host in this process until it ends."""
     take(folder, resume).serve()
     return state(folder)
 
 
-def go_on(folder: Path, **changes: Any) -> RunState:
+def go_on(folder: RunFolder, **changes: Any) -> RunState:
     """Resume the run here, its agenda done with."""
     store.write_run(folder, store.read_run(folder) | {"agenda": []})
     return serve(folder, changes)
 
 
-def state(folder: Path) -> RunState:
+def state(folder: RunFolder) -> RunState:
     return fold(Follower(folder).poll())
 
 
-def weights(folder: Path) -> str:
+def weights(folder: RunFolder) -> str:
     found = newest_good(folder)
     assert found is not None
     return fingerprint([found[1]["model"], found[1]["optimizer"], found[1]["rng"]])
 
 
-def everything(folder: Path) -> dict[str, bytes]:
+def everything(folder: RunFolder) -> dict[str, bytes]:
     """The folder's files, but for what starting and refusing prints."""
-    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    files = {str(path.relative_to(folder.path)): path for path in folder.path.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if name != "host.log"}
 
 
-def wait(folder: Path, until: Callable[[RunState], object]) -> RunState:
+def wait(folder: RunFolder, until: Callable[[RunState], object]) -> RunState:
     def reached() -> RunState | None:
         run = state(folder)
         return run if until(run) else None
 
-    return wait_for(reached, f"the awaited state of {folder.name}")
+    return wait_for(reached, f"the awaited state of {folder.id}")
 
 
 @pytest.fixture
-def straight(home: Path) -> Path:
+def straight(home: Path) -> RunFolder:
     """The run that nothing happens to."""
     folder = create(home)
     assert serve(folder).status == "finished"
     return folder
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_never_been_stopped(home: Path, straight: Path) -> None:
+def test_a_stopped_run_goes_on_as_if_it_had_never_been_stopped(home: Path, straight: RunFolder) -> None:
     folder = create(home, SHORT, (2, 20, "stop"))
     assert serve(folder).status == "stopped"
     run = go_on(folder)
@@ -96,13 +97,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_been_stopped(home: Path, strai
 
 
 @pytest.mark.slow
-def test_a_killed_host_loses_what_came_after_the_checkpoint_and_does_it_again(home: Path, straight: Path) -> None:
+def test_a_killed_host_loses_what_came_after_the_checkpoint_and_does_it_again(home: Path, straight: RunFolder) -> None:
     folder = create(home, SHORT, (2, 10, "checkpoint"), (2, 30, "pause"))
     client.launch(folder)
     wait(folder, lambda run: run.status == "paused")
     kill(folder)
     assert listing.summary(folder).state == "ended"
-    with open(folder / "events.jsonl", "ab") as log:
+    with open(folder.events, "ab") as log:
         log.write(b'{"v": 1, "seq": 999, "t": 17')  # as if it had been killed in the middle of a line
     store.write_run(folder, store.read_run(folder) | {"agenda": []})
     assert client.resume(folder) == client.Resumed()
@@ -115,7 +116,7 @@ def test_a_killed_host_loses_what_came_after_the_checkpoint_and_does_it_again(ho
 
 
 @pytest.mark.slow
-def test_a_run_killed_before_its_first_checkpoint_begins_anew(home: Path, straight: Path) -> None:
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(home: Path, straight: RunFolder) -> None:
     folder = create(home, SHORT, (1, 5, "pause"))
     client.launch(folder)
     wait(folder, lambda run: run.status == "paused")
@@ -129,7 +130,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(home: Path, straig
 def test_edits_are_done_again_by_the_run_that_was_killed_after_them(home: Path) -> None:
     """Edits by the control socket, as a person makes them, then the same without the kill."""
 
-    def edited(*, killed: bool) -> Path:
+    def edited(*, killed: bool) -> RunFolder:
         folder = create(home, SHORT, (1, 20, "checkpoint"), (1, 30, "pause"), (2, 30, "pause"))
         client.launch(folder)
         wait(folder, lambda run: run.status == "paused" and run.epoch == 1)
@@ -145,7 +146,7 @@ def test_edits_are_done_again_by_the_run_that_was_killed_after_them(home: Path) 
         wait(folder, lambda run: run.status == "paused" and run.epoch == 2)
         if killed:
             kill(folder)
-            path = folder / "checkpoints" / "epoch-0001.pt"  # it holds the edits; the one before does not
+            path = folder.checkpoint("epoch-0001.pt")  # it holds the edits; the one before does not
             path.write_bytes(path.read_bytes()[:-1])
             store.write_run(folder, store.read_run(folder) | {"agenda": []})
             assert "epoch-0001.pt: it has" in client.resume(folder).bad[0]
@@ -183,10 +184,10 @@ def test_a_finished_run_takes_more_epochs(home: Path) -> None:
     assert weights(folder) == weights(longer)
 
 
-def test_the_newest_good_checkpoint_is_used_and_the_bad_ones_are_named(home: Path, straight: Path) -> None:
+def test_the_newest_good_checkpoint_is_used_and_the_bad_ones_are_named(home: Path, straight: RunFolder) -> None:
     folder = create(home, SHORT, (3, 20, "stop"))
     serve(folder)
-    newest, older = (folder / "checkpoints" / name for name in ("epoch-0003-step-000020.pt", "epoch-0002.pt"))
+    newest, older = (folder.checkpoint(name) for name in ("epoch-0003-step-000020.pt", "epoch-0002.pt"))
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 1  # one bit, in the middle of a tensor: PyTorch would load it
     newest.write_bytes(data)
@@ -203,11 +204,11 @@ def test_the_newest_good_checkpoint_is_used_and_the_bad_ones_are_named(home: Pat
     assert weights(folder) == weights(straight)
 
 
-def test_a_lost_manifest_is_no_lost_run(home: Path, straight: Path) -> None:
+def test_a_lost_manifest_is_no_lost_run(home: Path, straight: RunFolder) -> None:
     for damage in (Path.unlink, lambda path: path.write_text("{")):
         folder = create(home, SHORT, (2, 20, "stop"))
         serve(folder)
-        damage(folder / "checkpoints" / "manifest.json")
+        damage(folder.manifest)
         run = go_on(folder)
         assert run.resumes[0].step == 20
         assert run.status == "finished"
@@ -241,7 +242,7 @@ def test_what_can_not_be_resumed_is_refused_in_one_line_with_nothing_changed(hom
     store.write_run(folder, asked | {"dataset": asked["dataset"] | {"checksum": "0" * 64}})
     refused(RunError, "the data is not what the run was trained on")
     store.write_run(folder, asked)
-    for path in (folder / "checkpoints").glob("epoch-*.pt"):
+    for path in folder.checkpoints.glob("epoch-*.pt"):
         path.write_bytes(b"")
     refused(CheckpointError, r"no checkpoint of .* can be used: checkpoints/epoch-0001-step-000020\.pt: it has 0 bytes")
 
@@ -279,7 +280,7 @@ def test_a_run_that_lives_is_neither_resumed_nor_hosted_twice(home: Path) -> Non
     assert run.checkpoints[-1].reason == "stop"
 
 
-def test_a_branch_goes_on_from_its_parent_with_other_settings(home: Path, straight: Path) -> None:
+def test_a_branch_goes_on_from_its_parent_with_other_settings(home: Path, straight: RunFolder) -> None:
     before = everything(straight)
     same = client.prepare_branch(straight, "2", {}, name="same")
     run = serve(same)
@@ -290,7 +291,7 @@ def test_a_branch_goes_on_from_its_parent_with_other_settings(home: Path, straig
     run = serve(other)
     assert (run.status, run.epoch, run.config["lr"], run.config["optimizer"]) == ("finished", 4, 5e-4, "sgd")
     assert run.parent is not None
-    assert (run.parent.parent, run.parent.epoch, run.parent.evaluated) == (straight.name, 2, True)
+    assert (run.parent.parent, run.parent.epoch, run.parent.evaluated) == (straight.id, 2, True)
     assert run.parent.changes == {"lr": 5e-4, "epochs": 4, "optimizer": "sgd", "batch_size": 64}
     assert run.parent.notes == ["the state of the optimizer adam was not loaded: sgd starts without state"]
     assert run.curve[0].x > 2
@@ -309,11 +310,11 @@ def test_a_branch_in_the_middle_of_an_epoch_finishes_it_as_its_parent_would_have
 
 
 def test_a_branch_outlives_its_parents_folder_and_can_be_resumed_before_its_first_checkpoint(
-    home: Path, straight: Path
+    home: Path, straight: RunFolder
 ) -> None:
     branch = client.prepare_branch(straight, "1", {"lr": "1e-2"})
     wanted = client.prepare_branch(straight, "1", {"lr": "1e-2"})
-    shutil.rmtree(straight)
+    shutil.rmtree(straight.path)
     serve(wanted)
     store.write_run(branch, store.read_run(branch) | {"agenda": [[2, 5, "pause"]]})
     client.launch(branch)
@@ -326,7 +327,7 @@ def test_a_branch_outlives_its_parents_folder_and_can_be_resumed_before_its_firs
     assert weights(branch) == weights(wanted)
 
 
-def test_a_place_without_a_checkpoint_is_refused_with_the_nearest_two(home: Path, straight: Path) -> None:
+def test_a_place_without_a_checkpoint_is_refused_with_the_nearest_two(home: Path, straight: RunFolder) -> None:
     count = len(store.run_folders(home))
     for at, words in {
         "2:13": r"no checkpoint at epoch 2, step 13; nearest: --at 1 or --at 2",
@@ -357,11 +358,11 @@ def test_a_policy_bounds_the_disk_and_keeps_what_a_branch_rests_on(home: Path) -
     branch = client.prepare_branch(folder, "1", {})
     client.command(folder, "unpause")
     run = wait(folder, lambda run: run.done)
-    files = {path.name for path in (folder / "checkpoints").glob("epoch-*")}
+    files = {path.name for path in folder.checkpoints.glob("epoch-*")}
     assert run.best is not None
     assert files == {"epoch-0001.pt", "epoch-0006.pt", f"epoch-{run.best.epoch:04}.pt"}
     assert {entry.file for entry in manifest.read(folder)} == files
-    shutil.rmtree(branch)
+    shutil.rmtree(branch.path)
 
 
 @pytest.mark.slow
@@ -402,14 +403,15 @@ def test_verify_resume(home: Path, tmp_path: Path, settings: dict[str, Any]) -> 
     assert not list(home.glob("verify-*"))
 
 
-def test_a_log_cut_anywhere_in_its_last_three_lines_still_opens(straight: Path, tmp_path: Path) -> None:
-    whole = (straight / "events.jsonl").read_bytes()
+def test_a_log_cut_anywhere_in_its_last_three_lines_still_opens(straight: RunFolder, tmp_path: Path) -> None:
+    whole = straight.events.read_bytes()
     lines = whole.splitlines(keepends=True)
     start = len(whole) - sum(map(len, lines[-3:]))
-    (tmp_path / "cut").mkdir()
+    copy = RunFolder(tmp_path / "cut")
+    copy.path.mkdir()
     for cut in range(start, len(whole) + 1):
-        (tmp_path / "cut" / "events.jsonl").write_bytes(whole[:cut])
-        events = Follower(tmp_path / "cut").poll()
+        copy.events.write_bytes(whole[:cut])
+        events = Follower(copy).poll()
         assert [event.seq for event in events] == list(range(1, whole[:cut].count(b"\n") + 1))
-        assert listing.quick_state(tmp_path / "cut").seq == events[-1].seq
+        assert listing.quick_state(copy).seq == events[-1].seq
     json.loads(lines[-1])

@@ -10,6 +10,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import ConfigError, RunError
+from engine.home import Home, RunFolder
 from engine.runs import history, launch, store
 from engine.runs.log import EventLog
 from engine.training import events as ev
@@ -43,18 +44,18 @@ def saved(prepared: Callable[..., TrainingSetup]) -> list[dict[str, Any]]:
 @pytest.fixture
 def folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: Callable[..., TrainingSetup]
-) -> Callable[..., Path]:
+) -> Callable[..., RunFolder]:
     """Makes a run folder with checkpoints; a session there is one of the test's small network and data."""
 
-    def prepare(folder: Path, request: Mapping[str, Any], config: Any, team: Any, *, fresh: bool) -> TrainingSetup:
+    def prepare(folder: RunFolder, request: Mapping[str, Any], config: Any, team: Any, *, fresh: bool) -> TrainingSetup:
         return prepared(**{name: value for name, value in config.to_dict().items() if name != "model"})
 
     monkeypatch.setattr(launch, "_prepare", prepare)
 
-    def make(contents: list[dict[str, Any]], **record: Any) -> Path:
-        run = tmp_path / "runs" / "20260101-101010-aaaa"
-        run.mkdir(parents=True)
-        store.write_run(run, {"v": 1, "id": run.name, "config": contents[0]["config"] if contents else {}, **record})
+    def make(contents: list[dict[str, Any]], **record: Any) -> RunFolder:
+        run = Home(tmp_path).run("20260101-101010-aaaa")
+        run.path.mkdir(parents=True)
+        store.write_run(run, {"v": 1, "id": run.id, "config": contents[0]["config"] if contents else {}, **record})
         writer = CheckpointWriter(run)
         for content in contents:
             writer.save(content, content["reason"])
@@ -64,7 +65,7 @@ def folder(
 
 
 def test_a_branch_begins_at_its_checkpoint_without_its_parents_edits_and_hooks(
-    saved: list[dict[str, Any]], folder: Callable[..., Path]
+    saved: list[dict[str, Any]], folder: Callable[..., RunFolder]
 ) -> None:
     content = {**saved[0], "reason": "branch", "hooks": {"layer_stats": {"warned": [["a", "b"]]}}}
     parent = {"run": "p", "file": "checkpoints/x.pt", "epoch": 1, "step": 5, "sha256": "", "changes": {"lr": 0.25}}
@@ -87,7 +88,9 @@ def test_a_branch_begins_at_its_checkpoint_without_its_parents_edits_and_hooks(
     assert [group["lr"] for group in setup.prepared.optimizer.param_groups] == [0.25]
 
 
-def test_a_branch_that_has_no_epoch_left_is_refused(saved: list[dict[str, Any]], folder: Callable[..., Path]) -> None:
+def test_a_branch_that_has_no_epoch_left_is_refused(
+    saved: list[dict[str, Any]], folder: Callable[..., RunFolder]
+) -> None:
     content = {**saved[2], "reason": "branch"}
     parent = {"run": "p", "file": "x.pt", "epoch": 2, "step": 10, "sha256": "", "changes": {}}
     with pytest.raises(ConfigError, match="2 of 2 epochs are done"):
@@ -95,7 +98,7 @@ def test_a_branch_that_has_no_epoch_left_is_refused(saved: list[dict[str, Any]],
 
 
 def test_a_resume_goes_on_from_the_newest_checkpoint_with_its_settings_and_seconds(
-    saved: list[dict[str, Any]], folder: Callable[..., Path]
+    saved: list[dict[str, Any]], folder: Callable[..., RunFolder]
 ) -> None:
     run = folder([{**saved[0], "training_s": 71.5}], agenda=[[1, 5, "pause"], [1, 7, "checkpoint"]])
     log = EventLog(run)
@@ -118,7 +121,7 @@ def test_a_resume_goes_on_from_the_newest_checkpoint_with_its_settings_and_secon
 
 
 def test_more_epochs_are_an_edit_at_the_place_of_the_resume(
-    saved: list[dict[str, Any]], folder: Callable[..., Path]
+    saved: list[dict[str, Any]], folder: Callable[..., RunFolder]
 ) -> None:
     run = folder(saved)
     with pytest.raises(RunError, match=r"is complete, 2 of 2 epochs; for more: .* --epochs 12$"):
@@ -131,10 +134,10 @@ def test_more_epochs_are_an_edit_at_the_place_of_the_resume(
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_named(
-    saved: list[dict[str, Any]], folder: Callable[..., Path]
+    saved: list[dict[str, Any]], folder: Callable[..., RunFolder]
 ) -> None:
     run = folder(saved[:2])
-    (run / "checkpoints" / "epoch-0001.pt").write_bytes(b"")
+    run.checkpoint("epoch-0001.pt").write_bytes(b"")
     setup = launch.resume(run, {})
     assert (setup.start.epoch, setup.start.step) == (1, 5)
     (bad,) = setup.bad
@@ -148,14 +151,14 @@ def test_an_edit_that_a_later_one_at_an_earlier_place_replaced_is_void(tmp_path:
             replayed=replayed,
         )  # fmt: skip
 
-    log = EventLog(tmp_path)
+    log = EventLog(RunFolder(tmp_path))
     saves = [ev.CheckpointSaved(file=f"checkpoints/{n}.pt", epoch=n, step=1, bytes=n, sha256=str(n)) for n in (1, 2)]
     for event in (
         edit(1, 5, "lr", 0.1), edit(2, 5, "lr", 0.2), edit(2, 6, "momentum", 0.9), edit(2, 1, "lr", 0.3), *saves,
         edit(2, 1, "lr", 0.3, replayed=True), ev.Finished(epochs=2, seconds=1.0),
     ):  # fmt: skip
         log.append(event)
-    found = history.read(tmp_path)
+    found = history.read(RunFolder(tmp_path))
     assert [(one.epoch, one.step, one.setting, one.after) for one in found.edits] == [
         (1, 5, "lr", 0.1), (2, 6, "momentum", 0.9), (2, 1, "lr", 0.3)
     ]  # fmt: skip
@@ -167,4 +170,4 @@ def test_an_edit_that_a_later_one_at_an_earlier_place_replaced_is_void(tmp_path:
     )  # fmt: skip
     log.append(resumed)
     log.close()
-    assert history.read(tmp_path).finished is False
+    assert history.read(RunFolder(tmp_path)).finished is False

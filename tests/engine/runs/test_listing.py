@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.home import RunFolder
 from engine.runs.listing import RunSummary, family, quick_state, state_of, summary
 from engine.runs.state import RunState
 from engine.training import events as ev
@@ -12,7 +13,7 @@ from tests.support.made_up import MadeUpRun, progress
 
 RUN = RunSummary(
     id="r", name="", state="finished", model="mlp", dataset="demo data", demo=True, epoch=1, epochs=1, accuracy=None,
-    best_accuracy=None, started=0.0, folder=Path("r"), parent="", parent_epoch=0, parent_step=0,
+    best_accuracy=None, started=0.0, folder=RunFolder(Path("r")), parent="", parent_epoch=0, parent_step=0,
 )  # fmt: skip
 
 

@@ -35,21 +35,26 @@ class Disk:
         return written
 
 
-def test_events_are_numbered_and_stamped(tmp_path: Path) -> None:
-    log = EventLog(tmp_path)
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path)
+
+
+def test_events_are_numbered_and_stamped(run: RunFolder) -> None:
+    log = EventLog(run)
     for step in range(3):
         log.append(unpaused(step))
     log.close()
-    events = Follower(tmp_path).poll()
+    events = Follower(run).poll()
     assert [event.seq for event in events] == [1, 2, 3]
     assert all(event.t > 1.7e9 for event in events)
-    assert not RunFolder(tmp_path).reserve.exists()
+    assert not run.reserve.exists()
 
 
-def test_a_follower_gets_each_event_once(tmp_path: Path) -> None:
-    follower = Follower(tmp_path)
+def test_a_follower_gets_each_event_once(run: RunFolder) -> None:
+    follower = Follower(run)
     assert follower.poll() == []  # not even a file yet
-    log = EventLog(tmp_path)
+    log = EventLog(run)
     log.append(unpaused(1))
     assert steps(follower.poll()) == [1]
     assert follower.poll() == []
@@ -57,46 +62,46 @@ def test_a_follower_gets_each_event_once(tmp_path: Path) -> None:
     assert steps(follower.poll()) == [2]
 
 
-def test_a_half_written_line_waits_until_it_is_whole(tmp_path: Path) -> None:
-    log = EventLog(tmp_path)
+def test_a_half_written_line_waits_until_it_is_whole(run: RunFolder) -> None:
+    log = EventLog(run)
     log.append(unpaused(1))
     log.append(unpaused(2))
     log.close()
-    whole = RunFolder(tmp_path).events.read_bytes()
+    whole = run.events.read_bytes()
     first = whole.index(b"\n") + 1
     for cut in range(len(whole) + 1):
-        RunFolder(tmp_path).events.write_bytes(whole[:cut])
-        follower = Follower(tmp_path)
+        run.events.write_bytes(whole[:cut])
+        follower = Follower(run)
         assert steps(follower.poll()) == [1, 2][: (cut >= first) + (cut == len(whole))]
-        with open(RunFolder(tmp_path).events, "ab") as file:
+        with open(run.events, "ab") as file:
             file.write(whole[cut:])
         rest = [step for step, end in ((1, first), (2, len(whole))) if cut < end]
         assert steps(follower.poll()) == rest
         assert follower.poll() == []
 
 
-def test_lines_of_no_known_kind_are_skipped(tmp_path: Path) -> None:
-    RunFolder(tmp_path).events.write_text('{"kind": "from the future"}\nnot json\n' + ev.encode(unpaused(7)) + "\n")
-    assert steps(Follower(tmp_path).poll()) == [7]
+def test_lines_of_no_known_kind_are_skipped(run: RunFolder) -> None:
+    run.events.write_text('{"kind": "from the future"}\nnot json\n' + ev.encode(unpaused(7)) + "\n")
+    assert steps(Follower(run).poll()) == [7]
 
 
-def test_a_full_disk_loses_nothing_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = EventLog(tmp_path)
+def test_a_full_disk_loses_nothing_and_is_told(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = EventLog(run)
     disk = Disk(monkeypatch, room=150)  # the second event fits in part
     for step in range(1, 5):
         log.append(unpaused(step))
     assert log.trouble == "No space left on device"
-    assert steps(Follower(tmp_path).poll()) == [1]
+    assert steps(Follower(run).poll()) == [1]
     disk.room = 10_000
     log.retry()
     assert log.trouble == ""
-    assert steps(Follower(tmp_path).poll()) == [1, 2, 3, 4]
-    for line in RunFolder(tmp_path).events.read_text().splitlines():
+    assert steps(Follower(run).poll()) == [1, 2, 3, 4]
+    for line in run.events.read_text().splitlines():
         json.loads(line)
 
 
-def test_the_reserve_lets_a_full_disk_say_that_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = EventLog(tmp_path)
+def test_the_reserve_lets_a_full_disk_say_that_it_is_full(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = EventLog(run)
     disk = Disk(monkeypatch, room=0)
     unlink = Path.unlink
 
@@ -107,11 +112,11 @@ def test_the_reserve_lets_a_full_disk_say_that_it_is_full(tmp_path: Path, monkey
 
     monkeypatch.setattr(Path, "unlink", give_back)
     log.append(unpaused(1))
-    assert steps(Follower(tmp_path).poll()) == [1]
+    assert steps(Follower(run).poll()) == [1]
     assert log.trouble  # and it is still told, since the disk is full but for what was given back
 
 
-def written(folder: Path, *events: ev.Event) -> None:
+def written(folder: RunFolder, *events: ev.Event) -> None:
     log = EventLog(folder)
     for event in events:
         log.append(event)
@@ -122,8 +127,8 @@ def progress(step: int) -> ev.Progress:
     return ev.Progress(epoch=1, step=step, steps=9, loss=1.0, lr=1e-3, samples_per_s=1.0)
 
 
-def test_only_the_wanted_kinds_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written(tmp_path, progress(1), unpaused(2), progress(3), ev.Finished(epochs=1, seconds=1.0), progress(5))
+def test_only_the_wanted_kinds_are_decoded(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(run, progress(1), unpaused(2), progress(3), ev.Finished(epochs=1, seconds=1.0), progress(5))
     decoded: list[bytes] = []
 
     def decode(line: bytes) -> ev.Event | None:
@@ -131,16 +136,16 @@ def test_only_the_wanted_kinds_are_decoded(tmp_path: Path, monkeypatch: pytest.M
         return ev.decode(line)
 
     monkeypatch.setattr("engine.runs.log.decode", decode)
-    part = read(tmp_path, kinds=(ev.Unpaused, ev.Finished))
+    part = read(run, kinds=(ev.Unpaused, ev.Finished))
     assert [event.kind for event in part.events] == ["unpaused", "finished"]
     assert len(decoded) == 2
     assert part.seq == 5  # of the last line, wanted or not
-    assert part.end == RunFolder(tmp_path).events.stat().st_size
+    assert part.end == run.events.stat().st_size
 
 
-def test_of_a_series_the_latest_event_alone_is_read_in_its_place(tmp_path: Path) -> None:
+def test_of_a_series_the_latest_event_alone_is_read_in_its_place(run: RunFolder) -> None:
     written(
-        tmp_path,
+        run,
         progress(1),
         progress(2),
         unpaused(2),
@@ -148,57 +153,57 @@ def test_of_a_series_the_latest_event_alone_is_read_in_its_place(tmp_path: Path)
         ev.Stopped(epoch=1, step=3, reason="asked"),
         progress(4),
     )
-    part = read(tmp_path, kinds=(ev.Unpaused, ev.Stopped), latest=(ev.Progress,))
+    part = read(run, kinds=(ev.Unpaused, ev.Stopped), latest=(ev.Progress,))
     assert [(event.kind, event.seq) for event in part.events] == [
         ("progress", 2), ("unpaused", 3), ("progress", 4), ("stopped", 5), ("progress", 6),
     ]  # fmt: skip
 
 
-def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
-    written(tmp_path, unpaused(1), unpaused(2))
-    first = read(tmp_path)
-    with open(RunFolder(tmp_path).events, "a") as file:
+def test_reading_goes_on_where_it_ended(run: RunFolder) -> None:
+    written(run, unpaused(1), unpaused(2))
+    first = read(run)
+    with open(run.events, "a") as file:
         file.write(ev.encode(unpaused(3)) + "\n" + ev.encode(unpaused(4))[:30])
-    second = read(tmp_path, first.end)
+    second = read(run, first.end)
     assert steps(list(second.events)) == [3]
-    with open(RunFolder(tmp_path).events, "a") as file:
+    with open(run.events, "a") as file:
         file.write(ev.encode(unpaused(4))[30:] + "\n")
-    assert steps(list(read(tmp_path, second.end).events)) == [4]
+    assert steps(list(read(run, second.end).events)) == [4]
 
 
-def test_a_line_that_a_killed_host_cut_off_gives_no_event_and_no_number(tmp_path: Path) -> None:
-    written(tmp_path, unpaused(1), unpaused(2))
-    with open(RunFolder(tmp_path).events, "ab") as file:
+def test_a_line_that_a_killed_host_cut_off_gives_no_event_and_no_number(run: RunFolder) -> None:
+    written(run, unpaused(1), unpaused(2))
+    with open(run.events, "ab") as file:
         file.write(b'{"v": 1, "seq": 3, "t": 5.0, "kind": "unpaused", "ep\n')
-    part = read(tmp_path)
+    part = read(run)
     assert steps(list(part.events)) == [1, 2]
     assert part.seq == 2
 
 
-def test_a_line_with_its_fields_in_another_order_is_read_too(tmp_path: Path) -> None:
+def test_a_line_with_its_fields_in_another_order_is_read_too(run: RunFolder) -> None:
     line = json.dumps({"kind": "unpaused", "step": 4, "epoch": 1, "t": 2.0, "seq": 9, "v": 1})
-    RunFolder(tmp_path).events.write_text(line + "\n")
-    part = read(tmp_path, kinds=(ev.Unpaused,))
+    run.events.write_text(line + "\n")
+    part = read(run, kinds=(ev.Unpaused,))
     assert (steps(list(part.events)), part.seq) == ([4], 9)
-    assert read(tmp_path, kinds=(ev.Paused,)).events == ()
+    assert read(run, kinds=(ev.Paused,)).events == ()
 
 
-def test_a_line_that_was_cut_off_stands_alone_before_what_a_later_host_appends(tmp_path: Path) -> None:
-    written(tmp_path, unpaused(1), unpaused(2))
-    path = RunFolder(tmp_path).events
+def test_a_line_that_was_cut_off_stands_alone_before_what_a_later_host_appends(run: RunFolder) -> None:
+    written(run, unpaused(1), unpaused(2))
+    path = run.events
     path.write_bytes(path.read_bytes()[:-20])
-    log = EventLog(tmp_path, last_seq=1)
+    log = EventLog(run, last_seq=1)
     log.append(unpaused(3))
     log.close()
-    assert [(event.seq, event.step) for event in read(tmp_path).events if isinstance(event, ev.Unpaused)] == [
+    assert [(event.seq, event.step) for event in read(run).events if isinstance(event, ev.Unpaused)] == [
         (1, 1), (2, 3)
     ]  # fmt: skip
     assert len(path.read_bytes().splitlines()) == 3
 
 
-def test_a_log_that_ends_whole_gets_no_empty_line(tmp_path: Path) -> None:
-    written(tmp_path, unpaused(1))
-    log = EventLog(tmp_path, last_seq=1)
+def test_a_log_that_ends_whole_gets_no_empty_line(run: RunFolder) -> None:
+    written(run, unpaused(1))
+    log = EventLog(run, last_seq=1)
     log.append(unpaused(2))
     log.close()
-    assert len(RunFolder(tmp_path).events.read_bytes().splitlines()) == 2
+    assert len(run.events.read_bytes().splitlines()) == 2

@@ -13,6 +13,7 @@ import pytest
 from engine import device
 from engine.checkpoints import manifest
 from engine.checkpoints.read import load
+from engine.home import Home, RunFolder
 from engine.runs import branch, history, listing, log
 from engine.runs.host import take
 from engine.runs.state import RunState, fold
@@ -22,20 +23,20 @@ FINISHED, STOPPED, BRANCH = "20261126-072359-c721", "20261126-072412-c323", "202
 
 
 @pytest.fixture
-def old(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def old(home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home with copies of the runs; the folder of their model is the working directory."""
     shutil.copytree(OLD / "runs", home / "runs", dirs_exist_ok=True)
     for record in home.glob("runs/*/host.json"):
         os.utime(record, (0, 0))  # a host on another machine is alive by its heartbeat
     monkeypatch.chdir(OLD)
-    return home / "runs"
+    return Home(home)
 
 
-def state(folder: Path) -> RunState:
+def state(folder: RunFolder) -> RunState:
     return fold(log.read(folder).events)
 
 
-def test_they_are_listed_with_what_became_of_them(home: Path, old: Path) -> None:
+def test_they_are_listed_with_what_became_of_them(home: Path, old: Home) -> None:
     runs = listing.list_runs(home)
     assert [(run.id, run.name, run.state, run.epoch, run.epochs) for run in runs] == [
         (BRANCH, "branch", "stopped", 3, 4),
@@ -47,8 +48,8 @@ def test_they_are_listed_with_what_became_of_them(home: Path, old: Path) -> None
     assert (runs[0].parent, runs[0].parent_epoch, runs[0].parent_step) == (STOPPED, 2, 6)
 
 
-def test_a_finished_run_folds_to_its_results(old: Path) -> None:
-    run = state(old / FINISHED)
+def test_a_finished_run_folds_to_its_results(old: Home) -> None:
+    run = state(old.run(FINISHED))
     assert (run.status, run.epoch, run.step, run.steps, run.seq) == ("finished", 3, 12, 12, 29)
     assert [result.epoch for result in run.tests] == [1, 2, 3]
     assert [sum(map(sum, result.confusion)) for result in run.tests] == [1000] * 3
@@ -56,40 +57,40 @@ def test_a_finished_run_folds_to_its_results(old: Path) -> None:
     assert [saved.file for saved in run.checkpoints] == [f"checkpoints/epoch-000{epoch}.pt" for epoch in (1, 2, 3)]
 
 
-def test_a_stopped_run_folds_to_its_edit_and_a_branch_to_its_parent(old: Path) -> None:
-    run, branched = state(old / STOPPED), state(old / BRANCH)
+def test_a_stopped_run_folds_to_its_edit_and_a_branch_to_its_parent(old: Home) -> None:
+    run, branched = state(old.run(STOPPED)), state(old.run(BRANCH))
     assert (run.status, run.reason, run.epoch, run.step) == ("stopped", "asked", 2, 6)
     assert [(edit.epoch, edit.step, edit.setting, edit.before, edit.after) for edit in run.edits] == [
         (1, 4, "lr", 0.05, 0.02)
     ]
-    assert history.read(old / STOPPED).edits == run.edits
+    assert history.read(old.run(STOPPED)).edits == run.edits
     assert branched.parent is not None
     assert (branched.parent.parent, branched.parent.epoch, branched.parent.step) == (STOPPED, 2, 6)
     assert branched.config["lr"] == 0.1
     assert branched.begun_at == pytest.approx(1.5)
 
 
-def test_their_checkpoints_are_whole_and_can_be_branched_off(old: Path) -> None:
+def test_their_checkpoints_are_whole_and_can_be_branched_off(old: Home) -> None:
     for run, files in {
         FINISHED: ["epoch-0002.pt", "epoch-0003.pt"],
         STOPPED: ["epoch-0001.pt", "epoch-0002-step-000006.pt"],
         BRANCH: ["epoch-0002-step-000006.pt", "epoch-0002.pt", "epoch-0003-step-000002.pt"],
     }.items():
-        entries = sorted(manifest.read(old / run), key=lambda entry: entry.place)
+        entries = sorted(manifest.read(old.run(run)), key=lambda entry: entry.place)
         assert [entry.file for entry in entries] == files
         for entry in entries:
-            content = load(old / run, entry)
+            content = load(old.run(run), entry)
             assert (content["epoch"], content["step"]) == (entry.epoch, entry.step)
             assert content["evaluated"] == (entry.epochs_done == entry.epoch)
-    plan = branch.plan_branch(old / STOPPED, {"lr": "x2"})
+    plan = branch.plan_branch(old.run(STOPPED), {"lr": "x2"})
     assert (plan.point.entry.file, plan.config.lr) == ("epoch-0002-step-000006.pt", 0.04)  # the edit's 0.02, doubled
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("run", "place"), [(STOPPED, (2, 6)), (BRANCH, (3, 2))])
-def test_they_resume_and_end_as_they_did_with_that_version(old: Path, run: str, place: tuple[int, int]) -> None:
-    folder = old / run
-    then = json.loads((folder / "run.json").read_text())
+def test_they_resume_and_end_as_they_did_with_that_version(old: Home, run: str, place: tuple[int, int]) -> None:
+    folder = old.run(run)
+    then = json.loads(folder.run_json.read_text())
     assert take(folder, {}).serve() == 0
     resumed = state(folder)
     assert [(event.epoch, event.step, event.bad) for event in resumed.resumes] == [(*place, [])]

@@ -18,7 +18,7 @@ from tests.engine.runs.test_state import STARTED, evaluated, progress
 
 
 @pytest.fixture
-def run(home: Path) -> Path:
+def run(home: Path) -> RunFolder:
     return store.create(home, client.request(TrainConfig(), name="first"))
 
 
@@ -26,12 +26,12 @@ def child(seconds: float) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
 
 
-def test_a_run_folder_is_the_persons_alone(run: Path) -> None:
-    assert run.stat().st_mode & 0o777 == 0o700
+def test_a_run_folder_is_the_persons_alone(run: RunFolder) -> None:
+    assert run.path.stat().st_mode & 0o777 == 0o700
     assert store.read_run(run)["config"] == TrainConfig().to_dict()
 
 
-def test_a_host_is_alive_only_while_its_process_is(run: Path) -> None:
+def test_a_host_is_alive_only_while_its_process_is(run: RunFolder) -> None:
     process = child(60)
     try:
         store.write_host(run, "", pid=process.pid)
@@ -46,44 +46,44 @@ def test_a_host_is_alive_only_while_its_process_is(run: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["started", "boot_id"])
-def test_another_process_with_the_same_id_is_not_the_host(run: Path, field: str) -> None:
+def test_another_process_with_the_same_id_is_not_the_host(run: RunFolder, field: str) -> None:
     store.write_host(run, "")  # this process
     assert store.alive(run)
-    content = json.loads(RunFolder(run).host_json.read_text())
+    content = json.loads(run.host_json.read_text())
     content[field] = content[field] - 100 if field == "started" else "another boot"
-    RunFolder(run).host_json.write_text(json.dumps(content))
+    run.host_json.write_text(json.dumps(content))
     assert not store.alive(run)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
-def test_a_damaged_host_record_is_nobody(run: Path, content: str) -> None:
-    RunFolder(run).host_json.write_text(content)
+def test_a_damaged_host_record_is_nobody(run: RunFolder, content: str) -> None:
+    run.host_json.write_text(content)
     assert not store.alive(run)
 
 
-def test_a_run_whose_host_is_gone_ended(run: Path) -> None:
+def test_a_run_whose_host_is_gone_ended(run: RunFolder) -> None:
     log = EventLog(run)
     log.append(STARTED)
     log.append(progress(3, 2.0))
     log.close()
     assert listing.summary(run).state == "training"
-    RunFolder(run).host_json.unlink()
+    run.host_json.unlink()
     assert listing.summary(run).state == "ended"
     with pytest.raises(RunError, match="is not running: ended without finishing"):
         client.command(run, "pause")
 
 
-def test_a_run_that_said_how_it_ended_is_that_with_or_without_its_host(run: Path) -> None:
+def test_a_run_that_said_how_it_ended_is_that_with_or_without_its_host(run: RunFolder) -> None:
     log = EventLog(run)
     log.append(STARTED)
     log.append(ev.Stopped(epoch=1, step=0, reason="asked"))
     log.close()
     assert listing.summary(run).state == "stopped"
-    RunFolder(run).host_json.unlink()
+    run.host_json.unlink()
     assert listing.summary(run).state == "stopped"
 
 
-def test_a_summary_agrees_with_the_whole_fold(run: Path) -> None:
+def test_a_summary_agrees_with_the_whole_fold(run: RunFolder) -> None:
     events = [STARTED, progress(1, 2.0), progress(5, 1.9), evaluated(1, 0.7), progress(5, 1.0, 2), evaluated(2, 0.6),
               ev.Finished(epochs=2, seconds=1.0)]  # fmt: skip
     log = EventLog(run)
@@ -96,15 +96,15 @@ def test_a_summary_agrees_with_the_whole_fold(run: Path) -> None:
     assert (found.name, found.model, found.dataset, found.demo) == ("first", "mlp", "demo data", True)
 
 
-def test_a_second_look_reads_only_what_came_since(home: Path, run: Path) -> None:
+def test_a_second_look_reads_only_what_came_since(home: Path, run: RunFolder) -> None:
     log = EventLog(run)
     log.append(STARTED)
     log.append(progress(3, 2.0))
     looking = listing.Listing(home)
     assert looking.look()[0].epoch == 1
-    written = (run / "events.jsonl").read_bytes()
+    written = run.events.read_bytes()
     # What was read before is not read again: as long as it is, its content does not matter.
-    (run / "events.jsonl").write_bytes(b"x" * (len(written) - 1) + b"\n")
+    run.events.write_bytes(b"x" * (len(written) - 1) + b"\n")
     for event in (evaluated(1, 0.7), progress(2, 1.5, epoch=2)):
         log.append(event)
     log.close()
@@ -114,16 +114,18 @@ def test_a_second_look_reads_only_what_came_since(home: Path, run: Path) -> None
 
 def test_runs_are_found_by_id_by_its_beginning_by_name_and_as_last(home: Path) -> None:
     runs = [store.create(home, client.request(TrainConfig(), name=f"run {index}")) for index in range(2)]
-    renamed = [run.rename(run.with_name(f"20260101-00000{index}-abcd")) for index, run in enumerate(runs)]
+    renamed = [run.other(f"20260101-00000{index}-abcd") for index, run in enumerate(runs)]
+    for run, new in zip(runs, renamed, strict=True):
+        run.path.rename(new.path)
     assert store.find(home, "last") == renamed[1]
-    assert store.find(home, renamed[0].name) == renamed[0]
+    assert store.find(home, renamed[0].id) == renamed[0]
     assert store.find(home, "20260101-000001") == renamed[1]
     assert store.find(home, "run 0") == renamed[0]
     with pytest.raises(RunError, match="matches 2 runs"):
         store.find(home, "2026")
     with pytest.raises(RunError, match="no run 'x'"):
         store.find(home, "x")
-    assert [run.id for run in listing.list_runs(home)] == [renamed[1].name, renamed[0].name]
+    assert [run.id for run in listing.list_runs(home)] == [renamed[1].id, renamed[0].id]
 
 
 def test_no_runs_at_all_says_how_to_start_one(home: Path) -> None:
@@ -132,12 +134,12 @@ def test_no_runs_at_all_says_how_to_start_one(home: Path) -> None:
     assert listing.list_runs(home) == []
 
 
-def test_a_folder_that_is_no_run_is_left_out(home: Path, run: Path) -> None:
+def test_a_folder_that_is_no_run_is_left_out(home: Path, run: RunFolder) -> None:
     (home / "runs" / "notes").mkdir()
     broken = home / "runs" / "broken"
     broken.mkdir()
     RunFolder(broken).run_json.write_text("{")
-    assert [found.id for found in listing.list_runs(home)] == [run.name]
+    assert [found.id for found in listing.list_runs(home)] == [run.id]
 
 
 def test_a_home_that_can_not_be_written_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from engine.data.dataset import Split
 from engine.data.loader import ResidentBatches
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs import client, store
 from engine.runs.state import RunState
 from engine.runs.verify_resume import _losses, kill
@@ -27,12 +28,12 @@ from tests.support.waiting import wait_for
 CONFIG = TrainConfig(dataset="demo", epochs=2, threads=1, shuffle=True, optimizer="adam", batch_size=97, seed=3)
 
 
-def create(home: Path, *agenda: tuple[int, int, str], config: TrainConfig = CONFIG, processes: int = 2) -> Path:
+def create(home: Path, *agenda: tuple[int, int, str], config: TrainConfig = CONFIG, processes: int = 2) -> RunFolder:
     request = client.request(config, processes=processes) | {"agenda": [list(one) for one in agenda]}
     return store.create(home, request)
 
 
-def workers(folder: Path) -> list[psutil.Process]:
+def workers(folder: RunFolder) -> list[psutil.Process]:
     """All processes of the run: torchrun, and those it started."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
@@ -41,8 +42,8 @@ def workers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def all_gone(folder: Path) -> bool:
-    return wait_for(lambda: not workers(folder), f"the end of the processes of {folder.name}")
+def all_gone(folder: RunFolder) -> bool:
+    return wait_for(lambda: not workers(folder), f"the end of the processes of {folder.id}")
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_two_processes_train_the_same_and_obey_like_one(home: Path) -> None:
     assert all_gone(straight)
 
     # Paused, edited, saved, killed and gone on with: the same as the same without the kill.
-    def edited(*, killed: bool) -> Path:
+    def edited(*, killed: bool) -> RunFolder:
         folder = create(home, (1, 20, "pause"), (2, 10, "checkpoint"), (2, 20, "pause"))
         client.launch(folder)
         wait(folder, lambda run: run.status == "paused")

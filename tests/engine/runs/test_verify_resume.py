@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from engine.home import RunFolder
 from engine.runs import verify_resume
 from engine.runs.log import EventLog
 from engine.training import events as ev
@@ -22,8 +23,8 @@ def content(**other: Any) -> dict[str, Any]:
     }
 
 
-def logged(folder: Path, loss: float = 0.25) -> Path:
-    folder.mkdir()
+def logged(folder: RunFolder, loss: float = 0.25) -> RunFolder:
+    folder.path.mkdir()
     log = EventLog(folder)
     log.append(ev.BatchLoss(epoch=1, step=1, loss=0.5, seen=0, of=9))
     log.append(ev.EpochFinished(epoch=1, loss=loss, seconds=1.0, samples_per_s=1.0))
@@ -46,7 +47,7 @@ def logged(folder: Path, loss: float = 0.25) -> Path:
 def test_one_difference_is_enough(
     other: dict[str, Any], loss: float, differs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight, broken = logged(tmp_path / "straight"), logged(tmp_path / "broken", loss)
+    straight, broken = logged(RunFolder(tmp_path / "straight")), logged(RunFolder(tmp_path / "broken"), loss)
     states = {straight: content(), broken: content(**other)}
     monkeypatch.setattr(verify_resume, "_last", states.__getitem__)
     lines: list[str] = []

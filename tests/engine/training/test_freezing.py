@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.errors import CheckpointError, ConfigError
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.patterns import matches
 from engine.runs import client
@@ -91,8 +92,8 @@ def test_a_run_begins_with_somebodys_weights(home: Path, tmp_path: Path) -> None
     assert {name for name in theirs if torch.equal(theirs[name], after[name])} == set(NAMES[:4])
 
 
-def _weights(folder: Path, name: str) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / name, weights_only=True)["model"]
+def _weights(folder: RunFolder, name: str) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(folder.checkpoint(name), weights_only=True)["model"]
     return found
 
 

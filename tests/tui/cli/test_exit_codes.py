@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.home import RunFolder
 from engine.runs import client, store, verify_resume
 from engine.training import events as ev
 from tui.cli import main, train
@@ -52,7 +53,7 @@ def test_stop_exits_with_1_unless_the_run_ended_well(
     end: ev.Event | None, code: int, told: list[ev.Event], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told += [STARTED, *([end] if end else [])]
-    assert train.wait_for_end(tmp_path) == code
+    assert train.wait_for_end(RunFolder(tmp_path)) == code
     words = capsys.readouterr().out
     assert ("ended without finishing" in words) is (end is None)  # its process died
 
@@ -62,7 +63,7 @@ def test_a_stop_that_can_not_save_exits_with_1_while_the_run_lives_on(
 ) -> None:
     warned = ev.Warned(seq=2, t=2.0, code="cannot_write", message="the disk is full", epoch=1, step=2)
     told += [STARTED, warned, ev.Paused(seq=3, t=3.0, epoch=1, step=2, reason="cannot_write"), FINISHED]
-    assert train.wait_for_end(tmp_path) == 1
+    assert train.wait_for_end(RunFolder(tmp_path)) == 1
     assert "did not stop: the disk is full" in capsys.readouterr().err
     assert told == [FINISHED]
 
@@ -72,7 +73,7 @@ def test_a_run_that_is_followed_exits_as_it_ended(
     end: ev.Event | None, code: int, told: list[ev.Event], tmp_path: Path
 ) -> None:
     told += [STARTED, *([end] if end else [])]
-    assert train.follow(tmp_path, as_json=True) == code
+    assert train.follow(RunFolder(tmp_path), as_json=True) == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -82,7 +83,7 @@ def test_a_run_that_a_signal_stopped_exits_with_128_and_its_number(
     sent: list[str] = []
     handler = signal.getsignal(number)
 
-    def command(folder: Path, name: str) -> None:
+    def command(folder: RunFolder, name: str) -> None:
         sent.append(name)
         told.append(STOPPED)
 
@@ -90,6 +91,6 @@ def test_a_run_that_a_signal_stopped_exits_with_128_and_its_number(
     monkeypatch.setattr("tui.cli.train.time.sleep", lambda seconds: os.kill(os.getpid(), number))
     monkeypatch.setattr(store, "alive", lambda folder: not sent or bool(told))
     told += [STARTED]
-    assert train.follow(tmp_path, as_json=True) == 128 + number
+    assert train.follow(RunFolder(tmp_path), as_json=True) == 128 + number
     assert sent == ["stop"]
     assert signal.getsignal(number) is handler

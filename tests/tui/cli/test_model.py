@@ -56,11 +56,11 @@ def test_an_image_through_a_checkpoint(capsys: pytest.CaptureFixture[str], home:
     folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
     assert serve(folder).status == "finished"
     net = build("mlp")
-    net.load_state_dict(torch.load(folder / "checkpoints" / "model_weights.pth", weights_only=True))
+    net.load_state_dict(torch.load(folder.weights, weights_only=True))
     X = torch.from_numpy(np.array(DEMO.test.images[9])).float()[None, None] / 255
     with torch.no_grad():
         logits = net(X)[0]
-    for source in ("last", f"{folder.name}@best", str(folder / "checkpoints" / "epoch-0001.pt")):
+    for source in ("last", f"{folder.id}@best", str(folder.checkpoint("epoch-0001.pt"))):
         found = told(capsys, source, "--image", "9")
         assert found["logits"] == pytest.approx(logits.tolist(), rel=1e-4)
         assert found["probabilities"] == pytest.approx(logits.softmax(0).tolist(), rel=1e-4)

@@ -199,7 +199,7 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("4")
         screen = await read(pilot)
-        assert app.network.source == f"{folder.name}@last"
+        assert app.network.source == f"{folder.id}@last"
         assert "checkpoint 2" in line(app, "#about")
         first = checkpoint_refs.find(folder, "1").file
         await pilot.press("v")
@@ -217,7 +217,7 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert app.screen.query_one(Input).value == "epochs=4 freeze=linear_relu_stack.0.weight"
         await pilot.press("escape", "4", "o")
-        await typed(pilot, f"{folder.name}@1")
+        await typed(pilot, f"{folder.id}@1")
         await until(pilot, lambda: "checkpoint 1" in line(app, "#about"))
 
 

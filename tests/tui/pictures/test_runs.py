@@ -13,7 +13,7 @@ def family(home: Path) -> None:
     """Five runs: a parent, its branch and that one's, one that trains, one that is finished."""
     parent = run_with_checkpoints(home, dead=True)
     for run_id, name, of in (
-        ("20260102-000000-cccc", "child", parent.folder.name),
+        ("20260102-000000-cccc", "child", parent.folder.id),
         ("20260103-000000-dddd", "grandchild", "20260102-000000-cccc"),
     ):
         made = made_up_run(home, run_id, name=name, dead=True, demo=True, model="cnn")

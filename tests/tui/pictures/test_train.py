@@ -87,9 +87,9 @@ async def test_a_run_whose_process_is_gone(home: Path, picture: Picture) -> None
 async def test_a_branch_with_its_parents_curve(home: Path, picture: Picture) -> None:
     parent = run_with_checkpoints(home, dead=True)
     child = made_up_run(home, "20260101-111111-bbbb", name="child")
-    store.write_run(child.folder, store.read_run(child.folder) | {"parent": {"run": parent.folder.name}})
+    store.write_run(child.folder, store.read_run(child.folder) | {"parent": {"run": parent.folder.id}})
     child.add(
-        ev.Branched(parent=parent.folder.name, checkpoint="epoch-0002.pt", epoch=2, step=STEPS, evaluated=True,
+        ev.Branched(parent=parent.folder.id, checkpoint="epoch-0002.pt", epoch=2, step=STEPS, evaluated=True,
                     changes={"lr": 1.0}, notes=[]),
         progress(3, 40),
     )  # fmt: skip

@@ -13,7 +13,6 @@ import torch
 
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
-from engine.home import RunFolder
 from engine.training import events as ev
 from tests.support.made_up import STEPS, MadeUpRun
 
@@ -92,7 +91,7 @@ def run_with_checkpoints(home: Path, **options: Any) -> MadeUpRun:
     """A run at the end of its second epoch, with three checkpoints, files without content."""
     made = made_up_run(home, **options)
     made.train([1, 2])
-    folder = RunFolder(made.folder).checkpoints
+    folder = made.folder.checkpoints
     folder.mkdir()
     for entry in ENTRIES:
         (folder / entry.file).write_bytes(b"")

@@ -23,7 +23,7 @@ from tui.runs.watch import WatchScreen
 class Calls:
     """What the screens asked the engine for."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, branch: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, branch: RunFolder) -> None:
         self.told: list[tuple[Any, ...]] = []
         self.differences: list[str] = []
         self.resumed = client.Resumed()
@@ -39,13 +39,13 @@ class Calls:
         self.told.append((name, changes))
         return [f"told of {changes}"]
 
-    def _resume(self, folder: Path, **changes: Any) -> client.Resumed:
-        self.told.append(("resume", folder.name, changes))
+    def _resume(self, folder: RunFolder, **changes: Any) -> client.Resumed:
+        self.told.append(("resume", folder.id, changes))
         if self.refusal:
             raise RunError(self.refusal)
         return self.resumed
 
-    def _branch(self, at: str, changes: dict[str, str], name: str, new: Path) -> Path:
+    def _branch(self, at: str, changes: dict[str, str], name: str, new: RunFolder) -> RunFolder:
         self.told.append(("branch", at, changes, name))
         return new
 
@@ -60,7 +60,7 @@ ENTRIES = [
 def run_with_checkpoints(home: Path, run_id: str = "20260101-101010-aaaa", *, dead: bool = False) -> MadeUpRun:
     made = MadeUpRun(home, run_id, name="my run", dead=dead)
     made.train(range(1, 3))
-    RunFolder(made.folder).checkpoints.mkdir()
+    made.folder.checkpoints.mkdir()
     manifest.write(made.folder, ENTRIES)
     for entry in ENTRIES:
         made.add(ev.CheckpointSaved(file=entry.file, epoch=entry.epoch, step=entry.step, bytes=1, sha256=""))
@@ -163,7 +163,7 @@ async def test_the_cursor_goes_from_checkpoint_to_checkpoint_and_a_branch_leaves
             await pilot.pause()
             assert words in verdict(app)
         await pilot.press("enter")
-        await until(pilot, lambda: bool(calls.told) and app.watched is not None and "bbbb" in app.watched.name)
+        await until(pilot, lambda: bool(calls.told) and app.watched is not None and "bbbb" in app.watched.id)
         assert calls.told == [("branch", "2:50", {"lr": "/2"}, "slower")]
         await until(pilot, lambda: "new one" in text(app))
         assert "┃" not in text(app)
@@ -189,7 +189,7 @@ async def test_a_run_whose_process_is_gone_is_offered_its_resume(tmp_path: Path,
         await pilot.press("plus", "space")  # nobody is there to take them
         await pilot.press("r")
         await until(pilot, lambda: bool(calls.told))
-        assert calls.told == [("resume", run.folder.name, {"epochs": None})]
+        assert calls.told == [("resume", run.folder.id, {"epochs": None})]
 
 
 async def test_a_resume_that_will_not_be_bit_for_bit_asks_first(tmp_path: Path, calls: Calls) -> None:
@@ -228,7 +228,7 @@ async def test_a_complete_run_is_asked_how_far_it_shall_go(tmp_path: Path, calls
         assert "2 more epochs, 12 in all" in verdict(app)
         await pilot.press("enter")
         await until(pilot, lambda: bool(calls.told))
-        assert calls.told == [("resume", run.folder.name, {"epochs": 12})]
+        assert calls.told == [("resume", run.folder.id, {"epochs": 12})]
 
 
 async def test_a_refused_resume_is_said_and_nothing_changes(tmp_path: Path, calls: Calls) -> None:
@@ -248,7 +248,7 @@ async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Cal
 
     parent = run_with_checkpoints(tmp_path, dead=True)
     for run_id, name, of in (
-        ("20260102-000000-cccc", "child", parent.folder.name),
+        ("20260102-000000-cccc", "child", parent.folder.id),
         ("20260103-000000-dddd", "grandchild", "20260102-000000-cccc"),
         ("20260104-000000-eeee", "orphan", "20250101-000000-ffff"),
     ):
@@ -268,7 +268,7 @@ async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Cal
         )
         await pilot.press("k", "r")
         await until(pilot, lambda: bool(calls.told))
-        assert calls.told == [("resume", parent.folder.name, {"epochs": None})]
+        assert calls.told == [("resume", parent.folder.id, {"epochs": None})]
 
 
 async def test_a_branch_is_drawn_with_its_parents_curve(tmp_path: Path, calls: Calls) -> None:
@@ -276,10 +276,10 @@ async def test_a_branch_is_drawn_with_its_parents_curve(tmp_path: Path, calls: C
 
     parent = run_with_checkpoints(tmp_path, dead=True)
     child = MadeUpRun(tmp_path, "20260102-000000-cccc", name="child")
-    store.write_run(child.folder, store.read_run(child.folder) | {"parent": {"run": parent.folder.name}})
+    store.write_run(child.folder, store.read_run(child.folder) | {"parent": {"run": parent.folder.id}})
     child.add(
         ev.Branched(
-            parent=parent.folder.name,
+            parent=parent.folder.id,
             checkpoint="x",
             epoch=2,
             step=STEPS,
@@ -293,4 +293,4 @@ async def test_a_branch_is_drawn_with_its_parents_curve(tmp_path: Path, calls: C
     async with app.run_test(size=(120, 40)) as pilot:
         await shown(app, pilot, child)
         await until(pilot, lambda: "··· parent" in text(app))
-        await until(pilot, lambda: f"branch of {parent.folder.name}"[:40] in text(app))
+        await until(pilot, lambda: f"branch of {parent.folder.id}"[:40] in text(app))

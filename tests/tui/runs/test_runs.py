@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import DataTable
 
+from engine.home import Home
 from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tests.support.timers import count_writes, tick
@@ -53,12 +54,12 @@ async def test_enter_watches_the_chosen_run(home: Path) -> None:
         await until(pilot, lambda: len(rows(app)) == 3)
         await pilot.press("j", "j", "enter")
         await until(pilot, lambda: isinstance(app.screen, WatchScreen))
-        assert app.watched == home / "runs" / "20260101-101010-aaaa"
+        assert app.watched == Home(home).run("20260101-101010-aaaa")
 
 
 async def test_pause_and_stop_reach_the_chosen_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("engine.runs.client.command", lambda folder, name: sent.append((folder.name, name)))
+    monkeypatch.setattr("engine.runs.client.command", lambda folder, name: sent.append((folder.id, name)))
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from engine.errors import DataError, RunError
+from engine.home import RunFolder
 from engine.runs.state import RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
@@ -124,7 +125,7 @@ async def test_the_stop_dialog_does_what_it_says(
 
 
 async def test_a_refused_command_is_told(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path, name: str) -> None:
+    def refuse(folder: RunFolder, name: str) -> None:
         raise RunError("the run does not answer")
 
     monkeypatch.setattr("engine.runs.client.command", refuse)
@@ -204,7 +205,7 @@ async def test_brackets_go_round_the_live_runs(tmp_path: Path, run: MadeUpRun) -
 async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[TrainConfig, str]] = []
 
-    def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None) -> Path:
+    def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None) -> RunFolder:
         asked.append((config, name))
         return run.folder
 
@@ -218,7 +219,7 @@ async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, mon
 
 
 async def test_a_start_that_is_refused_keeps_the_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(home: Path, config: TrainConfig, **options: Any) -> Path:
+    def start(home: Path, config: TrainConfig, **options: Any) -> RunFolder:
         raise DataError("Fashion-MNIST is not in /data; fetch it")
 
     monkeypatch.setattr("engine.runs.client.start", start)
@@ -251,7 +252,7 @@ async def test_the_log_can_be_read_back(tmp_path: Path) -> None:
 
 
 def test_news_of_a_run_replaces_older_news(tmp_path: Path) -> None:
-    older, newer = (RunUpdated(tmp_path, RunState(seq=seq), True) for seq in (1, 2))
+    older, newer = (RunUpdated(RunFolder(tmp_path), RunState(seq=seq), True) for seq in (1, 2))
     assert older.can_replace(newer)
 
 

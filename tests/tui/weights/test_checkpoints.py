@@ -18,6 +18,7 @@ from engine.checkpoints.verify import sha256
 from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
 from engine.evaluation.requests import EvaluationRequest
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.runs import store
 from engine.training.config import TrainConfig
@@ -49,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("at_once")
 
 
 @pytest.fixture
-def run(home: Path) -> Path:
+def run(home: Path) -> RunFolder:
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), name="made")
     assert serve(folder).status == "finished"
     return folder
@@ -72,7 +73,9 @@ async def typed(pilot: Pilot[None], text: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: Path, size: tuple[int, int]) -> None:
+async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(
+    home: Path, run: RunFolder, size: tuple[int, int]
+) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=size) as pilot:
         await pilot.press("5")
@@ -110,8 +113,8 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(home: Path, run: 
         await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "checkpoint" in line(app, "#about"))
 
 
-async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
-    first, second = (run / "checkpoints" / f"epoch-000{at}.pt" for at in (1, 2))
+async def test_two_files_beside_each_other(home: Path, run: RunFolder) -> None:
+    first, second = (run.checkpoint(f"epoch-000{at}.pt") for at in (1, 2))
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("5")
@@ -171,7 +174,7 @@ async def test_two_files_beside_each_other(home: Path, run: Path) -> None:
             assert "file predicts" in line(app, "#chosen")
 
 
-async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> None:
+async def test_marked_files_are_compared_and_averaged(home: Path, run: RunFolder) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("5")
@@ -187,7 +190,7 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: Path) -> 
         assert "after that, type a prefix" in line(app, "#verdict")
         await typed(pilot, f"{home}/the mean.pth section:model")  # a name with a space
         await until(pilot, lambda: (home / "the mean.pth").exists())
-        states = [torch.load(run / "checkpoints" / f"epoch-000{at}.pt", weights_only=True)["model"] for at in (1, 2)]
+        states = [torch.load(run.checkpoint(f"epoch-000{at}.pt"), weights_only=True)["model"] for at in (1, 2)]
         mean = torch.load(home / "the mean.pth", weights_only=True)
         for name, tensor in mean.items():
             assert torch.allclose(tensor, (states[0][name] + states[1][name]) / 2)
@@ -238,9 +241,9 @@ async def test_the_tensors_of_a_file_are_sorted_by_their_figures(home: Path, tmp
 
 
 async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
-    home: Path, run: Path, tmp_path: Path
+    home: Path, run: RunFolder, tmp_path: Path
 ) -> None:
-    state = torch.load(run / "checkpoints" / "model_weights.pth", weights_only=True)
+    state = torch.load(run.weights, weights_only=True)
     path = tmp_path / "theirs.pt"
     torch.save({f"net.{name.removeprefix('linear_relu_stack.')}": value for name, value in state.items()}, path)
     recent_files.remember(home, path)
@@ -285,8 +288,8 @@ async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_pat
         assert "is refused: x0 reaches element 9" in next(iter(app._notifications)).message
 
 
-async def test_every_byte_is_checked(home: Path, run: Path) -> None:
-    path = run / "checkpoints" / "epoch-0002.pt"
+async def test_every_byte_is_checked(home: Path, run: RunFolder) -> None:
+    path = run.checkpoint("epoch-0002.pt")
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -308,7 +311,7 @@ async def test_every_byte_is_checked(home: Path, run: Path) -> None:
 
 
 async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
-    home: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going, cancelled = threading.Event(), threading.Event()
 
@@ -340,7 +343,7 @@ async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
 
 
 async def test_what_was_asked_for_does_not_come_up_over_another_screen(
-    home: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
 
@@ -368,7 +371,7 @@ async def test_what_was_asked_for_does_not_come_up_over_another_screen(
         assert "epoch-0002.pt: test accuracy" in next(iter(app._notifications)).message
 
 
-async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path: Path) -> None:
+async def test_a_run_goes_on_from_anybodys_file(home: Path, run: RunFolder, tmp_path: Path) -> None:
     path = tmp_path / "theirs.pt"
     model = build("mlp")
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
@@ -377,7 +380,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: Path, tmp_path:
     torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}, path)
     recent_files.remember(home, path)
     app = FmnistApp(home=home, dataset="demo")
-    begun: list[Path] = []
+    begun: list[RunFolder] = []
     app.watch_run = begun.append  # type: ignore[assignment]
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("5")
@@ -471,10 +474,10 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
     assert trusted.trusts(home, sha256(path))
 
 
-def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: Path) -> None:
+def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: RunFolder) -> None:
     assert [one.path.name for one in list_files(home)] == ["epoch-0002.pt", "epoch-0001.pt", "model_weights.pth"]
-    os.unlink(run / "checkpoints" / "model_weights.pth")
-    (run / "checkpoints" / "manifest.json").write_text("{")
+    os.unlink(run.weights)
+    run.manifest.write_text("{")
     assert list_files(home) == []
 
 

@@ -9,7 +9,6 @@ from textual.widgets import Input
 
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
-from engine.home import RunFolder
 from tests.support.made_up import MadeUpRun
 from tests.support.waiting import until
 from tests.tui.data.test_data import line
@@ -30,7 +29,7 @@ ENTRIES = [
 @pytest.fixture
 def listed(home: Path) -> FmnistApp:
     run = MadeUpRun(home, "20260101-101010-aaaa", name="made", dead=True)
-    RunFolder(run.folder).checkpoints.mkdir()
+    run.folder.checkpoints.mkdir()
     manifest.write(run.folder, ENTRIES)
     return FmnistApp(home=home, dataset="demo", start="checkpoints")
 
