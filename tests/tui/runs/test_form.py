@@ -208,3 +208,18 @@ def test_the_command_line_says_the_same() -> None:
         "--name",
         "my run",
     ]
+
+
+async def test_the_cursor_stops_at_the_first_field_and_at_the_start_below_the_last() -> None:
+    app = FormApp()
+    async with app.run_test(size=(100, 60)) as pilot:
+        form = app.form
+        last = len(form.names)
+        await pilot.press("up", "k")
+        assert (form.cursor, form.chosen) == (0, form.names[0])
+        await pilot.press(*["down"] * (last - 1))
+        assert (form.cursor, form.chosen) == (last - 1, form.names[-1])
+        await pilot.press("j", "down", "j")
+        assert (form.cursor, form.chosen) == (last, "")
+        await pilot.press("up")
+        assert form.chosen == form.names[-1]

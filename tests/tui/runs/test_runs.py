@@ -100,3 +100,28 @@ async def test_a_changed_run_changes_its_line_and_nothing_else_is_sent(
         assert isinstance(app.screen, RunsScreen)
         assert app.screen.selected is not None
         assert app.screen.selected.name == "live one", "the cursor stays with its run"
+
+
+async def test_the_cursor_stops_at_the_edges_and_the_filter_keeps_it_on_its_run(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        screen = app.screen
+        assert isinstance(screen, RunsScreen)
+
+        def selected() -> str:
+            assert screen.selected is not None
+            return screen.selected.name
+
+        await pilot.press("k", "up")
+        assert selected() == "live one"
+        await pilot.press("j", "j", "j", "down")
+        assert selected() == "first"
+        await pilot.press("k")
+        assert selected() == "gone"
+        await pilot.press("slash", *"one")  # "gone" and "live one": the newest first, as before
+        await until(pilot, lambda: [row[1] for row in rows(app)] == ["live one", "gone"])
+        assert selected() == "gone"
+        await pilot.press("escape")
+        await until(pilot, lambda: [row[1] for row in rows(app)] == ["live one", "gone", "first"])
+        assert selected() == "gone"
