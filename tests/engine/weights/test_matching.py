@@ -72,6 +72,20 @@ def test_the_proposal_makes_the_weights_fit(
     assert all(torch.equal(value, theirs[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.parametrize("renamed", [1, 4, 5])
+def test_a_few_renames_are_spelled_as_an_option(renamed: int, tmp_path: Path) -> None:
+    theirs = Small().state_dict()
+    new_names = dict(zip(list(theirs)[:renamed], "pqrst", strict=False))
+    path = tmp_path / "theirs.pt"
+    torch.save({new_names.get(name, name): value for name, value in theirs.items()}, path)
+    with pytest.raises(MisfitError) as caught:
+        matching.load(Small(), str(path), "Small")
+    pairs = " ".join(f"{name}={new}" for name, new in new_names.items())
+    assert str(caught.value).endswith(f"; use --weights '{path} {pairs}'") == (renamed <= 4)
+    assert str(caught.value.proposal) == pairs
+    matching.load(Small(), f"{path} {pairs}", "Small")
+
+
 def test_a_misfit_names_each_difference_and_crosses_the_wire(tmp_path: Path) -> None:
     theirs = Small().state_dict()
     del theirs["body.2.bias"]
