@@ -126,3 +126,26 @@ def test_a_folder_is_recognised_by_what_is_in_it(tmp_path: Path) -> None:
         found = registry.recognise(Candidate(tmp_path))
         assert found is not None
         assert found.name == expected
+
+
+@pytest.mark.parametrize(("protocol", "known"), [(1, False), (2, True), (3, True), (5, True), (6, False)])
+def test_pickles_are_recognised_by_their_protocol(protocol: int, known: bool) -> None:
+    found = registry.recognise(Candidate(Path("a.pt"), bytes((0x80, protocol)) + b"}q\0.", 6))
+    assert (found is not None) == known
+
+
+@pytest.mark.parametrize(
+    ("name", "several"),
+    [("a.pt", False), ("a.safetensors", False), ("m.index.json", True), (".metadata", True), ("folder", True)],
+)
+def test_which_paths_stand_for_several_files(name: str, several: bool, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    assert registry.is_several(tmp_path / name) == several
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.safetensors", "safetensors"), ("a.pth", "PyTorch"), ("a.ckpt", "PyTorch"), ("a.anything", "PyTorch")],
+)
+def test_a_names_ending_chooses_the_format_that_is_written(name: str, expected: str) -> None:
+    assert registry.to_write(Path(name)).name == expected
