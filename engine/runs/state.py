@@ -26,18 +26,6 @@ class Point:
 
 
 @dataclass(frozen=True)
-class TestResult:
-    """The test set after an epoch."""
-
-    epoch: int
-    x: float  # epochs done
-    loss: float
-    accuracy: float
-    per_class: tuple[float | None, ...]
-    confusion: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
 class Mark:
     """A place on the chart: a loss that was not finite, or an edit."""
 
@@ -74,7 +62,7 @@ class RunState:
     training_s: float = 0.0  # seconds of training, pauses left out
     readings: ev.Readings | None = None
     curve: tuple[Point, ...] = ()
-    tests: tuple[TestResult, ...] = ()
+    tests: tuple[ev.Evaluated, ...] = ()  # the test set after each epoch
     epoch_losses: tuple[float, ...] = ()  # mean training loss of each finished epoch
     log: tuple[LogEvent, ...] = ()
     marks: tuple[Mark, ...] = ()
@@ -118,7 +106,7 @@ class RunState:
         return self.status == "training" and 0 < self.steps == self.step and tested < self.epoch and not inherited
 
     @property
-    def best(self) -> TestResult | None:
+    def best(self) -> ev.Evaluated | None:
         """The epoch with the highest test accuracy."""
         return max(self.tests, key=lambda result: result.accuracy, default=None)
 
@@ -143,7 +131,7 @@ class Fold:
         self._curve: list[Point] = []
         self._width = 1  # progress events in a point
         self._filled = 0  # events in the newest point
-        self._tests: list[TestResult] = []
+        self._tests: list[ev.Evaluated] = []
         self._epoch_losses: list[float] = []
         self._log: deque[LogEvent] = deque(maxlen=LOG_LINES)
         self._marks: list[Mark] = []
@@ -195,12 +183,7 @@ class Fold:
                 self._log.append(event)
             case ev.Evaluated():
                 self._log.append(event)
-                self._tests.append(
-                    TestResult(
-                        event.epoch, float(event.epoch), event.loss, event.accuracy,
-                        tuple(event.per_class), tuple(tuple(row) for row in event.confusion),
-                    )
-                )  # fmt: skip
+                self._tests.append(event)
             case ev.EpochFinished():
                 self._epoch_losses.append(event.loss)
             case ev.Paused():

@@ -130,6 +130,11 @@ class Evaluated(Event):
     confusion: list[list[int]]  # row: true class, column: predicted class
     seconds: float
 
+    @property
+    def x(self) -> float:
+        """Its place on a chart: epochs done."""
+        return float(self.epoch)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochFinished(Event):

@@ -1,11 +1,14 @@
 """The tutorial's train loop and test loop."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import zip_longest
+from typing import Any
 
 import torch
 from torch import nn
+
+from engine.training.events import Evaluated
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images [batch, 1, 28, 28] float32 in [0, 1], labels [batch] int64
 
@@ -50,6 +53,10 @@ class Score:
         """The fraction of each class's samples that was predicted correctly; None for a class without samples."""
         return tuple(row[label] / sum(row) if sum(row) else None for label, row in enumerate(self.confusion))
 
+    def metrics(self) -> dict[str, Any]:
+        """The fields of the event `Evaluated` that are properties of this result, by their names, as JSON has them."""
+        return {one.name: _as_json(getattr(self, one.name)) for one in fields(Evaluated) if hasattr(self, one.name)}
+
     @classmethod
     def together(cls, parts: Sequence["Score"]) -> "Score":
         """The score of a test set whose batches were distributed in turn over `len(parts)` processes."""
@@ -76,3 +83,7 @@ def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, cl
     values: list[float] = torch.stack(losses).tolist()
     rows: list[list[int]] = counts.reshape(classes, classes).tolist()
     return Score(tuple(values), tuple(tuple(row) for row in rows))
+
+
+def _as_json(value: Any) -> Any:
+    return [_as_json(one) for one in value] if isinstance(value, tuple) else value

@@ -227,16 +227,7 @@ class TrainingSession:
                 samples_per_s=p.train_batches.samples / seconds if seconds > 0 else 0.0,
             )
         )
-        self._sink(
-            ev.Evaluated(
-                epoch=self.epoch,
-                loss=score.loss,
-                accuracy=score.accuracy,
-                per_class=list(score.per_class),
-                confusion=[list(row) for row in score.confusion],
-                seconds=evaluation_s,
-            )
-        )
+        self._sink(ev.Evaluated(epoch=self.epoch, seconds=evaluation_s, **score.metrics()))
         self._hooks.on_epoch(self.epoch, score)
 
     def _unless_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -1,6 +1,6 @@
 """The test set by class: how much of each class was recognised, and the 10×10 confusion matrix."""
 
-from engine.runs.state import TestResult
+from engine.training.events import Evaluated
 from tui import format as fmt
 from tui.widgets.lines import Line, Lines, cut, padded
 
@@ -15,10 +15,10 @@ class ClassBars(Lines):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._result: TestResult | None = None
+        self._result: Evaluated | None = None
         self._names: tuple[str, ...] = ()
 
-    def show(self, result: TestResult | None, names: tuple[str, ...]) -> None:
+    def show(self, result: Evaluated | None, names: tuple[str, ...]) -> None:
         if (result, names) != (self._result, self._names):
             first = self._result is None
             self._result, self._names = result, names
@@ -52,7 +52,7 @@ class ConfusionMatrix(Lines):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._result: TestResult | None = None
+        self._result: Evaluated | None = None
         self._names: tuple[str, ...] = ()
         self._chosen: tuple[int, int] | None = None  # row and column of the cursor, where there is one
 
@@ -61,7 +61,7 @@ class ConfusionMatrix(Lines):
         self._chosen = (true, predicted)
         self.repaint(now=True)
 
-    def show(self, result: TestResult | None, names: tuple[str, ...]) -> None:
+    def show(self, result: Evaluated | None, names: tuple[str, ...]) -> None:
         if (result, names) != (self._result, self._names):
             first = self._result is None
             self._result, self._names = result, names

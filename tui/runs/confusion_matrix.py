@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.runs.state import TestResult
+from engine.training.events import Evaluated
 from tui.dialogs.overlay import Overlay
 from tui.format import count
 from tui.runs.confusion import ConfusionMatrix
@@ -31,7 +31,7 @@ class MatrixScreen(Overlay[Cell | None]):
         Binding("n", "next", "Next mistake", id="matrix.next", tooltip="the most frequent first"),
     ]
 
-    def __init__(self, result: TestResult, names: tuple[str, ...]) -> None:
+    def __init__(self, result: Evaluated, names: tuple[str, ...]) -> None:
         super().__init__()
         self._result, self._names = result, names
         matrix = result.confusion

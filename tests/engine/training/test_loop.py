@@ -1,10 +1,13 @@
 """The test loop's numbers, on predictions that differ from class to class: rows are the true classes."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
 
 from engine.training import loop
+from engine.training.events import Evaluated
 from engine.training.loop import Score
 
 LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 2])
@@ -32,6 +35,19 @@ def test_accuracy_is_of_all_samples_and_each_classs_of_its_own() -> None:
     assert score.accuracy == 2 / 7  # not the mean over the classes
     assert score.per_class == (1 / 4, 1 / 2, 0.0, None)
     assert score.loss == 2.5
+
+
+def test_a_metric_is_a_property_of_the_score_and_a_field_of_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class WithWorst(Evaluated):
+        worst_class: int = -1
+
+    monkeypatch.setattr(loop, "Evaluated", WithWorst)
+    monkeypatch.setattr(Score, "worst_class", property(lambda self: 2), raising=False)
+    assert Score((1.0, 4.0), CONFUSION).metrics() == {
+        "loss": 2.5, "accuracy": 2 / 7, "per_class": [1 / 4, 1 / 2, 0.0, None],
+        "confusion": [list(row) for row in CONFUSION], "worst_class": 2,
+    }  # fmt: skip
 
 
 def test_parts_of_several_processes_come_together_batch_by_batch() -> None:

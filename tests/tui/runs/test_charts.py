@@ -3,6 +3,7 @@
 import pytest
 
 from engine.runs import state as runs
+from engine.training.events import Evaluated
 from tui.runs.charts import accuracy_chart, loss_chart, x_limit
 from tui.widgets.chart import MARK, draw
 
@@ -28,5 +29,5 @@ def test_the_axis_is_the_whole_of_a_short_run_and_grows_in_steps_in_a_long_one()
 
 
 def test_accuracy_is_in_percent() -> None:
-    tests = (runs.TestResult(1, 1.0, 2.0, 0.453, (), ()),)
+    tests = (Evaluated(epoch=1, loss=2.0, accuracy=0.453, per_class=[], confusion=[], seconds=0.1),)
     assert accuracy_chart(runs.RunState(epochs=10, steps=100, tests=tests)).dots == ((1.0, pytest.approx(45.3)),)
