@@ -45,6 +45,7 @@ PRELOADED = (
 )  # once, for all runs of tests: seconds each
 PATIENCE = 20.0  # a run that takes so many times as long as without a change hangs, …
 LEAST_PATIENCE_S = 120.0  # … where it takes longer than this, too: other work may slow the machine down
+HANG_S = "60"  # that a test waits for what does not come (tests/support/waiting.py)
 PASSED, INTERRUPTED = 0, 2  # pytest's exit codes
 
 
@@ -182,7 +183,7 @@ class Copy:
             for target, source in ((0, null), (1, log), (2, log)):
                 os.dup2(source, target)
             os.chdir(self.folder)
-            os.environ["PYTHONPATH"] = str(self.folder)
+            os.environ |= {"PYTHONPATH": str(self.folder), "FMNIST_TUI_TESTS_HANG_S": HANG_S}
             sys.path[:] = [str(self.folder), *(path for path in sys.path if Path(path or ".").resolve() != self._root)]
             for name in [name for name in sys.modules if name.partition(".")[0] in ("engine", "tui", "tests", "tools")]:
                 del sys.modules[name]
