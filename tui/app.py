@@ -72,7 +72,7 @@ SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "chec
 class FmnistApp(CrashHandlingApp):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
-    data_told: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
+    data_shown: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
 
     # All of them at the start: a sheet read when its screen first opens would hold up that key press.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
@@ -235,7 +235,7 @@ class FmnistApp(CrashHandlingApp):
 
     def show_data_title(self, title: str, demo: bool) -> None:
         """Name the browsed data on every screen."""
-        self.data_told = (title, demo)
+        self.data_shown = (title, demo)
 
     def show_confused(self, folder: RunFolder, epoch: int, true: int, predicted: int) -> None:
         """On *Data*, the test images of one class that a run's checkpoint predicts as another."""

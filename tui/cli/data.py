@@ -20,7 +20,7 @@ def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_j
         try:
             _download(root)
         except DownloadCancelledError:
-            print("fmnist-tui: download cancelled; what came is kept, the next try goes on from there", file=sys.stderr)
+            print("fmnist-tui: download cancelled; the next try continues with what was downloaded", file=sys.stderr)
             return 128 + signal.SIGINT
     report = describe_custom(dataset, home) if ":" in dataset else describe(data_dir, home)
     if as_json:

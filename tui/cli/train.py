@@ -77,8 +77,8 @@ def _serve(folder: RunFolder, resume: Mapping[str, Any] | None, *, as_json: bool
 
 
 def resumed_words(differences: list[str], bad: list[str]) -> list[str]:
-    """What the person should know of a run that goes on, a line each."""
-    lines = [f"passed over: {checkpoint}" for checkpoint in bad]
+    """What the user should know about a resumed run, a line each."""
+    lines = [f"skipped: {checkpoint}" for checkpoint in bad]
     if differences:
         lines.append(f"not bit for bit the run it would have been: {'; '.join(differences)}")
     return lines
@@ -170,10 +170,10 @@ class LineReport:
             case ev.Paused():
                 how = f"fmnist-tui unpause {self.folder.id}"
                 self._write(
-                    f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); go on with: {how}"
+                    f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); resume with: {how}"
                 )
             case ev.Unpaused():
-                self._write("going on")
+                self._write("resumed")
             case ev.Stopped() | ev.Finished() | ev.Failed():
                 self._write(self.ending(self._fold.snapshot()))
 
@@ -207,11 +207,11 @@ class LineReport:
                 return f"finished {epochs} in {duration(run.training_s)} of training{best}{saved}"
             case "stopped":
                 why = "" if run.reason == "asked" else f" ({PAUSED.get(run.reason, run.reason)})"
-                how = f"; go on with: fmnist-tui resume {self.folder.id}"
+                how = f"; resume with: fmnist-tui resume {self.folder.id}"
                 return f"stopped{why} at epoch {run.epoch}, step {run.step} of {run.steps}{best}{saved}{how}"
             case "failed":
                 return f"failed: {run.reason} (traceback in {self.folder.host_log})"
-        how = f"; go on with: fmnist-tui resume {self.folder.id}"
+        how = f"; resume with: fmnist-tui resume {self.folder.id}"
         return f"{self.folder.id} ended without finishing, at epoch {run.epoch}, step {run.step}{best}{saved}{how}"
 
 

@@ -101,7 +101,7 @@ def _resume(options: argparse.Namespace) -> int:
     from tui.cli import train
 
     if Path(options.which).is_file():
-        what = f"resume goes on with runs; a new run goes on from a file: fmnist-tui branch {options.which}"
+        what = f"resume takes a run; to start a new run from a file: fmnist-tui branch {options.which}"
         raise ConfigError("which", what)
     folder = store.find(home_of(options), options.which)
     texts = {name: getattr(options, name) for name in ("epochs", "device", "threads")}

@@ -9,7 +9,7 @@ class RunTopBar(TopBar):
     def show_run(self, title: str, demo: bool) -> None:
         """Name the data of the run on the screen; empty: none is."""
         if self._data != (title, demo):
-            super()._tell((title, demo))
+            super()._show_data((title, demo))
 
-    def _tell(self, told: tuple[str, bool]) -> None:
+    def _show_data(self, shown: tuple[str, bool]) -> None:
         """The browsed data is not shown here."""

@@ -1,6 +1,6 @@
 """The top line of every screen: the program, its screens with their keys, and which data is browsed.
 
-The app has the reactive `data_told`: the data's title, and whether it is the demo data.
+The app has the reactive `data_shown`: the data's title, and whether it is the demo data.
 """
 
 from textual.content import Content
@@ -33,13 +33,13 @@ class TopBar(Static):
         self._data = ("", False)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "data_told", self._tell)
+        self.watch(self.app, "data_shown", self._show_data)
 
     def on_resize(self) -> None:
         self._show()
 
-    def _tell(self, told: tuple[str, bool]) -> None:
-        self._data = told
+    def _show_data(self, shown: tuple[str, bool]) -> None:
+        self._data = shown
         self._show()
 
     def _show(self) -> None:

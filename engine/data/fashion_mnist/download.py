@@ -18,7 +18,7 @@ from engine.errors import DataError
 
 PATIENCE = 30.0  # seconds a mirror may be silent
 TRIES = 5  # times a mirror is asked again for a file, as long as each time brought it forward
-TELL_EVERY = 0.05  # seconds between two calls of `progress`
+REPORT_EVERY = 0.05  # seconds between two calls of `progress`
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Transfer:
         self._files = files
         self._patience = patience
         self._finished = 0  # bytes of the files before the one in hand
-        self._told = -TELL_EVERY  # when `progress` was last called
+        self._reported = -REPORT_EVERY  # when `progress` was last called
 
     def fetch(self, file: File, mirrors: Sequence[str]) -> None:
         """One file, from the first mirror that gives it. Raises DataError with what each of them said."""
@@ -91,7 +91,7 @@ class _Transfer:
                 with contextlib.suppress(FileNotFoundError):
                     if part.stat().st_size == 0:
                         part.unlink()
-        self._tell(file, file.gz_size)
+        self._report(file, file.gz_size)
         self._finished += file.gz_size
 
     def _fetch_from_any(self, mirrors: Sequence[str], file: File, out: BinaryIO, part: Path) -> None:
@@ -144,19 +144,19 @@ class _Transfer:
                 if out.tell() > file.gz_size:
                     _cut(out, 0)
                     raise MirrorError(f"it sends more than the published {file.gz_size:,} bytes")
-                if out.tell() < file.gz_size:  # the end is told once the MD5 was right
-                    self._tell(file, out.tell())
+                if out.tell() < file.gz_size:  # the end is reported once the MD5 was right
+                    self._report(file, out.tell())
         finally:
             stream.close()
             out.flush()
         if out.tell() < file.gz_size:
             raise MirrorError(f"the connection broke off at {out.tell():,} of {file.gz_size:,} bytes")
 
-    def _tell(self, file: File, done: int) -> None:
+    def _report(self, file: File, done: int) -> None:
         now = time.monotonic()
-        if done < file.gz_size and now - self._told < TELL_EVERY:
+        if done < file.gz_size and now - self._reported < REPORT_EVERY:
             return
-        self._told = now
+        self._reported = now
         total = sum(each.gz_size for each in self._files)
         self._progress(Progress(file.gz_name, done, file.gz_size, self._finished + done, total))
 

@@ -40,7 +40,7 @@ def receive(url: str, start: int, cancelled: threading.Event, patience: float) -
     try:
         while True:
             if cancelled.is_set():
-                raise DownloadCancelledError("the download was stopped; started again, it goes on from here")
+                raise DownloadCancelledError("the download was stopped; the next try continues from here")
             try:
                 item = inbox.get(timeout=GLANCE)
             except queue.Empty:
