@@ -18,8 +18,9 @@ def number_doubles(contents: Contents) -> None:
             contents.tensors[at] = replace(one, name=f"{one.name} ({number})")
     doubled = [name for name, number in seen.items() if number > 1]
     if doubled:
-        more = f" and {len(doubled) - 1} other names" if len(doubled) > 1 else ""
-        contents.problems.append(f"{doubled[0]}{more} are names of several tensors each: numbered here")
+        more = len(doubled) - 1
+        others = f" (and {more} other name{'s' if more > 1 else ''})" if more else ""
+        contents.problems.append(f"several tensors have the name {doubled[0]}{others}: numbered here")
 
 
 def check(contents: Contents) -> None:
