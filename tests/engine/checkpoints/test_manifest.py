@@ -1,5 +1,6 @@
 """The list of checkpoints, and which of them a policy lets go."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,3 +76,27 @@ def test_a_later_resume_forgets_no_earlier_one(run: RunFolder) -> None:
     listed = manifest.read(run)
     assert [one.file for one in listed if one.rested_on] == ["epoch-0001.pt", "epoch-0003.pt"]
     assert gone(listed, "1") == ["epoch-0004.pt"]
+
+
+def test_a_checkpoint_without_a_result_is_never_the_best() -> None:
+    assert gone([replace(one, accuracy=None) for one in EPOCHS[:3]], "1") == ["epoch-0001.pt", "epoch-0002.pt"]
+    scored = [replace(EPOCHS[0], accuracy=0.0), replace(EPOCHS[1], accuracy=0.3), replace(EPOCHS[2], accuracy=None)]
+    assert gone(scored, "1") == ["epoch-0001.pt"]
+    assert manifest.superfluous([], "1", ()) == []
+
+
+def test_a_checkpoint_inside_an_epoch_has_the_epochs_before_it_done() -> None:
+    assert (entry(3).epochs_done, entry(3, 10, "stop").epochs_done, entry(1, 4, "time").epochs_done) == (3, 2, 0)
+
+
+def test_a_list_of_a_later_version_is_read_as_far_as_it_is_known(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.checkpoints.mkdir()
+    manifest.write(run, EPOCHS[:1])
+    path = run.manifest
+    content = json.loads(path.read_text())
+    assert content["v"] == 1
+    content["checkpoints"][0]["from the future"] = 7
+    del content["checkpoints"][0]["rested_on"]
+    path.write_text(json.dumps(content))
+    assert manifest.read(run) == EPOCHS[:1]

@@ -207,3 +207,46 @@ def test_a_log_that_ends_whole_gets_no_empty_line(run: RunFolder) -> None:
     log.append(unpaused(2))
     log.close()
     assert len(run.events.read_bytes().splitlines()) == 2
+
+
+def test_a_sync_and_a_close_put_the_log_on_the_disk_and_the_reserve_is_kept_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def recorded(file: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{file}")).name)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    folder = RunFolder(tmp_path)
+    log = EventLog(RunFolder(tmp_path))
+    assert synced == [folder.reserve.name]
+    assert folder.reserve.stat().st_size == 64 * 1024
+    log.append(unpaused(1))
+    assert len(synced) == 1  # an event alone waits for no disk
+    log.sync()
+    log.close()
+    assert synced[1:] == [folder.events.name] * 2
+    assert not folder.reserve.exists()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(log._file)
+
+
+def test_what_waited_for_room_is_written_by_the_next_event_or_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = EventLog(RunFolder(tmp_path))
+    disk = Disk(monkeypatch, room=0)
+    log.append(unpaused(1))
+    disk.room = 100_000
+    log.append(unpaused(2))
+    assert steps(Follower(RunFolder(tmp_path)).poll()) == [1, 2]
+    assert log.trouble == ""
+    assert RunFolder(tmp_path).reserve.exists()  # made again: the next full disk can say so too
+    disk.room = 0
+    log.append(unpaused(3))
+    disk.room = 100_000
+    log.close()
+    assert steps(Follower(RunFolder(tmp_path)).poll()) == [1, 2, 3]
