@@ -1,11 +1,22 @@
 """The program's own models: the one place that lists them. Imports no torch, so that forms and parsers can ask.
 
-To add a model, add its module and a line here; choices, checks, help, documentation and `sources.parse` follow.
+To add a model, add its module and an entry here; choices, checks, help, prompts and `sources.parse` follow.
 """
 
-MODELS: dict[str, str] = {  # the name in `TrainConfig.model`: where its class is, made with `classes` and `shape`
-    "mlp": "engine.models.mlp:NeuralNetwork",
-    "cnn": "engine.models.cnn:ConvNet",
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model."""
+
+    target: str  # "module:Class", called with `classes` and `shape`
+    about: str  # for the form
+
+
+MODELS: dict[str, ModelEntry] = {  # by the name in `TrainConfig.model`
+    "mlp": ModelEntry("engine.models.mlp:NeuralNetwork", "the tutorial's NeuralNetwork, 784→512→512→10 with ReLU"),
+    "cnn": ModelEntry("engine.models.cnn:ConvNet", "a small convolutional network"),
 }
 TORCHVISION = "torchvision:"  # before the name of one of torchvision's classification models
 FORMS = f"{TORCHVISION}NAME, or path/to/file.py:ClassName"  # how other models are named, for people

@@ -39,7 +39,7 @@ def build(name: str, classes: int = 10, shape: Sequence[int] = (1, 28, 28)) -> n
 
 
 def _class_of(name: str) -> Any:
-    module, _, cls = MODELS[name].partition(":")
+    module, _, cls = MODELS[name].target.partition(":")
     return getattr(importlib.import_module(module), cls)
 
 

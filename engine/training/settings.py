@@ -78,11 +78,10 @@ _DECLARED = (
         name="model",
         default="mlp",
         check=references.check_model,
-        choices=tuple(MODELS),
+        choices=MODELS,
         typed_choice="file.py:ClassName or torchvision:NAME",
         help=f"{{choices}}, torchvision:NAME, or {OWN_FILE} for your own nn.Module",
-        about="The network. mlp: the tutorial's NeuralNetwork, 784→512→512→10 with ReLU. cnn: a small convolutional "
-        f"network. Or your own nn.Module from a file, {OWN_FILE}; or torchvision:NAME.",
+        about=f"The network. {{explained}}. Or your own nn.Module from a file, {OWN_FILE}; or torchvision:NAME.",
         pytorch=lambda values: "model(images): [N, 1, 28, 28] → [N, 10] logits",
     ),
     Setting(

@@ -14,8 +14,9 @@ from engine.errors import ConfigError, EngineError, InspectionError
 from engine.home import Home, RunFolder
 from engine.models import names
 from engine.sources import NewModel, RunCheckpoint, WeightsFile
-from engine.training import references
+from engine.training import references, settings
 from engine.weights.key_mapping import KeyMapping
+from tui.model import prompts
 
 ENTRY = Entry("epoch-0001.pt", 1, 100, 10, "ab" * 32, 0.0, "epoch", accuracy=0.4)
 
@@ -80,11 +81,14 @@ def test_a_model_that_is_unknown_is_refused() -> None:
 
 def test_a_third_model_is_known_everywhere_once_it_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sources.parse("resmlp") == RunCheckpoint("resmlp")
-    monkeypatch.setitem(names.MODELS, "resmlp", "engine.models.mlp:NeuralNetwork")
+    monkeypatch.setitem(names.MODELS, "resmlp", names.ModelEntry("engine.models.mlp:NeuralNetwork", "a third one"))
     assert sources.parse("resmlp") == NewModel("resmlp")
     assert sources.parse("resmlp=w.pt") == WeightsFile(Path("w.pt"), model="resmlp")
     references.check_model("resmlp")
     assert "resmlp" in names.known()
+    assert "resmlp: a third one" in settings.about("model")
+    assert "mlp, cnn, resmlp," in settings.help_text("model")
+    assert "mlp, cnn, resmlp, torchvision:" in prompts.sources_text()
     from engine.models.registry import build
 
     assert build("resmlp", classes=7)(torch.zeros(2, 1, 28, 28)).shape == (2, 7)

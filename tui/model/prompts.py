@@ -7,6 +7,7 @@ from pathlib import Path
 from engine import sources
 from engine.errors import InspectionError
 from engine.inspection.image_requests import ImagesRef
+from engine.models.names import known
 from engine.training import freezing
 from engine.training.config import parse
 from tui.dialogs.paths import PathSuggester
@@ -15,15 +16,18 @@ from tui.dialogs.source_prompt import source_prompt
 from tui.format import count, counted
 from tui.model.module_table import matches
 
-SOURCES = (
-    "A model: mlp, cnn, torchvision:resnet18, path/to/file.py:ClassName. Or a run's checkpoint: RUN@last (followed "
-    "while it trains), RUN@best, RUN@3, or the path of its file. Or weights from any file: mlp=FILE."
-)
+
+def sources_text() -> str:
+    """What can be typed for a network."""
+    return (
+        f"A model: {known()}. Or a run's checkpoint: RUN@last (followed while it trains), RUN@best, RUN@3, or the path "
+        "of its file. Or weights from any file: mlp=FILE."
+    )
 
 
 def network(home: Path, value: str) -> PromptScreen:
     """Which network to show; `sources.parse` reads the text."""
-    return source_prompt(home, "Show which network?", about=SOURCES, value=value)
+    return source_prompt(home, "Show which network?", about=sources_text(), value=value)
 
 
 def compared_network(home: Path, value: str) -> PromptScreen:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine import sources
 from engine.errors import ConfigError, InspectionError
+from engine.models.names import known as known_models
 from engine.runs import from_weights
 from engine.sources import WeightsFile
 from engine.training.config import parse, typed_pairs
@@ -148,7 +149,7 @@ def _checked_network(text: str, words: str) -> str:
     """What `MODEL` and the mapping after it would do: `words` with both. Raises EngineError."""
     model, mapping = text_and_mapping(text)
     if not model:
-        raise InspectionError("name the network: mlp, cnn, torchvision:NAME, or path/to/file.py:ClassName")
+        raise InspectionError(f"name the network: {known_models()}")
     try:
         known = parse("model", model)
     except ConfigError:

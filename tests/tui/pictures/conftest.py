@@ -16,6 +16,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.progress import Progress, silent
 from engine.worker.client import WorkerClient
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import HANG_S
@@ -74,7 +75,7 @@ def answers(at_once: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # noq
     """The worker process's answers at once, their numbers rounded."""
     ask = WorkerClient.ask
 
-    def answer(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+    def answer(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
         return rounded(ask(self, request, progress))
 
     monkeypatch.setattr(WorkerClient, "ask", answer)
@@ -95,6 +96,7 @@ async def still(pilot: Pilot[None], words: tuple[str, ...]) -> str:
     same = 0
     for _ in range(int(HANG_S / LOOK_S)):
         await pilot.pause(LOOK_S)
+        assert app.is_running, "the app has ended"
         for line in app.screen.query(Input):
             line.cursor_blink = False
         rows = screen_rows(app)
