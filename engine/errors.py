@@ -1,4 +1,4 @@
-"""What can go wrong, said to the person: one exception type an area, each message one line: what, where, what to do."""
+"""What can go wrong: one exception type per area. Each message is one line: what, where, what to do."""
 
 
 class EngineError(Exception):
@@ -39,7 +39,7 @@ class CheckpointError(EngineError):
 
 
 class InspectionError(EngineError):
-    """Something that could not be looked into."""
+    """Something that can't be inspected."""
 
 
 class InspectionCancelledError(InspectionError):

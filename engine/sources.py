@@ -48,7 +48,7 @@ class RunCheckpoint:
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights, anybody's, and how its names are mapped to the network's."""
+    """A file of weights of any origin, and how its names are mapped to the network's."""
 
     path: Path
     mapping: KeyMapping = field(default_factory=KeyMapping)

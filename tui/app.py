@@ -213,7 +213,7 @@ class FmnistApp(CrashHandlingApp):
 
     @cached_property
     def branch_freeze(self) -> dict[RunFolder, str]:
-        """What shall not train in the next branch off a run, by the run's folder, where *Model* was told so."""
+        """What the next branch of a run keeps frozen, by the run's folder, where it was set on *Model*."""
         return {}
 
     @cached_property

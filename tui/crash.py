@@ -17,5 +17,5 @@ def record(home: Path, error: BaseException) -> str:
         home.mkdir(parents=True, exist_ok=True)
         with open(path, "a") as log:
             log.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
-        return f"fmnist-tui: a bug in the program: {what} (traceback in {path}); runs that train go on"
-    return f"fmnist-tui: a bug in the program: {what} (and {path} can't be written); runs that train go on"
+        return f"fmnist-tui: a bug in the program: {what} (traceback in {path}); runs continue to train"
+    return f"fmnist-tui: a bug in the program: {what} (and {path} can't be written); runs continue to train"

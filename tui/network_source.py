@@ -1,4 +1,4 @@
-"""Which network is looked into, on every screen that does. No widgets."""
+"""Which network the screens show. No widgets."""
 
 from pathlib import Path
 from typing import Any, Protocol

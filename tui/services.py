@@ -33,7 +33,7 @@ class Services(Protocol):
 
     @property
     def branch_freeze(self) -> dict["RunFolder", str]:
-        """What does not train in the next branch of a run, by the run's folder, where *Model* was told so."""
+        """What the next branch of a run keeps frozen, by the run's folder, where it was set on *Model*."""
         ...
 
     @property

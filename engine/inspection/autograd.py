@@ -42,7 +42,7 @@ from engine.progress import Progress
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
 
-MOST_NODES = 2000  # of a graph that are told
+MOST_NODES = 2000  # of a graph that are reported
 WIDTHS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # h of a central difference
 
 

@@ -15,7 +15,7 @@ from engine.inspection.networks import network
 from engine.inspection.samples import sample
 from engine.progress import Progress
 
-MOST = 200  # products that are told, the largest ones
+MOST = 200  # products that are reported, the largest ones
 
 
 def compute(home: Path, request: ContributionsRequest, progress: Progress) -> Contributions:

@@ -29,7 +29,7 @@ from engine.progress import Progress
 from engine.training.layer_stats import RELU_LIKE, dead_units
 
 MANY = 256  # images of the test set; a unit that is 0 for all of them is called dead
-LARGEST = 5  # units whose values are told
+LARGEST = 5  # units whose values are reported
 
 
 @dataclass(frozen=True, eq=False)

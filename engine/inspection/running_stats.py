@@ -83,9 +83,9 @@ class RunningStats:
         low, high = (float(value) for value in finite.aminmax())
         count = finite.numel()
         # Chan, Golub & LeVeque 1979: the mean and the squares of two parts together.
-        apart, both = middle - self._mean, self._count + count
-        self._squares += variance * count + apart * apart * self._count * count / both
-        self._mean += apart * count / both
+        delta, both = middle - self._mean, self._count + count
+        self._squares += variance * count + delta * delta * self._count * count / both
+        self._mean += delta * count / both
         self._count = both
         self._total += (variance + middle * middle) * count
         self._low, self._high = min(self._low, low), max(self._high, high)

@@ -16,19 +16,19 @@ IN_DOUBLE = 1 << 22  # fewer finite values than this are summed in float64
 
 def stats_of(tensor: torch.Tensor) -> TensorStats:
     """The statistics of all of a tensor's values. See `running_stats` for a large tensor."""
-    told = without_values(tensor)
+    known = without_values(tensor)
     if tensor.is_meta or not tensor.numel():
-        return told
+        return known
     real = as_real(tensor)
     finite = real[torch.isfinite(real)]
     zeros = float((real == 0).double().mean())
     nan, inf = int(real.isnan().sum()), int(real.isinf().sum())
     if not finite.numel():
-        return told.with_values(zeros=zeros, nan=nan, inf=inf)
+        return known.with_values(zeros=zeros, nan=nan, inf=inf)
     low, high = finite.aminmax()
     exact = finite.double() if finite.numel() < IN_DOUBLE else finite
     variance, mean = torch.var_mean(exact, correction=0)
-    return told.with_values(
+    return known.with_values(
         mean=float(mean),
         std=math.sqrt(max(0.0, float(variance))),
         min=float(low),

@@ -25,7 +25,7 @@ from engine.inspection.tensor_refs import (
 from engine.weights import tensors as files
 from engine.weights.contents_cache import contents_of
 
-GRAY = (1, 28, 28)  # the shape of images that a file's tensors are taken to be for
+GRAY = (1, 28, 28)  # the shape of images that a file's tensors are assumed to belong to
 
 
 def tensor_of(home: Path, ref: TensorRef) -> tuple[torch.Tensor, str, tuple[int, ...]]:

@@ -55,14 +55,14 @@ class PromptScreen(ModalScreen[str | None]):
             yield Static(f"Enter: OK{completes} · Esc: cancel", id="keys", markup=False)
 
     def on_mount(self) -> None:
-        self._judge(self._value)
+        self._show_verdict(self._value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._judge(event.value)
+        self._show_verdict(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._judge(event.value):
+        if self._show_verdict(event.value):
             self.app.delay_update()  # the prompt's end and what it changes are sent together
             self.dismiss(event.value)
 
@@ -84,7 +84,7 @@ class PromptScreen(ModalScreen[str | None]):
             more = f"  and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
             self.query_one("#verdict", Static).update(Content(f"{some}{more}"))
 
-    def _judge(self, text: str) -> bool:
+    def _show_verdict(self, text: str) -> bool:
         try:
             words, style = self._check(text), "$text-success"
         except EngineError as error:
