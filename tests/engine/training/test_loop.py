@@ -58,3 +58,24 @@ def test_parts_of_several_processes_come_together_batch_by_batch() -> None:
 
 def test_a_process_without_a_batch_counts_nothing() -> None:
     assert loop.test_loop([], nn.Identity(), nn.CrossEntropyLoss(), 2) == Score((), ((0, 0), (0, 0)))
+
+
+def test_an_epoch_of_training_is_the_tutorials_lines() -> None:
+    torch.manual_seed(0)
+    model, same = nn.Linear(3, 4), nn.Linear(3, 4)
+    same.load_state_dict(model.state_dict())
+    loss_fn, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.5)
+    data = [(torch.randn(5, 3), torch.tensor([0, 1, 2, 3, 0])) for _ in range(3)]
+    model.eval()
+    losses = list(loop.train_loop(data, model, loss_fn, optimizer))
+    assert model.training
+    assert not any(loss.requires_grad for loss in losses)
+    for (X, y), told in zip(data, losses, strict=True):
+        loss = loss_fn(same(X), y)
+        assert float(told) == float(loss)
+        gradients = torch.autograd.grad(loss, list(same.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(same.parameters(), gradients, strict=True):
+                parameter.sub_(0.5 * gradient)
+    assert torch.allclose(model.weight, same.weight)
+    assert all(parameter.grad is None for parameter in model.parameters())
