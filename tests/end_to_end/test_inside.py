@@ -20,7 +20,7 @@ def test_from_the_modules_to_a_gradient_by_keys(home: Path) -> None:
         terminal.press("enter")
         terminal.wait_for("requires_grad True")
         terminal.press("/")
-        terminal.wait_for("Which part of it?")
+        terminal.wait_for("Slice or view of the tensor")
         terminal.press("[0].reshape(28, 28)", "enter")
         terminal.wait_for("[28, 28]")
         terminal.press("escape")

@@ -20,6 +20,7 @@ from engine.evaluation import trusted
 from engine.evaluation.requests import EvaluationRequest
 from engine.home import RunFolder
 from engine.models.registry import build
+from engine.progress import Progress, silent
 from engine.runs import store
 from engine.training.config import TrainConfig
 from engine.weights.allowlist import TABLE, of
@@ -315,7 +316,7 @@ async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
 ) -> None:
     going, cancelled = threading.Event(), threading.Event()
 
-    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+    def slow(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
         if not isinstance(request, VerifyRequest):
             return answered(self, request, progress)
         progress(3 << 20, 10 << 20)
@@ -347,7 +348,7 @@ async def test_what_was_asked_for_does_not_come_up_over_another_screen(
 ) -> None:
     goes_on = threading.Event()
 
-    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+    def slow(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
         if isinstance(request, EvaluationRequest):
             assert goes_on.wait(120)
         return answered(self, request, progress)

@@ -13,6 +13,7 @@ from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
 from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationRequest
 from engine.models.registry import build
+from engine.progress import Progress, silent
 from engine.weights.key_mapping import KeyMapping
 from engine.weights.requests import ConvertRequest
 from engine.worker.client import WorkerClient
@@ -43,7 +44,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     asked: list[Any] = []
     answer = WorkerClient.ask
 
-    def noted(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+    def noted(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
         asked.append(request)
         return answer(self, request, progress)
 
@@ -122,7 +123,7 @@ async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
     cancelled = threading.Event()
     asked: list[ConvertRequest] = []
 
-    def slow(self: WorkerClient, request: Any, progress: Any = None) -> Any:
+    def slow(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
         asked.append(request)
         assert cancelled.wait(120)
         raise InspectionCancelledError("cancelled")
