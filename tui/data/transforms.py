@@ -42,6 +42,7 @@ class TransformsScreen(Screen[None]):
         super().__init__()
         self._services, self._browse = services, browse
         self._seed = 0
+        self._worked: str | None = None  # the last pipeline that did
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
@@ -90,12 +91,12 @@ class TransformsScreen(Screen[None]):
 
     def _take(self, pipeline: str) -> None:
         """Show this pipeline; where it can be used, the next run has it."""
-        before, self._services.settings["transform"] = self._pipeline, pipeline
-        self._ask(before)
+        self._services.settings["transform"] = pipeline
+        self._ask()
 
     @work(group="transforms", exclusive=True)
-    async def _ask(self, before: str | None = None) -> None:
-        """`before`: the pipeline to go back to where this one fails."""
+    async def _ask(self) -> None:
+        """Where the pipeline fails, the last one that worked takes its place."""
         browse, services, page = self._browse, self._services, self.query_one(ImagePage)
         if browse.dataset is None or browse.index is None:
             return
@@ -111,12 +112,13 @@ class TransformsScreen(Screen[None]):
             return
         except EngineError as error:
             self.notify(str(error), severity="error", timeout=15, markup=False)
-            if before is not None:
-                services.settings["transform"] = before
+            if self._worked is not None and self._worked != request.transform:
+                services.settings["transform"] = self._worked
                 self._ask()
             else:
                 update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
+        self._worked = request.transform
         self._show(answer)
 
     def _show(self, trace: PipelineTrace) -> None:

@@ -87,6 +87,7 @@ class AutogradScreen(Screen[None]):
         self._detach_after = ""  # after which module, in the next forward
         self._watch: Element | None = None
         self._bench: Workbench | None = None  # that is shown
+        self._shown_watch: Element | None = None
         self._answer: AutogradState | None = None
         self._check_text = ""
         self._list = "graph"
@@ -119,25 +120,25 @@ class AutogradScreen(Screen[None]):
     # Asking
 
     @work(group="autograd", exclusive=True)
-    async def _ask(self, before: tuple[ImagesRef, Element | None] | None = None) -> None:
-        """`before`: what to go back to where the request is refused."""
-        worker = self._services.worker
+    async def _ask(self) -> None:
+        """Where other images or another value are refused, those that are shown take their place."""
+        worker, images, watch = self._services.worker, self._images, self._watch
         if self._answer is None:
             update_text(self, "#about", "…" if worker.started else "importing PyTorch …")
         try:
-            bench = Workbench(self._services.network.ref(), self._images, self._steps)
-            answer = await asyncio.to_thread(worker.ask, AutogradRequest(bench, self._watch))
+            bench = Workbench(self._services.network.ref(), images, self._steps)
+            answer = await asyncio.to_thread(worker.ask, AutogradRequest(bench, watch))
         except InspectionCancelledError:
             return
         except EngineError as error:
-            if before is not None:
-                self._images, self._watch = before
+            if self._bench is not None and (self._bench.images, self._shown_watch) != (images, watch):
+                self._images, self._watch = self._bench.images, self._shown_watch
                 self.notify(str(error), severity="warning", timeout=8, markup=False)
             else:
                 update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
         if self.query(Rows):
-            self._bench, self._answer = bench, answer
+            self._bench, self._shown_watch, self._answer = bench, watch, answer
             self._show(answer)
 
     @work(group="check", exclusive=True)
@@ -323,9 +324,8 @@ class AutogradScreen(Screen[None]):
             return
         prompt = prompts.element(row.name, row.shape, self._watched_index(row))
         if (text := await self.app.push_screen_wait(prompt)) is not None:
-            before = self._images, self._watch
             self._watch = Element(row.name, prompts.element_index(text, row.shape))
-            self._ask(before)
+            self._ask()
 
     def action_check(self) -> None:
         if (row := self._parameter) is not None:
@@ -334,6 +334,5 @@ class AutogradScreen(Screen[None]):
     @work(group="prompt")
     async def action_batch(self) -> None:
         if (text := await self.app.push_screen_wait(prompts.images(self._images))) is not None:
-            before = self._images, self._watch
             self._images = prompts.images_of(text)
-            self._ask(before)
+            self._ask()

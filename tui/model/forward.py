@@ -70,6 +70,7 @@ class ForwardScreen(Screen[None]):
         self._services = services
         self._questions = ForwardQuestions(services)
         self._ref = ImageRef(split, index)
+        self._shown: ImageRef | None = None  # that `_passed` is of
         self._passed: ForwardPass | None = None
         self._other: ForwardPass | None = None  # the compared network's
         self._side: Side = "output"
@@ -111,25 +112,26 @@ class ForwardScreen(Screen[None]):
     # Asking
 
     @work(group="forward", exclusive=True)
-    async def _ask(self, before: ImageRef | None = None) -> None:
-        """`before`: the image to go back to, where there is none of the new index."""
+    async def _ask(self) -> None:
+        """Where there is no image of the index, the one that is shown takes its place."""
+        ref = self._ref
         if self._passed is None:
             started = self._services.worker.started
             update_text(self, "#about", "forward pass …" if started else "importing PyTorch …")
         try:
-            passed, other = await self._questions.passes(self._ref)
+            passed, other = await self._questions.passes(ref)
         except InspectionCancelledError:
             return
         except EngineError as error:
-            if before is not None:
-                self._ref = before
+            if self._shown is not None and self._shown != ref:
+                self._ref = self._shown
                 self.notify(str(error), severity="warning", timeout=6, markup=False)
             else:
                 update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
         if not self.query(Rows):
             return  # closed meanwhile
-        self._passed, self._other = passed, other
+        self._shown, self._passed, self._other = ref, passed, other
         self._arrange()
         self._show(passed)
         self._ask_picture()
@@ -223,10 +225,9 @@ class ForwardScreen(Screen[None]):
         self._go_to(self._ref.split, self._ref.index + by)
 
     def _go_to(self, split: str, index: int) -> None:
-        before = self._ref
-        if (split, max(0, index)) != (before.split, before.index):
+        if (split, max(0, index)) != (self._ref.split, self._ref.index):
             self._ref = ImageRef(split, max(0, index))
-            self._ask(before)
+            self._ask()
 
     def action_split(self) -> None:
         self._go_to("train" if self._ref.split == "test" else "test", self._ref.index)

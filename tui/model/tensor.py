@@ -59,6 +59,7 @@ class TensorScreen(Screen[None]):
         self._services, self._tensor = services, tensor
         self._view, self._matrix, self._mode = "", 0, MODES[0]
         self._window: TensorWindow | None = None
+        self._shown: str | None = None  # the view that `_window` is of
         self._stats: TensorStats | None = None
         self._histogram: npt.NDArray[np.int64] | None = None
         self._share = 0.0  # of the work for the statistics of a large tensor
@@ -77,7 +78,7 @@ class TensorScreen(Screen[None]):
     def on_mount(self) -> None:
         self.set_focus(None)
         self._arrange()
-        self.call_after_refresh(self._ask, whole=True)
+        self.call_after_refresh(self._ask)
 
     def on_resize(self) -> None:
         if self._window is not None:
@@ -90,14 +91,17 @@ class TensorScreen(Screen[None]):
     # Asking
 
     @work(group="tensor", exclusive=True)
-    async def _ask(self, *, whole: bool = False, before: str | None = None) -> None:
-        """`whole`: it is another view. `before`: the view to go back to where this one can't be made."""
+    async def _ask(self) -> None:
+        """The window, and of another view also its statistics. Where a view can't be made, the one that is shown takes
+        its place."""
+        view = self._view
+        whole = view != self._shown
         area = next(self.query_one(one).size for one in SHOWN.values() if self.query_one(one).display)
         top, left, rows, columns = self._cells.window
         mapped = self._mode == "map"
         request = TensorRequest(
             self._tensor,
-            self._view,
+            view,
             page=self._matrix,
             row=top,
             column=left,
@@ -112,13 +116,14 @@ class TensorScreen(Screen[None]):
         except InspectionCancelledError:
             return
         except EngineError as error:
-            if before is not None:
-                self._view = before
+            if self._shown is not None and view != self._shown:
+                self._view = self._shown
                 self.notify(str(error), severity="error", timeout=12, markup=False)
             else:
                 update_text(self, "#about", Content.styled(str(error), "$text-error"))
             return
         if self.query(Cells):
+            self._shown = view
             self._take(window, top, left, whole)
 
     def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
@@ -299,9 +304,9 @@ class TensorScreen(Screen[None]):
             self._show_view(text.strip())
 
     def _show_view(self, view: str) -> None:
-        before, self._view, self._matrix = self._view, view, 0
+        self._view, self._matrix = view, 0
         self._cells.begin()
-        self._ask(whole=True, before=before)
+        self._ask()
 
     def action_copy(self) -> None:
         if self._cells.value:

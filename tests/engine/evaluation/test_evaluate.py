@@ -48,7 +48,7 @@ def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: R
         WeightsFile(path), DEMO, home=home, data_dir=None, progress=lambda done, total: told.append((done, total))
     )
     assert found.accuracy == test.accuracy
-    assert found.confusion == test.confusion
+    assert found.confusion == tuple(map(tuple, test.confusion))
     assert (found.model, found.cached, told[-1]) == ("mlp", False, (1000, 1000))
     again = evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
     assert again.cached

@@ -59,6 +59,9 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await until(pilot, lambda: "train image 2 " in line(app, "#about"))
         await pilot.press("e")
         await typed(pilot, "RandomCrop(40)")
+        screen = app.screen if isinstance(app.screen, TransformsScreen) else app.screen_stack[-2]
+        assert isinstance(screen, TransformsScreen)
+        screen.on_image_page_resized()  # another request takes the place of the first
         await until(pilot, lambda: len(app._notifications) > 0)
         assert "RandomCrop(40) raised" in next(iter(app._notifications)).message
         await until(pilot, lambda: "RandomCrop(28, padding=4)" in line(app, "#about"))  # the last that worked

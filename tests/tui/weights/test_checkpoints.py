@@ -260,7 +260,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await typed(pilot, "mlp")
         await until(pilot, lambda: "linear_relu_stack=net" in app.screen.query(Input).first().value)
         assert "does not fit mlp: 6 missing" in line(app, "#about")
-        assert "net renamed to linear_relu_stack" in line(app, "#verdict")
+        await until(pilot, lambda: "net renamed to linear_relu_stack" in line(app, "#verdict"))
         await pilot.press("enter")
         await until(pilot, lambda: bool(body(app)))
         assert "mlp on demo data" in body(app)
