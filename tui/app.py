@@ -1,5 +1,6 @@
 """The app: its screens, the keys that hold everywhere, and which run is watched."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
@@ -14,6 +15,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from engine.data.selection import Selection
+from engine.errors import EngineError
 from engine.home import RunFolder
 from engine.sources import RunCheckpoint, Source
 from engine.worker.client import WorkerClient
@@ -303,8 +305,10 @@ class FmnistApp(CrashHandlingApp):
         from engine.runs import listing, store
 
         if self.watched is not None and store.alive(self.watched):
-            run = self.watched.id
-            if not listing.quick_state(self.watched).done:
+            run, done = self.watched.id, False
+            with contextlib.suppress(EngineError):  # its log can't be read
+                done = listing.quick_state(self.watched).done
+            if not done:
                 self.farewell = f"Run {run} keeps going without the app. Come back with: fmnist-tui watch {run}"
         self.exit()
 

@@ -40,13 +40,14 @@ def read(run_folder: RunFolder) -> list[Entry]:
     be read."""
     path = run_folder.manifest
     try:
-        listed = json.loads(path.read_text())["checkpoints"]
+        listed = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
         known = Entry.__dataclass_fields__
         return [Entry(**{name: value for name, value in entry.items() if name in known}) for entry in listed]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"the list of checkpoints {path} can't be read ({type(error).__name__})") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        raise CheckpointError(f"the list of checkpoints {path} can't be read ({why})") from None
 
 
 def write(run_folder: RunFolder, entries: Iterable[Entry]) -> None:

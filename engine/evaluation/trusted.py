@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.verify import sha256 as sha256_of
-from engine.errors import CheckpointError, EngineError
+from engine.errors import CheckpointError, EngineError, InspectionError
 from engine.evaluation.evaluate import BATCH, evaluation, reported
 from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import Home
@@ -26,23 +26,37 @@ SECONDS = 1800  # of its processor time
 
 
 def trusts(home: Path, sha256: str) -> bool:
-    """Whether the person trusted a file with this SHA-256 before."""
-    try:
-        return sha256 in json.loads(Home(home).trusted.read_text())
-    except (OSError, ValueError, TypeError):
-        return False
+    """Whether the person trusted a file with this SHA-256 before. Raises InspectionError where the list of them can't
+    be read."""
+    return sha256 in _trusted(home)
 
 
 def trust(home: Path, sha256: str) -> None:
-    """Remember it."""
+    """Remember it. Raises InspectionError where that can't be done."""
     from engine import atomic
 
+    path, known = Home(home).trusted, _trusted(home)
     try:
-        known = [one for one in json.loads(Home(home).trusted.read_text()) if isinstance(one, str)]
-    except (OSError, ValueError, TypeError):
-        known = []
-    home.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(Home(home).trusted, json.dumps(sorted({*known, sha256})))
+        home.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(path, json.dumps(sorted({*known, sha256})))
+    except OSError as error:
+        raise InspectionError(f"{path} can't be written ({error.strerror})") from None
+
+
+def _trusted(home: Path) -> list[str]:
+    path = Home(home).trusted
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no JSON"
+        raise InspectionError(
+            f"{path} can't be read ({why}); mend it, or delete it and trust the files again"
+        ) from None
+    if not isinstance(listed, list):
+        raise InspectionError(f"{path} can't be read (no list); delete it and trust the files again")
+    return [one for one in listed if isinstance(one, str)]
 
 
 @dataclass(frozen=True)

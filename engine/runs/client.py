@@ -24,6 +24,7 @@ from engine.models.user_code import file_hash
 from engine.runs import listing, store
 from engine.runs.branch import plan_branch
 from engine.runs.control import ask
+from engine.runs.process import is_here
 from engine.training.config import TrainConfig, absolute_dataset, is_file_reference
 from engine.weights.key_mapping import file_and_mapping
 
@@ -175,7 +176,7 @@ def command(folder: RunFolder, name: str, changes: Mapping[str, str] | None = No
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
         raise RunError(f"{run_id} is not running: {ended}")
-    if not store.is_here(record):
+    if not is_here(record):
         raise RunError(f"{run_id} is training on {record.hostname}; send commands there")
     if not record.socket:
         raise RunError(f"{run_id} is still starting; try again")

@@ -13,7 +13,7 @@ class Follower:
         self._end = 0
 
     def poll(self) -> list[Event]:
-        """The events written since the last poll."""
+        """The events written since the last poll. Raises UnreadableError."""
         part = log.read(self._folder, self._end)
         self._end = part.end
         return list(part.events)

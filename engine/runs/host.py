@@ -27,6 +27,7 @@ from engine.errors import EngineError, RunError
 from engine.home import RunFolder
 from engine.runs import store
 from engine.runs.control import Answer, ControlServer
+from engine.runs.process import HostRecord
 from engine.training import events as ev
 
 if TYPE_CHECKING:
@@ -350,7 +351,7 @@ def _follow(folder: RunFolder, resume: Mapping[str, Any] | None, team: "Team") -
     return 0
 
 
-def _clear_away(folder: RunFolder, record: "store.HostRecord | None") -> None:
+def _clear_away(folder: RunFolder, record: HostRecord | None) -> None:
     """What a host that was killed left: files that it was writing, and the socket's own folder."""
     for place in (folder.path, folder.checkpoints):
         for half in place.glob(".*.part"):

@@ -1,17 +1,16 @@
 """All runs and their states: from their folders, their logs and whether their hosts live. Imports no torch."""
 
-import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RunError
 from engine.home import RunFolder
-from engine.runs import log
+from engine.runs import log, store
 from engine.runs.state import Fold, RunState
-from engine.runs.store import alive, read_run, run_folders
+from engine.runs.store import read_run
+from engine.runs.unreadable import UnreadableError
 from engine.training import events as ev
 
 _QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
@@ -69,12 +68,11 @@ class QuickReader:
         self._end = 0
 
     def read(self) -> RunState:
-        """The state as of now."""
-        with contextlib.suppress(OSError):
-            part = log.read(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,))
-            self._end = part.end
-            for event in part.events:
-                self._fold.add(event)
+        """The state as of now. Raises UnreadableError where the log can't be read."""
+        part = log.read(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,))
+        self._end = part.end
+        for event in part.events:
+            self._fold.add(event)
         return self._fold.snapshot()
 
 
@@ -84,28 +82,36 @@ def quick_state(folder: RunFolder) -> RunState:
 
 
 def summary(folder: RunFolder, reader: QuickReader | None = None) -> RunSummary:
-    """One run; `reader` has read of its log before. Raises RunError where its run.json can't be read."""
+    """One run; `reader` has read of its log before. Raises UnreadableError where a file of it can't be read."""
     request = read_run(folder)
-    living = alive(folder)  # before the log: what a host wrote before it died is read before it is called dead
+    # Before the log: what a host wrote before it died is read before it is called dead.
+    living = store.lives(folder, store.read_host(folder))
     run = (reader or QuickReader(folder)).read()
-    config = run.config or request.get("config", {})
+    try:
+        return _summary(folder, request, run, living=living)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        raise UnreadableError(folder.run_json, "not as fmnist-tui writes it", run=folder.id) from None
+
+
+def _summary(folder: RunFolder, request: dict[str, Any], run: RunState, *, living: bool) -> RunSummary:
+    config = run.config or request.get("config") or {}
     parent = request.get("parent") or {}
     return RunSummary(
         id=folder.id,
-        name=str(request.get("name", "")),
+        name=str(request.get("name") or ""),
         state="prepared" if request.get("prepared") and not run.seq and not living else state_of(run, living),
         model=str(config.get("model", "")),
         dataset=str(run.dataset.get("title", config.get("dataset", ""))),
         demo=bool(run.dataset.get("demo", False)),
         epoch=run.epoch,
-        epochs=run.epochs or int(config.get("epochs", 0)),
+        epochs=run.epochs or int(config.get("epochs") or 0),
         accuracy=run.tests[-1].accuracy if run.tests else None,
         best_accuracy=run.best.accuracy if run.best else None,
-        started=run.started or float(request.get("created", 0.0)),
+        started=run.started or float(request.get("created") or 0.0),
         folder=folder,
-        parent=str(parent.get("run", "")),
-        parent_epoch=int(parent.get("epoch", 0)),
-        parent_step=int(parent.get("step", 0)),
+        parent=str(parent.get("run") or ""),
+        parent_epoch=int(parent.get("epoch") or 0),
+        parent_step=int(parent.get("step") or 0),
         began_with="" if parent.get("run") else str(parent.get("file", "")),
     )
 
@@ -135,19 +141,24 @@ class Listing:
     """All runs, read again and again; from any thread, one at a time."""
 
     def __init__(self, home: Path) -> None:
+        self.unreadable: tuple[UnreadableError, ...] = ()  # what the last look left out
         self._home = home
         self._readers: dict[RunFolder, QuickReader] = {}
         self._lock = threading.Lock()
 
     def look(self) -> list[RunSummary]:
-        """The runs as of now, newest first; a folder that can't be read is left out."""
+        """The runs as of now, newest first; what can't be read is left out, and `unreadable` has it."""
         found = []
         with self._lock:
-            folders = run_folders(self._home)
-            self._readers = {folder: self._readers.get(folder) or QuickReader(folder) for folder in folders}
+            scanned = store.scan(self._home)
+            unreadable = scanned.unreadable
+            self._readers = {folder: self._readers.get(folder) or QuickReader(folder) for folder in scanned.folders}
             for folder, reader in self._readers.items():
-                with contextlib.suppress(RunError):
+                try:
                     found.append(summary(folder, reader))
+                except UnreadableError as error:
+                    unreadable.append(error)
+            self.unreadable = tuple(unreadable)
         return found
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.home import RunFolder
+from engine.runs.unreadable import UnreadableError
 from engine.training.events import Event, decode, decode_kind, decode_seq, encode
 
 RESERVE_BYTES = 64 * 1024
@@ -36,14 +37,14 @@ def read(
     interrupts gives its last event only. Lines that are not wanted are not decoded: of a log of a day, with its million
     progress events, the few others are read in about a second.
 
-    A log that is not there yet is empty. Raises OSError where it can't be read.
+    A log that is not there yet is empty. Raises UnreadableError where it can't be read.
     """
     wanted = None if kinds is None else {kind.kind.encode() for kind in kinds}
     only_latest = {kind.kind.encode() for kind in latest}
     found: list[Event] = []
     held = newest = before = b""
     end = since
-    for line in _whole_lines(run_folder.events, since):
+    for line in _whole_lines(run_folder, since):
         end += len(line)
         head = line.split(b'"', 10)  # as `encode` begins a line: {"v": 1, "seq": 7, "t": 1.5, "kind": "progress", …
         kind = head[9] if len(head) > 10 and head[7] == b"kind" else decode_kind(line)
@@ -60,9 +61,9 @@ def read(
     return LogPart(tuple(found), end, decode_seq(newest) or decode_seq(before))
 
 
-def _whole_lines(path: Path, since: int) -> Iterator[bytes]:
+def _whole_lines(run_folder: RunFolder, since: int) -> Iterator[bytes]:
     try:
-        with open(path, "rb") as file:
+        with open(run_folder.events, "rb") as file:
             file.seek(since)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -70,6 +71,8 @@ def _whole_lines(path: Path, since: int) -> Iterator[bytes]:
                 yield line
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise UnreadableError(run_folder.events, error, run=run_folder.id) from None
 
 
 class EventLog:

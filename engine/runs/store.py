@@ -3,32 +3,27 @@
 import contextlib
 import fcntl
 import json
+import math
 import os
+import re
 import secrets
-import socket
+import stat
+import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from engine import atomic
 from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
+from engine.runs import process
+from engine.runs.process import HostRecord
+from engine.runs.unreadable import UnreadableError, left_out_words
 
+SKEW_S = 86400.0  # clocks may differ by so much
 HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long counts as dead
-
-
-@dataclass(frozen=True)
-class HostRecord:
-    """Who trains a run: `host.json`. Alive only while pid, start time and boot id all match."""
-
-    pid: int
-    started: float  # Unix seconds, from the kernel
-    boot_id: str
-    hostname: str
-    socket: str  # empty until the host listens
 
 
 def create(home: Path, request: dict[str, Any]) -> RunFolder:
@@ -52,18 +47,27 @@ def write_run(folder: RunFolder, content: dict[str, Any]) -> None:
 
 
 def read_run(folder: RunFolder) -> dict[str, Any]:
-    """run.json. Raises RunError where it is missing or is no JSON."""
+    """run.json. Raises UnreadableError where it is missing, or is not as the program writes it."""
+    path = folder.run_json
     try:
-        content: dict[str, Any] = json.loads(folder.run_json.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder.run_json} can't be read ({error}); is this a run folder?") from None
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise UnreadableError(path, "not a file", run=folder.id)
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnreadableError(path, error, run=folder.id) from None
+    except (ValueError, RecursionError):
+        raise UnreadableError(path, "no JSON", run=folder.id) from None
+    if not isinstance(content, dict):
+        raise UnreadableError(path, "no JSON object", run=folder.id)
+    for name in ("config", "parent", "dataset"):
+        if not isinstance(content.get(name) or {}, dict):
+            raise UnreadableError(path, f"{name!r} is no object", run=folder.id)
     return content
 
 
 def write_host(folder: RunFolder, socket_path: str, pid: int | None = None) -> None:
     """Record process `pid` (default: this one) as the run's host."""
-    process = psutil.Process(pid)
-    restore_host(folder, HostRecord(process.pid, process.create_time(), _boot_id(), socket.gethostname(), socket_path))
+    restore_host(folder, process.record(pid, socket_path))
 
 
 def restore_host(folder: RunFolder, record: HostRecord) -> None:
@@ -72,39 +76,55 @@ def restore_host(folder: RunFolder, record: HostRecord) -> None:
 
 
 def read_host(folder: RunFolder) -> HostRecord | None:
-    """host.json; None where there is none or it can't be read."""
+    """host.json; None where there is none, or what is there is no such record. Raises UnreadableError where it can't be
+    looked at."""
     try:
-        content = json.loads(folder.host_json.read_text())
-        return HostRecord(**{name: content[name] for name in HostRecord.__dataclass_fields__})
-    except (OSError, ValueError, KeyError, TypeError):
+        return process.from_dict(json.loads(folder.host_json.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableError(folder.host_json, error, run=folder.id) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def alive(folder: RunFolder) -> bool:
-    """Whether the run's host process lives: its pid, its start time and this boot of the machine all match.
+    """Whether the run's host process lives, as far as that can be seen; see `lives`."""
+    with contextlib.suppress(UnreadableError):
+        return lives(folder, read_host(folder))
+    return False
 
-    Of a host on another machine (a home that machines share) only its heartbeat can be seen.
+
+def lives(folder: RunFolder, record: HostRecord | None) -> bool:
+    """Whether the process of the run's host.json lives.
+
+    Of a host on another machine, or in another container (a home that these share), only its heartbeat can be seen.
     """
-    record = read_host(folder)
     if record is None:
         return False
-    if not is_here(record):
-        try:
-            return time.time() - folder.host_json.stat().st_mtime < HEARTBEAT_S
-        except OSError:
-            return False
-    if record.boot_id != _boot_id():
-        return False
+    if process.is_here(record):
+        living = process.lives(record)
+        if living is not None:
+            return living
     try:
-        process = psutil.Process(record.pid)
-        return abs(process.create_time() - record.started) < 0.5 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+        beaten = folder.host_json.stat().st_mtime
+    except OSError:
         return False
+    silent = time.time() - beaten
+    if HEARTBEAT_S <= abs(silent) < SKEW_S:  # the clock may have been set, or the file server's be another one
+        silent = _file_system_time(folder) - beaten
+    return abs(silent) < HEARTBEAT_S
 
 
-def is_here(record: HostRecord) -> bool:
-    """Whether the host is a process of this machine."""
-    return record.hostname == socket.gethostname()
+def _file_system_time(folder: RunFolder) -> float:
+    """The time by the clock that stamps the files there, in Unix seconds."""
+    try:
+        with tempfile.TemporaryFile(dir=folder.path) as file:
+            file.write(b"x")
+            file.flush()
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def beat(folder: RunFolder) -> None:
@@ -118,15 +138,28 @@ def lock(folder: RunFolder) -> int:
 
     Raises RunError where another process is.
     """
-    descriptor = os.open(folder.host_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(folder.host_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise RunError(f"cannot write to {folder.host_lock} ({error.strerror})") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        taken = False
     except BlockingIOError:
+        taken = True
+    except OSError:  # a file system without locks
+        taken = _is_taken(folder)
+    if taken:
         os.close(descriptor)
-        raise RunError(f"{folder.id} is trained by another process; watch it with: fmnist-tui watch") from None
-    except OSError:  # a file system without locks: the check of host.json has to do
-        pass
+        raise RunError(f"{folder.id} is trained by another process; watch it with: fmnist-tui watch {folder.id}")
     return descriptor
+
+
+def _is_taken(folder: RunFolder) -> bool:
+    """Whether host.json names another process that lives. Who made the run stands for its host until that is there:
+    this process, or the one that started it."""
+    record = read_host(folder)
+    return record is not None and lives(folder, record) and not process.is_ours(record)
 
 
 def branches_from(folder: RunFolder) -> set[str]:
@@ -140,14 +173,79 @@ def branches_from(folder: RunFolder) -> set[str]:
     return files
 
 
-def run_folders(home: Path) -> list[RunFolder]:
-    """All run folders, newest first (of one second: by when they were made)."""
+@dataclass(frozen=True)
+class Scan:
+    """What lies in a home's `runs`."""
+
+    folders: list[RunFolder]  # newest first
+    unreadable: list[UnreadableError]  # what is there and can't be read
+
+
+def scan(home: Path) -> Scan:
+    """Look for runs. A folder that can't be read is left out, and told of; one that is no run's is passed over."""
+    runs = Home(home).runs
     try:
-        folders = [RunFolder(path) for path in Home(home).runs.iterdir()]
-        found = [folder for folder in folders if folder.run_json.is_file()]
-    except OSError:
-        return []
-    return sorted(found, key=lambda folder: (folder.id[:15], _made(folder), folder.path), reverse=True)
+        paths = sorted(runs.iterdir())
+    except FileNotFoundError:
+        return Scan([], [])
+    except OSError as error:
+        return Scan([], [UnreadableError(runs, error)])
+    found, unreadable = list[tuple[float, float, Path]](), list[UnreadableError]()
+    for path in paths:
+        folder = RunFolder(path)
+        try:
+            if _is_run(folder):
+                found.append((_created(folder), _made(folder), path))
+        except UnreadableError as error:
+            unreadable.append(error)
+    return Scan([RunFolder(path) for *_, path in sorted(found, reverse=True)], unreadable)
+
+
+def run_folders(home: Path) -> list[RunFolder]:
+    """All run folders that can be read, newest first."""
+    return scan(home).folders
+
+
+def _is_run(folder: RunFolder) -> bool:
+    """Whether a run lies there. Raises UnreadableError where that does not show, or where its run.json is gone."""
+    if folder.id.startswith(".") or folder.id == "lost+found":
+        return False
+    try:
+        folder.run_json.lstat()
+    except NotADirectoryError:  # a file
+        return False
+    except FileNotFoundError:
+        if folder.path.is_symlink() and not folder.path.exists():
+            raise UnreadableError(folder.path, "a link to a folder that is not there", run=folder.id) from None
+        if folder.events.exists():
+            raise UnreadableError(folder.run_json, "No such file or directory", run=folder.id) from None
+        return False
+    except OSError as error:
+        raise UnreadableError(folder.path, error, run=folder.id) from None
+    return True
+
+
+def _created(folder: RunFolder) -> float:
+    """When the run was made, in Unix seconds, whatever the time zone was. Raises UnreadableError."""
+    try:
+        status = folder.run_json.stat()
+    except OSError as error:
+        raise UnreadableError(folder.run_json, error, run=folder.id) from None
+    return _created_as_of(folder, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=10_000)
+def _created_as_of(folder: RunFolder, *_stamp: int) -> float:
+    """Read once, as long as the file stays as it is."""
+    created = read_run(folder).get("created")
+    with contextlib.suppress(OverflowError):
+        if isinstance(created, int | float) and created is not True and math.isfinite(created):
+            return float(created)
+    digits = re.match(r"\d{8}-\d{6}", folder.id)
+    with contextlib.suppress(ValueError, OverflowError):
+        if digits:
+            return time.mktime(time.strptime(digits[0], "%Y%m%d-%H%M%S"))
+    return _made(folder)
 
 
 def _made(folder: RunFolder) -> float:
@@ -161,22 +259,39 @@ def _made(folder: RunFolder) -> float:
 def find(home: Path, text: str) -> RunFolder:
     """The run whose id begins with `text`, or whose name is `text`; `last` is the newest.
 
-    Raises RunError where there is none, or several.
+    Raises RunError where there is none, or several, or where it can't be read.
     """
-    folders = run_folders(home)
-    if not folders:
-        raise RunError(f"there are no runs in {Home(home).runs}; start one with: fmnist-tui train")
-    if text == "last":
+    found = scan(home)
+    folders, broken, runs = found.folders, found.unreadable, Home(home).runs
+    if text == "last" and folders:
+        _refuse_a_newer_one(found)
         return folders[0]
-    matching = [folder for folder in folders if folder.id == text]
-    matching = matching or [folder for folder in folders if folder.id.startswith(text)]
-    matching = matching or [folder for folder in folders if _name(folder) == text]
-    if not matching or not text:
-        raise RunError(f"no run {text!r} in {Home(home).runs}; see them with: fmnist-tui runs")
+    if not folders:
+        for one in broken:
+            raise one
+        raise RunError(f"there are no runs in {runs}; start one with: fmnist-tui train")
+    matching = [folder.id for folder in folders if folder.id == text]
+    if text and not matching:
+        matching = [folder.id for folder in folders if folder.id.startswith(text)]
+        unread = [one for one in broken if one.run.startswith(text)]
+        for one in unread if not matching else ():
+            raise one
+        matching += [one.run for one in unread]
+        matching = matching or [folder.id for folder in folders if _name(folder) == text]
+    if not matching:
+        raise RunError(f"no run {text!r} in {runs}; {left_out_words(broken) or 'see them with: fmnist-tui runs'}")
     if len(matching) > 1:
-        ids = ", ".join(folder.id for folder in matching[:4]) + (", …" if len(matching) > 4 else "")
+        ids = ", ".join(matching[:4]) + (", …" if len(matching) > 4 else "")
         raise RunError(f"{text!r} matches {len(matching)} runs: {ids}; give more of the id")
-    return matching[0]
+    return Home(home).run(matching[0])
+
+
+def _refuse_a_newer_one(found: Scan) -> None:
+    """Raises UnreadableError where the newest run may be one that can't be read, by its id."""
+    newest = found.folders[0].id if found.folders else ""
+    for one in found.unreadable:
+        if re.match(r"\d{8}-\d{6}", one.run) and one.run > newest:
+            raise one
 
 
 def title(folder: RunFolder) -> str:
@@ -189,11 +304,3 @@ def _name(folder: RunFolder) -> str:
         return str(read_run(folder).get("name") or "")
     except RunError:
         return ""
-
-
-def _boot_id() -> str:
-    """Names this boot of the machine: a process id means something only within one."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return str(round(psutil.boot_time()))

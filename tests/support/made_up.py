@@ -43,7 +43,8 @@ class MadeUpRun:
         self.folder = Home(home).run(run_id)
         self.folder.path.mkdir(parents=True)
         config = TrainConfig(**settings).to_dict()
-        store.write_run(self.folder, {"v": 1, "id": run_id, "name": name, "created": time.time(), "config": config})
+        created = time.mktime(time.strptime(run_id[:15], "%Y%m%d-%H%M%S"))
+        store.write_run(self.folder, {"v": 1, "id": run_id, "name": name, "created": created, "config": config})
         if not dead:
             store.write_host(self.folder, "", os.getpid())
         self._seq = 0

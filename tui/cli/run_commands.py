@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.home import Home
-from tui.cli.command import DONE, Commands, add_run, home_of
+from engine.runs.unreadable import left_out_words
+from engine.terminal_text import printable
+from tui.cli.command import BAD_INPUT, DONE, Commands, add_run, home_of
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
@@ -34,13 +36,18 @@ def _runs(options: argparse.Namespace) -> int:
     from engine.runs import listing
 
     home = home_of(options)
-    found = listing.list_runs(home)
+    look = listing.Listing(home)
+    found, unreadable = look.look(), look.unreadable
     if options.json:
         print(json.dumps([run.to_dict() for run in found], indent=1))
-    elif not found:
-        print(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
-    else:
+    elif found:
         _print_runs(found)
+    elif not unreadable:
+        print(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
+    if unreadable:
+        sys.stdout.flush()
+        print(f"fmnist-tui: {printable(left_out_words(unreadable))}", file=sys.stderr)
+        return BAD_INPUT
     return DONE
 
 

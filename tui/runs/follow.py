@@ -1,15 +1,17 @@
 """Follows one run in a thread: reads its new events, folds them, and posts the state, at most twice a second."""
 
+import threading
 import time
-from threading import Event, Thread
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.errors import RunError
 from engine.home import RunFolder
 from engine.runs import store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
+from engine.training.events import Event
 
 POLL_S = 0.25
 POST_S = 0.5  # between two messages at least
@@ -19,9 +21,10 @@ ALIVE_S = 1.0  # between two looks whether the host lives
 class RunUpdated(Message, bubble=False):
     """A watched run has news. The newest one replaces those still waiting in the queue."""
 
-    def __init__(self, folder: RunFolder, state: RunState, alive: bool) -> None:
-        """`alive`: the run's host process lives."""
+    def __init__(self, folder: RunFolder, state: RunState, alive: bool, problem: str = "") -> None:
+        """`alive`: the run's host process lives. `problem`: why its events can't be read."""
         super().__init__()
+        self.problem = problem
         self.folder = folder
         self.state = state
         self.alive = alive
@@ -36,9 +39,9 @@ class FollowThread:
     def __init__(self, target: MessagePump, folder: RunFolder) -> None:
         self.folder = folder
         self._target = target
-        self._stopping = Event()
-        self._held = Event()
-        self._thread = Thread(target=self._follow, name=f"follow {folder.id}", daemon=True)
+        self._stopping = threading.Event()
+        self._held = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name=f"follow {folder.id}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -58,18 +61,22 @@ class FollowThread:
 
     def _follow(self) -> None:
         follower, fold = Follower(self.folder), Fold()
-        alive, looked, posted, news = True, float("-inf"), float("-inf"), True
+        alive, looked, posted, news, problem = True, float("-inf"), float("-inf"), True, ""
         while not self._stopping.is_set():
             now = time.monotonic()
             was = alive
             if now - looked >= ALIVE_S:
                 # Before the poll: what a host wrote before it died is read before it is called dead.
                 alive, looked = store.alive(self.folder), now
-            events = follower.poll()
+            events, before = list[Event](), problem
+            try:
+                events, problem = follower.poll(), ""
+            except RunError as error:
+                problem = str(error)
             for event in events:
                 fold.add(event)
-            news = news or bool(events) or alive != was
+            news = news or bool(events) or alive != was or problem != before
             if news and now - posted >= POST_S and not self._held.is_set():
-                self._target.post_message(RunUpdated(self.folder, fold.snapshot(), alive))
+                self._target.post_message(RunUpdated(self.folder, fold.snapshot(), alive, problem))
                 posted, news = now, False
             self._stopping.wait(POLL_S if alive else ALIVE_S)

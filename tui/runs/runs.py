@@ -14,6 +14,7 @@ from textual.widgets import DataTable, Input, Static
 
 from engine.runs import listing
 from engine.runs.listing import RunSummary
+from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import format as fmt
 from tui.runs.facts import model_name
@@ -52,6 +53,7 @@ class RunsScreen(Screen[None]):
         self._services = services
         self._actions = RunActions(self, services)
         self._runs: list[RunSummary] = []
+        self._left_out = ""  # which runs can't be read, and why
         self._listing: listing.Listing | None = None
         self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
 
@@ -87,6 +89,7 @@ class RunsScreen(Screen[None]):
         if self._listing is None:
             self._listing = listing.Listing(self._services.home)
         self._runs = await asyncio.to_thread(self._listing.look)
+        self._left_out = printable(left_out_words(self._listing.unreadable))
         if self.query("#table"):  # else the app ended meanwhile
             self._fill()
 
@@ -233,8 +236,9 @@ class RunsScreen(Screen[None]):
         words = f"{len(self._runs)} runs" if len(self._runs) != 1 else "1 run"
         words += f", {training} live" if training else ""
         words += f", {shown} shown" if shown != len(self._runs) else ""
-        set_text(self.query_one("#summary", Static), words if self._runs else "")
-        self.query_one("#empty").display = not self._runs
+        parts = (words if self._runs else "", self._left_out)
+        set_text(self.query_one("#summary", Static), "; ".join(filter(None, parts)))
+        self.query_one("#empty").display = not self._runs and not self._left_out
         self._table.display = bool(self._runs)
 
     def _show_detail(self) -> None:

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.checkpoints.manifest import Entry
+from engine.errors import EngineError
 from engine.home import Home, RunFolder
 from engine.runs import log, store
 from engine.runs.state import RunState, fold
@@ -165,6 +166,8 @@ class WatchScreen(Screen[None]):
     def on_run_updated(self, message: RunUpdated) -> None:
         if message.folder != self.folder:
             return
+        if message.problem:
+            self.notify(message.problem, severity="error", timeout=15, markup=False)
         before, was_alive = self._state, self._alive
         self._state, self._alive = message.state, message.alive
         if self._wants_checkpoint and len(self._state.checkpoints) > len(before.checkpoints):
@@ -281,7 +284,11 @@ class WatchScreen(Screen[None]):
     async def _read_parent(self, run_id: str) -> None:
         """The curve of the run that this one branched off from, as it is now."""
         folder = self.folder
-        state = await asyncio.to_thread(_curve_of, Home(self._services.home).run(run_id))
+        try:
+            state = await asyncio.to_thread(_curve_of, Home(self._services.home).run(run_id))
+        except EngineError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return
         if folder == self.folder:
             self._live.family(state)
             self._show(now=True)

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.terminal_text import printable
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.requests import ConvertRequest
 from tui import format as fmt
@@ -58,6 +59,7 @@ class CheckpointsScreen(TableScreen):
         self._requests = LongRequests(self, services)
         self._files: list[ListedFile] = []
         self._marked: list[Path] = []  # in the order in which they were marked
+        self._left_out: list[str] = []  # what can't be read, a line each
         self._filter = ""
         self._sort = SORTS[0]
 
@@ -73,7 +75,8 @@ class CheckpointsScreen(TableScreen):
 
     @work(group="files", exclusive=True)
     async def _read(self) -> None:
-        self._files = await asyncio.to_thread(list_files, self._services.home)
+        found = await asyncio.to_thread(list_files, self._services.home)
+        self._files, self._left_out = found.files, found.left_out
         if self.query(Rows):
             there = {one.path for one in self._files}
             self._marked = [path for path in self._marked if path in there]
@@ -90,11 +93,13 @@ class CheckpointsScreen(TableScreen):
         now = time.time()
         self.table.show([self._row(one, now) for one in shown])
         text = fmt.counted(len(shown), "file")
-        if not self._files:
+        if not self._files and not self._left_out:
             text = "No checkpoints yet: train a model (2), or press o to open any file of weights."
         text += f"; filter: {self._filter} (Esc: show all)" if self._filter else ""
         text += f"; {len(self._marked)} marked" if self._marked else ""
         text += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
+        if self._left_out:
+            text += f"; {len(self._left_out)} left out: {printable(self._left_out[0])}"
         update_text(self, "#about", Content(text))
         self.refresh_bindings()
 

@@ -1,11 +1,13 @@
 """The files that *Checkpoints* lists, and its filter."""
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints import manifest
 from engine.errors import EngineError
+from engine.home import Home
 from engine.runs import store
 from engine.terminal_text import printable
 from tui import format as fmt
@@ -27,31 +29,55 @@ class ListedFile:
     accuracy: float | None = None
 
 
-def list_files(home: Path) -> list[ListedFile]:
-    """The runs' checkpoints, of the newest run first and in each the newest first; then the recent files. A run whose
-    list can't be read is left out."""
-    found: list[ListedFile] = []
-    for folder in store.run_folders(home):
+@dataclass(frozen=True)
+class FileList:
+    """The files, and what can't be read: a line each."""
+
+    files: list[ListedFile]
+    left_out: list[str]
+
+
+def list_files(home: Path) -> FileList:
+    """The runs' checkpoints, of the newest run first and in each the newest first; then the recent files."""
+    scanned = store.scan(home)
+    found, left_out = list[ListedFile](), [str(one) for one in scanned.unreadable]
+    for folder in scanned.folders:
+        name = store.title(folder)
         try:
             entries = manifest.read(folder)
-            name = store.title(folder)
-        except EngineError:
+        except EngineError as error:
+            left_out.append(str(error))
             continue
         for entry in sorted(entries, key=lambda one: one.place, reverse=True):
             path = folder.checkpoint(entry.file)
             words = fmt.checkpoint_words(entry).partition(" (")[0]
             found.append(ListedFile(path, f"{name} · {entry.file}", words, entry.bytes, entry.t, entry.accuracy))
         weights = folder.weights
-        if weights.is_file():
-            found.append(_listed(weights, f"{name} · {weights.name}", "the newest weights"))
+        with contextlib.suppress(FileNotFoundError):
+            found += _listed(weights, f"{name} · {weights.name}", "the newest weights", left_out)
     known = {one.path for one in found}
-    found += [_listed(path, printable(str(path)), "recently opened") for path in recent(home) if path not in known]
-    return found
+    try:
+        paths = [path for path in recent(home) if path not in known]
+    except (OSError, ValueError) as error:
+        why = (error.strerror or "") if isinstance(error, OSError) else str(error)
+        left_out.append(f"{Home(home).recent_files} can't be read ({why})")
+        paths = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            found += _listed(path, printable(str(path)), "recently opened", left_out)
+    return FileList(found, left_out)
 
 
-def _listed(path: Path, name: str, what: str) -> ListedFile:
-    status = path.stat()
-    return ListedFile(path, name, what, status.st_size, status.st_mtime)
+def _listed(path: Path, name: str, what: str, left_out: list[str]) -> list[ListedFile]:
+    """The file; nothing, and a line in `left_out`, where it can't be looked at. Raises FileNotFoundError."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        left_out.append(f"{path} can't be read ({error.strerror})")
+        return []
+    return [ListedFile(path, name, what, status.st_size, status.st_mtime)]
 
 
 def matches(one: ListedFile, text: str) -> bool:

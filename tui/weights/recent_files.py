@@ -10,19 +10,39 @@ MOST = 20
 
 
 def recent(home: Path) -> list[Path]:
-    """Those that still exist, the most recent first."""
-    try:
-        listed = json.loads(Home(home).recent_files.read_text())
-        return [Path(one) for one in listed if isinstance(one, str) and Path(one).exists()][:MOST]
-    except (OSError, ValueError, TypeError):
-        return []
+    """Those that still exist, the most recent first. Raises OSError where the list can't be read, ValueError where it
+    is none."""
+    return [path for path in _listed(home) if _is_there(path)][:MOST]
 
 
 def remember(home: Path, path: Path) -> None:
-    """Put a file first. An error of the disk is ignored."""
-    paths = [str(path), *(str(one) for one in recent(home) if one != path)]
+    """Put a file first. An error of the disk is ignored; a list that can't be read stays as it is."""
     try:
+        paths = [str(path), *(str(one) for one in recent(home) if one != path)]
         home.mkdir(parents=True, exist_ok=True)
         atomic.write_text(Home(home).recent_files, json.dumps(paths[:MOST]))
-    except OSError:
+    except (OSError, ValueError):
         pass
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, or something in the way of looking."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return "\0" not in str(path)
+    return True
+
+
+def _listed(home: Path) -> list[Path]:
+    try:
+        listed = json.loads(Home(home).recent_files.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (UnicodeDecodeError, RecursionError):
+        raise ValueError("no JSON") from None
+    if not isinstance(listed, list):
+        raise ValueError("no list")
+    return [Path(one) for one in listed if isinstance(one, str)]

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable
+from textual.widgets import DataTable, Static
 
 from engine.home import Home
 from engine.training import events as ev
@@ -125,3 +125,22 @@ async def test_the_cursor_stops_at_the_edges_and_the_filter_keeps_it_on_its_run(
         await pilot.press("escape")
         await until(pilot, lambda: [row[1] for row in rows(app)] == ["live one", "gone", "first"])
         assert selected() == "gone"
+
+
+async def test_a_run_that_can_not_be_read_is_named_beside_the_others(home: Path) -> None:
+    broken = Home(home).run("20260101-111111-bbbb").run_json
+    broken.write_text("{")
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 2)
+        shown = str(app.screen.query_one("#summary", Static).content)
+        assert shown.startswith("2 runs, 1 live; 1 run can't be read and is left out: ")
+        assert f"{broken} (no JSON)" in shown
+
+
+async def test_where_no_run_can_be_read_it_does_not_say_that_there_is_none(tmp_path: Path) -> None:
+    MadeUpRun(tmp_path / "other", "20260101-101010-aaaa").folder.run_json.write_bytes(b"\xff")
+    app = ScreensApp(tmp_path / "other", "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "can't be read" in str(app.screen.query_one("#summary", Static).content))
+        assert not app.screen.query_one("#empty").display

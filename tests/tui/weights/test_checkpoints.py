@@ -475,11 +475,13 @@ async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path
     assert trusted.trusts(home, sha256(path))
 
 
-def test_a_list_that_can_not_be_read_is_left_out(home: Path, run: RunFolder) -> None:
-    assert [one.path.name for one in list_files(home)] == ["epoch-0002.pt", "epoch-0001.pt", "model_weights.pth"]
+def test_a_list_that_can_not_be_read_is_left_out_and_named(home: Path, run: RunFolder) -> None:
+    assert [one.path.name for one in list_files(home).files] == ["epoch-0002.pt", "epoch-0001.pt", "model_weights.pth"]
     os.unlink(run.weights)
     run.manifest.write_text("{")
-    assert list_files(home) == []
+    found = list_files(home)
+    assert found.files == []
+    assert found.left_out == [f"the list of checkpoints {run.manifest} can't be read (JSONDecodeError)"]
 
 
 async def test_tab_completes_a_path_as_a_shell_does(home: Path, tmp_path: Path) -> None:
