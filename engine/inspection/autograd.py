@@ -193,6 +193,8 @@ def _begin(found: Network, images: ImagesRef) -> Bench:
     if not trained:
         raise InspectionError(f"{found.title} has no parameter that trains")
     optimizer = make_optimizer(found.config, trained, torch.device("cpu"))
+    for group in optimizer.param_groups:
+        group.update(found.options)
     for name, state in found.optimizer.items():
         if name in parameters:
             optimizer.state[parameters[name]] = {key: value.clone() for key, value in state.items()}

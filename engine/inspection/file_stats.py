@@ -53,7 +53,7 @@ class _Work:
             if self._begun is None:
                 name = self._left.pop(0)
                 try:
-                    self._begun = name, RunningStats(tensors.whole(self._contents, name))
+                    self._begun = name, RunningStats(tensors.computable(tensors.whole(self._contents, name), name))
                 except CheckpointError:
                     found[name] = None
                     histograms.append(np.zeros(BINS, np.int64))

@@ -23,6 +23,7 @@ from engine.models.registry import build
 from engine.runs import checkpoint_refs, store
 from engine.sources import NetworkRef, NewModel, RunCheckpoint, WeightsFile
 from engine.training.config import TrainConfig
+from engine.training.optimizers import OPTIMIZERS
 from engine.training.pipelines import transforms_of
 from engine.training.resume import load_model
 from engine.training.setup import freeze
@@ -45,6 +46,7 @@ class Network:
     folder: RunFolder | None = None  # of the run; None: its weights are new
     entry: Entry | None = None
     optimizer: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)  # its state, by parameter
+    options: Mapping[str, Any] = field(default_factory=dict)  # the optimizer's arguments that are no settings
 
     @property
     def valueless(self) -> bool:
@@ -105,7 +107,7 @@ def _of_checkpoint(source: str, folder: RunFolder, _sha256: str, file: str, froz
     name = store.title(folder)
     return Network(
         source, f"{config.model} of {name}, checkpoint {checkpoint_refs.name_of(entry)}", model, shape, classes, config,
-        data, folder, entry, _state(content["optimizer"], trained),
+        data, folder, entry, _state(content["optimizer"], trained), _options(config.optimizer, content["optimizer"]),
     )  # fmt: skip
 
 
@@ -151,6 +153,12 @@ def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str
         for number, state in optimizer["state"].items()
         if number < len(names)
     }
+
+
+def _options(name: str, optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    """What the first group of an optimizer's `state_dict` has of the arguments that are no settings."""
+    group: Mapping[str, Any] = next(iter(optimizer["param_groups"]), {})
+    return {key: group[key] for key in OPTIMIZERS[name].options if key in group}
 
 
 def _shape(config: TrainConfig, data: Dataset) -> tuple[int, ...]:

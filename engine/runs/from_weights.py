@@ -13,11 +13,12 @@ from engine.home import RunFolder
 from engine.runs import client, store
 from engine.runs.branch import check_epochs
 from engine.training.config import TrainConfig, changed, check, is_file_reference
-from engine.training.optimizers import OPTIMIZERS
+from engine.training.optimizers import OPTIMIZERS, is_state_of
+from engine.weights import scalars
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
-from engine.weights.records import Dict, Elements
+from engine.weights.records import Dict, Elements, Tensor
 
 OWN = {"format", "model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"}
 OPTIMIZER_KEYS = (
@@ -41,7 +42,7 @@ class Origin:
     step: int = 0  # steps done in that epoch
     evaluated: bool = False  # the epoch is over
     optimizers: tuple[str, ...] = ()  # which optimizers the state in another program's file can be of
-    state: tuple[str, ...] = ()  # what it keeps of each parameter
+    state: tuple[str, ...] = ()  # what an optimizer's state in the file keeps of each parameter
 
     @property
     def done(self) -> int:
@@ -59,6 +60,9 @@ class Origin:
             return (
                 f"its weights and the state of its optimizer ({', '.join(self.state)}: {' or '.join(self.optimizers)})"
             )
+        if self.state:
+            known = " or ".join(OPTIMIZERS)
+            return f"its weights; the state of its optimizer ({', '.join(self.state)}) is not that of {known}"
         return "its weights; it has no known optimizer state"
 
 
@@ -82,9 +86,9 @@ def look(path: Path) -> Origin:
     optimizer = optimizer_in(root)
     if optimizer is None:
         return Origin(path, False, TrainConfig())
-    kept = _kept(optimizer)
-    settings = _settings(optimizer)
-    may_be = tuple(name for name, entry in OPTIMIZERS.items() if kept and entry.state <= set(kept))
+    kept, group = _kept(optimizer), _first_group(optimizer)
+    settings = _settings(contents, group)
+    may_be = tuple(name for name in OPTIMIZERS if kept and _may_be(name, kept, group))
     usable = {"lr", "weight_decay"}.union(*(OPTIMIZERS[name].settings for name in may_be))
     config = TrainConfig.from_dict({name: value for name, value in settings.items() if name in usable})
     return Origin(path, False, config, optimizers=may_be, state=kept)
@@ -180,15 +184,26 @@ def _kept(optimizer: Dict) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _settings(optimizer: Dict) -> dict[str, float]:
-    """The first parameter group's settings that can be used here."""
+def _first_group(optimizer: Dict) -> Dict:
+    """The first parameter group; an empty one where there is none."""
     groups = optimizer.get("param_groups")
     first = groups.items[0] if isinstance(groups, Elements) and groups.items else None
+    return first if isinstance(first, Dict) else Dict()
+
+
+def _may_be(name: str, kept: tuple[str, ...], group: Dict) -> bool:
+    decoupled = group.get("decoupled_weight_decay")
+    other = isinstance(decoupled, bool) and OPTIMIZERS[name].decoupled is not decoupled
+    return is_state_of(name, kept, group.keys) and not other
+
+
+def _settings(contents: Contents, group: Dict) -> dict[str, float]:
+    """The parameter group's settings that can be used here."""
     usable: dict[str, float] = {}
-    if not isinstance(first, Dict):
-        return usable
     for name in dict.fromkeys(name for entry in OPTIMIZERS.values() for name in entry.settings):
-        value = first.get(name)
+        value = group.get(name)
+        if isinstance(value, Tensor):
+            value = scalars.number(contents, value)
         if isinstance(value, int | float):
             try:
                 check(name, float(value))

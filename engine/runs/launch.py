@@ -21,17 +21,19 @@ from engine.errors import CheckpointError, ConfigError, RunError
 from engine.home import CHECKPOINTS, RunFolder
 from engine.runs import from_weights, history, store
 from engine.runs.branch import check_epochs
-from engine.training import determinism
+from engine.training import determinism, optimizer_state
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig
-from engine.training.resume import ResumePoint, check, load_optimizer_state, restore
+from engine.training.resume import ResumePoint, check, restore
 from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
 from engine.training.team import Team
 from engine.weights import safe_load
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
+from engine.weights.key_mapping import file_and_mapping
+from engine.weights.state_dict import chosen
 
 
 @dataclass(frozen=True)
@@ -177,13 +179,19 @@ def _restored(prepared: TrainingSetup, content: Mapping[str, Any], file: str) ->
 
 def _take_state(prepared: TrainingSetup, parent: Mapping[str, Any]) -> list[str]:
     """Load the optimizer's state from a file of another program, whose weights are loaded already. Returns what could
-    not be loaded."""
+    not be taken, and what was that no setting shows."""
     contents = _unchanged(parent)
     record = from_weights.optimizer_in(contents.root)
     if record is None:
         return []
-    problem = load_optimizer_state(prepared, safe_load.load(contents, record))
-    return [problem] if problem else []
+    _, mapping = file_and_mapping(prepared.config.weights)
+    weights = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    names = [mapping.renamed(name) for name in weights]
+    try:
+        state = safe_load.load(contents, record)
+    except CheckpointError as error:
+        return [f"{optimizer_state.NOT_LOADED}{error}"]
+    return optimizer_state.take(prepared, state, names, mapping.ours)
 
 
 def _unchanged(parent: Mapping[str, Any]) -> Contents:

@@ -4,7 +4,7 @@ The entries import no torch; `make_optimizer` does.
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +25,10 @@ class OptimizerEntry:
     state: frozenset[str]  # the keys of the state that it keeps for each parameter
     # Keys that it keeps only while a setting is above 0, and that torch makes only at a parameter's first step.
     optional_state: Mapping[str, str] = field(default_factory=dict)
+    # Its arguments that decide numbers and are no settings: torch's defaults, or those of a file that a run began with.
+    options: tuple[str, ...] = ()
+    mark: str = ""  # the one of them that tells it from optimizers that keep the same of each parameter
+    decoupled: bool | None = None  # whether its weight decay is decoupled from the gradient; None: nobody asks
     fused: bool = True  # torch has a fused CUDA kernel for it
 
     def in_pytorch(self, values: Mapping[str, Any]) -> str:
@@ -44,28 +48,56 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         about="gradient descent, with momentum if set",
         settings=("lr", "momentum", "weight_decay"),
         state=frozenset({"momentum_buffer"}),
+        options=("dampening", "nesterov", "maximize"),
+        mark="nesterov",
     ),
     "adam": OptimizerEntry(
         torch_class="torch.optim.Adam",
         about="a step size for each parameter, from running means of its gradient",
         settings=("lr", "weight_decay"),
         state=frozenset({"step", "exp_avg", "exp_avg_sq"}),
+        optional_state={"max_exp_avg_sq": "amsgrad"},
+        options=("betas", "eps", "amsgrad", "maximize"),
+        mark="amsgrad",
+        decoupled=False,
     ),
     "adamw": OptimizerEntry(
         torch_class="torch.optim.AdamW",
         about="Adam with decoupled weight decay",
         settings=("lr", "weight_decay"),
         state=frozenset({"step", "exp_avg", "exp_avg_sq"}),
+        optional_state={"max_exp_avg_sq": "amsgrad"},
+        options=("betas", "eps", "amsgrad", "maximize"),
+        mark="amsgrad",
+        decoupled=True,
     ),
     "rmsprop": OptimizerEntry(
         torch_class="torch.optim.RMSprop",
         about="gradients divided by a running mean of their size",
         settings=("lr", "momentum", "weight_decay"),
         state=frozenset({"step", "square_avg"}),
-        optional_state={"momentum_buffer": "momentum"},
+        optional_state={"momentum_buffer": "momentum", "grad_avg": "centered"},
+        options=("alpha", "eps", "centered", "maximize"),
+        mark="centered",
         fused=False,
     ),
 }
+
+
+# What torch.optim and its schedulers keep in a parameter group besides, which decides no number of a step here.
+NOT_NUMBERS = frozenset({
+    "params", "param_names", "foreach", "fused", "capturable", "differentiable", "initial_lr", "max_lr", "min_lr",
+    "base_momentum", "max_momentum", "swa_lr",
+})  # fmt: skip
+
+
+def is_state_of(name: str, kept: Collection[str], group: Collection[str]) -> bool:
+    """Whether an optimizer's `state_dict` is of that kind. `kept`: the keys of what it keeps of parameters; `group`:
+    those of its first parameter group."""
+    entry = OPTIMIZERS[name]
+    if kept and not entry.state <= set(kept) <= entry.state | entry.optional_state.keys():
+        return False
+    return entry.mark in group or not set(entry.options) & set(group)
 
 
 class HasOptimizer(Protocol):

@@ -86,44 +86,6 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
     return start, notes
 
 
-def load_optimizer_state(prepared: TrainingSetup, state: Any) -> str:
-    """Load an `optimizer.state_dict()` from a file, if it belongs to the run's optimizer and parameters. Returns why
-    it could not be loaded, for people; "" if it was.
-
-    The config's learning rate and the like take precedence over the file's; parameters are matched by their order.
-    """
-    optimizer, name = prepared.optimizer, prepared.config.optimizer
-    needed, optional = OPTIMIZERS[name].state, OPTIMIZERS[name].optional_state
-    not_loaded = "the optimizer's state in the file was not loaded: "
-    try:
-        entries = state["state"]
-        numbers = [number for group in state["param_groups"] for number in group["params"]]
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        if len(numbers) != len(parameters):
-            return f"{not_loaded}it has {len(numbers)} parameters, and the network trains {len(parameters)}"
-        loaded: dict[int, dict[str, Any]] = {}
-        for place, (number, parameter) in enumerate(zip(numbers, parameters, strict=True)):
-            if number not in entries:
-                number = str(number)  # as distributed checkpoints write it
-            if number not in entries:
-                continue
-            entry = {key: value for key, value in entries[number].items() if value is not None}
-            if not needed <= entry.keys():
-                return (
-                    f"{not_loaded}it has {', '.join(entry) or 'nothing'}, and {name} needs {', '.join(sorted(needed))}"
-                )
-            loaded[place] = {key: entry[key] for key in entry if key in needed or key in optional}
-            for key, value in loaded[place].items():
-                if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
-                    shapes = f"{_shape(value)}, and parameter {place} is {_shape(parameter)}"
-                    return f"{not_loaded}its {key} of parameter {place} is {shapes}"
-        optimizer.load_state_dict({"state": loaded, "param_groups": optimizer.state_dict()["param_groups"]})
-    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        return f"{not_loaded}it is not in torch.optim's format ({type(error).__name__})"
-    add_optional_state(name, optimizer)
-    return ""
-
-
 def load_model(network: nn.Module, state: Mapping[str, Any], name: str) -> None:
     """`load_state_dict`, with errors of one line. Raises ModelError with the first parameter that does not match."""
     here = network.state_dict()

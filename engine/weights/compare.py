@@ -87,7 +87,7 @@ def _compared(a: Contents, b: Contents, name: str, one: Named | None, other: Nam
     if one.tensor.shape != other.tensor.shape:
         return Difference(name, "shape", *described[1:])
     try:
-        x, y = tensors.whole(a, one.name), tensors.whole(b, other.name)
+        x, y = (tensors.computable(tensors.whole(each, part.name), part.name) for each, part in ((a, one), (b, other)))
     except CheckpointError:
         return Difference(name, "unread", *described[1:])
     kind = "dtype" if one.tensor.dtype != other.tensor.dtype else ""

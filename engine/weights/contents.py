@@ -64,6 +64,7 @@ class Named:
             "bytes": tensor.bytes, "stride": list(tensor.stride), "offset": tensor.offset,
             "storage": tensor.storage.key if tensor.storage is not None else None,
             "requires_grad": tensor.requires_grad, "parameter": tensor.parameter, "layout": tensor.layout,
+            "about": tensor.about,
         }  # fmt: skip
 
 

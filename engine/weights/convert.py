@@ -22,9 +22,11 @@ def compute(home: Path, request: ConvertRequest, progress: Progress) -> Converte
 
 def convert(files: Sequence[Path], target: Path, mapping: KeyMapping) -> Converted:
     """Write the weights of a file, or the mean of several, to `target`. Raises CheckpointError."""
-    several = [state_dict.mapped(contents_of(file), mapping) for file in files]
+    opened = [contents_of(file) for file in files]
+    several = [state_dict.mapped(contents, mapping) for contents in opened]
     found = average(several) if len(several) > 1 else several[0]
-    return Converted(len(found), write(found, target))
+    notes = dict.fromkeys(note for contents in opened for note in state_dict.forms(contents, mapping))
+    return Converted(len(found), write(found, target), tuple(notes))
 
 
 def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -16,6 +16,17 @@ class KeyMapping:
     without: tuple[str, ...] = ()  # names, modules or patterns of the file's tensors that are left out
     new: tuple[str, ...] = ()  # those of the network's that the file is not asked for: they stay as they are
 
+    def renamed(self, name: str) -> str:
+        """A name, whose prefix is removed already, with the renames."""
+        for new, old in self.renames:
+            if name == old or name.startswith(f"{old}."):
+                name = new + name.removeprefix(old)
+        return name
+
+    def ours(self, name: str) -> str:
+        """The network's name for one of the file's."""
+        return self.renamed(name.removeprefix(self.strip))
+
     def __str__(self) -> str:
         """As it is typed."""
         words = [self.strip] if self.strip else []

@@ -2,25 +2,22 @@
 
 A pickle is a program for a stack machine, whose harm lies in what it imports and calls. Here an import is a `Global`, a
 call is a `Called`, and nothing of the file's ever runs. What rebuilds tensors is recognised by its name and becomes a
-`Tensor`, with no numbers in it.
+`Tensor`, with no numbers in it (`engine.weights.rebuild`).
 """
 
-import math
 import pickletools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import IO, Any, Protocol, cast
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
-from engine.weights.records import Called, Dict, Elements, Global, Long, Storage, Tensor
+from engine.weights.rebuild import MOST_ELEMENTS, MOST_NAME, REBUILDING
+from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 
 MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
 MOST_MEMORY = 512 << 20  # bytes that the records of one pickle may take, about
-MOST_SIZES = 64  # dimensions of a tensor; torch's own operations go up to 64
-MOST_ELEMENTS = 1 << 62  # of a tensor or a storage: what torch counts with has 63 bits
-MOST_NAME = 200  # characters of a name that are kept
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexDouble": "complex128",
@@ -126,7 +123,7 @@ class _Machine:
 
     def call(self, what: Any, args: Any, keywords: Any = None) -> Any:
         if isinstance(what, Global) and isinstance(args, tuple) and not keywords:
-            rebuild = _REBUILDING.get(what.full)
+            rebuild = REBUILDING.get(what.full)
             if rebuild is not None:
                 for part in args:
                     self.weigh(72 * len(part.items) if isinstance(part, Elements) else 0)
@@ -135,7 +132,7 @@ class _Machine:
                 except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
                     # Not as torch writes it: it stands for what it is.
                     if len(self.problems) < 20:
-                        self.problems.append(f"left out a call of {what.full} that torch would not write: {error}")
+                        self.problems.append(f"left out a call of {what.full}, which can't be read: {error}")
         return Called(what, (args, keywords) if keywords else args)
 
     def persistent(self, identity: Any) -> Any:
@@ -312,127 +309,4 @@ _SIMPLE: dict[str, Callable[[_Machine, Any], None]] = {
     "EXT2": _extension,
     "EXT4": _extension,
     "NEXT_BUFFER": lambda m, _: m.stack.append(Called(Global("", "an out-of-band buffer"), ())),
-}
-
-
-# What torch writes for its tensors, by the function that would rebuild them.
-
-
-def _sizes(value: Any) -> tuple[int, ...]:
-    found = value.items if isinstance(value, Elements) else value
-    if not isinstance(found, tuple | list) or len(found) > MOST_SIZES:
-        raise ValueError("it has no sizes")
-    if not all(isinstance(size, int) and not isinstance(size, bool) for size in found):
-        raise ValueError("its sizes are not integers")
-    if not all(0 <= size <= MOST_ELEMENTS for size in found):
-        raise ValueError("its sizes are negative or overflow")
-    return tuple(found)
-
-
-def _placed(
-    storage: Any, dtype: str, offset: Any, shape: Any, stride: Any, grad: Any = False, layout: str = "strided"
-) -> Tensor:
-    sizes, steps = _sizes(shape), _sizes(stride)
-    if not isinstance(storage, Storage):
-        raise ValueError("it has no storage")
-    if not isinstance(offset, int) or abs(offset) > MOST_ELEMENTS:
-        raise ValueError("its offset is none")
-    if len(sizes) != len(steps):
-        raise ValueError(f"it has {len(sizes)} sizes and {len(steps)} strides")
-    _refuse_overflow(sizes)
-    return Tensor(storage, dtype, sizes, steps, offset, grad is True, layout=layout)
-
-
-def _dtype_of(value: Any) -> str:
-    if isinstance(value, Global) and value.module == "torch":
-        return value.name
-    raise ValueError("not a dtype")
-
-
-def _refuse_overflow(sizes: tuple[int, ...]) -> None:
-    if math.prod(size for size in sizes if size) > MOST_ELEMENTS:
-        raise ValueError("the product of its sizes overflows")
-
-
-def _tensor_v2(args: tuple[Any, ...]) -> Tensor:
-    storage, offset, shape, stride, *rest = args
-    dtype = storage.dtype if isinstance(storage, Storage) else ""
-    return _placed(storage, dtype or "uint8", offset, shape, stride, rest[0] if rest else False)
-
-
-def _tensor_v3(args: tuple[Any, ...]) -> Tensor:
-    storage, offset, shape, stride, grad, _hooks, dtype, *_ = args
-    return _placed(storage, _dtype_of(dtype), offset, shape, stride, grad)
-
-
-def _parameter(args: tuple[Any, ...]) -> Tensor:
-    tensor, grad, *_ = args
-    if not isinstance(tensor, Tensor):
-        raise ValueError("it is not made from a tensor")
-    return replace(tensor, requires_grad=grad is True, parameter=True)
-
-
-def _quantized(args: tuple[Any, ...]) -> Tensor:
-    storage, offset, shape, stride, *_ = args
-    return _placed(storage, storage.dtype, offset, shape, stride, layout="quantized")
-
-
-def _sparse(args: tuple[Any, ...]) -> Tensor:
-    _layout, data = args
-    values, shape = data[-3:-1] if len(data) == 4 else data[-2:]
-    if not isinstance(values, Tensor):
-        values, shape = data[1], data[2]
-    return _without_values(values.dtype, shape, "sparse")
-
-
-def _meta(args: tuple[Any, ...]) -> Tensor:
-    dtype, shape, stride, grad = args[:4]
-    return replace(_without_values(_dtype_of(dtype), shape, "meta"), stride=_sizes(stride), requires_grad=grad is True)
-
-
-def _without_values(dtype: str, shape: Any, layout: str) -> Tensor:
-    sizes = _sizes(shape)
-    _refuse_overflow(sizes)
-    return Tensor(None, dtype, sizes, tuple(1 for _ in sizes), layout=layout)
-
-
-def _of_type(args: tuple[Any, ...]) -> Any:
-    function, _kind, inner, _state = args
-    if function.full == "torch._tensor._rebuild_from_type_v2":
-        raise ValueError("it is made from itself")
-    return _REBUILDING[function.full](inner)
-
-
-def _ordered(args: tuple[Any, ...]) -> Dict:
-    found = Dict(kind="OrderedDict")
-    for pair in args[0].items if args else ():
-        key, value = pair.items if isinstance(pair, Elements) else pair
-        found.items.append((key, value))
-    return found
-
-
-def _first(args: tuple[Any, ...]) -> Any:
-    (value,) = args
-    return _sizes(value)
-
-
-def _device(args: tuple[Any, ...]) -> str:
-    if not all(isinstance(part, str | int) for part in args):
-        raise ValueError("it is not a device")
-    return printable(":".join(str(part) for part in args), MOST_NAME)
-
-
-_REBUILDING: dict[str, Callable[[tuple[Any, ...]], Any]] = {
-    "torch._utils._rebuild_tensor": _tensor_v2,
-    "torch._utils._rebuild_tensor_v2": _tensor_v2,
-    "torch._utils._rebuild_tensor_v3": _tensor_v3,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch._utils._rebuild_parameter_with_state": _parameter,
-    "torch._utils._rebuild_qtensor": _quantized,
-    "torch._utils._rebuild_sparse_tensor": _sparse,
-    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
-    "torch._tensor._rebuild_from_type_v2": _of_type,
-    "collections.OrderedDict": _ordered,
-    "torch.Size": _first,
-    "torch.device": _device,
 }

@@ -25,6 +25,7 @@ def describe(contents: Contents, root: Any) -> None:
     walk.go(root)
     problems.number_doubles(contents)
     _note(contents, root)
+    contents.notes += problems.forms(contents.tensors)
     problems.check(contents)
 
 

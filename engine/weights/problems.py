@@ -1,5 +1,6 @@
 """What does not fit together in a file of weights: sizes that it claims and does not have, names that stand twice."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.weights.contents import Contents, Named
@@ -23,6 +24,33 @@ def number_doubles(contents: Contents) -> None:
         contents.problems.append(f"several tensors have the name {doubled[0]}{others}: numbered here")
 
 
+def forms(tensors: Iterable[Named]) -> list[str]:
+    """The tensors that are used in another form than they are saved in, and those whose values can't be read here: how
+    many, and which, a line each."""
+    ones, lines = list(tensors), []
+    for layout, use in (("quantized", "used dequantized, as float32"), ("sparse", "used with all elements")):
+        found = [one for one in ones if one.tensor.layout.startswith(layout) and _usable(one.tensor)]
+        if found:
+            lines.append(f"{_many(found, layout)}: {use}")
+    hidden = [one for one in ones if not _usable(one.tensor)]
+    if hidden:
+        lines.append(f"{_many(hidden)} can't be read here: {_first_words(hidden)}")
+    return lines
+
+
+def _usable(tensor: Tensor) -> bool:
+    return tensor.readable and (tensor.layout != "quantized" or tensor.quantizer is not None)
+
+
+def _many(ones: list[Named], kind: str = "") -> str:
+    names = ", ".join(one.name for one in ones[:3]) + (", …" if len(ones) > 3 else "")
+    return f"{len(ones):,} {kind} tensor{'s' * (len(ones) > 1)}".replace("  ", " ") + f" ({names})"
+
+
+def _first_words(ones: list[Named]) -> str:
+    return "; ".join(dict.fromkeys(one.tensor.about for one in ones[:3])) + ("; …" if len(ones) > 3 else "")
+
+
 def check(contents: Contents) -> None:
     """What does not fit together: sizes that are claimed and not there."""
     for one in contents.tensors:
@@ -36,6 +64,9 @@ def check(contents: Contents) -> None:
 
 def _wrong(contents: Contents, one: Named) -> str:
     tensor, storage = one.tensor, one.tensor.storage
+    if tensor.parts:
+        wrong = (_wrong(contents, Named(f"{one.name}, part {at}", part)) for at, part in enumerate(tensor.parts))
+        return next(filter(None, wrong), "")
     if storage is None:
         return ""
     record = contents.records.get(storage.key)
@@ -56,6 +87,5 @@ def _wrong(contents: Contents, one: Named) -> str:
 
 
 def repeats(tensor: Tensor) -> bool:
-    """Whether the tensor, by strides of zero or the like, is far larger than what is stored of it."""
-    stored = tensor.storage.size if tensor.storage is not None else 0
-    return tensor.bytes > REPEATED and tensor.bytes > 4 * stored
+    """Whether the tensor, by strides of zero or as a sparse one, is far larger than what is stored of it."""
+    return tensor.readable and tensor.bytes > REPEATED and tensor.bytes > 4 * tensor.stored

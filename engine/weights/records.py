@@ -10,6 +10,7 @@ ITEM_BYTES = {
     "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1, "float8_e8m0fnu": 1, "complex128": 16, "complex64": 8, "complex32": 4,
     "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8, "bool": 1,
     "qint8": 1, "quint8": 1, "qint32": 4, "quint4x2": 1, "quint2x4": 1,
+    "float4_e2m1fn_x2": 1, "bcomplex32": 4,
 }  # fmt: skip
 
 
@@ -98,17 +99,57 @@ class Storage:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Quantizer:
+    """How the whole numbers of a quantized tensor stand for real ones: (number - zero point) × scale."""
+
+    scheme: str  # "per_tensor_affine", "per_channel_affine", "per_channel_affine_float_qparams"
+    scale: "float | tuple[float, ...] | Tensor"  # one, or one for each index of the dimension `axis`
+    zero_point: "float | tuple[float, ...] | Tensor"
+    axis: int | None = None  # None: of a scheme per tensor
+
+    def __str__(self) -> str:
+        if self.axis is not None:
+            return f"{self.scheme}, a scale for each index of dimension {self.axis}"
+        return f"{self.scheme}, scale {self.scale}, zero_point {self.zero_point}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Tensor:
     """A tensor of the file."""
 
-    storage: Storage | None  # None: it has no values, or not in this way (sparse)
+    storage: Storage | None  # None: it has no values, in other tensors (`parts`), or not where they can be read
     dtype: str
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     offset: int = 0  # elements into its storage
     requires_grad: bool = False
     parameter: bool = False
-    layout: str = "strided"  # or "sparse_coo", "quantized", "meta", …
+    layout: str = "strided"  # or "sparse_coo", "quantized", "meta", "nested", "DTensor", a class, …
+    conj: bool = False  # the values are the conjugates of those that are stored
+    neg: bool = False  # the values are those that are stored, times -1
+    quantizer: Quantizer | None = None
+    parts: "tuple[Tensor, ...]" = ()  # of a sparse tensor: its indices, and last its values
+    words: str = ""  # what else it is, such as why its values can't be read
+
+    @property
+    def about(self) -> str:
+        """What it is besides a strided tensor of its shape and dtype, in words; "": nothing."""
+        views = [word for word, on in (("a conjugate view", self.conj), ("a negative view", self.neg)) if on]
+        kind = [] if self.layout == "strided" else [self.layout]
+        stored = [f"{self.parts[-1].shape[0] if self.parts[-1].shape else 1:,} stored"] if self.parts else []
+        how = [f"({self.quantizer})"] if self.quantizer is not None else []
+        return ", ".join([" ".join([*kind, *how]), *stored, *views, self.words]).strip(", ").replace(", , ", ", ")
+
+    @property
+    def readable(self) -> bool:
+        """Whether its values can be read here, if they are in the file."""
+        return self.storage is not None or bool(self.parts)
+
+    @property
+    def stored(self) -> int:
+        """Bytes that are stored of it."""
+        own = self.storage.size if self.storage is not None else 0
+        return own + sum(part.stored for part in self.parts)
 
     @property
     def count(self) -> int:

@@ -78,3 +78,4 @@ class Converted:
 
     tensors: int
     bytes: int
+    notes: tuple[str, ...] = ()  # which tensors are in another form now, a line each

@@ -6,28 +6,27 @@ import torch
 
 from engine.errors import CheckpointError
 from engine.patterns import matching
-from engine.weights import tensors
-from engine.weights.contents import Contents
+from engine.weights import problems, tensors
+from engine.weights.contents import Contents, Named
 from engine.weights.key_mapping import KeyMapping
 
 
-def of_section(
+def chosen(
     contents: Contents, section: str | None = None, *, strip: str = "", without: Sequence[str] = ()
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Named]:
     """The tensors of a section (None: the likeliest weights) by their names in it, less the prefix `strip`, and except
     those that a pattern of `without` matches (by their names in the section).
 
-    Raises CheckpointError where there is no such section, a pattern matches nothing, a name lacks the prefix, or values
-    can't be read.
+    Raises CheckpointError where there is no such section, a pattern matches nothing, or a name lacks the prefix.
     """
     sections = contents.state_dicts
     if not sections:
         raise CheckpointError(f"{contents.path} has no tensors")
-    chosen = sections[0] if section is None else section
-    if chosen not in sections:
+    section = sections[0] if section is None else section
+    if section not in sections:
         names = ", ".join(repr(name) for name in sections[:8]) + (", …" if len(sections) > 8 else "")
-        raise CheckpointError(f"{contents.path} has no section {chosen!r}; it has {names}")
-    inside = contents.section(chosen)
+        raise CheckpointError(f"{contents.path} has no section {section!r}; it has {names}")
+    inside = contents.section(section)
     for pattern in without:
         if not matching([pattern], inside):
             raise CheckpointError(f"{contents.path}: no tensor matches {pattern!r}, which is to be left out")
@@ -37,16 +36,39 @@ def of_section(
             continue
         if strip and not name.startswith(strip):
             raise CheckpointError(f"{contents.path}: {name} does not begin with {strip!r}")
-        found[name.removeprefix(strip)] = tensors.whole(contents, one.name)
+        found[name.removeprefix(strip)] = one
     return found
 
 
+def of_section(
+    contents: Contents, section: str | None = None, *, strip: str = "", without: Sequence[str] = ()
+) -> dict[str, torch.Tensor]:
+    """The values of those that `chosen` gives. Raises CheckpointError, also for values that can't be read."""
+    found = chosen(contents, section, strip=strip, without=without)
+    return {name: _values(contents, one) for name, one in found.items()}
+
+
+def forms(contents: Contents, mapping: KeyMapping) -> list[str]:
+    """Which of the weights that the mapping chooses are used in another form than they are saved in, a line each.
+    Raises CheckpointError."""
+    return problems.forms(chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without).values())
+
+
 def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
-    """The weights of a file, with the mapping applied. Raises CheckpointError."""
+    """The weights of a file, with the mapping applied. Raises CheckpointError, also for values that can't be read."""
     if mapping.new:
         raise CheckpointError(f"new:{mapping.new[0]}: only a network that is to be trained can have new weights")
     found = of_section(contents, mapping.section, strip=mapping.strip, without=mapping.without)
     return renamed(found, dict(mapping.renames))
+
+
+def _values(contents: Contents, one: Named) -> torch.Tensor:
+    try:
+        return tensors.whole(contents, one.name)
+    except CheckpointError as error:
+        if one.tensor.readable:
+            raise
+        raise CheckpointError(f"{contents.path}: {error}; leave it out with --without {one.name_in_section}") from error
 
 
 def renamed(given: Mapping[str, torch.Tensor], renames: Mapping[str, str]) -> dict[str, torch.Tensor]:

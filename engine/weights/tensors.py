@@ -1,7 +1,13 @@
-"""A tensor's values, mapped from the file: nothing is unpickled, and only what is used is read."""
+"""A tensor's values, mapped from the file: nothing is unpickled, and only what is used is read.
+
+What is given is strided: of a quantized tensor the numbers that it stands for, as float32, of a sparse one all
+elements, of a conjugate or negative view the values that it has.
+"""
 
 import mmap
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +21,8 @@ from engine.weights.records import Tensor
 from engine.weights.safe_open import FileStamp
 
 MOST_LOOKS = 2_000_000  # at pairs of pieces
-STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32", "quint4x2": "uint8", "quint2x4": "uint8"}
+_UNREADABLE = (ValueError, RuntimeError, OverflowError, OSError, MemoryError, TypeError)
+STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}  # quantized
 
 
 def find(contents: Contents, name: str) -> Named:
@@ -27,19 +34,24 @@ def find(contents: Contents, name: str) -> Named:
 
 
 def load(contents: Contents, name: str) -> torch.Tensor:
-    """The tensor `name`, mapped from the file, with its own shape and strides; writing to it would not change the file.
+    """The tensor `name`, mapped from the file, with its own shape and, where it is strided, its own strides; writing to
+    it would not change the file.
 
     Raises CheckpointError where its numbers are not there, of a kind that can't be read like this, or in a file that
     has changed since it was listed.
     """
-    return numbers(contents, find(contents, name).tensor, name)
+    return computable(numbers(contents, find(contents, name).tensor, name), name)
 
 
 def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
     """The same of a tensor of the file by its record; `name`: what complaints call it."""
+    if tensor.parts:
+        return _dense(contents, tensor, name)
     if tensor.storage is None:
-        raise CheckpointError(f"{name} is {tensor.layout}: its values can't be read here")
-    dtype = getattr(torch, STORED_AS.get(tensor.dtype, tensor.dtype), None)
+        raise CheckpointError(f"{name} is {tensor.about}: its values can't be read here")
+    if tensor.layout == "quantized":
+        return _dequantized(contents, tensor, name)
+    dtype = getattr(torch, tensor.dtype, None)
     if not isinstance(dtype, torch.dtype):
         raise CheckpointError(f"{name} has the dtype {tensor.dtype}, which this PyTorch does not know")
     record = contents.records.get(tensor.storage.key)
@@ -58,18 +70,95 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
         raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, but the file has {record.size:,}")
     try:
         _refuse_changed(contents, record)
-        return torch.as_strided(_flat(record, dtype), tensor.shape, tensor.stride, tensor.offset)
-    except (ValueError, RuntimeError, OverflowError, OSError, MemoryError, TypeError) as error:
-        what = (str(error).strip().splitlines() or [""])[0]
-        raise CheckpointError(f"{name}: its values can't be read ({what})") from error
+        flat = _flat(record, dtype)
+        flat = flat.conj_physical() if tensor.conj else flat
+        flat = -flat if tensor.neg else flat
+        return torch.as_strided(flat, tensor.shape, tensor.stride, tensor.offset)
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from error
+
+
+def sparse(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
+    """A sparse tensor in its own layout. Raises CheckpointError, for indices that are not its own too."""
+    parts = [numbers(contents, part, f"{name}, part {at}") for at, part in enumerate(tensor.parts)]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the layout is new
+            if tensor.layout == "sparse_coo":
+                return torch.sparse_coo_tensor(parts[0], parts[1], size=tensor.shape, check_invariants=True)
+            return torch.sparse_compressed_tensor(
+                parts[0], parts[1], parts[2], tensor.shape, layout=getattr(torch, tensor.layout), check_invariants=True
+            )
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from error
+
+
+def _dense(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
+    """All elements of a sparse tensor."""
+    if repeats(tensor):
+        size = f"{tensor.stored:,} stored bytes would become {tensor.bytes:,}"
+        raise CheckpointError(f"{name} is {tensor.about}: {size}: not expanded")
+    try:
+        return sparse(contents, tensor, name).to_dense()
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from error
+
+
+def _dequantized(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
+    """What a quantized tensor stands for, as float32: (number - zero point) × scale, as
+    torch.Tensor.dequantize, whose vectorized code rounds once more."""
+    quantizer = tensor.quantizer
+    if quantizer is None or tensor.dtype not in STORED_AS:
+        raise CheckpointError(f"{name} is {tensor.about} {tensor.dtype}: its values can't be read here")
+    if repeats(tensor):
+        raise CheckpointError(f"{name} repeats a few stored values: not expanded")
+    stored = numbers(contents, replace(tensor, dtype=STORED_AS[tensor.dtype], layout="strided"), name)
+    try:
+        scale, zero_point = (
+            _for_each(contents, value, quantizer.axis, tensor, name)
+            for value in (quantizer.scale, quantizer.zero_point)
+        )
+        return (stored.double() - zero_point).float() * scale.float()
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from error
+
+
+def _for_each(
+    contents: Contents, values: "float | tuple[float, ...] | Tensor", axis: int | None, tensor: Tensor, name: str
+) -> torch.Tensor:
+    """Scales or zero points, float64, so that they are broadcast along the tensor's dimension `axis`."""
+    if isinstance(values, Tensor):
+        found = numbers(contents, values, name).double()
+    else:
+        found = torch.tensor(values, dtype=torch.float64)
+    if axis is None:
+        return found
+    return found.reshape([-1 if at == axis else 1 for at in range(len(tensor.shape))])
+
+
+def _unreadable(name: str, error: BaseException) -> CheckpointError:
+    what = (str(error).strip().splitlines() or [""])[0]
+    return CheckpointError(f"{name}: its values can't be read ({what})")
+
+
+def computable(values: torch.Tensor, name: str) -> torch.Tensor:
+    """The values, if this PyTorch computes with their dtype. Raises CheckpointError for one that it only stores."""
+    first = values[(0,) * values.dim()] if values.numel() else values.new_empty(0)
+    try:
+        first.to(torch.complex128 if values.is_complex() else torch.float64)
+    except (RuntimeError, TypeError) as error:
+        kind = str(values.dtype).removeprefix("torch.")
+        raise CheckpointError(f"{name} is {kind}, which this PyTorch stores but does not compute with") from error
+    return values
 
 
 def whole(contents: Contents, name: str) -> torch.Tensor:
     """The same, for what goes through every number of it: not of one that repeats few stored numbers over and over,
     which may claim any size. Raises CheckpointError."""
-    if repeats(find(contents, name).tensor):
+    tensor = find(contents, name).tensor
+    if repeats(tensor) and not tensor.parts:
         raise CheckpointError(f"{name} repeats a few stored values: not expanded")
-    return load(contents, name)
+    return numbers(contents, tensor, name)
 
 
 def _refuse_changed(contents: Contents, record: Record) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.sources import WeightsFile
     from engine.weights.comparison import Difference
     from engine.weights.key_mapping import KeyMapping
+    from engine.weights.records import Tensor
 
 SHOWN = 60  # tensors, and values, that are listed without --tensors
 MOST_REPEATED = 64 << 20  # bytes of a tensor that repeats few stored numbers, of which --values goes through all
@@ -67,8 +68,8 @@ def _print(contents: Contents, *, whole: bool) -> None:
     width = max((len(one.name) for one in shown), default=0)
     for one in shown:
         tensor = one.tensor
-        plain = tensor.contiguous and tensor.layout == "strided"
-        layout = "" if plain else f"  {tensor.layout}, stride {tensor.stride}"
+        stride = "" if tensor.contiguous or tensor.storage is None else f"stride {tensor.stride}"
+        layout = "  ".join(["", *filter(None, (tensor.about, stride))])
         columns = f"{shape(tensor.shape):<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{layout}"
         print(f"{one.name.ljust(width)}  {columns}".rstrip())
     if len(shown) < len(contents.tensors):
@@ -97,7 +98,13 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     )  # fmt: skip
     if not any(one.name == name for one in contents.tensors):
         raise CheckpointError(f"{path} has no tensor {asked.partition('[')[0]!r}; --tensors lists them")
+    tensor = tensors.find(contents, name).tensor
+    if tensor.parts and asked == name and not as_json:
+        print(f"{asked} {list(tensor.shape)} {tensor.dtype}, {tensor.about}")
+        print(tensors.sparse(contents, tensor, name))
+        return 0
     view = views.apply(tensors.load(contents, name), asked[len(name) :])
+    shown = _shown_as(tensor)
     if view.nbytes > MOST_REPEATED and view.nbytes > 4 * view.untyped_storage().nbytes():
         stored = f"{view.untyped_storage().nbytes():,} stored bytes until they are {view.nbytes:,}"
         raise CheckpointError(f"{asked} repeats {stored}: print a slice of it")
@@ -106,17 +113,31 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
             raise CheckpointError(f"{asked} has {view.numel():,} values: print a slice of it")
         print(
             json.dumps(
-                {"name": name, "shape": list(view.shape), **_statistics(stats_of(view)), "values": view.tolist()}
+                {
+                    "name": name,
+                    "shape": list(view.shape),
+                    "dtype": str(view.dtype).removeprefix("torch."),
+                    "shown_as": shown,
+                    **_statistics(stats_of(view)),
+                    "values": view.tolist(),
+                }
             )
         )
         return 0
-    print(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}")
+    print(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}{shown and f', {shown}'}")
     stats = _statistics(stats_of(view))
     if stats["mean"] is not None:
         words = ", ".join(f"{key} {stats[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
         print(f"{words}, zeros {100 * (stats['zeros'] or 0):.1f}%, NaN {stats['nan']}, infinite {stats['inf']}")
     print(view)
     return 0
+
+
+def _shown_as(tensor: "Tensor") -> str:
+    """What stands between what is stored of a tensor and the values that are shown; "": nothing."""
+    if tensor.quantizer is not None:
+        return f"dequantized from {tensor.dtype} ({tensor.quantizer})"
+    return f"all elements of {tensor.about}" if tensor.parts else tensor.about
 
 
 def _statistics(stats: "TensorStats") -> dict[str, float | None]:
@@ -179,6 +200,8 @@ def convert(files: list[Path], target: Path, mapping: "KeyMapping") -> int:
     found = write(files, target, mapping)
     what = f"the mean of {len(files)} files" if len(files) > 1 else printable(str(files[0]))
     print(f"{printable(str(target))}: {counted(found.tensors, 'tensor')} of {what}, {size(found.bytes)}")
+    for note in found.notes:
+        print(note)
     return 0
 
 
@@ -198,6 +221,7 @@ def evaluate(
 
     from engine.evaluation import evaluate as evaluation
     from engine.evaluation import trusted
+    from engine.weights.state_dict import forms
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -215,6 +239,8 @@ def evaluate(
         print(json.dumps(asdict(found), indent=1))
         return 0
     print(f"{printable(found.file)}: {evaluation_text(found)}")
+    for note in [] if trust else forms(contents_of(source.path), source.mapping):
+        print(note)
     return 0
 
 

@@ -195,7 +195,7 @@ class FileActions:
         self._after()
         if found is not None:
             written = f"wrote {fmt.counted(found.tensors, 'tensor')}, {fmt.size(found.bytes)}, to {target}"
-            self._screen.notify(written, timeout=8, markup=False)
+            self._screen.notify("\n".join([written, *found.notes]), timeout=8, markup=False)
 
     async def _check(self) -> None:
         found = await self._requests.ask(VerifyRequest(self._path), "checking every byte", "bytes")

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
-from engine.weights import opcodes
+from engine.weights import opcodes, rebuild
 from engine.weights.contents import TEXT, Contents, Piece, Record, Stretch
 from engine.weights.formats import torch_zip
 from engine.weights.formats.registry import DISTRIBUTED_INDEX
@@ -94,7 +94,7 @@ class _Reader:
 
     def _tensor(self, name: str, fields: Dict, where: dict[Key, _Place]) -> Any:
         shape, dtype = _sizes(fields.get("size")), _dtype(fields.get("properties"))
-        if shape is None or math.prod(size for size in shape if size) > opcodes.MOST_ELEMENTS:
+        if shape is None or math.prod(size for size in shape if size) > rebuild.MOST_ELEMENTS:
             self._problem("sizes", f"{printable(name, TEXT)}: its sizes are invalid or overflow")
             return None
         if dtype not in ITEM_BYTES:
@@ -228,7 +228,7 @@ def _places(records: Any) -> Iterator[tuple[Key, _Place]]:
 
 
 def _sizes(record: Any) -> tuple[int, ...] | None:
-    if isinstance(record, tuple) and len(record) <= opcodes.MOST_SIZES:
+    if isinstance(record, tuple) and len(record) <= rebuild.MOST_SIZES:
         return record if all(type(size) is int and size >= 0 for size in record) else None
     return None
 

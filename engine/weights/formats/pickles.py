@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.terminal_text import printable
-from engine.weights import opcodes
+from engine.weights import opcodes, rebuild
 from engine.weights.contents import Contents, Record
 from engine.weights.formats.single_file import unchanged
 from engine.weights.pickle_contents import describe
@@ -40,7 +40,7 @@ def _legacy(contents: Contents, file: BinaryIO) -> None:
     version, system, found, keys = (opcodes.read(stream) for _ in range(4))
     contents.metadata["file.version"] = version.root if isinstance(version.root, int) else "?"
     for key in keys.root.items if isinstance(keys.root, Elements) else ():
-        storage = found.storages.get(printable(key, opcodes.MOST_NAME)) if isinstance(key, str) else None
+        storage = found.storages.get(printable(key, rebuild.MOST_NAME)) if isinstance(key, str) else None
         head = file.read(8)
         if storage is None or len(head) < 8:
             what = printable(key, 60) if isinstance(key, str) else "?"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
-from engine.weights import opcodes
+from engine.weights import rebuild
 from engine.weights.contents import TEXT, Contents, Named, Record
 from engine.weights.formats.single_file import unchanged
 from engine.weights.problems import number_doubles
@@ -52,7 +52,7 @@ def _read(contents: Contents, header: int) -> None:
                 part = file.get_slice(name)
                 kind, shape = part.get_dtype(), tuple(part.get_shape())
                 shown = printable(name, TEXT)
-                if len(shape) > opcodes.MOST_SIZES or math.prod(size for size in shape if size) > opcodes.MOST_ELEMENTS:
+                if len(shape) > rebuild.MOST_SIZES or math.prod(size for size in shape if size) > rebuild.MOST_ELEMENTS:
                     contents.problems.append(f"{shown}: its sizes overflow: left out")
                     continue
                 tensor = _contiguous(shown, _SAFE_DTYPES.get(kind, kind), shape)

@@ -11,7 +11,8 @@ from engine.terminal_text import printable
 from engine.weights import reading
 from engine.weights.contents import TEXT, Contents, Named
 from engine.weights.formats.registry import SHARDS_INDEX
-from engine.weights.problems import number_doubles
+from engine.weights.problems import forms, number_doubles
+from engine.weights.records import Tensor
 from engine.weights.safe_open import MOST_HEADER, FileStamp, opened
 
 
@@ -79,12 +80,26 @@ def _take(contents: Contents, parts: Sequence[Contents]) -> None:
         contents.zips += part.zips
         start = printable(part.path.name, TEXT)
         contents.records |= {f"{start}:{key}": record for key, record in part.records.items()}
-        for one in part.tensors:
-            storage = one.tensor.storage
-            moved = replace(storage, key=f"{start}:{storage.key}") if storage is not None else None
-            contents.tensors.append(Named(one.name, replace(one.tensor, storage=moved)))
+        contents.tensors += [Named(one.name, _moved(one.tensor, start)) for one in part.tensors]
         contents.globals += [one for one in part.globals if one not in contents.globals]
         contents.problems += part.problems
         contents.metadata.update(part.metadata)
         contents.notes += [note for note in part.notes[:1] if note not in contents.notes]
     number_doubles(contents)
+    contents.notes += forms(contents.tensors)
+
+
+def _moved(tensor: Tensor, start: str) -> Tensor:
+    """With the storages' keys as they are among those of several files."""
+    storage, how = tensor.storage, tensor.quantizer
+    if how is not None:
+        scale, zero_point = (
+            _moved(one, start) if isinstance(one, Tensor) else one for one in (how.scale, how.zero_point)
+        )
+        how = replace(how, scale=scale, zero_point=zero_point)
+    return replace(
+        tensor,
+        storage=replace(storage, key=f"{start}:{storage.key}") if storage is not None else None,
+        parts=tuple(_moved(part, start) for part in tensor.parts),
+        quantizer=how,
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.errors import CheckpointError
 from engine.progress import Progress, silent
 from engine.terminal_text import printable
-from engine.weights import opcodes, zip_directory
+from engine.weights import opcodes, rebuild, zip_directory
 from engine.weights.contents import Contents, Record, Stretch
 from engine.weights.formats.single_file import unchanged
 from engine.weights.pickle_contents import describe
@@ -65,7 +65,7 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
                         problem = f"{printable(name, 60)} is compressed: its values can't be read in place"
                         contents.problems.append(problem)
                     continue
-                key = printable(name.removeprefix(f"{base}data/"), opcodes.MOST_NAME)
+                key = printable(name.removeprefix(f"{base}data/"), rebuild.MOST_NAME)
                 contents.records[key] = Record(contents.path, start + entry.offset, entry.info.file_size)
         _read_texts(archive, entries, base, contents)
     if contents.metadata.get("file.byteorder") == "big":

@@ -86,11 +86,11 @@ def test_another_loops_checkpoint_gives_its_weights_and_its_optimizers_state(hom
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, weight_decay=0.02)
     path = other_loop(model, optimizer, tmp_path / "theirs.pt")
     origin = from_weights.look(path)
-    assert origin.optimizers == ("adam", "adamw")
-    assert "its weights and the state of its optimizer (step, exp_avg, exp_avg_sq: adam or adamw)" in origin.words
+    assert origin.optimizers == ("adamw",)  # its weight decay is decoupled
+    assert "its weights and the state of its optimizer (step, exp_avg, exp_avg_sq: adamw)" in origin.words
     with pytest.raises(ConfigError, match="does not say which network it belongs to: add one, such as model=mlp"):
         from_weights.asked(origin, {})
-    with pytest.raises(ConfigError, match="add optimizer=adam or optimizer=adamw; any other starts without it"):
+    with pytest.raises(ConfigError, match="add optimizer=adamw; any other starts without it"):
         from_weights.asked(origin, {"model": "mlp"})
     changes = {"model": "mlp", "optimizer": "adamw", "dataset": "demo", "epochs": "1", "threads": "1"}
     folder = from_weights.prepare(home, path, changes)
@@ -107,6 +107,32 @@ def test_another_loops_checkpoint_gives_its_weights_and_its_optimizers_state(hom
         assert all(torch.equal(mine[place][name], value) for name, value in kept.items())
     assert beginning.opening[-1].notes == []  # type: ignore[attr-defined]
     assert serve(folder).status == "finished"
+
+
+def test_what_no_setting_says_of_the_optimizer_is_taken_kept_in_checkpoints_and_shown(
+    home: Path, tmp_path: Path
+) -> None:
+    model = build("mlp", 10, (1, 28, 28))
+    backwards = list(model.named_parameters())[::-1]
+    rate: Any = torch.tensor(3e-4)  # as capturable ones have it
+    optimizer = torch.optim.Adam(backwards, lr=rate, betas=(0.5, 0.95), eps=1e-4, amsgrad=True)
+    path = other_loop(model, optimizer, tmp_path / "theirs.pt")
+    changes = {"model": "mlp", "optimizer": "adam", "dataset": "demo", "epochs": "1", "threads": "1"}
+    folder = from_weights.prepare(home, path, changes)
+    assert store.read_run(folder)["config"]["lr"] == pytest.approx(3e-4)
+    assert serve(folder).status == "finished"
+    (branched,) = events(folder, ev.Branched)
+    assert branched.notes == ["taken from the optimizer in the file: betas (0.5, 0.95), eps 0.0001, amsgrad True"]
+    found = newest_good(folder)
+    assert found is not None
+    kept = found[1]["optimizer"]
+    assert (kept["param_groups"][0]["betas"], kept["param_groups"][0]["eps"]) == ((0.5, 0.95), 1e-4)
+    assert "max_exp_avg_sq" in kept["state"][0]
+    go_on_with = {"epochs": 2}
+    from engine.runs import launch
+
+    resumed = launch.resume(folder, go_on_with).prepared.optimizer.param_groups[0]
+    assert (resumed["betas"], resumed["eps"], resumed["amsgrad"]) == ((0.5, 0.95), 1e-4, True)
 
 
 def test_what_could_not_be_taken_over_is_told(home: Path, tmp_path: Path) -> None:
