@@ -45,6 +45,7 @@ class Dataset:
     test: Split
     where: str  # the folder of its files, or "drawn by the program"
     left_out: tuple[str, ...] = ()  # files that could not be read, each with the reason
+    notes: tuple[str, ...] = ()  # what else was passed over or decided in reading the data, a line each
 
     @property
     def demo(self) -> bool:

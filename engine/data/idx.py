@@ -1,4 +1,4 @@
-"""Reading IDX files of unsigned bytes, extracted or gzipped, where they lie.
+"""Reading IDX files, extracted or gzipped, where they lie: of unsigned bytes, and labels of any integers.
 
 The format: two zero bytes, a type (8: unsigned byte), the number of dimensions, each dimension as a big-endian 32-bit
 integer, then the elements, the last index running fastest. Source: https://yann.lecun.com/exdb/mnist/
@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.data.dataset import Bytes
 from engine.errors import DataError
@@ -20,9 +21,14 @@ GZIP = 31  # zlib's wbits for a gzip header, the largest window and a checked CR
 PIECE = 1 << 18  # bytes of a .gz file that are read at a time
 DEFLATE_LIMIT = 1032  # deflate can't make data smaller than by this factor (https://zlib.net/zlib_tech.html)
 LARGEST_ITEM = 50_000_000  # pixels of an image
-AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --dataset demo"
+TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}  # NumPy's names of the elements' types
 
 Shape = tuple[int, ...]
+Integers = npt.NDArray[np.int64]
+
+
+class IdxError(DataError):
+    """A file that is damaged, or not the IDX file that it should be. Who knows where it is from says what to do."""
 
 
 def read(path: Path, item: Shape) -> Bytes:
@@ -37,19 +43,52 @@ def read(path: Path, item: Shape) -> Bytes:
         raise unreadable(path, error) from None
 
 
-def read_any(path: Path, dimensions: int) -> Bytes:
-    """All elements of a file of so many dimensions, whatever their shape. Raises DataError as `read` does."""
-    size = 4 + 4 * dimensions
+def shape_of(path: Path) -> tuple[str, Shape]:
+    """The type of a file's elements, as NumPy names it, and its dimensions, as its header says. Raises DataError."""
     try:
-        head = _prefix_of_gz(path, size) if is_gz(path) else _prefix(path, size)
+        head = _some(path, 4)
+        if len(head) < 4:
+            raise _too_short(path)
+        zero, kind, dimensions = struct.unpack(">HBB", head)
+        if zero != 0 or kind not in TYPES or dimensions == 0:
+            raise IdxError(f"{path} is no IDX file (it begins {head.hex()})")
+        head = _some(path, 4 + 4 * dimensions)
     except OSError as error:
         raise unreadable(path, error) from None
-    if len(head) < size:
+    if len(head) < 4 + 4 * dimensions:
         raise _too_short(path)
-    shape = struct.unpack(f">{dimensions - 1}I", head[8:])
-    if math.prod(shape) > LARGEST_ITEM:
-        raise DataError(f"{path} holds elements of {'×'.join(map(str, shape))}, which are too large to be images")
-    return read(path, shape)
+    return TYPES[kind], struct.unpack(f">{dimensions}I", head[4:])
+
+
+def read_images(path: Path) -> Bytes:
+    """All images of a file, uint8 (N, height, width) of any size. Raises DataError as `read` does."""
+    kind, shape = shape_of(path)
+    if kind != "u1" or len(shape) != 3:
+        raise IdxError(f"{path} holds {_words(kind, shape)}; grey images are unsigned bytes in 3 dimensions")
+    if math.prod(shape[1:]) > LARGEST_ITEM:
+        raise IdxError(f"{path} holds elements of {'×'.join(map(str, shape[1:]))}, which are too large to be images")
+    return read(path, shape[1:])
+
+
+def read_labels(path: Path) -> tuple[Integers, int]:
+    """The labels of a file of integers of any type, int64 (N,), and how many numbers it has for each: the label is the
+    first of them, as in QMNIST. Raises DataError as `read` does."""
+    kind, shape = shape_of(path)
+    if np.dtype(kind).kind == "f" or len(shape) > 2 or not all(shape):
+        raise IdxError(f"{path} holds {_words(kind, shape)}, which are no labels")
+    if (kind, len(shape)) == ("u1", 1):
+        return read(path, ()).astype(np.int64), 1
+    start, expected = 4 + 4 * len(shape), math.prod(shape) * np.dtype(kind).itemsize
+    try:
+        if expected > DEFLATE_LIMIT * path.stat().st_size:
+            raise _too_short(path)
+        data = _some(path, start + expected + 1)[start:]
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if len(data) != expected:
+        raise _wrong_length(path, len(data), expected)
+    found = np.frombuffer(data, kind).reshape(shape[0], -1)
+    return found[:, 0].astype(np.int64), found.shape[1]
 
 
 def read_first(path: Path, item: Shape, count: int) -> tuple[Bytes, int]:
@@ -60,7 +99,7 @@ def read_first(path: Path, item: Shape, count: int) -> tuple[Bytes, int]:
     head = _header_size(item)
     size = head + count * math.prod(item)
     try:
-        data = _prefix_of_gz(path, size) if is_gz(path) else _prefix(path, size)
+        data = _some(path, size)
     except OSError as error:
         raise unreadable(path, error) from None
     total = _count(path, data[:head], item)
@@ -92,7 +131,7 @@ def is_gz(path: Path) -> bool:
 
 def unreadable(path: Path, error: OSError) -> DataError:
     """The error of a file or folder that the system does not let us read."""
-    return DataError(f"cannot read {path} ({error.strerror or error}); check its permissions, or choose --data-dir")
+    return DataError(f"cannot read {path} ({error.strerror or error}); check its permissions")
 
 
 def _map(path: Path, item: Shape) -> Bytes:
@@ -123,7 +162,7 @@ def _read_gz(path: Path, item: Shape) -> Bytes:
                 # What is left at the end is the end mark and the CRC; an element more shows here.
                 piece = np.frombuffer(stream.decompress(packed, min(4 * PIECE, expected - filled + 1)), np.uint8)
                 if filled + len(piece) > expected:
-                    raise DataError(f"{path} holds more than its header says; {AGAIN}")
+                    raise IdxError(f"{path} holds more than its header says")
                 data[filled : filled + len(piece)] = piece
                 if not packed and not len(piece):
                     break
@@ -133,9 +172,18 @@ def _read_gz(path: Path, item: Shape) -> Bytes:
         if filled < expected or not stream.eof:
             raise _too_short(path)
         if stream.unused_data or file.read(1):
-            raise DataError(f"{path} holds more than its header says; {AGAIN}")
+            raise IdxError(f"{path} holds more than its header says")
     data.flags.writeable = False
     return data.reshape(total, *item)
+
+
+def _some(path: Path, size: int) -> bytes:
+    """At most so many bytes from the beginning of what a file holds."""
+    return _prefix_of_gz(path, size) if is_gz(path) else _prefix(path, size)
+
+
+def _words(kind: str, shape: Shape) -> str:
+    return f"{' × '.join(f'{size:,}' for size in shape)} elements of type {np.dtype(kind).name}"
 
 
 def _prefix(path: Path, size: int) -> bytes:
@@ -169,24 +217,24 @@ def _count(path: Path, header: bytes, item: Shape) -> int:
     zero, kind, dimensions, total, *shape = struct.unpack(f">HBB{1 + len(item)}I", header)
     if zero != 0 or kind != UNSIGNED_BYTE or dimensions != 1 + len(item):
         magic, wanted = header[:4].hex(), struct.pack(">HBB", 0, UNSIGNED_BYTE, 1 + len(item)).hex()
-        raise DataError(f"{path} is not the IDX file it should be (it begins {magic}, not {wanted}); {AGAIN}")
+        raise IdxError(f"{path} is not the IDX file it should be (it begins {magic}, not {wanted})")
     if tuple(shape) != item:
         has, wants = "×".join(map(str, shape)), "×".join(map(str, item))
-        raise DataError(f"{path} holds elements of {has}, not of {wants}; {AGAIN}")
+        raise IdxError(f"{path} holds elements of {has}, not of {wants}")
     if total == 0:
-        raise DataError(f"{path} is empty: its header says 0 elements; {AGAIN}")
+        raise IdxError(f"{path} is empty: its header says 0 elements")
     return int(total)
 
 
-def _corrupt(path: Path, error: zlib.error) -> DataError:
-    return DataError(f"{path} is damaged: it does not decompress ({error}); {AGAIN}")
+def _corrupt(path: Path, error: zlib.error) -> IdxError:
+    return IdxError(f"{path} is damaged: it does not decompress ({error})")
 
 
-def _too_short(path: Path) -> DataError:
-    return DataError(f"{path} is cut short: it ends before its data does; {AGAIN}")
+def _too_short(path: Path) -> IdxError:
+    return IdxError(f"{path} is cut short: it ends before its data does")
 
 
-def _wrong_length(path: Path, length: int, expected: int) -> DataError:
+def _wrong_length(path: Path, length: int, expected: int) -> IdxError:
     if length < expected:
-        return DataError(f"{path} is cut short: {length:,} bytes of {expected:,}; {AGAIN}")
-    return DataError(f"{path} is too long: {length:,} bytes where its header says {expected:,}; {AGAIN}")
+        return IdxError(f"{path} is cut short: {length:,} bytes of {expected:,}")
+    return IdxError(f"{path} is too long: {length:,} bytes where its header says {expected:,}")

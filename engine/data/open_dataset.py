@@ -37,7 +37,7 @@ def peek(name: str, data_dir: Path | None, home: Path, split: str = "train", cou
     if ":" in name:
         from engine.data.custom import open_custom
 
-        return open_custom.peek(name, split, count)
+        return open_custom.peek(name, Home(home).cache, split, count)
     found = _find(name, data_dir, home)
     return demo_dataset.demo_preview(split, count) if found is None else folder.read_preview(found, split, count)
 

@@ -51,7 +51,8 @@ class DataReport:
     splits: tuple[SplitReport, ...]
     checksum: str | None  # Dataset.checksum, where the data could be read
     problem: str | None
-    left_out: tuple[str, ...] = ()  # image files of a custom data set that can't be read, each with the reason
+    left_out: tuple[str, ...] = ()  # files of a custom data set that can't be read, each with the reason
+    notes: tuple[str, ...] = ()  # what else was passed over or decided in a custom data set, a line each
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
@@ -72,7 +73,7 @@ def describe(data_dir: Path | None, home: Path, *, verify: bool = True) -> DataR
             dataset = folder.read_dataset(found, verify=False)
             bad = [str(file.path) for file in files if file.md5 == "bad"]
             if bad:
-                problem = f"not the published file: {', '.join(bad)}; {idx.AGAIN}"
+                problem = f"not the published file: {', '.join(bad)}; {folder.AGAIN}"
         elif data_dir is not None:
             problem = folder.not_found(roots)
         else:
@@ -98,7 +99,9 @@ def describe_custom(name: str, home: Path, progress: Progress = silent) -> DataR
     except DataError as error:
         return DataReport((), None, name, False, (), (), None, str(error))
     splits = tuple(_split(split, dataset.classes) for split in dataset.splits.values())
-    return DataReport((), dataset.where, dataset.title, False, (), splits, dataset.checksum, None, dataset.left_out)
+    return DataReport(
+        (), dataset.where, dataset.title, False, (), splits, dataset.checksum, None, dataset.left_out, dataset.notes
+    )
 
 
 def _file(file: File, path: Path | None, verify: bool) -> FileReport:

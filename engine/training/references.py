@@ -1,12 +1,12 @@
 """What the settings that name a model, data, or a device may be. Imports no torch."""
 
-from pathlib import Path
 from typing import Any
 
+from engine.data.custom.spec import FORMS, KINDS, parse
 from engine.models.names import MODELS, TORCHVISION, known
 
 DATASETS = ("auto", "fashion-mnist", "demo")
-CUSTOM_DATA = ("csv", "folder", "idx")  # the user's own: see engine.data.custom.open_custom
+CUSTOM_DATA = KINDS  # the user's own: see engine.data.custom.open_custom
 
 
 def is_file_reference(value: str) -> bool:
@@ -16,12 +16,8 @@ def is_file_reference(value: str) -> bool:
 
 
 def absolute_dataset(name: str) -> str:
-    """A data set's name with the paths in it absolute."""
-    kind, colon, rest = name.partition(":")
-    if not colon:
-        return name
-    parts = rest.rsplit(":", 1) if kind == "csv" else [rest]
-    return ":".join([kind, *(str(Path(part).expanduser().absolute()) for part in parts)])
+    """A data set's name with the paths in it absolute. Raises DataError for a custom one that is not spelled so."""
+    return str(parse(name)) if ":" in name else name
 
 
 def check_model(value: Any) -> None:
@@ -38,7 +34,7 @@ def check_dataset(value: Any) -> None:
     if isinstance(value, str) and value.partition(":")[0] in CUSTOM_DATA and ":" in value:
         return
     if value not in DATASETS:
-        custom = "csv:annotations.csv:images/, folder:path/, idx:path/"
+        custom = ", ".join(FORMS)
         raise ValueError(f"{value!r} is unknown; choose from {', '.join(DATASETS)}, or your own: {custom}")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.data import transforms
+from engine.data.custom.spec import FORMS
 from engine.device import default_threads, usable_cores
 from engine.errors import ConfigError
 from engine.models.names import MODELS
@@ -34,7 +35,7 @@ from engine.training.setting import (
 
 ON_NON_FINITE = ("pause", "stop", "continue")
 OWN_FILE = "path/to/file.py:ClassName"
-OWN_DATA = "csv:annotations.csv:images/, folder:path/, idx:path/"
+OWN_DATA = ", ".join(FORMS)
 MOST = 1_000_000
 
 

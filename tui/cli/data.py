@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.data.open_dataset import candidates
 from engine.data.report import DataReport, describe, describe_custom
 from engine.errors import DownloadCancelledError
-from tui.format import count, size
+from tui.format import count, counted, size
 
 
 def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_json: bool) -> int:
@@ -83,6 +83,8 @@ def _print(report: DataReport) -> None:
         per_class = ", ".join(f"{name} {count(number)}" for name, number in split.per_class.items())
         console.print(f"{split.name}: {count(split.images)} images ({per_class})")
     if report.left_out:
-        console.print(f"{count(len(report.left_out))} files can't be read and are left out:")
+        console.print(f"{counted(len(report.left_out), 'file')} can't be read, left out:")
         for why in report.left_out:
             console.print(f"  {why}")
+    for note in report.notes:
+        console.print(f"note: {note}")

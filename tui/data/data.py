@@ -16,7 +16,7 @@ from tui.data.browse import Browse
 from tui.data.export import ExportAction
 from tui.data.keys import DATA_KEYS
 from tui.data.predictions import PredictionActions
-from tui.format import count, counted
+from tui.format import count
 from tui.services import Services
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
@@ -103,9 +103,7 @@ class DataScreen(Screen[None]):
         self.show_page()
         self.predictions.take_waiting()
         self._find_brightness(dataset)
-        if left_out := dataset.left_out:
-            some = "\n".join(left_out[:3])
-            words = f"{counted(len(left_out), 'file')} can't be read, left out:\n{some}"
+        if words := status.found_text(dataset):
             self.notify(words, severity="warning", timeout=20, markup=False)
 
     def _take_problem(self, problem: str) -> None:

@@ -1,11 +1,16 @@
 """The lines around the images of *Data*, in words. No widgets."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.terminal_text import printable
 from tui.data.browse import Browse
-from tui.format import count, percent
+from tui.format import count, counted, percent
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
 
 DEMO = "demo data: no Fashion-MNIST was found. Press D to download it (30 MB)."
 DEMO_ASKED = "demo data: drawn by the program, as asked (--dataset demo)."
@@ -54,6 +59,14 @@ def image_line(browse: Browse) -> Content:
         predicted, probability = prediction
         words = f"  predicted as {browse.classes[predicted]}, probability {probability:.4f}{words}"
     return Content.assemble((f"image {index} {browse.classes[label]}", "bold"), words)
+
+
+def found_text(dataset: "Dataset") -> str:
+    """What could not be read or was passed over in opening custom data; empty where nothing was."""
+    left_out, notes = dataset.left_out, dataset.notes
+    lines = [f"{counted(len(left_out), 'file')} can't be read, left out:", *left_out[:3]] if left_out else []
+    lines += [*notes[:4], *([f"and {count(len(notes) - 4)} more notes: fmnist-tui data"] if len(notes) > 4 else [])]
+    return "\n".join(map(printable, lines))
 
 
 def problem_text(problem: str, dataset: str) -> str:

@@ -2,20 +2,25 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from engine import atomic
 from engine.data import image_files
+from engine.data.custom.samples import counted
 from engine.data.dataset import SIDE, Bytes
 from engine.errors import DataError
 from engine.progress import Progress
+from engine.terminal_text import path_text
 
-VERSION = 2  # of what is kept
+VERSION = 3  # of what is kept
 REPORT_EVERY = 250  # images between two reports of the progress
+DIGEST = hashlib.sha256  # of what is kept, at its end
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,29 +30,48 @@ class Images:
     pixels: Bytes  # of those that can be read: [n, SIDE, SIDE] or, where any is in colour, [n, SIDE, SIDE, 3]
     sizes: frozenset[tuple[int, int]]  # the widths and heights that they had
     problems: tuple[str | None, ...]  # of each file why it can't be read; None where it can
+    scaled: tuple[str, ...] = ()  # how values became bytes, for the title
+    notes: tuple[str, ...] = ()  # what else there is to say
+    labels: tuple[str, ...] = ()  # of each image, where the files hold them
+    first: int = 0  # images of the first file, where a file holds many
 
 
 def read_images(paths: Sequence[Path], cache: Path, progress: Progress) -> Images:
     """The images, from `cache`, a folder, if no file has changed since they were read. `progress` counts images."""
+    return kept_or(paths, cache, lambda: read_now(paths, progress), len(paths))
+
+
+def kept_or(paths: Sequence[Path], cache: Path, make: Callable[[], Images], count: int | None = None) -> Images:
+    """What was kept of these files, if none has changed; else made, and kept. `count`: images and problems together,
+    where that is known before."""
     kept = cache / f"{_key(paths)}.npz"
-    if (found := _kept(kept)) is not None and len(found.problems) == len(paths):
+    found, damaged = _kept(kept, count)
+    if found is not None:
         return found
-    images: list[Bytes] = []
-    sizes: set[tuple[int, int]] = set()
+    found = make()
+    _keep(kept, found)
+    if damaged:
+        again = f"the cache was damaged, and the images were read again: {path_text(kept)}"
+        found = replace(found, notes=(*found.notes, again))
+    return found
+
+
+def read_now(paths: Sequence[Path], progress: Progress) -> Images:
+    """The images from their files. `progress` counts images."""
+    pictures: list[image_files.Picture] = []
     problems: list[str | None] = []
     for done, path in enumerate(paths, 1):
         try:
-            image, size = image_files.read(path)
-            images.append(image)
-            sizes.add(size)
+            pictures.append(image_files.read(path))
             problems.append(None)
         except DataError as error:
             problems.append(str(error))
         if done % REPORT_EVERY == 0 or done == len(paths):
             progress(done, len(paths))
-    found = Images(stacked(images), frozenset(sizes), tuple(problems))
-    _keep(kept, found)
-    return found
+    pixels, scaled = _bytes(pictures)
+    more = sum(picture.more_frames for picture in pictures)
+    notes = (f"{counted(more, 'file', ('holds', 'hold'))} several images; the first is read",) if more else ()
+    return Images(stacked(pixels), frozenset(one.size for one in pictures), tuple(problems), scaled, notes)
 
 
 def stacked(images: Sequence[Bytes]) -> Bytes:
@@ -57,45 +81,89 @@ def stacked(images: Sequence[Bytes]) -> Bytes:
     return np.stack(images) if images else np.zeros((0, SIDE, SIDE), np.uint8)
 
 
-def description(sizes: frozenset[tuple[int, int]], *, colour: bool = False) -> str:
-    """That the images are in colour, and that they were resized; empty for grey ones of the right size."""
+def description(
+    sizes: frozenset[tuple[int, int]], *, colour: bool = False, scaled: Sequence[str] = (), odd: Sequence[str] = ()
+) -> str:
+    """That the images are in colour, that they were resized or their values scaled, and what else is odd; empty for
+    grey ones of the right size."""
     others = sorted(size for size in sizes if size != (SIDE, SIDE))
     words = ["in colour"] if colour else []
     if others:
         one = f"{others[0][0]} × {others[0][1]}"
         words.append(f"resized from {one if len(sizes) == 1 else f'{len(others)} sizes'} to {SIDE} × {SIDE}")
+    words += [*scaled, *odd]
     return f", {', '.join(words)}" if words else ""
+
+
+def _bytes(pictures: Sequence[image_files.Picture]) -> tuple[list[Bytes], tuple[str, ...]]:
+    """The pictures' pixels as bytes, and how those became bytes that were none."""
+    words = [image_files.SIXTEEN_BITS_SCALED] if any(picture.sixteen_bits for picture in pictures) else []
+    limits = [picture.limits for picture in pictures if picture.limits is not None]
+    low, high = 0.0, 255.0
+    if limits:
+        low, high, more = image_files.range_of(min(low for low, _ in limits), max(high for _, high in limits))
+        words += [more] if more and more not in words else []
+    images = [
+        image_files.scaled(picture.pixels, *((low, high) if picture.limits is not None else (0.0, 255.0)))
+        for picture in pictures
+    ]
+    return images, tuple(words)
 
 
 def _key(paths: Sequence[Path]) -> str:
     """Of the files' names, sizes and times of change."""
     key = hashlib.sha256(f"{VERSION} {SIDE}\n".encode())
     for path in paths:
+        key.update(os.fsencode(path))
         try:
             status = path.stat()
-            key.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-        except OSError:
-            key.update(f"{path}\0absent\n".encode())
+            key.update(f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        except (OSError, ValueError):
+            key.update(b"\0absent\n")
     return key.hexdigest()[:32]
 
 
-def _kept(path: Path) -> Images | None:
+def _kept(path: Path, count: int | None) -> tuple[Images | None, bool]:
+    """What was kept, of so many files, if it was; and whether what is there is not what was written."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None, False
+    except OSError:
+        return None, True
+    size = DIGEST().digest_size
+    if len(data) <= size or DIGEST(data[:-size]).digest() != data[-size:]:
+        return None, True
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             sizes = frozenset((int(width), int(height)) for width, height in stored["sizes"])
-            return Images(stored["images"], sizes, tuple(str(why) or None for why in stored["left_out"]))
-    except (OSError, ValueError, KeyError):
-        return None
+            problems = tuple(str(why) or None for why in stored["problems"])
+            scaled, notes = (tuple(map(str, stored[name])) for name in ("scaled", "notes"))
+            labels, first = tuple(map(str, stored["labels"])), int(stored["first"])
+            pixels = stored["images"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None, True
+    if (count is not None and len(problems) != count) or len(pixels) != problems.count(None):
+        return None, True
+    return Images(pixels, sizes, problems, scaled, notes, labels, first), False
 
 
 def _keep(path: Path, images: Images) -> None:
     """Where the file can't be written, the images are read again the next time."""
     buffer = io.BytesIO()
-    sizes = np.array(sorted(images.sizes) or np.zeros((0, 2)), np.int64)
-    problems = np.array([why or "" for why in images.problems], np.str_)
-    np.savez(buffer, images=images.pixels, sizes=sizes, left_out=problems)
+    np.savez(
+        buffer,
+        images=images.pixels,
+        sizes=np.array(sorted(images.sizes) or np.zeros((0, 2)), np.int64),
+        problems=np.array([why or "" for why in images.problems], np.str_),
+        scaled=np.array(images.scaled, np.str_),
+        notes=np.array(images.notes, np.str_),
+        labels=np.array(images.labels, np.str_),
+        first=np.array(images.first),
+    )
+    data = buffer.getvalue()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_bytes(path, buffer.getvalue())
+        atomic.write_bytes(path, data + DIGEST(data).digest())
     except OSError:
         pass

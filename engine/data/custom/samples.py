@@ -1,12 +1,18 @@
 """What a custom data set lists before its images are read: files with their classes."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError
+from engine.terminal_text import path_text
 
 CLASS_NAMES = "classes.txt"  # one class name a line, beside the annotations or the IDX files
 MOST_CLASSES = 256  # labels are bytes
+MOST_NAMED = 4  # names in a line for people
+CLASS_NUMBER = re.compile(r"[0-9]+(\.0*)?")  # also as pandas writes it where a column had gaps
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,15 @@ class Sample:
     split: str  # "train", "test", or empty: to be drawn
 
 
-Listed = tuple[list[Sample], tuple[str, ...]]  # the samples, and the names of the classes
+@dataclass(frozen=True)
+class Listing:
+    """The samples, the names of the classes, and what was found on the way."""
+
+    samples: list[Sample]
+    classes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()  # what can't be read, each with the reason
+    notes: tuple[str, ...] = ()  # what else was passed over or decided, a line each
+    fixed: bool = False  # whether each class has its number, also one without a sample
 
 
 def class_names(path: Path) -> tuple[str, ...]:
@@ -28,5 +42,49 @@ def class_names(path: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} can't be read ({type(error).__name__})") from None
+        raise DataError(f"{path_text(path)} can't be read ({type(error).__name__})") from None
     return tuple(name for name in names if name)
+
+
+def numbers_of(labels: Sequence[str]) -> list[int] | None:
+    """The labels as class numbers; None where any is none. `3.0` is 3."""
+    if not all(CLASS_NUMBER.fullmatch(label) for label in labels):
+        return None
+    return [int(label.partition(".")[0]) for label in labels]
+
+
+def is_number(label: str) -> bool:
+    """Whether a label is a number of any kind, such as 3, 3.0 or -1."""
+    return NUMBER.fullmatch(label) is not None
+
+
+def names_in_order(labels: Sequence[str]) -> tuple[str, ...]:
+    """The different labels, numbers by their value and before the others."""
+    return tuple(
+        sorted(set(labels), key=lambda label: (not is_number(label), float(label) if is_number(label) else 0.0, label))
+    )
+
+
+def counted(number: int, noun: str, verbs: tuple[str, str] = ("", "")) -> str:
+    """`1 file is` or `1,200 files are`, of the verbs for one and for several."""
+    words = f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{words} {verbs[number != 1]}" if verbs[0] else words
+
+
+def named(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def check_count(where: str, classes: Sequence[str]) -> None:
+    """Raises DataError where there are more classes than labels can tell apart."""
+    if len(classes) > MOST_CLASSES:
+        raise DataError(f"{where} has {len(classes):,} classes; at most {MOST_CLASSES} are possible here")
+
+
+def without_samples(labels: Sequence[int], classes: Sequence[str]) -> tuple[str, ...]:
+    """A note about the classes that no sample has; none where there are no such classes."""
+    present = set(labels)
+    empty = [name for number, name in enumerate(classes) if number not in present]
+    return (f"no sample of {named(empty)}: the network has an output for it all the same",) if empty else ()

@@ -1,9 +1,10 @@
 """Where the four files of Fashion-MNIST lie on this machine, and reading them there. Nothing is ever written."""
 
+import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine.errors import DataError
 from engine.home import Home
 
 ENVIRONMENT = "FMNIST_TUI_DATA"
+AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --dataset demo"
 
 
 def candidates(data_dir: Path | None, home: Path) -> list[Path]:
@@ -84,14 +86,15 @@ def read_dataset(found: Found, *, verify: bool) -> Dataset:
     if verify:
         for file, path in found.paths.items():
             if path and not is_published(file, path):
-                raise DataError(f"{path} is not the published file: its MD5 is another; {idx.AGAIN}")
+                raise DataError(f"{path} is not the published file: its MD5 is another; {AGAIN}")
     return Dataset(NAME, TITLE, CLASSES, train, test, str(found.folder))
 
 
 def read_split(found: Found, name: str) -> Split:
     """One split. Raises DataError where its files are damaged or do not belong together."""
     images_path, labels_path = found.path(name, "images"), found.path(name, "labels")
-    images, labels = idx.read(images_path, (SIDE, SIDE)), idx.read(labels_path, ())
+    with _published():
+        images, labels = idx.read(images_path, (SIDE, SIDE)), idx.read(labels_path, ())
     _check_pair(images_path, len(images), labels_path, len(labels))
     _check_labels(labels_path, labels)
     return Split(name, images, labels)
@@ -100,8 +103,9 @@ def read_split(found: Found, name: str) -> Split:
 def read_preview(found: Found, split: str, count: int) -> Preview:
     """The first `count` images of a split, of which no more than these are read. Raises DataError as `read_split`."""
     images_path, labels_path = found.path(split, "images"), found.path(split, "labels")
-    images, total = idx.read_first(images_path, (SIDE, SIDE), count)
-    labels, labels_total = idx.read_first(labels_path, (), count)
+    with _published():
+        images, total = idx.read_first(images_path, (SIDE, SIDE), count)
+        labels, labels_total = idx.read_first(labels_path, (), count)
     _check_pair(images_path, total, labels_path, labels_total)
     _check_labels(labels_path, labels)
     return Preview(NAME, TITLE, CLASSES, str(found.folder), split, total, images, labels)
@@ -125,6 +129,15 @@ def is_published(file: File, path: Path) -> bool:
 def item_shape(file: File) -> tuple[int, ...]:
     """The shape of one element of a file: an image, or a label."""
     return (SIDE, SIDE) if file.holds == "images" else ()
+
+
+@contextlib.contextmanager
+def _published() -> Iterator[None]:
+    """What to do about a damaged file of the published set: fetch it again."""
+    try:
+        yield
+    except idx.IdxError as error:
+        raise DataError(f"{error}; {AGAIN}") from None
 
 
 def _content_md5(file: File, path: Path) -> str | None:
@@ -169,4 +182,4 @@ def _check_pair(images_path: Path, images: int, labels_path: Path, labels: int) 
 def _check_labels(path: Path, labels: Bytes) -> None:
     highest = int(labels.max(initial=0))
     if highest >= len(CLASSES):
-        raise DataError(f"{path} holds the label {highest}, where 0 to {len(CLASSES) - 1} are known; {idx.AGAIN}")
+        raise DataError(f"{path} holds the label {highest}, where 0 to {len(CLASSES) - 1} are known; {AGAIN}")

@@ -134,7 +134,7 @@ def test_images_of_any_kind_and_size_become_small_and_that_is_said(home: Path, t
     assert data.title.endswith(", resized from 4 sizes to 28 × 28")  # saved in colour, but grey
     clear = tmp_path / "clear.png"
     Image.new("RGBA", (28, 28), (255, 255, 255, 0)).save(clear)
-    assert image_files.read(clear)[0].max() == 0  # what is transparent is black
+    assert image_files.read(clear).pixels.max() == 0  # what is transparent is black
 
 
 def test_unreadable_files_are_left_out_and_named(home: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_unreadable_files_are_left_out_and_named(home: Path, tmp_path: Path) -> 
     assert len(data.train) + len(data.test) == 17
     why = "\n".join(data.left_out)
     assert "0.png: it can't be decoded" in why
-    assert "1.png: it is no PNG, JPEG, BMP or WebP image" in why
+    assert "1.png: it is no PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image" in why
     assert "2.png: it can't be decoded (Image size (10000000000 pixels)" in why
     reports: list[tuple[int, int]] = []
     again = open_dataset(f"folder:{place}", None, home, progress=lambda *at: reports.append(at))
@@ -241,7 +241,8 @@ def test_what_else_is_refused(home: Path, tmp_path: Path) -> None:
         f"folder:{tmp_path / 'empty'}": "has no folder for each class",
         f"folder:{tmp_path / 'nowhere'}": "is not a folder",
         f"csv:{tmp_path / 'no.csv'}:{tmp_path}": "no such file",
-        f"csv:{tmp_path / 'no.csv'}": "is not of the form csv:annotations.csv:images/",
+        f"csv:{tmp_path / 'no.csv'}": "no such file",
+        "csv:": "is not of the form csv:annotations.csv:images/ or csv:pixels.csv",
         f"idx:{tmp_path / 'empty'}": "lacks train-images-idx3-ubyte",
         "folder:": "is not of the form folder:path/",
     }.items():

@@ -104,7 +104,7 @@ def test_what_is_not_such_a_file_is_refused_by_name(tmp_path: Path, suffix: str,
         idx.read(path, ITEM)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert "fmnist-tui data --download" in str(caught.value)
+    assert isinstance(caught.value, idx.IdxError)  # who knows where the file is from says what to do about it
 
 
 def test_a_gz_that_was_cut_off_is_refused_wherever_the_cut_is(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_a_damaged_set_is_an_error_not_the_demo_data(home: Path) -> None:
     path = folder / FILES[0].gz_name
     path.write_bytes(path.read_bytes()[:-100])
     assert f"{path} is cut short" in refused(lambda: open_dataset("auto", None, home))
+    assert "fetch it again with fmnist-tui data --download" in refused(lambda: open_dataset("auto", None, home))
 
 
 def test_images_and_labels_that_do_not_belong_together_are_refused(tmp_path: Path, home: Path) -> None:
