@@ -115,7 +115,7 @@ def _predictions(setup: TrainingSetup, progress: Progress) -> torch.Tensor:
 def configured(contents: Contents, model: str, settings: EvaluationSettings) -> TrainConfig:
     """The settings of the network and the data. A checkpoint of this program says what is not given; but a Python file
     that it names, which would be executed, has to be given. Raises CheckpointError."""
-    own = {key: str(contents.metadata.get(f"config.{key}", "")) for key in ("model", "transform", "loss")}
+    own = {key: contents.setting(key) for key in ("model", "transform", "loss")}
     wanted = model or own["model"]
     if not wanted and contents.modules and not contents.modules[0].name:
         raise CheckpointError(
@@ -126,14 +126,14 @@ def configured(contents: Contents, model: str, settings: EvaluationSettings) -> 
     if not wanted:
         raise CheckpointError(f"{contents.path} does not say which network it belongs to: name it with --model")
     for name, given in (("model", model), ("transform", settings.transform)):
-        if not given and is_file_reference(own[name]):
+        if (given is None or (name == "model" and not given)) and is_file_reference(own[name]):
             what = f"{contents.path} needs {own[name]}, which would be executed"
             raise CheckpointError(f"{what}: if you trust that file, add --{name} {own[name]}")
     return TrainConfig(
         model=wanted,
         dataset=settings.dataset,
-        transform=settings.transform or own["transform"],
-        loss=settings.loss or own["loss"] or "cross_entropy",
+        transform=own["transform"] if settings.transform is None else settings.transform,
+        loss=(own["loss"] if settings.loss is None else settings.loss) or "cross_entropy",
         device=settings.device,
         batch_size=BATCH,
     )
@@ -146,7 +146,7 @@ def load_weights(setup: TrainingSetup, weights: Mapping[str, Any], what: str, ma
     if not found.whole:
         message = f"{what} does not fit {setup.config.model}: {found.describe()}"
         raise found.error(message, found.proposal(mapping))
-    setup.network.load_state_dict(dict(weights))
+    setup.network.load_state_dict(dict(weights), strict=False)
 
 
 def score(setup: TrainingSetup, path: Path, sha256: str, progress: Progress) -> Evaluation:

@@ -161,7 +161,7 @@ def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "Tra
     from engine.weights.state_dict import mapped
 
     contents = contents_of(source.path)
-    settings = EvaluationSettings(network.dataset, network.transform)
+    settings = EvaluationSettings(network.dataset, network.transform or None)
     setup = make_setup(configured(contents, source.model, settings), home=home, data_dir=network.data_dir)
     load_weights(setup, mapped(contents, source.mapping), str(contents.path), source.mapping)
     return setup

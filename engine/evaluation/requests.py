@@ -82,11 +82,11 @@ class SuspectsAnswer:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What weights are evaluated on. As in TrainConfig; an empty `transform` or `loss`: what the file says."""
+    """What weights are evaluated on. As in TrainConfig; a `transform` or `loss` that is None: what the file says."""
 
     dataset: str = "auto"
-    transform: str = ""
-    loss: str = ""
+    transform: str | None = None
+    loss: str | None = None
     device: str = "cpu"
 
 

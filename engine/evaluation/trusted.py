@@ -152,7 +152,7 @@ def _evaluate(request: _ModuleRequest, progress: Progress) -> Evaluation:
 
     path, settings = request.path, request.settings
     data = open_dataset(settings.dataset, request.data_dir, request.home, verify=True)
-    own = transforms_of(settings.transform)
+    own = transforms_of(settings.transform or "")
     batches = make_batches(
         data.test, data.classes, batch_size=BATCH, device="cpu", transform=own.test, after=own.after
     )  # fmt: skip

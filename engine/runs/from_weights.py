@@ -20,7 +20,6 @@ from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.records import Dict, Elements, Tensor
 
-OWN = {"format", "model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"}
 OPTIMIZER_KEYS = (
     "optimizer",
     "optimizer_state_dict",
@@ -79,7 +78,7 @@ def look(path: Path) -> Origin:
     if contents.problems:
         raise CheckpointError(f"{path} is refused: {contents.problems[0]}")
     root = contents.root
-    if isinstance(root, Dict) and set(root.keys) >= OWN:
+    if contents.own:
         return _own(contents, root)
     if not contents.state_dicts:
         raise CheckpointError(f"{path} contains no weights")

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.terminal_text import printable
 from engine.weights.allowlist import AllowList, installed
-from engine.weights.records import Global, Tensor
+from engine.weights.records import Dict, Global, Tensor
 from engine.weights.safe_open import FileStamp
 
 TEXT = 200  # characters that are kept of a name or a value
+# What every checkpoint of this program has. A file with some of them alone is another program's.
+OWN_KEYS = frozenset({"format", "model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"})
 Value = bool | int | float | str
 
 
@@ -151,9 +154,21 @@ class Contents:
         }  # fmt: skip
 
     @property
+    def own(self) -> bool:
+        """Whether it is a checkpoint of this program, by its keys."""
+        return isinstance(self.root, Dict) and set(self.root.keys) >= OWN_KEYS
+
+    def setting(self, name: str) -> str:
+        """A setting of the run that a checkpoint of this program is of, a text; "" in other programs' files, whose
+        `config` means something else."""
+        config = self.root.get("config") if self.own else None
+        value = config.get(name) if isinstance(config, Dict) else None
+        return value if isinstance(value, str) else ""
+
+    @property
     def model(self) -> str:
         """Which network the file says that it is of; "": none."""
-        return str(self.metadata.get("config.model", ""))
+        return printable(self.setting("model"), TEXT)
 
     @property
     def safety(self) -> str:

@@ -16,6 +16,7 @@ from engine.weights.misfit import MisfitError, ShapeMismatch
 from engine.weights.state_dict import mapped
 
 MOST_NAMED = 4  # names in a sentence
+COUNT = "num_batches_tracked"  # of a batch norm
 MOST_PAIRS = 200_000  # of names that are compared letter by letter: some seconds
 
 
@@ -104,28 +105,36 @@ def load(network: nn.Module, text: str, what: str) -> None:
     given = {name: tensor for name, tensor in weights.items() if name not in anew}
     found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
     if not found.whole:
-        proposal = found.proposal(mapping) or _with_new_modules(found, mapping)
-        hint = _hint(found, path, mapping)
+        proposal = found.proposal(mapping) or _with_new(found, wanted, mapping)
+        hint = _hint(found, wanted, path, mapping)
         raise found.error(f"{path} does not fit {what}: {found.describe()}{hint}", proposal)
     network.load_state_dict(given, strict=False)
 
 
-def _with_new_modules(found: Match, mapping: KeyMapping) -> KeyMapping | None:
-    """The mapping that lets what does not fit begin with new weights: another head, as a rule."""
+def _with_new(found: Match, wanted: Mapping[str, torch.Tensor], mapping: KeyMapping) -> KeyMapping | None:
+    """The mapping that lets what does not fit begin with new weights, and nothing else: another head, as a rule."""
     if not (found.shapes or (found.missing and not found.unexpected)):
         return None
     others = [one.name for one in found.shapes] + list(found.missing)
-    modules = tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in others))
-    return replace(mapping, new=(*mapping.new, *modules)) if len(modules) <= MOST_NAMED else None
+    fits = wanted.keys() - set(others)
+    names = dict.fromkeys(_whole_module(name, fits) for name in others)
+    return replace(mapping, new=(*mapping.new, *names)) if len(names) <= MOST_NAMED else None
 
 
-def _hint(found: Match, path: Path, mapping: KeyMapping) -> str:
+def _whole_module(name: str, fits: Collection[str]) -> str:
+    """A tensor's module where nothing in it fits, whose count of batches does not matter then; else the tensor."""
+    module = name.rpartition(".")[0]
+    inside = [one for one in fits if one.startswith(f"{module}.") and not _is_count(one)]
+    return module if module and not inside else name
+
+
+def _hint(found: Match, wanted: Mapping[str, torch.Tensor], path: Path, mapping: KeyMapping) -> str:
     """The option that may be given instead, where it is short."""
     if found.prefix or found.extra:
         shown = replace(found, extra=found.extra[:MOST_NAMED]).proposal(mapping)
     elif 0 < len(found.renames) <= MOST_NAMED:
         shown = replace(mapping, renames=(*mapping.renames, *found.renames.items()))
-    elif (shown := _with_new_modules(found, mapping)) is not None:
+    elif (shown := _with_new(found, wanted, mapping)) is not None:
         return f"; to use new weights there, use --weights '{path} {shown}'"
     else:
         return ""
@@ -133,7 +142,12 @@ def _hint(found: Match, path: Path, mapping: KeyMapping) -> str:
 
 
 def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Match:
-    """Compare a network's `state_dict` with weights; the names that are left are paired by shape, then by likeness."""
+    """Compare a network's `state_dict` with weights; the names that are left are paired by shape, then by likeness.
+
+    `num_batches_tracked` of a batch norm may be missing, as in files from before PyTorch 0.4.1: it stays as it is, as
+    `torch.nn.Module.load_state_dict` has it.
+    """
+    wanted = _without_counts(wanted, given)
     missing = tuple(name for name in wanted if name not in given)
     unexpected = tuple(name for name in given if name not in wanted)
     shapes = tuple(
@@ -151,6 +165,20 @@ def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor])
     else:
         extra = ()
     return Match(missing, unexpected, shapes, prefix, extra, renames)
+
+
+def _without_counts(
+    wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+) -> Mapping[str, torch.Tensor]:
+    """The network's tensors without the batch norms' counts that no name in the file ends with."""
+    counts = {name for name, tensor in wanted.items() if _is_count(name) and not tensor.shape}
+    there = [f".{name}" for name in given if _is_count(name)]
+    gone = {name for name in counts if not any(one.endswith(f".{name}") for one in there)}
+    return {name: tensor for name, tensor in wanted.items() if name not in gone} if gone else wanted
+
+
+def _is_count(name: str) -> bool:
+    return name.rpartition(".")[2] == COUNT
 
 
 def _different_parts(new: str, old: str) -> tuple[str, str]:

@@ -195,7 +195,7 @@ def _note(contents: Contents, root: Any) -> None:
         keys = set(root.keys)
         if "pytorch-lightning_version" in keys:
             notes.append("a checkpoint of PyTorch Lightning")
-        elif {"format", "model", "optimizer", "rng", "config"} <= keys:
+        elif contents.own:
             notes.append("a checkpoint of fmnist-tui: it can be resumed and branched from")
         elif any("optim" in key for key in keys):
             notes.append("a training checkpoint")

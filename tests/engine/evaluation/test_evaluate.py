@@ -17,6 +17,7 @@ from engine.home import RunFolder
 from engine.models.registry import build
 from engine.sources import WeightsFile
 from engine.training.config import TrainConfig
+from engine.weights.contents import OWN_KEYS
 from engine.weights.key_mapping import KeyMapping
 from tests.engine.runs.test_host_resume import create, serve
 
@@ -98,7 +99,7 @@ def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) ->
     path = tmp_path / "weights.pt"
     for name in ("model", "transform"):
         config = {"model": "mlp", name: f"{tmp_path / 'evil.py'}:Net"}
-        torch.save({"model": weights(), "config": config}, path)
+        torch.save(dict.fromkeys(OWN_KEYS, 1) | {"model": weights(), "config": config}, path)
         with pytest.raises(
             CheckpointError, match=f"evil.py:Net, which would be executed: if you trust that file, add --{name}"
         ):

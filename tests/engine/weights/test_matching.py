@@ -102,8 +102,82 @@ def test_a_misfit_names_each_difference_and_crosses_the_wire(tmp_path: Path) -> 
         assert error.missing == ("body.2.bias",)
         assert error.unexpected == ("body.9.weight",)
         assert error.shapes == (ShapeMismatch("head.weight", (7, 5), (4, 5)),)
-        assert error.proposal == KeyMapping(new=("head", "body.2"))
+        assert error.proposal == KeyMapping(new=("head.weight", "body.2.bias"))
         assert str(error) == str(caught.value)
+
+
+class Normed(nn.Module):
+    """Batch norms of either kind, inside and outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.BatchNorm2d(3)
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.SyncBatchNorm(4))
+        self.head = nn.Linear(4, 2)
+
+
+def trained() -> dict[str, torch.Tensor]:
+    torch.manual_seed(2)
+    network = Normed()
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.copy_(torch.rand(tensor.shape) if tensor.is_floating_point() else 7)
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "prefix", "mapping"),
+    [
+        ("num_batches_tracked", "", ""),
+        ("num_batches_tracked", "module.", "module."),
+        ("num_batches_tracked", "net.", "net."),
+        ("stem.num_batches_tracked", "", ""),  # only some have it
+        ("body.2.num_batches_tracked", "module.", "module."),
+    ],
+)
+def test_batch_norms_from_before_they_counted_batches_fit(
+    left_out: str, prefix: str, mapping: str, tmp_path: Path
+) -> None:
+    theirs = {name: tensor for name, tensor in trained().items() if not name.endswith(left_out)}
+    path = tmp_path / "old.pt"
+    torch.save({f"{prefix}{name}": tensor for name, tensor in theirs.items()}, path)
+    network = Normed()
+    if prefix:
+        with pytest.raises(MisfitError) as caught:
+            matching.load(network, str(path), "Normed")
+        assert str(caught.value.proposal) == mapping
+    matching.load(network, f"{path} {mapping}", "Normed")
+    found = network.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in theirs.items())
+    assert {int(found[name]) for name in found if name.endswith(left_out)} == {0}
+    reference = Normed()
+    reference.load_state_dict(theirs)  # torch does so too
+    assert all(torch.equal(found[name], tensor) for name, tensor in reference.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("gone", "proposal"),
+    [
+        (["body.1.running_mean"], "new:body.1.running_mean"),
+        (["body.1.running_mean", "body.1.running_var", "body.1.num_batches_tracked"],
+         "new:body.1.running_mean new:body.1.running_var"),
+        (["body.1.weight", "body.1.bias", "body.1.running_mean", "body.1.running_var", "body.1.num_batches_tracked"],
+         "new:body.1"),
+        (["head.bias"], "new:head.bias"),
+        (["head.bias", "head.weight"], "new:head"),
+    ],
+)  # fmt: skip
+def test_a_hint_names_what_is_missing_and_nothing_more(gone: list[str], proposal: str, tmp_path: Path) -> None:
+    theirs = {name: tensor for name, tensor in trained().items() if name not in gone}
+    path = tmp_path / "some.pt"
+    torch.save(theirs, path)
+    network = Normed()
+    with pytest.raises(MisfitError) as caught:
+        matching.load(network, str(path), "Normed")
+    assert str(caught.value.proposal) == proposal
+    matching.load(network, f"{path} {proposal}", "Normed")
+    found = network.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in theirs.items())
 
 
 def test_a_proposal_crosses_the_wire() -> None:
