@@ -44,6 +44,9 @@ class Record:
     size: int
     name: str | None = None  # in a safetensors file
     pieces: tuple[Piece, ...] = ()  # of a distributed checkpoint; then `file` is its folder
+    held: bytes | None = None  # its bytes, where they stood in a pickle and are in memory
+    utf8: bool = False  # its bytes are spelled as characters, and these in UTF-8
+    swapped: str = ""  # NumPy's name of the dtype, such as "f4", where its bytes are in the other order
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,9 @@ call is a `Called`, and nothing of the file's ever runs. What rebuilds tensors i
 `Tensor`, with no numbers in it (`engine.weights.rebuild`).
 """
 
+import io
 import pickletools
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,10 +15,13 @@ from typing import IO, Any, Protocol, cast
 
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
+from engine.weights import arrays
+from engine.weights.arrays import Held
 from engine.weights.rebuild import MOST_ELEMENTS, MOST_NAME, REBUILDING
 from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 
 MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
 MOST_MEMORY = 512 << 20  # bytes that the records of one pickle may take, about
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -35,6 +40,7 @@ class Read:
     storages: dict[str, Storage] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)  # what looks like a tensor, but not as torch writes one
     opcodes: int = 0
+    held: dict[str, Held] = field(default_factory=dict)  # the bytes of storages that are in the pickle, by their keys
 
 
 class Stream(Protocol):
@@ -52,19 +58,24 @@ class _Mark:
 MARK = _Mark()
 
 
-def read(stream: Stream) -> Read:
-    """Read the pickle that begins where `stream` stands, which is left after it. Raises CheckpointError where it is
-    none, or is cut off."""
-    machine = _Machine()
+def read(stream: Stream, *, inner: bool = False) -> Read:
+    """Read the pickle that begins where `stream` stands, which is left after it. `inner`: one that stands in another;
+    those in it are not read. Raises CheckpointError where it is none, or is cut off."""
+    machine = _Machine(None if inner else stream)
     try:
-        for opcode, argument, _ in pickletools.genops(cast(IO[bytes], stream)):
+        for opcode, argument, place in pickletools.genops(cast(IO[bytes], stream)):
             machine.count += 1
             if machine.count > MOST_OPCODES:
                 raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to read")
             if opcode.name == "STOP":
-                return Read(machine.pop(), list(machine.globals), machine.storages, machine.problems, machine.count)
+                return Read(
+                    machine.pop(), list(machine.globals), machine.storages, machine.problems, machine.count,
+                    machine.held,
+                )  # fmt: skip
             if passed := getattr(stream, "passed", 0):
-                argument = Long(passed, "UNICODE" in opcode.name or "STRING" in opcode.name)
+                utf8 = "UNICODE" in opcode.name
+                begins = (place or 0) + 1 + (8 if opcode.name.endswith("8") else 4)  # after the opcode and the length
+                argument = Long(passed, utf8 or "STRING" in opcode.name, begins, utf8)
             machine.weigh(_WEIGHTS.get(opcode.name, 16))
             if isinstance(argument, str | bytes | bytearray):
                 machine.weigh(sys.getsizeof(argument))
@@ -80,7 +91,10 @@ def read(stream: Stream) -> Read:
 class _Machine:
     """The stack, the memo, and what was met."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream  # None: of a pickle inside another one
+        self.held: dict[str, Held] = {}
+        self.arrays: dict[int, list[int]] = {}  # the places in the memo of arrays that have no state yet, by their ids
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.globals: dict[Global, None] = {}
@@ -129,11 +143,47 @@ class _Machine:
                     self.weigh(72 * len(part.items) if isinstance(part, Elements) else 0)
                 try:
                     return rebuild(args)
-                except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+                except UNREADABLE as error:
                     # Not as torch writes it: it stands for what it is.
                     if len(self.problems) < 20:
                         self.problems.append(f"left out a call of {what.full}, which can't be read: {error}")
-        return Called(what, (args, keywords) if keywords else args)
+        made = Called(what, (args, keywords) if keywords else args)
+        if isinstance(what, Global) and isinstance(args, tuple) and not keywords:
+            try:
+                if what.full == arrays.LOAD_FROM_BYTES and self.stream is not None:
+                    return self._storage(*args)
+                return arrays.made(made, self.keep)
+            except UNREADABLE:
+                return made
+        return made
+
+    def keep(self, held: Held, dtype: str, count: int) -> Storage:
+        """A storage whose bytes are in the pickle."""
+        self.weigh(len(held.data) if isinstance(held.data, bytes) else 0)
+        storage = Storage(f"in the pickle {len(self.held) + 1}", dtype, count, "cpu")
+        self.held[storage.key] = held
+        return storage
+
+    def _storage(self, data: Any) -> Storage:
+        """The storage in a file that stands in the pickle as bytes, which torch would load."""
+        data = arrays.bytes_of(data)
+        place = self.stream.tell()
+        if isinstance(data, Long) and data.utf8:  # bytes spelled as text: not in their place
+            self.weigh(data.size)
+            data = self.stream.inside(data.offset, data.size).read().decode("utf-8", "surrogatepass").encode("latin1")
+        try:
+            if isinstance(data, Long):
+                file, start, whole = self.stream.inside(data.offset, data.size), data.offset, None
+            else:
+                file, start, whole = io.BytesIO(data), 0, data
+            length = data.size if isinstance(data, Long) else len(data)
+            found, held = arrays.storage_in(file, start, length, whole, lambda stream: read(stream, inner=True))
+        except CheckpointError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            self.stream.seek(place)
+        self.globals |= dict.fromkeys(found.globals)
+        return self.keep(held, found.root.dtype, found.root.count)
 
     def persistent(self, identity: Any) -> Any:
         if isinstance(identity, tuple) and len(identity) >= 5 and identity[0] == "storage":
@@ -171,6 +221,14 @@ class _Machine:
         target = self.stack[-1]
         if isinstance(target, Called | Dict):
             target.state = state
+        if arrays.is_array(target):
+            try:
+                self.stack[-1] = made = arrays.array(target, self.keep)
+            except UNREADABLE as error:
+                self.problems += [f"left out a NumPy array that can't be read: {printable(str(error), 80)}"]
+                return
+            for key in self.arrays.pop(id(target), ()):
+                self.memo[key] = made
         # What else is given a state, a tensor with attributes, is shown without it.
 
 
@@ -244,7 +302,10 @@ def _pop(machine: _Machine, _: Any) -> None:
 
 
 def _memoize(machine: _Machine, argument: Any) -> None:
-    machine.memo[len(machine.memo) if argument is None else int(argument)] = machine.stack[-1]
+    key = len(machine.memo) if argument is None else int(argument)
+    value = machine.memo[key] = machine.stack[-1]
+    if arrays.is_array(value) and value.state is None:
+        machine.arrays.setdefault(id(value), []).append(key)
 
 
 def _extension(machine: _Machine, argument: Any) -> None:

@@ -268,6 +268,8 @@ REBUILDING: dict[str, Callable[[tuple[Any, ...]], Any]] = {
     "torch.nested._internal.nested_tensor._rebuild_njt": _jagged,
     "torch._utils._rebuild_meta_tensor_no_storage": _meta,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _from_cpu,
+    "torch._utils._rebuild_device_tensor_from_numpy": _from_cpu,
+    "torch._utils._rebuild_xla_tensor": _from_cpu,
     "torch._utils._rebuild_wrapper_subclass": _wrapper,
     "torch._tensor._rebuild_from_type_v2": _of_type,
     "torch._tensor._rebuild_from_type": _of_type,

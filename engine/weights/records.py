@@ -32,6 +32,8 @@ class Long:
 
     size: int  # bytes
     text: bool
+    offset: int = 0  # where it begins, in the file that the pickle is read from
+    utf8: bool = False  # its characters are spelled in UTF-8
 
 
 @dataclass(eq=False, slots=True)

@@ -106,6 +106,17 @@ class Bounded:
         self.most = MOST_PICKLE  # bytes that may still be read
         self.passed = 0  # bytes that were passed over just now
 
+    def tell(self) -> int:
+        """Where it stands in the file, in bytes."""
+        return self._file.tell()
+
+    def inside(self, start: int, size: int) -> BinaryIO:
+        """A stretch of the file as a file, to be read before this is read on; `seek` then leads back."""
+        return window(self._file, start, size)
+
+    def seek(self, offset: int) -> None:
+        self._file.seek(offset)
+
     def read(self, size: int) -> bytes:
         self.passed = 0
         left = max(0, self._end - self._file.tell())
@@ -117,7 +128,10 @@ class Bounded:
         return self._counted(self._file.read(min(size, left, self.most)))
 
     def readline(self) -> bytes:
-        return self._counted(self._file.readline(min(MOST_LINE, self.most)))
+        line = self._file.readline(min(MOST_LINE, self.most))
+        if len(line) == MOST_LINE and not line.endswith(b"\n"):
+            raise CheckpointError(f"a line of its pickle (protocol 0) has more than {MOST_LINE:,} bytes: not read")
+        return self._counted(line)
 
     def _counted(self, data: bytes) -> bytes:
         self.most -= len(data)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from engine.errors import CheckpointError
@@ -216,6 +217,8 @@ def _of_safetensors(file: Path, name: str) -> torch.Tensor:
 
 def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
     """The storage's numbers, [count]."""
+    if record.held is not None or record.utf8 or record.swapped:
+        return _of_pickle(record, dtype)
     count = record.size // dtype.itemsize
     with open(record.file, "rb") as file:
         if record.offset % dtype.itemsize:  # not where numbers of this size may lie: a copy
@@ -225,3 +228,18 @@ def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
         length = record.offset - start + record.size
         mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=start)
     return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.offset - start)
+
+
+def _of_pickle(record: Record, dtype: torch.dtype) -> torch.Tensor:
+    """A copy of the numbers of a storage that stands in a pickle, [count]."""
+    data = record.held
+    if data is None:
+        with open(record.file, "rb") as file:
+            file.seek(record.offset)
+            data = file.read(record.size)
+    if record.utf8:
+        data = data.decode("utf-8", "surrogatepass").encode("latin1")
+    if record.swapped:
+        data = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], record.swapped).byteswap().tobytes()
+    count = len(data) // dtype.itemsize
+    return torch.frombuffer(bytearray(data), dtype=dtype, count=count) if count else torch.empty(0, dtype=dtype)

@@ -6,13 +6,12 @@ from typing import BinaryIO
 
 from engine.terminal_text import printable
 from engine.weights import opcodes, rebuild
+from engine.weights.arrays import LEGACY_MAGIC
 from engine.weights.contents import Contents, Record
-from engine.weights.formats.single_file import unchanged
+from engine.weights.formats.single_file import locate, unchanged
 from engine.weights.pickle_contents import describe
 from engine.weights.records import ITEM_BYTES, Elements
 from engine.weights.safe_open import Bounded
-
-LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
 
 
 def read(path: Path) -> Contents:
@@ -52,6 +51,7 @@ def _legacy(contents: Contents, file: BinaryIO) -> None:
         file.seek(min(contents.bytes, at + size))
     contents.globals = list(dict.fromkeys([*first.globals, *system.globals, *found.globals, *keys.globals]))
     contents.problems += found.problems
+    locate(contents, found)
     describe(contents, found.root)
 
 
@@ -59,5 +59,6 @@ def _plain_pickle(contents: Contents, found: opcodes.Read) -> None:
     contents.format = "pickle, not from torch.save"
     contents.globals = found.globals
     contents.problems += found.problems
+    locate(contents, found)
     describe(contents, found.root)
-    contents.problems.append("a plain pickle: torch.load does not read it with weights_only=True")
+    contents.notes.append("a plain pickle: torch.load does not read it with weights_only=True")

@@ -6,8 +6,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import CheckpointError
-from engine.weights.contents import Contents
+from engine.weights.contents import Contents, Record
+from engine.weights.opcodes import Read
+from engine.weights.records import Long
 from engine.weights.safe_open import FileStamp, opened
+
+
+def locate(contents: Contents, found: Read, start: int = 0) -> None:
+    """Note where the storages lie whose bytes are in the pickle itself. `start`: where what the pickle's places count
+    from begins in the file, in bytes."""
+    for key, held in found.held.items():
+        data, size = held.data, held.size
+        if isinstance(data, Long):
+            record = Record(contents.path, start + data.offset, size, utf8=data.utf8, swapped=held.swapped)
+        else:
+            record = Record(contents.path, 0, size, held=data, swapped=held.swapped)
+        contents.records[key] = record
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from engine.progress import Progress, silent
 from engine.terminal_text import printable
 from engine.weights import opcodes, rebuild, zip_directory
 from engine.weights.contents import Contents, Record, Stretch
-from engine.weights.formats.single_file import unchanged
+from engine.weights.formats.single_file import locate, unchanged
 from engine.weights.pickle_contents import describe
 from engine.weights.safe_open import DAMAGED, Bounded, opened, window
 
@@ -72,6 +72,7 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         contents.problems.append("its values are big-endian, which is not supported")
     contents.globals = pickled.globals
     contents.problems += pickled.problems
+    locate(contents, pickled, start)
     describe(contents, pickled.root)
     if script:
         contents.notes.insert(0, "TorchScript: it contains code, which is listed but not executed")

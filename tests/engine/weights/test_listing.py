@@ -8,7 +8,7 @@ from torch import nn
 
 from engine.progress import silent
 from engine.weights import listing
-from engine.weights.contents import Contents, Named
+from engine.weights.contents import OWN_KEYS, Contents, Named
 from engine.weights.problems import number_doubles
 from engine.weights.records import Tensor
 from engine.weights.requests import FileListing, FileRequest, Import
@@ -27,6 +27,7 @@ def file(tmp_path: Path) -> Path:
     content = {
         "model": {"body.weight": weight, "body.tied": weight.T, "head.bias": torch.zeros(5)},
         "config": {"model": "cnn", "lr": 0.5},
+        **dict.fromkeys(OWN_KEYS - {"model", "config"}, 1),
         "body_size": 7,
         "evil": Evil(tmp_path / "made"),
     }
