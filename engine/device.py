@@ -65,7 +65,7 @@ def devices_in_child() -> list[str]:
     """
     try:
         answer = subprocess.run(
-            [sys.executable, "-m", "engine.device"], capture_output=True, timeout=60, check=True, text=True
+            [sys.executable, "-m", "engine.device"], capture_output=True, timeout=60, check=True, encoding="utf-8"
         )
         return [str(name) for name in json.loads(answer.stdout)]
     except (OSError, subprocess.SubprocessError, ValueError):
@@ -116,7 +116,7 @@ def read(device: "torch.device") -> Reading:
 def processor() -> str:
     """The CPU's name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
@@ -125,11 +125,11 @@ def processor() -> str:
 def _container_quota() -> float | None:
     """The cores a control group (version 2) grants, None where it sets no limit."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
         return max(1.0, int(quota) / int(period))
     except (OSError, ValueError):
         return None
 
 
 if __name__ == "__main__":
-    print(json.dumps(list_devices()))
+    sys.stdout.write(json.dumps(list_devices()))

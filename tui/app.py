@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +11,7 @@ from textual import events, work
 from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -18,12 +19,14 @@ from engine.data.selection import Selection
 from engine.errors import EngineError
 from engine.home import RunFolder
 from engine.sources import RunCheckpoint, Source
+from engine.terminal_text import encoding, shown_lines
 from engine.worker.client import WorkerClient
 from tui import crash
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.network_source import NetworkSource
 from tui.services import Services
+from tui.terminal_filter import TerminalText
 from tui.textual_private import CrashHandlingApp, is_exiting, screens_of_mode
 from tui.widgets.image import PictureStyle, picture_style
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from tui.runs.watch import WatchScreen
 
 HERE = Path(__file__).parent
+PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the signs
 FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
 
 
@@ -113,12 +117,13 @@ class FmnistApp(CrashHandlingApp):
         self.dataset = dataset
         self.watched: RunFolder | None = watch
         self.worker = WorkerClient(home)
+        self._terminal_text = TerminalText()
         self._garbage: GcTuning | None = None
         self._start = start
         self.farewell = ""  # for the shell, once the app is gone
         self.theme = "textual-dark"
         self.picture_style: PictureStyle = (
-            "ascii" if ascii_only else picture_style(self.console.color_system, os.environ)
+            "ascii" if ascii_only else picture_style(self.console.color_system, os.environ, encoding())
         )
 
     async def on_mount(self) -> None:
@@ -150,6 +155,16 @@ class FmnistApp(CrashHandlingApp):
     def delay_update(self, delay: float = 0.05) -> None:
         """Textual holds the terminal back so long at a change of screen, to mask a slow one; ours takes a few ms."""
         super().delay_update(min(delay, 0.008))
+
+    def notify(self, message: str, **options: Any) -> None:
+        super().notify(shown_lines(message), **options)
+
+    def get_key_display(self, binding: Binding) -> str:
+        display = super().get_key_display(binding)
+        return display if encoding() == "utf-8" else PLAIN_KEYS.get(display, display)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._terminal_text]
 
     def handle_crash(self, error: BaseException) -> None:
         """A line that names the log with the traceback."""

@@ -15,7 +15,7 @@ def record(home: Path, error: BaseException) -> str:
     path = Home(home).app_log
     with contextlib.suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)
-        with open(path, "a") as log:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
-        return f"fmnist-tui: a bug in the program: {what} (traceback in {path}); runs continue to train"
-    return f"fmnist-tui: a bug in the program: {what} (and {path} can't be written); runs continue to train"
+        return f"a bug in the program: {what} (traceback in {path}); runs continue to train"
+    return f"a bug in the program: {what} (and {path} can't be written); runs continue to train"

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from tui.columns import column, width_of
 from tui.format import shape
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def as_csv(tensors: Iterable["TensorRow"]) -> str:
     for tensor in tensors:
         flat = tensor.to_dict()
         row = {**flat, "shape": "x".join(map(str, flat["shape"] or ()))}
-        writer.writerow(["" if row.get(column) is None else row[column] for column in COLUMNS])
+        writer.writerow(["" if row.get(name) is None else row[name] for name in COLUMNS])
     return text.getvalue()
 
 
@@ -34,13 +35,10 @@ def as_text(tensors: Iterable["TensorRow"]) -> str:
     rows = [list(TEXT_COLUMNS)]
     for tensor in tensors:
         flat = tensor.to_dict()
-        rows.append([_cell(column, flat.get(column)) for column in TEXT_COLUMNS])
-    widths = [max(len(row[at]) for row in rows) for at in range(len(TEXT_COLUMNS))]
+        rows.append([_cell(name, flat.get(name)) for name in TEXT_COLUMNS])
+    widths = [width_of(row[at] for row in rows) for at in range(len(TEXT_COLUMNS))]
     numbers = set(range(TEXT_COLUMNS.index("count"), len(TEXT_COLUMNS)))
-    lines = [
-        "  ".join(text.rjust(widths[at]) if at in numbers else text.ljust(widths[at]) for at, text in enumerate(row))
-        for row in rows
-    ]
+    lines = ["  ".join(column(text, widths[at], right=at in numbers) for at, text in enumerate(row)) for row in rows]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 

@@ -1,6 +1,7 @@
 """All that the program uses of Textual beyond its public interface. Each function has a canary in
 tests/tui/test_textual_private.py that fails where a new version of Textual changes what it stands on."""
 
+import codecs
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,31 @@ class CrashHandlingApp(App[None]):
         assert error is not None
         self.handle_crash(error)
         self._close_messages_no_wait()
+
+
+class _TypedText:
+    """What is typed, as text: UTF-8, or where it is not that, in the terminal's encoding; never an error."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        before = self._utf8.getstate()[0]
+        try:
+            return self._utf8.decode(data, final)
+        except UnicodeDecodeError:
+            self._utf8.reset()
+            encoding = "utf-8" if self._encoding == "ascii" else self._encoding
+            return (before + data).decode(encoding, "replace")
+
+
+def take_any_input(encoding: str) -> None:
+    """From now on, an app's keyboard takes text that is not UTF-8 too: a byte of it would end the app. `encoding`: of
+    the terminal."""
+    from textual.drivers import linux_driver
+
+    linux_driver.getincrementaldecoder = lambda _: lambda: _TypedText(encoding)  # type: ignore[attr-defined, assignment]
 
 
 def is_exiting(app: App[Any]) -> bool:

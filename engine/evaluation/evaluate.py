@@ -46,7 +46,9 @@ def evaluate(
     sha256 = identity(source.path)
     kept = _cache(home, sha256, source, settings, setup)
     try:
-        return replace(Evaluation.from_dict(json.loads(kept.read_text())), file=str(source.path), cached=True)
+        return replace(
+            Evaluation.from_dict(json.loads(kept.read_text(encoding="utf-8"))), file=str(source.path), cached=True
+        )
     except (OSError, ValueError, TypeError, LookupError):
         pass
     _load_from(source, setup)

@@ -120,7 +120,7 @@ def evaluate(
 
 def main() -> None:
     """The process: a request on standard input, answers on what was standard output."""
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the file's code prints is not an answer
 
     def say(**what: Any) -> None:

@@ -243,7 +243,7 @@ def _answer(process: "subprocess.Popen[bytes]", ready: Path) -> dict[str, Any] |
     while True:
         ended = process.poll() is not None  # before the look: what it wrote last is seen
         with contextlib.suppress(FileNotFoundError):
-            answer: dict[str, Any] = json.loads(ready.read_text())
+            answer: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
             ready.unlink()
             return answer
         if ended:

@@ -28,6 +28,7 @@ from engine.home import RunFolder
 from engine.runs import store
 from engine.runs.control import Answer, ControlServer
 from engine.runs.process import HostRecord
+from engine.terminal_text import printable
 from engine.training import events as ev
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Host:
             self._failed = True
             text = traceback.format_exc()
             path = self.folder.host_log
-            with contextlib.suppress(OSError), open(path, "a") as file:
+            with contextlib.suppress(OSError), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
             first = (str(error).strip().splitlines() or [""])[0]
             message = f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -290,7 +291,7 @@ def main(arguments: list[str] | None = None) -> int:
     except EngineError as error:
         area = next(cls for cls in type(error).__mro__ if cls.__module__ == EngineError.__module__).__name__
         answer(ok=False, area=area, field=getattr(error, "field", ""), reason=str(error))
-        print(f"fmnist-tui: {error}", file=sys.stderr)
+        sys.stderr.write(f"fmnist-tui: {printable(str(error))}\n")
         return 2
     except Exception as error:
         traceback.print_exc()

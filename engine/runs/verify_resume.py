@@ -178,7 +178,7 @@ def _wait(folder: RunFolder, until: Callable[[RunState], bool]) -> RunState:
         if until(run) and (not run.done or not living):
             return run
         if not living:
-            last = folder.host_log.read_text(errors="replace").strip().splitlines()[-1:]
+            last = folder.host_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise RunError(f"the training's process ended{': ' + last[0] if last else ''}")
         time.sleep(POLL_S)
 

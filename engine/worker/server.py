@@ -59,7 +59,7 @@ class _Desk:
             except EngineError as error:
                 wire.send(self._answers, Refused(error))
             except Exception as error:
-                print(time.strftime("\n%Y-%m-%d %H:%M:%S"), file=sys.stderr)
+                sys.stderr.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n"))
                 traceback.print_exc()
                 sys.stderr.flush()
                 what = (str(error).strip().splitlines() or [""])[0]

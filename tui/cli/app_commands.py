@@ -6,8 +6,10 @@ from pathlib import Path
 
 from engine import home as homes
 from engine.home import RunFolder
+from engine.terminal_text import encoding
 from engine.training.config import absolute_dataset, parse
-from tui.cli.command import BAD_INPUT, DONE, Commands, add_run, home_of
+from tui.cli.command import Commands, add_run, home_of
+from tui.cli.output import BAD_INPUT, DONE, complain, say
 
 
 def declare(commands: Commands) -> None:
@@ -17,18 +19,19 @@ def declare(commands: Commands) -> None:
 
 
 def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print(
-            "fmnist-tui: the app needs a terminal, and this is none; run it in one (ssh -t), "
-            "or see fmnist-tui --help for the commands that do without",
-            file=sys.stderr,
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):  # Textual draws on stderr
+        complain(
+            "the app needs a terminal, and this is none; run it in one (ssh -t), "
+            "or see fmnist-tui --help for the commands that do without"
         )
         return BAD_INPUT
     home = home_of(options)
     homes.ensure(home)
     from tui.app import FmnistApp
+    from tui.textual_private import take_any_input
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
+    take_any_input(encoding())
     app = FmnistApp(
         home=home,
         data_dir=data_dir,
@@ -38,7 +41,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
     )
     app.run()
     if app.farewell:
-        print(app.farewell, file=sys.stderr if app.return_code else sys.stdout)
+        (complain if app.return_code else say)(app.farewell)
     return app.return_code or DONE
 
 

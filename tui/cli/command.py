@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import home as homes
+from engine.terminal_text import shown
+from tui.cli.output import BAD_INPUT
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
 RUN = "an id, the beginning of one, a name, or last"
 
 Run = Callable[[argparse.Namespace], int]  # a command: returns the exit code
@@ -17,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(BAD_INPUT, f"{self.prog}: {shown(message)} (see {self.prog} --help)\n")
 
 
 class Commands:

@@ -1,14 +1,14 @@
 """`fmnist-tui data`: where the data set lies, whether it is whole, and fetching it."""
 
-import json
 import signal
-import sys
 import threading
 from pathlib import Path
 
 from engine.data.open_dataset import candidates
 from engine.data.report import DataReport, describe, describe_custom
 from engine.errors import DownloadCancelledError
+from engine.terminal_text import shown
+from tui.cli.output import complain, console, say, say_json
 from tui.format import count, counted, size
 
 
@@ -20,21 +20,20 @@ def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_j
         try:
             _download(root)
         except DownloadCancelledError:
-            print("fmnist-tui: download cancelled; the next try continues with what was downloaded", file=sys.stderr)
+            complain("download cancelled; the next try continues with what was downloaded")
             return 128 + signal.SIGINT
     report = describe_custom(dataset, home) if ":" in dataset else describe(data_dir, home)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=1))
+        say_json(report.to_dict())
     else:
         _print(report)
     if report.problem:
-        print(f"fmnist-tui: {report.problem}", file=sys.stderr)
+        complain(report.problem)
         return 2
     return 0
 
 
 def _download(root: Path) -> None:
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from engine.data.fashion_mnist import download
@@ -48,7 +47,7 @@ def _download(root: Path) -> None:
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
+        console=console(stderr=True),
     )
     try:
         with bars:
@@ -63,28 +62,27 @@ def _download(root: Path) -> None:
 
 
 def _print(report: DataReport) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
     if report.used is not None or report.demo:
-        console.print(f"{report.title}: {report.used or 'drawn by the program'}")
+        say(f"{report.title}: {report.used or 'drawn by the program'}")
     if report.used is None and report.demo:
-        console.print(f"  no Fashion-MNIST in {', '.join(report.looked_in)}; fetch it with: fmnist-tui data --download")
+        say(f"  no Fashion-MNIST in {', '.join(report.looked_in)}; fetch it with: fmnist-tui data --download")
     if report.files:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for column in ("file", "is", "size", "MD5", "holds"):
-            table.add_column(column)
+        for heading in ("file", "is", "size", "MD5", "holds"):
+            table.add_column(heading)
         for file in report.files:
             name = Path(file.path).name if file.path else file.name
-            table.add_row(name, file.kind, size(file.bytes), file.md5, count(file.count) if file.count else "–")
-        console.print(table)
+            cells = (name, file.kind, size(file.bytes), file.md5, count(file.count) if file.count else "–")
+            table.add_row(*map(shown, cells))
+        console(soft_wrap=True).print(table)
     for split in report.splits:
         per_class = ", ".join(f"{name} {count(number)}" for name, number in split.per_class.items())
-        console.print(f"{split.name}: {count(split.images)} images ({per_class})")
+        say(f"{split.name}: {count(split.images)} images ({per_class})")
     if report.left_out:
-        console.print(f"{counted(len(report.left_out), 'file')} can't be read, left out:")
+        say(f"{counted(len(report.left_out), 'file')} can't be read, left out:")
         for why in report.left_out:
-            console.print(f"  {why}")
+            say(f"  {why}")
     for note in report.notes:
-        console.print(f"note: {note}")
+        say(f"note: {note}")

@@ -5,6 +5,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from tui.cli.output import complain
+
 ENDED = {
     # What was mapped is no more: the file became shorter while it was read.
     signal.SIGBUS: "the file changed while it was read: try again once it is complete",
@@ -38,5 +40,5 @@ def run(command: Callable[[], int], refused: int) -> int:
         return code
     if -code not in ENDED:
         return 128 - code
-    print(f"fmnist-tui: {ENDED[signal.Signals(-code)]}", file=sys.stderr)
+    complain(ENDED[signal.Signals(-code)])
     return refused

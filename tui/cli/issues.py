@@ -1,8 +1,6 @@
 """`fmnist-tui data --issues`: the suspicious images of a data set."""
 
-import json
 import signal
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from engine.evaluation.quality import KINDS, Other
 from engine.evaluation.requests import LabelErrorSettings, Suspects
 from engine.progress import Progress
 from engine.worker.client import WorkerClient
+from tui.cli.output import complain, say, say_json, tell_in_place
 from tui.format import count
 
 SHOWN = 5  # of each list, where not all are asked for
@@ -36,13 +35,13 @@ def run(
             with _ProgressLine(KINDS[kind].title) as progress:
                 found[kind] = quality.ask(worker, kind, data, data_dir, settings, progress)
     except InspectionCancelledError:
-        print("fmnist-tui: cancelled", file=sys.stderr)
+        complain("cancelled")
         return 128 + signal.SIGINT
     finally:
         worker.close()
         signal.signal(signal.SIGINT, before)
     if as_json:
-        print(json.dumps(_json(data, settings, found), indent=1))
+        say_json(_json(data, settings, found))
     else:
         _print(data, found)
     return 0
@@ -52,18 +51,16 @@ class _ProgressLine:
     """A line on stderr, where that is a terminal, that says how far it is."""
 
     def __init__(self, title: str) -> None:
-        self._title, self._shown = title, sys.stderr.isatty()
+        self._title = title
 
     def __enter__(self) -> Progress:
         return self._show
 
     def _show(self, done: int, total: int) -> None:
-        if self._shown:
-            print(f"\r{self._title}: {100 * done / max(1, total):3.0f}%", end="", file=sys.stderr, flush=True)
+        tell_in_place(f"{self._title}: {100 * done / max(1, total):3.0f}%")
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
-            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+        tell_in_place("")
 
 
 def _json(data: Dataset, settings: LabelErrorSettings, found: dict[str, dict[str, Suspects]]) -> dict[str, Any]:
@@ -98,10 +95,12 @@ def _sample(data: Dataset, part: Suspects, at: int) -> dict[str, Any]:
 
 
 def _print(data: Dataset, found: dict[str, dict[str, Suspects]]) -> None:
-    print(f"{data.title}: {count(len(data.train))} training and {count(len(data.test))} test images")
+    say(f"{data.title}: {count(len(data.train))} training and {count(len(data.test))} test images")
     for kind, by_split in found.items():
         numbers = ", ".join(f"{count(len(part))} in {split}" for split, part in by_split.items())
-        print(f"\n{KINDS[kind].title}: {numbers}\n  {KINDS[kind].why} ({KINDS[kind].source})")
+        say()
+        say(f"{KINDS[kind].title}: {numbers}")
+        say(f"  {KINDS[kind].why} ({KINDS[kind].source})")
         for split, part in by_split.items():
             for at in range(min(SHOWN, len(part))):
                 sample = _sample(data, part, at)
@@ -110,7 +109,8 @@ def _print(data: Dataset, found: dict[str, dict[str, Suspects]]) -> None:
                     text += f": perhaps {data.classes[sample['suggested']]}"
                 if "of" in sample:
                     text += f": nearly {sample['of_split']} {sample['of']}"
-                print(f"  {text}")
+                say(f"  {text}")
             if len(part) > SHOWN:
-                print(f"  … and {count(len(part) - SHOWN)} more in {split}")
-    print("\nAll of them: with --json. On the screen: fmnist-tui, then Q.")
+                say(f"  … and {count(len(part) - SHOWN)} more in {split}")
+    say()
+    say("All of them: with --json. On the screen: fmnist-tui, then Q.")

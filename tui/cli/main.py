@@ -1,24 +1,24 @@
 """The command line, `fmnist-tui`. Imports nothing heavy until a command needs it."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from engine.errors import EngineError
-from engine.terminal_text import printable
 from engine.training.settings import help_text
 from tui.cli import (
     app_commands,
     data_commands,
     model_commands,
     run_commands,
+    streams,
     train_commands,
     weights_commands,
 )
-from tui.cli.command import BAD_INPUT, FAILED, Commands, Parser, add_data_dir, add_home, home_of
+from tui.cli.command import Commands, Parser, add_data_dir, add_home, home_of
+from tui.cli.output import BAD_INPUT, DONE, FAILED, complain, finish
 
 # In the order of `--help`.
 GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_commands, data_commands)
@@ -26,8 +26,16 @@ GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_co
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 failed while running, 2 bad input, 128 + a signal's number."""
-    options = _parsed(arguments)
-    if arguments is None and options.isolated:
+    if arguments is not None:
+        return _run(_parsed(arguments))
+    if problem := streams.prepare():
+        complain(problem)
+        return BAD_INPUT
+    try:
+        options = _parsed(None)
+    except SystemExit as parsed:  # --help, --version, or what argparse refuses
+        return finish(parsed.code if isinstance(parsed.code, int) else DONE)
+    if options.isolated:
         from tui.cli import isolated
 
         return isolated.run(lambda: _run(options), BAD_INPUT)
@@ -57,19 +65,18 @@ def _run(options: argparse.Namespace) -> int:
     try:
         code: int = options.run(options)
     except EngineError as error:
-        print(f"fmnist-tui: {printable(str(error))}", file=sys.stderr)
-        return BAD_INPUT
+        complain(str(error))
+        code = BAD_INPUT
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:  # what it was printing to was closed, as by `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        code = 128 + signal.SIGINT
     except Exception as error:
+        if isinstance(error, OSError) and (refused := finish(DONE)):  # what it was printing to was closed, or is full
+            return refused
         from tui import crash
 
-        print(crash.record(home_of(options), error), file=sys.stderr)
-        return FAILED
-    return code
+        complain(crash.record(home_of(options), error))
+        code = FAILED
+    return finish(code)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,8 +1,5 @@
 """`fmnist-tui model`: a network's modules, its parameters, or one image through it, without the app."""
 
-import json
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from engine.inspection.forward_requests import ForwardPass, ForwardRequest
@@ -10,6 +7,8 @@ from engine.inspection.image_requests import ImageRef
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, SummaryRequest
 from engine.progress import silent
 from engine.sources import NetworkRef
+from tui.cli.output import complain, say, say_json, say_text
+from tui.columns import column, width_of
 from tui.format import count, percent, size
 from tui.tensor_table import as_text
 
@@ -22,7 +21,7 @@ def summary(home: Path, network: NetworkRef, *, as_json: bool) -> int:
 
     found = compute(home, SummaryRequest(network), silent)
     if as_json:
-        _print_json(found.to_dict())
+        say_json(found.to_dict())
     else:
         _print_summary(found)
     return _report(found.problem)
@@ -34,10 +33,10 @@ def parameters(home: Path, network: NetworkRef, *, as_json: bool) -> int:
 
     found = compute(home, ParametersRequest(network), silent)
     if as_json:
-        _print_json(found.to_dict())
+        say_json(found.to_dict())
     else:
-        print(found.title)
-        print(as_text(found.tensors), end="")
+        say(found.title)
+        say_text(as_text(found.tensors).removesuffix("\n"))
     return 0
 
 
@@ -47,7 +46,7 @@ def image(home: Path, network: NetworkRef, image: ImageRef, *, as_json: bool) ->
 
     found = compute(home, ForwardRequest(network, image), silent)
     if as_json:
-        _print_json(found.to_dict())
+        say_json(found.to_dict())
     else:
         _print_pass(found)
     return _report(found.problem)
@@ -55,18 +54,15 @@ def image(home: Path, network: NetworkRef, image: ImageRef, *, as_json: bool) ->
 
 def _report(problem: str) -> int:
     if problem:
-        print(f"fmnist-tui: {problem}", file=sys.stderr)
+        complain(problem)
     return 2 if problem else 0
-
-
-def _print_json(values: Mapping[str, object]) -> None:
-    print(json.dumps(values, indent=1))
 
 
 def _print_summary(found: ModelSummary) -> None:
     totals = found.totals
     shape = " × ".join(map(str, found.shape))
-    print(f"{found.title}\n\n{found.printed}\n")
+    say(found.title)
+    say_text(f"\n{found.printed}\n")
     rows = [("module", "type", "in", "out", "parameters", "multiply-adds")]
     for module in found.modules:
         rows.append(
@@ -79,13 +75,13 @@ def _print_summary(found: ModelSummary) -> None:
                 count(module.multiply_adds) if module.multiply_adds else "",
             )
         )
-    widths = [max(len(row[at]) for row in rows) for at in range(6)]
+    widths = [width_of(row[at] for row in rows) for at in range(6)]
     for row in rows:
-        cells = [text.ljust(width) for text, width in zip(row[:4], widths, strict=False)]
-        cells += [text.rjust(width) for text, width in zip(row[4:], widths[4:], strict=True)]
-        print("  ".join(cells).rstrip())
-    print(
-        f"\n{count(totals.parameters)} parameters, {count(totals.trainable)} trainable, "
+        cells = [column(text, width, right=at > 3) for at, (text, width) in enumerate(zip(row, widths, strict=True))]
+        say("  ".join(cells).rstrip())
+    say()
+    say(
+        f"{count(totals.parameters)} parameters, {count(totals.trainable)} trainable, "
         f"{count(totals.buffers)} numbers in buffers, {size(totals.bytes)}; "
         f"{count(totals.multiply_adds)} multiply-adds for an image of {shape}"
     )
@@ -93,18 +89,22 @@ def _print_summary(found: ModelSummary) -> None:
 
 def _print_pass(found: ForwardPass) -> None:
     classes = found.classes
-    print(f"{found.title}\n{found.split} image {found.index}, {classes[found.label]}, {list(found.shape)}\n")
-    width = max((len(f"{stage.name} {stage.type}") for stage in found.stages), default=0)
+    say(found.title)
+    say(f"{found.split} image {found.index}, {classes[found.label]}, {list(found.shape)}")
+    say()
+    width = width_of(f"{stage.name} {stage.type}" for stage in found.stages)
     for stage in found.stages:
-        name = f"{stage.name} {stage.type}".ljust(width)
+        name = column(f"{stage.name} {stage.type}", width)
         silent_units = "" if stage.silent is None else f"  {percent(stage.silent)} zeros"
-        print(f"{name}  {stage.before} → {stage.after}{silent_units}")
+        say(f"{name}  {stage.before} → {stage.after}{silent_units}")
     if found.logits is None or found.probabilities is None or found.prediction is None:
         return
-    print()
-    names = max(map(len, classes))
+    say()
+    names = width_of(classes)
     for at, (name, logit, chance) in enumerate(zip(classes, found.logits, found.probabilities, strict=True)):
         mark = "✓" if at == found.label else " "
-        print(f"{mark} {name.ljust(names)}  {logit:9.4f}  {100 * chance:6.2f}%  {'█' * round(BAR * chance)}".rstrip())
+        share = f"{100 * chance:6.2f}%  {'█' * round(BAR * chance)}"
+        say(f"{mark} {column(name, names)}  {logit:9.4f}  {share}".rstrip())
     correct = "correct" if found.prediction == found.label else "wrong"
-    print(f"\n{classes[found.prediction]}, {correct}; loss {found.loss:.6f}")
+    say()
+    say(f"{classes[found.prediction]}, {correct}; loss {found.loss:.6f}")

@@ -2,15 +2,15 @@
 
 import argparse
 import contextlib
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.home import Home
 from engine.runs.unreadable import left_out_words
-from engine.terminal_text import printable
-from tui.cli.command import BAD_INPUT, DONE, Commands, add_run, home_of
+from engine.terminal_text import shown
+from tui.cli.command import Commands, add_run, home_of
+from tui.cli.output import BAD_INPUT, DONE, complain, console, say, say_json
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
@@ -39,14 +39,14 @@ def _runs(options: argparse.Namespace) -> int:
     look = listing.Listing(home)
     found, unreadable = look.look(), look.unreadable
     if options.json:
-        print(json.dumps([run.to_dict() for run in found], indent=1))
+        say_json([run.to_dict() for run in found])
     elif found:
         _print_runs(found)
     elif not unreadable:
-        print(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
+        say(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
     if unreadable:
         sys.stdout.flush()
-        print(f"fmnist-tui: {printable(left_out_words(unreadable))}", file=sys.stderr)
+        complain(left_out_words(unreadable))
         return BAD_INPUT
     return DONE
 
@@ -54,24 +54,22 @@ def _runs(options: argparse.Namespace) -> int:
 def _print_runs(found: "list[RunSummary]") -> None:
     import time
 
-    from rich.console import Console
     from rich.table import Table
 
     from engine.runs.listing import family
     from tui.format import age, percent
 
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "state", "model", "data", "epoch", "best accuracy", "started"):
-        table.add_column(column, overflow="fold")
+    for heading in ("run", "state", "model", "data", "epoch", "best accuracy", "started"):
+        table.add_column(heading, overflow="fold")
     for depth, run in family(found):
         label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
         state = "ended without finishing" if run.state == "ended" else run.state
         best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
-        table.add_row(
-            label, state, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, age(time.time() - run.started)
-        )
-    console = Console(highlight=False, markup=False) if sys.stdout.isatty() else Console(width=200, highlight=False)
-    console.print(table)
+        began = age(time.time() - run.started)
+        cells = (label, state, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, began)
+        table.add_row(*map(shown, cells))
+    console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _command(options: argparse.Namespace) -> int:
@@ -92,5 +90,5 @@ def _command(options: argparse.Namespace) -> int:
         "step": "one step, then paused",
         "checkpoint": "saving a checkpoint",
     }
-    print(f"{folder.id}: {said[options.command]}")
+    say(f"{folder.id}: {said[options.command]}")
     return DONE

@@ -14,8 +14,10 @@ from engine.home import RunFolder
 from engine.runs import client, log, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
+from engine.terminal_text import shown
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tui.cli.output import complain, console, say, say_line_of_json, tell
 from tui.format import count, duration, edit_line, from_words, percent, place_words
 
 if TYPE_CHECKING:
@@ -58,13 +60,12 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], *, as_json: bool) -> i
 
 
 def _serve(folder: RunFolder, resume: Mapping[str, Any] | None, *, as_json: bool) -> int:
-    if sys.stderr.isatty():
-        print("importing PyTorch, reading the data …", file=sys.stderr)
+    tell("importing PyTorch, reading the data …")
     from engine.runs.host import take
 
     host = take(folder, resume)
     for words in resumed_words(host.setup.differences, host.setup.bad):
-        print(f"fmnist-tui: {words}", file=sys.stderr)
+        complain(words)
     if as_json:
         return host.serve(listener=_print_json)
     known = Fold()
@@ -128,11 +129,11 @@ def wait_for_end(folder: RunFolder) -> int:
         if run.done or not living:
             ended = report.ending(run)
         elif run.status == "paused" and run.reason == "cannot_write":
-            print(f"fmnist-tui: {folder.id} did not stop: {run.warnings[-1].message}", file=sys.stderr)
+            complain(f"{folder.id} did not stop: {run.warnings[-1].message}")
             return 1
         else:
             time.sleep(0.1)
-    print(ended)
+    say(ended)
     return 0 if run.done and run.status != "failed" else 1
 
 
@@ -237,10 +238,9 @@ class TerminalReport:
             TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             refresh_per_second=4,
+            console=console(),
         )
-        self._lines = LineReport(
-            folder, lambda line: self._bars.console.print(line, highlight=False, markup=False), known
-        )
+        self._lines = LineReport(folder, lambda line: self._bars.console.print(shown(line)), known)
         self._epoch: TaskID | None = None
         self._run: TaskID | None = None
         self._steps = 0  # in an epoch
@@ -271,8 +271,8 @@ class TerminalReport:
 
 
 def print_line(line: str) -> None:
-    print(line, flush=True)
+    say(line, flush=True)
 
 
 def _print_json(event: ev.Event) -> None:
-    print(ev.encode(event), flush=True)
+    say_line_of_json(ev.encode(event))

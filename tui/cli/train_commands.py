@@ -1,14 +1,14 @@
 """`train`, `resume`, `branch`, `set`, `verify-resume`: trainings begun, continued and changed."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.home import RunFolder
 from engine.training.config import editable, pairs, parse
-from tui.cli.command import DONE, FAILED, RUN, Commands, add_report, add_run, home_of
+from tui.cli.command import RUN, Commands, add_report, add_run, home_of
 from tui.cli.options import add_train_options, config
+from tui.cli.output import DONE, FAILED, complain, say
 
 
 def declare(commands: Commands) -> None:
@@ -81,13 +81,13 @@ def _train(options: argparse.Namespace) -> int:
         from engine.runs import client, store
 
         request = client.request(asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
-        print(client.shown_command(store.create(home, request | {"prepared": True})))
+        say(client.shown_command(store.create(home, request | {"prepared": True})))
         return DONE
     if options.detach:
         from engine.runs import client
 
         folder = client.start(home, asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
-        print(folder.id)
+        say(folder.id)
         return DONE
     from tui.cli import train
 
@@ -110,8 +110,8 @@ def _resume(options: argparse.Namespace) -> int:
         return train.resume(folder, changes, as_json=options.json)
     resumed = client.resume(folder, **changes)
     for words in train.resumed_words(resumed.differences, resumed.bad):
-        print(f"fmnist-tui: {words}", file=sys.stderr)
-    print(folder.id)
+        complain(words)
+    say(folder.id)
     return DONE
 
 
@@ -129,7 +129,7 @@ def _branch(options: argparse.Namespace) -> int:
         new = client.prepare_branch(parent, options.at, changes, name=options.name)
     if not options.detach:
         return train.serve_new(new, as_json=options.json)
-    print(client.launch(new).id)
+    say(client.launch(new).id)
     return DONE
 
 
@@ -150,7 +150,7 @@ def _set(options: argparse.Namespace) -> int:
 
     folder = store.find(home_of(options), options.which)
     for words in client.command(folder, "set", pairs(options.changes)):
-        print(f"{folder.id}: {words}")
+        say(f"{folder.id}: {words}")
     return DONE
 
 
@@ -163,6 +163,6 @@ def _verify_resume(options: argparse.Namespace) -> int:
         at=options.at,
         data_dir=options.data_dir,
         home=home_of(options),
-        report=print,
+        report=say,
     )
     return DONE if report else FAILED

@@ -9,6 +9,8 @@ from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
+from tui.cli.output import console, say, say_json, say_line_of_json, say_text
+from tui.columns import column, width_of
 from tui.evaluation_text import comparison_lines, evaluation_text
 from tui.format import count, counted, percent, shape, size
 
@@ -39,50 +41,52 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
             contents, problems=[*contents.problems, *verification.damage]
         )  # the cache's own stays as it is
     if as_json:
-        print(json.dumps(contents.to_dict(), indent=1))
+        say_json(contents.to_dict())
     else:
         _print(contents, whole=tensors)
         if verification is not None and not verification.damage:
-            print(f"\n{verification.method}")
+            say()
+            say(f"{verification.method}")
     return 0
 
 
 def _print(contents: Contents, *, whole: bool) -> None:
     numbers = sum(one.tensor.count for one in contents.tensors)
-    print(f"{printable(str(contents.path))}: {contents.format}, {size(contents.bytes)}")
-    print(contents.safety)
+    say(f"{printable(str(contents.path))}: {contents.format}, {size(contents.bytes)}")
+    say(contents.safety)
     for note in contents.notes:
-        print(note)
-    print(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'element')}")
+        say(note)
+    say(f"{counted(len(contents.tensors), 'tensor')}, {counted(numbers, 'element')}")
     for problem in contents.problems:
-        print(f"problem: {problem}")
+        say(f"problem: {problem}")
     if contents.modules:
-        print("\nmodules")
+        say()
+        say("modules")
         for module in contents.modules:
             made = ", ".join(f"{name}={value}" for name, value in list(module.attributes.items())[:8])
             indent = "  " * (module.name.count(".") + bool(module.name))
-            print(f"{indent}{module.name or '(root)'}: {module.type}({made})")
-    shown = contents.tensors if whole else contents.tensors[:SHOWN]
-    if shown:
-        print()
-    width = max((len(one.name) for one in shown), default=0)
-    for one in shown:
+            say(f"{indent}{module.name or '(root)'}: {module.type}({made})")
+    listed = contents.tensors if whole else contents.tensors[:SHOWN]
+    if listed:
+        say()
+    width = width_of(one.name for one in listed)
+    for one in listed:
         tensor = one.tensor
         stride = "" if tensor.contiguous or tensor.storage is None else f"stride {tensor.stride}"
         layout = "  ".join(["", *filter(None, (tensor.about, stride))])
         columns = f"{shape(tensor.shape):<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{layout}"
-        print(f"{one.name.ljust(width)}  {columns}".rstrip())
-    if len(shown) < len(contents.tensors):
-        print(f"… and {count(len(contents.tensors) - len(shown))} more: --tensors lists all")
+        say(f"{column(one.name, width)}  {columns}".rstrip())
+    if len(listed) < len(contents.tensors):
+        say(f"… and {count(len(contents.tensors) - len(listed))} more: --tensors lists all")
     for names in contents.shared.values():
-        print(f"shared storage: {', '.join(names)}")
+        say(f"shared storage: {', '.join(names)}")
     if contents.metadata:
-        print()
+        say()
         values = list(contents.metadata.items())
         for name, value in values if whole else values[:SHOWN]:
-            print(f"{name} = {value}")
+            say(f"{name} = {value}")
         if len(values) > SHOWN and not whole:
-            print(f"… and {count(len(values) - SHOWN)} more: --tensors lists all")
+            say(f"… and {count(len(values) - SHOWN)} more: --tensors lists all")
 
 
 def _values(path: Path, asked: str, *, as_json: bool) -> int:
@@ -100,8 +104,8 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
         raise CheckpointError(f"{path} has no tensor {asked.partition('[')[0]!r}; --tensors lists them")
     tensor = tensors.find(contents, name).tensor
     if tensor.parts and asked == name and not as_json:
-        print(f"{asked} {list(tensor.shape)} {tensor.dtype}, {tensor.about}")
-        print(tensors.sparse(contents, tensor, name))
+        say(f"{asked} {list(tensor.shape)} {tensor.dtype}, {tensor.about}")
+        say_text(str(tensors.sparse(contents, tensor, name)))
         return 0
     view = views.apply(tensors.load(contents, name), asked[len(name) :])
     shown = _shown_as(tensor)
@@ -111,25 +115,22 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     if as_json:
         if view.numel() > 1_000_000:
             raise CheckpointError(f"{asked} has {view.numel():,} values: print a slice of it")
-        print(
-            json.dumps(
-                {
-                    "name": name,
-                    "shape": list(view.shape),
-                    "dtype": str(view.dtype).removeprefix("torch."),
-                    "shown_as": shown,
-                    **_statistics(stats_of(view)),
-                    "values": view.tolist(),
-                }
-            )
-        )
+        values = {
+            "name": name,
+            "shape": list(view.shape),
+            "dtype": str(view.dtype).removeprefix("torch."),
+            "shown_as": shown,
+            **_statistics(stats_of(view)),
+            "values": view.tolist(),
+        }
+        say_line_of_json(json.dumps(values))
         return 0
-    print(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}{shown and f', {shown}'}")
+    say(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}{shown and f', {shown}'}")
     stats = _statistics(stats_of(view))
     if stats["mean"] is not None:
         words = ", ".join(f"{key} {stats[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
-        print(f"{words}, zeros {100 * (stats['zeros'] or 0):.1f}%, NaN {stats['nan']}, infinite {stats['inf']}")
-    print(view)
+        say(f"{words}, zeros {100 * (stats['zeros'] or 0):.1f}%, NaN {stats['nan']}, infinite {stats['inf']}")
+    say_text(str(view))
     return 0
 
 
@@ -156,25 +157,28 @@ def diff(a: Path, b: Path, *, as_json: bool) -> int:
 
     found = compare(contents_of(a), contents_of(b))
     if as_json:
-        print(json.dumps(found.to_dict(), indent=1))
+        say_json(found.to_dict())
         return int(found.differs)
-    print(f"{printable(str(a))} and {printable(str(b))}: {found.alignment}")
+    say(f"{printable(str(a))} and {printable(str(b))}: {found.alignment}")
     for kind, words in KINDS.items():
         ones = [one for one in found.tensors if one.kind == kind]
         if ones and kind == "same":
-            print(f"\n{counted(len(ones), 'tensor')} {'is' if len(ones) == 1 else 'are'} identical")
+            say()
+            say(f"{counted(len(ones), 'tensor')} {'is' if len(ones) == 1 else 'are'} identical")
         elif ones:
-            print(f"\n{words}")
-            width = max(len(one.name) for one in ones)
+            say()
+            say(f"{words}")
+            width = width_of(one.name for one in ones)
             parts = list(dict.fromkeys(one.section for one in ones))
             for one in sorted(ones, key=lambda one: (parts.index(one.section), -(one.relative or 0))):
                 shapes = one.a if one.a == one.b else f"{one.a or 'missing'} → {one.b or 'missing'}"
-                print(f"  {one.name.ljust(width)}  {shapes:<20}{_figures(one)}".rstrip())
+                say(f"  {column(one.name, width)}  {shapes:<20}{_figures(one)}".rstrip())
     if found.metadata:
-        print("\nmetadata")
+        say()
+        say("metadata")
         for name, (before, after) in found.metadata.items():
             was, is_ = ("missing" if value is None else value for value in (before, after))
-            print(f"  {name}: {was} → {is_}")
+            say(f"  {name}: {was} → {is_}")
     return int(found.differs)
 
 
@@ -199,9 +203,9 @@ def convert(files: list[Path], target: Path, mapping: "KeyMapping") -> int:
 
     found = write(files, target, mapping)
     what = f"the mean of {len(files)} files" if len(files) > 1 else printable(str(files[0]))
-    print(f"{printable(str(target))}: {counted(found.tensors, 'tensor')} of {what}, {size(found.bytes)}")
+    say(f"{printable(str(target))}: {counted(found.tensors, 'tensor')} of {what}, {size(found.bytes)}")
     for note in found.notes:
-        print(note)
+        say(note)
     return 0
 
 
@@ -216,15 +220,14 @@ def evaluate(
 ) -> int:
     """Print what the weights of a file reach on the test set. `trust`: the SHA-256 of a file whose code may run; empty:
     none. Raises EngineError."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from engine.evaluation import evaluate as evaluation
     from engine.evaluation import trusted
     from engine.weights.state_dict import forms
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    screen = console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("test images", total=None)
 
         def progress(done: int, total: int) -> None:
@@ -236,11 +239,11 @@ def evaluate(
         else:
             found = evaluation.evaluate(source, settings, home=home, data_dir=data_dir, progress=progress)
     if as_json:
-        print(json.dumps(asdict(found), indent=1))
+        say_json(asdict(found))
         return 0
-    print(f"{printable(found.file)}: {evaluation_text(found)}")
+    say_text(f"{printable(found.file)}: {evaluation_text(found)}")
     for note in [] if trust else forms(contents_of(source.path), source.mapping):
-        print(note)
+        say(note)
     return 0
 
 
@@ -257,5 +260,9 @@ def compare_evaluations(
     from engine.evaluation.evaluate import compare
 
     found = compare(first, second, settings, home=home, data_dir=data_dir)
-    print(json.dumps(asdict(found), indent=1) if as_json else "\n".join(comparison_lines(found)))
+    if as_json:
+        say_json(asdict(found))
+    else:
+        say()
+        say("".join(comparison_lines(found)))
     return 0

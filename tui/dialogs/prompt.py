@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.errors import EngineError
-from engine.terminal_text import printable
+from engine.terminal_text import shown, shown_lines
 from tui.dialogs.paths import PathSuggester
 
 MOST_CHOICES = 12
@@ -47,8 +47,8 @@ class PromptScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt"):
-            yield Static(self._title, id="title", markup=False)
-            yield Static(self._about, id="about", markup=False)
+            yield Static(shown(self._title), id="title", markup=False)
+            yield Static(shown_lines(self._about), id="about", markup=False)
             yield Input(self._value, id="line", compact=True, select_on_focus=False, suggester=self._suggester)
             yield Static("", id="verdict", markup=False)
             completes = " · Tab: complete the path" if self._suggester is not None else ""
@@ -80,7 +80,7 @@ class PromptScreen(ModalScreen[str | None]):
             line.value = value
             line.cursor_position = len(value)
         elif choices:
-            some = "  ".join(printable(choice) for choice in choices[:MOST_CHOICES])
+            some = "  ".join(shown(choice) for choice in choices[:MOST_CHOICES])
             more = f"  and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
             self.query_one("#verdict", Static).update(Content(f"{some}{more}"))
 
@@ -90,5 +90,5 @@ class PromptScreen(ModalScreen[str | None]):
         except EngineError as error:
             words, style = str(error), "$text-error"
         for verdict in self.query("#verdict").results(Static):  # none where the screen goes already
-            verdict.update(Content.styled(words, style))
+            verdict.update(Content.styled(shown_lines(words), style))
         return style == "$text-success"

@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from engine.terminal_text import shown, shown_lines
 from tui.dialogs.overlay import Overlay
 
 
@@ -27,8 +28,8 @@ class TextScreen(Overlay[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="text"):
-            yield Static(f"{self._title}\n", id="title", markup=False)
-            yield Static(self._text, id="body", markup=False)
+            yield Static(f"{shown(self._title)}\n", id="title", markup=False)
+            yield Static(shown_lines(self._text), id="body", markup=False)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#text").scroll_relative(y=lines, animate=False)

@@ -10,6 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.terminal_text import shown
+
 STOP, DETACH, KEEP = "stop", "detach", "keep"
 _CHOICES = {
     STOP: ("s", "stop and save", "ends the run after this step and saves a checkpoint"),
@@ -37,7 +39,7 @@ class StopDialog(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static(f"Stop {self._run}?", id="question", markup=False)
+            yield Static(shown(f"Stop {self._run}?"), id="question", markup=False)
             yield OptionList(
                 *(
                     Option(

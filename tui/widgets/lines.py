@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from engine.terminal_text import shown
 from tui.widgets.palette import style_of
 
 Line = list[tuple[str, str]]  # pieces of text, each with the name of its style in the palette, "" for plain
@@ -77,7 +78,8 @@ class Lines(Widget):
 
 
 def fit(text: str, width: int) -> str:
-    """`text` in at most `width` cells, cut with an ellipsis."""
+    """`text`, as the terminal may have it, in at most `width` cells, cut with an ellipsis."""
+    text = shown(text)
     if cell_len(text) <= width:
         return text
     while text and cell_len(text) > width - 1:
@@ -86,7 +88,8 @@ def fit(text: str, width: int) -> str:
 
 
 def fit_end(text: str, width: int) -> str:
-    """The end of `text` in at most `width` cells, cut with an ellipsis before it."""
+    """The end of `text`, as the terminal may have it, in at most `width` cells, cut with an ellipsis before it."""
+    text = shown(text)
     if cell_len(text) <= width:
         return text
     while text and cell_len(text) > width - 1:
@@ -95,7 +98,8 @@ def fit_end(text: str, width: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """As much of `text` as fits `width` cells."""
+    """As much of `text`, as the terminal may have it, as fits `width` cells."""
+    text = shown(text)
     while cell_len(text) > width:
         text = text[:-1]
     return text

@@ -1,14 +1,36 @@
 """Text in a `Static` that is sent only when it changes: an idle screen sends nothing."""
 
+import re
+
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.widgets import Static
 
+from engine.terminal_text import shown, shown_lines
+
 
 def set_text(widget: Static, text: str | Content) -> None:
-    """Show `text` in the widget; nothing happens where the same text is there. A change of style alone is none."""
+    """Show `text` in the widget, as the terminal may have it; nothing happens where the same text is there. A change of
+    style alone is none."""
+    text = shown_content(text) if isinstance(text, Content) else shown_lines(text)
     if str(widget.content) != str(text):
         widget.update(text)
+
+
+def shown_content(content: Content) -> Content:
+    """`shown_lines` of styled text: the styles stay where they are."""
+    plain = content.plain
+    if shown_lines(plain) == plain:
+        return content
+    pieces, end = list[Content](), 0
+    for other in re.finditer(r"[^ -~\n]", plain):
+        escape = shown(other[0])
+        if escape != other[0]:
+            at = other.start()
+            style = content.get_style_at_offset(at)
+            pieces += [content[end:at], Content.styled(escape, style)]
+            end = at + 1
+    return Content("").join([*pieces, content[end:]])
 
 
 def update_text(parent: DOMNode, selector: str, text: str | Content) -> None:

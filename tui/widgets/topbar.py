@@ -6,6 +6,8 @@ The app has the reactive `data_shown`: the data's title, and whether it is the d
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.terminal_text import shown
+
 SCREENS = (
     ("1", "Data", "data"),
     ("2", "Train", "train"),
@@ -47,6 +49,6 @@ class TopBar(Static):
         for key, word, name in SCREENS:
             line += Content.styled(f" {key} {word} ", "reverse bold" if name == self._active else "")
         title, demo = self._data
-        right = Content.styled(f"{title} ", "$text-warning bold" if demo else "dim")
+        right = Content.styled(f"{shown(title)} ", "$text-warning bold" if demo else "dim")
         gap = self.size.width - line.cell_length - right.cell_length
         self.update(line + Content(" " * gap) + right if gap > 0 else line)

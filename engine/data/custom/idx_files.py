@@ -141,7 +141,7 @@ def _role(call: str) -> str:
 def _mapped(path: Path, most: int) -> tuple[str, ...]:
     """The names of the classes 0 to `most` by EMNIST's list of labels and characters; none where there is no list."""
     try:
-        lines = [[int(number) for number in line.split()] for line in path.read_text().splitlines()]
+        lines = [[int(number) for number in line.split()] for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return ()
     names = {line[0]: chr(line[1]) for line in lines if len(line) > 1 and 32 < line[1] < 127}

@@ -1,0 +1,109 @@
+"""The command line's one way to its terminal, or to where its output goes instead: nothing else here prints."""
+
+import io
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from engine.terminal_text import shown, shown_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2  # exit codes
+
+
+def say(line: str = "", *, flush: bool = False) -> None:
+    """A line of the result, on stdout."""
+    print(shown(line), flush=flush)
+
+
+def say_text(text: str) -> None:
+    """Several lines of it, each made of what is one line itself."""
+    print(shown_lines(text))
+
+
+def say_json(value: Any) -> None:
+    """The result as JSON, in ASCII alone."""
+    print(json.dumps(value, indent=1))
+
+
+def say_line_of_json(line: str) -> None:
+    """One of many, as it is made, on stdout at once."""
+    print(line, flush=True)
+
+
+def complain(text: str) -> None:
+    """One line to the person, on stderr."""
+    _to_stderr(f"fmnist-tui: {shown(text)}\n")
+
+
+def tell(text: str) -> None:
+    """What is going on, on stderr, where that is a terminal."""
+    if sys.stderr.isatty():
+        _to_stderr(f"{shown(text)}\n")
+
+
+def tell_in_place(text: str) -> None:
+    """The same, over what was told in place before; empty: nothing any more."""
+    if sys.stderr.isatty():
+        _to_stderr(f"\r{' ' * 40}\r{shown(text)}")
+
+
+class RawOutput(io.FileIO):
+    """What lies below stdout. It remembers that something could not be written, whoever ignored that."""
+
+    failed: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failed = error
+            raise
+
+
+def finish(code: int) -> int:
+    """See that all of stdout is written. Returns the exit code: the one that is given, if it is."""
+    failed: OSError | None = None
+    try:
+        sys.stdout.flush()
+        raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+        failed = raw.failed if isinstance(raw, RawOutput) else None
+    except OSError as error:
+        failed = error
+    if failed is None:
+        return code
+    _discard(sys.stdout)
+    if isinstance(failed, BrokenPipeError):  # a pipe that nobody reads any more, as after `| head`
+        return 128 + signal.SIGPIPE
+    complain(f"cannot write to stdout ({failed.strerror})")
+    return BAD_INPUT
+
+
+def _to_stderr(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # nobody is to be told
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what could not be written, and what is written from now on, go to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def console(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = False) -> "Console":
+    """Rich, for bars and tables of text that went through `shown`: it takes nothing in it for markup or an emoji."""
+    from rich.console import Console
+
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:  # Rich would exit with 1
+            raise
+
+    return Quiet(stderr=stderr, width=width, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False)
