@@ -14,6 +14,7 @@ from engine.weights import tensors
 from engine.weights.comparison import Comparison, Difference
 from engine.weights.contents import Contents, Named
 from engine.weights.contents_cache import contents_of
+from engine.weights.key_mapping import unwrapped, wrappers_in
 from engine.weights.requests import CompareRequest
 
 BLOCK = 1 << 20  # elements that are compared in one go
@@ -47,12 +48,14 @@ def compare(a: Contents, b: Contents, progress: Progress = silent) -> Comparison
 
 def _aligned(a: Contents, b: Contents) -> tuple[dict[str, Named], dict[str, Named], str]:
     left, right = ({one.name: one for one in each.tensors} for each in (a, b))
+    left, right, wrappers = _unwrapped(left, right)
+    without = f", without {', '.join(wrappers)} in the names" if wrappers else ""
     if left.keys() & right.keys() or not left or not right:
-        return left, right, "by the names of all tensors"
+        return left, right, f"by the names of all tensors{without}"
     parts, words = [], []
     for each in (a, b):
         section = each.state_dicts[0]
-        part = each.section(section)
+        part = {unwrapped(name, wrappers): one for name, one in each.section(section).items()}
         word = f"{section!r} of {each.path.name}" if section else f"all of {each.path.name}"
         if part and all(name.startswith("module.") for name in part):
             part = {name.removeprefix("module."): one for name, one in part.items()}
@@ -68,6 +71,18 @@ def _aligned(a: Contents, b: Contents) -> tuple[dict[str, Named], dict[str, Name
         else:
             return left, right, "by the names of all tensors: none is in both"
     return parts[0], parts[1], f"{words[0]} compared with {words[1]}"
+
+
+def _unwrapped(
+    left: dict[str, Named], right: dict[str, Named]
+) -> tuple[dict[str, Named], dict[str, Named], tuple[str, ...]]:
+    """Both without the parts that wrappers such as torch.compile have added to the names of one alone, and those."""
+    there = [set(wrappers_in(each)) for each in (left, right)]
+    only = tuple(sorted(there[0] ^ there[1]))
+    plain = [{unwrapped(name, only): one for name, one in each.items()} for each in (left, right)]
+    if not only or len(plain[0]) < len(left) or len(plain[1]) < len(right):
+        return left, right, ()
+    return plain[0], plain[1], only
 
 
 def _before(part: Mapping[str, Named], other: Mapping[str, Named]) -> str:

@@ -8,7 +8,9 @@ import torch
 from engine import atomic
 from engine.errors import CheckpointError
 from engine.progress import Progress
+from engine.terminal_text import printable
 from engine.weights import state_dict
+from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping
@@ -26,7 +28,24 @@ def convert(files: Sequence[Path], target: Path, mapping: KeyMapping) -> Convert
     several = [state_dict.mapped(contents, mapping) for contents in opened]
     found = average(several) if len(several) > 1 else several[0]
     notes = dict.fromkeys(note for contents in opened for note in state_dict.forms(contents, mapping))
-    return Converted(len(found), write(found, target), tuple(notes))
+    header, lost = _common(opened)
+    if header and not registry.to_write(target).has_header:
+        header, lost = {}, {name for contents in opened for name in contents.header}
+    if lost - {"format"}:
+        notes[_left_out(lost - {"format"}, target)] = None
+    return Converted(len(found), write(found, target, header), tuple(notes))
+
+
+def _common(several: Sequence[Contents]) -> tuple[dict[str, str], set[str]]:
+    """What the headers of all files have alike, and the names of the rest."""
+    first = several[0].header
+    alike = {name: text for name, text in first.items() if all(one.header.get(name) == text for one in several)}
+    return alike, {name for one in several for name in one.header} - alike.keys()
+
+
+def _left_out(names: set[str], target: Path) -> str:
+    shown = ", ".join(printable(name, 60) for name in sorted(names)[:4]) + (", …" if len(names) > 4 else "")
+    return f"metadata that is not in {printable(target.name, 100)}: {shown}"
 
 
 def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -53,8 +72,9 @@ def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Te
     return found
 
 
-def write(weights: Mapping[str, torch.Tensor], target: Path) -> int:
-    """Write a state_dict in the format that the name's ending asks for, whole or not at all. Returns its bytes.
+def write(weights: Mapping[str, torch.Tensor], target: Path, header: Mapping[str, str] | None = None) -> int:
+    """Write a state_dict in the format that the name's ending asks for, whole or not at all. `header`: the metadata of
+    a safetensors file. Returns its bytes.
 
     Raises CheckpointError where the file exists already, its format is only read, or it can't be written.
     """
@@ -64,7 +84,7 @@ def write(weights: Mapping[str, torch.Tensor], target: Path) -> int:
     own = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
     try:
         with atomic.whole(target) as beside:
-            target_format.write(own, beside)
+            target_format.write(own, beside, header or {})
     except OSError as error:
         raise CheckpointError(f"{target} can't be written: {error.strerror or error}") from error
     return target.stat().st_size

@@ -1,8 +1,11 @@
 """How the names in a file of weights are mapped to a network's. Imports no torch."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+# Parts of names that wrappers add wherever the wrapped module stands: torch.compile, FSDP, activation checkpointing.
+WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 OPTIONS = ("--strip", "--rename", "--section", "--without")
 
 
@@ -10,7 +13,7 @@ OPTIONS = ("--strip", "--rename", "--section", "--without")
 class KeyMapping:
     """Which tensors of a file are used, and how their names are changed."""
 
-    strip: str = ""  # a prefix to remove from each name
+    strip: str = ""  # a prefix to remove from each name; the parts of it in WRAPPERS are removed wherever they stand
     renames: tuple[tuple[str, str], ...] = ()  # new name, old name
     section: str | None = None  # the part of the file; None: the likeliest weights
     without: tuple[str, ...] = ()  # names, modules or patterns of the file's tensors that are left out
@@ -25,7 +28,8 @@ class KeyMapping:
 
     def ours(self, name: str) -> str:
         """The network's name for one of the file's."""
-        return self.renamed(name.removeprefix(self.strip))
+        shorter = stripped(name, self.strip)
+        return self.renamed(name if shorter is None else shorter)
 
     def __str__(self) -> str:
         """As it is typed."""
@@ -34,6 +38,26 @@ class KeyMapping:
         words += [f"section:{self.section}"] if self.section is not None else []
         words += [f"without:{pattern}" for pattern in self.without] + [f"new:{pattern}" for pattern in self.new]
         return " ".join(words)
+
+
+def wrappers_in(names: Iterable[str]) -> tuple[str, ...]:
+    """Which of WRAPPERS are parts of the names."""
+    parts = {part for name in names if "_" in name for part in name.split(".")}
+    return tuple(part for part in WRAPPERS if part in parts)
+
+
+def unwrapped(name: str, wrappers: Collection[str]) -> str:
+    """The name without these parts."""
+    return ".".join(part for part in name.split(".") if part not in wrappers)
+
+
+def stripped(name: str, strip: str) -> str | None:
+    """The name without a prefix; None where it does not begin so. Parts of the prefix that are in WRAPPERS are removed
+    wherever they stand, if they do."""
+    if not (wrappers := wrappers_in([strip])):
+        return name.removeprefix(strip) if name.startswith(strip) else None
+    prefix, name = unwrapped(strip, wrappers), unwrapped(name, wrappers)
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
 
 
 def parse_mapping(words: list[str]) -> KeyMapping | None:

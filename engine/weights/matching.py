@@ -11,7 +11,7 @@ from torch import nn
 from engine import patterns
 from engine.errors import CheckpointError
 from engine.weights.contents_cache import contents_of
-from engine.weights.key_mapping import KeyMapping, file_and_mapping
+from engine.weights.key_mapping import KeyMapping, file_and_mapping, unwrapped, wrappers_in
 from engine.weights.misfit import MisfitError, ShapeMismatch
 from engine.weights.state_dict import mapped
 
@@ -30,6 +30,7 @@ class Match:
     prefix: str = ""  # with which removed from the file's names they would fit
     extra: tuple[str, ...] = ()  # what would be left over then, of the file's names or modules
     renames: Mapping[str, str] = field(default_factory=dict)  # a missing name: the likeliest of the unexpected ones
+    certain: bool = True  # without the prefix they would fit; else more would
 
     @property
     def whole(self) -> bool:
@@ -78,7 +79,7 @@ class Match:
             words = [f"--strip {self.prefix}"] if self.prefix else []
             words += [f"--without {name}" for name in self.extra[:MOST_NAMED]]
             more = " …" if len(self.extra) > MOST_NAMED else ""
-            return f"{text}; they would fit with {' '.join(words)}{more}"
+            return f"{text}; {'they would fit' if self.certain else 'more would fit'} with {' '.join(words)}{more}"
         if self.renames:
             if self.module_rename is not None:
                 new, old = self.module_rename
@@ -148,6 +149,37 @@ def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor])
     `torch.nn.Module.load_state_dict` has it.
     """
     wanted = _without_counts(wanted, given)
+    wrappers = [part for part in wrappers_in(given) if part not in wrappers_in(wanted)]
+    if wrappers and not wanted.keys() <= given.keys():
+        return _of_wrapped(wanted, given, wrappers)
+    return _match(wanted, given)
+
+
+def _of_wrapped(
+    wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], wrappers: Sequence[str]
+) -> Match:
+    """Of names with parts that wrappers have added: first these have to go."""
+    plain: dict[str, str] = {}
+    for name in given:
+        plain.setdefault(unwrapped(name, wrappers), name)
+    found = _match(wanted, {short: given[name] for short, name in plain.items()})
+    asked = _match(wanted, given)
+    strip = "".join(f"{part}." for part in wrappers) + found.prefix
+    if len(plain) < len(given) or not (found.whole or found.prefix or found.extra):
+        return replace(asked, prefix=strip, extra=(), renames={}, certain=False)
+    extra = dict.fromkeys(_wrapped(pattern, plain, wrappers) for pattern in found.extra)
+    return replace(asked, prefix=strip, extra=tuple(extra), renames={})
+
+
+def _wrapped(pattern: str, plain: Mapping[str, str], wrappers: Collection[str]) -> str:
+    """What a name, or a module of the first level, is in the file, with the wrappers' parts before it."""
+    name = next(name for short, name in plain.items() if short == pattern or short.startswith(f"{pattern}."))
+    parts = name.split(".")
+    ends = [at for at in range(1, len(parts) + 1) if unwrapped(".".join(parts[:at]), wrappers) == pattern]
+    return ".".join(parts[: ends[0]])
+
+
+def _match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Match:
     missing = tuple(name for name in wanted if name not in given)
     unexpected = tuple(name for name in given if name not in wanted)
     shapes = tuple(

@@ -6,6 +6,7 @@ from typing import Any
 from engine.terminal_text import printable
 from engine.weights import problems
 from engine.weights.contents import TEXT, Contents, Module, Named
+from engine.weights.key_mapping import wrappers_in
 from engine.weights.records import Called, Dict, Elements, Global, Long, Storage, Tensor
 
 MOST_TENSORS = 200_000
@@ -208,5 +209,7 @@ def _note(contents: Contents, root: Any) -> None:
         if section not in plain and len(notes) < 8:
             where = f" of {section}" if section else ""
             notes.append(f"all names{where} begin with module., as DistributedDataParallel saves them")
+    if wrappers := wrappers_in(names):
+        notes.append(f"names have {' and '.join(f'{part}.' for part in wrappers)} in them, which a wrapper adds")
     if names and not notes:
         notes.append("tensors in containers")

@@ -11,6 +11,8 @@ from engine.weights.formats import registry
 from engine.weights.formats.registry import Candidate
 from engine.weights.safe_open import DAMAGED, FileStamp, opened
 
+MOST_FOLDERS = 200  # that are looked into for a hint
+
 
 def read(path: Path) -> Contents:
     """What is in a file, or in a folder of them: shards, or a distributed checkpoint. Raises CheckpointError with one
@@ -22,7 +24,9 @@ def read(path: Path) -> Contents:
         if (found := registry.recognise(candidate)) is not None:
             return found.read(path)
         if path.is_dir():
-            raise CheckpointError(f"a folder without weights ({registry.names(several=True)}); name a file in it")
+            inside = _folders_with_weights(path)
+            hint = f"there are some in {', '.join(inside)}: name one of these" if inside else "name a file in it"
+            raise CheckpointError(f"a folder without weights ({registry.names(several=True)}); {hint}")
         if not candidate.head:
             raise CheckpointError("it is empty")
         raise CheckpointError(f"it is {magic.what(candidate.head, path.suffix)}")
@@ -37,6 +41,19 @@ def read(path: Path) -> Contents:
     except DAMAGED as error:  # zipfile and struct have many ways to say so
         what = printable(" ".join(str(error).split()), 100)
         raise CheckpointError(f"{shown}: damaged, or from another program ({what or type(error).__name__})") from error
+
+
+def _folders_with_weights(folder: Path) -> list[str]:
+    """Those in the folder, as a pipeline of diffusers' has them: the first few."""
+    inside = sorted(one for one, _ in zip(folder.iterdir(), range(MOST_FOLDERS), strict=False) if one.is_dir())
+    return [printable(one.name, 60) for one in inside if _has_weights(one)][:8]
+
+
+def _has_weights(folder: Path) -> bool:
+    try:
+        return registry.recognise(Candidate(folder)) is not None
+    except OSError:
+        return False
 
 
 def _candidate(path: Path) -> Candidate:

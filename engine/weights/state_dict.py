@@ -8,7 +8,7 @@ from engine.errors import CheckpointError
 from engine.patterns import matching
 from engine.weights import problems, tensors
 from engine.weights.contents import Contents, Named
-from engine.weights.key_mapping import KeyMapping
+from engine.weights.key_mapping import KeyMapping, stripped, wrappers_in
 
 
 def chosen(
@@ -34,9 +34,15 @@ def chosen(
     for name, one in inside.items():
         if name in left_out:
             continue
-        if strip and not name.startswith(strip):
+        shorter = stripped(name, strip)
+        if shorter is None:
             raise CheckpointError(f"{contents.path}: {name} does not begin with {strip!r}")
-        found[name.removeprefix(strip)] = one
+        if shorter in found:
+            raise CheckpointError(f"{contents.path}: without {strip!r}, several tensors have the name {shorter}")
+        found[shorter] = one
+    wrappers = wrappers_in([strip])
+    if wrappers and not wrappers_in(inside):
+        raise CheckpointError(f"{contents.path}: no name has the part {wrappers[0]}")
     return found
 
 

@@ -67,7 +67,10 @@ def _add_mapping(parser: Parser) -> None:
         "--section", metavar="NAME", help="which section of the file to use (default: model, state_dict, …)"
     )
     parser.add_argument(
-        "--strip", metavar="PREFIX", default="", help="prefix to remove from each name, such as module."
+        "--strip",
+        metavar="PREFIX",
+        default="",
+        help="prefix to remove from each name, such as module.; _orig_mod. and the like wherever they stand",
     )
     meaning = "rename a tensor, or all tensors in a module; may be repeated"
     parser.add_argument("--rename", metavar="NEW=OLD", action="append", default=[], help=meaning)

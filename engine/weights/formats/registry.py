@@ -2,6 +2,7 @@
 A new format is a module beside this one, and its entry here. Imports no reader."""
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,20 @@ if TYPE_CHECKING:
 
 HEAD = 512  # bytes of a file that are read to recognise it
 DISTRIBUTED_INDEX = ".metadata"
-SHARDS_INDEX = ".index.json"  # how the name of an index of shards ends
+SHARDS_INDEX = ".index.json"  # how the name of an index of shards ends; of a variant ".index.fp16.json"
+_INDEX = re.compile(r".*\.index(\.[\w-]+)?\.json")
+# Weights among the PyTorch files of a folder of Hugging Face's or diffusers', which has others: optimizer.pt, …
+PYTORCH_FILE = re.compile(r"(pytorch_|diffusion_pytorch_|adapter_|open_clip_pytorch_)?model[\w.-]*\.bin")
+
+
+def is_index(name: str) -> bool:
+    """Whether a file of this name is an index of shards."""
+    return _INDEX.fullmatch(name) is not None
+
+
+def is_pytorch_file(name: str) -> bool:
+    """Whether a file of this name is the weights, in PyTorch's format, of a folder of Hugging Face's or diffusers'."""
+    return PYTORCH_FILE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -35,13 +49,20 @@ class Candidate:
         """Whether it is a folder with such a file in it."""
         return self.path.is_dir() and next(self.path.glob(pattern), None) is not None
 
+    def holds(self, wanted: Callable[[str], bool]) -> bool:
+        """Whether it is a folder, which may be read, with a file of such a name."""
+        try:
+            return self.path.is_dir() and any(wanted(one.name) and one.is_file() for one in self.path.iterdir())
+        except OSError:
+            return False
+
 
 @dataclass(frozen=True)
 class WeightsFormat:
     """One format.
 
-    `reader` is a function `(path: Path) -> Contents` and `writer` a function `(weights, path: Path) -> None`, both as
-    `module:function`, imported when needed. Both raise CheckpointError.
+    `reader` is a function `(path: Path) -> Contents` and `writer` a function `(weights, path: Path, header) -> None`,
+    both as `module:function`, imported when needed. Both raise CheckpointError.
     """
 
     name: str
@@ -50,15 +71,16 @@ class WeightsFormat:
     endings: tuple[str, ...] = ()  # of file names, such as ".pt"
     writer: str = ""  # empty: it is only read
     several: bool = False  # the path stands for several files: a folder, or the index of one
+    has_header: bool = False  # what is written keeps the header
 
     def read(self, path: Path) -> "Contents":
         """What is in the file. Raises CheckpointError, and whatever a damaged file leads to."""
         found: Contents = _function(self.reader)(path)
         return found
 
-    def write(self, weights: "Mapping[str, torch.Tensor]", path: Path) -> None:
-        """Raises OSError."""
-        _function(self.writer)(weights, path)
+    def write(self, weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:
+        """`header`: what a safetensors file says of itself; other formats have no place for it. Raises OSError."""
+        _function(self.writer)(weights, path, header)
 
 
 def _has_safetensors_header(file: Candidate) -> bool:
@@ -88,14 +110,14 @@ FORMATS: tuple[WeightsFormat, ...] = (
     ),
     WeightsFormat(
         "sharded weights",
-        lambda file: file.path.name.endswith(SHARDS_INDEX) or file.has(f"*{SHARDS_INDEX}"),
+        lambda file: is_index(file.path.name) and not file.path.is_dir(),
         reader="engine.weights.formats.shards:read_index",
         endings=(SHARDS_INDEX,),
         several=True,
     ),
     WeightsFormat(
-        "folder of safetensors",
-        lambda file: file.has("*.safetensors"),
+        "folder of weights",
+        lambda file: file.holds(lambda name: name.endswith(".safetensors") or is_index(name) or is_pytorch_file(name)),
         reader="engine.weights.formats.shards:read_folder",
         several=True,
     ),
@@ -106,6 +128,7 @@ FORMATS: tuple[WeightsFormat, ...] = (
         reader="engine.weights.formats.safetensors_file:read",
         endings=(".safetensors",),
         writer="engine.weights.formats.safetensors_file:write",
+        has_header=True,
     ),
     WeightsFormat("PyTorch before 1.6", _is_pickle, reader="engine.weights.formats.pickles:read"),
     WeightsFormat(

@@ -31,11 +31,12 @@ def read(path: Path) -> Contents:
     return contents
 
 
-def write(weights: "Mapping[str, torch.Tensor]", path: Path) -> None:
-    """Write a state_dict."""
+def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:
+    """Write a state_dict, with `header` as the file's metadata, and "pt" as its format where that says none: readers
+    such as transformers' refuse a file without one."""
     from safetensors.torch import save_file
 
-    save_file(dict(weights), path)
+    save_file(dict(weights), path, metadata={"format": "pt", **header})
 
 
 def _read(contents: Contents, header: int) -> None:
@@ -46,8 +47,10 @@ def _read(contents: Contents, header: int) -> None:
         raise CheckpointError(f"a safetensors file whose header claims {header:,} bytes: too many to read")
     try:
         with safe_open(contents.path, framework="np") as file:
-            for name, text in (file.metadata() or {}).items():
+            contents.header = dict(file.metadata() or {})
+            for name, text in contents.header.items():
                 contents.metadata[printable(name, TEXT)] = printable(text, TEXT)
+            here: dict[str, Tensor] = {}
             for name in file.keys():  # noqa: SIM118 - it is no dictionary
                 part = file.get_slice(name)
                 kind, shape = part.get_dtype(), tuple(part.get_shape())
@@ -60,10 +63,25 @@ def _read(contents: Contents, header: int) -> None:
                     contents.problems.append(f"{shown}: unknown dtype {kind!r}")
                 contents.records[shown] = Record(contents.path, 0, tensor.bytes, name)
                 contents.tensors.append(Named(shown, tensor))
+                here[name] = tensor
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"a damaged safetensors file: {printable(str(error), 200)}") from error
+    _add_tied(contents, here)
     number_doubles(contents)
     contents.notes.append("safetensors: only numbers and text")
+
+
+def _add_tied(contents: Contents, here: Mapping[str, Tensor]) -> None:
+    """Tensors that share their storage with another one are written once; `safetensors.torch.save_model` notes the
+    other names in the metadata: {"head.weight": "embedding.weight"}."""
+    tied = {
+        name: kept for name, kept in contents.header.items() if kept in here and name not in here and name != "format"
+    }
+    contents.tensors += [Named(printable(name, TEXT), here[kept]) for name, kept in tied.items()]
+    if tied:
+        name, kept = next(iter(tied.items()))
+        more = f" and {len(tied) - 1} more" if len(tied) > 1 else ""
+        contents.notes.append(f"tied, by its metadata: {printable(name, 100)} is {printable(kept, 100)}{more}")
 
 
 def _contiguous(name: str, dtype: str, shape: tuple[int, ...]) -> Tensor:

@@ -1,8 +1,13 @@
-"""Weights in several files, with an index that says which tensor is in which, or without one."""
+"""Weights in several files: with an index that says which tensor is in which, or a folder of them.
+
+A folder of Hugging Face's or diffusers' may hold the same weights several times: as safetensors and as PyTorch files,
+and in variants ("fp16"). One set of files is read, the one that is complete; the others are named.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +15,58 @@ from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights import reading
 from engine.weights.contents import TEXT, Contents, Named
-from engine.weights.formats.registry import SHARDS_INDEX
+from engine.weights.formats.registry import is_index, is_pytorch_file
 from engine.weights.problems import forms, number_doubles
 from engine.weights.records import Tensor
 from engine.weights.safe_open import MOST_HEADER, FileStamp, opened
 
+MOST_FILES = 10_000  # of a folder
+_VARIANTS = {"fp16", "bf16", "fp32", "fp8", "int8", "int4", "8bit", "4bit", "ema", "non_ema"}
+_SHARD = re.compile(r"-(\d+)-of-(\d+)(?=\.|$)")
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Files that are the weights together."""
+
+    files: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    variant: str = ""
+    index: Path | None = None
+
+    @property
+    def safe(self) -> bool:
+        return all(name.endswith(".safetensors") for name in self.files)
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """The one that is read comes first."""
+        return (bool(self.missing), self.variant != "", not self.safe, self.index is None, self.variant, self.files)
+
+    def __str__(self) -> str:
+        name = self.index.name if self.index is not None else self.files[0]
+        more = f" and {len(self.files) - 1} more" if self.index is None and len(self.files) > 1 else ""
+        gone = f" ({len(self.missing)} of {len(self.files)} files are missing)" if self.missing else ""
+        return printable(name, 100) + more + gone
+
 
 def read_index(path: Path) -> Contents:
-    """The shards that an index lists; `path`: the index, or the folder that it is in."""
-    index = min(path.glob(f"*{SHARDS_INDEX}")) if path.is_dir() else path
-    where, metadata = _index(index)
+    """The shards that an index lists."""
+    where, metadata = _index(path)
     files = sorted(set(where.values()))
-    stamp = FileStamp.of(index)
-    contents = Contents(index, "", stamp.size, stamps={index: stamp})
+    stamp = FileStamp.of(path)
+    contents = Contents(path, "", stamp.size, stamps={path: stamp})
     parts = []
     for name in files:
-        if "/" in name or name.startswith("..") or name.endswith(SHARDS_INDEX) or (index.parent / name).is_dir():
+        if not _beside(path.parent, name):
             contents.problems.append(f"{printable(name, 100)}: not a file next to the index")
             continue
         try:
-            parts.append(reading.read(index.parent / name))
+            parts.append(reading.read(path.parent / name))
         except CheckpointError as error:
             contents.problems.append(str(error))
     _take(contents, parts)
-    contents.format = f"{parts[0].format if parts else 'weights'} in {len(files)} files"
+    contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(files))}"
     here = {one.name for one in contents.tensors}
     gone = [name for name in where if printable(name, TEXT) not in here]
     for name in gone[:10]:
@@ -45,11 +78,87 @@ def read_index(path: Path) -> Contents:
 
 
 def read_folder(folder: Path) -> Contents:
-    """All safetensors files of a folder without an index."""
-    files = sorted(folder.glob("*.safetensors"))
-    contents = Contents(folder, f"safetensors in {len(files)} files", 0)
-    _take(contents, [reading.read(file) for file in files])
+    """The weights of a folder: the set of files that is complete, in the plain variant if there is one, as safetensors
+    rather than PyTorch's files. Raises CheckpointError where two files hold the same tensors otherwise."""
+    first, *others = sorted(_sets(folder), key=lambda one: one.rank)
+    if first.index is not None:
+        contents = read_index(first.index)
+    else:
+        contents = Contents(folder, "", 0)
+        parts = [reading.read(folder / name) for name in first.files if name not in first.missing]
+        _refuse_doubles(parts)
+        _take(contents, parts)
+        contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(parts))}"
+        contents.problems += [f"{printable(name, 100)} is missing" for name in first.missing[:10]]
+    if others:
+        contents.notes.append(f"read: {first}; not read: {', '.join(map(str, others[:4]))}{', …' * (len(others) > 4)}")
     return contents
+
+
+def _sets(folder: Path) -> Iterator[_Set]:
+    names = sorted(one.name for one, _ in zip(folder.iterdir(), range(MOST_FILES), strict=False) if one.is_file())
+    listed: set[str] = set()
+    indexes = [name for name in names if is_index(name)]
+    for name in indexes:
+        try:
+            where, _ = _index(folder / name)
+        except CheckpointError:
+            if len(indexes) == 1:
+                raise
+            continue
+        files = tuple(sorted(set(where.values())))
+        listed |= set(files)
+        here = set(names)
+        missing = tuple(file for file in files if file not in here)
+        base, _, variant = name.removesuffix(".json").partition(".index")
+        yield _Set(files, missing, variant.strip(".") or _variant(base, names), folder / name)
+    own = [name for name in names if name.endswith(".safetensors") or is_pytorch_file(name)]
+    by_kind: dict[tuple[bool, str], list[str]] = {}
+    for name in own:
+        if name not in listed:
+            by_kind.setdefault((name.endswith(".safetensors"), _variant(name, own)), []).append(name)
+    for (_, variant), files_of_kind in by_kind.items():
+        missing = tuple(_missing(files_of_kind))
+        yield _Set(tuple(sorted([*files_of_kind, *missing])), missing, variant)
+
+
+def _variant(name: str, others: Sequence[str]) -> str:
+    """What distinguishes it from other files of the same weights: "fp16" of model.fp16.safetensors, and of
+    model.fp16-00001-of-00002.safetensors or model-00001-of-00002.fp16.safetensors."""
+    stem, _, ending = _SHARD.sub("", name).rpartition(".")
+    base, dot, last = stem.rpartition(".")
+    return last if dot and (last in _VARIANTS or f"{base}.{ending}" in others) else ""
+
+
+def _missing(names: Sequence[str]) -> Iterator[str]:
+    """The shards that are not among the names, by "-00001-of-00003"."""
+    here = set(names)
+    for name in names:
+        found = _SHARD.search(name)
+        if found is None or not 0 < int(found[2]) <= MOST_FILES:
+            continue
+        for number in range(1, int(found[2]) + 1):
+            wanted = f"{name[: found.start(1)]}{number:0{len(found[1])}}{name[found.end(1) :]}"
+            if wanted not in here:
+                here.add(wanted)
+                yield wanted
+
+
+def _refuse_doubles(parts: Sequence[Contents]) -> None:
+    seen: dict[str, Path] = {}
+    for part in parts:
+        for one in part.tensors:
+            if (other := seen.setdefault(one.name, part.path)) is not part.path:
+                names = f"{printable(other.name, 60)} and {printable(part.path.name, 60)}"
+                raise CheckpointError(f"{names} hold the same tensors ({one.name}): name one of the files")
+
+
+def _beside(folder: Path, name: str) -> bool:
+    return not ("/" in name or name.startswith("..") or "\0" in name or is_index(name) or (folder / name).is_dir())
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
@@ -84,6 +193,7 @@ def _take(contents: Contents, parts: Sequence[Contents]) -> None:
         contents.globals += [one for one in part.globals if one not in contents.globals]
         contents.problems += part.problems
         contents.metadata.update(part.metadata)
+        contents.header.update(part.header)
         contents.notes += [note for note in part.notes[:1] if note not in contents.notes]
     number_doubles(contents)
     contents.notes += forms(contents.tensors)

@@ -30,8 +30,8 @@ def read(path: Path) -> Contents:
     return contents
 
 
-def write(weights: "Mapping[str, torch.Tensor]", path: Path) -> None:
-    """Write a state_dict."""
+def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:
+    """Write a state_dict, which has no place for a header."""
     import torch
 
     torch.save(dict(weights), path)

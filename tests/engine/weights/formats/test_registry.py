@@ -118,8 +118,8 @@ def test_a_file_is_recognised_by_its_first_bytes_and_its_name(
 def test_a_folder_is_recognised_by_what_is_in_it(tmp_path: Path) -> None:
     assert registry.recognise(Candidate(tmp_path)) is None
     for name, expected in (
-        ("a.safetensors", "folder of safetensors"),
-        ("model.safetensors.index.json", "sharded weights"),
+        ("a.safetensors", "folder of weights"),
+        ("model.safetensors.index.json", "folder of weights"),
         (".metadata", "distributed checkpoint"),
     ):
         (tmp_path / name).touch()
