@@ -139,7 +139,7 @@ class FmnistApp(CrashHandlingApp):
     @work(thread=True, group="imports", exit_on_error=False)
     def _import_screens(self) -> None:
         """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
-        from textual.widgets import DataTable, Input, OptionList  # noqa: F401
+        from textual.widgets import Input, OptionList  # noqa: F401
 
     async def on_event(self, event: events.Event) -> None:
         if is_exiting(self) and isinstance(event, events.Key | events.Paste):

@@ -1,8 +1,12 @@
-"""Screens with one large table, whose rows and columns the keys go along."""
+"""Screens with one large table, whose rows and columns the keys go along, and whose rows can be filtered."""
 
+from typing import ClassVar
+
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from tui.dialogs.prompt import PromptScreen
 from tui.widgets.rows import Rows
 
 
@@ -20,8 +24,18 @@ def table_keys(screen: str, *, page: str = "pagedown,space") -> list[BindingType
     ]
 
 
+def filter_key(screen: str, by: str) -> Binding:
+    """The key that asks for the filter; `by`: what it goes by, such as "by name"."""
+    return Binding("slash", "filter", "Filter", key_display="/", id=f"{screen}.filter", tooltip=by)
+
+
 class TableScreen(Screen[None]):
-    """Has the actions of these keys."""
+    """Has the actions of these keys. A screen with a filter says what can be typed (`FILTER_ABOUT`), counts what a text
+    lets through (`count_matching`), and shows the rows that pass `filter_text` (`filter_changed`)."""
+
+    FILTER_ABOUT: ClassVar[str] = ""
+
+    filter_text = ""  # what is typed as the filter; "" shows every row
 
     @property
     def table(self) -> Rows:
@@ -29,6 +43,43 @@ class TableScreen(Screen[None]):
 
     def moved(self) -> None:
         """The cursor is on another row, or the last of them that there is."""
+
+    def count_matching(self, text: str) -> str:
+        """How many of the rows pass the filter `text`, in words, such as `2 of 3 runs`."""
+        raise NotImplementedError
+
+    def filter_changed(self) -> None:
+        """Show the rows that pass `filter_text`."""
+        raise NotImplementedError
+
+    @work(group="prompt", exclusive=True)
+    async def action_filter(self) -> None:
+        prompt = PromptScreen("Filter", self.FILTER_ABOUT, self._count_typed, value=self.filter_text)
+        text = await self.app.push_screen_wait(prompt)
+        if text is not None and text.strip() != self.filter_text:
+            self.filter_text = text.strip()
+            self.filter_changed()
+
+    def _count_typed(self, text: str) -> str:
+        return self.count_matching(text.strip())
+
+    def clear_filter(self) -> bool:
+        """Show every row again; False where there was no filter."""
+        if not self.filter_text:
+            return False
+        self.filter_text = ""
+        self.filter_changed()
+        return True
+
+    def describe_filter(self) -> str:
+        """The filter, and how to be rid of it; "" without one."""
+        return f"filter: {self.filter_text} (Esc: show all)" if self.filter_text else ""
+
+    def on_rows_pointed(self, event: Rows.Pointed) -> None:
+        """A click moves the cursor, one on the cursor's row opens it."""
+        self.moved()
+        if event.again:
+            self.call_later(self.run_action, "open")
 
     def action_move(self, by: int) -> None:
         self.table.move(by)

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from engine.inspection.forward_requests import ForwardPass, Saliency
 from tui import format as fmt
 from tui.widgets.bars import Bars, Opinion
-from tui.widgets.gallery import HEIGHT, Gallery
+from tui.widgets.gallery import Gallery
 from tui.widgets.heatmap import colours, limit_of
 from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import Tile
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TALL = 34  # lines of the screen from which on the bars are below the pictures, not beside them
 TALLER = 44  # lines from which on there are two lines of pictures
 CAPTION = 28  # cells
+PICTURES = 3  # the image, its gradient, what occlusion does
 
 
 class AnswerPane(Vertical):
@@ -52,7 +53,7 @@ class AnswerPane(Vertical):
     def fit_to(self, lines: int) -> None:
         """Arrange the parts for a screen of so many lines."""
         self.set_class(lines < TALL, "-short")
-        self.query_one(Gallery).styles.height = HEIGHT * (2 if lines >= TALLER else 1)
+        self.query_one(Gallery).fit_to(PICTURES, 2 if lines >= TALLER else 1)
 
     @property
     def image(self) -> "Bytes | None":

@@ -19,7 +19,7 @@ from engine.sources import NetworkRef, RunCheckpoint, Source, WeightsFile
 from engine.training import freezing
 from tui import format as fmt
 from tui import tensor_table
-from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
 from tui.model import module_table, parameter_table, prompts
 from tui.model.module_table import ModuleTable
 from tui.model.parameter_table import SORTS, ParametersTable
@@ -41,7 +41,7 @@ class ModelScreen(TableScreen):
         Binding("enter", "open", "Open", id="model.open", tooltip="a parameter's values; a module: fold it"),
         Binding("v", "view", "Modules/parameters", id="model.view", tooltip="the other table"),
         Binding("o", "other", "Other network", id="model.other", tooltip="a model by name, a run, or a checkpoint"),
-        Binding("slash", "filter", "Filter", key_display="/", id="model.filter", tooltip="by name or pattern"),
+        filter_key("model", "by name or pattern"),
         Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or unfreeze, in the next run or branch"),
         Binding("F", "freeze_some", "Freeze some", show=False, id="model.freeze_some", tooltip="by name or pattern"),
         Binding("A", "autograd", "Autograd", id="model.autograd", tooltip="forward, loss, backward, step by step"),
@@ -53,6 +53,8 @@ class ModelScreen(TableScreen):
         Binding("escape", "back", "All", show=False, id="model.back", tooltip="remove the filter"),
     ]
 
+    FILTER_ABOUT = "Part of a name, such as weight, or a regular expression, such as stack.[02].weight$"
+
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
@@ -60,7 +62,7 @@ class ModelScreen(TableScreen):
         self._asked: NetworkRef | None = None
         self._summary: ModelSummary | None = None
         self._shows_parameters = False
-        self._pattern = ""
+        self.filter_text = ""
         self._asking = False
         self._entry = ""  # the file of the checkpoint that is shown
         self._before: Source | None = None  # the checkpoint that was shown before it
@@ -113,7 +115,7 @@ class ModelScreen(TableScreen):
             return None  # asking for it says why
 
     def _begin(self) -> None:
-        self._before, self._entry, self._pattern, self._summary = None, "", "", None
+        self._before, self._entry, self.filter_text, self._summary = None, "", "", None
         self.modules.reset()
         self._ask()
 
@@ -183,9 +185,9 @@ class ModelScreen(TableScreen):
         if summary is None:
             return
         if self._shows_parameters:
-            self.parameters.show_tensors(self._pattern)
+            self.parameters.show_tensors(self.filter_text)
         else:
-            self.modules.show_modules(summary, self._pattern)
+            self.modules.show_modules(summary, self.filter_text)
         self.modules.display, self.parameters.display = not self._shows_parameters, self._shows_parameters
         update_text(self, "#about", self._about(summary))
         self._show_chosen()
@@ -197,7 +199,7 @@ class ModelScreen(TableScreen):
         image = " × ".join(map(str, summary.shape))
         sort = self.parameters.sort
         notes = f"\nfrozen: {summary.freeze}" if summary.freeze else ""
-        notes += f"\nfilter: {self._pattern} (Esc: show all)" if self._pattern else ""
+        notes += f"\n{self.describe_filter()}" if self.filter_text else ""
         notes += f"\nsorted by {sort}" if self._shows_parameters and sort != SORTS[0] else ""
         return Content.assemble(
             (summary.title, "bold"),
@@ -226,7 +228,7 @@ class ModelScreen(TableScreen):
             return True if self._freezable else None
         if action in ("sort", "export"):
             return True if self._shows_parameters else None
-        return bool(self._pattern) if action == "back" else True
+        return bool(self.filter_text) if action == "back" else True
 
     def moved(self) -> None:
         self._show_chosen()
@@ -280,7 +282,14 @@ class ModelScreen(TableScreen):
         self.parameters.reveal(self.parameters.sort)
 
     def action_back(self) -> None:
-        self._pattern = ""
+        self.clear_filter()
+
+    def count_matching(self, text: str) -> str:
+        tensors = self.parameters.tensors
+        found = sum(module_table.matches(text, tensor.name) for tensor in tensors)
+        return f"{fmt.count(found)} of {fmt.count(len(tensors))} parameters and buffers"
+
+    def filter_changed(self) -> None:
         self._show()
 
     def action_reload(self) -> None:
@@ -301,13 +310,6 @@ class ModelScreen(TableScreen):
             self.notify("saving its weights as of now …", timeout=2)
 
     @work(group="prompt")
-    async def action_filter(self) -> None:
-        prompt = prompts.name_filter([tensor.name for tensor in self.parameters.tensors], self._pattern)
-        if (text := await self.app.push_screen_wait(prompt)) is not None:
-            self._pattern = text.strip()
-            self._show()
-
-    @work(group="prompt")
     async def action_other(self) -> None:
         prompt = prompts.network(self._services.home, self._services.network.source)
         if (text := await self.app.push_screen_wait(prompt)) is not None:
@@ -321,7 +323,7 @@ class ModelScreen(TableScreen):
             if module.leaf:
                 self.action_view()
             elif module.name:
-                self.modules.fold(module, self._pattern)
+                self.modules.fold(module, self.filter_text)
 
     def action_forward(self) -> None:
         self._services.open_forward(*self._services.image)

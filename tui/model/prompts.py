@@ -14,7 +14,6 @@ from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.source_prompt import source_prompt
 from tui.format import count, counted
-from tui.model.module_table import matches
 
 
 def sources_text() -> str:
@@ -56,17 +55,6 @@ def freeze(names: Sequence[str], value: str) -> PromptScreen:
         "All but the last layer: *, !linear_relu_stack.4. Leave empty to freeze nothing."
     )
     return PromptScreen("Freeze which parameters?", about, check, value=value)
-
-
-def name_filter(names: Sequence[str], value: str) -> PromptScreen:
-    """Which names to show, as `module_table.matches` takes it."""
-
-    def check(text: str) -> str:
-        found = sum(matches(text.strip(), name) for name in names)
-        return f"{count(found)} of {count(len(names))} parameters and buffers"
-
-    about = "Part of a name, such as weight, or a regular expression, such as stack.[02].weight$"
-    return PromptScreen("Filter by name", about, check, value=value)
 
 
 def export(rows: int) -> PromptScreen:

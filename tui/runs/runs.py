@@ -8,43 +8,42 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Static
 
 from engine.runs import listing
 from engine.runs.listing import RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import format as fmt
+from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
 from tui.runs.facts import model_name
 from tui.runs.run_actions import RunActions
 from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
-from tui.widgets.lines import fit
+from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
 EMPTY = "No runs yet. Press 2, then s, to start the first one."
 ENDED = "ended without finishing"
-WIDTHS = {"state": 24, "run": 13, "model": 7, "data": 14, "epoch": 8, "best": 7, "age": 7}  # 80 columns, no gaps
-STYLES = {"training": "$text-success", "paused": "$text-warning", "failed": "$text-error", "ended": "$text-error"}
+STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad"}
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(TableScreen):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
-    AUTO_FOCUS = "#table"
+    AUTO_FOCUS = ""
+    FILTER_ABOUT = "Part of a name, of a model, of a data set or of a state."
     BINDINGS: ClassVar[list[BindingType]] = [
+        *table_keys("runs"),
+        Binding("enter", "open", "Watch", id="runs.watch"),
         Binding("p", "pause", "Pause/resume", id="runs.pause"),
         Binding("x", "stop", "Stop", id="runs.stop"),
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="a run that ended, from its newest checkpoint"),
         Binding("b", "branch", "Branch", id="runs.branch", tooltip="a new run from its newest checkpoint"),
-        Binding("slash", "filter", "Filter", key_display="/", id="runs.filter"),
-        Binding("j", "move(1)", "Down", show=False, id="runs.down"),
-        Binding("k", "move(-1)", "Up", show=False, id="runs.up"),
+        filter_key("runs", "by name, model, data set or state"),
         Binding("escape", "unfilter", "All runs", show=False, id="runs.unfilter"),
     ]
 
@@ -55,19 +54,16 @@ class RunsScreen(Screen[None]):
         self._runs: list[RunSummary] = []
         self._left_out = ""  # which runs can't be read, and why
         self._listing: listing.Listing | None = None
-        self._cells: dict[str, list[Content]] = {}  # what the table shows, by run id
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
         yield Static("", id="summary")
-        yield _Table(id="table", cursor_type="row", cell_padding=0, zebra_stripes=False)
+        yield Rows(_columns(80), gap=1, id="table")
         yield Static(EMPTY, id="empty")
         yield Static("", id="detail", markup=False)
-        yield Input(placeholder="a part of a name, model, data set or state", id="filter", compact=True)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._lay_out_columns()
         self._looking = self.set_interval(REFRESH_S, self.look)
         self.look()
 
@@ -79,7 +75,7 @@ class RunsScreen(Screen[None]):
         self.look()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._lay_out_columns()
+        self._show()
 
     @work(exclusive=True, group="runs")
     async def look(self) -> None:
@@ -91,16 +87,13 @@ class RunsScreen(Screen[None]):
         self._runs = await asyncio.to_thread(self._listing.look)
         self._left_out = printable(left_out_words(self._listing.unreadable))
         if self.query("#table"):  # else the app ended meanwhile
-            self._fill()
+            self._show()
 
     @property
     def selected(self) -> RunSummary | None:
         """The run under the cursor."""
-        table = self._table
-        if not table.row_count:
-            return None
-        run_id = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-        return next((run for run in self._runs if run.id == run_id), None)
+        key = self.table.key
+        return next((run for run in self._runs if run.id == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         run = self.selected if action in ("pause", "stop", "resume", "branch") else None
@@ -110,21 +103,15 @@ class RunsScreen(Screen[None]):
             return True if run is not None and run.state not in ("training", "paused") else None
         if action == "branch":
             return True if run is not None and run.epochs else None
-        return True
+        return bool(self.filter_text) if action == "unfilter" else True
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        if (run := self.selected) is not None:
-            self._services.watch_run(run.folder)
-
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+    def moved(self) -> None:
         self._show_detail()
         self.refresh_bindings()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._fill()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._table.focus()
+    def action_open(self) -> None:
+        if (run := self.selected) is not None:
+            self._services.watch_run(run.folder)
 
     def action_pause(self) -> None:
         if (run := self.selected) is not None:
@@ -144,102 +131,41 @@ class RunsScreen(Screen[None]):
         if (run := self.selected) is not None:
             self._actions.branch(run.folder)
 
-    def action_filter(self) -> None:
-        self._filter.display = True
-        self._filter.focus()
-
     def action_unfilter(self) -> None:
-        self._filter.value = ""
-        self._filter.display = False
-        self._table.focus()
+        self.clear_filter()
 
-    def action_move(self, by: int) -> None:
-        if by > 0:
-            self._table.action_cursor_down()
-        else:
-            self._table.action_cursor_up()
+    def count_matching(self, text: str) -> str:
+        return f"{fmt.count(len(self._matching(text)))} of {fmt.counted(len(self._runs), 'run')}"
+
+    def filter_changed(self) -> None:
+        self._show()
 
     @work(group="commands")
     async def _send(self, run: RunSummary, command: str) -> None:
         await self._actions.command(run.folder, command)
         self.look()
 
-    def _fill(self) -> None:
-        """Bring the table to the runs that pass the filter, touching only cells that differ."""
-        wanted = self._filter.value.casefold().strip()
-        shown = [run for run in self._runs if wanted in _searched(run)]
-        cells = {run.id: self._row(run, depth) for depth, run in listing.family(shown)}
-        table = self._table
-        if list(cells) != list(self._cells):
-            kept = run.id if (run := self.selected) is not None and run.id in cells else None
-            table.clear()
-            for run_id, row in cells.items():
-                table.add_row(*row, key=run_id)
-            if kept is not None:
-                table.move_cursor(row=table.get_row_index(kept))
-        else:
-            for run_id, row in cells.items():
-                for column, cell in zip(WIDTHS, row, strict=True):
-                    if cell != self._cells[run_id][list(WIDTHS).index(column)]:
-                        table.update_cell(run_id, column, cell)
-        changed = cells != self._cells
-        self._cells = cells
+    def _matching(self, text: str) -> list[RunSummary]:
+        return [run for run in self._runs if text.casefold() in _searched(run)]
+
+    def _show(self) -> None:
+        shown = self._matching(self.filter_text)
+        columns = _columns(self.size.width)
+        width = self.size.width - sum(column.width + 1 for column in columns if column.width > 0) - 1  # of the run's
+        self.table.show([_row(run, depth, width) for depth, run in listing.family(shown)], columns)
         self._show_summary(len(shown))
-        if changed:
-            self._show_detail()
-            self.refresh_bindings()
-
-    def _row(self, run: RunSummary, depth: int) -> list[Content]:
-        widths = self._widths
-        model = model_name(run.model)
-        texts = {
-            "state": ENDED if run.state == "ended" else run.state,
-            "run": "  " * (depth - 1) + "└ " * bool(depth) + (run.name or _short(run.id, widths["run"] - 2 * depth)),
-            "model": model,
-            "data": "demo data" if run.demo else run.dataset,
-            "epoch": f"{run.epoch}/{run.epochs}",
-            "best": fmt.percent(run.best_accuracy),
-            "age": fmt.age(time.time() - run.started),
-        }
-        styles = {"state": STYLES.get(run.state, ""), "data": "$text-warning" if run.demo else ""}
-        cells = []
-        for column, text in texts.items():
-            room = widths[column] - (column != "age")  # a gap after all but the last
-            text = fit(text, room)
-            if column in ("epoch", "best", "age"):
-                text = f"{text:>{room}}"
-            cells.append(Content.styled(text, styles.get(column, "")))
-        return cells
-
-    @property
-    def _widths(self) -> dict[str, int]:
-        """The columns' widths: what the terminal has beyond 80 columns goes to the run, the model and the data."""
-        more = max(0, self.size.width - 80)
-        return WIDTHS | {
-            "run": WIDTHS["run"] + min(more // 2, 40),
-            "model": WIDTHS["model"] + min(more // 8, 12),
-            "data": WIDTHS["data"] + min(more // 8, 12),
-        }
-
-    def _lay_out_columns(self) -> None:
-        table = self._table
-        table.clear(columns=True)
-        heads = {"best": "best", "age": "age", "epoch": "epoch"}
-        for column, width in self._widths.items():
-            label = f"{heads[column]:>{width - (column != 'age')}}" if column in heads else column
-            table.add_column(label, width=width, key=column)
-        self._cells = {}
-        self._fill()
+        self._show_detail()
+        self.refresh_bindings()
 
     def _show_summary(self, shown: int) -> None:
         training = sum(run.state in ("training", "paused") for run in self._runs)
         words = f"{len(self._runs)} runs" if len(self._runs) != 1 else "1 run"
         words += f", {training} live" if training else ""
-        words += f", {shown} shown" if shown != len(self._runs) else ""
+        words += f", {shown} shown; {self.describe_filter()}" if self.filter_text else ""
         parts = (words if self._runs else "", self._left_out)
         set_text(self.query_one("#summary", Static), "; ".join(filter(None, parts)))
         self.query_one("#empty").display = not self._runs and not self._left_out
-        self._table.display = bool(self._runs)
+        self.table.display = bool(self._runs)
 
     def _show_detail(self) -> None:
         run = self.selected
@@ -257,24 +183,39 @@ class RunsScreen(Screen[None]):
         name = next((other.title for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)")
         return f" · branch of {name} at epoch {run.parent_epoch}, step {run.parent_step}"
 
-    @property
-    def _table(self) -> "_Table":
-        return self.query_one("#table", _Table)
 
-    @property
-    def _filter(self) -> Input:
-        return self.query_one("#filter", Input)
+def _columns(width: int) -> tuple[Column, ...]:
+    """For a terminal of so many cells: of what it has beyond 80, the model and the data get an eighth each, at most
+    12, and the run the rest."""
+    more = min(max(0, width - 80) // 8, 12)
+    return (
+        Column("state", len(ENDED)),
+        Column("run", -12),
+        Column("model", 6 + more),
+        Column("data", 13 + more),
+        Column("epoch", 7, right=True),
+        Column("best", 6, right=True),
+        Column("age", 6, right=True),
+    )
 
 
-class _Table(DataTable[Content]):
-    """The runs; enter watches one."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Watch", id="runs.watch")]
+def _row(run: RunSummary, depth: int, width: int) -> Row:
+    """A run's row. `depth`: below how many runs that it branched off from; `width`: of the run's column."""
+    cells = (
+        ENDED if run.state == "ended" else run.state,
+        "  " * (depth - 1) + "└ " * bool(depth) + (run.name or _short(run.id, width - 2 * depth)),
+        model_name(run.model),
+        "demo data" if run.demo else run.dataset,
+        f"{run.epoch}/{run.epochs}",
+        fmt.percent(run.best_accuracy),
+        fmt.age(time.time() - run.started),
+    )
+    return Row(run.id, cells, styles={"state": STYLES.get(run.state, ""), "data": "warning" if run.demo else ""})
 
 
 def _short(run_id: str, width: int) -> str:
     """The id, or of it the month, the day and the time."""
-    return run_id if len(run_id) < width else run_id[4:15]
+    return run_id if len(run_id) <= width else run_id[4:15]
 
 
 def _searched(run: RunSummary) -> str:

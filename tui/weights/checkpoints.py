@@ -16,7 +16,7 @@ from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.requests import ConvertRequest
 from tui import format as fmt
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
 from tui.services import Services
 from tui.weights import prompts
 from tui.weights.file_list import ListedFile, list_files, matches
@@ -44,7 +44,7 @@ class CheckpointsScreen(TableScreen):
         *table_keys("checkpoints"),
         Binding("enter", "open", "Open", id="checkpoints.open", tooltip="show what is in it, without executing it"),
         Binding("o", "path", "Open a path", id="checkpoints.path", tooltip="any file of weights, by its path"),
-        Binding("slash", "filter", "Filter", key_display="/", id="checkpoints.filter", tooltip="by name, size or age"),
+        filter_key("checkpoints", "by name, size or age"),
         Binding("s", "sort", "Sort", id="checkpoints.sort", tooltip="by run, age, size or accuracy"),
         Binding("m", "mark", "Mark", id="checkpoints.mark", tooltip="to compare two, or average several"),
         Binding("d", "difference", "Compare", id="checkpoints.difference", tooltip="the two marked files"),
@@ -53,6 +53,11 @@ class CheckpointsScreen(TableScreen):
         Binding("escape", "all", "Show all", show=False, id="checkpoints.all", tooltip="clear the filter or the marks"),
     ]
 
+    FILTER_ABOUT = (
+        "Words from the name or the run, separated by spaces; a size such as >10MB or <1GB; an age such as <2d or >3h. "
+        "Example: base <2d"
+    )
+
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
@@ -60,7 +65,6 @@ class CheckpointsScreen(TableScreen):
         self._files: list[ListedFile] = []
         self._marked: list[Path] = []  # in the order in which they were marked
         self._left_out: list[str] = []  # what can't be read, a line each
-        self._filter = ""
         self._sort = SORTS[0]
 
     def compose(self) -> ComposeResult:
@@ -83,7 +87,7 @@ class CheckpointsScreen(TableScreen):
             self._show()
 
     def _show(self) -> None:
-        shown = [one for one in self._files if matches(one, self._filter)]
+        shown = [one for one in self._files if matches(one, self.filter_text)]
         if self._sort == "age":
             shown.sort(key=lambda one: -one.changed)
         elif self._sort == "size":
@@ -95,7 +99,7 @@ class CheckpointsScreen(TableScreen):
         text = fmt.counted(len(shown), "file")
         if not self._files and not self._left_out:
             text = "No checkpoints yet: train a model (2), or press o to open any file of weights."
-        text += f"; filter: {self._filter} (Esc: show all)" if self._filter else ""
+        text += f"; {self.describe_filter()}" if self.filter_text else ""
         text += f"; {len(self._marked)} marked" if self._marked else ""
         text += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
         if self._left_out:
@@ -115,7 +119,7 @@ class CheckpointsScreen(TableScreen):
             return len(self._marked) == 2
         if action == "average":
             return len(self._marked) > 1
-        return bool(self._filter or self._marked or self._requests.doing) if action == "all" else True
+        return bool(self.filter_text or self._marked or self._requests.doing) if action == "all" else True
 
     def action_again(self) -> None:
         self._read()
@@ -128,10 +132,14 @@ class CheckpointsScreen(TableScreen):
     def action_all(self) -> None:
         if self._requests.cancel():
             return
-        if self._filter:
-            self._filter = ""
-        else:
+        if not self.clear_filter():
             self._marked = []
+            self._show()
+
+    def count_matching(self, text: str) -> str:
+        return f"{sum(matches(one, text) for one in self._files)} of {fmt.counted(len(self._files), 'file')}"
+
+    def filter_changed(self) -> None:
         self._show()
 
     def action_mark(self) -> None:
@@ -163,16 +171,6 @@ class CheckpointsScreen(TableScreen):
             self.notify(f"wrote {fmt.counted(found.tensors, 'tensor')} to {target}", timeout=8, markup=False)
             remember(self._services.home, target)
             self._read()
-
-    @work(group="prompt", exclusive=True)
-    async def action_filter(self) -> None:
-        def count_matches(text: str) -> str:
-            return f"{sum(matches(one, text) for one in self._files)} of {fmt.counted(len(self._files), 'file')}"
-
-        text = await self.app.push_screen_wait(prompts.file_filter(self._filter, count_matches))
-        if text is not None:
-            self._filter = text.strip()
-            self._show()
 
     def action_open(self) -> None:
         if self.table.key is not None:

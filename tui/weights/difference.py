@@ -17,13 +17,13 @@ from engine.weights.misfit import MisfitError
 from engine.weights.requests import CompareRequest
 from tui import format as fmt
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
 from tui.evaluation_text import comparison_lines
 from tui.services import Services
 from tui.weights import difference_rows, prompts
 from tui.weights.difference_rows import COLUMNS, SORTED, SORTS, TITLES, VALUE_COLUMNS, WORDS
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Rows
+from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -37,13 +37,15 @@ class DifferenceScreen(TableScreen):
         Binding("escape,q", "back", "Back", key_display="esc", id="difference.back"),
         Binding("enter", "open", "Difference", id="difference.open", tooltip="its values, map and histogram"),
         Binding("s", "sort", "Sort", id="difference.sort", tooltip="by a statistic, or in the files' order"),
-        Binding("slash", "filter", "Filter", key_display="/", id="difference.filter", tooltip="by name, or by kind"),
+        filter_key("difference", "by name, or by kind"),
         Binding("v", "view", "Values", id="difference.view", tooltip="the tensors, or the other values that differ"),
         Binding("E", "evaluate", "Evaluate", id="difference.evaluate", tooltip="which images it fixes and breaks"),
         Binding("r", "again", "Compare again", show=False, id="difference.again"),
         Binding("f", "on_data('fixed')", "Fixed", id="difference.fixed", tooltip="show those images on Data"),
         Binding("w", "on_data('broken')", "Broken", id="difference.broken", tooltip="show those images on Data"),
     ]
+
+    FILTER_ABOUT = f"Part of a name; or a kind: {', '.join(WORDS)}."
 
     def __init__(self, services: Services, first: Path, second: Path) -> None:
         super().__init__()
@@ -53,7 +55,6 @@ class DifferenceScreen(TableScreen):
         self._evaluated: EvaluationComparison | None = None
         self._evaluated_as = ""  # which network, as it was typed
         self._sort = SORTS[0]
-        self._filter = ""
         self._shows_values = False  # instead of the tensors
 
     def compose(self) -> ComposeResult:
@@ -90,14 +91,18 @@ class DifferenceScreen(TableScreen):
         about = Content.assemble(
             (self._title, "bold"),
             f"  ({found.alignment})\n{difference_rows.count_kinds(found)}{sorted_by}",
-            (f"; filter: {self._filter} (Esc: show all)" if self._filter else "", "$text-accent"),
+            (f"; {self.describe_filter()}" if self.filter_text else "", "$text-accent"),
         )
         update_text(self, "#about", about)
-        if self._shows_values:
-            self.table.show(difference_rows.values(found, self._filter), VALUE_COLUMNS)
-        else:
-            self.table.show(difference_rows.tensors(found, self._filter, self._sort), COLUMNS)
+        self.table.show(self._rows(self.filter_text), VALUE_COLUMNS if self._shows_values else COLUMNS)
         self.refresh_bindings()
+
+    def _rows(self, part: str) -> list[Row]:
+        found = self._comparison
+        assert found is not None
+        if self._shows_values:
+            return difference_rows.values(found, part)
+        return difference_rows.tensors(found, part, self._sort)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("sort", "view", "evaluate", "filter"):
@@ -118,11 +123,15 @@ class DifferenceScreen(TableScreen):
     def action_back(self) -> None:
         if self._requests.cancel():
             return
-        if self._filter:
-            self._filter = ""
-            self._show()
-        else:
+        if not self.clear_filter():
             self.dismiss()
+
+    def count_matching(self, text: str) -> str:
+        every, passing = self._rows(""), self._rows(text)
+        return f"{fmt.count(len(passing))} of {fmt.counted(len(every), 'value' if self._shows_values else 'tensor')}"
+
+    def filter_changed(self) -> None:
+        self._show()
 
     def action_again(self) -> None:
         self._ask()
@@ -138,14 +147,6 @@ class DifferenceScreen(TableScreen):
     def action_view(self) -> None:
         self._shows_values = not self._shows_values
         self._show()
-
-    @work(group="prompt", exclusive=True)
-    async def action_filter(self) -> None:
-        about = f"Part of a name; or a kind: {', '.join(WORDS)}."
-        text = await self.app.push_screen_wait(prompts.name_filter(self._filter, about))
-        if text is not None:
-            self._filter = text.strip()
-            self._show()
 
     @work(group="prompt", exclusive=True)
     async def action_evaluate(self) -> None:

@@ -18,13 +18,13 @@ from engine.terminal_text import printable
 from engine.weights.requests import FileListing, FileRequest
 from tui import format as fmt
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
 from tui.services import Services
-from tui.weights import file_rows, prompts
+from tui.weights import file_rows
 from tui.weights.file_actions import FILE_ACTION_KEYS, FILE_ACTIONS, FileActions
 from tui.weights.file_rows import SORTS, VIEWS
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Rows
+from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -46,8 +46,10 @@ class FileScreen(TableScreen):
         Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules, problems"),
         Binding("s", "sort", "Sort", id="file.sort", tooltip="by name or a statistic, or in the file's order"),
         *FILE_ACTION_KEYS,
-        Binding("slash", "filter", "Filter", key_display="/", id="file.filter", tooltip="by name"),
+        filter_key("file", "by name"),
     ]
+
+    FILTER_ABOUT = "Part of a name."
 
     def __init__(self, services: Services, path: Path) -> None:
         super().__init__()
@@ -61,7 +63,6 @@ class FileScreen(TableScreen):
         self._histograms: dict[str, npt.NDArray[np.int64]] = {}
         self._share = 0.0  # of the statistics
         self._view = VIEWS[0]
-        self._filter = ""
         self._sort = ""  # the title of a column, one of SORTS
 
     def compose(self) -> ComposeResult:
@@ -80,7 +81,7 @@ class FileScreen(TableScreen):
     @work(group="file", exclusive=True)
     async def _ask(self) -> None:
         update_text(self, "#about", Content(f"reading {printable(str(self.path))} …"))
-        part = "" if self._complete else self._filter
+        part = "" if self._complete else self.filter_text
         try:
             listing = await asyncio.to_thread(self._services.worker.ask, FileRequest(self.path, part))
         except InspectionCancelledError:
@@ -129,15 +130,19 @@ class FileScreen(TableScreen):
         if listing is None:
             return
         update_text(self, "#about", self._about(listing))
+        self.table.show(self._rows(self.filter_text), file_rows.COLUMNS[self._view])
+        self._show_chosen()
+        self.refresh_bindings()
+
+    def _rows(self, part: str) -> list[Row]:
+        """Those of the view that is shown, with `part` in their names, or in what they say."""
+        listing = self._listing
+        assert listing is not None
         if self._view == "tensors":
             rows = file_rows.tensors(listing, self._stats, self._histograms, self._sort)
         else:
             rows = file_rows.LISTED[self._view](listing)
-        searched = [row.cells[0] if self._view == "problems" else row.key for row in rows]
-        rows = [row for row, text in zip(rows, searched, strict=True) if self._filter in text]
-        self.table.show(rows, file_rows.COLUMNS[self._view])
-        self._show_chosen()
-        self.refresh_bindings()
+        return [row for row in rows if part in (row.cells[0] if self._view == "problems" else row.key)]
 
     def _about(self, listing: FileListing) -> Content:
         untrusted = any(not one.allowed for one in listing.imports)
@@ -162,9 +167,7 @@ class FileScreen(TableScreen):
             text += f", the first {fmt.count(len(getattr(listing, self._view)))} (/ finds others)"
         text += f"; sorted by {SORTS[self._sort]}" if self._sort and self._view == "tensors" else ""
         lines.append(Content(text))
-        lines.append(
-            Content.styled(f"; filter: {self._filter} (Esc: show all)" if self._filter else "", "$text-accent")
-        )
+        lines.append(Content.styled(f"; {self.describe_filter()}" if self.filter_text else "", "$text-accent"))
         return Content("").join(lines)
 
     def _show_chosen(self) -> None:
@@ -195,13 +198,16 @@ class FileScreen(TableScreen):
     def action_back(self) -> None:
         if self._requests.cancel():
             return
-        if self._filter:
-            self._set_filter("")
-        else:
+        if not self.clear_filter():
             self.dismiss()
 
-    def _set_filter(self, text: str) -> None:
-        self._filter = text
+    def count_matching(self, text: str) -> str:
+        if not self._complete:
+            return ""  # the worker looks through all of the file
+        found = len(self._rows(text))
+        return f"{fmt.count(found)} of {fmt.counted(len(self._rows('')), self._view[:-1])}"
+
+    def filter_changed(self) -> None:
         if self._complete:
             self._show()
         else:
@@ -225,12 +231,6 @@ class FileScreen(TableScreen):
     def action_open(self) -> None:
         if self.table.key is not None:
             self._services.open_tensor(FileTensor(self.path, self.table.key))
-
-    @work(group="prompt", exclusive=True)
-    async def action_filter(self) -> None:
-        text = await self.app.push_screen_wait(prompts.name_filter(self._filter))
-        if text is not None:
-            self._set_filter(text.strip())
 
     def action_difference(self) -> None:
         self._actions.compare()

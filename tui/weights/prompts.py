@@ -1,7 +1,6 @@
 """What the screens of files ask for in a line of text: a prompt each, and what its text means."""
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,20 +44,6 @@ def other_file(path: Path) -> PromptScreen:
     about = "The comparison shows how the other file differs from this one."
     title, value = f"Compare {path.name} with which file?", f"{path.parent}/"
     return PromptScreen(title, about, paths.check_file, value=value, suggester=PathSuggester())
-
-
-def name_filter(value: str, about: str = "Part of a name.") -> PromptScreen:
-    """What the names of the rows to show contain."""
-    return PromptScreen("Filter", about, lambda text: "", value=value)
-
-
-def file_filter(value: str, count_matches: Callable[[str], str]) -> PromptScreen:
-    """Which files to list; `count_matches`: how many a filter lets through, in words."""
-    about = (
-        "Words from the name or the run, separated by spaces; a size such as >10MB or <1GB; an age such as <2d or >3h. "
-        "Example: base <2d"
-    )
-    return PromptScreen("Filter the files", about, count_matches, value=value)
 
 
 def network(file: Path, value: str, module: str, refusal: str) -> PromptScreen:

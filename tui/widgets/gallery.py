@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -30,6 +31,16 @@ class Gallery(Widget):
         self._picture_style: PictureStyle = style
         self._tiles: tuple[Tile, ...] = ()
         self._drawn: list[list[list[Segment]]] = []  # of each picture, its lines
+        self._wanted = (1, 1)  # pictures that there will be, and lines of them at most
+
+    def fit_to(self, pictures: int, lines: int) -> None:
+        """Be as high as so many pictures need, in at most so many lines of pictures."""
+        self._wanted = (pictures, lines)
+        if self.size.width:
+            self.styles.height = HEIGHT * min(lines, -(-pictures // self.across))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fit_to(*self._wanted)
 
     def show(self, tiles: Sequence[Tile], cursor: tuple[int, int] | None = None) -> None:
         """Other pictures. `cursor`: row and column of a pixel of the first."""

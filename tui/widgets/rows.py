@@ -1,7 +1,10 @@
 """A table of many rows with a cursor, of which only what is in view is drawn, and only what changed is sent."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from textual import events
+from textual.message import Message
 
 from tui.widgets.lines import Line, Lines, fit, fit_end, padded
 
@@ -19,11 +22,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its key, its cells, and a style over all of them."""
+    """One row: its key, its cells, a style over all of them, and styles for single cells by their columns' titles."""
 
     key: str
     cells: tuple[str, ...]
     style: str = ""
+    styles: Mapping[str, str] = field(default_factory=dict)
 
 
 class Rows(Lines):
@@ -31,9 +35,18 @@ class Rows(Lines):
 
     DEFAULT_CSS = "Rows { height: 1fr; width: 1fr; }"
 
-    def __init__(self, columns: Sequence[Column] = (), *, id: str | None = None) -> None:  # noqa: A002
+    class Pointed(Message):
+        """The mouse moved the cursor; `again`: it was clicked where the cursor was already."""
+
+        def __init__(self, *, again: bool) -> None:
+            super().__init__()
+            self.again = again
+
+    def __init__(self, columns: Sequence[Column] = (), *, gap: int = 2, id: str | None = None) -> None:  # noqa: A002
+        """`gap`: cells between two columns."""
         super().__init__(id=id)
         self.columns = tuple(columns)
+        self.gap = gap
         self.rows: tuple[Row, ...] = ()
         self.cursor = 0
         self._top = 0
@@ -91,13 +104,29 @@ class Rows(Lines):
                 return True
         return False
 
+    def on_click(self, event: events.Click) -> None:
+        at = self._top + event.y - 1
+        if event.y > 0 and at < len(self.rows):
+            again = at == self.cursor
+            self.go(at)
+            self.post_message(self.Pointed(again=again))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.move(1)
+        self.post_message(self.Pointed(again=False))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.move(-1)
+        self.post_message(self.Pointed(again=False))
+
     def paint(self, width: int, height: int) -> list[Line]:
         shown = self._placed(width)
         more = "›" if self._last < len(self.columns) - 1 else ""
         room = max(1, height - 1)
         self._top = max(0, min(self._top, self.cursor, len(self.rows) - room))
         self._top = max(self._top, self.cursor - room + 1)
-        heads = "  ".join(
+        gap = " " * self.gap
+        heads = gap.join(
             padded(self.columns[place].title, cells, right=self.columns[place].right) for place, cells in shown
         )
         if more or self._across:
@@ -110,8 +139,8 @@ class Rows(Lines):
             for place, cells in shown:
                 column = self.columns[place]
                 text = (fit_end if column.ends else fit)(row.cells[place], cells)
-                style = "chosen" if here else row.style or column.style
-                line.append((("  " if place else "") + padded(text, cells, right=column.right), style))
+                style = "chosen" if here else row.styles.get(column.title) or row.style or column.style
+                line.append(((gap if place else "") + padded(text, cells, right=column.right), style))
             lines.append(line)
         return lines
 
@@ -128,7 +157,7 @@ class Rows(Lines):
             whole = self._fitting(width, self._across)
         self._last = whole[-1] if whole else 0
         widths = [abs(self.columns[place].width) for place in whole]
-        left = width - 1 - sum(widths) - 2 * (len(whole) - 1)
+        left = width - 1 - sum(widths) - self.gap * (len(whole) - 1)
         return [
             (place, cells + (max(0, left) if self.columns[place].width < 0 else 0))
             for place, cells in zip(whole, widths, strict=True)
@@ -140,7 +169,7 @@ class Rows(Lines):
         for place, column in enumerate(self.columns):
             if 0 < place <= across:
                 continue
-            needed = abs(column.width) + (2 if place else 0)
+            needed = abs(column.width) + (self.gap if place else 0)
             if used + needed > width and places:
                 break
             places.append(place)

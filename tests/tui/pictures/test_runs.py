@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.runs import store
 from engine.training import events as ev
 from tests.support.made_up import STEPS, progress
-from tests.tui.pictures.conftest import SIZES, Picture, opened, still
+from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import NOW, made_up_run, run_with_checkpoints
 
 
@@ -34,10 +34,10 @@ async def test_several_with_branches(home: Path, picture: Picture) -> None:
     family(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("my run", "live one"))
-        child = (*"kkkkk", *"jjj")  # from the first row: a resize puts the cursor back there
-        await picture(pilot, "branch of my run at epoch 2", name="all", keys=child)
-        await pilot.press("slash", *"live")
-        await picture(pilot, "live one", name="filtered")
+        await pilot.press(*"jjj")
+        await picture(pilot, "branch of my run at epoch 2", name="all")
+        await typed(pilot, "slash", "live")
+        await picture(pilot, "1 shown", name="filtered")
 
 
 async def test_stopping_one(home: Path, picture: Picture) -> None:

@@ -18,6 +18,7 @@ from tests.support.waiting import until
 from tests.tui.runs.test_watch import text
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.watch import WatchScreen
+from tui.widgets.rows import Rows
 
 
 class Calls:
@@ -257,9 +258,9 @@ async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Cal
         store.write_run(made.folder, asked | {"parent": {"run": of, "epoch": 2, "step": STEPS, "file": "x"}})
     app = ScreensApp(tmp_path, "runs")
     async with app.run_test(size=(100, 30)) as pilot:
-        table = app.screen.query_one("#table")
-        await until(pilot, lambda: table.row_count == 5)  # type: ignore[attr-defined]
-        names = [str(table.get_cell_at((row, 1))).rstrip() for row in range(5)]  # type: ignore[attr-defined]
+        table = app.screen.query_one(Rows)
+        await until(pilot, lambda: len(table.rows) == 5)
+        names = [row.cells[1] for row in table.rows]
         assert names == ["orphan", "new one", "my run", "└ child", "  └ grandchild"]
         await pilot.press("j", "j", "j")
         await until(

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable, Static
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from engine.home import Home
 from engine.training import events as ev
@@ -10,11 +12,25 @@ from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
 from tui.runs.runs import EMPTY, RunsScreen
 from tui.runs.watch import WatchScreen
+from tui.widgets.rows import Rows
 
 
 def rows(app: ScreensApp) -> list[list[str]]:
-    table = app.screen.query_one(DataTable)
-    return [[str(cell).strip() for cell in table.get_row_at(index)] for index in range(table.row_count)]
+    return [[cell.strip() for cell in row.cells] for row in app.screen.query_one(Rows).rows]
+
+
+def shown(app: ScreensApp) -> list[str]:
+    """The table's lines as they are drawn."""
+    return app.screen.query_one(Rows).text().splitlines()
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    """Filter by that."""
+    await pilot.press("slash")
+    await until(pilot, lambda: bool(pilot.app.screen.query(Input)))
+    pilot.app.screen.query_one(Input).value = text
+    await until(pilot, lambda: "runs" in str(pilot.app.screen.query_one("#verdict").render()))
+    await pilot.press("enter")
 
 
 @pytest.fixture
@@ -37,8 +53,12 @@ async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, in
             ["ended without finishing", "gone", "mlp", "demo data", "1/10", "51.0%"],
             ["finished", "first", "mlp", "Fashion-MNIST", "2/10", "52.0%"],
         ]
-        table = app.screen.query_one(DataTable)
-        assert sum(column.get_render_width(table) for column in table.columns.values()) <= size[0]
+        await until(pilot, lambda: "live one" in shown(app)[1])
+        titles = ["state", "run", "model", "data", "epoch", "best", "age"]
+        assert shown(app)[0].split() == titles, "no column is left out"
+        assert shown(app)[1].split()[:6] == ["▸training", "live", "one", "mlp", "Fashion-MNIST", "1/10"]
+        assert {"ended", "without", "finishing", "gone", "51.0%"} < set(shown(app)[2].split())
+        assert max(map(len, shown(app))) <= size[0]
 
 
 async def test_without_runs_it_says_how_to_start_one(tmp_path: Path) -> None:
@@ -79,8 +99,9 @@ async def test_the_filter_keeps_what_fits_and_escape_shows_all(home: Path) -> No
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
-        await pilot.press("slash", *"demo")
+        await typed(pilot, "demo")
         await until(pilot, lambda: [row[1] for row in rows(app)] == ["gone"])
+        assert "3 runs, 1 live, 1 shown; filter: demo (Esc: show all)" in str(app.screen.query_one("#summary").render())
         await pilot.press("escape")
         await until(pilot, lambda: len(rows(app)) == 3)
 
@@ -119,7 +140,7 @@ async def test_the_cursor_stops_at_the_edges_and_the_filter_keeps_it_on_its_run(
         assert selected() == "first"
         await pilot.press("k")
         assert selected() == "gone"
-        await pilot.press("slash", *"one")  # "gone" and "live one": the newest first, as before
+        await typed(pilot, "one")  # "gone" and "live one": the newest first, as before
         await until(pilot, lambda: [row[1] for row in rows(app)] == ["live one", "gone"])
         assert selected() == "gone"
         await pilot.press("escape")
@@ -144,3 +165,37 @@ async def test_where_no_run_can_be_read_it_does_not_say_that_there_is_none(tmp_p
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "can't be read" in str(app.screen.query_one("#summary", Static).content))
         assert not app.screen.query_one("#empty").display
+
+
+async def test_the_mouse_moves_the_cursor_and_a_second_click_watches(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        table = app.screen.query_one(Rows)
+        await pilot.click(table, offset=(5, 0))  # the titles
+        assert table.cursor == 0
+        await pilot.click(table, offset=(5, 2))
+        assert table.cursor == 1
+        await until(pilot, lambda: "20260101-111111-bbbb" in str(app.screen.query_one("#detail").render()))
+        table.post_message(events.MouseScrollDown(table, 5, 2, 0, 0, 0, False, False, False))
+        await until(pilot, lambda: table.cursor == 2)
+        await pilot.click(table, offset=(5, 10))  # below the rows
+        assert table.cursor == 2
+        await pilot.click(table, offset=(5, 3))
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen))
+        assert app.watched == Home(home).run("20260101-101010-aaaa")
+
+
+async def test_states_and_demo_data_have_their_colours_also_on_wide_screens(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        table = app.screen.query_one(Rows)
+        await until(pilot, lambda: "gone" in table.text())
+        pieces = [{text.strip(): style for text, style in line} for line in table._lines]
+        assert pieces[1]["training"] == "chosen"
+        assert pieces[2]["ended without finishing"] == "bad"
+        assert pieces[2]["demo data"] == "warning"
+        assert pieces[3]["finished"] == ""
+        model = next(column.width for column in table.columns if column.title == "model")
+        assert model > 6, "long names of models get room"
