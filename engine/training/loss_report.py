@@ -10,6 +10,7 @@ from engine.data.loader import Batches
 from engine.training import events as ev
 from engine.training.team import Team
 
+PARTS_BEFORE = 32  # progress events at most for the finite losses before one that is not
 REPORT_S = 0.1  # seconds between progress events in the first minute, …
 LATER_REPORT_S = 0.5  # … and after it, so that the events of a day can be read at once
 FIRST_MINUTE_S = 60.0
@@ -66,22 +67,34 @@ class LossReport:
             self._sink(ev.BatchLoss(epoch=epoch, step=first + index + 1, loss=losses[index], seen=seen, of=samples))
         for loss in losses:  # one after another: the same sum, to the last bit, however often it is reported
             self.loss_sum += loss
+        bad = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
         trained = min(step * batch_size, samples) - first * batch_size
-        self._sink(
-            ev.Progress(
-                epoch=epoch,
-                step=step,
-                steps=len(self._batches),
-                loss=sum(losses) / len(losses),
-                lr=lr,
-                samples_per_s=trained / max(now - self._reported_at, 1e-9),
+        begin = 0
+        for end in _ends(len(losses), bad):
+            self._sink(
+                ev.Progress(
+                    epoch=epoch,
+                    step=first + end,
+                    steps=len(self._batches),
+                    loss=sum(losses[begin:end]) / (end - begin),
+                    lr=lr,
+                    samples_per_s=trained / max(now - self._reported_at, 1e-9),
+                )
             )
-        )
+            begin = end
         self._reported_at, self._reported = now, step
         early = self._began is None or now - self._began < FIRST_MINUTE_S
         self.next = now + (REPORT_S if early else LATER_REPORT_S)
-        bad = next((index for index, loss in enumerate(losses) if not math.isfinite(loss)), None)
         was_finite, self._finite = self._finite, math.isfinite(losses[-1])
         if bad is None or (bad == 0 and not was_finite):
             return None
         return first + bad + 1, "NaN" if math.isnan(losses[bad]) else "infinite"
+
+
+def _ends(count: int, bad: int | None) -> list[int]:
+    """Where the parts of `count` losses end that get a progress event each: one part; where the loss at `bad` is the
+    first that is not finite, also the losses before it, in parts that show the way to it, and that one alone."""
+    if not bad:
+        return [count]
+    size = -(-bad // PARTS_BEFORE)
+    return [*range(size, bad, size), bad, *([bad + 1] if bad + 1 < count else []), count]

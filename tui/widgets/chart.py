@@ -7,16 +7,19 @@ drawing, or before, by `preload` in a thread: 0.2 s.
 import locale
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tui.widgets import axes
 from tui.widgets.lines import Line, Lines, fit
 
-DOT, MARK, GUIDE, EDIT, CURSOR = "●", "✗", "┊", "▽", "┃"
+DOT, MARK, GUIDE, EDIT, CURSOR = "⠶", "✗", "┊", "▽", "┃"
+PLAIN_DOTS = ".o'"  # without braille: low, in the middle, and high in its row
+BRAILLE = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))  # of the left and right dots, from the bottom
 PARENT = "·"  # the curve of the run that this one branched off from
 MIN_WIDTH, MIN_HEIGHT = 24, 6
-_ASCII = str.maketrans("┌┐└┘─│┤┬●✗┊▽┃–…·⠤⠒", "++++-|++ox:v|-..**")
+_ASCII = str.maketrans("┌┐└┘─│┤┬⠶✗┊▽┃–…·⠤⠒", "++++-|++ox:v|-..**")
 
 
 @dataclass(frozen=True)
@@ -68,58 +71,119 @@ class ChartView(Lines):
         title = _title(self._chart, width)
         if width < MIN_WIDTH or height < MIN_HEIGHT:
             return [title, [(fit("too small for a chart", width), "dim")]]
-        lines = [title, *(_styled(row) for row in draw(self._chart, width, height - 1, self._ascii))]
+        drawn = plot(self._chart, width, height - 1, self._ascii)
+        lines = [
+            title,
+            *(_styled(row, {at for y, at in drawn.dots if y == number}) for number, row in enumerate(drawn.rows)),
+        ]
         if self._ascii:
             lines = [[(text.translate(_ASCII), style) for text, style in line] for line in lines]
         return lines
 
 
+@dataclass(frozen=True)
+class Plot:
+    """A chart as rows of text."""
+
+    rows: list[str]
+    dots: frozenset[tuple[int, int]]  # row and column of the characters that stand for the test results
+
+
 def draw(chart: Chart, width: int, height: int, ascii_only: bool = False) -> list[str]:
-    """The plot as rows of text: braille for the line, DOT, MARK and GUIDE for the rest. 2 to 7 ms."""
-    from textual_plotext.plot import Plot
+    """The rows of `plot`."""
+    return plot(chart, width, height, ascii_only).rows
+
+
+def plot(chart: Chart, width: int, height: int, ascii_only: bool = False) -> Plot:
+    """The chart in braille, MARK and GUIDE, 2 to 7 ms. plotext gets whole dots, or cells, of its canvas, so that
+    everything stands where the axes have it: within half a dot, an eighth of a row, of its value."""
+    from textual_plotext.plot import Plot as Figure
 
     line = thin(chart.line, chart.x_limit, width)
     dots = [(x, y) for x, y in chart.dots if math.isfinite(y)]
     parent = [point for point in thin(chart.parent, chart.x_limit, width) if point[0] <= chart.x_limit]
     parent_dots = [(x, y) for x, y in chart.parent_dots if math.isfinite(y) and x <= chart.x_limit]
-    values = [y for _, y in (*line, *dots, *parent, *parent_dots)]
     if chart.log_y:
-        line, dots, parent, parent_dots = _log(line), _log(dots), _log(parent), _log(parent_dots)
-        y_ticks, y_names = _log_ticks([y for _, y in (*line, *dots, *parent, *parent_dots)], height)
-    else:
-        y_ticks, y_names = _ticks(values, chart.ceiling, height)
-    figure: Any = Plot()
+        line, dots, parent, parent_dots = (_above_0(points) for points in (line, dots, parent, parent_dots))
+    values = [y for _, y in (*line, *dots, *parent, *parent_dots)]
+    rows = height - 3  # of the canvas: the rest is the frame and the names of the x ticks
+    y = axes.logarithmic(values, rows) if chart.log_y else axes.linear(values, rows, chart.ceiling)
+    left = max(map(len, y.names)) + 1
+    x = axes.along(chart.x_limit, width - left - 1)
+    figure: Any = Figure()
     figure._set_size(width, height)  # plotsize() would cut it to the terminal of the process
     figure.theme("clear")
-    if parent:
-        figure.plot(*_columns(parent), marker=PARENT)
-    elif parent_dots:
-        figure.plot(*_columns(parent_dots), marker=PARENT)
-    if line:
-        figure.plot(*_columns(line), marker="*" if ascii_only else "braille")
-    if dots and chart.joined:
-        figure.plot(*_columns(dots), marker="." if ascii_only else "braille")
-    span = y_ticks[-1] - y_ticks[0]
-    guide = [y_ticks[0] + span * i / (2 * height) for i in range(2 * height)]
+    figure.xlim(0, 2 * x.cells - 1)  # in dots: the canvas is what plotext calls high resolution
+    figure.ylim(0, 4 * y.cells - 1)
+
+    def fine(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
+        """In dots, 2 a column and 4 a row."""
+        found = [(float(x.dot(a, 2)), float(y.dot(b, 4))) for a, b in points]
+        return [a for a, _ in found], [b for _, b in found]
+
+    def coarse(cells: Iterable[tuple[int, int]]) -> tuple[list[float], list[float]]:
+        """Columns and rows from the bottom, as plotext takes them for what fills a cell."""
+        across, up = (2 * x.cells - 1) / max(1, x.cells - 1), (4 * y.cells - 1) / max(1, y.cells - 1)
+        found = list(cells)
+        return [column * across for column, _ in found], [row * up for _, row in found]
+
+    if old := parent or parent_dots:
+        figure.plot(*coarse((x.cell(a), y.cell(b)) for a, b in old), marker=PARENT)
+    if ascii_only:
+        for points, sign in ((line, "*"), (dots if chart.joined else [], ".")):
+            if points:
+                figure.plot(*coarse((x.cell(a), y.cell(b)) for a, b in points), marker=sign)
+    else:
+        for points in (line, dots if chart.joined else []):
+            if points:
+                figure.plot(*fine(points), marker="braille")
+    top, whole = y.cells - 1, range(y.cells)
     if chart.edits:
-        edits = list({int(width * x / chart.x_limit): x for x in chart.edits}.values())  # one a column
-        figure.scatter(edits, [y_ticks[-1]] * len(edits), marker=EDIT)
+        figure.scatter(*coarse((column, top) for column in _columns(x, chart.edits)), marker=EDIT)
     if chart.marks:
-        figure.scatter(chart.marks[:1] * len(guide), guide, marker=GUIDE)  # where the trouble began
-        marks = list({int(width * x / chart.x_limit): x for x in chart.marks}.values())  # one a column
-        figure.scatter(marks, [y_ticks[-1]] * len(marks), marker=MARK)
-    if dots:
-        figure.scatter(*_columns(dots), marker=DOT)
+        figure.scatter(*coarse((x.cell(chart.marks[0]), row) for row in whole), marker=GUIDE)  # where trouble began
+        figure.scatter(*coarse((column, top) for column in _columns(x, chart.marks)), marker=MARK)
     if chart.cursor is not None:
-        figure.scatter([chart.cursor] * len(guide), guide, marker=CURSOR)
-    if not (line or dots or chart.marks or chart.edits or parent or parent_dots or chart.cursor is not None):
-        figure.scatter([-1.0], [y_ticks[0]], marker=" ")  # axes alone
-    figure.xlim(0, chart.x_limit)
-    figure.ylim(y_ticks[0], y_ticks[-1])
-    figure.yticks(y_ticks, y_names)
-    x_ticks = _x_ticks(chart.x_limit, width)
-    figure.xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
-    return [row.removesuffix("\x1b[0m").ljust(width)[:width] for row in figure.build().split("\n")[:height]]
+        figure.scatter(*coarse((x.cell(chart.cursor), row) for row in whole), marker=CURSOR)
+    figure.scatter([-9.0], [0.0], marker=" ")  # without any data plotext draws no axes
+    for ticks, axis, name in ((figure.yticks, y, y.names), (figure.xticks, x, x.names)):
+        places = coarse((cell, cell) for cell in axis.tick_cells)
+        ticks(places[1] if axis is y else places[0], name)
+    drawn = [row.removesuffix("\x1b[0m").ljust(width)[:width] for row in figure.build().split("\n")[:height]]
+    return _with_dots(drawn, _dot_cells(dots, x, y, ascii_only), left)
+
+
+def _columns(x: axes.Axis, places: Iterable[float]) -> list[int]:
+    """Each column once."""
+    return list(dict.fromkeys(x.cell(place) for place in places))
+
+
+def _dot_cells(
+    dots: Iterable[tuple[float, float]], x: axes.Axis, y: axes.Axis, ascii_only: bool
+) -> dict[tuple[int, int], str]:
+    """The test results: by row from the bottom and column, the character. Each is a square of 2 × 2 braille dots around
+    its place; without braille one character, which is high, in the middle or low in its row."""
+    bits: dict[tuple[int, int], int] = {}
+    plain: dict[tuple[int, int], str] = {}
+    for a, b in dots:
+        across, up = x.place(a) * 2, y.place(b) * 4
+        third = math.floor(y.place(b) % 1 * 3)
+        plain[y.cell(b), x.cell(a)] = PLAIN_DOTS[min(2, third)]
+        for column in (0, 1):
+            for row in (0, 1):
+                dot_x = min(2 * x.cells - 2, max(0, round(across) - 1)) + column
+                dot_y = min(4 * y.cells - 2, max(0, round(up) - 1)) + row
+                cell = dot_y // 4, dot_x // 2
+                bits[cell] = bits.get(cell, 0) | BRAILLE[dot_x % 2][dot_y % 4]
+    return plain if ascii_only else {cell: chr(0x2800 + number) for cell, number in bits.items()}
+
+
+def _with_dots(rows: list[str], dots: dict[tuple[int, int], str], left: int) -> Plot:
+    """The rows with these characters on the canvas, which begins after `left` columns."""
+    placed = {(len(rows) - 3 - row, left + column): character for (row, column), character in dots.items()}
+    for (row, column), character in placed.items():
+        rows[row] = rows[row][:column] + character + rows[row][column + 1 :]
+    return Plot(rows, frozenset(placed))
 
 
 def thin(points: Sequence[tuple[float, float, float]], limit: float, columns: int) -> list[tuple[float, float]]:
@@ -146,13 +210,9 @@ def preload() -> None:
     import textual_plotext.plot  # noqa: F401
 
 
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
-
-
-def _log(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Base-10 logarithms; what is not above zero has none and is left out."""
-    return [(x, math.log10(y)) for x, y in points if y > 0]
+def _above_0(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The others have no logarithm and are left out."""
+    return [(x, y) for x, y in points if y > 0]
 
 
 def _round_numbers(start: int) -> Iterator[int]:
@@ -161,53 +221,6 @@ def _round_numbers(start: int) -> Iterator[int]:
     while True:
         yield from (n * decade for n in (1, 2, 5) if n * decade >= start)
         decade *= 10
-
-
-def _step(span: float, pieces: int) -> float:
-    """A round step that cuts `span` into at most `pieces`."""
-    rough = span / max(1, pieces)
-    decade = 10.0 ** math.floor(math.log10(rough))
-    return next(n * decade for n in (1, 2, 2.5, 5, 10) if n * decade >= rough * (1 - 1e-9))
-
-
-def _ticks(values: list[float], ceiling: float, height: int) -> tuple[list[float], list[str]]:
-    """Round ticks around the values: the first and the last are the limits of the axis."""
-    if not values:
-        values = [0.0, min(1.0, ceiling)]
-    low, high = min(values), max(values)
-    if high - low < 1e-9 + abs(high) * 0.02:
-        low, high = low - max(abs(low) * 0.05, 1e-3), high + max(abs(high) * 0.05, 1e-3)
-    step = _step(high - low, max(2, min(6, height // 3)))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    last = min(last, math.ceil(ceiling / step)) if math.isfinite(ceiling) else last
-    first = min(max(0, first) if min(values) >= 0 else first, last - 1)
-    ticks = [n * step for n in range(first, last + 1)]
-    places = max(0, -math.floor(math.log10(step) + 1e-9) + f"{step:e}".startswith("2.5"))
-    if step > 5 or places > 6:
-        return ticks, [f"{tick:g}" for tick in ticks]
-    return ticks, [f"{tick:.{places}f}" for tick in ticks]
-
-
-def _log_ticks(logs: list[float], height: int) -> tuple[list[float], list[str]]:
-    """Ticks at 1, 2 and 5 in each decade around the values (at whole decades where those are many)."""
-    low, high = (min(logs), max(logs)) if logs else (0.0, 1.0)
-    if high - low > 3:
-        exponents = range(math.floor(low), math.ceil(high) + 1)
-        every = max(1, len(exponents) // max(2, height // 2) + 1)
-        numbers = [10.0**exponent for exponent in exponents[::every]] + [10.0 ** exponents[-1]]
-        numbers = sorted(set(numbers))
-    else:
-        numbers = [n * 10.0**exponent for exponent in range(math.floor(low), math.ceil(high) + 1) for n in (1, 2, 5)]
-        below = [number for number in numbers if math.log10(number) <= low + 1e-9]
-        above = [number for number in numbers if math.log10(number) >= high - 1e-9]
-        numbers = [n for n in numbers if below[-1] <= n <= (above[0] if above[0] > below[-1] else above[1])]
-    return [math.log10(number) for number in numbers], [f"{number:g}" for number in numbers]
-
-
-def _x_ticks(limit: float, width: int) -> list[float]:
-    pieces = max(2, min(10, width // 8))
-    step = next(float(n) for n in _round_numbers(1) if limit / n <= pieces) if limit > 1 else 0.25
-    return [n * step for n in range(int(limit / step + 1e-9) + 1)]
 
 
 def _title(chart: Chart, width: int) -> Line:
@@ -234,14 +247,16 @@ def _title(chart: Chart, width: int) -> Line:
     return [(fit(chart.title, width), "strong")]
 
 
-_SIGNS = {DOT: "test", MARK: "bad", GUIDE: "bad", EDIT: "edit", CURSOR: "cursor", PARENT: "parent"}
+_SIGNS = {MARK: "bad", GUIDE: "bad", EDIT: "edit", CURSOR: "cursor", PARENT: "parent"}
 
 
-def _styled(row: str) -> Line:
-    """The row in pieces of one style each, by the signs themselves: so it reads the same without colour."""
+def _styled(row: str, dots: Container[int]) -> Line:
+    """The row in pieces of one style each: of the characters at `dots` that of the test results, of the others by
+    themselves."""
     pieces: Line = []
-    for character in row:
+    for at, character in enumerate(row):
         style = "train" if "⠀" < character <= "⣿" else _SIGNS.get(character, "dim")
+        style = "test" if at in dots else style
         if character == " " and pieces:
             style = pieces[-1][1]
         if pieces and pieces[-1][1] == style:

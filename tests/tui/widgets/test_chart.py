@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from tui.widgets import lines
-from tui.widgets.chart import DOT, Chart, ChartView, draw, round_limit, thin
+from tui.widgets.chart import BRAILLE, Chart, ChartView, draw, plot, round_limit, thin
 
 
 def falling(points: int, epochs: float = 10.0) -> tuple[tuple[float, float, float], ...]:
@@ -20,11 +21,13 @@ def is_braille(character: str) -> bool:
 
 @pytest.mark.parametrize(("width", "height"), [(26, 8), (70, 16), (140, 30)])
 def test_a_chart_fills_its_rows_with_a_line_and_points(width: int, height: int) -> None:
-    rows = draw(Chart(line=falling(400), dots=((1, 1.9), (2, 1.5)), x_limit=10), width, height)
+    drawn = plot(Chart(line=falling(400), dots=((1, 1.9), (2, 1.5)), x_limit=10), width, height)
+    rows = drawn.rows
     assert len(rows) == height
     assert {len(row) for row in rows} == {width}
     assert sum(map(is_braille, "".join(rows))) > width // 3
-    assert "".join(rows).count(DOT) == 2
+    assert 2 <= len(drawn.dots) <= 2 * 4  # a square of four braille dots is in four cells at most
+    assert all(is_braille(rows[row][column]) for row, column in drawn.dots)
 
 
 def test_at_most_two_points_a_column_and_never_one_that_is_not_finite() -> None:
@@ -74,7 +77,7 @@ def test_a_chart_of_a_long_run_hands_over_no_more_points_than_its_columns_show(m
         monkeypatch.setattr(Plot, name, counted)
     many = tuple(i / 100 for i in range(1000))
     draw(Chart(line=falling(8000), parent=falling(8000), marks=many, edits=many, cursor=5.0, x_limit=10), 72, 16)
-    assert len(points) == 6  # the parent, the line, the edits, the guide, the marks, the cursor
+    assert len(points) == 7  # the parent, the line, the edits, the guide, the marks, the cursor, and nothing
     assert max(points) <= 2 * 72
     assert sum(points) <= 6 * 72 + 2 * 32
 
@@ -169,7 +172,6 @@ def test_a_log_axis_holds_them_too(values: tuple[float, float]) -> None:
     shown = ticks(Chart(line=((1, values[0], values[0]), (2, values[1], values[1])), x_limit=4, log_y=True))
     assert shown[0] >= max(values)
     assert shown[-1] <= min(values)
-    assert all(f"{tick:e}"[0] in "125" and float(f"{tick:.0e}") == tick for tick in shown)
 
 
 def test_what_else_is_drawn_counts_for_the_axis() -> None:
@@ -203,16 +205,102 @@ def test_the_x_axis_ends_at_a_round_number_that_holds_all(epochs: int, x: float,
     assert round_limit(epochs, x) == limit
 
 
-def test_a_point_stands_in_its_column_and_at_its_height() -> None:
-    rows = draw(Chart(dots=((0.0, 0.0), (5.0, 5.0), (10.0, 10.0)), x_limit=10), 70, 14)
-    at = {(row.index(DOT), number) for number, row in enumerate(rows) if DOT in row}
-    left = rows[0].index("┐") - len(rows[0].split("┌")[1].split("┐")[0])
-    columns, heights = zip(*sorted(at), strict=True)
-    assert columns[0] == left
-    assert columns[2] == rows[0].index("┐") - 1
-    assert abs(columns[1] - (columns[0] + columns[2]) / 2) <= 1
-    assert heights[0] > heights[1] > heights[2]
-    assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2], abs=1)
+def canvas(rows: list[str]) -> tuple[int, int, list[float | None]]:
+    """Where the canvas begins, how many columns it has, and each row's name, from the bottom."""
+    left, right = rows[0].index("┌") + 1, rows[0].index("┐")
+    names = [float(row[: left - 1]) if row[left - 1] == "┤" else None for row in rows[1:-2]]
+    return left, right - left, names[::-1]
+
+
+def squares(chart: Chart, width: int, height: int) -> tuple[list[str], list[tuple[float, float]]]:
+    """The rows, and the middle of the braille dots of the one test result: columns from the canvas's left edge and rows
+    from its bottom."""
+    drawn = plot(chart, width, height)
+    left, _, names = canvas(drawn.rows)
+    found = []
+    for row, column in drawn.dots:
+        number = ord(drawn.rows[row][column]) - 0x2800
+        for across in (0, 1):
+            for up in range(4):
+                if number & BRAILLE[across][up]:
+                    found.append((column - left + (across + 0.5) / 2, len(names) - row + (up + 0.5) / 4))
+    return drawn.rows, found
+
+
+@pytest.mark.parametrize(("width", "height"), [(70, 14), (78, 9), (46, 11), (138, 31), (100, 22)])
+@pytest.mark.parametrize(
+    ("others", "values", "ceiling"),
+    [
+        ((70.0, 81.3), (70.0, 76.8, 80.0, 81.3, 72.51), 100.0),
+        ((0.0, 99.99), (99.99, 50.0, 33.3, 0.0), 100.0),
+        ((0.42, 2.31), (0.7071, 0.71, 0.72, 0.69, 2.31), math.inf),
+        ((-3.7, 12.0), (0.0, -3.7, 11.9), math.inf),
+    ],
+)
+def test_a_test_result_stands_within_half_a_dot_of_its_value(
+    width: int, height: int, others: tuple[float, float], values: tuple[float, ...], ceiling: float
+) -> None:
+    """By the names beside the axis, which stand at even distances."""
+    for at, value in enumerate(values):
+        ends = tuple((0.0, end, end) for end in others)
+        chart = Chart(line=ends, dots=((1.0 + at, value),), x_limit=7, ceiling=ceiling)
+        rows, found = squares(chart, width, height)
+        _, columns, names = canvas(rows)
+        named = [(row, name) for row, name in enumerate(names) if name is not None]
+        assert len({b[0] - a[0] for a, b in itertools.pairwise(named)}) == 1
+        assert len({round(b[1] - a[1], 6) for a, b in itertools.pairwise(named)}) == 1
+        (low_row, low), (high_row, high) = named[0], named[-1]
+        expected = low_row + 0.5 + (value - low) / (high - low) * (high_row - low_row)
+        edge = 0.25 if expected > len(names) - 0.25 or expected < 0.25 else 0  # the square stays on the canvas
+        assert len(found) == 4
+        assert sum(row for _, row in found) / 4 == pytest.approx(expected, abs=0.126 + edge)
+        ticks = [column - rows[0].index("┌") - 1 for column, sign in enumerate(rows[-2]) if sign == "┬"]
+        assert len({b - a for a, b in itertools.pairwise(ticks)}) == 1
+        epochs = [float(name) for name in rows[-1].split()]
+        place = 0.5 + (1 + at - epochs[0]) / (epochs[-1] - epochs[0]) * (ticks[-1] - ticks[0])
+        assert sum(column for column, _ in found) / 4 == pytest.approx(min(place, columns - 0.5), abs=0.51)
+
+
+def test_results_that_differ_by_a_dot_look_different() -> None:
+    values = (0.655, 0.640, 0.628, 0.617, 0.609)
+    ends = ((0.0, 2.3, 2.3), (0.1, 0.55, 0.55))
+    heights = []
+    for value in values:
+        _, found = squares(Chart(line=ends, dots=((1.0, value),), x_limit=5), 70, 34)
+        heights.append(sum(row for _, row in found) / 4)
+    assert heights == sorted(heights, reverse=True)
+    assert len(set(heights)) == 3, "they are in one row, 0.07 high: by rows alone they would look equal"
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 9), (70, 16), (120, 33)])
+@pytest.mark.parametrize("values", [(0.02, 7.0), (0.3, 0.9), (1e-6, 40.0), (2.0, 2.1), (0.5, 0.5)])
+def test_a_logarithmic_axis_has_its_ticks_at_equal_factors(
+    values: tuple[float, float], width: int, height: int
+) -> None:
+    chart = Chart(dots=((1.0, values[0]), (2.0, values[1])), x_limit=4, log_y=True)
+    _, _, names = canvas(plot(chart, width, height).rows)
+    named = [(row, name) for row, name in enumerate(names) if name is not None]
+    assert len(named) >= 3
+    assert len({b[0] - a[0] for a, b in itertools.pairwise(named)}) == 1
+    factors = [b[1] / a[1] for a, b in itertools.pairwise(named) if a[1] is not None and b[1] is not None]
+    assert max(factors) == pytest.approx(min(factors), rel=0.02)
+
+
+def test_an_empty_chart_of_percents_runs_to_100() -> None:
+    assert ticks(Chart(ceiling=100, x_limit=10))[0] == 100
+    assert ticks(Chart(ceiling=100, x_limit=10))[-1] == 0
+
+
+def test_without_braille_a_result_is_low_or_high_in_its_row() -> None:
+    signs = []
+    for value in (40.0, 42.0, 44.0, 45.0):
+        chart = Chart(line=((0.0, 0.0, 0.0), (0.1, 100.0, 100.0)), dots=((2.0, value),), x_limit=4)
+        drawn = plot(chart, 60, 13, ascii_only=True)
+        ((row, column),) = drawn.dots
+        signs.append((-row, drawn.rows[row][column]))
+    order = [(row, ".o'".index(sign)) for row, sign in signs]
+    assert order == sorted(order)
+    assert len(set(order)) >= 2
 
 
 def test_thinning_keeps_both_ends_of_a_column_in_the_order_that_keeps_the_line_short() -> None:
@@ -233,7 +321,7 @@ def test_the_key_names_what_is_drawn_and_a_narrow_one_the_first_of_it() -> None:
     def title(width: int) -> str:
         return "".join(text for text, _ in view.paint(width, 12)[0])
 
-    assert title(90) == "loss by epoch   ⠤⠒⠤ train   ● test   ✗ not finite   ··· parent   ▽ edit"
-    assert title(40) == "loss ⠤⠒⠤ train ● test ✗ not finite"
-    assert title(24) == "loss ⠤⠒⠤ train ● test"
+    assert title(90) == "loss by epoch   ⠤⠒⠤ train   ⠶ test   ✗ not finite   ··· parent   ▽ edit"
+    assert title(40) == "loss ⠤⠒⠤ train ⠶ test ✗ not finite"
+    assert title(24) == "loss ⠤⠒⠤ train ⠶ test"
     assert title(10) == "loss by e…"
