@@ -12,7 +12,8 @@ def evaluation_text(found: Evaluation) -> str:
     cached = " (computed before)" if found.cached else ""
     lines = [
         f"{found.model} on {found.data}, {count(found.samples)} test images{cached}",
-        f"test accuracy {percent(found.accuracy)}, loss {found.loss:.6f}",
+        f"test accuracy {percent(found.accuracy)}, loss {found.loss:.6f} (mean of the means of batches of "
+        f"{found.batch_size}, as in a run's log; mean over the images {found.loss_per_sample:.6f})",
         "",
     ]
     width = width_of(found.classes)

@@ -13,21 +13,20 @@ from engine import atomic
 from engine.checkpoints.verify import identity
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.data.dataset import Dataset
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, EngineError
 from engine.evaluation.requests import Evaluation, EvaluationComparison, EvaluationSettings
 from engine.home import Home
 from engine.progress import Progress, silent
 from engine.sources import WeightsFile
 from engine.training.config import TrainConfig, is_file_reference
 from engine.training.loop import Batch, Score, test_loop
+from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
 from engine.weights import matching
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping
 from engine.weights.state_dict import mapped
-
-BATCH = 500  # samples at a time
 
 
 def evaluate(
@@ -137,8 +136,17 @@ def configured(contents: Contents, model: str, settings: EvaluationSettings) -> 
         transform=own["transform"] if settings.transform is None else settings.transform,
         loss=(own["loss"] if settings.loss is None else settings.loss) or "cross_entropy",
         device=settings.device,
-        batch_size=BATCH,
+        batch_size=_batch_size(contents),
     )
+
+
+def _batch_size(contents: Contents) -> int:
+    """That of the run whose checkpoint it is, so that the loss is the one in its log; else the default."""
+    value = str(contents.metadata.get("config.batch_size", ""))
+    try:
+        return int(SETTINGS["batch_size"].parse(value))
+    except (EngineError, ValueError):
+        return TrainConfig().batch_size
 
 
 def load_weights(setup: TrainingSetup, weights: Mapping[str, Any], what: str, mapping: KeyMapping) -> None:
@@ -155,10 +163,12 @@ def score(setup: TrainingSetup, path: Path, sha256: str, progress: Progress) -> 
     """The network's result on the test set."""
     data, batches = setup.dataset, setup.test_batches
     found = test_loop(reported(batches, batches.samples, progress), setup.network, setup.loss_fn, len(data.classes))
-    return evaluation(found, data, file=path, sha256=sha256, model=setup.config.model)
+    return evaluation(
+        found, data, file=path, sha256=sha256, model=setup.config.model, batch_size=setup.config.batch_size
+    )
 
 
-def evaluation(found: Score, data: Dataset, *, file: Path, sha256: str, model: str) -> Evaluation:
+def evaluation(found: Score, data: Dataset, *, file: Path, sha256: str, model: str, batch_size: int) -> Evaluation:
     """What `test_loop` has found on the test set of `data`."""
     return Evaluation(
         file=str(file),
@@ -168,6 +178,8 @@ def evaluation(found: Score, data: Dataset, *, file: Path, sha256: str, model: s
         samples=len(data.test),
         accuracy=found.accuracy,
         loss=found.loss,
+        loss_per_sample=found.loss_per_sample,
+        batch_size=batch_size,
         per_class=found.per_class,
         confusion=found.confusion,
         classes=data.classes,

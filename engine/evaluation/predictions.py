@@ -6,7 +6,7 @@ Asking imports no torch.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +162,7 @@ def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "Tra
 
     contents = contents_of(source.path)
     settings = EvaluationSettings(network.dataset, network.transform or None)
-    setup = make_setup(configured(contents, source.model, settings), home=home, data_dir=network.data_dir)
+    config = replace(configured(contents, source.model, settings), batch_size=BATCH)
+    setup = make_setup(config, home=home, data_dir=network.data_dir)
     load_weights(setup, mapped(contents, source.mapping), str(contents.path), source.mapping)
     return setup

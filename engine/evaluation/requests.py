@@ -111,7 +111,9 @@ class Evaluation:
     data: str  # its title
     samples: int
     accuracy: float  # fraction of 1
-    loss: float  # mean of the batches' mean losses, in batches of 500
+    loss: float  # mean of the batches' mean losses, as in a run's log
+    loss_per_sample: float  # mean over the samples
+    batch_size: int  # of these batches: the run's own, else the default
     per_class: tuple[float | None, ...]  # accuracy; None: there are no such samples
     confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
     classes: tuple[str, ...]

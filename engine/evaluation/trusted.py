@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError, EngineError, InspectionError
-from engine.evaluation.evaluate import BATCH, evaluation, reported
+from engine.evaluation.evaluate import evaluation, reported
 from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import Home
 from engine.progress import Progress, silent
@@ -146,15 +146,16 @@ def _evaluate(request: _ModuleRequest, progress: Progress) -> Evaluation:
 
     from engine.data.loader import make_batches
     from engine.data.open_dataset import open_dataset
+    from engine.training.config import TrainConfig
     from engine.training.loop import test_loop
     from engine.training.losses import make_loss
     from engine.training.pipelines import transforms_of
 
     path, settings = request.path, request.settings
     data = open_dataset(settings.dataset, request.data_dir, request.home, verify=True)
-    own = transforms_of(settings.transform or "")
+    own, batch_size = transforms_of(settings.transform or ""), TrainConfig().batch_size
     batches = make_batches(
-        data.test, data.classes, batch_size=BATCH, device="cpu", transform=own.test, after=own.after
+        data.test, data.classes, batch_size=batch_size, device="cpu", transform=own.test, after=own.after
     )  # fmt: skip
     most = psutil.Process().memory_info().vms + request.memory
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -166,7 +167,7 @@ def _evaluate(request: _ModuleRequest, progress: Progress) -> Evaluation:
         raise CheckpointError(f"it holds a {type(module).__name__}, not a module")
     loss_fn = make_loss(settings.loss or "cross_entropy")
     found = test_loop(reported(batches, batches.samples, progress), module, loss_fn, len(data.classes))
-    return evaluation(found, data, file=path, sha256=request.sha256, model=type(module).__name__)
+    return evaluation(found, data, file=path, sha256=request.sha256, model=type(module).__name__, batch_size=batch_size)
 
 
 if __name__ == "__main__":

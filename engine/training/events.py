@@ -124,7 +124,8 @@ class Evaluated(Event):
 
     kind = "evaluated"
     epoch: int
-    loss: float  # mean of the batch means
+    loss: float  # mean of the batch means, as in the tutorial
+    loss_per_sample: float | None = None  # mean over the samples; None: an older log
     accuracy: float  # fraction of 1
     per_class: list[float | None]  # fraction of each class's samples predicted correctly; None: a class without samples
     confusion: list[list[int]]  # row: true class, column: predicted class

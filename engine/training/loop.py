@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -31,17 +31,27 @@ def train_loop(
         yield loss.detach()
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Score:
     """The test loop's result."""
 
     losses: tuple[float, ...]  # each batch's mean loss
     confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
+    sizes: tuple[int, ...]  # each batch's samples
 
     @property
     def loss(self) -> float:
-        """Mean of the batches' mean losses, as in the tutorial."""
+        """Mean of the batches' mean losses, as in the tutorial: it depends on the batch size where the last batch is a
+        smaller one."""
         return sum(self.losses) / len(self.losses)
+
+    @property
+    def loss_per_sample(self) -> float:
+        """Mean over the samples, of a loss that is the mean over its batch."""
+        return sum(loss * size for loss, size in zip(self.losses, self.sizes, strict=True)) / sum(self.sizes)
 
     @property
     def accuracy(self) -> float:
@@ -60,9 +70,12 @@ class Score:
     @classmethod
     def together(cls, parts: Sequence["Score"]) -> "Score":
         """The score of a test set whose batches were distributed in turn over `len(parts)` processes."""
-        losses = [loss for turn in zip_longest(*(part.losses for part in parts)) for loss in turn if loss is not None]
         cells = zip(*(part.confusion for part in parts), strict=True)
-        return cls(tuple(losses), tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in cells))
+        return cls(
+            _in_turn([part.losses for part in parts]),
+            tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in cells),
+            _in_turn([part.sizes for part in parts]),
+        )
 
 
 @torch.no_grad()
@@ -70,19 +83,26 @@ def test_loop(batches: Iterable[Batch], model: nn.Module, loss_fn: nn.Module, cl
     """All of `batches` in evaluation mode. Losses and counts stay on the device until the end."""
     model.eval()
     losses: list[torch.Tensor] = []
+    sizes: list[int] = []
     counts: torch.Tensor | None = None
     for X, y in batches:
         pred = model(X)
         losses.append(loss_fn(pred, y))
+        sizes.append(len(y))
         if counts is None:
             counts = torch.zeros(classes * classes, dtype=torch.int64, device=y.device)
         cells = y * classes + pred.argmax(1)
         counts.scatter_add_(0, cells, torch.ones_like(cells))
     if counts is None:  # fewer batches than processes
-        return Score((), ((0,) * classes,) * classes)
+        return Score((), ((0,) * classes,) * classes, ())
     values: list[float] = torch.stack(losses).tolist()
     rows: list[list[int]] = counts.reshape(classes, classes).tolist()
-    return Score(tuple(values), tuple(tuple(row) for row in rows))
+    return Score(tuple(values), tuple(tuple(row) for row in rows), tuple(sizes))
+
+
+def _in_turn(parts: Sequence[Sequence[T]]) -> tuple[T, ...]:
+    """The first of each, the second of each, …"""
+    return tuple(one for turn in zip_longest(*parts) for one in turn if one is not None)
 
 
 def _as_json(value: Any) -> Any:

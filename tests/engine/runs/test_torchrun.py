@@ -77,11 +77,12 @@ def test_the_shards_of_a_batch_are_the_batch(size: int, shuffle: bool) -> None:
 
 
 def test_the_scores_of_dealt_out_batches_are_the_score() -> None:
-    one = Score((1.0, 3.0, 5.0), ((2, 0), (1, 1)))
-    other = Score((2.0, 4.0), ((0, 3), (0, 1)))
+    one = Score((1.0, 3.0, 5.0), ((2, 0), (1, 1)), (2, 1, 1))
+    other = Score((2.0, 4.0), ((0, 3), (0, 1)), (2, 2))
     together = Score.together([one, other])
     assert together.losses == (1.0, 2.0, 3.0, 4.0, 5.0)
     assert together.confusion == ((2, 3), (1, 2))
+    assert together.sizes == (2, 2, 1, 2, 1)
 
 
 @pytest.mark.slow
