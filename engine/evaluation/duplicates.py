@@ -26,18 +26,16 @@ class Pairs:
 
 
 def find(data: Dataset, settings: LabelErrorSettings, progress: Progress) -> dict[str, Suspects]:
-    """The near-duplicates of each split: groups stand together, the closest first."""
+    """The near-duplicates of each split: groups stand together, the closest first. Each pair is named once, at its
+    second image: of a group every image but its first, with the one of the group that it is like. Without those that
+    are named, one of each group is left."""
     images, border = distances.all_images(data), len(data.train)
     with distances.every_core():
         Z = distances.standardized(images)
         pairs = near_pairs(Z, distances.components(Z), progress)
-    partner, best = np.full(len(images), -1), np.full(len(images), -1.0, np.float32)
-    for at in np.argsort(pairs.correlation, kind="stable"):  # the highest is written last
-        for one, other in ((pairs.first[at], pairs.second[at]), (pairs.second[at], pairs.first[at])):
-            partner[one], best[one] = other, pairs.correlation[at]
-    group = groups(pairs, len(images))
+    group, partner, correlation = spanning_pairs(pairs, len(images))
     closest = np.full(len(images), -1.0, np.float32)  # the highest correlation within a group
-    np.maximum.at(closest, group, best)
+    np.maximum.at(closest, group, correlation)
     members = np.flatnonzero(partner >= 0)
     members = members[np.lexsort((members, group[members], -closest[group[members]]))]
     found = {}
@@ -46,7 +44,7 @@ def find(data: Dataset, settings: LabelErrorSettings, progress: Progress) -> dic
         others = partner[mine]
         elsewhere = (others >= border) != (mine >= border)
         others = np.where(others >= border, others - border, others)
-        found[name] = Suspects("duplicates", name, mine - offset, best[mine], others, elsewhere)
+        found[name] = Suspects("duplicates", name, mine - offset, correlation[mine], others, elsewhere)
     return found
 
 
@@ -81,8 +79,14 @@ def near_pairs(Z: torch.Tensor, P: torch.Tensor, progress: Progress, least: floa
     return Pairs(whole[0].long().numpy(), whole[1].long().numpy(), whole[2].float().clamp(max=1.0).numpy())
 
 
-def groups(pairs: Pairs, count: int) -> npt.NDArray[np.int64]:
-    """Which images belong together through pairs: the least index of each image's group, int64 [N]."""
+def spanning_pairs(
+    pairs: Pairs, count: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Which images belong together, each pair of them once, as a maximum spanning tree of each group (Kruskal).
+
+    Returns, of each image: the least index of its group, int64 [N]; which image it is like, on the way to that first
+    one of its group, int64 [N], -1 for the first; and the correlation with it, float32 [N], -1 for the first.
+    """
     parent = list(range(count))
 
     def root(index: int) -> int:
@@ -91,7 +95,22 @@ def groups(pairs: Pairs, count: int) -> npt.NDArray[np.int64]:
             index = parent[index]
         return index
 
-    for first, second in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
+    neighbours: dict[int, list[tuple[int, float]]] = {}
+    for at in np.argsort(-pairs.correlation, kind="stable"):
+        first, second = int(pairs.first[at]), int(pairs.second[at])
         a, b = sorted((root(first), root(second)))
-        parent[b] = a
-    return np.array([root(index) for index in range(count)], np.int64)
+        if a != b:
+            parent[b] = a
+            neighbours.setdefault(first, []).append((second, float(pairs.correlation[at])))
+            neighbours.setdefault(second, []).append((first, float(pairs.correlation[at])))
+    group = np.array([root(index) for index in range(count)], np.int64)
+    partner, correlation = np.full(count, -1, np.int64), np.full(count, -1.0, np.float32)
+    for start in sorted(index for index in neighbours if group[index] == index):
+        to_visit = [start]
+        while to_visit:
+            here = to_visit.pop()
+            for other, value in neighbours[here]:
+                if other != start and partner[other] < 0:
+                    partner[other], correlation[other] = here, value
+                    to_visit.append(other)
+    return group, partner, correlation

@@ -298,7 +298,12 @@ def test_suspicious_images_as_json(home: Path) -> None:
 def test_known_near_duplicates_of_fashion_mnist(home: Path, real_data: Path) -> None:
     shown = fmnist_tui("data", "--data-dir", str(real_data), "--issues", "duplicates", "--json")
     issue = json.loads(shown.stdout)["issues"]["duplicates"]
-    found = {sample["index"]: (sample["of_split"], sample["of"]) for sample in issue["train"]}
-    assert len(found) == 540
-    assert found[13360] == ("test", 4998)
-    assert found[10205] == ("train", 23412)
+    found = {
+        (split, sample["index"]): (sample["of_split"], sample["of"])
+        for split in ("train", "test")
+        for sample in issue[split]
+    }
+    assert sum(split == "train" for split, _ in found) == 323
+    assert found["test", 4998] == ("train", 13360)
+    assert found["train", 23412] == ("train", 10205)
+    assert not {("train", 13360), ("train", 10205)} & set(found), "each pair is listed once"
