@@ -25,10 +25,12 @@ from engine.runs import listing, store
 from engine.runs.branch import plan_branch
 from engine.runs.control import ask
 from engine.runs.process import is_here
+from engine.runs.store import HostRecord
 from engine.training.config import TrainConfig, absolute_dataset, is_file_reference
 from engine.weights.key_mapping import file_and_mapping
 
 POLL_S = 0.03
+ENDS_WITHIN_S = 120.0  # what a host may take to end: it writes a checkpoint and the log to a disk that may be slow
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,45 @@ def resume(folder: RunFolder, **changes: Any) -> Resumed:
 
 
 def check_resumable(folder: RunFolder) -> None:
-    """Raises RunError where the run is alive, or never started."""
+    """Raises RunError where the run is alive, or never started. Waits for a process that is about to end: of a run that
+    is over, or was told to stop."""
     request_ = store.read_run(folder)
-    if store.alive(folder):
-        record = store.read_host(folder)
-        assert record is not None
+    record = store.read_host(folder)
+    if record is not None and store.alive(folder) and not _wait_for_end(folder, record):
         raise RunError(
             f"{folder.id} is running (process {record.pid} on {record.hostname}); "
             f"watch it with: fmnist-tui watch {folder.id}"
         )
     if "dataset" not in request_:
         raise RunError(f"{folder.id} never started; start a new run with: fmnist-tui train")
+
+
+def _wait_for_end(folder: RunFolder, record: HostRecord) -> bool:
+    """Wait for the end of a run's process that is about to end; False, at once, where it is not. Raises RunError where
+    it does not end within ENDS_WITHIN_S."""
+    until, ending = time.monotonic() + ENDS_WITHIN_S, False
+    while store.alive(folder):
+        ending = ending or _is_ending(folder, record)
+        if not ending:
+            return False
+        if time.monotonic() > until:
+            raise RunError(
+                f"{folder.id} has stopped, but its process {record.pid} on {record.hostname} still lives; "
+                "try again later"
+            )
+        time.sleep(POLL_S)
+    return True
+
+
+def _is_ending(folder: RunFolder, record: HostRecord) -> bool:
+    if not record.socket:  # it is starting
+        return False
+    if listing.quick_state(folder).done:
+        return True
+    try:
+        return bool(ask(record.socket, {"command": "status"}).get("stopping"))
+    except RunError:  # of another machine; or it has ended meanwhile
+        return listing.quick_state(folder).done
 
 
 def expected_differences(folder: RunFolder) -> list[str]:

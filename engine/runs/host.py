@@ -239,6 +239,7 @@ class Host:
                 "state": state,
                 "epoch": session.epoch,
                 "step": session.step,
+                "stopping": session.stopping,
                 "trouble": self._log.trouble,
             }
         changes = request.get("changes")

@@ -92,6 +92,11 @@ class TrainingSession:
         return self._boundary.paused
 
     @property
+    def stopping(self) -> bool:
+        """Whether it has ended, or was told to."""
+        return self.ended or self._boundary.stop_wanted
+
+    @property
     def saving(self) -> bool:
         """Whether a checkpoint is being written."""
         return self._policy.saving

@@ -1,7 +1,9 @@
 """A run in words: its settings and status (`Headline`), its numbers (`Numbers`), its newest warning (`Notice`)."""
 
+import math
+
 from engine.checkpoints.manifest import Entry
-from engine.runs.state import RunState
+from engine.runs.state import RunState, place
 from tui import format as fmt
 from tui.widgets.lines import Line, Lines, fit
 
@@ -44,7 +46,12 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     if state.status == "failed":
         return state.reason, "bad"
     if state.status == "paused" and state.reason == "non_finite_loss":
-        return "The loss is NaN or infinite: ← b branches off an earlier checkpoint; space resumes.", "bad"
+        if _saved_before(state):
+            return "The loss is NaN or infinite: ← b branches off an earlier checkpoint; space resumes.", "bad"
+        return (
+            "The loss is NaN or infinite, before the first checkpoint: x stops it; use a lower lr, or space resumes.",
+            "bad",
+        )
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: free some space on it, then press space to resume.", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:
@@ -54,6 +61,12 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
         more = f" ({len(state.warnings)} warnings)" if len(state.warnings) > 1 else ""
         return f"Warning, epoch {newest.epoch} step {fmt.count(newest.step)}: {newest.message}{more}", "warning"
     return "", ""
+
+
+def _saved_before(state: RunState) -> bool:
+    """Whether a checkpoint is from before the loss was not finite; a branch begins with one."""
+    bad = min((mark.x for mark in state.marks if mark.kind == "not finite"), default=math.inf)
+    return state.parent is not None or any(place(one.epoch, one.step, state.steps) < bad for one in state.checkpoints)
 
 
 class _RunLines(Lines):
@@ -102,27 +115,26 @@ class Numbers(_RunLines):
 
     def paint(self, width: int, height: int) -> list[Line]:
         state = self._state
-        first = [
-            ("loss", f"{fmt.loss(state.loss):<6}"),
-            ("lr", fmt.rate(state.lr)),
-            ("", f"{state.samples_per_s:,.0f} samples/s"),
-            ("elapsed", fmt.duration(state.training_s)),
-        ]
+        trains = state.status == "training" and self._alive
+        first = [("loss", f"{fmt.loss(state.loss):<6}"), ("lr", fmt.rate(state.lr))]
+        if trains and state.samples_per_s:
+            first.append(("", f"{state.samples_per_s:,.0f} samples/s"))
+        first.append(("elapsed", fmt.duration(state.training_s)))
         if width >= 100:  # below, the bar above says it
             first.insert(0, ("step", fmt.count(state.step)))
         if state.best is not None:
             first.append(("best", f"{fmt.percent(state.best.accuracy)} (epoch {state.best.epoch})"))
-        readings = state.readings
+        readings = state.readings if trains else None
         second = [("", state.device_name or state.device or "device not known yet")]
         if state.device and state.device not in state.device_name.lower():
             second.insert(0, ("", state.device))
         if readings is not None:
             if readings.memory is not None:
                 of = f" of {fmt.size(readings.memory_total)}" if readings.memory_total else ""
-                second.append(("memory", fmt.size(readings.memory) + of))
+                second.append(("memory", f"{fmt.size(readings.memory)}{of}"))
             if readings.load is not None:
-                whose = "all cores" if state.device == "cpu" else "the GPU"
-                second.append(("load", f"{100 * readings.load:.0f}% of {whose}"))
+                whose = "machine" if state.device == "cpu" else "GPU"  # other processes' work is in it
+                second.append((f"{whose} load", f"{100 * readings.load:.0f}%"))
         if state.parameters:
             second.append(("", f"{fmt.count(state.parameters)} parameters"))
         return [_facts(first, width), _facts(second, width)]

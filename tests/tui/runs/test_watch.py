@@ -12,6 +12,7 @@ from engine.training.config import TrainConfig
 from tests.support.made_up import CLASSES, SIZES, MadeUpRun, ScreensApp, evaluated, progress
 from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
+from tui.runs.facts import Numbers
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
 from tui.runs.live import PANELS
@@ -50,7 +51,7 @@ async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
     app = ScreensApp(tmp_path)
     async with app.run_test(size=size) as pilot:
         app.watch_run(run.folder)
-        await until(pilot, lambda: "Test Error" in text(app) and "●" in text(app))
+        await until(pilot, lambda: "Test Error" in text(app) and "⠶ test" in text(app))
         seen = text(app)
         for _ in PANELS[1:]:
             await pilot.press("v")
@@ -102,6 +103,52 @@ async def test_keys_send_their_commands(tmp_path: Path, run: MadeUpRun, sent: li
 
 
 @pytest.mark.parametrize(
+    ("end", "word"),
+    [
+        (ev.Paused(epoch=4, step=51, reason="asked"), "paused"),
+        (ev.Stopped(epoch=4, step=51, reason="asked"), "stopped"),
+        (ev.Finished(epochs=10, seconds=20), "finished"),
+        (ev.Failed(message="out of memory", log="", epoch=4, step=51), "failed"),
+    ],
+)
+async def test_load_memory_and_speed_are_shown_only_while_it_trains(
+    tmp_path: Path, run: MadeUpRun, end: ev.Event, word: str
+) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "machine load 63%" in text(app))
+        numbers = app.screen.query_one(Numbers)
+        assert "samples/s" in numbers.text()
+        assert "memory 512 MiB" in numbers.text()
+        run.add(end)
+        await until(pilot, lambda: word in text(app) and "samples/s" not in numbers.text())
+        assert "load" not in numbers.text()
+        assert "memory" not in numbers.text()
+        assert "elapsed" in numbers.text()
+        if word == "paused":
+            run.add(ev.Unpaused(epoch=4, step=51))
+            await until(pilot, lambda: "machine load 63%" in numbers.text())
+
+
+@pytest.mark.parametrize("saved", [False, True])
+async def test_the_advice_after_a_nan_is_what_can_be_done(tmp_path: Path, saved: bool) -> None:
+    made = MadeUpRun(tmp_path, "20260101-101010-aaaa", name="my run")
+    made.add(progress(1, 10))
+    if saved:
+        made.add(ev.CheckpointSaved(file="checkpoints/e1.pt", epoch=1, step=10, bytes=2**21, sha256=""))
+    made.add(ev.Warned(code="non_finite_loss", message="the loss is NaN", epoch=1, step=23))
+    made.add(ev.CheckpointSaved(file="checkpoints/bad.pt", epoch=1, step=24, bytes=2**21, sha256=""))
+    made.add(ev.Paused(epoch=1, step=24, reason="non_finite_loss"))
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.watch_run(made.folder)
+        await until(pilot, lambda: "The loss is NaN or infinite" in text(app))
+        assert ("branches off an earlier checkpoint" in text(app)) == saved
+        assert ("before the first checkpoint: x stops it" in text(app)) == (not saved)
+
+
+@pytest.mark.parametrize(
     ("keys", "commands", "watching"),
     [(["s"], ["stop"], True), (["enter"], ["stop"], True), (["d"], [], False), (["down", "enter"], [], False),
      (["g"], [], True), (["escape"], [], True)],
@@ -139,6 +186,7 @@ async def test_a_refused_command_is_told(tmp_path: Path, run: MadeUpRun, monkeyp
 
 async def test_a_loss_that_is_not_finite_is_marked_and_says_what_to_do(tmp_path: Path, run: MadeUpRun) -> None:
     run.add(
+        ev.CheckpointSaved(file="checkpoints/e3.pt", epoch=3, step=100, bytes=2**21, sha256=""),
         progress(4, 60, loss=float("nan")),
         ev.Warned(code="non_finite_loss", message="the loss is NaN at epoch 4, step 55", epoch=4, step=55),
     )
