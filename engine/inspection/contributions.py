@@ -41,6 +41,7 @@ def compute(home: Path, request: ContributionsRequest, progress: Progress) -> Co
         type=type(stage.module).__name__,
         output=output,
         outputs=len(made),
+        shape=tuple(stage.after.shape[1:]),
         place=place,
         largest=largest,
         count=len(flat),

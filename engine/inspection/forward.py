@@ -232,7 +232,9 @@ def _row(stage: Stage, dead: float | None) -> StageRow:
     if not len(flat):
         return row
     _, indices = flat.nan_to_num(nan=float("-inf")).topk(min(LARGEST, len(flat)))
-    row = replace(row, largest=tuple((int(at), float(flat[at])) for at in indices))
+    shape = stage.after.shape[1:] if stage.after.ndim > 1 else stage.after.shape
+    places = [tuple(int(at) for at in torch.unravel_index(index, shape)) for index in indices]
+    row = replace(row, largest=tuple((place, float(flat[at])) for place, at in zip(places, indices, strict=True)))
     if isinstance(stage.module, RELU_LIKE):
         row = replace(row, silent=float((flat == 0).double().mean()))
     return row

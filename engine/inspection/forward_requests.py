@@ -36,7 +36,7 @@ class StageRow:
     before: str  # the input's shape
     after: str  # the output's
     stats: TensorStats | None = None  # of the output; None: no tensor
-    largest: tuple[tuple[int, float], ...] = ()  # the output's five largest units: index, value
+    largest: tuple[tuple[tuple[int, ...], float], ...] = ()  # the output's five largest: index, value
     silent: float | None = None  # after a ReLU and its like: the fraction of units that are 0 for this image,
     dead: float | None = None  # and for all of `forward.MANY` test images
 
@@ -141,7 +141,8 @@ class Contributions:
     type: str
     output: int
     outputs: int  # how many there are
-    place: tuple[int, ...]  # the output's index in the output's shape
+    shape: tuple[int, ...]  # of the output, without the batch
+    place: tuple[int, ...]  # the output's index in it
     largest: tuple[Contribution, ...]  # by magnitude, at most `contributions.MOST`
     count: int  # of products
     positive: float  # the sum of the products above 0

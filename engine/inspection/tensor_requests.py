@@ -18,7 +18,7 @@ class TensorRequest(Request["TensorWindow"]):
 
     handler = "engine.inspection.tensors:compute"
     tensor: TensorRef
-    view: str = ""  # as typed, see `views.apply`
+    view: str = ""  # as typed, see `views.evaluate`
     page: int = 0  # which of the matrices in the last two dimensions
     row: int = 0  # the window of that matrix
     column: int = 0
@@ -42,8 +42,9 @@ class TensorAbout:
     storage_bytes: int | None
     shares: bool  # the storage of the tensor that it is a view of
     requires_grad: bool
-    grad_fn: str | None
+    grad_fn: str  # the class of the backward function that made it; "" for none
     leaf: bool
+    number: str = ""  # the expression gives a Python number of this type, no tensor: "float", "int" or "bool"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +84,14 @@ class StatsProgress:
 
 @dataclass(frozen=True)
 class PicturesRequest(Request["TensorPictures"]):
-    """Little pictures of a tensor's parts, from `first` on: a convolution's kernels, or rows that have as many numbers
-    as an image has pixels."""
+    """Little pictures of the parts of a tensor, or of a view of it, from `first` on: a convolution's kernels, the
+    matrices of three dimensions, or rows that have as many numbers as an image has pixels."""
 
     handler = "engine.inspection.tensors:pictures"
     tensor: TensorRef
     first: int
     count: int
+    view: str = ""  # as typed, see `views.evaluate`
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,5 +100,7 @@ class TensorPictures:
 
     total: int
     captions: tuple[str, ...]
-    limit: float  # the largest magnitude, so that all pictures get the same scale
+    limit: float  # the largest finite magnitude of all parts, so that all pictures get the same scale
+    signed: bool  # some value of some part is below 0, or not finite: for all pictures the same colours
+    odd: bool  # some value of some part is not finite
     pictures: "npt.NDArray[np.float32]"  # [n, h, w]

@@ -1,6 +1,7 @@
 """Any tensor of a network or a file: a window of its values, a map of all, statistics, and pictures of its parts."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -35,7 +36,8 @@ LARGEST_CELL = 8  # pixels along a side of one number of a small matrix
 def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWindow:
     """The worker process's part. Raises EngineError."""
     tensor, written, _ = tensor_of(home, request.tensor)
-    view = _applied(tensor, tensor._version, request.view)
+    evaluated = _evaluated(tensor, tensor._version, request.view)
+    view = evaluated.tensor
     matrix, pages = page(view, request.page)
     height, width = matrix.shape
     window = matrix[request.row : request.row + request.rows, request.column : request.column + request.columns]
@@ -45,8 +47,8 @@ def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWin
         height=height,
         width=width,
         expression=views.spelled(written, request.view),
-        about=about(tensor, view),
-        cells=() if view.is_meta else cells(window, form_of(view)),
+        about=about(tensor, evaluated),
+        cells=() if view.is_meta else _cells_of(evaluated, window),
     )
     if request.whole:
         large = view.numel() > AT_ONCE and not view.is_meta and view.layout == torch.strided
@@ -66,18 +68,22 @@ def continue_stats(home: Path, request: StatsRequest, progress: Progress) -> Sta
 
 
 def pictures(home: Path, request: PicturesRequest, progress: Progress) -> TensorPictures:
-    """Little pictures of a tensor's parts: of a convolution's kernels, [out, in, h, w], one for each output and input;
-    of a matrix [n, pixels] whose pixels are those of an image, one a row. Raises InspectionError where it has no such
+    """Little pictures of the parts of a tensor or of a view: of a convolution's kernels, [out, in, h, w], one for each
+    output and input; of [n, h, w] each matrix; of a matrix [n, pixels] whose pixels are those of an image, one a row;
+    of an image's own shape [h, w], or of its pixels in a row, that one. Raises InspectionError where it has no such
     parts."""
     tensor, _, image = tensor_of(home, request.tensor)
     if tensor.is_meta:
         raise InspectionError("this network has no values: it is on the meta device")
-    parts, caption = _parts(tensor.detach(), image)
+    parts, caption = _parts(_evaluated(tensor, tensor._version, request.view).tensor, image)
     chosen = parts[request.first : request.first + request.count].float()
+    odd = not bool(parts.isfinite().all())
     return TensorPictures(
         total=len(parts),
         captions=tuple(caption(at) for at in range(request.first, request.first + len(chosen))),
-        limit=float(parts.abs().max()) if parts.numel() else 0.0,
+        limit=float(parts.nan_to_num(0.0, 0.0, 0.0).abs().max()) if parts.numel() else 0.0,
+        signed=odd or bool((parts < 0).any()),
+        odd=odd,
         pictures=chosen.numpy(),
     )
 
@@ -101,8 +107,9 @@ def page(view: torch.Tensor, number: int) -> tuple[torch.Tensor, int]:
     return matrix, pages
 
 
-def about(tensor: torch.Tensor, view: torch.Tensor) -> TensorAbout:
+def about(tensor: torch.Tensor, evaluated: views.View) -> TensorAbout:
     """What PyTorch knows of a view of a tensor besides its values."""
+    view = evaluated.tensor
     strided = view.layout == torch.strided
     return TensorAbout(
         dtype=str(view.dtype),
@@ -113,29 +120,20 @@ def about(tensor: torch.Tensor, view: torch.Tensor) -> TensorAbout:
         contiguous=view.is_contiguous() if strided else None,
         storage_bytes=view.untyped_storage().nbytes() if strided and not view.is_meta else None,
         shares=strided and not view.is_meta and _shares(tensor, view),
-        requires_grad=tensor.requires_grad,
-        grad_fn=type(tensor.grad_fn).__name__ if tensor.grad_fn else None,
-        leaf=tensor.is_leaf,
+        requires_grad=evaluated.requires_grad,
+        grad_fn=evaluated.grad_fn,
+        leaf=evaluated.leaf,
+        number="" if evaluated.number is None else type(evaluated.number).__name__,
     )
 
 
-def form_of(view: torch.Tensor) -> str:
-    """How PyTorch prints the numbers of a tensor: `.4e` where the largest magnitude is over 1e8 or 1000 times the least
-    but 0, or the least below 1e-4; else `.0f` where all are whole, or `.4f` (`torch.set_printoptions`, its default). It
-    looks at all, or, of more than 1000, at the three first and last of each dimension."""
-    if view.is_meta or not view.numel() or not (view.is_floating_point() or view.is_quantized):
+def form_of(window: torch.Tensor) -> str:
+    """How PyTorch prints the numbers that it shows of a tensor, here those of a window: `.4e` where the largest
+    magnitude is over 1e8 or 1000 times the least but 0, or the least below 1e-4; else `.0f` where all are whole, or
+    `.4f` (`torch.set_printoptions`, its default)."""
+    if not window.numel() or not window.is_floating_point():
         return ".4f"
-    sample = view.detach()
-    if sample.is_quantized:
-        sample = sample.dequantize()
-    if sample.layout != torch.strided:
-        sample = sample.to_dense()
-    if sample.numel() > 1000:
-        for dimension, size in enumerate(sample.shape):
-            if size > 6:
-                ends = [sample.narrow(dimension, 0, 3), sample.narrow(dimension, size - 3, 3)]
-                sample = torch.cat([end.double() for end in ends], dimension)
-    values = sample.double()
+    values = window.double()
     finite = values[torch.isfinite(values)]
     magnitudes = finite.abs()[finite != 0]
     if not magnitudes.numel():
@@ -173,29 +171,49 @@ def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.
     return found.repeat(scale, 0).repeat(scale, 1)
 
 
+def _cells_of(evaluated: views.View, window: torch.Tensor) -> tuple[tuple[str, ...], ...]:
+    """A Python number as Python writes it, values as PyTorch prints those in view."""
+    return ((repr(evaluated.number),),) if evaluated.number is not None else cells(window, form_of(window))
+
+
 @lru_cache(maxsize=1)
-def _applied(tensor: torch.Tensor, _version: int, text: str) -> torch.Tensor:
+def _evaluated(tensor: torch.Tensor, _version: int, text: str) -> views.View:
     """A view, made once for all the windows of it that are asked for."""
-    return views.apply(tensor, text)
+    return views.evaluate(tensor, text)
 
 
 @lru_cache(maxsize=1)
 def _running(tensor: torch.Tensor, version: int, text: str) -> RunningStats:
-    return RunningStats(_applied(tensor, version, text))
+    return RunningStats(_evaluated(tensor, version, text).tensor)
 
 
-def _parts(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, Any]:
-    if tensor.ndim == 4:
-        outs, ins, height, width = tensor.shape
+def _parts(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, Callable[[int], str]]:
+    """The parts [n, h, w], and what each is called."""
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if tensor.is_complex():
+        tensor = tensor.abs()
+    if not tensor.is_floating_point() or tensor.element_size() < 2:
+        tensor = tensor.float()
+    shape = tuple(tensor.shape)
+    if len(shape) == 4:
+        outs, ins, height, width = shape
         flat = tensor.reshape(outs * ins, height, width)
-        return flat, (lambda at: str(at)) if 1 in (ins, outs) else (lambda at: f"{at // ins}←{at % ins}")
-    if tensor.ndim == 2 and len(image) == 3 and tensor.shape[1] == math.prod(image):
+        return flat, str if 1 in (ins, outs) else (lambda at: f"{at // ins}←{at % ins}")
+    if len(shape) == 3:
+        return tensor, str
+    if len(image) == 3:
         channels, height, width = image
-        parts = tensor.reshape(len(tensor) * channels, height, width)
-        return parts, (lambda at: str(at)) if channels == 1 else (lambda at: f"{at // channels} {'RGB'[at % channels]}")
+        if shape == (height, width):
+            return tensor[None], str
+        if 0 < len(shape) <= 2 and shape[-1] == math.prod(image):
+            parts = tensor.reshape(-1, height, width)
+            return parts, str if channels == 1 else (lambda at: f"{at // channels} {'RGB'[at % channels]}")
     raise InspectionError(
-        f"a tensor of shape {list(tensor.shape)} is shown as pictures only where it is a convolution's weight, "
-        f"or a matrix with as many columns as an image has numbers"
+        f"a tensor of shape {list(shape)} is shown as pictures only where it has three or four dimensions, such as a "
+        f"convolution's weight, or as many columns as an image has numbers"
     )
 
 

@@ -7,6 +7,7 @@ import ast
 import contextlib
 import operator
 import re
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
@@ -40,21 +41,37 @@ EXAMPLE = "[0, :, 3:9, ::2] or .transpose(0, 1)[..., -1] or t @ t.T"
 LARGEST = 1 << 28  # elements that something new may have
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """What an expression gives, and what autograd says of it."""
+
+    tensor: torch.Tensor  # detached; of a Python number a tensor without dimensions
+    requires_grad: bool
+    grad_fn: str  # the class of the backward function that made it; "" for none
+    leaf: bool
+    number: bool | int | float | None = None  # the expression gives this Python number, no tensor
+
+
 def apply(tensor: torch.Tensor, text: str) -> torch.Tensor:
+    """What `text` describes of `tensor`, detached, as `evaluate` has it."""
+    return evaluate(tensor, text).tensor
+
+
+def evaluate(tensor: torch.Tensor, text: str) -> View:
     """What `text` describes of `tensor`; itself for an empty text. Raises InspectionError with one line.
 
     It goes on behind the tensor (`[0].T`), is an index (`0, 1`), or a whole expression of which `t` is the tensor.
     """
     text = text.strip()
     if not text:
-        return tensor
+        return _view(tensor)
     try:
         tree = ast.parse(spelled("t", text), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         what = error.msg if isinstance(error, SyntaxError) else type(error).__name__
         raise InspectionError(f"{text} is not Python: {what}; type for example {EXAMPLE}") from None
-    given = tensor.detach()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    given = tensor
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):  # its result says whether gradients flow through it
         if given.layout == torch.strided and not given.is_meta and not given.is_quantized:
             # First with shapes alone: how large would it become?
             shapes = torch.empty_strided(given.shape, given.stride(), dtype=given.dtype, device="meta")
@@ -64,10 +81,16 @@ def apply(tensor: torch.Tensor, text: str) -> torch.Tensor:
     if isinstance(made, tuple) and made and isinstance(made[0], torch.Tensor):
         made = made[0]  # of sort, topk, median: the values
     if isinstance(made, bool | int | float):
-        made = torch.tensor(made)
+        dtype = torch.float64 if isinstance(made, float) else None  # a Python float has 64 bits
+        return View(torch.tensor(made, dtype=dtype), False, "", True, made)
     if not isinstance(made, torch.Tensor):
         raise InspectionError(f"{text} is no tensor")
-    return made
+    return _view(made)
+
+
+def _view(made: torch.Tensor) -> View:
+    grad_fn = type(made.grad_fn).__name__ if made.grad_fn is not None else ""
+    return View(made.detach(), made.requires_grad, grad_fn, made.is_leaf)
 
 
 def spelled(name: str, text: str) -> str:

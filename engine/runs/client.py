@@ -24,8 +24,7 @@ from engine.models.user_code import file_hash
 from engine.runs import listing, store
 from engine.runs.branch import plan_branch
 from engine.runs.control import ask
-from engine.runs.process import is_here
-from engine.runs.store import HostRecord
+from engine.runs.process import HostRecord, is_here
 from engine.training.config import TrainConfig, absolute_dataset, is_file_reference
 from engine.weights.key_mapping import file_and_mapping
 

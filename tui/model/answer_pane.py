@@ -101,7 +101,10 @@ class AnswerPane(Vertical):
         if self._passed is None or self._saliency is None:
             return ""
         name, patch = self._passed.classes[self._saliency.target], self._saliency.patch
-        return f"∂ logit / ∂ pixel of {name}; blue: less likely with {patch}×{patch} occluded"
+        occluded = f"{patch}×{patch} occluded"
+        if self._style == "ascii":
+            return f"∂ logit / ∂ pixel of {name}, and with {occluded}: the denser, the larger the magnitude"
+        return f"∂ logit / ∂ pixel of {name}; blue: less likely with {occluded}"
 
     def _tiles(self, passed: ForwardPass) -> list[Tile]:
         tiles = [Tile(passed.image, "the image, edited" if self._edits else "the image")]
@@ -109,8 +112,8 @@ class AnswerPane(Vertical):
             gradient, falls = self._saliency.gradient, self._saliency.occlusion
             name = passed.classes[self._saliency.target]
             tiles.append(Tile(colours(gradient, limit_of(gradient)), f"gradient of {name}"[:CAPTION]))
-            most = f"occlusion: {100 * float(falls.max()):+.1f} points" if falls.size else ""
-            tiles.append(Tile(colours(-falls, limit_of(falls)), most.replace("+", "−", 1)))
+            most = f"occlusion: {-100 * float(falls.max()):+.1f} points".replace("-", "−") if falls.size else ""
+            tiles.append(Tile(colours(-falls, limit_of(falls)), most))
         return tiles
 
 

@@ -83,7 +83,7 @@ class AutogradScreen(Screen[None]):
         self._services = services
         self._images = ImagesRef(split, index, count)
         self._steps: tuple[Step, ...] = ()
-        self._retain_graph = self._no_grad = False  # of the next step of that kind
+        self._retain_graph = self._no_grad = False  # of the next step of that kind alone
         self._detach_after = ""  # after which module, in the next forward
         self._watch: Element | None = None
         self._bench: Workbench | None = None  # that is shown
@@ -188,12 +188,13 @@ class AutogradScreen(Screen[None]):
         images = f"{split} images {fmt.count(first)}–{fmt.count(first + answer.shape[0] - 1)}"
         if answer.shape[0] == 1:
             images = f"{split} image {fmt.count(first)}"
-        switches = ["retain_graph"] if self._retain_graph else []
-        switches += ["no_grad"] if self._no_grad else []
-        switches += [f"detach after {self._detach_after}"] if self._detach_after else []
+        forward = ["no_grad"] if self._no_grad else []
+        forward += [f"detach after {self._detach_after}"] if self._detach_after else []
+        switches = [f"next forward: {', '.join(forward)}"] if forward else []
+        switches += ["next backward: retain_graph"] if self._retain_graph else []
         about = Content.assemble((answer.title, "bold"), f"; X [{shape}]: {images}; {answer.optimizer}")
         if switches:
-            about += Content.styled(f"\non for the next step: {', '.join(switches)}", "$text-accent")
+            about += Content.styled(f"\n{'; '.join(switches)}", "$text-accent")
         return about
 
     def _show_chosen(self) -> None:
@@ -243,6 +244,11 @@ class AutogradScreen(Screen[None]):
         self._do(step)
 
     def _do(self, step: Step) -> None:
+        """The switches are for one step: this one, if it is of their kind, turns them off again."""
+        if step.kind == "forward":
+            self._no_grad, self._detach_after = False, ""
+        elif step.kind in ("backward", "vjp"):
+            self._retain_graph = False
         self._steps = (*self._steps, step)
         self._ask()
 
@@ -261,6 +267,8 @@ class AutogradScreen(Screen[None]):
 
     def action_restart(self) -> None:
         self._steps = ()
+        self._retain_graph = self._no_grad = False
+        self._detach_after = ""
         self._ask()
 
     def action_retain_graph(self) -> None:

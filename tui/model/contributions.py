@@ -44,7 +44,7 @@ class ContributionsScreen(Screen[None]):
         Binding("up,k", "move(-1)", "Up", show=False, id="contributions.up"),
         Binding("pagedown,space", "page(1)", "Page down", show=False, id="contributions.page_down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="contributions.page_up"),
-        Binding("slash,i", "find", "Output", key_display="/", id="contributions.find", tooltip="by its number"),
+        Binding("slash,i", "find", "Output", key_display="/", id="contributions.find", tooltip="by its index"),
         Binding("m", "largest", "Largest", id="contributions.largest", tooltip="the largest output"),
     ]
 
@@ -90,6 +90,8 @@ class ContributionsScreen(Screen[None]):
 
     def _show(self, answer: Contributions) -> None:
         picture = self.query_one(HeatMap)
+        picture.styles.height = (len(answer.products) + 1) // 2
+        picture.show(answer.products, gaps=True)
         place = ", ".join(map(str, answer.place))
         sign = "+" if answer.bias >= 0 else "−"
         self.query_one("#about", Static).update(
@@ -102,8 +104,6 @@ class ContributionsScreen(Screen[None]):
             )
         )
         self.query_one(Rows).show(_rows(answer))
-        picture.styles.height = (len(answer.products) + 1) // 2
-        picture.show(answer.products, gaps=True)
 
     def action_output(self, by: int) -> None:
         if self._answer is not None:
@@ -124,9 +124,9 @@ class ContributionsScreen(Screen[None]):
     async def action_find(self) -> None:
         if self._answer is None:
             return
-        prompt = prompts.output_number(self._answer.outputs, self._output or 0)
-        if (text := await self.app.push_screen_wait(prompt)) is not None:
-            self._output = int(text)
+        shape, place = self._answer.shape, self._answer.place
+        if (text := await self.app.push_screen_wait(prompts.output(shape, place))) is not None:
+            self._output = prompts.output_number(text, shape)
             self._ask()
 
 

@@ -309,7 +309,7 @@ def _notes(stage: StageRow) -> list[str]:
     if stage.dead is not None:
         notes.append(f"{fmt.percent(stage.dead)} for all of 256 test images")
     if stage.largest:
-        notes.append("largest " + ", ".join(f"#{unit} {value:.3g}" for unit, value in stage.largest[:4]))
+        notes.append("largest " + ", ".join(f"{list(place)} {value:.3g}" for place, value in stage.largest[:4]))
     return notes
 
 

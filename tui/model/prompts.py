@@ -1,6 +1,7 @@
 """What *Model* and the screens from it ask for in a line of text: a prompt each, and what its text means."""
 
 import ast
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,20 +82,19 @@ def image_index(split: str, value: int) -> PromptScreen:
     return PromptScreen("Go to an image", "Its index in the split.", check, value=str(value))
 
 
-def output_number(outputs: int, value: int) -> PromptScreen:
-    """The number of a layer's output."""
+def output(shape: Sequence[int], value: Sequence[int]) -> PromptScreen:
+    """Which output of a layer; `output_number` reads the text."""
+    outputs = math.prod(shape)
 
     def check(text: str) -> str:
-        if not text.strip().isdecimal() or int(text) >= outputs:
-            raise InspectionError(f"type a number from 0 to {outputs - 1}")
-        return f"output {int(text)} of {count(outputs)}"
+        return f"output {output_number(text, shape)} of {count(outputs)}"
 
-    about = "Its number in the layer's flattened output, one channel after another."
-    return PromptScreen("Go to an output", about, check, value=str(value))
+    about = f"Its index in {list(shape)}, or its number from 0 to {outputs - 1} in the flattened output."
+    return PromptScreen("Go to an output", about, check, value=str(list(value)))
 
 
 def view(tensor: str, value: str) -> PromptScreen:
-    """A view of a tensor, as `views.apply` takes it."""
+    """A view of a tensor, as `views.evaluate` takes it."""
 
     def check(text: str) -> str:
         if text.count("[") != text.count("]") or text.count("(") != text.count(")"):
@@ -158,6 +158,18 @@ def element_index(text: str, shape: Sequence[int]) -> tuple[int, ...]:
         if not -size <= at < size:
             raise InspectionError(f"{at} is out of range: the dimension has {size}")
     return tuple(at % size for at, size in zip(found, shape, strict=True))
+
+
+def output_number(text: str, shape: Sequence[int]) -> int:
+    """The number in the flattened output: as typed, or of an index such as `[21, 25, 12]`. Raises InspectionError."""
+    if text.strip().isdecimal():
+        if int(text) >= math.prod(shape):
+            raise InspectionError(f"type a number from 0 to {math.prod(shape) - 1}, or an index in {list(shape)}")
+        return int(text)
+    number = 0
+    for at, size in zip(element_index(text, shape), shape, strict=True):
+        number = number * size + at
+    return number
 
 
 def images_of(text: str) -> ImagesRef:

@@ -18,7 +18,7 @@ from tui import format as fmt
 from tui.model import prompts
 from tui.services import Services
 from tui.widgets.cells import Cells
-from tui.widgets.heatmap import HeatMap, colours, spark
+from tui.widgets.heatmap import HeatMap, colours, legend, spark
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.text import update_text
@@ -65,6 +65,7 @@ class TensorScreen(Screen[None]):
         self._share = 0.0  # of the work for the statistics of a large tensor
         self._first = 0  # of the pictures
         self._total = 0
+        self._pictures_legend = ""
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
@@ -125,6 +126,8 @@ class TensorScreen(Screen[None]):
         if self.query(Cells):
             self._shown = view
             self._take(window, top, left, whole)
+            if whole and self._mode == "pictures":
+                self._ask_pictures()
 
     def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
         self._window = window
@@ -161,7 +164,7 @@ class TensorScreen(Screen[None]):
     @work(group="pictures", exclusive=True)
     async def _ask_pictures(self) -> None:
         page = self.query_one(ImagePage)
-        request = PicturesRequest(self._tensor, self._first, page.capacity)
+        request = PicturesRequest(self._tensor, self._first, page.capacity, self._view)
         try:
             answer = await asyncio.to_thread(self._services.worker.ask, request)
         except InspectionCancelledError:
@@ -173,7 +176,10 @@ class TensorScreen(Screen[None]):
         if not self.query(ImagePage):
             return
         parts = zip(answer.pictures, answer.captions, strict=True)
-        page.show([Tile(colours(part, answer.limit), caption) for part, caption in parts], 0)
+        drawn = [Tile(colours(part, answer.limit, signed=answer.signed), caption) for part, caption in parts]
+        page.show(drawn, 0)
+        style = self._services.picture_style
+        self._pictures_legend = legend(style, signed=answer.signed, limit=answer.limit, odd=answer.odd, letters=False)
         self._total = answer.total
         self._describe()
 
@@ -193,6 +199,13 @@ class TensorScreen(Screen[None]):
         storage = "" if about.storage_bytes is None else f", storage {fmt.size(about.storage_bytes)}"
         shares = ", a view of it" if self._view and about.shares else ", a copy" if self._view else ""
         gradient = f", grad_fn {about.grad_fn}" if about.grad_fn else ""
+        if about.number:
+            what = f"a Python {about.number}, not a tensor: it has no dtype, no device and no gradient\n"
+            text = Content.assemble((f"{window.expression}  {about.number}\n", "bold"), what)
+            update_text(self, "#about", text)
+            update_text(self, "#value", self._value_text(window))
+            self.refresh_bindings()
+            return
         lines = [
             (f"{window.expression}  [{shape}]\n", "bold"),
             (
@@ -228,12 +241,14 @@ class TensorScreen(Screen[None]):
             page = self.query_one(ImagePage)
             last = min(self._total, self._first + page.capacity)
             shown = f"parts {self._first}–{last - 1} of {fmt.count(self._total)}"
-            return f"{shown}: blue below 0, red above, one scale for all"
+            return f"{shown}: {self._pictures_legend}, one scale for all"
         matrices = f", matrix {self._matrix + 1} of {fmt.count(window.pages)}" if window.pages > 1 else ""
         size = f"{fmt.count(window.height)} × {fmt.count(window.width)}"
         if self._mode == "map":
             return f"map of {size}{matrices}: {self.query_one(HeatMap).legend}; each cell is the mean of its part"
         cells = self._cells
+        if window.about.number:
+            return cells.value
         return f"[{cells.row}, {cells.column}] = {cells.value}   of {size}{matrices}"
 
     def _arrange(self) -> None:
@@ -304,7 +319,7 @@ class TensorScreen(Screen[None]):
             self._show_view(text.strip())
 
     def _show_view(self, view: str) -> None:
-        self._view, self._matrix = view, 0
+        self._view, self._matrix, self._first = view, 0, 0
         self._cells.begin()
         self._ask()
 

@@ -27,16 +27,19 @@ class HeatMap(Widget):
         super().__init__(id=id)
         self._picture_style: PictureStyle = style
         self._lines: list[list[Segment]] = []
+        self._signed, self._limit, self._not_finite = True, 0.0, False
 
     def show(self, values: "npt.NDArray[np.float32]", *, gaps: bool = False) -> None:
         """Other values, [rows, columns]. `gaps`: NaN lies between pictures."""
         import numpy as np
 
+        self._signed, self._limit = bool((values < 0).any()), limit_of(values)
+        self._not_finite = bool((np.isinf(values) if gaps else ~np.isfinite(values)).any())
         if self._picture_style == "ascii":
             self._lines = _signed_lines(values)
             self.refresh()
             return
-        image = colours(values, limit_of(values), gaps=gaps)
+        image = colours(values, self._limit, gaps=gaps)
         if len(image) % 2:
             image = np.concatenate([image, np.zeros_like(image[:1])])
         self._lines = half_block_lines(image, self._picture_style)
@@ -45,7 +48,9 @@ class HeatMap(Widget):
     @property
     def legend(self) -> str:
         """What its colours, or its characters, mean."""
-        return "letters below 0, signs above" if self._picture_style == "ascii" else "blue below 0, red above"
+        return legend(
+            self._picture_style, signed=self._signed or self._not_finite, limit=self._limit, odd=self._not_finite
+        )
 
     def render_line(self, y: int) -> Strip:
         base = self.rich_style
@@ -79,21 +84,38 @@ def _signed_lines(values: "npt.NDArray[np.float32]") -> list[list[Segment]]:
     return lines
 
 
-def colours(values: "npt.NDArray[np.float32]", limit: float, *, gaps: bool = False) -> Any:
+def legend(style: PictureStyle, *, signed: bool, limit: float, odd: bool = False, letters: bool = True) -> str:
+    """What the colours of `colours`, or the characters, mean. `odd`: some values are not finite. `letters`: without
+    colours, letters stand for values below 0, as in a HeatMap; else magnitudes alone are drawn."""
+    from tui import format as fmt
+
+    if style == "ascii":
+        if signed and letters:
+            return f"letters below 0, signs above{', ! or blank not finite' if odd else ''}"
+        magnitude = "magnitude " if signed else ""
+        return f"blank: {magnitude}0, {RAMP[-1]}: {magnitude}{fmt.short(limit)}" if limit else "all 0"
+    words = "blue below 0, red above" if signed else f"black 0, white {fmt.short(limit)}" if limit else "all 0"
+    return f"{words}, green not finite" if odd else words
+
+
+def colours(values: "npt.NDArray[np.float32]", limit: float, *, gaps: bool = False, signed: bool | None = None) -> Any:
     """Signed values as a picture: uint8 [rows, columns, 3]; black at 0, blue at -limit, red at limit; values without a
     sign as greys, uint8 [rows, columns]. What is not finite is green; with `gaps`, NaN is what lies between pictures.
+    `signed`: in colours or greys; None: greys where all are finite and none is below 0.
     """
     import numpy as np
 
     if gaps and np.isnan(values).any():
         whole = np.where(np.isnan(values), np.float32(0), values)
-        image = colours(whole, limit)
+        image = colours(whole, limit, signed=signed)
         image = np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
         image[np.isnan(values)] = BETWEEN
         return image
     share = np.nan_to_num(values / limit if limit else values * 0).clip(-1, 1)
     share = np.round(share * LEVELS) / LEVELS
-    if not (values < 0).any() and np.isfinite(values).all():
+    if signed is None:
+        signed = bool((values < 0).any() or not np.isfinite(values).all())
+    if not signed:
         return (share * 255).round().astype(np.uint8)
     up, down = share.clip(0, 1), (-share).clip(0, 1)
     image = np.stack([255 * up + 60 * down, 90 * up + 120 * down, 60 * up + 255 * down], axis=-1)

@@ -98,7 +98,7 @@ def test_an_image_goes_through_as_in_pytorch(home: Path) -> None:
     first, relu = told.stages[1:3]
     assert first.stats is not None
     assert first.stats.mean == pytest.approx(float(hidden.mean()), rel=1e-4)
-    assert first.largest[0] == (int(hidden.argmax()), pytest.approx(float(hidden.max())))
+    assert first.largest[0] == ((int(hidden.argmax()),), pytest.approx(float(hidden.max())))
     assert relu.silent == pytest.approx(float((hidden <= 0).double().mean()))
     many = torch.from_numpy(np.array(DEMO.test.images[:256])).float()[:, None] / 255
     with torch.no_grad():

@@ -14,7 +14,7 @@ from engine.errors import EngineError, InspectionError, ModelError
 from engine.inspection import networks, parameters, summary, tensors, views
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, SummaryRequest, TensorRow, Totals
 from engine.inspection.stats import histogram, stats_of
-from engine.inspection.tensor_refs import Parameter
+from engine.inspection.tensor_refs import FileTensor, Parameter
 from engine.inspection.tensor_requests import PicturesRequest, TensorPictures, TensorRequest, TensorWindow
 from engine.inspection.tensor_stats import TensorStats
 from engine.models.registry import build
@@ -289,11 +289,76 @@ def test_values_are_rounded_as_pytorch_prints_them(values: list[list[float]]) ->
     assert tensors.cells(given, tensors.form_of(given))[0] == tuple(text.strip() for text in printed)
 
 
-def test_many_values_are_rounded_as_pytorch_prints_their_ends() -> None:
-    torch.manual_seed(0)
-    for given in (torch.randn(40, 50), torch.rand(2000) * 1e-3, torch.arange(2000.0), torch.randn(3, 20, 30)):
-        printed = str(given).removeprefix("tensor(").lstrip("[").split(",")[0].strip()
-        assert tensors.cells(given.reshape(1, -1), tensors.form_of(given))[0][0] == printed
+def test_the_cells_in_view_say_how_numbers_are_written_not_the_corners_of_the_tensor(tmp_path: Path) -> None:
+    images = torch.zeros(8, 28, 28)
+    images[:, 10:18, 10:18] = 0.71372549
+    images[:, 20, 20] = 1.0
+    tensors_of = {"X": images, "large": torch.arange(5000.0).reshape(50, 100)}
+    tensors_of["large"][40, 50:] = torch.linspace(1e-5, 0.3, 50)
+    torch.save(tensors_of, tmp_path / "file.pth")
+
+    def shown(name: str, row: int, column: int) -> tuple[tuple[str, ...], ...]:
+        ref = FileTensor(tmp_path / "file.pth", name)
+        request = TensorRequest(ref, row=row, column=column, rows=3, columns=4)
+        return tensors.compute(tmp_path, request, quiet).cells
+
+    assert shown("X", 0, 0)[0] == ("0.", "0.", "0.", "0.")
+    assert shown("X", 9, 9) == (("0.0000",) * 4, *(("0.0000", "0.7137", "0.7137", "0.7137"),) * 2)
+    assert shown("X", 18, 18)[2] == ("0.", "0.", "1.", "0.")
+    assert shown("large", 0, 0)[0] == ("0.", "1.", "2.", "3.")
+    assert shown("large", 40, 50)[0][0] == "1.0000e-05"
+    for name, row, column in (("X", 9, 9), ("large", 40, 49), ("large", 12, 3)):
+        values = tensors_of[name].reshape(-1, tensors_of[name].shape[-1])[row : row + 3, column : column + 4]
+        printed = "".join(str(values).removeprefix("tensor(").split()).strip("[]()").replace("],[", ",").split(",")
+        assert [text for line in shown(name, row, column) for text in line] == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "requires_grad", "grad_fn"),
+    [
+        ("", True, ""),
+        ("[0]", True, "SelectBackward0"),
+        (".T", True, "PermuteBackward0|TransposeBackward0|TBackward0|NumpyTBackward0"),
+        ("t * 2", True, "MulBackward0"),
+        (".sum()", True, "SumBackward0"),
+        ("t > 0", False, ""),
+        (".argmax(1)", False, ""),
+        ("torch.ones_like(t)", False, ""),
+        ("torch.rand_like(t) + 1", False, ""),
+        (".int()", False, ""),
+        (".isnan()", False, ""),
+        (".sort()", True, "SortBackward0"),
+        ("torch.cat([t, torch.zeros_like(t)])", True, "CatBackward0"),
+    ],
+)
+def test_what_autograd_says_of_a_view(text: str, requires_grad: bool, grad_fn: str) -> None:
+    weight = nn.Parameter(torch.randn(4, 5))
+    found = views.evaluate(weight, text)
+    assert found.requires_grad is requires_grad
+    assert found.grad_fn in grad_fn.split("|")
+    assert found.leaf is (not grad_fn)
+    assert not found.tensor.requires_grad, "nothing holds on to a graph"
+    assert tensors.about(weight, found).requires_grad is requires_grad
+    frozen = views.evaluate(weight.detach(), text)
+    assert (frozen.requires_grad, frozen.grad_fn) == (False, "")
+    assert weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("tensor", "text", "number", "kind", "cell"),
+    [
+        (torch.tensor([0.1, 0.25]), "[0].item()", 0.10000000149011612, "float", "0.10000000149011612"),
+        (torch.tensor([3, 4]), ".sum().item()", 7, "int", "7"),
+        (torch.tensor([True]), ".all().item()", True, "bool", "True"),
+    ],
+)
+def test_item_is_a_python_number(tensor: torch.Tensor, text: str, number: object, kind: str, cell: str) -> None:
+    found = views.evaluate(tensor, text)
+    assert found.number == number
+    assert type(found.number) is type(number)
+    assert tensors.about(tensor, found).number == kind
+    assert tensors._cells_of(found, found.tensor.reshape(1, 1)) == ((cell,),)
+    assert views.evaluate(tensor, ".sum()").number is None, "that is a tensor without dimensions"
 
 
 def test_windows_pages_maps_and_pictures(home: Path) -> None:
@@ -318,5 +383,32 @@ def test_windows_pages_maps_and_pictures(home: Path) -> None:
     kernels = pictures("features.4.weight", 24, 2, source="cnn")
     assert kernels.captions == ("1←0", "1←1")
     assert kernels.pictures.shape == (2, 3, 3)
-    with pytest.raises(InspectionError, match="only where it is a convolution's weight"):
+    with pytest.raises(InspectionError, match="only where it has three or four dimensions"):
         pictures("linear_relu_stack.0.bias", 0, 2)
+
+
+def test_pictures_are_of_the_view_that_the_title_names(home: Path) -> None:
+    name = "linear_relu_stack.0.weight"
+    weight = dict(networks.network(home, ref()).model.named_parameters())[name].detach()
+
+    def pictures(view: str, first: int = 0, count: int = 9) -> TensorPictures:
+        return tensors.pictures(home, PicturesRequest(Parameter(ref(), name), first, count, view), quiet)
+
+    one = pictures(".reshape(512, 28, 28)[3]")
+    assert (one.total, one.captions) == (1, ("0",))
+    assert np.array_equal(one.pictures[0], weight[3].reshape(28, 28).numpy())
+    assert one.limit == pytest.approx(float(weight[3].abs().max()))
+    assert np.array_equal(pictures("[3]").pictures, one.pictures)  # its 784 numbers are an image's
+    some = pictures("[10:14]", 1, 2)
+    assert (some.total, some.captions) == (4, ("1", "2"))
+    assert np.array_equal(some.pictures, weight[11:13].reshape(2, 28, 28).numpy())
+    assert pictures(".reshape(256, 2, 28, 28)", 3, 1).captions == ("1←1",)
+    assert (some.signed, some.odd) == (True, False)
+    positive = pictures(".abs()")
+    assert (positive.signed, positive.odd) == (False, False)
+    assert pictures("t > 0").limit == 1
+    odd = pictures(".log()")
+    assert (odd.signed, odd.odd) == (True, True)
+    assert np.isfinite(odd.limit)
+    with pytest.raises(InspectionError, match="a tensor of shape \\[512\\] is shown as pictures only where"):
+        pictures("[:, 0]")

@@ -57,7 +57,7 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
         await stepped(pilot, "space", "2 loss = loss_fn(pred, y)  loss 2.3")
         assert "NllLossBackward0" in rows(app, "graph")
         await pilot.press("r")
-        assert "on for the next step: retain_graph" in line(app, "#about")
+        assert "next backward: retain_graph" in line(app, "#about")
         await stepped(pilot, "b", "3 loss.backward()  added to the .grad of each leaf; the graph stays")
         if size[0] < 100:
             await pilot.press("v")
@@ -67,7 +67,7 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
         assert isinstance(screen, AutogradScreen)
         first = norm(screen)
         assert f"{first:.3g}" in rows(app, "parameters")
-        await pilot.press("r")
+        assert "retain_graph" not in line(app, "#about"), "it was for one step"
         await stepped(pilot, "b", "4 loss.backward()  added")
         assert "its norm is 2× the one before" in line(app, "#chosen")
         assert f"{norm(screen):.3g}" == f"{2 * first:.3g}"
@@ -105,14 +105,23 @@ async def test_the_switches(home: Path) -> None:
         await pilot.press("A")
         await until(pilot, lambda: isinstance(app.screen, AutogradScreen) and "train image 0;" in line(app, "#about"))
         await pilot.press("n")
+        assert "next forward: no_grad" in line(app, "#about")
         await stepped(pilot, "f", "no graph (torch.no_grad)")
+        assert "next forward" not in line(app, "#about"), "it was for one step"
         assert "no graph: no_grad, or everything is detached" in rows(app, "graph")
         await stepped(pilot, "o", "2 loss")
         await stepped(pilot, "b", "does not require grad and does not have a grad_fn")
-        await pilot.press("0", "n", "d", "d")
+        await pilot.press("0", "d", "d")
         assert "detach after linear_relu_stack.0" in line(app, "#about")
         await stepped(pilot, "f", "detached after linear_relu_stack.0")
         assert "linear_relu_stack.0.weight" not in rows(app, "graph")
+        await stepped(pilot, "f", "2 pred = model(X)")
+        assert "linear_relu_stack.0.weight" in rows(app, "graph"), "the next forward has its graph again"
+        await pilot.press("n", "d", "r", "0")
+        await until(pilot, lambda: line(app, "#steps") == "space: pred = model(X)")
+        assert "next" not in line(app, "#about"), "a new start is without switches"
+        await stepped(pilot, "f", "1 pred = model(X)")
+        assert "linear_relu_stack.0.weight" in rows(app, "graph")
         await pilot.press("J")
         await typed(pilot, "3")
         await until(pilot, lambda: "vᵀ · Jacobian added" in line(app, "#steps"))

@@ -9,7 +9,6 @@ import torch
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.inspection import tensors
 from engine.models.registry import build
 from engine.runs import checkpoint_refs, client
 from engine.training.config import TrainConfig
@@ -108,6 +107,12 @@ async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int
         assert "Press o for another network" in line(app, "#about")
 
 
+def shown(app: FmnistApp, row: int, column: int) -> float | None:
+    """The value under the cursor, where that is at this row and column."""
+    where, _, value = line(app, "#value").partition(" = ")
+    return float(value.split()[0]) if where == f"[{row}, {column}]" and value.split() else None
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_tensor_by_keys(home: Path, size: tuple[int, int]) -> None:
     app = FmnistApp(home=home, dataset="demo")
@@ -119,26 +124,28 @@ async def test_a_tensor_by_keys(home: Path, size: tuple[int, int]) -> None:
         await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "512, 784" in line(app, "#about"))
         assert "model.linear_relu_stack[0].weight  [512, 784]" in line(app, "#about")
         assert "stride (784, 1), offset 0, contiguous, storage 1.5 MiB, requires_grad True" in line(app, "#about")
-        await until(pilot, lambda: f"[0, 0] = {float(weight[0, 0]):.4f}" in line(app, "#value"))
+        await until(pilot, lambda: shown(app, 0, 0) == pytest.approx(float(weight[0, 0]), abs=6e-5))
         await pilot.press("right", "j")
-        assert line(app, "#value").startswith(f"[1, 1] = {float(weight[1, 1]):.4f}   of 512 × 784")
+        assert shown(app, 1, 1) == pytest.approx(float(weight[1, 1]), abs=6e-5)
+        assert line(app, "#value").endswith("   of 512 × 784")
         await pilot.press("G")
-        await until(pilot, lambda: line(app, "#value").startswith(f"[511, 783] = {float(weight[511, 783]):.4f}"))
+        await until(pilot, lambda: shown(app, 511, 783) == pytest.approx(float(weight[511, 783]), abs=6e-5))
         await pilot.press("pageup")
         rows = app.screen.query_one(Cells).window[2]
         await until(
-            pilot, lambda: line(app, "#value").startswith(f"[{511 - rows}, 783] = {weight[511 - rows, 783]:.4f}")
+            pilot, lambda: shown(app, 511 - rows, 783) == pytest.approx(float(weight[511 - rows, 783]), abs=6e-5)
         )
         await pilot.press("slash")
         await typed(pilot, "[3].reshape(28, 28)")
-        image = tensors.cells(weight[3].reshape(28, 28), tensors.form_of(weight[3]))
+        image = weight[3].reshape(28, 28)
         await until(pilot, lambda: "weight[3].reshape(28, 28)  [28, 28]" in line(app, "#about"))
         assert "a view of it" in line(app, "#about")
-        await until(pilot, lambda: line(app, "#value").startswith(f"[0, 0] = {image[0][0]}   of 28 × 28"))
+        await until(pilot, lambda: shown(app, 0, 0) == pytest.approx(float(image[0, 0]), abs=6e-5))
+        assert "   of 28 × 28" in line(app, "#value")
         await pilot.press("t")
         await until(pilot, lambda: ".mT" in line(app, "#about"))
         await pilot.press("right")
-        await until(pilot, lambda: line(app, "#value").startswith(f"[0, 1] = {image[1][0]}"))
+        await until(pilot, lambda: shown(app, 0, 1) == pytest.approx(float(image[1, 0]), abs=6e-5))
         await pilot.press("slash")
         await typed(pilot, "[999]")
         await until(pilot, lambda: len(app._notifications) > 0)
@@ -256,5 +263,69 @@ def test_a_map_without_colours_tells_signs_by_letters() -> None:
     screen = HeatMap("ascii")
     screen.show(values)
     assert [segment.text for segment in screen._lines[0]] == ["@W W !"]
+    assert screen.legend == "letters below 0, signs above, ! or blank not finite"
+    screen.show(np.array([[1.0, -2.0], [0.0, 0.5]], np.float32))
     assert screen.legend == "letters below 0, signs above"
-    assert HeatMap("blocks").legend == "blue below 0, red above"
+    screen.show(np.array([[1.0, 2.5], [0.0, 0.5]], np.float32))
+    assert screen.legend == "blank: 0, @: 2.5"
+
+
+async def test_a_view_is_described_as_what_it_is(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    app.picture_style = "blocks"
+    weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await read(pilot)
+        await pilot.press("v", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "512, 784" in line(app, "#about"))
+        for text, words in (
+            ("torch.ones_like(t)", "requires_grad False"),
+            ("t * 2", "requires_grad True, grad_fn MulBackward0"),
+            (".argmax(1)", "requires_grad False"),
+            ("[3, 5].item()", "a Python float, not a tensor: it has no dtype, no device and no gradient"),
+        ):
+            await pilot.press("slash")
+            await typed(pilot, text)
+            await until(pilot, lambda words=words: words in line(app, "#about"))  # type: ignore[misc]
+        assert line(app, "#about").startswith("model.linear_relu_stack[0].weight[3, 5].item()  float")
+        assert line(app, "#value") == repr(weight[3, 5].item())
+        await pilot.press("slash")
+        await typed(pilot, ".reshape(512, 28, 28)[3]")
+        await until(pilot, lambda: "[28, 28]" in line(app, "#about"))
+        await pilot.press("v")
+        await until(pilot, lambda: line(app, "#value").startswith("map of 28 × 28: blue below 0, red above"))
+        await pilot.press("v")
+        page = app.screen.query_one(ImagePage)
+        await until(pilot, lambda: [tile.caption for tile in page._tiles] == ["0"])
+        assert line(app, "#value") == "parts 0–0 of 1: blue below 0, red above, one scale for all"
+        await pilot.press("slash")
+        await typed(pilot, "[4:9].abs()")
+        await until(pilot, lambda: [tile.caption for tile in page._tiles] == ["0", "1", "2", "3", "4"])
+        assert line(app, "#value").startswith("parts 0–4 of 5: black 0, white 0.0357")
+        await pilot.press("slash")
+        await typed(pilot, "[0, :5]")
+        await until(pilot, lambda: any("is shown as pictures only where" in n.message for n in app._notifications))
+        await until(pilot, lambda: line(app, "#value").startswith("[0, 0] = "))
+
+
+def test_the_key_to_a_map_names_the_colours_that_it_has() -> None:
+    values = np.array([[1.0, -2.0], [0.0, 0.5]], np.float32)
+    cases = (
+        (values, "blue below 0, red above"),
+        ((np.abs(values) / 4).astype(np.float32), "black 0, white 0.5"),
+        ((values * 0).astype(np.float32), "all 0"),
+        (np.where(values == 0, np.nan, values).astype(np.float32), "blue below 0, red above, green not finite"),
+        (np.where(values < 0, np.inf, values).astype(np.float32), "blue below 0, red above, green not finite"),
+    )
+    for shown, words in cases:
+        picture = HeatMap("blocks")
+        picture.show(shown)
+        assert picture.legend == words
+        colourful = any(
+            len({segment.style.color.triplet.red, segment.style.color.triplet.blue}) > 1
+            for line in picture._lines
+            for segment in line
+            if segment.style is not None and segment.style.color is not None and segment.style.color.triplet is not None
+        )
+        assert colourful == words.startswith("blue"), words
