@@ -142,7 +142,7 @@ def configured(contents: Contents, model: str, settings: EvaluationSettings) -> 
 
 def _batch_size(contents: Contents) -> int:
     """That of the run whose checkpoint it is, so that the loss is the one in its log; else the default."""
-    value = str(contents.metadata.get("config.batch_size", ""))
+    value = contents.setting("batch_size")
     try:
         return int(SETTINGS["batch_size"].parse(value))
     except (EngineError, ValueError):

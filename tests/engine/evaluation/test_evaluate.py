@@ -31,7 +31,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def trained(home: Path) -> RunFolder:
-    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
+    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", batch_size=48))
     assert serve(folder).status == "finished"
     return folder
 
@@ -50,12 +50,19 @@ def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: R
     )
     assert found.accuracy == test.accuracy
     assert found.confusion == tuple(map(tuple, test.confusion))
+    assert found.batch_size == 48
+    assert 1000 % found.batch_size, "else the two means are the same"
+    assert found.loss == pytest.approx(test.loss, rel=1e-9), "the loss in the log"
+    assert found.loss_per_sample == pytest.approx(test.loss_per_sample, rel=1e-9)
+    assert found.loss != pytest.approx(found.loss_per_sample, rel=1e-6)
     assert (found.model, found.cached, told[-1]) == ("mlp", False, (1000, 1000))
     again = evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
     assert again.cached
     assert again.accuracy == found.accuracy
     bare = evaluate(WeightsFile(trained.weights, model="mlp"), DEMO, home=home, data_dir=None)
     assert (bare.accuracy, bare.cached) == (found.accuracy, False)
+    assert bare.batch_size == 64
+    assert bare.loss_per_sample == pytest.approx(found.loss_per_sample, rel=1e-6)
     with pytest.raises(CheckpointError, match="does not say which network it belongs to"):
         evaluate(WeightsFile(trained.weights), DEMO, home=home, data_dir=None)
 
