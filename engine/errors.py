@@ -42,5 +42,9 @@ class InspectionError(EngineError):
     """Something that can't be inspected."""
 
 
+class BugError(InspectionError):
+    """The worker process met a bug; the message is a line that names the log with the traceback."""
+
+
 class InspectionCancelledError(InspectionError):
     """The person took the question back."""

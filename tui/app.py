@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePath
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the signs
 FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
+FAILURE_S = 60  # that a failure is shown
 
 
 def _data(services: Services) -> Screen[None]:
@@ -121,6 +124,7 @@ class FmnistApp(CrashHandlingApp):
         self._garbage: GcTuning | None = None
         self._start = start
         self.farewell = ""  # for the shell, once the app is gone
+        self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
         self.theme = "textual-dark"
         self.picture_style: PictureStyle = (
             "ascii" if ascii_only else picture_style(self.console.color_system, os.environ, encoding())
@@ -128,6 +132,7 @@ class FmnistApp(CrashHandlingApp):
 
     async def on_mount(self) -> None:
         self._garbage = GcTuning(self)
+        self._excepthook, threading.excepthook = threading.excepthook, self._thread_failed
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
@@ -135,8 +140,9 @@ class FmnistApp(CrashHandlingApp):
 
     def on_unmount(self) -> None:
         self.worker.close()
+        threading.excepthook = self._excepthook
 
-    @work(thread=True, group="imports", exit_on_error=False)
+    @work(thread=True, group="imports")
     def _import_screens(self) -> None:
         """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
         from textual.widgets import Input, OptionList  # noqa: F401
@@ -169,6 +175,22 @@ class FmnistApp(CrashHandlingApp):
     def handle_crash(self, error: BaseException) -> None:
         """A line that names the log with the traceback."""
         self.farewell = crash.record(self.home, error)
+
+    def handle_worker_failure(self, error: BaseException) -> None:
+        """What every worker of every screen comes to that fails with what it does not catch: one line for the person,
+        and the traceback in the log. The app goes on."""
+        what, now = crash.words(error), time.monotonic()
+        if now - self._failures.get(what, -FAILURE_S) < FAILURE_S:
+            return  # a worker that a timer starts over and over
+        self._failures[what] = now
+        line = what if isinstance(error, EngineError) else crash.record(self.home, error)
+        if not is_exiting(self):
+            self.notify(line, severity="error", timeout=FAILURE_S, markup=False)
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """The same for a thread that is no worker's. It does not wait: the app may be waiting for its end."""
+        if failed.exc_value is not None and self.is_running:
+            self.call_later(self.handle_worker_failure, failed.exc_value)
 
     # Runs
 

@@ -10,13 +10,24 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 
 class CrashHandlingApp(App[None]):
-    """An app that decides itself what happens at an exception which no handler caught: Textual prints a screenful."""
+    """An app that decides itself what happens at an exception which no handler caught: Textual prints a screenful. That
+    of a worker is told apart: it does not end the app."""
 
     def handle_crash(self, error: BaseException) -> None:
         """The app ends after this."""
+
+    def handle_worker_failure(self, error: BaseException) -> None:
+        """A worker of some screen failed. The app goes on."""
+
+    def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, WorkerFailed):
+            self.handle_worker_failure(error.error)
+        else:
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         error = sys.exception()

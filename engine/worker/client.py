@@ -44,8 +44,8 @@ class WorkerClient:
         """The answer to a request; waits for the requests before it.
 
         `progress` is called from this thread. Raises the EngineError with which the engine refuses,
-        InspectionCancelledError where the request was cancelled, and InspectionError where the process ended over it or
-        met a bug, whose traceback is in the log.
+        InspectionCancelledError where the request was cancelled, InspectionError where the process ended over it, and
+        BugError where it met a bug, whose traceback is in the log.
         """
         with self._writing:
             self._asked += 1

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.errors import EngineError, InspectionError
+from engine.errors import BugError, EngineError
 from engine.home import Home
 from engine.worker import wire
 from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
@@ -64,7 +64,7 @@ class _Desk:
                 sys.stderr.flush()
                 what = (str(error).strip().splitlines() or [""])[0]
                 words = f"a bug: {type(error).__name__}: {what} (traceback in {Home(home).worker_log})"
-                wire.send(self._answers, Refused(InspectionError(words)))
+                wire.send(self._answers, Refused(BugError(words)))
 
     def _compute(self, home: Path, ask: Ask) -> Any:
         def progress(done: int, total: int) -> None:

@@ -5,11 +5,13 @@ import inspect
 from pathlib import Path
 
 import pytest
+from textual import work
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
 import tui
+from tests.support.waiting import until
 from tui.textual_private import CrashHandlingApp, bindings_of, is_exiting, screens_of_mode
 
 
@@ -29,8 +31,21 @@ class TwoModes(CrashHandlingApp):
     def handle_crash(self, error: BaseException) -> None:
         self.crash = error
 
+    failures: tuple[BaseException, ...] = ()
+
+    def handle_worker_failure(self, error: BaseException) -> None:
+        self.failures += (error,)
+
     def action_fail(self) -> None:
         raise ValueError("on purpose")
+
+    @work
+    async def fail_as_a_worker(self) -> None:
+        raise ValueError("in a worker")
+
+    @work(thread=True)
+    def fail_in_a_thread(self) -> None:
+        raise ValueError("in a thread")
 
 
 async def test_an_exception_that_no_handler_caught_is_handed_over_and_ends_the_app(
@@ -50,6 +65,17 @@ async def test_an_exception_that_no_handler_caught_is_handed_over_and_ends_the_a
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
     assert "on purpose" not in out + err
+
+
+async def test_a_workers_exception_is_handed_over_and_does_not_end_the_app() -> None:
+    app = TwoModes()
+    async with app.run_test() as pilot:
+        app.fail_as_a_worker()
+        app.fail_in_a_thread()
+        await until(pilot, lambda: len(app.failures) == 2)
+        assert {str(error) for error in app.failures} == {"in a worker", "in a thread"}
+        assert app.is_running
+    assert app.crash is None
 
 
 async def test_an_app_that_ends_says_so() -> None:

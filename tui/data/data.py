@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
+from tui import crash
 from tui.data import prompts, status
 from tui.data.browse import Browse
 from tui.data.export import ExportAction
@@ -73,7 +74,7 @@ class DataScreen(Screen[None]):
         self._problem, self._opening = "", True
         self._open(self._page.capacity)
 
-    @work(thread=True, group="open", exclusive=True, exit_on_error=False)
+    @work(thread=True, group="open", exclusive=True)
     def _open(self, images: int) -> None:
         from engine.data.open_dataset import open_dataset, peek
 
@@ -89,6 +90,9 @@ class DataScreen(Screen[None]):
             call(self._take, open_dataset(*where, verify=True, progress=progress))
         except DataError as error:
             call(self._take_problem, str(error))
+        except Exception as error:
+            call(self._take_problem, crash.words(error))
+            raise  # to the app, which logs it
 
     def _take_preview(self, preview: "Preview") -> None:
         if self.browse.dataset is None:
@@ -111,7 +115,7 @@ class DataScreen(Screen[None]):
         self.browse.forget()
         self.show_status()
 
-    @work(thread=True, group="brightness", exclusive=True, exit_on_error=False)
+    @work(thread=True, group="brightness", exclusive=True)
     def _find_brightness(self, dataset: "Dataset") -> None:
         from engine.data.statistics import brightness
 

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.errors import DataError, DownloadCancelledError
+from tui import crash
 from tui.format import size
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class DownloadScreen(ModalScreen[bool]):
         else:
             self.dismiss(False)
 
-    @work(thread=True, group="download", exit_on_error=False)
+    @work(thread=True, group="download")
     def _fetch(self) -> None:
         from engine.data.fashion_mnist.download import download
 
@@ -72,6 +73,9 @@ class DownloadScreen(ModalScreen[bool]):
             self.app.call_from_thread(self._end, None)
         except DataError as error:
             self.app.call_from_thread(self._end, str(error))
+        except Exception as error:
+            self.app.call_from_thread(self._end, crash.words(error))
+            raise  # to the app, which logs it
         else:
             self.app.call_from_thread(self._end, "")
 

@@ -125,6 +125,9 @@ class PredictionActions:
             self._report("")
             self._error(str(error))
             return
+        except Exception:
+            self._report("")
+            raise
         self.busy = ""
         self._predictions = found, selection
         self.take_waiting()
@@ -177,6 +180,9 @@ class PredictionActions:
             self._report("")
             self._error(str(error))
             return
+        except Exception:
+            self._report("")
+            raise
         self.busy = ""
         if dataset is self._browse.dataset and self._screen.is_mounted:
             self._browse.show_suspects(kind, found)

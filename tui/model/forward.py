@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError
+from engine.errors import BugError, EngineError, InspectionCancelledError
 from engine.inspection.forward_requests import ActivationRequest, ForwardPass, Side, StageRow
 from engine.inspection.image_requests import Edit, ImageRef
 from engine.inspection.tensor_refs import Activation
@@ -154,6 +154,8 @@ class ForwardScreen(Screen[None]):
                 columns=picture.size.width,
             )
             answer = await asyncio.to_thread(self._services.worker.ask, request)
+        except BugError:
+            raise
         except EngineError:
             return  # the forward pass has said what is wrong
         if self.query(HeatMap):
@@ -165,6 +167,8 @@ class ForwardScreen(Screen[None]):
         await asyncio.sleep(PAUSE_S)  # not while somebody leafs through images
         try:
             saliency = await self._questions.saliency(self._ref)
+        except BugError:
+            raise
         except EngineError:
             return
         if self.query(AnswerPane):

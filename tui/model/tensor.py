@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError
+from engine.errors import BugError, EngineError, InspectionCancelledError
 from engine.inspection.tensor_refs import TensorRef
 from engine.inspection.tensor_requests import PicturesRequest, StatsRequest, TensorRequest, TensorWindow
 from engine.inspection.tensor_stats import TensorStats
@@ -150,6 +150,8 @@ class TensorScreen(Screen[None]):
         while not done and self._view == view:
             try:
                 answer = await asyncio.to_thread(self._services.worker.ask, StatsRequest(self._tensor, view))
+            except BugError:
+                raise
             except EngineError:
                 return  # cancelled; or said already
             if not self.query(Cells):

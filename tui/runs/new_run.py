@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine import device
-from engine.errors import EngineError
+from engine.errors import ConfigError, EngineError
 from engine.runs import client
 from engine.training.config import TrainConfig
+from tui import crash
 from tui.runs.form import ConfigForm
 from tui.runs.run_bar import RunTopBar
 from tui.services import Services
@@ -64,6 +65,9 @@ class NewRunScreen(Screen[None]):
         except EngineError as error:
             self._form.refuse(error)
             return
+        except Exception as error:
+            self._form.refuse(ConfigError("", crash.words(error)))
+            raise
         self._form.started()
         services.watch_run(folder)
 

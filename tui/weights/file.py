@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.errors import EngineError, InspectionCancelledError
+from engine.errors import BugError, EngineError, InspectionCancelledError
 from engine.inspection.file_requests import FileStatsRequest
 from engine.inspection.tensor_refs import FileTensor
 from engine.inspection.tensor_stats import TensorStats
@@ -112,6 +112,8 @@ class FileScreen(TableScreen):
             request = FileStatsRequest(self.path, self._listed, restart)
             try:
                 found = await asyncio.to_thread(self._services.worker.ask, request)
+            except BugError:
+                raise
             except EngineError:
                 return  # cancelled, or the file has gone
             if not self.query(Rows):
