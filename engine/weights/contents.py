@@ -167,7 +167,7 @@ class Contents:
         `config` means something else."""
         config = self.root.get("config") if self.own else None
         value = config.get(name) if isinstance(config, Dict) else None
-        return value if isinstance(value, str) else ""
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
     @property
     def model(self) -> str:
