@@ -14,12 +14,12 @@ from typing import Any
 from tui.widgets import axes
 from tui.widgets.lines import Line, Lines, fit
 
-DOT, MARK, GUIDE, EDIT, CURSOR = "⠶", "✗", "┊", "▽", "┃"
+DOT, MARK, GUIDE, EDIT, CURSOR = "⠿", "✗", "┊", "▽", "┃"
 PLAIN_DOTS = ".o'"  # without braille: low, in the middle, and high in its row
 BRAILLE = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))  # of the left and right dots, from the bottom
 PARENT = "·"  # the curve of the run that this one branched off from
 MIN_WIDTH, MIN_HEIGHT = 24, 6
-_ASCII = str.maketrans("┌┐└┘─│┤┬⠶✗┊▽┃–…·⠤⠒", "++++-|++ox:v|-..**")
+_ASCII = str.maketrans("┌┐└┘─│┤┬⠿✗┊▽┃–…·⠤⠒", "++++-|++ox:v|-..**")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _columns(x: axes.Axis, places: Iterable[float]) -> list[int]:
 def _dot_cells(
     dots: Iterable[tuple[float, float]], x: axes.Axis, y: axes.Axis, ascii_only: bool
 ) -> dict[tuple[int, int], str]:
-    """The test results: by row from the bottom and column, the character. Each is a square of 2 × 2 braille dots around
+    """The test results: by row from the bottom and column, the character. Each is a block of 2 × 3 braille dots around
     its place; without braille one character, which is high, in the middle or low in its row."""
     bits: dict[tuple[int, int], int] = {}
     plain: dict[tuple[int, int], str] = {}
@@ -170,9 +170,9 @@ def _dot_cells(
         third = math.floor(y.place(b) % 1 * 3)
         plain[y.cell(b), x.cell(a)] = PLAIN_DOTS[min(2, third)]
         for column in (0, 1):
-            for row in (0, 1):
+            for row in (-1, 0, 1):
                 dot_x = min(2 * x.cells - 2, max(0, round(across) - 1)) + column
-                dot_y = min(4 * y.cells - 2, max(0, round(up) - 1)) + row
+                dot_y = min(4 * y.cells - 2, max(1, math.floor(up))) + row
                 cell = dot_y // 4, dot_x // 2
                 bits[cell] = bits.get(cell, 0) | BRAILLE[dot_x % 2][dot_y % 4]
     return plain if ascii_only else {cell: chr(0x2800 + number) for cell, number in bits.items()}

@@ -51,7 +51,7 @@ async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
     app = ScreensApp(tmp_path)
     async with app.run_test(size=size) as pilot:
         app.watch_run(run.folder)
-        await until(pilot, lambda: "Test Error" in text(app) and "⠶ test" in text(app))
+        await until(pilot, lambda: "Test Error" in text(app) and "⠿ test" in text(app))
         seen = text(app)
         for _ in PANELS[1:]:
             await pilot.press("v")
