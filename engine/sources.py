@@ -18,6 +18,7 @@ from engine.models.names import MODELS, TORCHVISION, known
 from engine.runs import checkpoint_refs, store
 from engine.training.config import is_file_reference
 from engine.training.config import parse as parse_setting
+from engine.typed_path import is_there, typed_path
 from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 
@@ -85,6 +86,8 @@ def parse(text: str) -> Source:
     text = text.strip()
     if not text:
         raise InspectionError("name a model, a run, or a file of weights")
+    if is_there(typed_path(text)) and not is_model(text):
+        return WeightsFile(*file_and_mapping(text))
     model, equals, file = text.partition("=")
     if equals and is_model(model):
         if not file.strip():

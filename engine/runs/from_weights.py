@@ -12,6 +12,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.home import RunFolder
 from engine.runs import client, store
 from engine.runs.branch import check_epochs
+from engine.terminal_text import printable
 from engine.training.config import TrainConfig, changed, check, is_file_reference
 from engine.training.optimizers import OPTIMIZERS, is_state_of
 from engine.weights import scalars
@@ -94,14 +95,39 @@ def look(path: Path) -> Origin:
 
 
 def optimizer_in(root: Any) -> Dict | None:
-    """The record of an optimizer's `state_dict`, under one of the usual keys; of several optimizers the first."""
-    for key in OPTIMIZER_KEYS:
-        found = root.get(key) if isinstance(root, Dict) else None
-        if isinstance(found, Elements) and found.items:
-            found = found.items[0]
-        if isinstance(found, Dict) and {"state", "param_groups"} <= set(found.keys):
-            return found
-    return None
+    """The record of an optimizer's `state_dict`, under one of the usual keys, or under another one; of several
+    optimizers the first."""
+    found = _optimizers(root)
+    return found[0][1] if found else None
+
+
+def not_taken(contents: Contents, section: str) -> list[str]:
+    """What a run from another program's file leaves there besides the weights of the section and one optimizer's state:
+    schedules, other weights, other optimizers, a line each."""
+    root = contents.root
+    if not isinstance(root, Dict):
+        return []
+    optimizers = _optimizers(root)
+    notes = [f"the file has {len(optimizers)} optimizers: the first is taken"] if len(optimizers) > 1 else []
+    taken = {section, *(key for key, _ in optimizers)}
+    left = [key for key in dict.fromkeys(root.keys) if isinstance(root.get(key), Dict) and key not in taken]
+    if left and section:
+        shown = ", ".join(printable(key, 60) for key in left[:6]) + (", …" if len(left) > 6 else "")
+        notes.append(f"not taken from the file: {shown}")
+    return notes
+
+
+def _optimizers(root: Any) -> list[tuple[str, Dict]]:
+    """The states of optimizers in a file, with the keys that they are under; those under the usual keys first."""
+    if not isinstance(root, Dict):
+        return []
+    found = []
+    for key in dict.fromkeys([*OPTIMIZER_KEYS, *root.keys]):
+        value = root.get(key)
+        for one in value.items if isinstance(value, Elements) else (value,):
+            if isinstance(one, Dict) and {"state", "param_groups"} <= set(one.keys):
+                found.append((key, one))
+    return found
 
 
 def prepare(

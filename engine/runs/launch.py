@@ -33,7 +33,7 @@ from engine.weights import safe_load
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import file_and_mapping
-from engine.weights.state_dict import chosen
+from engine.weights.state_dict import chosen, forms
 
 
 @dataclass(frozen=True)
@@ -181,17 +181,20 @@ def _take_state(prepared: TrainingSetup, parent: Mapping[str, Any]) -> list[str]
     """Load the optimizer's state from a file of another program, whose weights are loaded already. Returns what could
     not be taken, and what was that no setting shows."""
     contents = _unchanged(parent)
+    _, mapping = file_and_mapping(prepared.config.weights)
+    mapping = replace(mapping, new=())
+    section = contents.state_dicts[0] if mapping.section is None else mapping.section
+    notes = forms(contents, mapping) + from_weights.not_taken(contents, section)
     record = from_weights.optimizer_in(contents.root)
     if record is None:
-        return []
-    _, mapping = file_and_mapping(prepared.config.weights)
+        return notes
     weights = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
     names = [mapping.renamed(name) for name in weights]
     try:
         state = safe_load.load(contents, record)
     except CheckpointError as error:
-        return [f"{optimizer_state.NOT_LOADED}{error}"]
-    return optimizer_state.take(prepared, state, names, mapping.ours)
+        return [*notes, f"{optimizer_state.NOT_LOADED}{error}"]
+    return notes + optimizer_state.take(prepared, state, names, mapping.ours)
 
 
 def _unchanged(parent: Mapping[str, Any]) -> Contents:

@@ -10,6 +10,7 @@ from torch import nn
 
 from engine.training.optimizers import NOT_NUMBERS, OPTIMIZERS, OptimizerEntry, add_optional_state, is_state_of
 from engine.training.setup import TrainingSetup
+from engine.weights.key_mapping import WRAPPERS, unwrapped
 
 MOST_NAMED = 4  # names in a sentence
 NOT_LOADED = "the optimizer's state in the file was not loaded: "
@@ -110,7 +111,8 @@ def _by_name(
     found: dict[str, Mapping[str, Any]] = {}
     unknown = []
     for name, kept in zip(theirs, state.values(), strict=True):
-        mine = next((one for one in (ours(name), name) if one in here), None)
+        bare = unwrapped(name, WRAPPERS).removeprefix("module.")  # of the names that a wrapper gives its parameters
+        mine = next((one for one in (ours(name), name, ours(bare), bare) if one in here), None)
         if mine is None:
             unknown += [name] if kept else []
         elif mine in found:

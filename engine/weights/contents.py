@@ -103,6 +103,7 @@ class Contents:
     notes: list[str] = field(default_factory=list)  # what it seems to be, for people
     stamps: dict[Path, FileStamp] = field(default_factory=dict)  # of each of its files
     root: Any = None  # of its pickle's records (engine.weights.records)
+    choice: str = ""  # of a folder with several sets of files: which was read, and which was not, in words
     header: dict[str, str] = field(default_factory=dict)  # the metadata of a safetensors file, whole and as it is
 
     @property

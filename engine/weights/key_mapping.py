@@ -1,10 +1,16 @@
 """How the names in a file of weights are mapped to a network's. Imports no torch."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.typed_path import is_there, typed_path
+from engine.weights.formats.registry import file_endings
+
 # Parts of names that wrappers add wherever the wrapped module stands: torch.compile, FSDP, activation checkpointing.
+MOST_WORDS = 200  # of a text that are looked at
+_QUOTED = re.compile(r"""'[^']+'|"[^"]+\"""")
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 OPTIONS = ("--strip", "--rename", "--section", "--without")
 
@@ -88,17 +94,30 @@ def parse_mapping(words: list[str]) -> KeyMapping | None:
 
 def file_and_mapping(text: str) -> tuple[Path, KeyMapping]:
     """The file, and the mapping after it: `FILE [PREFIX.] [NEW=OLD …] [section:NAME]
-    [without:PATTERN …] [new:PATTERN …]`. Its name may have spaces."""
-    file, mapping = text_and_mapping(text)
-    return Path(file).expanduser(), mapping
+    [without:PATTERN …] [new:PATTERN …]`. Its name may have spaces, or read like a part of the mapping: the longest
+    beginning of the text that is a file, is the file. It may be quoted or escaped (`engine.typed_path`)."""
+    text = text.strip()
+    ends = [match.start() for match in re.finditer(r"\s+|$", text)]
+    for end in ends[: -MOST_WORDS - 1 : -1]:
+        file, mapping = typed_path(text[:end]), parse_mapping(text[end:].split())
+        if mapping is not None and end and is_there(file):
+            return file, mapping
+    quoted = _QUOTED.match(text)
+    if quoted is not None and (mapping := parse_mapping(text[quoted.end() :].split())) is not None:
+        return typed_path(quoted[0]), mapping
+    name, mapping = text_and_mapping(text, is_file=True)
+    return typed_path(name), mapping
 
 
-def text_and_mapping(text: str) -> tuple[str, KeyMapping]:
-    """The same for any text before the mapping, such as a network's name."""
+def text_and_mapping(text: str, *, is_file: bool = False) -> tuple[str, KeyMapping]:
+    """The same for any text before the mapping, such as a network's name. `is_file`: of a file, so that a word that
+    ends like one is no part of the mapping."""
     words = text.split()
     at = len(words)
     while at > 1:
         pair = at > 2 and words[at - 2] in OPTIONS  # an option, and its value
+        if is_file and words[at - 1].endswith(file_endings()):
+            break
         if pair and parse_mapping(words[at - 2 :]) is not None:
             at -= 2
         elif parse_mapping(words[at - 1 :]) is not None:

@@ -55,9 +55,10 @@ def of_section(
 
 
 def forms(contents: Contents, mapping: KeyMapping) -> list[str]:
-    """Which of the weights that the mapping chooses are used in another form than they are saved in, a line each.
-    Raises CheckpointError."""
-    return problems.forms(chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without).values())
+    """Which of the weights that the mapping chooses are used in another form than they are saved in, and which of a
+    folder's files were read, a line each. Raises CheckpointError."""
+    used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    return [*([contents.choice] if contents.choice else []), *problems.forms(used.values())]
 
 
 def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:

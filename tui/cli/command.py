@@ -74,9 +74,10 @@ def home_of(options: argparse.Namespace) -> Path:
 def file_of(options: argparse.Namespace, text: str) -> Path:
     """The file that is meant: a path, or a run's checkpoint, `RUN@PLACE`. Raises EngineError where there is none."""
     from engine import sources
+    from engine.typed_path import is_there, typed_path
 
-    path = Path(text).expanduser()
-    if path.exists() or ("@" not in text and text != sources.LAST) or "/" in text:
+    path = typed_path(text)
+    if is_there(path) or ("@" not in text and text != sources.LAST) or "/" in text:
         return path
     name, _, place = text.partition("@")
     return sources.weights_path(home_of(options), sources.RunCheckpoint(name or sources.LAST, place or sources.LAST))

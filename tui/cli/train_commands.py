@@ -118,10 +118,11 @@ def _resume(options: argparse.Namespace) -> int:
 def _branch(options: argparse.Namespace) -> int:
     from engine import sources
     from engine.runs import client, store
+    from engine.typed_path import typed_path
     from tui.cli import train
 
     home, changes = home_of(options), pairs(options.changes)
-    path = Path(options.which).expanduser()
+    path = typed_path(options.which)
     if sources.is_file(options.which):
         new = _from_file(home, path, options, changes)
     else:

@@ -69,12 +69,12 @@ def _print(contents: Contents, *, whole: bool) -> None:
     listed = contents.tensors if whole else contents.tensors[:SHOWN]
     if listed:
         say()
-    width = width_of(one.name for one in listed)
+    width, kinds = width_of(one.name for one in listed), max((len(one.tensor.dtype) for one in listed), default=0)
     for one in listed:
         tensor = one.tensor
         stride = "" if tensor.contiguous or tensor.storage is None else f"stride {tensor.stride}"
         layout = "  ".join(["", *filter(None, (tensor.about, stride))])
-        columns = f"{shape(tensor.shape):<16}  {tensor.dtype:<9}  {size(tensor.bytes):>10}{layout}"
+        columns = f"{shape(tensor.shape):<16}  {tensor.dtype.ljust(max(9, kinds))}  {size(tensor.bytes):>10}{layout}"
         say(f"{column(one.name, width)}  {columns}".rstrip())
     if len(listed) < len(contents.tensors):
         say(f"… and {count(len(contents.tensors) - len(listed))} more: --tensors lists all")

@@ -6,6 +6,7 @@ from pathlib import Path
 from textual.suggester import Suggester
 
 from engine.errors import InspectionError
+from engine.typed_path import typed_path
 from engine.weights.formats import registry
 from engine.weights.formats.registry import Candidate
 
@@ -58,13 +59,13 @@ def _beginning(typed: str) -> list[str]:
         entries = zip(Path(head + slash or ".").expanduser().iterdir(), range(MOST_LISTED), strict=False)
         found = [entry for entry, _ in entries if entry.name.startswith(tail) and (tail or entry.name[0] != ".")]
         return sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in found)
-    except OSError:
+    except (OSError, ValueError, RuntimeError):  # not readable, NUL in it, ~name of nobody
         return []
 
 
 def check_file(text: str) -> str:
     """The name of the file of weights, or folder of them, that was typed. Raises InspectionError where it is none."""
-    path = Path(text.strip()).expanduser()
+    path = typed_path(text)
     if not text.strip():
         raise InspectionError("type the path of a file")
     if not path.exists():

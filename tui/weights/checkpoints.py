@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.terminal_text import printable
+from engine.typed_path import typed_path
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.requests import ConvertRequest
 from tui import format as fmt
@@ -180,7 +181,7 @@ class CheckpointsScreen(TableScreen):
     async def action_path(self) -> None:
         text = await self.app.push_screen_wait(prompts.open_path())
         if text is not None:
-            path = Path(text.strip()).expanduser().absolute()
+            path = typed_path(text).absolute()
             remember(self._services.home, path)
             self._open(path)
 

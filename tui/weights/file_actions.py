@@ -16,6 +16,7 @@ from engine.home import RunFolder
 from engine.runs import checkpoint_refs, client, from_weights
 from engine.sources import RunCheckpoint, WeightsFile
 from engine.training.config import typed_pairs
+from engine.typed_path import typed_path
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.misfit import MisfitError
 from engine.weights.requests import ConvertRequest, FileListing
@@ -83,7 +84,7 @@ class FileActions:
         from tui.weights.difference import DifferenceScreen
 
         if (text := await self._ask(prompts.other_file(self._path))) is not None:
-            other = Path(text.strip()).expanduser().absolute()
+            other = typed_path(text).absolute()
             remember(self._services.home, other)
             self._screen.app.push_screen(DifferenceScreen(self._services, self._path, other))
 

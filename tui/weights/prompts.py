@@ -10,6 +10,7 @@ from engine.models.names import known as known_models
 from engine.runs import from_weights
 from engine.sources import WeightsFile
 from engine.training.config import parse, typed_pairs
+from engine.typed_path import typed_path
 from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, text_and_mapping
 from tui import format as fmt
@@ -29,7 +30,7 @@ def open_path() -> PromptScreen:
     """Which file to open."""
 
     def check(text: str) -> str:
-        path = Path(text.strip()).expanduser()
+        path = typed_path(text)
         if not text.strip() or not path.exists():
             raise InspectionError(f"no such file: {path}")
         return f"the folder {path.name}" if path.is_dir() else f"{path.name}, {fmt.size(path.stat().st_size)}"

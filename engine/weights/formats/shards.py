@@ -22,6 +22,11 @@ from engine.weights.safe_open import MOST_HEADER, FileStamp, opened
 
 MOST_FILES = 10_000  # of a folder
 _VARIANTS = {"fp16", "bf16", "fp32", "fp8", "int8", "int4", "8bit", "4bit", "ema", "non_ema"}
+# Weights of their own: an adapter is no part of the model beside it. Other files are one set together.
+_STEMS = (
+    "model", "pytorch_model", "diffusion_pytorch_model", "open_clip_model", "open_clip_pytorch_model", "",
+    "consolidated", "adapter_model", "pytorch_lora_weights",
+)  # fmt: skip
 _SHARD = re.compile(r"-(\d+)-of-(\d+)(?=\.|$)")
 
 
@@ -33,6 +38,7 @@ class _Set:
     missing: tuple[str, ...] = ()
     variant: str = ""
     index: Path | None = None
+    place: int = 0  # of its stem in _STEMS
 
     @property
     def safe(self) -> bool:
@@ -41,7 +47,8 @@ class _Set:
     @property
     def rank(self) -> tuple[Any, ...]:
         """The one that is read comes first."""
-        return (bool(self.missing), self.variant != "", not self.safe, self.index is None, self.variant, self.files)
+        plainest = (self.place, self.variant != "", not self.safe, self.index is None)
+        return (bool(self.missing), *plainest, self.variant, self.files)
 
     def __str__(self) -> str:
         name = self.index.name if self.index is not None else self.files[0]
@@ -91,7 +98,9 @@ def read_folder(folder: Path) -> Contents:
         contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(parts))}"
         contents.problems += [f"{printable(name, 100)} is missing" for name in first.missing[:10]]
     if others:
-        contents.notes.append(f"read: {first}; not read: {', '.join(map(str, others[:4]))}{', …' * (len(others) > 4)}")
+        more = ", …" * (len(others) > 4)
+        contents.choice = f"read: {first}; not read: {', '.join(map(str, others[:4]))}{more}"
+        contents.notes.append(contents.choice)
     return contents
 
 
@@ -111,15 +120,23 @@ def _sets(folder: Path) -> Iterator[_Set]:
         here = set(names)
         missing = tuple(file for file in files if file not in here)
         base, _, variant = name.removesuffix(".json").partition(".index")
-        yield _Set(files, missing, variant.strip(".") or _variant(base, names), folder / name)
+        variant = variant.strip(".") or _variant(base, names)
+        yield _Set(files, missing, variant, folder / name, _place(base, variant))
     own = [name for name in names if name.endswith(".safetensors") or is_pytorch_file(name)]
-    by_kind: dict[tuple[bool, str], list[str]] = {}
+    by_kind: dict[tuple[bool, str, int], list[str]] = {}
     for name in own:
         if name not in listed:
-            by_kind.setdefault((name.endswith(".safetensors"), _variant(name, own)), []).append(name)
-    for (_, variant), files_of_kind in by_kind.items():
+            variant = _variant(name, own)
+            key = (name.endswith(".safetensors"), variant, _place(name, variant))
+            by_kind.setdefault(key, []).append(name)
+    for (_, variant, place), files_of_kind in by_kind.items():
         missing = tuple(_missing(files_of_kind))
-        yield _Set(tuple(sorted([*files_of_kind, *missing])), missing, variant)
+        yield _Set(tuple(sorted([*files_of_kind, *missing])), missing, variant, place=place)
+
+
+def _place(name: str, variant: str) -> int:
+    stem = _SHARD.sub("", name).rpartition(".")[0].removesuffix(f".{variant}" if variant else "")
+    return _STEMS.index(stem if stem in _STEMS else "")
 
 
 def _variant(name: str, others: Sequence[str]) -> str:

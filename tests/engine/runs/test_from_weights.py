@@ -135,6 +135,40 @@ def test_what_no_setting_says_of_the_optimizer_is_taken_kept_in_checkpoints_and_
     assert (resumed["betas"], resumed["eps"], resumed["amsgrad"]) == ((0.5, 0.95), 1e-4, True)
 
 
+def test_what_else_is_in_the_file_is_told(home: Path, tmp_path: Path) -> None:
+    model = build("mlp", 10, (1, 28, 28))
+    first, second = (torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9) for lr in (0.1, 0.2))
+    other_loop(model, second, tmp_path / "other.pt")
+    path = other_loop(
+        model, first, tmp_path / "theirs.pt", scaler={"scale": 65536.0}, scheduler=[1, 2],
+        lr_scheduler={"last_epoch": 3}, ema={"w": torch.ones(2)},
+        optimizer_state_dict=[first.state_dict(), second.state_dict()],
+    )  # fmt: skip
+    assert from_weights.look(path).config.lr == 0.1
+    changes = {"model": "mlp", "optimizer": "sgd", "dataset": "demo", "epochs": "1", "threads": "1"}
+    from engine.runs import launch
+
+    folder = from_weights.prepare(home, path, changes)
+    assert launch.start(folder).opening[-1].notes == [  # type: ignore[attr-defined]
+        "the file has 2 optimizers: the first is taken", "not taken from the file: scaler, lr_scheduler, ema",
+    ]  # fmt: skip
+    renamed = tmp_path / "renamed.pt"
+    torch.save({"model": model.state_dict(), "my_sgd": first.state_dict()}, renamed)
+    assert from_weights.look(renamed).optimizers == ("sgd",)
+
+
+def test_quantized_weights_are_told(home: Path, tmp_path: Path) -> None:
+    state = build("mlp", 10, (1, 28, 28)).state_dict()
+    path = tmp_path / "q.pt"
+    torch.save({name: torch.quantize_per_tensor(value, 0.001, 0, torch.qint8) for name, value in state.items()}, path)
+    changes = {"model": "mlp", "dataset": "demo", "epochs": "1", "threads": "1"}
+    from engine.runs import launch
+
+    (note,) = launch.start(from_weights.prepare(home, path, changes)).opening[-1].notes  # type: ignore[attr-defined]
+    assert note.startswith("6 quantized tensors (")
+    assert note.endswith(": used dequantized, as float32")
+
+
 def test_what_could_not_be_taken_over_is_told(home: Path, tmp_path: Path) -> None:
     model = build("mlp", 10, (1, 28, 28))
     path = other_loop(model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), tmp_path / "theirs.pt")

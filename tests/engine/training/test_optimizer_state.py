@@ -104,6 +104,18 @@ def test_moments_of_equal_shape_find_their_parameters_by_name() -> None:
     assert same(mine, theirs)
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_the_names_that_a_wrapper_gives_are_known(prefix: str) -> None:
+    theirs = network()
+    optimizer = torch.optim.Adam([(f"{prefix}{name}", value) for name, value in [*theirs.named_parameters()][::-1]])
+    step(theirs, optimizer)
+    mine, own, notes = taken(theirs, optimizer, "adam")
+    assert notes == []
+    step(theirs, optimizer)
+    step(mine, own)
+    assert same(mine, theirs)
+
+
 @pytest.mark.parametrize("order", [(4, 2, 0), (0, 2, 4), (2, 0, 4)])
 def test_without_names_what_is_ambiguous_is_not_taken(order: tuple[int, ...]) -> None:
     theirs = network()

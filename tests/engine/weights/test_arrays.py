@@ -87,6 +87,19 @@ def test_arrays_in_a_file_of_torch_save_are_read_too(tmp_path: Path) -> None:
         assert (made["best"], made["steps"], made["mean"].tolist()) == (0.75, -4, [0.5, 0.25])
 
 
+def test_arrays_that_python_2_has_written(tmp_path: Path) -> None:
+    """Its strings are bytes: the opcodes U and T in the places of C and B."""
+    short, long = np.arange(5, dtype=np.float32) - 3, np.arange(300_000, dtype=np.float32) * 0.5
+    for value, new, old in ((short, b"C\x14", b"U\x14"), (long, b"B\x80\x4f\x12\x00", b"T\x80\x4f\x12\x00")):
+        data = pickle.dumps({"w": value}, 3)
+        assert data.count(new) == 1
+        path = tmp_path / "r50.pkl"
+        path.write_bytes(data.replace(new, old).replace(b"numpy._core", b"numpy.core").replace(b"C\x01b", b"U\x01b"))
+        contents = read(path)
+        assert contents.problems == []
+        assert torch.equal(tensors.load(contents, "w"), torch.from_numpy(value))
+
+
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_what_is_no_array_of_numbers_is_named(tmp_path: Path, protocol: int) -> None:
     value = {

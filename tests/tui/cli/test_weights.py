@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from engine.models.registry import build
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_host_resume import create, serve
 from tests.engine.weights.test_reading import Evil
@@ -116,3 +117,53 @@ def test_a_run_s_checkpoint_is_named_by_its_place(home: Path, capsys: pytest.Cap
     assert "the mean of 2 files" in capsys.readouterr().out
     assert main(["inspect", "--home", str(home), "made@7"]) == 2
     assert "no checkpoint at the end of epoch 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "spelled", ["{path}", "'{path}'", '"{path}"', "file://{url}", "{escaped}", "{path}\n", " {path} "]
+)
+def test_a_path_is_taken_as_it_is_pasted(
+    spelled: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "best model-val_loss=0.31.ckpt"
+    torch.manual_seed(0)
+    torch.save(build("mlp").state_dict(), path)
+    url, escaped = str(path).replace(" ", "%20"), str(path).replace(" ", "\\ ")
+    text = spelled.format(path=path, url=url, escaped=escaped)
+    assert main(["inspect", text]) == 0
+    assert f"{path}: PyTorch (zip)" in capsys.readouterr().out
+    assert main(["eval", "--home", str(home), text, "--model", "mlp", "--dataset", "demo"]) == 0
+    assert f"{path}: mlp on " in capsys.readouterr().out
+    assert main(["branch", "--home", str(home), text, "model=mlp", "dataset=demo", "epochs=1", "threads=1"]) == 0
+    weights = ["--weights", f"{text} new:linear_relu_stack.4"]
+    settings = ["--model", "mlp", "--dataset", "demo", "--epochs", "1", "--threads", "1"]
+    assert main(["train", "--home", str(home), *settings, *weights]) == 0
+
+
+def test_a_conversion_tells_what_has_another_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "q.pt"
+    torch.save({"w": torch.quantize_per_tensor(torch.ones(3), 0.5, 1, torch.qint8), "b": torch.ones(2)}, path)
+    assert main(["convert", str(path), str(tmp_path / "out.pt")]) == 0
+    assert "1 quantized tensor (w): used dequantized, as float32\n" in capsys.readouterr().out
+    assert main(["inspect", str(path), "--values", "w"]) == 0
+    out = capsys.readouterr().out
+    assert "w [3] float32, dequantized from qint8 (per_tensor_affine, scale 0.5, zero_point 1)" in out
+    assert "tensor([1., 1., 1.])" in out
+    assert main(["inspect", str(path), "--values", "w[0]", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["values"], told["dtype"], told["shown_as"][:22]) == (1.0, "float32", "dequantized from qint8")
+
+
+def test_a_sparse_tensor_is_printed_as_pytorch_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.pt"
+    value = torch.tensor([[0.0, 2], [3, 0]]).to_sparse_csr()
+    wide = torch.sparse_coo_tensor(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0), (1 << 15, 1 << 15))
+    torch.save({"w": value, "wide": wide}, path)
+    assert main(["inspect", str(path), "--values", "w"]) == 0
+    assert str(value) in capsys.readouterr().out
+    assert main(["inspect", str(path), "--values", "w[0]"]) == 0
+    assert "w[0] [2] float32, all elements of sparse_csr, 2 stored" in capsys.readouterr().out
+    assert main(["inspect", str(path), "--values", "wide"]) == 0
+    assert "nnz=0" in capsys.readouterr().out
+    assert main(["inspect", str(path), "--values", "wide[0]"]) == 2
+    assert "would become 4,294,967,296: not expanded" in capsys.readouterr().err

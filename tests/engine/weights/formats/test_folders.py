@@ -16,6 +16,7 @@ from engine.weights.convert import convert
 from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping
 from engine.weights.reading import read
+from engine.weights.state_dict import forms
 
 PARTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b.weight": torch.ones(4)}
 
@@ -78,6 +79,8 @@ def test_of_two_that_are_complete_safetensors_are_read(tmp_path: Path) -> None:
         ("pytorch_model.bin", "pytorch_model.fp16.bin"),
         ("model.safetensors", "pytorch_model.bin"),
         ("v1.0.safetensors", "v1.0.fp16.safetensors"),
+        ("model.safetensors", "adapter_model.safetensors"),
+        ("diffusion_pytorch_model.fp16.safetensors", "pytorch_lora_weights.safetensors"),
     ],
 )
 def test_variants_are_not_one_set(tmp_path: Path, plain: str, other: str) -> None:
@@ -88,6 +91,7 @@ def test_variants_are_not_one_set(tmp_path: Path, plain: str, other: str) -> Non
     assert contents.problems == []
     assert contents.notes[-1] == f"read: {plain}; not read: {other}"
     assert first_value(read(tmp_path / other)) == 7.0
+    assert forms(contents, KeyMapping()) == [f"read: {plain}; not read: {other}"]
 
 
 @pytest.mark.parametrize(
