@@ -34,7 +34,7 @@ class RunStarted(Event):
     device: str  # "cpu", "cuda:0"
     device_name: str  # for people: "AMD EPYC, 1 thread", "NVIDIA H200"
     threads: int
-    dataset: dict[str, Any]  # name, title, demo, train, test (counts), classes (names), checksum
+    dataset: dict[str, Any]  # name, title, demo, train, test (counts), classes (names), checksum[, left_out, notes]
     loader: str  # "resident" or "DataLoader"
     parameters: int
     epochs: int

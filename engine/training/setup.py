@@ -64,6 +64,8 @@ class TrainingSetup:
                 "test": len(data.test),
                 "classes": list(data.classes),
                 "checksum": data.checksum,
+                **({"left_out": len(data.left_out)} if data.left_out else {}),
+                **({"notes": list(data.notes)} if data.notes else {}),
             },
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
             "trainable": sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad),

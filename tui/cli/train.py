@@ -18,7 +18,7 @@ from engine.terminal_text import shown
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.cli.output import complain, console, say, say_line_of_json, tell
-from tui.format import count, duration, edit_line, from_words, percent, place_words
+from tui.format import count, counted, duration, edit_line, from_words, percent, place_words
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -152,6 +152,8 @@ class LineReport:
         match event:
             case ev.RunStarted():
                 self._write(self.opening(event))
+                for note in data_notes(event.dataset):
+                    self._write(f"note: {note}")
             case ev.Resumed():
                 self._write(self.resumption(event))
             case ev.Branched():
@@ -268,6 +270,13 @@ class TerminalReport:
         if isinstance(event, ev.Progress | ev.RunStarted | ev.Resumed):
             self._steps = event.steps
         self._lines.hear(event)
+
+
+def data_notes(dataset: Mapping[str, Any]) -> list[str]:
+    """What could not be read of a run's custom data, or was passed over, a line each. `dataset`: of RunStarted."""
+    left_out = int(dataset.get("left_out", 0))
+    unread = [f"{counted(left_out, 'file')} can't be read, left out; fmnist-tui data lists them"] if left_out else []
+    return [*unread, *map(str, dataset.get("notes", ()))]
 
 
 def print_line(line: str) -> None:
