@@ -36,11 +36,16 @@ def take(prepared: TrainingSetup, state: Any, weights: Sequence[str], ours: Call
         _refuse_other_optimizer(state["state"], groups, prepared.config.optimizer)
         names = {id(parameter): name for name, parameter in prepared.network.named_parameters()}
         here = {names[id(parameter)]: parameter for group in optimizer.param_groups for parameter in group["params"]}
-        found, notes = _by_parameter(state["state"], groups, here, weights, ours)
-        loaded = {at: _checked(found[name], here[name], name, entry) for at, name in enumerate(here) if name in found}
         options, more = _options(groups, optimizer.param_groups[0], entry, prepared.config)
-        own = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": loaded, "param_groups": [group | options for group in own]})
+        own = [group | options for group in optimizer.state_dict()["param_groups"]]
+        try:
+            found, notes = _by_parameter(state["state"], groups, here, weights, ours)
+            loaded = {
+                at: _checked(found[name], here[name], name, entry) for at, name in enumerate(here) if name in found
+            }
+        except _NotTakenError as error:
+            loaded, notes = {}, [f"{NOT_LOADED}{error}"]
+        optimizer.load_state_dict({"state": loaded, "param_groups": own})
     except _NotTakenError as error:
         return [f"{NOT_LOADED}{error}"]
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, OverflowError) as error:
@@ -81,6 +86,9 @@ def _by_parameter(
     in_file = [name for name in weights if name in here]
     if len(in_file) == len(here) and in_file != orders[0]:
         orders.append(in_file)
+    if len(groups) > 1:
+        orders = [_in_groups(state, order, here) or order for order in orders]
+        orders = orders[:1] if len(orders) > 1 and orders[0] == orders[1] else orders
     fitting = [order for order in orders if not _misshapen(state, order, here)]
     if not fitting:
         raise _NotTakenError(_misshapen(state, orders[0], here))
@@ -142,6 +150,22 @@ def _misshapen(state: Mapping[Any, Mapping[str, Any]], order: Sequence[str], her
             if key != "step" and isinstance(value, torch.Tensor) and value.shape != here[name].shape:
                 return f"its {key} of {name} is {list(value.shape)}, and {name} is {list(here[name].shape)}"
     return ""
+
+
+def _in_groups(
+    state: Mapping[Any, Mapping[str, Any]], order: Sequence[str], here: Mapping[str, nn.Parameter]
+) -> list[str] | None:
+    """The parameters of the groups, one group after another, where each group has those of its shapes in this order,
+    such as the weights, then the biases. None where a shape is not known, or there are too few of it."""
+    left, found = dict.fromkeys(order), []
+    for kept in state.values():
+        shape = next((one.shape for key, one in kept.items() if key != "step" and hasattr(one, "shape")), None)
+        name = next((name for name in left if here[name].shape == shape), None)
+        if name is None:
+            return None
+        del left[name]
+        found.append(name)
+    return found
 
 
 def _ambiguous(state: Mapping[Any, Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> bool:

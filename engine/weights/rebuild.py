@@ -156,7 +156,8 @@ def _nested(args: tuple[Any, ...]) -> Tensor:
     if not isinstance(buffer, Tensor) or not isinstance(sizes, Tensor) or len(sizes.shape) != 2:
         raise ValueError("its values or sizes are no tensors")
     many, dimensions = sizes.shape
-    words = f"{many} tensors of {dimensions} dimension{'s' * (dimensions != 1)}, {buffer.count:,} elements together"
+    tensors = f"{many} tensor{'s' * (many != 1)}"
+    words = f"{tensors} of {dimensions} dimension{'s' * (dimensions != 1)}, {buffer.count:,} elements together"
     return replace(_without_values(buffer.dtype, (many,), "nested"), words=words)
 
 
@@ -166,9 +167,8 @@ def _jagged(args: tuple[Any, ...]) -> Tensor:
     if not isinstance(values, Tensor) or not isinstance(offsets, Tensor) or len(offsets.shape) != 1:
         raise ValueError("its values or offsets are no tensors")
     many = max(0, offsets.count - 1)
-    return replace(
-        _without_values(values.dtype, (many,), "nested"), words=f"{many} tensors, {list(values.shape)} together"
-    )
+    words = f"{many} tensor{'s' * (many != 1)}, {list(values.shape)} together"
+    return replace(_without_values(values.dtype, (many,), "nested"), words=words)
 
 
 def _meta(args: tuple[Any, ...]) -> Tensor:

@@ -126,6 +126,30 @@ def test_without_names_what_is_ambiguous_is_not_taken(order: tuple[int, ...]) ->
     assert not own.state
 
 
+def test_weights_and_biases_in_groups_of_their_own_are_taken_without_names() -> None:
+    theirs = network()
+    parts = [[value for value in theirs.parameters() if value.dim() == dimensions] for dimensions in (2, 1)]
+    optimizer = torch.optim.AdamW([{"params": parts[0]}, {"params": parts[1]}], betas=(0.9, 0.95))
+    step(theirs, optimizer)
+    mine, own, notes = taken(theirs, optimizer, "adamw", weight_decay=0.01)
+    assert notes == ["taken from the optimizer in the file: betas (0.9, 0.95)"]
+    step(theirs, optimizer)
+    step(mine, own)
+    assert same(mine, theirs)
+
+
+def test_what_else_the_optimizer_says_is_taken_where_its_moments_are_not() -> None:
+    theirs = network()
+    optimizer = torch.optim.Adam([*theirs.parameters()][:4], betas=(0.5, 0.9))
+    step(theirs, optimizer)
+    _, own, notes = taken(theirs, optimizer, "adam")
+    assert notes == [
+        "the optimizer's state in the file was not loaded: it has 4 parameters, and the network trains 6",
+        "taken from the optimizer in the file: betas (0.5, 0.9)",
+    ]
+    assert own.param_groups[0]["betas"] == (0.5, 0.9)
+
+
 def test_groups_of_different_shapes_are_taken_in_order_without_names() -> None:
     torch.manual_seed(0)
     theirs = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
