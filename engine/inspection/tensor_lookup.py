@@ -33,7 +33,8 @@ def tensor_of(home: Path, ref: TensorRef) -> tuple[torch.Tensor, str, tuple[int,
     InspectionError where there is no such tensor."""
     match ref:
         case FileTensor(path, name):
-            return _loaded(path, name, path.stat().st_mtime_ns), f'{path.name}["{name}"]', GRAY
+            tensor = _loaded(path, name, path.stat().st_mtime_ns)
+            return tensor, f'{path.name}["{name}"]{_made_plain(path, name)}', GRAY
         case FileDifference(first, second):
             written = f'{second.path.name}["{second.name}"] - {first.path.name}["{first.name}"]'
             return _difference(tensor_of(home, first)[0], tensor_of(home, second)[0]), written, GRAY
@@ -114,6 +115,12 @@ def spelled(name: str) -> str:
     return f"{path}.{last}"
 
 
+def _made_plain(path: Path, name: str) -> str:
+    """What PyTorch's method is called that makes a tensor of a file the strided one that is shown; "": none."""
+    tensor = files.find(contents_of(path), name).tensor
+    return ".dequantize()" if tensor.layout == "quantized" else ".to_dense()" if tensor.parts else ""
+
+
 @lru_cache(maxsize=4)
 def _loaded(path: Path, name: str, _changed: int) -> torch.Tensor:
     return files.load(contents_of(path), name)
@@ -123,4 +130,5 @@ def _loaded(path: Path, name: str, _changed: int) -> torch.Tensor:
 def _difference(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     if a.shape != b.shape:
         raise InspectionError(f"they have the shapes {list(a.shape)} and {list(b.shape)}")
-    return b.to(torch.float32) - a.to(torch.float32)
+    dtype = torch.complex64 if a.is_complex() or b.is_complex() else torch.float32
+    return b.to(dtype) - a.to(dtype)

@@ -93,7 +93,7 @@ class FileTensor:
 
 @dataclass(frozen=True)
 class FileDifference:
-    """The tensor of the second file less that of the first, in float32."""
+    """The tensor of the second file less that of the first, in float32; in complex64 where one is complex."""
 
     first: FileTensor
     second: FileTensor

@@ -63,7 +63,8 @@ def describe_tensor(listing: FileListing, name: str, stats: Stats) -> str:
     one = next(one for one in listing.tensors if one.name == name)
     tensor = one.tensor
     storage = tensor.storage.key if tensor.storage is not None else None
-    text = f"{name}: stride {tensor.stride}, offset {tensor.offset}, storage {storage}"
+    about = f"{tensor.about}; " if tensor.about else ""
+    text = f"{name}: {about}stride {tensor.stride}, offset {tensor.offset}, storage {storage}"
     shared = next((names for names in listing.shared if name in names), ())
     text += f"; shares its storage with {', '.join(other for other in shared if other != name)}" if shared else ""
     known = stats.get(name)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from engine import sources
+from engine.checkpoints.write import CheckpointWriter
 from engine.data.open_dataset import open_dataset
 from engine.errors import InspectionError
 from engine.inspection import autograd, tensors
@@ -234,10 +235,16 @@ def test_gradients_and_weights_open_as_tensors(home: Path) -> None:
         opened("before", FORWARD, LOSS, BACKWARD)
 
 
-def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"betas": (0.5, 0.6), "eps": 1e-3, "amsgrad": True}])
+def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path, options: dict[str, Any]) -> None:
     folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", seed=3))
     assert serve(folder).status == "finished"
     content = torch.load(folder.checkpoint("epoch-0001.pt"), weights_only=True)
+    if options:  # as a run has them that began with another program's file
+        content["optimizer"]["param_groups"][0] |= options
+        for state in content["optimizer"]["state"].values():
+            state["max_exp_avg_sq"] = 2 * state["exp_avg_sq"]
+        CheckpointWriter(folder).save(content)
     net, X, y = typed()
     net.load_state_dict(content["model"])
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)

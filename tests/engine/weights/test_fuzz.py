@@ -9,9 +9,11 @@ import json
 import os
 import pickle
 import struct
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -49,7 +51,20 @@ def whole() -> dict[str, bytes]:
         buffer = io.BytesIO()
         torch.save(value, buffer, _use_new_zipfile_serialization=new)
         found[name] = buffer.getvalue()
-    found["a.safetensors"] = save({"a": torch.rand(3, 4), "b": torch.arange(5)}, metadata={"made": "here"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        forms = {
+            "q": torch.quantize_per_tensor(torch.rand(3, 4), 0.1, 2, torch.qint8), "s": torch.eye(3).to_sparse_csr(),
+            "c": torch.quantize_per_channel(torch.rand(2, 3), torch.ones(2), torch.zeros(2), 0, torch.qint8),
+            "o": torch.eye(3).to_sparse(), "n": torch._neg_view(torch.rand(3)), "a": np.arange(4.0), "f": np.float32(2),
+            "r": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "m": torch.empty(2, device="meta"),
+        }  # fmt: skip
+    buffer = io.BytesIO()
+    torch.save(forms, buffer)
+    found["forms.pt"] = buffer.getvalue()
+    plain = {"w": torch.rand(3), "x": {"a": np.arange(6, dtype=">i2").reshape(2, 3)}, "n": np.float64(1.5)}
+    found["plain2.pkl"], found["plain5.pkl"] = pickle.dumps(plain, 2), pickle.dumps(plain, 5)
+    found["a.safetensors"] = save({"a": torch.rand(3, 4), "b": torch.arange(5)}, metadata={"made": "here", "tied": "a"})
     weights = {"weight_map": {"a": "a.safetensors", "b": "a.safetensors"}, "metadata": {"total_size": 88}}
     found["x.index.json"] = json.dumps(weights).encode()
     return found
@@ -66,6 +81,7 @@ def looked_through(path: Path) -> None:
         json.dumps(contents.to_dict(), allow_nan=False)
         assert all(one.isprintable() for one in printed(contents))
         for one in contents.tensors[:6]:
+            json.dumps(one.to_dict())
             try:
                 tensors.load(contents, one.name).flatten()[:3].tolist()
             except CheckpointError as error:
@@ -115,6 +131,11 @@ opcodes = st.one_of(
         "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "torch._utils._rebuild_sparse_tensor",
         "torch._utils._rebuild_qtensor", "torch._utils._rebuild_meta_tensor_no_storage", "collections.OrderedDict",
         "torch._tensor._rebuild_from_type_v2", "torch.Size", "torch.device", "torch.FloatStorage", "os.system",
+        "torch._utils._rebuild_nested_tensor", "torch.nested._internal.nested_tensor._rebuild_njt", "torch.float32",
+        "torch._utils._rebuild_wrapper_subclass", "torch.distributed.tensor.DTensor", "torch.per_tensor_affine",
+        "torch.serialization._get_layout", "torch.storage._load_from_bytes", "torch.QInt8Storage", "numpy.dtype",
+        "numpy._core.multiarray._reconstruct", "numpy._core.multiarray.scalar", "numpy.ndarray", "_codecs.encode",
+        "numpy._core.numeric._frombuffer", "builtins.bytes",
     ]).map(named),
     st.lists(wide, max_size=4).map(lambda sizes: b"(" + b"".join(map(number, sizes)) + b"t"),
     st.builds(storage, st.integers(0, 9), st.sampled_from(["0", "1", "\x1b"])),
