@@ -1,9 +1,13 @@
 """The one way files that must be whole are written."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+# What fsync says where the file system has none for such a file.
+UNKNOWN = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EPERM, errno.EROFS)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -22,20 +26,36 @@ def whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
-        _flush(beside)
+        opened = os.open(beside, os.O_RDONLY)
+        try:
+            flush_file(opened)
+        finally:
+            os.close(opened)
         os.replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    _flush(path.parent)
+    flush_folder(path.parent)
 
 
-def _flush(path: Path) -> None:
-    """See that a file, or a folder's list of names, is on the disk."""
-    opened = os.open(path, os.O_RDONLY)
+def flush_file(descriptor: int) -> None:
+    """See that an open file is on the disk, as far as its file system can say. Raises OSError where it is not."""
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            raise
+
+
+def flush_folder(folder: Path) -> None:
+    """The same for a folder's list of names. Some file systems know no such thing, or do not let a folder be opened."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        flush_file(opened)
     finally:
         os.close(opened)
 

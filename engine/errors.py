@@ -30,6 +30,10 @@ class ModelError(EngineError):
     """A model that can't be built or does not fit the data."""
 
 
+class PathError(EngineError):
+    """A path that means nothing here."""
+
+
 class RunError(EngineError):
     """A run that can't be found, started or commanded."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from engine.errors import RunError
+from engine.errors import PathError, RunError
 
 CHECKPOINTS = "checkpoints"  # in a run's folder; also in run.json and in events, before a checkpoint's file
 
@@ -141,10 +141,37 @@ class RunFolder:
         return self.checkpoints / "model_weights.pth"
 
 
+def expanded(path: str | Path) -> Path:
+    """The path, with `~` and `~name` at its beginning as that person's home folder; a file that is really called so is
+    itself. Raises PathError where no such folder is known."""
+    path = Path(path)
+    first = path.parts[0] if path.parts else ""
+    if not first.startswith("~") or os.path.lexists(first):
+        return path
+    no_home = first == "~" and os.environ.get("HOME") == ""  # it would be the root of all files
+    whole = os.path.expanduser(first)
+    if whole == first or no_home:
+        whose = "HOME is not set" if first == "~" else f"nobody is called {first[1:]} here"
+        raise PathError(f"{path}: no home folder is known for {first} ({whose}); give the whole path")
+    return Path(whole, *path.parts[1:])
+
+
 def resolve(given: str | Path | None = None) -> Path:
-    """The home folder: `given` (--home), else $FMNIST_TUI_HOME, else the platform's user data folder. Not created."""
-    chosen = given or os.environ.get("FMNIST_TUI_HOME") or platformdirs.user_data_dir("fmnist-tui")
-    return Path(chosen).expanduser().absolute()
+    """The home folder: `given` (--home), else $FMNIST_TUI_HOME, else the platform's user data folder. Not created.
+    Raises PathError where there is none."""
+    if chosen := given or os.environ.get("FMNIST_TUI_HOME"):
+        return expanded(chosen).absolute()
+    try:
+        usual = Path(platformdirs.user_data_dir("fmnist-tui"))
+        known = usual.parts[0] != "~" and bool(os.environ.get("HOME", "~") or os.environ.get("XDG_DATA_HOME"))
+    except RuntimeError:  # as newer versions of platformdirs say it
+        known = False
+    if not known:
+        raise PathError(
+            "nowhere to keep runs: HOME is not set, and this user has no home folder; "
+            "choose a folder with --home or FMNIST_TUI_HOME"
+        )
+    return usual.absolute()
 
 
 def ensure(home: Path) -> Path:

@@ -1,6 +1,7 @@
 """A bug: its traceback goes to a log file, and one line that names the file to the person."""
 
 import contextlib
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -18,8 +19,10 @@ def words(error: BaseException) -> str:
     return printable(f"a bug in the program: {type(error).__name__}{f': {lines[0]}' if lines else ''}")
 
 
-def record(home: Path, error: BaseException) -> str:
-    """Append the traceback to `<home>/fmnist-tui.log`. Returns the line for the person."""
+def record(home: Path | None, error: BaseException) -> str:
+    """Append the traceback to `<home>/fmnist-tui.log`; without a home, to one in the folder for temporary files.
+    Returns the line for the person."""
+    home = home or Path(tempfile.gettempdir())
     path = Home(home).app_log
     with contextlib.suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from PIL import Image
 from engine import atomic
 from engine.data.dataset import Split
 from engine.errors import DataError
+from engine.home import expanded
 
 ANNOTATIONS = "annotations.csv"
 IMAGES = "images"
@@ -28,7 +29,7 @@ def export(
     The folder is made; one that holds anything is refused, so that nothing is overwritten. Returns the CSV's path.
     `progress` gets the number of images done. Raises DataError.
     """
-    folder = folder.expanduser().absolute()
+    folder = expanded(folder).absolute()
     try:
         if folder.exists() and any(folder.iterdir()):
             raise DataError(f"{folder} is not empty; name a folder that is not there yet")

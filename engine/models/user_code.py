@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ModelError
+from engine.errors import ModelError, PathError
+from engine.home import expanded
 
 
 def load_name(reference: str) -> Any:
@@ -16,7 +17,7 @@ def load_name(reference: str) -> Any:
     Raises ModelError with one line for a file that isn't there or raises, and for a name it does not have.
     """
     path_text, _, name = reference.rpartition(":")
-    path = Path(path_text).expanduser()
+    path = expanded(path_text)
     if not path.is_file():
         raise ModelError(f"no such file: {path}; give path/to/file.py:NAME")
     module_name = f"fmnist_tui_person_{path.stem}"
@@ -43,8 +44,8 @@ def load_name(reference: str) -> Any:
 def file_hash(reference: str) -> str:
     """SHA-256 of the file of `path/to/file.py:NAME`; empty where it can't be read."""
     try:
-        return hashlib.sha256(Path(reference.rpartition(":")[0]).expanduser().read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(expanded(reference.rpartition(":")[0]).read_bytes()).hexdigest()
+    except (OSError, PathError):
         return ""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from engine import device, errors
 from engine.checkpoints import manifest
 from engine.errors import ConfigError, EngineError, RunError
-from engine.home import CHECKPOINTS, RunFolder
+from engine.home import CHECKPOINTS, RunFolder, expanded
 from engine.models.user_code import file_hash
 from engine.runs import listing, store
 from engine.runs.branch import plan_branch
@@ -171,7 +171,7 @@ def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None
     return {
         "name": name,
         "config": config.to_dict(),
-        "data_dir": str(data_dir.expanduser().absolute()) if data_dir else None,
+        "data_dir": str(expanded(data_dir).absolute()) if data_dir else None,
         "processes": processes,
     }
 
@@ -293,7 +293,7 @@ def _with_paths(config: TrainConfig) -> TrainConfig:
 
     def absolute(reference: str) -> str:
         path, _, name = reference.rpartition(":")
-        return f"{Path(path).expanduser().absolute()}:{name}" if is_file_reference(reference) else reference
+        return f"{expanded(path).absolute()}:{name}" if is_file_reference(reference) else reference
 
     return replace(
         config,

@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -19,6 +20,7 @@ from engine.errors import RunError
 from engine.home import RunFolder
 
 LONGEST_PATH = 100  # bytes; the kernel takes 107 of a Unix socket's path
+OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # for the socket, where the folder for temporary files won't do
 LONGEST_LINE = 64 * 1024  # bytes
 
 Answer = dict[str, Any]
@@ -38,15 +40,18 @@ class ControlServer:
         self._answer = answer
         self._buffers: dict[socket.socket, bytes] = {}
         self._own_folder: Path | None = None
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.path = run_folder.control_socket
-        if len(os.fsencode(self.path)) > LONGEST_PATH or not self._bind():
-            self._own_folder = Path(tempfile.mkdtemp(prefix="fmnist-tui-"))
-            self.path = RunFolder(self._own_folder).control_socket
-            if not self._bind():
-                raise RunError(f"cannot make the control socket {self.path}")
-        self._socket.listen(16)
-        self._socket.setblocking(False)
+        try:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._bind_somewhere()
+            self._socket.listen(16)
+            self._socket.setblocking(False)
+        except OSError as error:
+            self._remove()
+            raise RunError(
+                f"cannot make the run's control socket {self.path} ({error.strerror}); "
+                "set TMPDIR to a folder on a file system that takes Unix sockets"
+            ) from None
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:
@@ -54,22 +59,45 @@ class ControlServer:
             self._drop(connection)
         self._selector.unregister(self._socket)
         self._socket.close()
+        self._remove()
+
+    def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self.path.unlink()
         if self._own_folder:
             shutil.rmtree(self._own_folder, ignore_errors=True)
 
-    def _bind(self) -> bool:
+    def _bind_somewhere(self) -> None:
+        """In the run's folder, or in a new one for temporary files. Raises OSError."""
+        with contextlib.suppress(OSError):
+            self._bind()
+            return
+        *places, last = [tempfile.gettempdir(), *filter(os.path.isdir, OTHER_PLACES)]
+        for place in places:
+            with contextlib.suppress(OSError):
+                self._bind_in_own_folder(place)
+                return
+        self._bind_in_own_folder(last)
+
+    def _bind_in_own_folder(self, place: str) -> None:
+        self._own_folder = Path(tempfile.mkdtemp(prefix="fmnist-tui-", dir=place))
+        self.path = RunFolder(self._own_folder).control_socket
+        try:
+            self._bind()
+        except OSError:
+            self._remove()
+            raise
+
+    def _bind(self) -> None:
+        if len(os.fsencode(self.path)) > LONGEST_PATH:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()  # left by a host that was killed
         before = os.umask(0o177)
         try:
             self._socket.bind(os.fspath(self.path))
-        except OSError:
-            return False
         finally:
             os.umask(before)
-        return True
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

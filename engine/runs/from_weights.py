@@ -9,7 +9,7 @@ from typing import Any
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.verify import identity, listed
 from engine.errors import CheckpointError, ConfigError
-from engine.home import RunFolder
+from engine.home import RunFolder, expanded
 from engine.runs import client, store
 from engine.runs.branch import check_epochs
 from engine.terminal_text import printable
@@ -140,7 +140,7 @@ def prepare(
 
     Raises EngineError, with nothing changed.
     """
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     origin = look(path)
     config = asked(origin, changes)
     parent = {

@@ -44,7 +44,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Host:
     """Holds one `TrainingSession`, and the run's `lock`, and serves it until it ends."""
 
-    def __init__(self, folder: RunFolder, setup: "SessionSetup", *, lock: int) -> None:
+    def __init__(
+        self, folder: RunFolder, setup: "SessionSetup", *, lock: int, before: HostRecord | None = None
+    ) -> None:
+        """`before`: the run's host before this one."""
         # Torch stays out of this module's imports: a host says who it is before it takes the seconds that torch needs.
         from engine.checkpoints.write import CheckpointWriter
         from engine.runs.log import EventLog
@@ -52,7 +55,7 @@ class Host:
 
         self.folder = folder
         self.setup = setup
-        self._lock = lock
+        self._lock, self._before = lock, before
         self._listener: Callable[[ev.Event], None] | None = None
         self._log = EventLog(folder, setup.last_seq)
         self._writer = CheckpointWriter(folder, pinned=lambda: store.branches_from(folder))
@@ -90,13 +93,11 @@ class Host:
         that nobody reads, holds up nothing. `ready` is called once commands are listened for.
         """
         self._listener = listener
-        self._record_setup()
         selector = selectors.DefaultSelector()
         selector.register(self._wake_out, selectors.EVENT_READ, lambda: os.read(self._wake_out, 4096))
-        server = ControlServer(self.folder, selector, self._answer)
+        server = self._open(selector)
         before = {number: signal.signal(number, self._on_signal) for number in stop_on}
         try:
-            store.write_host(self.folder, str(server.path))
             ready()
             self._reporter.start()
             self._worker.start()
@@ -121,6 +122,21 @@ class Host:
         if self._reporter.is_alive():  # stuck in a terminal that nobody reads: what is left would not come through
             os._exit(code)
         return code
+
+    def _open(self, selector: selectors.BaseSelector) -> ControlServer:
+        """Listen for commands, and write down what the run begins with. Raises EngineError with the run as it was."""
+        server: ControlServer | None = None
+        try:
+            server = ControlServer(self.folder, selector, self._answer)
+            self._record_setup()
+            store.write_host(self.folder, str(server.path))
+        except BaseException as error:
+            if server:
+                server.close()
+            self._log.close()
+            _leave(self.folder, self._before, self._lock, error)
+            raise
+        return server
 
     def stop(self, reason: str = "asked") -> None:
         """Save, then end, at the next step boundary."""
@@ -263,13 +279,21 @@ def take(folder: RunFolder, resume: Mapping[str, Any] | None = None, team: "Team
         from engine.runs import launch  # torch: seconds
 
         setup = launch.start(folder, team) if resume is None else launch.resume(folder, resume, team)
-    except BaseException:
+        _clear_away(folder, before)
+        return Host(folder, setup, lock=lock, before=before)
+    except BaseException as error:
+        _leave(folder, before, lock, error)
+        raise
+
+
+def _leave(folder: RunFolder, before: HostRecord | None, lock: int, error: BaseException) -> None:
+    """Be the run's host no more: whose it was before, it is. Raises RunError for an error of the disk."""
+    with contextlib.suppress(OSError):
         if before:
             store.restore_host(folder, before)
-        os.close(lock)
-        raise
-    _clear_away(folder, before)
-    return Host(folder, setup, lock=lock)
+    os.close(lock)
+    if isinstance(error, OSError) and error.strerror:
+        raise RunError(f"{folder.id} can't start: {error.filename or folder}: {error.strerror}") from error
 
 
 def main(arguments: list[str] | None = None) -> int:

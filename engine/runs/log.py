@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine import atomic
 from engine.home import RunFolder
 from engine.runs.unreadable import UnreadableError
 from engine.training.events import Event, decode, decode_kind, decode_seq, encode
@@ -151,7 +152,7 @@ class EventLog:
         with open(self._reserve, "wb") as file:
             file.write(os.urandom(RESERVE_BYTES))  # a file of zeros may take no room
             file.flush()
-            os.fsync(file.fileno())
+            atomic.flush_file(file.fileno())
 
 
 def _ends_whole(path: Path) -> bool:

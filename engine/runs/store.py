@@ -7,6 +7,7 @@ import math
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
@@ -30,16 +31,30 @@ def create(home: Path, request: dict[str, Any]) -> RunFolder:
     """A new run folder (mode 0700) with its run.json. Raises RunError where the home can't be written."""
     ensure(home)
     now = time.time()
-    run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
-    folder = Home(home).run(run_id)
     try:
-        folder.path.mkdir(mode=0o700)
-        folder.host_lock.touch(mode=0o600)
-        write_run(folder, {"v": 1, "id": run_id, "created": round(now, 3), **request})
-        write_host(folder, socket_path="")  # until its host is there, the one who starts it stands for it
+        folder = _new_folder(home, now)
     except OSError as error:
         raise RunError(f"cannot write to the home folder {home} ({error.strerror})") from None
+    try:
+        folder.host_lock.touch(mode=0o600)
+        write_run(folder, {"v": 1, "id": folder.id, "created": round(now, 3), **request})
+        write_host(folder, socket_path="")  # until its host is there, the one who starts it stands for it
+    except BaseException as error:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise RunError(f"cannot write to the home folder {home} ({error.strerror})") from None
+        raise
     return folder
+
+
+def _new_folder(home: Path, now: float) -> RunFolder:
+    """An empty one, of a name that no other run has. Raises OSError."""
+    while True:
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
+        folder = Home(home).run(run_id)
+        with contextlib.suppress(FileExistsError):
+            folder.path.mkdir(mode=0o700)
+            return folder
 
 
 def write_run(folder: RunFolder, content: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.home import expanded
 from engine.weights import reading
 from engine.weights.contents import Contents
 from engine.weights.formats import registry
@@ -31,7 +32,7 @@ class ContentsCache:
     def get(self, path: Path) -> Contents:
         """What is in the file as it is now: parsed where it, or one of the files that belong to it, has another size,
         time of change or inode than before. Raises CheckpointError, as `reading.read` does."""
-        path = path.expanduser()
+        path = expanded(path)
         with self._lock:
             known = self._parsed.get(path)
         if known is None or not all(_stamp(file) == stamp for file, stamp in known.stamps.items()):

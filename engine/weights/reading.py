@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 from engine.errors import CheckpointError
+from engine.home import expanded
 from engine.terminal_text import printable
 from engine.weights import magic
 from engine.weights.contents import Contents
@@ -17,7 +18,7 @@ MOST_FOLDERS = 200  # that are looked into for a hint
 def read(path: Path) -> Contents:
     """What is in a file, or in a folder of them: shards, or a distributed checkpoint. Raises CheckpointError with one
     line where it can't be read, or is of no known format."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     shown = printable(str(path))
     try:
         candidate = _candidate(path)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from engine.device import default_threads
 from engine.errors import InspectionCancelledError, InspectionError
@@ -113,8 +113,7 @@ class WorkerClient:
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
-            self.home.mkdir(parents=True, exist_ok=True)
-            with open(Home(self.home).worker_log, "ab") as log:
+            with self._log() as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "engine.worker.server", str(self.home)],
                     stdin=subprocess.PIPE,
@@ -124,6 +123,14 @@ class WorkerClient:
                     start_new_session=True,  # a Ctrl-C is for the program
                 )
         return self._process
+
+    def _log(self) -> BinaryIO:
+        path = Home(self.home).worker_log
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            return open(path, "ab")
+        except OSError as error:
+            raise InspectionError(f"the worker process can't start: {path}: {error.strerror}") from None
 
 
 def _environment() -> dict[str, str]:

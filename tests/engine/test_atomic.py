@@ -1,5 +1,6 @@
 """The order in which a file comes to be: its bytes on the disk, then its name, then its folder."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,29 @@ def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, call
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert (path.read_bytes(), os.listdir(tmp_path), calls) == (b"old", ["a"], [])
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_that_knows_no_fsync_takes_files_all_the_same(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(file: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    atomic.write_text(tmp_path / "a", "b")
+    assert (tmp_path / "a").read_text() == "b"
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fails_is_an_error_and_leaves_the_old_file(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(file: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / "a").write_text("old")
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        atomic.write_text(tmp_path / "a", "new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old"}

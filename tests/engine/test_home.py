@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.home import Home, RunFolder
+from engine.errors import PathError
+from engine.home import Home, RunFolder, expanded, resolve
 
 ROOT = Path(__file__).parents[2]
 HOME = Path("/somewhere/home")
@@ -46,3 +47,27 @@ def test_no_other_module_spells_a_files_name(name: str) -> None:
         ["engine/home.py"],
         [],  # `checkpoints` has a constant, `epoch-0003.pt` is made up
     )
+
+
+@pytest.mark.parametrize("text", ["~nosuchuser", "~nosuchuser/x", "~no such/y.pt"])
+def test_a_person_who_is_not_known_is_named(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        PathError, match=rf"{text}: no home folder is known for ~no ?such.* \(nobody is called no ?such"
+    ):
+        expanded(text)
+    with pytest.raises(PathError, match="nobody is called"):
+        resolve(text)
+    (tmp_path / Path(text).parts[0]).touch()
+    assert expanded(text) == Path(text)  # a file that is really called so
+
+
+def test_a_home_folder_stands_for_its_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert expanded("~/x y/z") == Path("/somewhere/x y/z")
+    assert expanded("~") == Path("/somewhere")
+    assert expanded("a/~/b") == Path("a/~/b")
+    assert expanded("") == Path()
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(PathError, match="HOME is not set"):
+        expanded("~/x")

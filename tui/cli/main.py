@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 from engine.errors import EngineError
 from engine.training.settings import help_text
@@ -74,9 +75,16 @@ def _run(options: argparse.Namespace) -> int:
             return refused
         from tui import crash
 
-        complain(crash.record(home_of(options), error))
+        complain(crash.record(_home_or_none(options), error))
         code = FAILED
     return finish(code)
+
+
+def _home_or_none(options: argparse.Namespace) -> Path | None:
+    try:
+        return home_of(options)
+    except EngineError:
+        return None
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

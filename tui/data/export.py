@@ -8,6 +8,7 @@ from typing import Any
 from textual.screen import Screen
 
 from engine.errors import DataError
+from engine.home import expanded
 from tui.data import prompts
 from tui.data.browse import Browse
 from tui.format import counted
@@ -30,7 +31,7 @@ class ExportAction:
             return
         path = Path(text.strip())
         if path.suffix == ".txt":
-            self._write_page(path.expanduser())
+            self._write_page(expanded(path))
             return
         from engine.data.export import export
 

@@ -1,9 +1,8 @@
 """What *Data* asks for in a line of text: a prompt each, and what its text means."""
 
-from pathlib import Path
-
 from engine.data.selection import parse_classes
 from engine.errors import DataError
+from engine.home import expanded
 from tui.data.browse import Browse
 from tui.dialogs.paths import PathSuggester
 from tui.dialogs.prompt import PromptScreen
@@ -45,8 +44,8 @@ def export(browse: Browse) -> PromptScreen:
         if not path:
             raise DataError("name a folder that does not exist yet, or a file that ends in .txt")
         if path.endswith(".txt"):
-            return f"this page as text in {Path(path).expanduser().absolute()}"
-        return f"{counted(len(indices), 'PNG file')} and annotations.csv in {Path(path).expanduser().absolute()}"
+            return f"this page as text in {expanded(path).absolute()}"
+        return f"{counted(len(indices), 'PNG file')} and annotations.csv in {expanded(path).absolute()}"
 
     about = (
         f"Write {images} of {browse.split} as PNG files, with an annotations.csv (file,label) that the tutorial's "

@@ -1,6 +1,6 @@
 """The lines around the images of *Data*, in words. No widgets."""
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -36,7 +36,8 @@ def page_line(browse: Browse, first: int, capacity: int, width: int) -> str:
         return f"{text} · {words} (Esc: all)"
     if known is not None:
         return text
-    where = data.where.replace(str(Path.home()), "~", 1)
+    person = os.path.expanduser("~")
+    where = data.where.replace(person, "~", 1) if len(person) > 1 else data.where
     room = width - len(text) - 6
     if room > 12:
         text += f"  ({where if len(where) <= room else '…' + where[1 - room :]})"

@@ -1,11 +1,11 @@
 """Paths as people type them: completed from the disk, and checked."""
 
 import asyncio
-from pathlib import Path
 
 from textual.suggester import Suggester
 
-from engine.errors import InspectionError
+from engine.errors import EngineError, InspectionError
+from engine.home import expanded
 from engine.typed_path import typed_path
 from engine.weights.formats import registry
 from engine.weights.formats.registry import Candidate
@@ -56,10 +56,10 @@ def _beginning(typed: str) -> list[str]:
     """The names in its folder that begin like the last part of a path; those of folders end with a slash."""
     head, slash, tail = typed.rpartition("/")
     try:
-        entries = zip(Path(head + slash or ".").expanduser().iterdir(), range(MOST_LISTED), strict=False)
+        entries = zip(expanded(head + slash or ".").iterdir(), range(MOST_LISTED), strict=False)
         found = [entry for entry, _ in entries if entry.name.startswith(tail) and (tail or entry.name[0] != ".")]
         return sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in found)
-    except (OSError, ValueError, RuntimeError):  # not readable, NUL in it, ~name of nobody
+    except (OSError, ValueError, EngineError):  # not readable, NUL in it, ~name of nobody
         return []
 
 

@@ -1,7 +1,6 @@
 """*Model*: a network's modules, and its parameters with statistics."""
 
 import asyncio
-from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -12,7 +11,7 @@ from textual.widgets import Static
 
 from engine import sources
 from engine.errors import EngineError, InspectionCancelledError
-from engine.home import RunFolder
+from engine.home import RunFolder, expanded
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
 from engine.runs import checkpoint_refs, client, store
 from engine.sources import NetworkRef, RunCheckpoint, Source, WeightsFile
@@ -344,7 +343,7 @@ class ModelScreen(TableScreen):
         tensors = self.parameters.tensors
         if (text := await self.app.push_screen_wait(prompts.export(len(tensors)))) is None:
             return
-        path = Path(text.strip()).expanduser()
+        path = expanded(text.strip())
         try:
             with open(path, "x", encoding="utf-8", newline="") as file:
                 file.write((tensor_table.as_text if path.suffix == ".txt" else tensor_table.as_csv)(tensors))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine import sources
 from engine.errors import InspectionError
+from engine.home import expanded
 from engine.inspection.image_requests import ImagesRef
 from engine.models.names import known
 from engine.training import freezing
@@ -62,7 +63,7 @@ def export(rows: int) -> PromptScreen:
     """The path of a new file for the table of parameters."""
 
     def check(text: str) -> str:
-        path = Path(text.strip()).expanduser().absolute()
+        path = expanded(text.strip()).absolute()
         if not text.strip() or path.exists():
             raise InspectionError("name a file that does not exist yet")
         return f"writes {counted(rows, 'row')} to {path}"

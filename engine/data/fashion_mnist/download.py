@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from engine import atomic
 from engine.data.fashion_mnist.mirror import Answer, MirrorError, receive
 from engine.data.fashion_mnist.spec import FILES, MIRRORS, File
 from engine.errors import DataError
@@ -86,7 +87,7 @@ class _Transfer:
                     _lock(out, self._folder)
                     self._fetch_from_any(mirrors, file, out, part)
                 os.replace(part, path)
-                _sync(self._folder)
+                atomic.flush_folder(self._folder)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     if part.stat().st_size == 0:
@@ -119,7 +120,7 @@ class _Transfer:
                 if out.tell() <= before or trial == TRIES - 1:
                     raise
                 continue
-            os.fsync(out.fileno())
+            atomic.flush_file(out.fileno())
             if out.tell() == file.gz_size and _md5(part) == file.gz_md5:
                 return
             _cut(out, 0)
@@ -181,14 +182,6 @@ def _lock(out: BinaryIO, folder: Path) -> None:
 def _md5(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _disk_error(folder: Path, error: OSError, needed: int) -> DataError:

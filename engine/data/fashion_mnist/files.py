@@ -12,7 +12,7 @@ from engine.data import idx
 from engine.data.dataset import SIDE, Bytes, Dataset, Preview, Split
 from engine.data.fashion_mnist.spec import CLASSES, FILES, NAME, TITLE, File
 from engine.errors import DataError
-from engine.home import Home
+from engine.home import Home, expanded
 
 ENVIRONMENT = "FMNIST_TUI_DATA"
 AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --dataset demo"
@@ -21,9 +21,9 @@ AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --
 def candidates(data_dir: Path | None, home: Path) -> list[Path]:
     """The data folders to look in, in order: `data_dir` alone where given, else $FMNIST_TUI_DATA and `home`/data."""
     if data_dir is not None:
-        return [data_dir.expanduser().absolute()]
+        return [expanded(data_dir).absolute()]
     named = os.environ.get(ENVIRONMENT)
-    return [*([Path(named).expanduser().absolute()] if named else []), Home(home).data]
+    return [*([expanded(named).absolute()] if named else []), Home(home).data]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
+import errno
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,3 +148,31 @@ def test_a_home_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"cannot write to the home folder .*file"):
         store.create(tmp_path / "file", {})
+
+
+@pytest.mark.parametrize("file", ["host.lock", "run.json", "host.json"])
+def test_a_run_that_can_not_be_made_leaves_no_folder(file: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    touch, write_bytes = Path.touch, Path.write_bytes
+
+    def refuse(real: Callable[..., object]) -> Callable[..., object]:
+        def refusing(path: Path, *arguments: object, **more: object) -> object:
+            if file in path.name:
+                raise full
+            return real(path, *arguments, **more)
+
+        return refusing
+
+    monkeypatch.setattr(Path, "touch", refuse(touch))
+    monkeypatch.setattr(Path, "write_bytes", refuse(write_bytes))
+    with pytest.raises(RunError, match=r"cannot write to the home folder .* \(No space left on device\)"):
+        store.create(home, client.request(TrainConfig()))
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_two_runs_never_share_a_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = iter(["aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(tokens))
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    made = [store.create(home, client.request(TrainConfig())).id[-4:] for _ in range(2)]
+    assert made == ["aaaa", "bbbb"]
