@@ -97,7 +97,10 @@ class TensorScreen(Screen[None]):
         its place."""
         view = self._view
         whole = view != self._shown
-        area = next(self.query_one(one).size for one in SHOWN.values() if self.query_one(one).display)
+        parts = [self.query_one(one) for one in SHOWN.values()]
+        area = max((part.size for part in parts), key=lambda size: size.area)
+        for part in parts:  # one that has just been shown has no size yet
+            area = part.size if part.display and part.size.area else area
         top, left, rows, columns = self._cells.window
         mapped = self._mode == "map"
         request = TensorRequest(
@@ -128,6 +131,8 @@ class TensorScreen(Screen[None]):
             self._take(window, top, left, whole)
             if whole and self._mode == "pictures":
                 self._ask_pictures()
+            elif self._mode == "values" and self._cells.window[3] > columns and left + columns < window.width:
+                self._ask()  # the numbers are shorter than those before: more columns fit
 
     def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
         self._window = window
