@@ -295,7 +295,7 @@ async def test_a_view_is_described_as_what_it_is(home: Path) -> None:
         await until(pilot, lambda: "[28, 28]" in line(app, "#about"))
         await pilot.press("v")
         await until(pilot, lambda: line(app, "#value").startswith("map of 28 × 28: blue below 0, red above"))
-        assert len(app.screen.query_one(HeatMap)._lines) == 14  # all rows, two a line
+        assert len(app.screen.query_one(HeatMap)._lines) == 28  # all rows, twice as large, two a line
         await pilot.press("v")
         page = app.screen.query_one(ImagePage)
         await until(pilot, lambda: [tile.caption for tile in page._tiles] == ["0"])
