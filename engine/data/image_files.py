@@ -49,13 +49,14 @@ def read(path: Path) -> Picture:
                 if size[0] * size[1] > MOST_PIXELS:
                     raise DataError(f"it has {size[0]} × {size[1]} pixels, which is too many to be a sample")
                 more = bool(getattr(opened, "is_animated", False))
+                colours = any(";16" in str(tile[3]) for tile in opened.tile)  # which Pillow itself makes 8 bits of
                 opened.load()
                 image = ImageOps.exif_transpose(opened)
                 # These formats hold at most 16 bits; Pillow gives some such files as 32-bit integers.
                 sixteen = image.mode.startswith("I;16") or (image.mode == "I" and opened.format in ("PNG", "PPM"))
         if sixteen or image.mode in ("I", "F"):
             return _deep(image, size, sixteen, more)
-        return Picture(_of_bytes(image), size, more_frames=more)
+        return Picture(_of_bytes(image), size, sixteen_bits=colours, more_frames=more)
     except FileNotFoundError:
         raise DataError("there is no such file") from None
     except UnidentifiedImageError:

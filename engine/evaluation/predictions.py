@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import sources
+from engine import array_file, sources
 from engine.checkpoints.verify import identity
 from engine.errors import InspectionError
-from engine.evaluation import array_cache
 from engine.evaluation.requests import EvaluationSettings, PredictionsRequest, PredictionValues
 from engine.home import Home
 from engine.progress import Progress, silent
@@ -91,14 +90,14 @@ def ask(worker: WorkerClient, source: PredictionSource, split: str, progress: Pr
     """The predictions for "train" or "test": from the cache at once, else by the worker process, in some seconds.
     `progress` counts samples. Raises EngineError."""
     path = cache_file(worker.home, source.key, split)
-    kept = array_cache.read(path, FIELDS)
-    if kept is not None:
+    kept = array_file.read(path).arrays
+    if kept is not None and set(FIELDS) <= set(kept):
         values = PredictionValues(str(kept["checksum"]), *(kept[name] for name in FIELDS[1:]))
     else:
         import numpy as np
 
         values = worker.ask(PredictionsRequest(source.network, split), progress)
-        array_cache.keep(path, {name: np.asarray(getattr(values, name)) for name in FIELDS})
+        array_file.keep(path, {name: np.asarray(getattr(values, name)) for name in FIELDS})
     return Predictions(**vars(values), title=source.title, split=split)
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.evaluation import array_cache
+from engine import array_file
 from engine.evaluation.requests import LabelErrorSettings, Suspects, SuspectsAnswer, SuspectsRequest
 from engine.home import Home
 from engine.progress import Progress, silent
@@ -143,11 +143,11 @@ def ask(
     """The suspicious images of each split, by its name: from the cache at once, else by the worker process. Raises
     EngineError."""
     path = cache_file(worker.home, kind, dataset.checksum, settings)
-    kept = array_cache.read(path, [f"{split}.{name}" for split in SPLITS for name in FIELDS])
-    if kept is not None:
+    kept = array_file.read(path).arrays
+    if kept is not None and {f"{split}.{name}" for split in SPLITS for name in FIELDS} <= set(kept):
         return {split: Suspects(kind, split, *(kept[f"{split}.{name}"] for name in FIELDS)) for split in SPLITS}
     answer = worker.ask(SuspectsRequest(kind, dataset.name, data_dir, settings), progress)
-    array_cache.keep(
+    array_file.keep(
         path, {f"{split}.{name}": getattr(part, name) for split, part in answer.by_split.items() for name in FIELDS}
     )
     return dict(answer.by_split)

@@ -1,16 +1,16 @@
 """The images of a custom data set: read once, resized, and kept in a file until one of them changes."""
 
 import hashlib
-import io
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from engine import atomic
+from engine import array_file
 from engine.data import image_files
 from engine.data.custom.samples import counted
 from engine.data.dataset import SIDE, Bytes
@@ -20,7 +20,6 @@ from engine.terminal_text import path_text
 
 VERSION = 3  # of what is kept
 REPORT_EVERY = 250  # images between two reports of the progress
-DIGEST = hashlib.sha256  # of what is kept, at its end
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,45 +124,31 @@ def _key(paths: Sequence[Path]) -> str:
 
 def _kept(path: Path, count: int | None) -> tuple[Images | None, bool]:
     """What was kept, of so many files, if it was; and whether what is there is not what was written."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None, False
-    except OSError:
-        return None, True
-    size = DIGEST().digest_size
-    if len(data) <= size or DIGEST(data[:-size]).digest() != data[-size:]:
-        return None, True
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            sizes = frozenset((int(width), int(height)) for width, height in stored["sizes"])
-            problems = tuple(str(why) or None for why in stored["problems"])
-            scaled, notes = (tuple(map(str, stored[name])) for name in ("scaled", "notes"))
-            labels, first = tuple(map(str, stored["labels"])), int(stored["first"])
-            pixels = stored["images"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None, True
-    if (count is not None and len(problems) != count) or len(pixels) != problems.count(None):
-        return None, True
-    return Images(pixels, sizes, problems, scaled, notes, labels, first), False
+    found = array_file.read(path)
+    if found.arrays is None:
+        return None, found.damaged
+    stored = found.arrays
+    images = Images(
+        pixels=stored["images"],
+        sizes=frozenset((int(width), int(height)) for width, height in stored["sizes"]),
+        problems=tuple(str(why) or None for why in stored["problems"]),
+        scaled=tuple(map(str, stored["scaled"])),
+        notes=tuple(map(str, stored["notes"])),
+        labels=tuple(map(str, stored["labels"])),
+        first=int(stored["first"]),
+    )
+    fits = count is None or len(images.problems) == count
+    return (images, False) if fits else (None, True)
 
 
 def _keep(path: Path, images: Images) -> None:
-    """Where the file can't be written, the images are read again the next time."""
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        images=images.pixels,
-        sizes=np.array(sorted(images.sizes) or np.zeros((0, 2)), np.int64),
-        problems=np.array([why or "" for why in images.problems], np.str_),
-        scaled=np.array(images.scaled, np.str_),
-        notes=np.array(images.notes, np.str_),
-        labels=np.array(images.labels, np.str_),
-        first=np.array(images.first),
-    )
-    data = buffer.getvalue()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_bytes(path, data + DIGEST(data).digest())
-    except OSError:
-        pass
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "images": images.pixels,
+        "sizes": np.array(sorted(images.sizes) or np.zeros((0, 2)), np.int64),
+        "problems": np.array([why or "" for why in images.problems], np.str_),
+        "scaled": np.array(images.scaled, np.str_),
+        "notes": np.array(images.notes, np.str_),
+        "labels": np.array(images.labels, np.str_),
+        "first": np.array(images.first),
+    }
+    array_file.keep(path, arrays)

@@ -12,6 +12,7 @@ from engine.data.custom.cache import description
 from engine.data.custom.samples import CLASS_NAMES, MOST_CLASSES, class_names, named, without_samples
 from engine.data.custom.spec import Spec
 from engine.data.custom.split import split_of
+from engine.data.custom.tree import is_litter
 from engine.data.dataset import SIDE, Bytes, Dataset, Split
 from engine.errors import DataError
 from engine.terminal_text import path_text
@@ -127,7 +128,7 @@ def _sets(folder: Path) -> Mapping[str, _Files]:
     sets: dict[str, _Files] = {}
     for path in sorted(folder.iterdir()):
         found = NAME.fullmatch(path.name)
-        if found and _role(found["split"]):
+        if found and _role(found["split"]) and not is_litter(path.name):
             files = sets.setdefault(found["set"], _Files(found["set"]))
             files.splits.setdefault(found["split"], {}).setdefault(found["holds"].lower(), path)
     return sets

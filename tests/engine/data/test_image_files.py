@@ -1,5 +1,7 @@
 """What becomes of the pixels of image files of every kind."""
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,25 @@ def test_sixteen_bits_become_eight_and_keep_their_shades(name: str, tmp_path: Pa
 def test_sixteen_bits_in_the_other_order_of_bytes(tmp_path: Path) -> None:
     image = Image.frombytes("I;16B", (28, 28), RAMP.astype(">u2").tobytes())
     assert np.array_equal(read(save(tmp_path / "x.tif", image)).pixels[0], np.rint(RAMP / 257))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bits_of_a_colour_become_eight_and_that_is_said(channels: int, tmp_path: Path) -> None:
+    """A PNG of 16 bits a channel, written byte by byte: Pillow writes none."""
+    values = np.zeros((28, 28, channels), np.uint16)
+    values[..., 0], values[..., 1], values[..., 3:] = RAMP, 65535 - RAMP, 65535
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 28, 28, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    found = read(tmp_path / "x.png")
+    assert found.scaled == ("16-bit values scaled to 8 bits",)
+    assert np.abs(found.pixels[0][..., 0].astype(float) - RAMP / 257).max() < 1
+    assert np.abs(found.pixels[0][..., 1].astype(float) - (65535 - RAMP) / 257).max() < 1
 
 
 def test_sixteen_bits_are_resized_before_they_are_rounded(tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ def test_qmnists_first_number_is_the_label(home: Path, tmp_path: Path) -> None:
     assert "qmnist-train-labels-idx2-int.gz has 8 numbers for each image; the first is the label" in data.notes
 
 
+def test_what_macos_leaves_beside_the_files_is_no_set(home: Path, tmp_path: Path) -> None:
+    name = family(tmp_path, labels=TEN)
+    for path in list(tmp_path.iterdir()):
+        (tmp_path / f"._{path.name}").write_bytes(b"Mac OS X")
+    assert len(opened(name, home).train) == 30
+
+
 def test_one_of_several_sets_in_a_folder_is_named(home: Path, tmp_path: Path) -> None:
     family(tmp_path, "emnist-letters-", labels=LETTERS)
     family(tmp_path, "emnist-digits-", labels=TEN)
