@@ -3,10 +3,9 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -27,7 +26,7 @@ from engine.weights import matching
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping
-from engine.weights.state_dict import mapped
+from engine.weights.state_dict import for_network, refuse_unread
 
 
 def evaluate(
@@ -103,8 +102,7 @@ def _setup(source: WeightsFile, settings: EvaluationSettings, home: Path, data_d
 
 
 def _load_from(source: WeightsFile, setup: TrainingSetup) -> None:
-    weights = mapped(contents_of(source.path), source.mapping)
-    load_weights(setup, weights, str(source.path), source.mapping)
+    load_weights(setup, contents_of(source.path), str(source.path), source.mapping)
 
 
 @torch.no_grad()
@@ -151,14 +149,16 @@ def _batch_size(contents: Contents) -> int:
         return TrainConfig().batch_size
 
 
-def load_weights(setup: TrainingSetup, weights: Mapping[str, Any], what: str, mapping: KeyMapping) -> None:
-    """Load weights into the network. `mapping`: the one that gave them their names. Raises MisfitError where they do
-    not fit."""
+def load_weights(setup: TrainingSetup, contents: Contents, what: str, mapping: KeyMapping) -> None:
+    """Load the weights of a file into the network. Raises MisfitError where they do not fit, CheckpointError where
+    their values can't be read."""
+    weights = for_network(contents, mapping)
     found = matching.match(setup.network.state_dict(), weights)
     if not found.whole:
         message = f"{what} does not fit {setup.config.model}: {found.describe()}"
         raise found.error(message, found.proposal(mapping))
-    setup.network.load_state_dict(dict(weights), strict=False)
+    refuse_unread(contents, mapping, weights)
+    setup.network.load_state_dict(weights, strict=False)
 
 
 def score(setup: TrainingSetup, path: Path, sha256: str, progress: Progress) -> Evaluation:

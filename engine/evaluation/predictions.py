@@ -80,7 +80,8 @@ def _of_checkpoint(found: Checkpoint) -> PredictionSource:
 def _of_file(network: NetworkRef, source: WeightsFile) -> PredictionSource:
     if not source.path.exists():
         raise InspectionError(f"no such file: {source.path}")
-    used = [identity(source.path), str(source), network.dataset, str(network.data_dir), network.transform]
+    # 2: of quantized weights, and conjugate and negative views, the numbers that they stand for
+    used = [2, identity(source.path), str(source), network.dataset, str(network.data_dir), network.transform]
     key = hashlib.sha256(json.dumps(used).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     title = f"{source.path.name} ({source.model})" if source.model else source.path.name
     return PredictionSource(title, key, network)
@@ -157,11 +158,10 @@ def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "Tra
     from engine.evaluation.evaluate import configured, load_weights
     from engine.training.setup import make_setup
     from engine.weights.contents_cache import contents_of
-    from engine.weights.state_dict import mapped
 
     contents = contents_of(source.path)
     settings = EvaluationSettings(network.dataset, network.transform or None)
     config = replace(configured(contents, source.model, settings), batch_size=BATCH)
     setup = make_setup(config, home=home, data_dir=network.data_dir)
-    load_weights(setup, mapped(contents, source.mapping), str(contents.path), source.mapping)
+    load_weights(setup, contents, str(contents.path), source.mapping)
     return setup

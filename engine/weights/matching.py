@@ -13,7 +13,7 @@ from engine.errors import CheckpointError
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, unwrapped, wrappers_in
 from engine.weights.misfit import MisfitError, ShapeMismatch
-from engine.weights.state_dict import mapped
+from engine.weights.state_dict import for_network, refuse_unread
 
 MOST_NAMED = 4  # names in a sentence
 COUNT = "num_batches_tracked"  # of a batch norm
@@ -102,13 +102,15 @@ def load(network: nn.Module, text: str, what: str) -> None:
         if not patterns.matching([pattern], wanted):
             raise CheckpointError(f"{what} has nothing that matches {pattern!r}, which is to get new weights")
     anew = patterns.matching(mapping.new, wanted)
-    weights = mapped(contents_of(path), replace(mapping, new=()))
+    contents, asked = contents_of(path), replace(mapping, new=())
+    weights = for_network(contents, asked)
     given = {name: tensor for name, tensor in weights.items() if name not in anew}
     found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
     if not found.whole:
         proposal = found.proposal(mapping) or _with_new(found, wanted, mapping)
         hint = _hint(found, wanted, path, mapping)
         raise found.error(f"{path} does not fit {what}: {found.describe()}{hint}", proposal)
+    refuse_unread(contents, asked, given)
     network.load_state_dict(given, strict=False)
 
 

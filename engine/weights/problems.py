@@ -29,17 +29,13 @@ def forms(tensors: Iterable[Named]) -> list[str]:
     many, and which, a line each."""
     ones, lines = list(tensors), []
     for layout, use in (("quantized", "used dequantized, as float32"), ("sparse", "used with all elements")):
-        found = [one for one in ones if one.tensor.layout.startswith(layout) and _usable(one.tensor)]
+        found = [one for one in ones if one.tensor.layout.startswith(layout) and one.tensor.readable]
         if found:
             lines.append(f"{_many(found, layout)}: {use}")
-    hidden = [one for one in ones if not _usable(one.tensor)]
+    hidden = [one for one in ones if not one.tensor.readable]
     if hidden:
         lines.append(f"{_many(hidden)} can't be read here: {_first_words(hidden)}")
     return lines
-
-
-def _usable(tensor: Tensor) -> bool:
-    return tensor.readable and (tensor.layout != "quantized" or tensor.quantizer is not None)
 
 
 def _many(ones: list[Named], kind: str = "") -> str:

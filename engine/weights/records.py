@@ -145,7 +145,8 @@ class Tensor:
     @property
     def readable(self) -> bool:
         """Whether its values can be read here, if they are in the file."""
-        return self.storage is not None or bool(self.parts)
+        known = self.layout != "quantized" or self.quantizer is not None
+        return (self.storage is not None and known) or bool(self.parts)
 
     @property
     def stored(self) -> int:

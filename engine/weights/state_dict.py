@@ -1,6 +1,6 @@
 """A state_dict from a file of weights: the tensors of one section, with their names mapped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 
@@ -61,12 +61,38 @@ def forms(contents: Contents, mapping: KeyMapping) -> list[str]:
     return [*([contents.choice] if contents.choice else []), *problems.forms(used.values())]
 
 
+def for_network(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
+    """The same for a network, which may not want all of them: those whose values can't be read here are on the meta
+    device. `refuse_unread` has to be asked before the values are used. Raises CheckpointError."""
+    return _mapped(contents, mapping, for_network=True)
+
+
+def refuse_unread(contents: Contents, mapping: KeyMapping, names: Collection[str]) -> None:
+    """Raises CheckpointError for the first of these names in the network whose values can't be read here."""
+    used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    for name, one in used.items():
+        if not one.tensor.readable and mapping.renamed(name) in names:
+            _values(contents, one)
+
+
 def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
     """The weights of a file, with the mapping applied. Raises CheckpointError, also for values that can't be read."""
+    return _mapped(contents, mapping, for_network=False)
+
+
+def _mapped(contents: Contents, mapping: KeyMapping, *, for_network: bool) -> dict[str, torch.Tensor]:
     if mapping.new:
         raise CheckpointError(f"new:{mapping.new[0]}: only a network that is to be trained can have new weights")
-    found = of_section(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    found = {
+        name: _unread(one) if for_network and not one.tensor.readable else _values(contents, one)
+        for name, one in used.items()
+    }
     return renamed(found, dict(mapping.renames))
+
+
+def _unread(one: Named) -> torch.Tensor:
+    return torch.empty((), device="meta").expand(one.tensor.shape)
 
 
 def _values(contents: Contents, one: Named) -> torch.Tensor:

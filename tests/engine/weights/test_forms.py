@@ -16,6 +16,7 @@ from engine.weights import matching, safe_load, tensors
 from engine.weights.compare import compare
 from engine.weights.convert import convert
 from engine.weights.key_mapping import KeyMapping
+from engine.weights.misfit import MisfitError
 from engine.weights.reading import read
 from engine.weights.state_dict import mapped
 from tests.support.hostile import checkpoint, holding, named, number, reduced, storage, text
@@ -274,6 +275,31 @@ def test_numbers_of_any_dtype_are_shown_or_refused_in_one_line(dtype: str, tmp_p
     convert([tmp_path / "d.pt"], tmp_path / "out.pt", KeyMapping())
     again = torch.load(tmp_path / "out.pt", weights_only=True)["w"]
     assert torch.equal(again.view(torch.uint8), value.view(torch.uint8))
+
+
+@pytest.mark.parametrize("value", [nested(torch.strided), torch.empty(3, 2, device="meta")])
+def test_what_a_network_does_not_want_need_not_be_readable(value: torch.Tensor, tmp_path: Path) -> None:
+    net = nn.Linear(2, 3)
+    path = tmp_path / "n.pt"
+    torch.save(net.state_dict() | {"extra": value}, path)
+    with pytest.raises(MisfitError, match=r"1 unexpected \(extra\); they would fit with --without extra") as caught:
+        matching.load(nn.Linear(2, 3), str(path), "Linear")
+    assert str(caught.value.proposal) == "without:extra"
+    other = nn.Linear(2, 3)
+    matching.load(other, f"{path} without:extra", "Linear")
+    assert torch.equal(other.weight, net.weight)
+
+
+@pytest.mark.parametrize("mapping", ["", "weight=w"])
+def test_what_a_network_wants_is_refused_where_it_can_not_be_read(mapping: str, tmp_path: Path) -> None:
+    name = "w" if mapping else "weight"
+    path = tmp_path / "m.pt"
+    torch.save({"bias": torch.ones(3), name: torch.empty(3, 2, device="meta")}, path)
+    net = nn.Linear(2, 3)
+    before = net.bias.clone()
+    with pytest.raises(CheckpointError, match=f"{name} is meta: its values can't be read here; leave it out"):
+        matching.load(net, f"{path} {mapping}".strip(), "Linear")
+    assert torch.equal(net.bias, before)
 
 
 @pytest.fixture
