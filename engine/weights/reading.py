@@ -45,9 +45,11 @@ def read(path: Path) -> Contents:
 
 
 def _folders_with_weights(folder: Path) -> list[str]:
-    """Those in the folder, as a pipeline of diffusers' has them: the first few."""
-    inside = sorted(one for one, _ in zip(folder.iterdir(), range(MOST_FOLDERS), strict=False) if one.is_dir())
-    return [printable(one.name, 60) for one in inside if _has_weights(one)][:8]
+    """Those in the folder, as a pipeline of diffusers' has them, or in the snapshots of Hugging Face's cache: the first
+    few."""
+    top = folder / "snapshots" if (folder / "snapshots").is_dir() else folder
+    inside = sorted(one for one, _ in zip(top.iterdir(), range(MOST_FOLDERS), strict=False) if one.is_dir())
+    return [printable(str(one.relative_to(folder)), 100) for one in inside if _has_weights(one)][:8]
 
 
 def _has_weights(folder: Path) -> bool:

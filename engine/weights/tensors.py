@@ -71,10 +71,12 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
         raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, but the file has {record.size:,}")
     try:
         _refuse_changed(contents, record)
-        flat = _flat(record, dtype)
-        flat = flat.conj_physical() if tensor.conj else flat
-        flat = -flat if tensor.neg else flat
-        return torch.as_strided(flat, tensor.shape, tensor.stride, tensor.offset)
+        flat, offset = _flat(record, dtype), tensor.offset
+        if tensor.conj or tensor.neg:  # of what it reaches, a copy
+            flat, offset = flat[tensor.offset : tensor.end], 0
+            flat = flat.conj_physical() if tensor.conj else flat
+            flat = -flat if tensor.neg else flat
+        return torch.as_strided(flat, tensor.shape, tensor.stride, offset)
     except _UNREADABLE as error:
         raise _unreadable(name, error) from error
 
@@ -119,7 +121,9 @@ def _dequantized(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
             _for_each(contents, value, quantizer.axis, tensor, name)
             for value in (quantizer.scale, quantizer.zero_point)
         )
-        return (stored.double() - zero_point).float() * scale.float()
+        wide = tensor.dtype == "qint32" or zero_point.is_floating_point()  # else float32 holds the difference
+        real = stored.to(torch.float64 if wide else torch.float32)
+        return real.sub_(zero_point).to(torch.float32).mul_(scale.float())
     except _UNREADABLE as error:
         raise _unreadable(name, error) from error
 
@@ -127,11 +131,13 @@ def _dequantized(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
 def _for_each(
     contents: Contents, values: "float | tuple[float, ...] | Tensor", axis: int | None, tensor: Tensor, name: str
 ) -> torch.Tensor:
-    """Scales or zero points, float64, so that they are broadcast along the tensor's dimension `axis`."""
+    """Scales or zero points, in their own dtype, so that they are broadcast along the tensor's dimension `axis`."""
     if isinstance(values, Tensor):
-        found = numbers(contents, values, name).double()
+        if repeats(values):
+            raise CheckpointError(f"{name}: its scales or zero points repeat a few stored values: not expanded")
+        found = numbers(contents, values, name)
     else:
-        found = torch.tensor(values, dtype=torch.float64)
+        found = torch.tensor(values)
     if axis is None:
         return found
     return found.reshape([-1 if at == axis else 1 for at in range(len(tensor.shape))])

@@ -248,6 +248,24 @@ def test_values_that_can_not_be_used_are_told(change: dict[str, Any], words: str
     assert note.endswith(words)
 
 
+@pytest.mark.parametrize("kind", [int, float])
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_steps_that_are_numbers_go_on(kind: type, name: str) -> None:
+    """As PyTorch before 1.12 has them."""
+    theirs = network()
+    optimizer = CLASSES[name](theirs.parameters(), lr=0.01)
+    step(theirs, optimizer)
+    state = copy.deepcopy(optimizer.state_dict())
+    for kept in state["state"].values():
+        kept["step"] = kind(kept["step"])
+    fake: Any = SimpleNamespace(state_dict=lambda: state)
+    mine, own, notes = taken(theirs, fake, name, lr=0.01)
+    assert notes == []
+    step(theirs, optimizer)
+    step(mine, own)
+    assert same(mine, theirs)
+
+
 @pytest.mark.parametrize("wrong", [{"exp_avg": "x"}, {"exp_avg": torch.ones(3)}, {"step": -1}, {"exp_avg": None}])
 def test_a_state_of_anything_else_is_refused(wrong: dict[str, Any]) -> None:
     theirs = network()

@@ -134,6 +134,7 @@ def views() -> dict[str, torch.Tensor]:
         "negative conjugate": torch._neg_view(z).conj(),
         "plain": z.imag,
         "real part": z.conj().real,
+        "far": torch._neg_view(torch.arange(1000.0))[900:950:7],
         "repeated": torch._neg_view(torch.tensor([2.0])).expand(3),
     }
 

@@ -160,6 +160,18 @@ def test_the_parts_of_a_pipeline_are_named(tmp_path: Path) -> None:
     assert first_value(read(tmp_path / "vae")) == 0.0
 
 
+def test_the_snapshots_of_the_hub_s_cache_are_named_and_their_links_followed(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "0a1b2c"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    alone(blobs, "x.safetensors", add=4)
+    (blobs / "x.safetensors").rename(blobs / "f00d")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/f00d")
+    with pytest.raises(CheckpointError, match=r"there are some in snapshots/0a1b2c: name one of these"):
+        read(tmp_path)
+    assert first_value(read(snapshot)) == 4.0
+
+
 class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()
