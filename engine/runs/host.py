@@ -30,6 +30,7 @@ from engine.runs.control import Answer, ControlServer
 from engine.runs.process import HostRecord
 from engine.terminal_text import printable
 from engine.training import events as ev
+from engine.training import running_time
 
 if TYPE_CHECKING:
     from engine.runs.launch import SessionSetup
@@ -96,6 +97,7 @@ class Host:
         selector = selectors.DefaultSelector()
         selector.register(self._wake_out, selectors.EVENT_READ, lambda: os.read(self._wake_out, 4096))
         server = self._open(selector)
+        running_time.PROCESS.watch()
         before = {number: signal.signal(number, self._on_signal) for number in stop_on}
         try:
             ready()

@@ -11,6 +11,7 @@ from pathlib import Path
 from engine import atomic
 from engine.home import RunFolder
 from engine.runs.unreadable import UnreadableError
+from engine.training import running_time
 from engine.training.events import Event, decode, decode_kind, decode_seq, encode
 
 RESERVE_BYTES = 64 * 1024
@@ -87,6 +88,7 @@ class EventLog:
         self._path = run_folder.events
         self._reserve = run_folder.reserve
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._began = running_time.now()
         self._lock = threading.Lock()
         self._seq = last_seq
         self._waiting = b""  # bytes not written yet; may begin in the middle of a line
@@ -100,7 +102,8 @@ class EventLog:
         """Write `event` with the next seq and the time. Returns it so."""
         with self._lock:
             self._seq += 1
-            event = replace(event, seq=self._seq, t=round(time.time(), 3))
+            up = round(running_time.now() - self._began, 3)
+            event = replace(event, seq=self._seq, t=round(time.time(), 3), up=up)
             self._waiting += encode(event).encode() + b"\n"
             self._flush()
             return event

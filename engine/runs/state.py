@@ -140,6 +140,7 @@ class Fold:
         self._edits: list[ev.Edited] = []
         self._resumes: list[ev.Resumed] = []
         self._layer_stats: list[ev.LayerStats] = []
+        self._up: float | None = None  # of the newest event
         self._resumed_at = 0.0  # when the current stretch of training began; 0: not training
 
     def add(self, event: ev.Event) -> None:
@@ -147,8 +148,8 @@ class Fold:
         if event.seq <= self._now["seq"]:
             return
         if self._resumed_at:
-            training_s = self._now["training_s"] + max(0.0, event.t - self._now["last"])
-            self._change(training_s=training_s)
+            self._change(training_s=self._now["training_s"] + self._since_the_last(event))
+        self._up = event.up
         self._change(seq=event.seq, last=event.t)
         match event:
             case ev.RunStarted():
@@ -229,6 +230,12 @@ class Fold:
             "layer_stats": tuple(self._layer_stats),
         }
         return RunState(**(self._now | grown))
+
+    def _since_the_last(self, event: ev.Event) -> float:
+        """Seconds that the host ran between the last event and this one."""
+        if event.up is None or self._up is None:  # of an earlier version: by the clock
+            return max(0.0, event.t - float(self._now["last"]))
+        return max(0.0, event.up - self._up)
 
     def _rewind(self, event: ev.Resumed) -> None:
         """Go back to where the run is resumed: later steps are done again."""

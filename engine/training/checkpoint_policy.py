@@ -1,12 +1,12 @@
 """When a session saves a checkpoint, what it does where that fails, and what it warns of."""
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from engine.errors import CheckpointError
 from engine.training import events as ev
+from engine.training import running_time
 from engine.training.place import Place
 from engine.training.team import Team
 
@@ -45,7 +45,7 @@ class CheckpointPolicy:
         """`every_s`: seconds of training between two checkpoints within an epoch; 0: none. `saved_at`: the version of
         the newest checkpoint."""
         self.saving = False
-        self.next = math.inf  # monotonic time of the next checkpoint within an epoch
+        self.next = math.inf  # running time of the next checkpoint within an epoch
         self._training = training
         self._save = save
         self._team = team
@@ -87,9 +87,9 @@ class CheckpointPolicy:
 
     def save_within_epoch(self) -> None:
         """Save between two epochs' checkpoints. Where that fails, the run continues, and the next one comes in time."""
-        begin = time.monotonic()
+        begin = running_time.now()
         saved = self.save("time")
-        seconds = time.monotonic() - begin
+        seconds = running_time.now() - begin
         self._plan_next()
         if saved and seconds > SLOW_SAVING * self._every_s and not self._warned_of_slowness:
             self._warned_of_slowness = True
@@ -105,7 +105,7 @@ class CheckpointPolicy:
 
     def _plan_next(self) -> None:
         if self._every_s:
-            self.next = time.monotonic() + self._every_s
+            self.next = running_time.now() + self._every_s
 
     def _warn(self, code: str, message: str) -> None:
         place = self._training.place

@@ -13,11 +13,14 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happened. `seq` counts from 1 in a run's log without gaps; `t` is Unix time in seconds."""
+    """One thing that happened. `seq` counts from 1 in a run's log without gaps; `t` is Unix time in seconds, by a clock
+    that may be set; `up` is how many seconds its host has run by then, see `running_time` (None: an earlier version did
+    not record it)."""
 
     kind: ClassVar[str] = ""
     seq: int = 0
     t: float = 0.0
+    up: float | None = None
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "Event":
@@ -283,6 +286,8 @@ OLD_KINDS = {"vitals": "layer_stats"}  # as earlier versions called them
 def encode(event: Event) -> str:
     """The event as one line of JSON, without the line's end."""
     body = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
+    if event.up is None:
+        del body["up"]
     return json.dumps({"v": VERSION, "seq": body.pop("seq"), "t": body.pop("t"), "kind": event.kind, **body})
 
 

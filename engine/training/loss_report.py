@@ -1,13 +1,13 @@
 """The losses of a run's steps: kept on the device until they are reported, and checked when they are."""
 
 import math
-import time
 from collections.abc import Callable
 
 import torch
 
 from engine.data.loader import Batches
 from engine.training import events as ev
+from engine.training import running_time
 from engine.training.team import Team
 
 PARTS_BEFORE = 32  # progress events at most for the finite losses before one that is not
@@ -22,7 +22,7 @@ class LossReport:
 
     def __init__(self, batches: Batches, team: Team, sink: Callable[[ev.Event], None]) -> None:
         self.loss_sum = 0.0  # of the epoch's steps that were reported
-        self.next = 0.0  # monotonic time of the next report
+        self.next = 0.0  # running time of the next report
         self._batches = batches
         self._team = team
         self._sink = sink
@@ -39,7 +39,7 @@ class LossReport:
     def begin_epoch(self, step: int, loss_sum: float) -> None:
         """An epoch begins, or continues after `step` steps whose losses add up to `loss_sum`."""
         self._reported, self.loss_sum = step, loss_sum
-        self._reported_at = time.monotonic()
+        self._reported_at = running_time.now()
         self.next = self._reported_at + REPORT_S
         if self._began is None:
             self._began = self._reported_at
@@ -60,7 +60,7 @@ class LossReport:
             return None
         losses: list[float] = self._team.mean(torch.stack(self._pending)).tolist()
         self._pending.clear()
-        now, first = time.monotonic(), self._reported
+        now, first = running_time.now(), self._reported
         batch_size, samples = self._batches.batch_size, self._batches.samples
         for index in range(-first % LOG_EVERY, len(losses), LOG_EVERY):
             seen = (first + index) * batch_size

@@ -1,7 +1,8 @@
 """Where a training is: the epoch, the step, and the seconds that it took."""
 
-import time
 from dataclasses import dataclass
+
+from engine.training import running_time
 
 
 @dataclass
@@ -28,7 +29,7 @@ class TrainingClock:
         self._paused_s = 0.0
 
     def begin_epoch(self, earlier_s: float) -> None:
-        self._earlier_s, self._began, self._paused_s = earlier_s, time.monotonic(), 0.0
+        self._earlier_s, self._began, self._paused_s = earlier_s, running_time.now(), 0.0
 
     def pass_time(self, seconds: float) -> None:
         """Leave out seconds that were not training."""
@@ -37,7 +38,7 @@ class TrainingClock:
     @property
     def here_s(self) -> float:
         """Of this epoch, by this process."""
-        return time.monotonic() - self._began - self._paused_s
+        return running_time.now() - self._began - self._paused_s
 
     @property
     def epoch_s(self) -> float:

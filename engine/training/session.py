@@ -1,7 +1,6 @@
 """`TrainingSession`: the PyTorch loop, run in a worker thread, that takes commands between steps and sends events."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import torch
 
 from engine.errors import RunError
-from engine.training import determinism, layer_stats, schedules
+from engine.training import determinism, layer_stats, running_time, schedules
 from engine.training import events as ev
 from engine.training.checkpoint_policy import CheckpointPolicy, Save
 from engine.training.commands import Command, CommandKind, ScheduledCommand
@@ -195,7 +194,7 @@ class TrainingSession:
         boundary.end_epoch(last=place.epoch >= self.config.epochs)
 
     def _cross_boundary(self, steps: int) -> None:
-        now = time.monotonic()
+        now = running_time.now()
         decision = self._boundary.decide(
             report=now >= self._losses.next,
             # At the last step the epoch's own checkpoint is about to come.
@@ -211,7 +210,7 @@ class TrainingSession:
     def _evaluate(self, seconds: float) -> None:
         p = self.prepared
         self._rng_before_test = determinism.capture()
-        begin = time.monotonic()
+        begin = running_time.now()
         batches = islice(p.test_batches, self._team.rank, None, self._team.size)
         try:
             mine = test_loop(self._unless_stopped(batches), p.network, p.loss_fn, len(p.dataset.classes))
@@ -221,7 +220,7 @@ class TrainingSession:
             self._evaluate(seconds)
             return
         score = Score.together(self._team.gather(mine))
-        evaluation_s = time.monotonic() - begin
+        evaluation_s = running_time.now() - begin
         self._rng_before_test = None
         self.place.evaluated, self._accuracy = True, score.accuracy
         self._sink(

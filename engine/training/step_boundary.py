@@ -2,12 +2,12 @@
 
 import contextlib
 import queue
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from engine.training import events as ev
+from engine.training import running_time
 from engine.training.commands import Command, CommandKind, ScheduledCommand, StepDecision
 from engine.training.place import Place
 from engine.training.team import Team
@@ -73,9 +73,9 @@ class StepBoundary:
         return self._commands.empty()
 
     def is_due(self, deadline: float) -> bool:
-        """Whether anything is to be decided after this step. `deadline`: of what is due by itself, monotonic time."""
+        """Whether anything is to be decided after this step. `deadline`: of what is due by itself, running time."""
         if self._team.size == 1:
-            due = time.monotonic() >= deadline or self.single_step or not self._commands.empty()
+            due = running_time.now() >= deadline or self.single_step or not self._commands.empty()
         else:
             self._steps_left -= 1
             due = self._steps_left <= 0 or self.single_step
@@ -133,9 +133,9 @@ class StepBoundary:
         waiting = deque(commands)
         while self.paused or waiting:
             if not waiting:
-                since = time.monotonic()
+                since = running_time.now()
                 waiting.extend(self._team.agree(self._drain(wait=True)))
-                self._actions.pass_time(time.monotonic() - since)
+                self._actions.pass_time(running_time.now() - since)
                 continue
             command = waiting.popleft()
             match command.kind:

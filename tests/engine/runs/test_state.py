@@ -176,3 +176,41 @@ def test_a_resume_goes_back_to_its_place_in_everything() -> None:
     assert [event.kind for event in run.log] == ["edited", "batch_loss", "resumed"]
     assert (run.tests, run.resumes) == ((), (again,))
     assert (run.status, run.training_s) == ("training", 7.0)
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 1e9])
+def test_a_clock_that_is_set_is_no_training(jump: float) -> None:
+    run = Fold()
+    events = [STARTED, progress(1, 2.0), progress(2, 1.9), progress(3, 1.8)]
+    for number, event in enumerate(events, 1):
+        t = 1000.0 + number + (jump if number > 2 else 0.0)
+        run.add(replace(event, seq=number, t=t, up=10.0 + number))
+    assert run.snapshot().training_s == pytest.approx(3.0)
+
+
+def test_pauses_and_other_hosts_are_no_training_by_the_hosts_own_time() -> None:
+    run = Fold()
+    paused = ev.Paused(epoch=1, step=1, reason="asked")
+    script: list[tuple[ev.Event, float, float | None]] = [
+        (STARTED, 100, 1), (progress(1, 2.0), 102, 3), (paused, 103, 4), (ev.Unpaused(epoch=1, step=1), 200, 101),
+        (progress(2, 1.9), 205, 106),
+    ]  # fmt: skip
+    for number, (event, t, up) in enumerate(script, 1):
+        run.add(replace(event, seq=number, t=float(t), up=up))
+    assert run.snapshot().training_s == pytest.approx(3 + 5)
+    # A host that was killed; the next one begins to count anew.
+    config = STARTED.config
+    resumed = ev.Resumed(
+        checkpoint="", epoch=1, step=1, evaluated=False, training_s=7.0, config=config, device="cpu", device_name="",
+        threads=1, loader="resident", epochs=2, steps=5, differences=[], bad=[],
+    )  # fmt: skip
+    run.add(replace(resumed, seq=6, t=9000.0, up=0.5))
+    run.add(replace(progress(2, 1.9), seq=7, t=9001.0, up=2.5))
+    assert run.snapshot().training_s == pytest.approx(7 + 2)
+
+
+def test_a_log_of_an_earlier_version_goes_by_its_clock() -> None:
+    run = Fold()
+    for number, event in enumerate([STARTED, progress(1, 2.0)], 1):
+        run.add(replace(event, seq=number, t=100.0 * number, up=None))
+    assert run.snapshot().training_s == pytest.approx(100)

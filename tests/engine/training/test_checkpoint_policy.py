@@ -21,7 +21,7 @@ class Training:
         self.place, self.version = Place(2, 7), (2, 7)
         self.events: list[ev.Event] = []
         self.saving: list[bool] = []
-        monkeypatch.setattr(checkpoint_policy, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(checkpoint_policy, "running_time", SimpleNamespace(now=lambda: self.now))
         self.policy = CheckpointPolicy(
             self, self.save, team=Team(), sink=self.events.append, every_s=every_s, saved_at=saved_at
         )  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ class Run:
 def run(monkeypatch: pytest.MonkeyPatch, prepared: Callable[..., TrainingSetup]) -> Callable[..., Run]:
     clock = SimpleNamespace(now=1000.0)
     for module in (checkpoint_policy, loss_report, place, session, step_boundary):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(module, "running_time", SimpleNamespace(now=lambda: clock.now))
     monkeypatch.setattr(loss_report, "REPORT_S", 0.0)
     return lambda **given: Run(prepared, clock, **given)
 

@@ -21,7 +21,7 @@ class Batches:
 
 def test_a_pause_is_left_out_of_the_samples_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(loss_report, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(loss_report, "running_time", SimpleNamespace(now=lambda: clock.now))
     events: list[ev.Event] = []
     batches: Any = Batches()
     team: Any = SimpleNamespace(mean=lambda losses: losses)
