@@ -1,5 +1,7 @@
 """Image files as arrays of one size: SIDE × SIDE. Imports no torch."""
 
+import os
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,8 @@ def read(path: Path) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a decompression bomb is refused below, odd metadata does not matter
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise DataError("it is no regular file")  # a pipe would be waited for
             with Image.open(path, formats=FORMATS) as opened:
                 size = opened.size
                 if size[0] * size[1] > MOST_PIXELS:
@@ -64,7 +68,9 @@ def read(path: Path) -> Picture:
     except DataError:
         raise
     except Exception as error:  # a decoder may raise anything over a damaged file
-        words = str(getattr(error, "strerror", None) or error).strip().splitlines()
+        if isinstance(error, OSError) and error.strerror:  # the system's, not the decoder's
+            raise DataError(f"it can't be read ({error.strerror})") from None
+        words = str(error).strip().splitlines()
         raise DataError(f"it can't be decoded ({words[0] if words else type(error).__name__})") from None
 
 

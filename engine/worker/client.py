@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from engine.device import default_threads
-from engine.errors import InspectionCancelledError, InspectionError
+from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import Home
 from engine.progress import Progress, silent
-from engine.worker import wire
+from engine.worker import bugs, wire
 from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
 from engine.worker.request import Request
 
@@ -45,7 +45,7 @@ class WorkerClient:
 
         `progress` is called from this thread. Raises the EngineError with which the engine refuses,
         InspectionCancelledError where the request was cancelled, InspectionError where the process ended over it, and
-        BugError where it met a bug, whose traceback is in the log.
+        BugError where it, or this, met a bug, whose traceback is in the log. What `progress` raises passes through.
         """
         with self._writing:
             self._asked += 1
@@ -56,12 +56,15 @@ class WorkerClient:
             process = self._running()
             assert process.stdout is not None
             self._under_way = number
+            reporting = False
             try:
                 self._write(process, Ask(number, request))
                 while True:
                     match wire.receive(process.stdout):  # type: ignore[arg-type]
                         case Advanced(done, total):
+                            reporting = True
                             progress(done, total)
+                            reporting = False
                         case Answered(answer):
                             found: A = answer
                             return found
@@ -69,8 +72,17 @@ class WorkerClient:
                             raise error
                         case Cancelled():
                             raise InspectionCancelledError("cancelled")
+            except EngineError:
+                raise
             except (BrokenPipeError, EOFError):
-                pass
+                if reporting:
+                    raise
+            except Exception as error:
+                process.kill()  # what it still sends is the answer to no other request
+                self._process = None
+                if reporting:
+                    raise
+                raise bugs.record(self.home, error) from error
             finally:
                 self._under_way = 0
             self._process = None
@@ -114,14 +126,17 @@ class WorkerClient:
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
             with self._log() as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "engine.worker.server", str(self.home)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=_environment(),
-                    start_new_session=True,  # a Ctrl-C is for the program
-                )
+                try:
+                    self._process = subprocess.Popen(
+                        [sys.executable, "-P", "-m", "engine.worker.server", str(self.home)],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=log,
+                        env=_environment(),
+                        start_new_session=True,  # a Ctrl-C is for the program
+                    )
+                except OSError as error:
+                    raise InspectionError(f"the worker process can't start: {error.strerror or error}") from None
         return self._process
 
     def _log(self) -> BinaryIO:

@@ -13,9 +13,8 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.errors import BugError, EngineError
-from engine.home import Home
-from engine.worker import wire
+from engine.errors import EngineError
+from engine.worker import bugs, wire
 from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
 
 PROGRESS_S = 0.1  # seconds between two messages of progress
@@ -59,12 +58,7 @@ class _Desk:
             except EngineError as error:
                 wire.send(self._answers, Refused(error))
             except Exception as error:
-                sys.stderr.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n"))
-                traceback.print_exc()
-                sys.stderr.flush()
-                what = (str(error).strip().splitlines() or [""])[0]
-                words = f"a bug: {type(error).__name__}: {what} (traceback in {Home(home).worker_log})"
-                wire.send(self._answers, Refused(BugError(words)))
+                wire.send(self._answers, Refused(bugs.record(home, error)))
 
     def _compute(self, home: Path, ask: Ask) -> Any:
         def progress(done: int, total: int) -> None:

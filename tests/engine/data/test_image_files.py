@@ -1,5 +1,6 @@
 """What becomes of the pixels of image files of every kind."""
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -173,6 +174,17 @@ def test_of_a_file_with_several_images_the_first_is_read_and_that_is_said(tmp_pa
     found = read(*paths, save(tmp_path / "one.png", frames[0]))
     assert found.pixels.max() == 10
     assert found.notes == ("3 files hold several images; the first is read",)
+
+
+def test_what_the_system_refuses_and_what_is_no_file_is_said(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(DataError, match="it is no regular file"):
+        image_files.read(tmp_path / "pipe.png")
+    with pytest.raises(DataError, match=r"it can't be read \(File name too long\)"):
+        image_files.read(tmp_path / f"{'x' * 300}.png")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    with pytest.raises(DataError, match=r"it can't be read \(Too many levels of symbolic links\)"):
+        image_files.read(tmp_path / "loop.png")
 
 
 def test_what_is_no_number_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The worker process as a screen asks it: what goes wrong on the way is one line, and the next request is answered."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import BugError, InspectionError
+from engine.inspection.model_requests import SummaryRequest
+from engine.sources import NetworkRef, NewModel
+from engine.worker import wire
+from engine.worker.client import WorkerClient
+
+
+@pytest.fixture
+def worker(home: Path) -> Iterator[WorkerClient]:
+    started = WorkerClient(home)
+    yield started
+    started.close()
+
+
+ASKED = SummaryRequest(NetworkRef(NewModel("mlp"), dataset="demo"))
+
+
+@pytest.mark.slow
+def test_what_can_not_be_sent_is_a_line_with_a_log_and_the_next_request_is_answered(
+    worker: WorkerClient, home: Path
+) -> None:
+    odd: Any = object()
+    with pytest.raises(BugError, match=r"a bug: TypeError: a object can't be sent.*traceback in .*worker\.log"):
+        worker.ask(replace(ASKED, network=odd))
+    assert "in _encoded_numpy" in (home / "worker.log").read_text()
+    assert worker.ask(ASKED).classes
+
+
+@pytest.mark.slow
+def test_an_answer_that_can_not_be_read_is_a_line_with_a_log_and_the_next_request_is_answered(
+    worker: WorkerClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = wire.receive
+
+    def broken(stream: Any) -> Any:
+        receive(stream)
+        raise ValueError("out of step")
+
+    monkeypatch.setattr(wire, "receive", broken)
+    with pytest.raises(BugError, match="a bug: ValueError: out of step"):
+        worker.ask(ASKED)
+    monkeypatch.setattr(wire, "receive", receive)
+    assert worker.ask(ASKED).classes
+    assert "in broken" in (home / "worker.log").read_text()
+
+
+def test_a_process_that_can_not_start_is_one_line(worker: WorkerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: Any, **__: Any) -> Any:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    with pytest.raises(InspectionError, match="the worker process can't start: Cannot allocate memory"):
+        worker.ask(ASKED)
