@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.data import image_files
 from engine.data.custom.samples import is_number, named, numbers_of
-from engine.data.custom.split import split_of
+from engine.data.custom.split import split_of, split_word
 from engine.data.custom.table import Row
 from engine.errors import DataError
 
@@ -61,10 +61,10 @@ def choose(where: str, rows: Sequence[Row], exists: Callable[[str, bool], bool])
     file = _file_column(first, some, columns, exists)
     others = [column for column in columns if column != file]
     header = _is_header(first, rows[1:], file, others, exists)
-    if header:
+    if header and not _counts(first):
         label, split = _by_name(where, first, rows[1:], others)
     else:
-        label, split = _by_place(where, rows, file, others)
+        label, split = _by_place(where, rows[1:] if header and rows[1:] else rows, file, others)
     used = [file, label, *([split] if split is not None else [])]
     notes = []
     known = {_plain(cell) for cell in first.cells} & {*FILES, *LABELS}
@@ -72,7 +72,9 @@ def choose(where: str, rows: Sequence[Row], exists: Callable[[str, bool], bool])
         names = f"file names in {first[file]!r}, labels in {first[label]!r}"
         names += f", splits in {first[split]!r}" if split is not None else ""
         notes.append(f"line {first.line} is the header: {names}")
-    elif used != list(range(len(used))):
+    if header and (unused := [first[column] for column in columns if column not in used and first[column]]):
+        notes.append(f"columns that are not used: {named(unused)}")
+    if not header and used != list(range(len(used))):
         notes.append(f"file names in column {file + 1}, labels in column {label + 1}")
     return Columns(file, label, split, header, tuple(notes))
 
@@ -98,27 +100,35 @@ def _file_column(first: Row, some: Sequence[Row], columns: Sequence[int], exists
 def _is_header(
     first: Row, rest: Sequence[Row], file: int, others: Sequence[int], exists: Callable[[str, bool], bool]
 ) -> bool:
-    """Whether the first line names the columns: its file is not there; and it has a known name in it, no ending of an
-    image while the others' files are there, or no number where all other lines have one."""
+    """Whether the first line names the columns. Its file is not there; and it has a known name in it, or counts the
+    columns, or has no number where all other lines have one, or no image's name where others have one."""
     cell = first[file]
     if cell and exists(cell, True):
         return False
     if not cell.lower().endswith(image_files.SUFFIXES):
         known = {_plain(name) for name in first.cells} & {*FILES, *LABELS, *SPLITS}
-        some = rest[:LOOKED_AT]
-        if known or any(exists(row[file], True) or row[file].lower().endswith(image_files.SUFFIXES) for row in some):
+        numbers = [column for column in others if rest and all(is_number(row[column]) for row in rest if row[column])]
+        if known or _counts(first):
             return True
+        if any(exists(row[file], True) or row[file].lower().endswith(image_files.SUFFIXES) for row in rest[:LOOKED_AT]):
+            return not numbers or not all(is_number(first[column]) for column in numbers)
     return bool(rest) and any(
         first[column] and not is_number(first[column]) and all(is_number(row[column]) for row in rest if row[column])
         for column in others
     )
 
 
+def _counts(first: Row) -> bool:
+    """Whether the cells are the numbers of the columns, as pandas calls those without names."""
+    counted = [str(column) for column in range(len(first.cells))]
+    return list(first.cells) in (counted, ["", *counted[:-1]])
+
+
 def _by_name(where: str, header: Row, rest: Sequence[Row], others: Sequence[int]) -> tuple[int, int | None]:
     """The columns of the labels and the splits, by the header."""
     names = {column: _plain(header[column]) for column in others}
     split = next(
-        (column for column in others if names[column] in SPLITS and any(split_of(row[column]) for row in rest)), None
+        (column for column in others if names[column] in SPLITS and any(split_word(row[column]) for row in rest)), None
     )
     left = [column for column in others if column != split and (not rest or any(row[column] for row in rest))]
     boxes = "x" in names.values()  # and y is a place then

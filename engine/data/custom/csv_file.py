@@ -5,19 +5,14 @@ from pathlib import Path
 
 from engine.data import image_files
 from engine.data.custom import columns, pixel_csv
+from engine.data.custom.labels import of_table
 from engine.data.custom.samples import (
-    CLASS_NAMES,
     Listing,
     Sample,
-    check_count,
-    class_names,
     counted,
-    named,
-    names_in_order,
-    numbers_of,
 )
 from engine.data.custom.spec import Spec
-from engine.data.custom.split import split_of
+from engine.data.custom.split import split_word
 from engine.data.custom.table import Row, read_rows
 from engine.errors import DataError
 from engine.terminal_text import path_text
@@ -30,19 +25,27 @@ def list_samples(spec: Spec) -> Listing:
         raise DataError(
             f"{spec.where} holds labels and {pixels:,} pixels a line, no file names; name csv:{spec.where} alone"
         )
-    rows = read_rows(spec.path)
+    rows, notes = _without_comments(read_rows(spec.path))
     if not spec.beside.is_dir():
         raise DataError(f"{path_text(spec.beside)} is not a folder of images")
     if not rows:
         raise DataError(f"{spec.where} names no sample")
     folder = ImageNames(spec.beside, spec.path.parent)
     chosen = columns.choose(spec.where, rows, lambda cell, stem: folder.find(cell, stem=stem) is not None)
-    rows = rows[1:] if chosen.header else rows
+    if chosen.header:
+        header, body = rows[0], rows[1:]
+        rows = [row for row in body if row.cells != header.cells]  # files that were joined have it again
+        if again := len(body) - len(rows):
+            notes.append(f"{counted(again, 'line', ('repeats', 'repeat'))} the header")
     if not rows:
         raise DataError(f"{spec.where} names no sample")
     found = [_sample(spec, row, chosen, folder) for row in rows]
-    labels, classes, fixed = _classes(spec, [(row.line, row[chosen.label]) for row in rows])
-    notes, splits = list(chosen.notes), [split for _, split in found]
+    labels = of_table(
+        [row[chosen.label] for row in rows], spec.path.parent, spec.where,
+        lambda at: f"{spec.where}, line {rows[at].line}",
+    )  # fmt: skip
+    notes += chosen.notes
+    splits = [split for _, split in found]
     if "test" in splits and (unused := splits.count("val")):
         notes.append(f"{counted(unused, 'validation sample', ('is', 'are'))} not used: there are test samples")
     elif "val" in splits:
@@ -50,12 +53,38 @@ def list_samples(spec: Spec) -> Listing:
         splits = ["test" if split == "val" else split for split in splits]
     samples = [
         Sample(path, label, split)
-        for (path, _), label, split in zip(found, labels, splits, strict=True)
+        for (path, _), label, split in zip(found, labels.numbers, splits, strict=True)
         if split != "val"
     ]
-    if again := len(samples) - len({sample.path for sample in samples}):
-        notes.append(f"{counted(again, 'line', ('names', 'name'))} a file that a line before names too")
-    return Listing(samples, classes, (), tuple(notes), fixed)
+    notes += _named_again(samples)
+    return Listing(samples, labels.classes, (), tuple(notes), labels.fixed)
+
+
+def _without_comments(rows: list[Row]) -> tuple[list[Row], list[str]]:
+    """The lines after those at the beginning that are comments, and a note of these."""
+    first = next((at for at, row in enumerate(rows) if not row[0].startswith("#") or _is_sample(row)), len(rows))
+    notes = [f"{counted(first, 'comment', ('is', 'are'))} passed over at the beginning"] if first else []
+    return rows[first:], notes
+
+
+def _is_sample(row: Row) -> bool:
+    """Whether a line that begins like a comment has a column for a number, or a file of that name."""
+    return row[0] == "#" or row[0].lower().endswith(image_files.SUFFIXES)
+
+
+def _named_again(samples: list[Sample]) -> list[str]:
+    """A note of the lines that name a file which a line before names, and how many of them give it another label."""
+    labels: dict[Path, int] = {}
+    again = other = 0
+    for sample in samples:
+        known = labels.setdefault(sample.path, sample.label)
+        again += 1
+        other += known != sample.label
+    again -= len(labels)
+    if not again:
+        return []
+    with_another = f", {other:,} of them with another label" if other else ""
+    return [f"{counted(again, 'line', ('names', 'name'))} a file that a line before names too{with_another}"]
 
 
 def _sample(spec: Spec, row: Row, chosen: columns.Columns, folder: "ImageNames") -> tuple[Path, str]:
@@ -70,31 +99,10 @@ def _sample(spec: Spec, row: Row, chosen: columns.Columns, folder: "ImageNames")
     if not row[chosen.label]:
         raise DataError(f"{where}: it has no label")
     word = row[chosen.split] if chosen.split is not None else ""
-    split = split_of(word)
+    split = split_word(word)
     if word and not split:
         raise DataError(f"{where}: {word!r} is neither train nor test")
     return folder.find(file, stem=True) or path, split
-
-
-def _classes(spec: Spec, labels: list[tuple[int, str]]) -> tuple[list[int], tuple[str, ...], bool]:
-    """The labels of the lines as numbers, the classes, and whether these are fixed: by numbers, or by their file."""
-    names = class_names(spec.path.parent / CLASS_NAMES)
-    numbers = numbers_of([label for _, label in labels])
-    if numbers is not None:
-        classes = names or tuple(f"class {number}" for number in range(max(numbers) + 1))
-    else:
-        classes = names or names_in_order([label for _, label in labels])
-    if not names:
-        check_count(spec.where, classes)
-    made = []
-    for at, (line, label) in enumerate(labels):
-        number = numbers[at] if numbers is not None else classes.index(label) if label in classes else len(classes)
-        if number >= len(classes):
-            raise DataError(
-                f"{spec.where}, line {line}: the label {label!r} is no class of {CLASS_NAMES}: {named(classes)}"
-            )
-        made.append(number)
-    return made, classes, numbers is not None or bool(names)
 
 
 class ImageNames:

@@ -43,10 +43,30 @@ def list_samples(spec: Spec) -> Listing:
     ]
     if not samples:
         raise DataError(f"{spec.where} has no image in its class folders ({', '.join(image_files.SUFFIXES)} are read)")
+    _check_names(spec, names)
     for split, there in names.items():
         if len(places) > 1 and (missing := sorted(set(classes) - there)):
             notes.append(f"the {'training' if split == 'train' else split} set has no sample of {named(missing)}")
     return Listing(samples, classes, tree.unread(), (*notes, *tree.notes()))
+
+
+def _check_names(spec: Spec, names: Mapping[str, set[str]]) -> None:
+    """Raises DataError where training set and test set call their classes differently."""
+    if len(names) < 2:
+        return
+    train, test = names["train"], names["test"]
+    spelled = {name.casefold(): name for name in train - test}
+    other = next((name for name in sorted(test - train) if name.casefold() in spelled), None)
+    if other is not None:
+        raise DataError(
+            f"{spec.where}: a class is called {spelled[other.casefold()]} in the training set and {other} in the test "
+            "set; call its folders the same"
+        )
+    if train and test and not train & test:
+        raise DataError(
+            f"{spec.where}: the training set has the classes {named(sorted(train))}, the test set "
+            f"{named(sorted(test))}: none is in both"
+        )
 
 
 def _name(folder: Path) -> str:

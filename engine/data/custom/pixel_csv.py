@@ -17,14 +17,9 @@ from PIL import Image
 from engine.data import image_files
 from engine.data.custom.cache import Images, description, kept_or
 from engine.data.custom.columns import LABELS
+from engine.data.custom.labels import of_table
 from engine.data.custom.samples import (
-    CLASS_NAMES,
-    check_count,
-    class_names,
     is_number,
-    named,
-    names_in_order,
-    numbers_of,
     without_samples,
 )
 from engine.data.custom.spec import Spec
@@ -70,7 +65,10 @@ def open_pixels(spec: Spec, cache: Path, progress: Progress) -> Dataset:
     number that is estimated. Raises DataError with the file, the line and the reason."""
     files = [spec.path, *([spec.beside] if spec.beside else [])]
     found = kept_or(files, cache, lambda: _read_all(files, progress))
-    labels, classes, numbered = _classes(spec, found.labels)
+    read = of_table(found.labels, spec.path.parent, spec.where, lambda at: spec.where)
+    labels, classes = read.numbers, read.classes
+    if len(set(labels)) < 2:
+        raise DataError(f"{spec.where}: all of its {len(labels)} samples are of one class; there is nothing to learn")
     several = len(files) > 1
     testing = np.arange(len(labels)) >= found.first if several else drawn_mask(len(labels), spec)
     for which, some in (("training", ~testing), ("test", testing)):
@@ -80,29 +78,8 @@ def open_pixels(spec: Spec, cache: Path, progress: Progress) -> Dataset:
     return Dataset(
         str(spec), f"{spec.title}{description(found.sizes, scaled=found.scaled)}", classes,
         Split("train", images[~testing], numbers[~testing]), Split("test", images[testing], numbers[testing]),
-        spec.where, notes=(*found.notes, *(without_samples(labels, classes) if numbered else ())),
+        spec.where, notes=(*found.notes, *(without_samples(labels, classes) if read.fixed else ())),
     )  # fmt: skip
-
-
-def _classes(spec: Spec, texts: Sequence[str]) -> tuple[list[int], tuple[str, ...], bool]:
-    """The labels as numbers, the classes, and whether the labels were numbers. Raises DataError."""
-    names = class_names(spec.path.parent / CLASS_NAMES)
-    numbers = numbers_of(texts)
-    if numbers is None:
-        classes = names or names_in_order(texts)
-        if strange := sorted({text for text in texts if text not in classes}):
-            raise DataError(f"{spec.where}: the label {strange[0]!r} is no class of {CLASS_NAMES}: {named(classes)}")
-        numbers = [classes.index(text) for text in texts]
-        numbered = False
-    else:
-        classes = names or tuple(f"class {number}" for number in range(max(numbers) + 1))
-        if max(numbers) >= len(classes):
-            raise DataError(f"{spec.where}: the label {max(numbers)} is no class of {CLASS_NAMES}: {named(classes)}")
-        numbered = True
-    check_count(spec.where, classes)
-    if len(set(numbers)) < 2:
-        raise DataError(f"{spec.where}: all of its {len(texts)} samples are of one class; there is nothing to learn")
-    return numbers, classes, numbered
 
 
 def _layout(path: Path) -> Layout | None:
@@ -183,8 +160,8 @@ def _read_all(files: Sequence[Path], progress: Progress) -> Images:
 def _layout_of(path: Path) -> Layout:
     if (layout := _layout(path)) is None:
         raise DataError(
-            f"{path_text(path)} is no table of labels and pixels; for one of file names and labels, name the folder of "
-            f"the images too: csv:{path_text(path)}:images/"
+            f"{path_text(path)} is no table of labels and a column for each pixel; for one of file names and labels, "
+            f"name the folder of the images too: csv:{path_text(path)}:images/"
         )
     return layout
 

@@ -11,7 +11,6 @@ from engine.terminal_text import path_text
 CLASS_NAMES = "classes.txt"  # one class name a line, beside the annotations or the IDX files
 MOST_CLASSES = 256  # labels are bytes
 MOST_NAMED = 4  # names in a line for people
-CLASS_NUMBER = re.compile(r"[0-9]+(\.0*)?")  # also as pandas writes it where a column had gaps
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
@@ -46,23 +45,19 @@ def class_names(path: Path) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def numbers_of(labels: Sequence[str]) -> list[int] | None:
-    """The labels as class numbers; None where any is none. `3.0` is 3."""
-    if not all(CLASS_NUMBER.fullmatch(label) for label in labels):
-        return None
-    return [int(label.partition(".")[0]) for label in labels]
-
-
 def is_number(label: str) -> bool:
     """Whether a label is a number of any kind, such as 3, 3.0 or -1."""
     return NUMBER.fullmatch(label) is not None
 
 
-def names_in_order(labels: Sequence[str]) -> tuple[str, ...]:
-    """The different labels, numbers by their value and before the others."""
-    return tuple(
-        sorted(set(labels), key=lambda label: (not is_number(label), float(label) if is_number(label) else 0.0, label))
-    )
+def numbers_of(labels: Sequence[str]) -> list[int] | None:
+    """The labels as class numbers; None where any is none. `3.0`, as pandas writes it where a column has gaps, is 3."""
+    numbers = []
+    for label in labels:
+        if not is_number(label) or not (value := float(label)).is_integer() or value < 0:
+            return None
+        numbers.append(int(value))
+    return numbers
 
 
 def counted(number: int, noun: str, verbs: tuple[str, str] = ("", "")) -> str:

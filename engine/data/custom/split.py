@@ -34,6 +34,11 @@ def split_in(name: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def split_word(text: str) -> str:
+    """Either of both: of a cell in a column of splits."""
+    return split_of(text) or split_in(text)
+
+
 def testing_mask(samples: Sequence[Sample], spec: Spec) -> npt.NDArray[np.bool_]:
     """Whether each sample is for testing, bool [n]: as the data set says, or else drawn."""
     if any(sample.split for sample in samples):

@@ -114,11 +114,57 @@ def test_a_first_line_that_is_taken_for_an_unknown_header_is_named(home: Path, t
     assert missing.left_out == (f"{tmp_path / 'two' / 'images' / 'gone.png'}: there is no such file",)
 
 
+def test_lines_that_are_no_samples_are_passed_over_by_number(home: Path, tmp_path: Path) -> None:
+    text = [
+        "# made on Monday",
+        "# by hand",
+        "file,label,width",
+        *rows("{},28")[:6],
+        "file,label,width",
+        *rows("{},28")[6:],
+    ]
+    data = opened(table(tmp_path, "\n".join(text), NAMES), home)
+    assert list(data.classes) == TWELVE
+    assert data.notes == (
+        "2 comments are passed over at the beginning",
+        "1 line repeats the header",
+        "columns that are not used: width",
+    )
+
+
+def test_a_header_that_counts_the_columns_is_one(home: Path, tmp_path: Path) -> None:
+    assert list(opened(table(tmp_path / "a", "\n".join(["0,1", *rows()]), NAMES), home).classes) == TWELVE
+    lines = ["0,1,2", *rows("{},train")[:9], *rows("{},test")[9:]]
+    assert opened(table(tmp_path / "b", "\n".join(lines), NAMES), home).left_out == ()
+
+
+def test_a_few_names_among_numbers_are_a_mistake_unless_they_are_listed(home: Path, tmp_path: Path) -> None:
+    """They would make names of all labels, and shift the outputs."""
+    for odd in ("six", "nan", "NULL"):
+        name = table(tmp_path / odd, "\n".join(["file,label", *rows()[:6], f"i6.png,{odd}", *rows()[7:]]), NAMES)
+        with pytest.raises(DataError, match=f"line 8: the label '{odd}' is no number, as 11 others are"):
+            opened(name, home)
+    (tmp_path / "six" / "classes.txt").write_text("\n".join([*map(str, range(6)), "six", *map(str, range(7, 12))]))
+    assert opened(f"csv:{tmp_path}/six/table.csv:{tmp_path}/six/images", home).classes[6] == "six"
+
+
+@pytest.mark.parametrize("words", [("Training", "PublicTest"), ("train_set", "test-set"), ("TRAIN", "Valid")])
+def test_splits_by_words_that_contain_them(words: tuple[str, str], home: Path, tmp_path: Path) -> None:
+    lines = [f"i{at}.png,{at % 2},{words[at % 3 == 0]}" for at in range(12)]
+    data = opened(table(tmp_path, "\n".join(["Image,Label,Usage", *lines]), NAMES), home)
+    assert (len(data.train), len(data.test)) == (8, 4)
+
+
+def test_control_characters_of_a_label_go_to_no_terminal(home: Path, tmp_path: Path) -> None:
+    text = "\n".join(f"i{at}.png,{chr(27) + '[31mred' if at % 2 else 'blue'}" for at in range(12))
+    assert opened(table(tmp_path, text, NAMES), home).classes == ("\\x1b[31mred", "blue")
+
+
 def test_classes_without_a_sample_and_files_named_twice_are_said(home: Path, tmp_path: Path) -> None:
     data = opened(table(tmp_path, "\n".join([*rows("1"), "i0.png,3"]), NAMES), home)
     assert data.classes == ("class 0", "class 1", "class 2", "class 3")
     assert data.notes == (
-        "1 line names a file that a line before names too",
+        "1 line names a file that a line before names too, 1 of them with another label",
         "no sample of class 0, class 2: the network has an output for it all the same",
     )
 
@@ -129,6 +175,8 @@ def test_classes_without_a_sample_and_files_named_twice_are_said(home: Path, tmp
         ("image,cat,dog\n" + "\n".join(rows("0,1")), r"which of its columns \(cat, dog\) holds the labels"),
         ("\n".join(rows("1,28,28")), "it has 4 columns and no header; write one as its first line"),
         ("file,width\n" + "\n".join(rows("28")), r"none of its columns \(file, width\) holds labels"),
+        ("\n".join(rows("10{}")), r"its labels go up to 1011; 0 to 255 are possible here"),
+        ("\n".join(rows("99999999999{}")), r"its labels go up to 99999"),
         (b"i0.png,0\ni1\0.png,1\n", "line 2: it holds a NUL, so it is no text"),
         ("\n".join(rows()).encode("utf-16-le"), "line 1: it holds a NUL"),
         ("a" * 300 + ".png,0\n" + "\n".join(rows("{}", count=0)) + "b.png,1", "none of its 2 images can be read"),

@@ -113,6 +113,29 @@ def test_a_class_that_only_one_split_has_is_named(home: Path, tmp_path: Path) ->
     assert data.notes == ("the training set has no sample of c",)
 
 
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        (
+            ["train/Cat", "train/Dog", "test/cat", "test/Dog"],
+            "a class is called Cat in the training set and cat in",
+        ),
+        (["train/a", "train/b", "val/x", "val/y"], "has the classes a, b, the test set x, y: none is in both"),
+    ],
+)
+def test_classes_that_the_splits_call_differently_are_refused(
+    folders: list[str], words: str, home: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=words):
+        opened(tree(tmp_path / "h", folders), home)
+
+
+def test_one_class_spelled_with_two_kinds_of_accents_is_one(home: Path, tmp_path: Path) -> None:
+    """As macOS writes an accent, and as others do."""
+    name = tree(tmp_path / "h", ["train/caf\u00e9", "train/tea", "test/cafe\u0301", "test/tea"])
+    assert opened(name, home).classes == ("caf\u00e9", "tea")
+
+
 def test_litter_is_no_sample_and_no_class_and_is_counted(home: Path, tmp_path: Path) -> None:
     root = tmp_path / "set"
     name = tree(root, ["a", "b"])
