@@ -43,11 +43,14 @@ def verify_resume(
         if given is not None and given < 1:
             raise ConfigError("", f"{option}: {given} is out of range; it must be at least 1")
     place = home / f"verify-{os.getpid()}"
-    home.mkdir(parents=True, exist_ok=True)
     try:
-        place.mkdir()
-        if Home(home).data.is_dir():
-            Home(place).data.symlink_to(Home(home).data)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            place.mkdir()
+            if Home(home).data.is_dir():
+                Home(place).data.symlink_to(Home(home).data)
+        except OSError as error:
+            raise RunError(f"cannot write to the home folder {home} ({error.strerror})") from None
         return _verify(config, place, steps, at, data_dir, report)
     finally:
         for folder in store.run_folders(place):

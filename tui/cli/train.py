@@ -43,8 +43,10 @@ def serve_new(folder: RunFolder, *, as_json: bool) -> int:
     """Be the host of the run whose folder was just made; the folder goes where it can't start."""
     try:
         return _serve(folder, None, as_json=as_json)
-    except (EngineError, KeyboardInterrupt):
-        shutil.rmtree(folder.path, ignore_errors=True)
+    except BaseException as error:
+        begun = folder.events.exists() and folder.events.stat().st_size > 0
+        if isinstance(error, EngineError | KeyboardInterrupt) or not begun:
+            shutil.rmtree(folder.path, ignore_errors=True)
         raise
 
 

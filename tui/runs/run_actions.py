@@ -157,11 +157,8 @@ class RunActions:
 
 
 def checkpoints(folder: RunFolder) -> list[Entry]:
-    """The run's checkpoints in the order of the training; none where the list can't be read."""
-    try:
-        return sorted(manifest.read(folder), key=lambda entry: entry.place)
-    except EngineError:
-        return []
+    """The run's checkpoints in the order of the training. Raises CheckpointError where the list can't be read."""
+    return sorted(manifest.read(folder), key=lambda entry: entry.place)
 
 
 def _epochs_check(done: int) -> Callable[[str], str]:

@@ -225,7 +225,14 @@ class WatchScreen(Screen[None]):
 
     def action_choose(self, by: int) -> None:
         """Move the cursor on the chart to the next checkpoint; from none, to the newest."""
-        if self.folder is None or not (entries := checkpoints(self.folder)):
+        if self.folder is None:
+            return
+        try:
+            entries = checkpoints(self.folder)
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+            return
+        if not entries:
             return
         index = len(entries) - 1 if by < 0 else 0
         if self._chosen is not None:
