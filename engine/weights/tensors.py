@@ -75,10 +75,17 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
         if tensor.conj or tensor.neg:  # of what it reaches, a copy
             flat, offset = flat[tensor.offset : tensor.end], 0
             flat = flat.conj_physical() if tensor.conj else flat
-            flat = -flat if tensor.neg else flat
+            flat = _negative(flat) if tensor.neg else flat
         return torch.as_strided(flat, tensor.shape, tensor.stride, offset)
     except _UNREADABLE as error:
         raise _unreadable(name, error) from error
+
+
+def _negative(values: torch.Tensor) -> torch.Tensor:
+    try:
+        return -values
+    except RuntimeError:  # of few bits, which PyTorch does not compute with, but converts exactly
+        return (-values.float()).to(values.dtype)
 
 
 def sparse(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:

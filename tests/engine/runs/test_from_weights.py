@@ -135,6 +135,15 @@ def test_what_no_setting_says_of_the_optimizer_is_taken_kept_in_checkpoints_and_
     assert (resumed["betas"], resumed["eps"], resumed["amsgrad"]) == ((0.5, 0.95), 1e-4, True)
 
 
+@pytest.mark.parametrize("make", [torch.optim.Adadelta, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adagrad])
+def test_the_state_of_an_optimizer_that_is_not_known_is_named(make: Any, tmp_path: Path) -> None:
+    model = build("mlp", 10, (1, 28, 28))
+    origin = from_weights.look(other_loop(model, make(model.parameters()), tmp_path / "theirs.pt"))
+    assert origin.optimizers == ()
+    assert "the state of its optimizer (step, " in origin.words
+    assert origin.words.endswith(") is not that of sgd or adam or adamw or rmsprop")
+
+
 def test_what_else_is_in_the_file_is_told(home: Path, tmp_path: Path) -> None:
     model = build("mlp", 10, (1, 28, 28))
     first, second = (torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9) for lr in (0.1, 0.2))

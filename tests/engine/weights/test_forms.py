@@ -134,6 +134,7 @@ def views() -> dict[str, torch.Tensor]:
         "negative conjugate": torch._neg_view(z).conj(),
         "plain": z.imag,
         "real part": z.conj().real,
+        "half": torch._neg_view(x.half()),
         "far": torch._neg_view(torch.arange(1000.0))[900:950:7],
         "repeated": torch._neg_view(torch.tensor([2.0])).expand(3),
     }
@@ -159,6 +160,12 @@ def test_a_view_has_its_sign(tmp_path: Path, name: str, new: bool) -> None:
     assert not compare(contents, read(plain)).differs
     convert([path], tmp_path / "out.pt", KeyMapping())
     assert torch.equal(torch.load(tmp_path / "out.pt", weights_only=True)["w"], value)
+
+
+def test_the_sign_of_eight_bits(tmp_path: Path) -> None:
+    value = torch._neg_view(torch.tensor([1.0, -2.5]).to(torch.float8_e5m2))  # which torch itself can't resolve
+    contents = read(saved(tmp_path / "v.pt", w=value))
+    assert tensors.load(contents, "w").float().tolist() == [-1.0, 2.5]
 
 
 @pytest.mark.parametrize(
