@@ -32,12 +32,15 @@ def open_dataset(
     return demo_dataset.demo_dataset() if found is None else folder.read_dataset(found, verify=verify)
 
 
-def peek(name: str, data_dir: Path | None, home: Path, split: str = "train", count: int = 9) -> Preview:
-    """The first `count` images of a split, chosen and refused as `open_dataset` does, in a few milliseconds."""
+def peek(
+    name: str, data_dir: Path | None, home: Path, split: str = "train", count: int = 9, progress: Progress = silent
+) -> Preview:
+    """The first `count` images of a split, chosen and refused as `open_dataset` does, in a few milliseconds. A table of
+    pixels is read whole, the first time; `progress` counts its lines."""
     if ":" in name:
         from engine.data.custom import open_custom
 
-        return open_custom.peek(name, Home(home).cache, split, count)
+        return open_custom.peek(name, Home(home).cache, split, count, progress)
     found = _find(name, data_dir, home)
     return demo_dataset.demo_preview(split, count) if found is None else folder.read_preview(found, split, count)
 

@@ -86,7 +86,7 @@ class DataScreen(Screen[None]):
 
         try:
             if self.browse.dataset is None:
-                call(self._take_preview, peek(*where, count=max(1, images)))
+                call(self._take_preview, peek(*where, count=max(1, images), progress=progress))
             call(self._take, open_dataset(*where, verify=True, progress=progress))
         except DataError as error:
             call(self._take_problem, str(error))

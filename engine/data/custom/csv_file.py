@@ -10,10 +10,12 @@ from engine.data.custom.samples import (
     Listing,
     Sample,
     counted,
+    named,
 )
 from engine.data.custom.spec import Spec
 from engine.data.custom.split import split_word
 from engine.data.custom.table import Row, read_rows
+from engine.data.custom.tree import is_litter
 from engine.errors import DataError
 from engine.terminal_text import path_text
 
@@ -37,6 +39,10 @@ def list_samples(spec: Spec) -> Listing:
         rows = [row for row in body if row.cells != header.cells]  # files that were joined have it again
         if again := len(body) - len(rows):
             notes.append(f"{counted(again, 'line', ('repeats', 'repeat'))} the header")
+    if hidden := [row for row in rows if _is_hidden(row[chosen.file])]:
+        rows = [row for row in rows if not _is_hidden(row[chosen.file])]
+        names = named(list(dict.fromkeys(row[chosen.file] for row in hidden)))
+        notes.append(f"{counted(len(hidden), 'line')} passed over, of hidden or the system's files: {names}")
     if not rows:
         raise DataError(f"{spec.where} names no sample")
     found = [_sample(spec, row, chosen, folder) for row in rows]
@@ -70,6 +76,11 @@ def _without_comments(rows: list[Row]) -> tuple[list[Row], list[str]]:
 def _is_sample(row: Row) -> bool:
     """Whether a line that begins like a comment has a column for a number, or a file of that name."""
     return row[0] == "#" or row[0].lower().endswith(image_files.SUFFIXES)
+
+
+def _is_hidden(cell: str) -> bool:
+    """Whether a cell names a file that is nobody's sample, as a list made of all files does."""
+    return any(is_litter(part) for part in cell.replace("\\", "/").split("/") if part not in (".", ".."))
 
 
 def _named_again(samples: list[Sample]) -> list[str]:

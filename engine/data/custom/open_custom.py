@@ -31,11 +31,11 @@ def open_custom(name: str, cache: Path, progress: Progress = silent) -> Dataset:
         return _whole(spec, cache, progress) or _of_files(spec, _listed(spec), cache, progress)
 
 
-def peek(name: str, cache: Path, split: str, count: int) -> Preview:
-    """The first images of a split, before all are read. Raises DataError."""
+def peek(name: str, cache: Path, split: str, count: int, progress: Progress = silent) -> Preview:
+    """The first images of a split, before all are read where each has a file. Raises DataError."""
     spec = parse(name)
     with _one_line(spec):
-        if (whole := _whole(spec, cache, silent)) is not None:
+        if (whole := _whole(spec, cache, progress)) is not None:
             part = whole.splits[split]
             return Preview(
                 whole.name, whole.title, whole.classes, whole.where, split, len(part), part.images[:count],

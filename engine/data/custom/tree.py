@@ -97,6 +97,8 @@ class Tree:
                     for entry in entries:
                         if is_litter(entry.name):
                             self._litter[place / entry.name] = None
+                        elif self._leads_nowhere(entry):
+                            self._left_out[f"{path_text(place / entry.name)}: it is a link that leads nowhere"] = None
                         else:
                             found.append(entry)
             except OSError as error:
@@ -115,6 +117,10 @@ class Tree:
             return entry.is_dir()
         except OSError:  # a link that leads round in a circle
             return False
+
+    def _leads_nowhere(self, entry: os.DirEntry[str]) -> bool:
+        """Whether it is such a link, but for an image's, of which reading the image says so."""
+        return entry.is_symlink() and not os.path.exists(entry.path) and not self._is_image(entry)
 
     def _is_image(self, entry: os.DirEntry[str]) -> bool:
         return os.path.splitext(entry.name)[1].lower() in image_files.SUFFIXES and not self._is_folder(entry)

@@ -132,6 +132,14 @@ def test_lines_that_are_no_samples_are_passed_over_by_number(home: Path, tmp_pat
     )
 
 
+def test_litter_in_a_list_of_all_files_is_no_sample(home: Path, tmp_path: Path) -> None:
+    litter = [".ipynb_checkpoints/i0-checkpoint.png", "./__MACOSX/._i1.png"]
+    text = "\n".join(["file,label", *rows(name="./i{}.png"), *(f"{name},0" for name in litter)])
+    data = opened(table(tmp_path, text, [*NAMES, *litter]), home)
+    assert of_class(data) == dict.fromkeys(TWELVE, 1)
+    assert data.notes == (f"2 lines passed over, of hidden or the system's files: {', '.join(litter)}",)
+
+
 def test_a_header_that_counts_the_columns_is_one(home: Path, tmp_path: Path) -> None:
     assert list(opened(table(tmp_path / "a", "\n".join(["0,1", *rows()]), NAMES), home).classes) == TWELVE
     lines = ["0,1,2", *rows("{},train")[:9], *rows("{},test")[9:]]

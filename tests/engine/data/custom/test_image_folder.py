@@ -178,6 +178,7 @@ def test_links_are_followed_but_not_in_circles(home: Path, tmp_path: Path) -> No
     (root / "a" / "linked.png").symlink_to(store / "many" / "0.png")
     (root / "a" / "more").symlink_to(store / "many")
     (root / "c").symlink_to(store / "many", target_is_directory=True)
+    (root / "d").symlink_to(store / "not mounted")
     (root / "b" / "round").symlink_to(root)
     (root / "b" / "up").symlink_to(tmp_path)
     (root / "b" / "itself").symlink_to(root / "b" / "itself")
@@ -186,8 +187,10 @@ def test_links_are_followed_but_not_in_circles(home: Path, tmp_path: Path) -> No
     assert of_class(data) == {"a": 10, "b": 5, "c": 4}
     assert sorted(line.removeprefix(f"{root}/") for line in data.left_out) == [
         "b/gone.png: there is no such file",
+        "b/itself: it is a link that leads nowhere",
         "b/round: it is a link to a folder that it lies in",
         "b/up: it is a link to a folder that it lies in",
+        "d: it is a link that leads nowhere",
     ]
 
 

@@ -66,6 +66,16 @@ def test_a_table_of_pixels_is_the_same_images_in_any_form(
     assert np.array_equal(peek(name, None, home, "train", 4).images, data.train.images[:4])
 
 
+def test_the_lines_that_are_read_are_counted_also_for_the_first_images(home: Path, tmp_path: Path) -> None:
+    name = written(tmp_path / "p.csv", lines(np.zeros((2500, 64), np.uint8)))
+    reports: list[tuple[int, int]] = []
+    peek(name, None, home, progress=lambda *at: reports.append(at))
+    assert [done for done, _ in reports] == [1000, 2000, 2500]
+    assert all(abs(total - 2500) < 250 for _, total in reports)
+    opened(name, home)
+    assert len(reports) == 3  # from the cache
+
+
 def test_values_from_0_to_1_are_scaled_and_that_is_said(home: Path, tmp_path: Path) -> None:
     data = opened(written(tmp_path / "p.csv", [",".join(HEADER), *lines(PIXELS / 255)]), home)
     assert data.title == "p.csv (csv), values 0–1 scaled to 0–255"
