@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MOST_TICKS = 9
-FACTORS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0)  # between the ticks of a logarithmic axis; then powers of 10
+FACTORS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0)  # between the ticks of a logarithmic axis, or so many …
+DECADES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 400)
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,8 @@ def logarithmic(values: Sequence[float], cells: int) -> Axis:
     are close together."""
     low, high = (min(values), max(values)) if values else (1.0, 10.0)
     best: tuple[float, int, Axis] | None = None
-    for factor in (*FACTORS, *(10.0**power for power in (1, 2, 3, 5, 10, 20, 50, 100, 200))):
-        step = math.log10(factor)
-        base = 0.0 if factor >= 2 else math.log10(_rounded_down(low))  # small factors begin at a round number
+    for step in (*map(math.log10, FACTORS), *DECADES):
+        base = 0.0 if step >= math.log10(2) else _log_rounded_down(low)  # small factors begin at a round number
         first = math.floor((math.log10(low) - base) / step + 1e-9)
         last = max(math.ceil((math.log10(high) - base) / step - 1e-9), first + 1)
         last = max(last, first + 2)
@@ -88,7 +88,7 @@ def logarithmic(values: Sequence[float], cells: int) -> Axis:
         use = (math.log10(high) - math.log10(low)) / step * apart
         if best is None or (use, axis.count) > best[:2]:
             best = (use, axis.count, axis)
-    assert best is not None  # two ticks that are 10^200 apart hold any values
+    assert best is not None  # three ticks that are 400 decades apart hold any values
     return best[2]
 
 
@@ -152,7 +152,8 @@ def _round_numbers(limit: float) -> Iterator[int]:
         decade *= 10
 
 
-def _rounded_down(value: float) -> float:
-    """The number with two significant digits at or below a value above 0."""
-    scale = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return math.floor(value / scale + 1e-9) * scale
+def _log_rounded_down(value: float) -> float:
+    """The base-10 logarithm of the number with two significant digits at or below a value above 0."""
+    log = math.log10(value)
+    decade = math.floor(log) - 1
+    return decade + math.log10(math.floor(10.0 ** (log - decade) + 1e-9))

@@ -63,7 +63,7 @@ class Rows(Lines):
             self.columns = tuple(columns)
         found = next((at for at, row in enumerate(self.rows) if row.key == key), None)
         self.cursor = found if found is not None else max(0, min(self.cursor, len(self.rows) - 1))
-        self.repaint(now=True)
+        self.repaint()
 
     @property
     def key(self) -> str | None:
@@ -81,12 +81,12 @@ class Rows(Lines):
     def go(self, to: int) -> None:
         """Put the cursor on a row, the nearest there is."""
         self.cursor = max(0, min(len(self.rows) - 1, to))
-        self.repaint(now=True)
+        self.repaint()
 
     def slide(self, by: int) -> None:
         """Show other columns, where not all fit."""
         self._across = max(0, self._across + by)
-        self.repaint(now=True)
+        self.repaint()
 
     def reveal(self, title: str) -> None:
         """Show the column of that title, where there is one."""
@@ -112,10 +112,12 @@ class Rows(Lines):
             self.post_message(self.Pointed(again=again))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
         self.move(1)
         self.post_message(self.Pointed(again=False))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
         self.move(-1)
         self.post_message(self.Pointed(again=False))
 

@@ -1,6 +1,7 @@
 """The table: which columns are shown, how what does not fit is cut, where the cursor goes."""
 
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
 
 from tui.widgets.rows import Column, Row, Rows
@@ -170,3 +171,95 @@ async def test_each_cell_stands_under_its_head_and_keeps_its_style() -> None:
     lines = table.paint(24, 9)
     assert [style for _, style in lines[1]] == ["", "", "test", ""]
     assert [style for _, style in lines[2]] == ["chosen"] * 4
+
+
+async def test_the_rows_in_view_follow_the_cursor_and_fill_the_table() -> None:
+    app = TableApp()
+    async with app.run_test(size=(80, 5)):
+        app.table.show(ROWS)
+
+        def seen() -> str:
+            """The rows' numbers, after the heads."""
+            return "".join(line.split()[0][-1] for line in app.table.text().splitlines()[1:])
+
+        assert app.table.room == 4
+        assert seen() == "0123"
+        app.table.go(3)
+        assert seen() == "0123"
+        app.table.go(4)
+        assert seen() == "1234"
+        app.table.go(8)
+        assert seen() == "5678"
+        app.table.go(5)
+        assert seen() == "5678"
+        app.table.go(4)
+        assert seen() == "4567"
+        app.table.show(ROWS[:6])  # fewer: no empty lines while there are rows above
+        assert seen() == "2345"
+        app.table.show(ROWS[:2])
+        assert seen() == "01"
+        app.table.show(ROWS)
+        app.table.go(0)
+        assert seen() == "0123"
+
+
+class MouseApp(TableApp):
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: list[bool] = []
+
+    def on_rows_pointed(self, event: Rows.Pointed) -> None:
+        self.again.append(event.again)
+
+
+async def test_a_click_goes_to_its_row_and_the_wheel_one_row_on() -> None:
+    app = MouseApp()
+    async with app.run_test(size=(80, 5)) as pilot:
+        app.table.show(ROWS)
+        app.table.go(6)  # rows 3 to 6 are in view
+        await pilot.click(app.table, offset=(3, 1))
+        assert (app.table.key, app.again) == ("a.long.prefix.3", [False])
+        await pilot.click(app.table, offset=(3, 1))
+        assert (app.table.key, app.again) == ("a.long.prefix.3", [False, True])
+        await pilot.click(app.table, offset=(3, 4))
+        assert app.table.key == "a.long.prefix.6"
+        await pilot.click(app.table, offset=(3, 0))  # the heads
+        assert (app.table.key, len(app.again)) == ("a.long.prefix.6", 3)
+        for kind, key in ((events.MouseScrollDown, "a.long.prefix.7"), (events.MouseScrollUp, "a.long.prefix.6")):
+            app.table.post_message(kind(app.table, 3, 2, 0, 0, 0, False, False, False))
+            await pilot.pause()
+            assert app.table.key == key
+        assert app.again == [False, True, False, False, False]
+        app.table.show(ROWS[:2])
+        await pilot.click(app.table, offset=(3, 4))  # below the rows
+        assert (app.table.key, len(app.again)) == ("a.long.prefix.1", 5)
+
+
+async def test_a_cells_own_style_comes_before_the_rows_and_the_columns() -> None:
+    columns = (Column("a", 3, style="train"), Column("b", 3, style="test"), Column("c", 3))
+    app = TableApp()
+    async with app.run_test(size=(20, 5)):
+        app.table.show(
+            [
+                Row("0", ("a0", "b0", "c0")),
+                Row("1", ("a1", "b1", "c1"), styles={"b": "bad"}),
+                Row("2", ("a2", "b2", "c2"), "dim", {"b": "bad", "c": ""}),
+                Row("3", ("a3", "b3", "c3"), "dim", {"b": "bad"}),
+            ],
+            columns,
+        )
+        app.table.go(3)
+        styles = [{text.strip(): style for text, style in line} for line in app.table._lines]
+        assert [styles[1][f"{name}0"] for name in "abc"] == ["train", "test", ""]
+        assert [styles[2][f"{name}1"] for name in "abc"] == ["train", "bad", ""]
+        assert [styles[3][f"{name}2"] for name in "abc"] == ["dim", "bad", "dim"]
+        assert [styles[4][f"{name}3"] for name in "abc"] == ["chosen"] * 3
+
+
+async def test_the_gap_between_columns_is_the_tables() -> None:
+    table = Rows((Column("a", 2), Column("b", 2), Column("c", 2)), gap=1)
+    table.rows = (Row("0", ("a0", "b0", "c0")),)
+    assert "".join(text for text, _ in table.paint(9, 3)[1]) == "▸a0 b0 c0"
+    assert "".join(text for text, _ in table.paint(8, 3)[0]).split() == ["a", "‹", "›"] or "›" in "".join(
+        text for text, _ in table.paint(8, 3)[0]
+    )
