@@ -232,7 +232,9 @@ def _prepare(
     folder: RunFolder, request: Mapping[str, Any], config: TrainConfig, team: Team, *, fresh: bool
 ) -> TrainingSetup:
     data_dir = Path(request["data_dir"]) if request.get("data_dir") else None
-    return make_setup(config, home=folder.home.path, data_dir=data_dir, team=team, fresh=fresh)
+    parent = request.get("parent")
+    of_file = parent is not None and not parent["run"]
+    return make_setup(config, home=folder.home.path, data_dir=data_dir, team=team, fresh=fresh, of_branch=of_file)
 
 
 def _load(folder: RunFolder, entry: Entry, parent: str) -> dict[str, Any]:

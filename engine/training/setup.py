@@ -92,11 +92,18 @@ class TrainingSetup:
 
 
 def make_setup(
-    config: TrainConfig, *, home: Path, data_dir: Path | None = None, team: Team | None = None, fresh: bool = True
+    config: TrainConfig,
+    *,
+    home: Path,
+    data_dir: Path | None = None,
+    team: Team | None = None,
+    fresh: bool = True,
+    of_branch: bool = False,
 ) -> TrainingSetup:
     """Open the data (checksums verified), build the model from the seed, put both on the device and try one batch.
 
     `fresh`: with the config's weights where it names some; else they come from somewhere else, a checkpoint.
+    `of_branch`: of a run that starts from a file, for the words of errors.
 
     Sets torch's thread count and seeds its global generators. Raises an EngineError for what the person can mend.
     """
@@ -138,7 +145,7 @@ def make_setup(
         seed(config.seed % 2**32 if seed is np.random.seed else config.seed)
     network = build(config.model, len(dataset.classes), images.shape[1:])
     if config.weights and fresh:
-        matching.load(network, config.weights, config.model)
+        matching.load(network, config.weights, config.model, of_branch=of_branch)
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     freeze(network, config)  # the optimizer keeps them, so that a branch may unfreeze them
     try:

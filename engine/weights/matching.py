@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -92,10 +91,11 @@ class Match:
         return text
 
 
-def load(network: nn.Module, text: str, what: str) -> None:
+def load(network: nn.Module, text: str, what: str, *, of_branch: bool = False) -> None:
     """Load the weights of `FILE`, and the mapping that may follow it (`key_mapping.file_and_mapping`), into a network.
     Nothing in the file is executed. Raises MisfitError where they do not fit, CheckpointError where they can't be
-    read. `what`: the network, in words."""
+    read. `what`: the network, in words; `of_branch`: the error names `weights=…` of `branch FILE`, in which the file is
+    given already, rather than `--weights`."""
     path, mapping = file_and_mapping(text)
     wanted = network.state_dict()
     for pattern in mapping.new:
@@ -108,7 +108,8 @@ def load(network: nn.Module, text: str, what: str) -> None:
     found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
     if not found.whole:
         proposal = found.proposal(mapping) or _with_new(found, wanted, mapping)
-        hint = _hint(found, wanted, path, mapping)
+        before = "weights='" if of_branch else f"--weights '{path} "
+        hint = _hint(found, wanted, mapping, before)
         raise found.error(f"{path} does not fit {what}: {found.describe()}{hint}", proposal)
     refuse_unread(contents, asked, given)
     network.load_state_dict(given, strict=False)
@@ -131,17 +132,17 @@ def _whole_module(name: str, fits: Collection[str]) -> str:
     return module if module and not inside else name
 
 
-def _hint(found: Match, wanted: Mapping[str, torch.Tensor], path: Path, mapping: KeyMapping) -> str:
-    """The option that may be given instead, where it is short."""
+def _hint(found: Match, wanted: Mapping[str, torch.Tensor], mapping: KeyMapping, before: str) -> str:
+    """The option that may be given instead, where it is short; `before`: how it begins."""
     if found.prefix or found.extra:
         shown = replace(found, extra=found.extra[:MOST_NAMED]).proposal(mapping)
     elif 0 < len(found.renames) <= MOST_NAMED:
         shown = replace(mapping, renames=(*mapping.renames, *found.renames.items()))
     elif (shown := _with_new(found, wanted, mapping)) is not None:
-        return f"; to use new weights there, use --weights '{path} {shown}'"
+        return f"; to use new weights there, use {before}{shown}'"
     else:
         return ""
-    return f"; use --weights '{path} {shown}'"
+    return f"; use {before}{shown}'"
 
 
 def match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Match:

@@ -210,6 +210,19 @@ def test_names_are_brought_in_order_as_it_is_said(home: Path, tmp_path: Path) ->
     assert serve(folder).status == "finished"
 
 
+def test_what_does_not_fit_is_answered_with_what_may_be_typed(home: Path, tmp_path: Path) -> None:
+    state = build("mlp", 10, (1, 28, 28)).state_dict()
+    path = tmp_path / "theirs.pt"
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    torch.save({f"_orig_mod.{name}": value for name, value in state.items()} | {"graph": nested}, path)
+    settings = {"model": "mlp", "dataset": "demo", "epochs": "1", "threads": "1"}
+    with pytest.raises(CheckpointError) as caught:
+        serve(from_weights.prepare(home, path, settings))
+    assert str(caught.value).endswith("; use weights='_orig_mod. without:graph'")
+    folder = from_weights.prepare(home, path, settings | {"weights": "_orig_mod. without:graph"})
+    assert serve(folder).status == "finished"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
