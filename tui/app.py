@@ -163,7 +163,8 @@ class FmnistApp(CrashHandlingApp):
         super().delay_update(min(delay, 0.008))
 
     def notify(self, message: str, **options: Any) -> None:
-        super().notify(shown_lines(message), **options)
+        """Text from anywhere: it is never markup."""
+        super().notify(shown_lines(message), **{**options, "markup": False})
 
     def get_key_display(self, binding: Binding) -> str:
         display = super().get_key_display(binding)

@@ -57,7 +57,7 @@ class RunsScreen(TableScreen):
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
-        yield Static("", id="summary")
+        yield Static("", id="summary", markup=False)
         yield Rows(_columns(80), gap=1, id="table")
         yield Static(EMPTY, id="empty")
         yield Static("", id="detail", markup=False)

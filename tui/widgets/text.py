@@ -10,9 +10,9 @@ from engine.terminal_text import shown, shown_lines
 
 
 def set_text(widget: Static, text: str | Content) -> None:
-    """Show `text` in the widget, as the terminal may have it; nothing happens where the same text is there. A change of
-    style alone is none."""
-    text = shown_content(text) if isinstance(text, Content) else shown_lines(text)
+    """Show `text` in the widget, as the terminal may have it, nothing in it taken for markup; nothing happens where the
+    same text is there. A change of style alone is none."""
+    text = shown_content(text) if isinstance(text, Content) else Content(shown_lines(text))
     if str(widget.content) != str(text):
         widget.update(text)
 

@@ -159,6 +159,18 @@ async def test_a_run_that_can_not_be_read_is_named_beside_the_others(home: Path)
         assert f"{broken} (no JSON)" in shown
 
 
+async def test_a_path_that_reads_like_markup_is_a_path(tmp_path: Path) -> None:
+    home = tmp_path / "[/b] [red]x"
+    broken = MadeUpRun(home, "20260101-101010-aaaa").folder.run_json
+    broken.write_text("{")
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(200, 60)) as pilot:
+        await until(pilot, lambda: f"{broken} (no JSON)" in str(app.screen.query_one("#summary", Static).render()))
+        app.screen.notify("[/] of [nothing]")
+        told = [("[/] of [nothing]", False)]
+        await until(pilot, lambda: [(one.message, one.markup) for one in app._notifications] == told)
+
+
 async def test_where_no_run_can_be_read_it_does_not_say_that_there_is_none(tmp_path: Path) -> None:
     MadeUpRun(tmp_path / "other", "20260101-101010-aaaa").folder.run_json.write_bytes(b"\xff")
     app = ScreensApp(tmp_path / "other", "runs")
