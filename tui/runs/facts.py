@@ -13,11 +13,14 @@ PAUSE_REASONS = {
     "non_finite_loss": "loss not finite",
     "cannot_write": "can't write",
 }
+UNREADABLE = "unreadable"  # a status beside those of the engine: the run's log can't be read, for the reason given
 STOP_REASONS = {"asked": "", "non_finite_loss": "loss not finite"}
 
 
 def status(state: RunState, alive: bool) -> tuple[str, str]:
     """A run's status, and its style: `("paused: loss not finite", "warning")`."""
+    if state.status == UNREADABLE:
+        return "can't be read", "bad"
     if not state.done and not alive:
         return "ended without finishing", "bad"
     if state.status == "paused":
@@ -38,6 +41,8 @@ def model_name(model: str) -> str:
 
 def notice(state: RunState, alive: bool) -> tuple[str, str]:
     """What to know or do now, and its style; empty where there is nothing."""
+    if state.status == UNREADABLE:
+        return state.reason, "bad"
     if not state.done and not alive:
         return (
             "Its process ended unexpectedly: r resumes from its newest checkpoint.",

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -12,6 +13,7 @@ from engine.runs import store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
 from engine.training.events import Event
+from tui.runs.facts import UNREADABLE
 
 POLL_S = 0.25
 POST_S = 0.5  # between two messages at least
@@ -24,9 +26,9 @@ class RunUpdated(Message, bubble=False):
     def __init__(self, folder: RunFolder, state: RunState, alive: bool, problem: str = "") -> None:
         """`alive`: the run's host process lives. `problem`: why its events can't be read."""
         super().__init__()
-        self.problem = problem
         self.folder = folder
-        self.state = state
+        self.problem = problem
+        self.state = replace(state, status=UNREADABLE, reason=problem) if problem else state
         self.alive = alive
 
     def can_replace(self, message: Message) -> bool:

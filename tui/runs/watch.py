@@ -166,7 +166,7 @@ class WatchScreen(Screen[None]):
     def on_run_updated(self, message: RunUpdated) -> None:
         if message.folder != self.folder:
             return
-        if message.problem:
+        if message.problem and message.problem != self._state.reason:  # in full: the line above the charts is short
             self.notify(message.problem, severity="error", timeout=15, markup=False)
         before, was_alive = self._state, self._alive
         self._state, self._alive = message.state, message.alive

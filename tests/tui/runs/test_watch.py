@@ -44,6 +44,25 @@ def run(tmp_path: Path) -> MadeUpRun:
     return made
 
 
+async def test_a_log_that_can_not_be_read_is_named_and_not_taken_for_a_run_that_ended(
+    tmp_path: Path, run: MadeUpRun
+) -> None:
+    log = run.folder.events
+    kept = log.read_bytes()
+    log.unlink()
+    log.mkdir()
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(140, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "can't be read" in text(app))
+        told = f"{log} can't be read (Is a directory); mend that, or move it out of the way"
+        await until(pilot, lambda: [one.message for one in app._notifications] == [told])
+        assert "ended" not in text(app)
+        log.rmdir()
+        log.write_bytes(kept)
+        await until(pilot, lambda: "training" in text(app) and "can't be read" not in text(app))
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
     tmp_path: Path, run: MadeUpRun, size: tuple[int, int]
