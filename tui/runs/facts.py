@@ -52,11 +52,8 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
         return state.reason, "bad"
     if state.status == "paused" and state.reason == "non_finite_loss":
         if _saved_before(state):
-            return "The loss is NaN or infinite: ← b branches off an earlier checkpoint; space resumes.", "bad"
-        return (
-            "The loss is NaN or infinite, before the first checkpoint: x stops it; use a lower lr, or space resumes.",
-            "bad",
-        )
+            return "NaN or infinite loss: ← b branches off an earlier checkpoint; space resumes", "bad"
+        return "NaN or infinite loss before any checkpoint: x stops it, then lower the lr", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: free some space on it, then press space to resume.", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:

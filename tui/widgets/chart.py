@@ -127,6 +127,9 @@ def plot(chart: Chart, width: int, height: int, ascii_only: bool = False) -> Plo
         found = list(cells)
         return [column * across for column, _ in found], [row * up for _, row in found]
 
+    top, whole = y.cells - 1, range(y.cells)
+    if chart.marks:  # where the trouble began, under what is drawn there
+        figure.scatter(*coarse((x.cell(chart.marks[0]), row) for row in whole), marker=GUIDE)
     if old := parent or parent_dots:
         figure.plot(*coarse((x.cell(a), y.cell(b)) for a, b in old), marker=PARENT)
     if ascii_only:
@@ -137,11 +140,9 @@ def plot(chart: Chart, width: int, height: int, ascii_only: bool = False) -> Plo
         for points in (line, dots if chart.joined else []):
             if points:
                 figure.plot(*fine(points), marker="braille")
-    top, whole = y.cells - 1, range(y.cells)
     if chart.edits:
         figure.scatter(*coarse((column, top) for column in _columns(x, chart.edits)), marker=EDIT)
     if chart.marks:
-        figure.scatter(*coarse((x.cell(chart.marks[0]), row) for row in whole), marker=GUIDE)  # where trouble began
         figure.scatter(*coarse((column, top) for column in _columns(x, chart.marks)), marker=MARK)
     if chart.cursor is not None:
         figure.scatter(*coarse((x.cell(chart.cursor), row) for row in whole), marker=CURSOR)

@@ -162,9 +162,9 @@ async def test_the_advice_after_a_nan_is_what_can_be_done(tmp_path: Path, saved:
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         app.watch_run(made.folder)
-        await until(pilot, lambda: "The loss is NaN or infinite" in text(app))
+        await until(pilot, lambda: "NaN or infinite loss" in text(app))
         assert ("branches off an earlier checkpoint" in text(app)) == saved
-        assert ("before the first checkpoint: x stops it" in text(app)) == (not saved)
+        assert ("before any checkpoint: x stops it, then lower the lr" in text(app)) == (not saved)
 
 
 @pytest.mark.parametrize(
