@@ -1,6 +1,7 @@
 """What a plain pickle holds numbers in: NumPy's arrays and scalars, and the storages that a tensor's own `__reduce__`
 writes as files of their own. Each becomes a record; nothing is called."""
 
+import codecs
 import math
 import struct
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from engine.weights.records import ITEM_BYTES, Called, Elements, Global, Long, S
 from engine.weights.safe_open import Bounded
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
+HEADER = 1 << 16  # bytes in which such a file's pickles are, before its numbers
 LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
 _DTYPES = {
     "f2": "float16", "f4": "float32", "f8": "float64", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64",
@@ -30,9 +32,13 @@ class Held:
 
     data: bytes | Long
     swapped: str = ""  # NumPy's name of a dtype whose bytes are in the other order
+    skip: int = 0  # bytes that come before
+    length: int | None = None  # bytes; None: all that there are
 
     @property
     def size(self) -> int:
+        if self.length is not None:
+            return self.length
         return self.data.size if isinstance(self.data, Long) else len(self.data)
 
 
@@ -129,12 +135,10 @@ def _scalar(dtype: Any, data: Any, called: Called) -> Any:
     return struct.unpack((">" if swapped else "<") + _SCALARS[code], held)[0]
 
 
-def storage_in(
-    file: BinaryIO, start: int, size: int, data: bytes | None, read: Callable[[Any], Any]
-) -> tuple[Any, Held]:
+def storage_in(file: BinaryIO, whole: bytes | Long, read: Callable[[Any], Any]) -> tuple[Any, Held]:
     """The storage in a file of PyTorch's before 1.6 that stands in a pickle: what `read` gave of its pickle, and the
-    storage's bytes. `start`, `size`: of that file in the pickle's; `data`: its bytes, where they are in memory. Raises
-    ValueError where it holds something else."""
+    storage's bytes. `file`: it, or its beginning; `whole`: its bytes. Raises ValueError where it is something else."""
+    size = whole.size if isinstance(whole, Long) else len(whole)
     stream = Bounded(file, size)
     magic = read(stream)
     if magic.root != LEGACY_MAGIC:
@@ -146,4 +150,12 @@ def storage_in(
     at, length = file.tell(), found.root.size
     if count < 0 or count != found.root.count or at + length > size:
         raise ValueError("it is too short")
-    return found, Held(data[at : at + length] if data is not None else Long(length, False, start + at))
+    if isinstance(whole, bytes):
+        return found, Held(whole[at : at + length])
+    return found, Held(whole, skip=at, length=length) if whole.utf8 else Held(Long(length, False, whole.offset + at))
+
+
+def beginning(file: BinaryIO) -> bytes:
+    """The first bytes that characters spell, which stand in UTF-8. Raises ValueError."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+    return decoder.decode(file.read(HEADER)).encode("latin1")

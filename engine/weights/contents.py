@@ -45,7 +45,8 @@ class Record:
     name: str | None = None  # in a safetensors file
     pieces: tuple[Piece, ...] = ()  # of a distributed checkpoint; then `file` is its folder
     held: bytes | None = None  # its bytes, where they stood in a pickle and are in memory
-    utf8: bool = False  # its bytes are spelled as characters, and these in UTF-8
+    spelled: int = 0  # bytes of the characters, in UTF-8, that spell its bytes; 0: they are there themselves
+    skip: int = 0  # bytes that are spelled before it
     swapped: str = ""  # NumPy's name of the dtype, such as "f4", where its bytes are in the other order
 
 

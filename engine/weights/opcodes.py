@@ -168,16 +168,11 @@ class _Machine:
         """The storage in a file that stands in the pickle as bytes, which torch would load."""
         data = arrays.bytes_of(data)
         place = self.stream.tell()
-        if isinstance(data, Long) and data.utf8:  # bytes spelled as text: not in their place
-            self.weigh(data.size)
-            data = self.stream.inside(data.offset, data.size).read().decode("utf-8", "surrogatepass").encode("latin1")
         try:
-            if isinstance(data, Long):
-                file, start, whole = self.stream.inside(data.offset, data.size), data.offset, None
-            else:
-                file, start, whole = io.BytesIO(data), 0, data
-            length = data.size if isinstance(data, Long) else len(data)
-            found, held = arrays.storage_in(file, start, length, whole, lambda stream: read(stream, inner=True))
+            file = self.stream.inside(data.offset, data.size) if isinstance(data, Long) else io.BytesIO(data)
+            if isinstance(data, Long) and data.utf8:
+                file = io.BytesIO(arrays.beginning(file))
+            found, held = arrays.storage_in(file, data, lambda stream: read(stream, inner=True))
         except CheckpointError as error:
             raise ValueError(str(error)) from error
         finally:

@@ -230,7 +230,7 @@ def _of_safetensors(file: Path, name: str) -> torch.Tensor:
 
 def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
     """The storage's numbers, [count]."""
-    if record.held is not None or record.utf8 or record.swapped:
+    if record.held is not None or record.spelled or record.swapped:
         return _of_pickle(record, dtype)
     count = record.size // dtype.itemsize
     with open(record.file, "rb") as file:
@@ -249,9 +249,9 @@ def _of_pickle(record: Record, dtype: torch.dtype) -> torch.Tensor:
     if data is None:
         with open(record.file, "rb") as file:
             file.seek(record.offset)
-            data = file.read(record.size)
-    if record.utf8:
-        data = data.decode("utf-8", "surrogatepass").encode("latin1")
+            data = file.read(record.spelled or record.size)
+    if record.spelled:
+        data = data.decode("utf-8", "surrogatepass").encode("latin1")[record.skip : record.skip + record.size]
     if record.swapped:
         data = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], record.swapped).byteswap().tobytes()
     count = len(data) // dtype.itemsize

@@ -18,7 +18,10 @@ def locate(contents: Contents, found: Read, start: int = 0) -> None:
     for key, held in found.held.items():
         data, size = held.data, held.size
         if isinstance(data, Long):
-            record = Record(contents.path, start + data.offset, size, utf8=data.utf8, swapped=held.swapped)
+            spelled = data.size if data.utf8 else 0
+            record = Record(
+                contents.path, start + data.offset, size, spelled=spelled, skip=held.skip, swapped=held.swapped
+            )  # fmt: skip
         else:
             record = Record(contents.path, 0, size, held=data, swapped=held.swapped)
         contents.records[key] = record
