@@ -248,6 +248,7 @@ class TerminalReport:
         self._epoch: TaskID | None = None
         self._run: TaskID | None = None
         self._steps = 0  # in an epoch
+        self._loss = ""  # the newest, in words
 
     def __enter__(self) -> "TerminalReport":
         self._bars.start()
@@ -262,11 +263,15 @@ class TerminalReport:
                 self._epoch = self._bars.add_task("epoch", total=event.steps, note="")
                 self._run = self._bars.add_task("run", total=event.steps * event.epochs, note="")
             case ev.Progress() if self._epoch is not None and self._run is not None:
-                note = f"loss {event.loss:.4f}  {count(round(event.samples_per_s))} samples/s"
+                self._loss = f"loss {event.loss:.4f}"
+                note = f"{self._loss}  {count(round(event.samples_per_s))} samples/s"
                 self._bars.update(
                     self._epoch, completed=event.step, total=event.steps, description=f"epoch {event.epoch}", note=note
                 )
                 self._bars.update(self._run, completed=(event.epoch - 1) * event.steps + event.step)
+            case ev.Paused() | ev.Unpaused() | ev.Stopped() | ev.Finished() | ev.Failed() if self._epoch is not None:
+                paused = "  paused" if isinstance(event, ev.Paused) else ""  # nothing trains: at no speed
+                self._bars.update(self._epoch, note=f"{self._loss}{paused}")
             case ev.Edited(setting="epochs") if self._run is not None:
                 self._bars.update(self._run, total=self._steps * event.after)
         if isinstance(event, ev.Progress | ev.RunStarted | ev.Resumed):
