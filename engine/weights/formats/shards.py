@@ -21,6 +21,7 @@ from engine.weights.records import Tensor
 from engine.weights.safe_open import MOST_HEADER, FileStamp, opened
 
 MOST_FILES = 10_000  # of a folder
+_POINTER = b"version https://git-lfs"
 _VARIANTS = {"fp16", "bf16", "fp32", "fp8", "int8", "int4", "8bit", "4bit", "ema", "non_ema"}
 # Weights of their own: an adapter is no part of the model beside it. Other files are one set together.
 _STEMS = (
@@ -53,7 +54,8 @@ class _Set:
     def __str__(self) -> str:
         name = self.index.name if self.index is not None else self.files[0]
         more = f" and {len(self.files) - 1} more" if self.index is None and len(self.files) > 1 else ""
-        gone = f" ({len(self.missing)} of {len(self.files)} files are missing)" if self.missing else ""
+        lacks = f"{len(self.missing)} of {_files(len(self.files))} missing, or not fetched by Git LFS"
+        gone = f" ({lacks})" if self.missing else ""
         return printable(name, 100) + more + gone
 
 
@@ -87,51 +89,64 @@ def read_index(path: Path) -> Contents:
 def read_folder(folder: Path) -> Contents:
     """The weights of a folder: the set of files that is complete, in the plain variant if there is one, as safetensors
     rather than PyTorch's files. Raises CheckpointError where two files hold the same tensors otherwise."""
-    first, *others = sorted(_sets(folder), key=lambda one: one.rank)
+    sets, bad = _sets(folder)
+    if not sets:
+        raise CheckpointError("; ".join(bad))
+    first, *others = sorted(sets, key=lambda one: one.rank)
     if first.index is not None:
         contents = read_index(first.index)
     else:
         contents = Contents(folder, "", 0)
-        parts = [reading.read(folder / name) for name in first.files if name not in first.missing]
+        gone = [name for name in first.files if not (folder / name).exists()]
+        parts = [reading.read(folder / name) for name in first.files if name not in gone]
         _refuse_doubles(parts)
         _take(contents, parts)
         contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(parts))}"
-        contents.problems += [f"{printable(name, 100)} is missing" for name in first.missing[:10]]
-    if others:
-        more = ", …" * (len(others) > 4)
-        contents.choice = f"read: {first}; not read: {', '.join(map(str, others[:4]))}{more}"
+        contents.problems += [f"{printable(name, 100)} is missing" for name in gone[:10]]
+    if left := [*map(str, others), *bad]:
+        contents.choice = f"read: {first}; not read: {', '.join(left[:4])}{', …' * (len(left) > 4)}"
         contents.notes.append(contents.choice)
     return contents
 
 
-def _sets(folder: Path) -> Iterator[_Set]:
+def _sets(folder: Path) -> tuple[list[_Set], list[str]]:
+    """The sets of files in the folder, and the indexes that are none, in words."""
     names = sorted(one.name for one, _ in zip(folder.iterdir(), range(MOST_FILES), strict=False) if one.is_file())
-    listed: set[str] = set()
-    indexes = [name for name in names if is_index(name)]
-    for name in indexes:
+    own = [name for name in names if name.endswith(".safetensors") or is_pytorch_file(name)]
+    here = {name for name in names if name not in own or not _is_pointer(folder / name)}
+    sets, bad, listed = list[_Set](), list[str](), set[str]()
+    for name in filter(is_index, names):
         try:
             where, _ = _index(folder / name)
-        except CheckpointError:
-            if len(indexes) == 1:
-                raise
+        except CheckpointError as error:
+            bad.append(f"{printable(name, 100)} ({error})")
             continue
         files = tuple(sorted(set(where.values())))
         listed |= set(files)
-        here = set(names)
-        missing = tuple(file for file in files if file not in here)
         base, _, variant = name.removesuffix(".json").partition(".index")
         variant = variant.strip(".") or _variant(base, names)
-        yield _Set(files, missing, variant, folder / name, _place(base, variant))
-    own = [name for name in names if name.endswith(".safetensors") or is_pytorch_file(name)]
+        missing = tuple(file for file in files if file not in here)
+        sets.append(_Set(files, missing, variant, folder / name, _place(base, variant)))
     by_kind: dict[tuple[bool, str, int], list[str]] = {}
     for name in own:
         if name not in listed:
             variant = _variant(name, own)
             key = (name.endswith(".safetensors"), variant, _place(name, variant))
             by_kind.setdefault(key, []).append(name)
-    for (_, variant, place), files_of_kind in by_kind.items():
-        missing = tuple(_missing(files_of_kind))
-        yield _Set(tuple(sorted([*files_of_kind, *missing])), missing, variant, place=place)
+    for (_, variant, place), kind in by_kind.items():
+        files = tuple(sorted([*kind, *_missing(kind)]))
+        missing = tuple(file for file in files if file not in here)
+        sets.append(_Set(files, missing, variant, place=place))
+    return sets, bad
+
+
+def _is_pointer(path: Path) -> bool:
+    """Whether it only stands for a file that Git LFS has not fetched."""
+    try:
+        with opened(path) as file:
+            return file.read(len(_POINTER)) == _POINTER
+    except (OSError, CheckpointError):
+        return False
 
 
 def _place(name: str, variant: str) -> int:

@@ -58,7 +58,8 @@ def test_of_two_indexes_the_one_whose_files_are_there_is_read(tmp_path: Path) ->
     assert (first_value(contents), contents.problems) == (5.0, [])
     assert contents.format == "PyTorch (zip) in 2 files"
     assert contents.notes[-1] == (
-        "read: pytorch_model.bin.index.json; not read: model.safetensors.index.json (1 of 1 files are missing)"
+        "read: pytorch_model.bin.index.json; not read: model.safetensors.index.json "
+        "(1 of 1 file missing, or not fetched by Git LFS)"
     )
 
 
@@ -137,6 +138,30 @@ def test_an_index_that_lacks_a_file_is_read_with_its_problems_where_there_is_not
     contents = read(tmp_path)
     assert [one.name for one in contents.tensors] == ["a.weight"]
     assert any("model-00002-of-00002.safetensors" in problem for problem in contents.problems)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 497774208\n"
+
+
+def test_what_git_lfs_has_not_fetched_is_not_chosen(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text(POINTER)
+    alone(tmp_path, "pytorch_model.bin", add=6)
+    contents = read(tmp_path)
+    assert first_value(contents) == 6.0
+    assert contents.choice.endswith("not read: model.safetensors (1 of 1 file missing, or not fetched by Git LFS)")
+    (tmp_path / "pytorch_model.bin").write_text(POINTER)
+    with pytest.raises(CheckpointError, match=r"model.safetensors: it is a Git LFS pointer"):
+        read(tmp_path)
+
+
+def test_an_index_that_is_damaged_does_not_hide_the_file(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"model.safetensors.index.json \(it is not an index"):
+        read(tmp_path)
+    alone(tmp_path, "model.safetensors", add=3)
+    contents = read(tmp_path)
+    assert first_value(contents) == 3.0
+    assert "not read: model.safetensors.index.json (it is not an index" in contents.choice
 
 
 def test_files_that_hold_the_same_and_are_no_variants_are_not_chosen_from(tmp_path: Path) -> None:
