@@ -88,6 +88,14 @@ def test_a_closed_terminal_ends_the_app_and_not_the_run(run: RunFolder) -> None:
         assert has_gone_on(run)
 
 
+@pytest.mark.usefixtures("home")
+def test_a_closed_terminal_ends_an_app_that_nohup_started() -> None:
+    terminal = Terminal([PROGRAM, "--dataset", "demo"], nohup=True)
+    terminal.wait_for("demo data")
+    terminal.hang_up()
+    assert terminal.exit_code() == -signal.SIGHUP
+
+
 def test_a_killed_app_leaves_the_run_alive(run: RunFolder) -> None:
     terminal = Terminal([PROGRAM, "watch", "last"])
     terminal.wait_for("samples/s")

@@ -45,8 +45,10 @@ class Terminal:
         rows: int = 40,
         env: Mapping[str, str] | None = None,
         draw: bool = True,
+        nohup: bool = False,
     ) -> None:
-        """`draw` False: what is sent is counted and kept, but no screen is made of it, which costs time."""
+        """`draw` False: what is sent is counted and kept, but no screen is made of it, which costs time. `nohup`: the
+        program is started with SIGHUP ignored."""
         self._draw = draw
         self._arrived: list[tuple[int, float]] = []  # bytes received so far, and when
         self._screen = pyte.Screen(columns, rows)
@@ -61,13 +63,18 @@ class Terminal:
         for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them, and Textual believes them
             environment.pop(name, None)
         environment.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None
+
+        def begin() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+
         self.process = subprocess.Popen(
             command,
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=begin,
             env=environment,
         )
         os.close(terminal)

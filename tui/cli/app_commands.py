@@ -1,6 +1,7 @@
 """The app, and `watch`, which opens it on a run."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         watch=watch,
         ascii_only=bool(options.ascii),
     )
+    # A terminal that is gone ends the app, also where it was started with the signal ignored (by nohup): else Textual
+    # reads the end of its input again and again, at full speed.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     app.run()
     if app.farewell:
         (complain if app.return_code else say)(app.farewell)
