@@ -223,16 +223,29 @@ def launch(folder: RunFolder) -> RunFolder:
     """Start a detached host for the run whose folder was just made. Raises EngineError; then no folder is left."""
     try:
         _start_host(folder, [])
-    except _BugError:
-        raise
-    except (EngineError, KeyboardInterrupt):
+    except _BugError as error:
+        raise _without_folder(folder, error) from None
+    except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
     return folder
 
 
 class _BugError(RunError):
-    """Its folder holds the log with the traceback: it stays."""
+    """It names the run's log, which holds a traceback."""
+
+
+def _without_folder(folder: RunFolder, error: _BugError) -> RunError:
+    """The same of a run whose folder goes: what its log holds is in the app's log. Where that can't be written, the
+    folder stays."""
+    log = folder.home.app_log
+    try:
+        with open(log, "ab") as file:
+            file.write(f"\n{folder.id} could not start\n".encode() + folder.host_log.read_bytes())
+    except OSError:
+        return error
+    shutil.rmtree(folder.path, ignore_errors=True)
+    return RunError(str(error).replace(str(folder.host_log), str(log)))
 
 
 def _start_host(folder: RunFolder, arguments: list[str]) -> dict[str, Any]:

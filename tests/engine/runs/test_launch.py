@@ -1,5 +1,7 @@
 """What a session starts with, from the files of a run: a branch, a resume, and what is done again after it."""
 
+import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,15 @@ from engine.checkpoints import manifest
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import ConfigError, RunError
 from engine.home import Home, RunFolder
-from engine.runs import history, launch, store
+from engine.runs import client, history, launch, store
 from engine.runs.log import EventLog
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
+from engine.training.config import TrainConfig
 from engine.training.session import TrainingSession
 from engine.training.setup import TrainingSetup
 
+SAYS = "print('what went wrong', flush=True)"
 EDIT = {"setting": "lr", "value": 0.5}
 
 
@@ -171,3 +175,30 @@ def test_an_edit_that_a_later_one_at_an_earlier_place_replaced_is_void(tmp_path:
     log.append(resumed)
     log.close()
     assert history.read(RunFolder(tmp_path)).finished is False
+
+
+@pytest.mark.parametrize(
+    ("code", "end"),
+    [("raise SystemExit(3)", "exit 3"), ("import os; os.kill(os.getpid(), 9)", "exit -9")],
+)
+def test_a_host_that_dies_while_it_starts_leaves_its_words_and_no_folder(
+    code: str, end: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "host_command", lambda folder, arguments: [sys.executable, "-c", f"{SAYS}; {code}"])
+    log = Home(home).app_log
+    with pytest.raises(RunError, match=rf"died while starting \({end}\); see {re.escape(str(log))}$"):
+        client.start(home, TrainConfig(dataset="demo"))
+    assert store.run_folders(home) == []
+    assert list((home / "runs").iterdir()) == []
+    assert "what went wrong" in log.read_text()
+
+
+def test_where_its_words_can_not_be_kept_elsewhere_the_folder_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "host_command", lambda folder, arguments: [sys.executable, "-c", "print('why')"])
+    Home(home).app_log.mkdir(parents=True)
+    with pytest.raises(RunError, match=r"died while starting \(exit 0\); see .*host\.log$"):
+        client.start(home, TrainConfig(dataset="demo"))
+    (folder,) = store.run_folders(home)
+    assert folder.host_log.read_text() == "why\n"
