@@ -1,5 +1,6 @@
 """Image files as arrays of one size: SIDE × SIDE. Imports no torch."""
 
+import logging
 import os
 import stat
 import warnings
@@ -23,6 +24,8 @@ SIXTEEN_BITS_SCALED = "16-bit values scaled to 8 bits"  # in a title
 MOST_PIXELS = 50_000_000  # of a file; more counts as a decompression bomb
 
 Floats = npt.NDArray[np.float32]
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of a damaged file would go over the screen
 
 
 @dataclass(frozen=True, eq=False)

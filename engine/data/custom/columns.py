@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.data import image_files
-from engine.data.custom.samples import is_number, named, numbers_of
+from engine.data.custom.samples import is_number, named, numbers_of, quoted
 from engine.data.custom.split import split_of, split_word
 from engine.data.custom.table import Row
 from engine.errors import DataError
@@ -69,8 +69,8 @@ def choose(where: str, rows: Sequence[Row], exists: Callable[[str, bool], bool])
     notes = []
     known = {_plain(cell) for cell in first.cells} & {*FILES, *LABELS}
     if header and (not known or used != columns[: len(used)]):
-        names = f"file names in {first[file]!r}, labels in {first[label]!r}"
-        names += f", splits in {first[split]!r}" if split is not None else ""
+        names = f"file names in {quoted(first[file])}, labels in {quoted(first[label])}"
+        names += f", splits in {quoted(first[split])}" if split is not None else ""
         notes.append(f"line {first.line} is the header: {names}")
     if header and (unused := [first[column] for column in columns if column not in used and first[column]]):
         notes.append(f"columns that are not used: {named(unused)}")
@@ -118,6 +118,10 @@ def _is_header(
     )
 
 
+def _called(header: Row, column: int) -> str:
+    return header[column] or f"column {column + 1}"
+
+
 def _counts(first: Row) -> bool:
     """Whether the cells are the numbers of the columns, as pandas calls those without names."""
     counted = [str(column) for column in range(len(first.cells))]
@@ -139,10 +143,9 @@ def _by_name(where: str, header: Row, rest: Sequence[Row], others: Sequence[int]
     if len(left) == 1:
         return left[0], split
     if not left:
-        raise DataError(
-            f"{where}: none of its columns ({named(header.cells)}) holds labels; call the one that does label"
-        )
-    some = named([header[column] for column in left])
+        every = named([_called(header, column) for column in range(len(header.cells))])
+        raise DataError(f"{where}: none of its columns ({every}) holds labels; call the one that does label")
+    some = named([_called(header, column) for column in left])
     raise DataError(f"{where}: which of its columns ({some}) holds the labels? Call it label in line {header.line}")
 
 

@@ -11,6 +11,7 @@ from engine.data.custom.samples import (
     Sample,
     counted,
     named,
+    quoted,
 )
 from engine.data.custom.spec import Spec
 from engine.data.custom.split import split_word
@@ -106,13 +107,13 @@ def _sample(spec: Spec, row: Row, chosen: columns.Columns, folder: "ImageNames")
     file = row[chosen.file]
     path = folder.inside(file)
     if path is None:
-        raise DataError(f"{where}: {file!r} is not the name of a file inside {path_text(folder.root)}")
+        raise DataError(f"{where}: {quoted(file)} is not the name of a file inside {path_text(folder.root)}")
     if not row[chosen.label]:
         raise DataError(f"{where}: it has no label")
     word = row[chosen.split] if chosen.split is not None else ""
     split = split_word(word)
     if word and not split:
-        raise DataError(f"{where}: {word!r} is neither train nor test")
+        raise DataError(f"{where}: {quoted(word)} is neither train nor test")
     return folder.find(file, stem=True) or path, split
 
 

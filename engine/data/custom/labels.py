@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.data.custom.samples import CLASS_NAMES, MOST_CLASSES, class_names, is_number, named, numbers_of
+from engine.data.custom.samples import CLASS_NAMES, MOST_CLASSES, class_names, is_number, named, numbers_of, quoted
 from engine.errors import DataError
 from engine.terminal_text import printable
 
@@ -38,7 +38,9 @@ def of_table(labels: Sequence[str], folder: Path, where: str, place: Callable[[i
         numbers = [index.get(label, len(classes)) for label in labels]
     for at, number in enumerate(numbers):
         if number >= len(classes):
-            raise DataError(f"{place(at)}: the label {labels[at]!r} is no class of {CLASS_NAMES}: {named(classes)}")
+            raise DataError(
+                f"{place(at)}: the label {quoted(labels[at])} is no class of {CLASS_NAMES}: {named(classes)}"
+            )
     return Labels(numbers, tuple(map(printable, classes)), fixed)
 
 
@@ -55,8 +57,9 @@ def _named(labels: Sequence[str], where: str, place: Callable[[int], str]) -> tu
     """The different labels, numbers by their value and before the others."""
     odd = [at for at, label in enumerate(labels) if not is_number(label)]
     if 0 < len(odd) < FEW * len(labels):
+        label = quoted(labels[odd[0]])
         raise DataError(
-            f"{place(odd[0])}: the label {labels[odd[0]]!r} is no number, as {len(labels) - len(odd):,} others are; "
+            f"{place(odd[0])}: the label {label} is no number, as {len(labels) - len(odd):,} others are; "
             f"if all are names, list them in a {CLASS_NAMES} beside the file"
         )
     classes = tuple(sorted(set(labels), key=_order))

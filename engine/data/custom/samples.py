@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError
-from engine.terminal_text import path_text
+from engine.terminal_text import path_text, printable
 
 CLASS_NAMES = "classes.txt"  # one class name a line, beside the annotations or the IDX files
 MOST_CLASSES = 256  # labels are bytes
 MOST_NAMED = 4  # names in a line for people
+LONGEST_NAME = 60  # characters of such a name
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
@@ -67,9 +68,15 @@ def counted(number: int, noun: str, verbs: tuple[str, str] = ("", "")) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names, each as one line, and how many more there are."""
     more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    first = ", ".join(printable(name, LONGEST_NAME) for name in names[:MOST_NAMED])
+    return f"{first} and {more:,} more" if more > 0 else first
+
+
+def quoted(text: str) -> str:
+    """A cell of a table, in quotes and as one line."""
+    return repr(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…")
 
 
 def check_count(where: str, classes: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -191,3 +193,20 @@ def test_what_is_no_number_is_refused(tmp_path: Path) -> None:
     values = np.full((28, 28), np.nan, np.float32)
     with pytest.raises(DataError, match="it holds values that are not finite"):
         image_files.read(save(tmp_path / "x.tif", Image.fromarray(values)))
+
+
+def test_what_pillow_says_of_a_damaged_file_goes_over_no_screen(tmp_path: Path) -> None:
+    save(tmp_path / "x.tif", Image.new("RGB", (28, 28)))
+    data = bytearray((tmp_path / "x.tif").read_bytes())
+    at = data.index(struct.pack("<HHI", 277, 3, 1))  # SamplesPerPixel: one 16-bit number
+    data[at + 8 : at + 10] = struct.pack("<H", 2048)
+    (tmp_path / "x.tif").write_bytes(data)
+    code = (
+        "import sys; from pathlib import Path; from engine.data import image_files\n"
+        "try: image_files.read(Path(sys.argv[1]))\n"
+        "except image_files.DataError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "x.tif")]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stderr == ""
+    assert shown.stdout.startswith("it ")

@@ -197,6 +197,18 @@ def test_what_can_not_be_told_is_refused_in_one_line(text: str | bytes, words: s
     assert "\n" not in str(caught.value)
 
 
+def test_cells_of_any_length_and_content_are_named_in_one_line(home: Path, tmp_path: Path) -> None:
+    for text in (
+        'image,"a\nb","\u2028"\n' + "\n".join(rows("0,1")),
+        "file,label\n" + "\n".join([*rows(), f'i0.png,"{"x" * 9000}\n{"y" * 9000}"']),
+        "file,label\n" + "\n".join([*rows(), f"../{'z' * 9000}.png,1"]),
+    ):
+        with pytest.raises(DataError) as caught:
+            opened(table(tmp_path, text, NAMES), home)
+        assert len(str(caught.value).splitlines()) == 1
+        assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
 def test_an_image_that_is_a_link_out_of_the_folder_is_read(home: Path, tmp_path: Path) -> None:
     name = table(tmp_path / "set", "\n".join(rows()), NAMES[2:])
     png(tmp_path / "store" / "0a", grey=0)
