@@ -214,3 +214,48 @@ def test_a_log_of_an_earlier_version_goes_by_its_clock() -> None:
     for number, event in enumerate([STARTED, progress(1, 2.0)], 1):
         run.add(replace(event, seq=number, t=100.0 * number, up=None))
     assert run.snapshot().training_s == pytest.approx(100)
+
+
+def edited(setting: str, after: float, *, lr: float, epoch: int = 1, from_epoch: int = 1) -> ev.Edited:
+    return ev.Edited(
+        epoch=epoch, step=3, setting=setting, before=1.0, after=after, lr=lr, from_epoch=from_epoch, replayed=False
+    )
+
+
+def test_an_edit_changes_the_settings_and_is_in_the_log_and_on_the_chart() -> None:
+    lr, epochs = edited("lr", 0.05, lr=0.02), edited("epochs", 7, lr=0.02)
+    later = edited("batch_size", 32, lr=0.5, from_epoch=2)
+    run = fold(numbered(STARTED, progress(3, 2.0), lr, epochs, later))
+    assert run.config == {"lr": 0.05, "model": "mlp", "epochs": 7, "batch_size": 32}
+    assert STARTED.config == {"lr": 1e-3, "model": "mlp"}, "the event stays as it is"
+    assert (run.epochs, run.lr) == (7, 0.02), "the rate that the schedule makes of it, once it applies"
+    assert [(mark.x, mark.label, mark.kind) for mark in run.marks] == [
+        (0.6, "lr 0.05", "edit"), (0.6, "epochs 7", "edit"), (0.6, "batch_size 32", "edit")
+    ]  # fmt: skip
+    assert [edit.setting for edit in run.edits] == ["lr", "epochs", "batch_size"]
+    assert [type(event) for event in run.log] == [ev.Edited] * 3
+
+
+def test_the_log_has_the_tutorials_lines_in_their_order() -> None:
+    first = ev.BatchLoss(epoch=1, step=1, loss=2.3, seen=0, of=60)
+    second = ev.BatchLoss(epoch=2, step=1, loss=1.3, seen=0, of=60)
+    run = fold(numbered(STARTED, first, progress(5, 2.0), evaluated(1, 0.6), second))
+    assert [(event.kind, event.epoch) for event in run.log] == [
+        ("batch_loss", 1), ("evaluated", 1), ("batch_loss", 2)
+    ]  # fmt: skip
+
+
+def test_what_the_newest_events_say_is_known() -> None:
+    readings = ev.Readings(load=0.5, memory=1, memory_total=2)
+    warned = ev.Warned(code="dead_units", message="dead", epoch=1, step=4)
+    saved = ev.CheckpointSaved(file="a.pt", epoch=1, step=5, bytes=3, sha256="")
+    finished = ev.EpochFinished(epoch=1, loss=1.75, seconds=1.0, samples_per_s=3.0)
+    run = fold(numbered(STARTED, progress(4, 2.0), readings, warned, finished, saved))
+    assert run.readings is not None
+    assert run.readings.load == 0.5
+    assert [one.code for one in run.warnings] == ["dead_units"]
+    assert run.marks == (), "only a loss that is not finite is marked"
+    assert run.epoch_losses == (1.75,)
+    assert [one.file for one in run.checkpoints] == ["a.pt"]
+    assert (run.device, run.device_name, run.threads, run.loader, run.parameters) == ("cpu", "a CPU", 1, "resident", 10)
+    assert (run.loss, run.samples_per_s, run.epoch, run.step, run.steps) == (2.0, 100.0, 1, 4, 5)
