@@ -18,7 +18,7 @@ PLAIN = {
     "▀": '"', "▁": "_", "▂": "_", "▃": ".", "▄": "-", "▅": "-", "▆": "=", "▇": "#", "█": "#",
     "▉": "#", "▊": "#", "▋": "#", "▌": "|", "▍": "|", "▎": "|", "▏": "|", "▐": "|", "░": ".", "▒": ":", "▓": "#",
     "▔": "-", "▕": "|", "▸": ">", "▶": ">", "▼": "v", "▽": "v", "▲": "^", "●": "o", "○": "o", "•": "*",
-    "✓": "+", "⏎": "<", "⌫": "<", "✗": "x", "\xa0": " ",
+    "✓": "+", "⏎": "<", "⌫": "<", "✗": "x", "\xa0": " ", "🔎": "> ",
 }  # fmt: skip
 # Marks that turn the direction of writing.
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -117,7 +117,7 @@ def _in_cells(character: str) -> str:
 
 
 def _plain(character: str) -> str:
-    """Its plain form, of one cell; empty where it has none."""
+    """Its plain form, of its width; empty where it has none."""
     code = ord(character)
     if character in PLAIN:
         return PLAIN[character]
