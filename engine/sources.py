@@ -137,7 +137,9 @@ def resolve(home: Path, source: RunCheckpoint) -> Checkpoint:
     except RunError as error:
         if source.at != LAST or source.run == LAST:
             raise
-        raise InspectionError(f"{source.run!r} is no model ({known()}), no checkpoint's file, and {error}") from error
+        raise InspectionError(
+            f"{source.run!r} is not a model ({known()}), not a checkpoint's file, and {error}"
+        ) from error
     return Checkpoint(folder, checkpoint_refs.find(folder, source.at))
 
 

@@ -23,7 +23,7 @@ def test_pip_is_asked_for_a_version(wanted: str, asked: str) -> None:
 
 @pytest.mark.parametrize("wanted", ["2", "latest", "--index-url=x", "2.12 torchvision", ""])
 def test_what_is_no_version_never_reaches_pip(wanted: str) -> None:
-    with pytest.raises(ToolError, match="is no version of torch"):
+    with pytest.raises(ToolError, match="is not a version of torch"):
         tool.requirement(wanted)
 
 
@@ -65,7 +65,7 @@ def test_the_table_takes_what_was_found_and_keeps_the_rest() -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ([Measured("2.15.0a0+git1", FIRST)], "2.15.0a0.git1 is no release"),
+        ([Measured("2.15.0a0+git1", FIRST)], "2.15.0a0.git1 is not a release"),
         ([Measured("2.12.0", FIRST), Measured("2.12.1", SECOND)], "2.12.1 differs from another patch release"),
     ],
 )

@@ -52,11 +52,11 @@ class Measured:
 
 def requirement(wanted: str) -> str:
     """What pip is asked for: "2.12" is its newest patch release, "newest" the newest version of all.
-    Raises ToolError where it is no version."""
+    Raises ToolError where it is not a version."""
     if wanted == "newest":
         return "torch"
     if not re.fullmatch(r"\d+\.\d+(\.\d+)*(\+[\w.]+)?", wanted):
-        raise ToolError(f"{wanted!r} is no version of torch: 2.12, 2.12.1 or newest")
+        raise ToolError(f"{wanted!r} is not a version of torch: 2.12, 2.12.1 or newest")
     return f"torch=={wanted}.*" if wanted.count(".") == 1 else f"torch=={wanted}"
 
 
@@ -103,7 +103,7 @@ def updated(found: Iterable[Measured], table: Sequence[Span] = TABLE) -> tuple[S
     for one in found:
         minor = allowlist.release(one.version)
         if minor is None:
-            raise ToolError(f"torch {one.version} is no release: the table holds releases")
+            raise ToolError(f"torch {one.version} is not a release: the table holds releases")
         if by_minor.setdefault(minor, one.names) != one.names:
             raise ToolError(f"torch {one.version} differs from another patch release of it: the table holds one list")
     return _spans({**_by_minor(table), **by_minor})

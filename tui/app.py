@@ -189,7 +189,7 @@ class FmnistApp(CrashHandlingApp):
             self.notify(line, severity="error", timeout=FAILURE_S, markup=False)
 
     def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
-        """The same for a thread that is no worker's. It does not wait: the app may be waiting for its end."""
+        """The same for a thread that is not a worker's. It does not wait: the app may be waiting for its end."""
         if failed.exc_value is not None and self.is_running:
             self.call_later(self.handle_worker_failure, failed.exc_value)
 

@@ -101,7 +101,7 @@ def place_words(event: ev.Resumed | ev.Branched) -> str:
 
 
 def from_words(event: ev.Branched) -> str:
-    """Where a run that is no branch of another one here begins: `starts from FILE, after epoch 3`."""
+    """Where a run that is not a branch of another one here begins: `starts from FILE, after epoch 3`."""
     place = f", {place_words(event)}" if event.step or event.evaluated or event.epoch > 1 else ""
     return printable(f"starts from {event.checkpoint}{place}")
 

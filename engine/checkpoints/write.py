@@ -67,7 +67,7 @@ class CheckpointWriter:
             return []
 
     def _prune(self, entries: list[Entry], keep: str) -> None:
-        """Out of the list first: a file without its entry is no checkpoint, an entry without a file is a bad one."""
+        """Out of the list first: a file without its entry is not a checkpoint, an entry without a file is a bad one."""
         gone = manifest.superfluous(entries, keep, ())
         if not gone:
             return

@@ -51,7 +51,7 @@ def shape_of(path: Path) -> tuple[str, Shape]:
             raise _too_short(path)
         zero, kind, dimensions = struct.unpack(">HBB", head)
         if zero != 0 or kind not in TYPES or dimensions == 0:
-            raise IdxError(f"{path} is no IDX file (it begins {head.hex()})")
+            raise IdxError(f"{path} is not an IDX file (it begins {head.hex()})")
         head = _some(path, 4 + 4 * dimensions)
     except OSError as error:
         raise unreadable(path, error) from None
@@ -75,7 +75,7 @@ def read_labels(path: Path) -> tuple[Integers, int]:
     first of them, as in QMNIST. Raises DataError as `read` does."""
     kind, shape = shape_of(path)
     if np.dtype(kind).kind == "f" or len(shape) > 2 or not all(shape):
-        raise IdxError(f"{path} holds {_words(kind, shape)}, which are no labels")
+        raise IdxError(f"{path} holds {_words(kind, shape)}, which are not labels")
     if (kind, len(shape)) == ("u1", 1):
         return read(path, ()).astype(np.int64), 1
     start, expected = 4 + 4 * len(shape), math.prod(shape) * np.dtype(kind).itemsize

@@ -44,13 +44,13 @@ def read(path: Path) -> Picture:
 
     Turned as its EXIF says; transparency on black; resized with Pillow's bilinear filter, which averages in shrinking.
     Values of 16 bits become bytes, 65,535 white; 32-bit and floating-point values stay, for `range_of` and `scaled`.
-    Raises DataError, with the reason alone, where the file is no image that can be read.
+    Raises DataError, with the reason alone, where the file is not an image that can be read.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a decompression bomb is refused below, odd metadata does not matter
             if not stat.S_ISREG(os.stat(path).st_mode):
-                raise DataError("it is no regular file")  # a pipe would be waited for
+                raise DataError("it is not a regular file")  # a pipe would be waited for
             with Image.open(path, formats=FORMATS) as opened:
                 size = opened.size
                 if size[0] * size[1] > MOST_PIXELS:
@@ -67,7 +67,7 @@ def read(path: Path) -> Picture:
     except FileNotFoundError:
         raise DataError("there is no such file") from None
     except UnidentifiedImageError:
-        raise DataError("it is no PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image") from None
+        raise DataError("it is not a PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image") from None
     except DataError:
         raise
     except Exception as error:  # a decoder may raise anything over a damaged file

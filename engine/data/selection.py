@@ -103,7 +103,7 @@ def parse_classes(text: str, names: Sequence[str]) -> frozenset[int]:
     """The classes that a text names: `bag, 5, ank`: names or parts of them, in any case, or numbers, separated by
     commas.
 
-    Empty for an empty text: all of them. Raises DataError for what is no class.
+    Empty for an empty text: all of them. Raises DataError for what is not a class.
     """
     found: set[int] = set()
     for word in (part.strip() for part in text.split(",")):

@@ -54,7 +54,7 @@ def parse(text: str) -> tuple[Step, ...]:
     """The steps of a pipeline, with the conversion to a float tensor put in where it is not named: last, or before the
     first step that needs one. Empty for an empty text.
 
-    Raises ConfigError, naming the step, for what is no call with plain values.
+    Raises ConfigError, naming the step, for what is not a call with plain values.
     """
     steps = []
     for part in (piece.strip() for piece in text.replace("\n", ";").split(";")):
@@ -149,7 +149,7 @@ def _value(text: str, node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise _refusal(text, f"has {ast.unparse(node)} in it, which is no plain value") from None
+        raise _refusal(text, f"has {ast.unparse(node)} in it, which is not a plain value") from None
 
 
 def _made(step: Step) -> Callable[[Any], Any]:

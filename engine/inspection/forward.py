@@ -38,7 +38,7 @@ class Stage:
 
     name: str
     module: nn.Module
-    before: torch.Tensor | None  # its first input, None where that is no tensor
+    before: torch.Tensor | None  # its first input, None where that is not a tensor
     after: torch.Tensor | None  # its output, or the first tensor in it
     given: str  # the input's shape, in words
     made: str  # the output's

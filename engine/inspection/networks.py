@@ -46,7 +46,7 @@ class Network:
     folder: RunFolder | None = None  # of the run; None: its weights are new
     entry: Entry | None = None
     optimizer: Mapping[str, Mapping[str, torch.Tensor]] = field(default_factory=dict)  # its state, by parameter
-    options: Mapping[str, Any] = field(default_factory=dict)  # the optimizer's arguments that are no settings
+    options: Mapping[str, Any] = field(default_factory=dict)  # the optimizer's arguments that are not settings
 
     @property
     def valueless(self) -> bool:
@@ -156,7 +156,7 @@ def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str
 
 
 def _options(name: str, optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """What the first group of an optimizer's `state_dict` has of the arguments that are no settings."""
+    """What the first group of an optimizer's `state_dict` has of the arguments that are not settings."""
     group: Mapping[str, Any] = next(iter(optimizer["param_groups"]), {})
     return {key: group[key] for key in OPTIMIZERS[name].options if key in group}
 

@@ -19,7 +19,7 @@ from engine.training.pipelines import transforms_of
 
 def compute(home: Path, request: PipelineRequest, progress: Progress) -> PipelineTrace:
     """The worker process's part. Raises InspectionError where the pipeline fails on this image, naming the step, and
-    ConfigError for a text that is no pipeline."""
+    ConfigError for a text that is not a pipeline."""
     data = dataset(request.dataset, request.data_dir, home)
     split, index = data.splits[request.split], request.index
     found = transforms_of(request.transform)
@@ -61,13 +61,13 @@ def one_hot(label: int, classes: int) -> torch.Tensor:
 
 def displayable(value: Any) -> tuple[Bytes, bool]:
     """An image for the screen: uint8 [H, W] or [H, W, 3]; and whether its minimum was mapped to 0 and its maximum to
-    255, because there are values outside 0 to 1. Raises InspectionError for what is no image."""
+    255, because there are values outside 0 to 1. Raises InspectionError for what is not an image."""
     array = np.asarray(functional.pil_to_tensor(value) if isinstance(value, Image.Image) else value)
     if array.ndim == 3:
         array = array.transpose(1, 2, 0)
         array = array[:, :, :3] if array.shape[2] >= 3 else array[:, :, 0]
     if array.ndim != 2 and array.shape[2:] != (3,):
-        raise InspectionError(f"transform: the output has the shape {list(array.shape)}, which is no image")
+        raise InspectionError(f"transform: the output has the shape {list(array.shape)}, which is not an image")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array), False
     real = np.nan_to_num(array.astype(np.float64))

@@ -84,7 +84,7 @@ def evaluate(tensor: torch.Tensor, text: str) -> View:
         dtype = torch.float64 if isinstance(made, float) else None  # a Python float has 64 bits
         return View(torch.tensor(made, dtype=dtype), False, "", True, made)
     if not isinstance(made, torch.Tensor):
-        raise InspectionError(f"{text} is no tensor")
+        raise InspectionError(f"{text} is not a tensor")
     return _view(made)
 
 

@@ -265,7 +265,7 @@ class Host:
             changed = session.send(CommandKind(name), changes=changes if isinstance(changes, dict) else None)
         except ValueError:
             names = ", ".join(command.value for command in CommandKind)
-            return {"ok": False, "reason": f"{name!r} is no command; there are status, {names}"}
+            return {"ok": False, "reason": f"{name!r} is not a command; there are status, {names}"}
         except EngineError as error:
             return {"ok": False, "reason": str(error)}
         return {"ok": True, "changed": changed} if changed else {"ok": True}

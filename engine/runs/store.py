@@ -76,7 +76,7 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
         raise UnreadableError(path, "no JSON object", run=folder.id)
     for name in ("config", "parent", "dataset"):
         if not isinstance(content.get(name) or {}, dict):
-            raise UnreadableError(path, f"{name!r} is no object", run=folder.id)
+            raise UnreadableError(path, f"{name!r} is not an object", run=folder.id)
     return content
 
 

@@ -212,7 +212,7 @@ class ActivationStats:
     mean: float | None
     std: float | None
     zeros: float | None  # fraction of 1
-    dead: float | None  # the fraction of units that are 0 for the whole batch; also None where it is no ReLU
+    dead: float | None  # the fraction of units that are 0 for the whole batch; also None where it is not a ReLU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +309,7 @@ def decode(line: str | bytes) -> Event | None:
 
 
 def decode_kind(line: bytes) -> bytes:
-    """The `kind` of one line, known or not; empty where it is no event."""
+    """The `kind` of one line, known or not; empty where it is not an event."""
     try:
         return str(json.loads(line)["kind"]).encode()
     except (ValueError, KeyError, TypeError):
@@ -317,7 +317,7 @@ def decode_kind(line: bytes) -> bytes:
 
 
 def decode_seq(line: bytes) -> int:
-    """The `seq` of one line, of whatever kind; 0 where it is no event."""
+    """The `seq` of one line, of whatever kind; 0 where it is not an event."""
     try:
         return int(json.loads(line)["seq"])
     except (ValueError, KeyError, TypeError):

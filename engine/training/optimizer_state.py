@@ -197,7 +197,7 @@ def _checked(kept: Mapping[str, Any], parameter: nn.Parameter, name: str, entry:
 def _options(
     groups: Sequence[Mapping[str, Any]], own: Mapping[str, Any], entry: OptimizerEntry, config: Any
 ) -> tuple[dict[str, Any], list[str]]:
-    """The optimizer's arguments that are no settings here, as the first group has them, and what is to be told."""
+    """The optimizer's arguments that are not settings here, as the first group has them, and what is to be told."""
     first, options, notes = groups[0], dict[str, Any](), []
     for key in entry.options:
         if key not in first:

@@ -112,7 +112,7 @@ def lists(table: Iterable[Span] = TABLE) -> list[tuple[Span, frozenset[str]]]:
 
 def release(version: str) -> Minor | None:
     """The minor version that a release belongs to: (2, 12) for "2.12.1+cpu". None for a pre-release, a build from the
-    source ("2.12.0a0+git1234567"), and what is no version."""
+    source ("2.12.0a0+git1234567"), and what is not a version."""
     found = _RELEASE.fullmatch(version)
     return (int(found[1]), int(found[2])) if found else None
 
@@ -121,7 +121,7 @@ def of(installed: str, table: Iterable[Span] = TABLE) -> AllowList:
     """The list of a version of torch, as its metadata spells it ("2.12.1+cpu"; "": torch is not installed).
 
     A version that the table does not have is judged by the newest before it, or by the oldest where there is none; a
-    pre-release as its release would be; what is no version by the newest of all. None of these is `exact`."""
+    pre-release as its release would be; what is not a version by the newest of all. None of these is `exact`."""
     known = lists(table)
     begin = _MINOR.match(installed)
     asked = (int(begin[1]), int(begin[2])) if begin else known[-1][0].last

@@ -111,7 +111,7 @@ def file_and_mapping(text: str) -> tuple[Path, KeyMapping]:
 
 def text_and_mapping(text: str, *, is_file: bool = False) -> tuple[str, KeyMapping]:
     """The same for any text before the mapping, such as a network's name. `is_file`: of a file, so that a word that
-    ends like one is no part of the mapping."""
+    ends like one is not part of the mapping."""
     words = text.split()
     at = len(words)
     while at > 1:

@@ -74,7 +74,7 @@ def _as_view(tensor: Tensor, metadata: Any) -> Tensor:
     if metadata is None:
         return tensor
     if not isinstance(metadata, Dict):
-        raise ValueError("its metadata is no dictionary")
+        raise ValueError("its metadata is not a dictionary")
     known = dict(metadata.last())
     conj, neg = known.pop("conj", False), known.pop("neg", False)
     if known:
@@ -146,7 +146,7 @@ def _sparse(args: tuple[Any, ...]) -> Tensor:
         raise ValueError(f"the layout {printable(kind, 40)} is not known")
     *parts, shape = data[:3] if kind == "sparse_coo" else data
     if len(parts) != (2 if kind == "sparse_coo" else 3) or not all(isinstance(part, Tensor) for part in parts):
-        raise ValueError("its indices or values are no tensors")
+        raise ValueError("its indices or values are not tensors")
     return replace(_without_values(parts[-1].dtype, shape, kind), parts=tuple(parts))
 
 
@@ -154,7 +154,7 @@ def _nested(args: tuple[Any, ...]) -> Tensor:
     """Its parts differ in shape: listed with how many they are."""
     buffer, sizes, *_ = args
     if not isinstance(buffer, Tensor) or not isinstance(sizes, Tensor) or len(sizes.shape) != 2:
-        raise ValueError("its values or sizes are no tensors")
+        raise ValueError("its values or sizes are not tensors")
     many, dimensions = sizes.shape
     tensors = f"{many} tensor{'s' * (many != 1)}"
     words = f"{tensors} of {dimensions} dimension{'s' * (dimensions != 1)}, {buffer.count:,} elements together"
@@ -165,7 +165,7 @@ def _jagged(args: tuple[Any, ...]) -> Tensor:
     (how,) = args
     values, offsets = how.get("values"), how.get("offsets")
     if not isinstance(values, Tensor) or not isinstance(offsets, Tensor) or len(offsets.shape) != 1:
-        raise ValueError("its values or offsets are no tensors")
+        raise ValueError("its values or offsets are not tensors")
     many = max(0, offsets.count - 1)
     words = f"{many} tensor{'s' * (many != 1)}, {list(values.shape)} together"
     return replace(_without_values(values.dtype, (many,), "nested"), words=words)

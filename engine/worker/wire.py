@@ -125,7 +125,7 @@ def _name(cls: type) -> str:
 def _class(name: str) -> Any:
     module, _, path = name.partition(":")
     if not module.startswith(OWN):
-        raise ValueError(f"{name} is no class of the engine's")
+        raise ValueError(f"{name} is not a class of the engine's")
     found: Any = importlib.import_module(module)
     for part in path.split("."):
         found = getattr(found, part)

@@ -129,7 +129,7 @@ def test_a_runs_checkpoint_is_found(home: Path, run: RunFolder) -> None:
 
 
 def test_what_is_neither_model_nor_run_is_told_what_there_is(home: Path, run: RunFolder) -> None:
-    with pytest.raises(InspectionError, match=r"'slow' is no model \(mlp, cnn, .*no run 'slow'"):
+    with pytest.raises(InspectionError, match=r"'slow' is not a model \(mlp, cnn, .*no run 'slow'"):
         sources.resolve(home, RunCheckpoint("slow"))
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
         sources.resolve(home, RunCheckpoint("fast", "9"))

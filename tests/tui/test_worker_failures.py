@@ -189,7 +189,7 @@ async def test_images_whose_names_are_not_utf_8_are_browsed(home: Path, tmp_path
         screen = await opened(pilot)
         assert screen.browse.classes == ("caf\\xe9", "the")
         assert "1 file can't be read, left out:" in told(app)[0]
-        assert "caf\\xe9/bad\\xe8.png: it is no PNG" in told(app)[0]
+        assert "caf\\xe9/bad\\xe8.png: it is not a PNG" in told(app)[0]
 
 
 def test_no_worker_of_any_screen_hides_what_it_does_not_expect() -> None:

@@ -101,5 +101,5 @@ def _trains(module: ModuleRow) -> str:
 
 
 def _compact(shape: str | None) -> str:
-    """`[1×784]`; what is no single shape stays as it is."""
+    """`[1×784]`; what is not a single shape stays as it is."""
     return shape.replace(", ", "×") if shape and shape.count("[") == 1 else shape or ""

@@ -25,7 +25,7 @@ def list_samples(spec: Spec) -> Listing:
     found = {split: {folder: tree.images(folder) for folder in tree.folders(place)} for split, place in places.items()}
     empty = [path_text(folder.name) for folders in found.values() for folder, images in folders.items() if not images]
     if empty:
-        verbs = "holds no image and is no class", "hold no image and are no classes"
+        verbs = "holds no image and is not a class", "hold no image and are not classes"
         notes.append(f"{counted(len(empty), 'folder', verbs)}: {named(empty)}")
     for place in places.values():
         if own := len(tree.own_images(place)):

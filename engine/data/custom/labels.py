@@ -9,7 +9,7 @@ from engine.data.custom.samples import CLASS_NAMES, MOST_CLASSES, class_names, i
 from engine.errors import DataError
 from engine.terminal_text import printable
 
-FEW = 0.2  # of the labels: so many that are no numbers among numbers are taken for mistakes, not for names
+FEW = 0.2  # of the labels: so many that are not numbers among numbers are taken for mistakes, not for names
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def of_table(labels: Sequence[str], folder: Path, where: str, place: Callable[[i
     for at, number in enumerate(numbers):
         if number >= len(classes):
             raise DataError(
-                f"{place(at)}: the label {quoted(labels[at])} is no class of {CLASS_NAMES}: {named(classes)}"
+                f"{place(at)}: the label {quoted(labels[at])} is not a class of {CLASS_NAMES}: {named(classes)}"
             )
     return Labels(numbers, tuple(map(printable, classes)), fixed)
 
@@ -59,7 +59,7 @@ def _named(labels: Sequence[str], where: str, place: Callable[[int], str]) -> tu
     if 0 < len(odd) < FEW * len(labels):
         label = quoted(labels[odd[0]])
         raise DataError(
-            f"{place(odd[0])}: the label {label} is no number, as {len(labels) - len(odd):,} others are; "
+            f"{place(odd[0])}: the label {label} is not a number, as {len(labels) - len(odd):,} others are; "
             f"if all are names, list them in a {CLASS_NAMES} beside the file"
         )
     classes = tuple(sorted(set(labels), key=_order))

@@ -93,7 +93,7 @@ def _of_readable(kept: list[Sample], listing: Listing) -> tuple[list[Sample], tu
         return kept, listing.classes, ()
     listed = Counter(sample.label for sample in listing.samples)
     notes = tuple(
-        f"{name} is no class: none of its {listed[number]:,} images can be read"
+        f"{name} is not a class: none of its {listed[number]:,} images can be read"
         for number, name in enumerate(listing.classes)
         if number not in present and listed[number]
     )

@@ -52,7 +52,7 @@ class Layout:
 
 
 def pixels_of(path: Path) -> int:
-    """The number of pixels that each line of a file has; 0 where it is no file of pixels, or can't be read."""
+    """The number of pixels that each line of a file has; 0 where it is not a file of pixels, or can't be read."""
     try:
         layout = _layout(path)
     except DataError:
@@ -112,7 +112,7 @@ def _layout(path: Path) -> Layout | None:
     pixels = [at for at in columns if at != label]
     if math.isqrt(len(pixels)) ** 2 != len(pixels):
         raise DataError(
-            f"{where} has {len(pixels):,} columns beside the label, which are no square of grey pixels, "
+            f"{where} has {len(pixels):,} columns beside the label, which do not form a square of grey pixels, "
             "such as 784 for 28 × 28"
         )
     return Layout(delimiter, header, label, tuple(pixels), len(last))
@@ -160,7 +160,7 @@ def _read_all(files: Sequence[Path], progress: Progress) -> Images:
 def _layout_of(path: Path) -> Layout:
     if (layout := _layout(path)) is None:
         raise DataError(
-            f"{path_text(path)} is no table of labels and a column for each pixel; for one of file names and labels, "
+            f"{path_text(path)} is not a table of labels and a column for each pixel; for one of file names and labels, "
             f"name the folder of the images too: csv:{path_text(path)}:images/"
         )
     return layout
@@ -178,7 +178,7 @@ def _pieces(path: Path, layout: Layout) -> Iterator[tuple[Bytes | Floats, list[s
     def piece() -> tuple[Bytes | Floats, list[str], float]:
         found: Bytes | Floats = np.stack(values).reshape(-1, layout.side, layout.side)
         if not np.isfinite(found).all():
-            raise DataError(f"{where}: up to line {reader.line_num}, there is a pixel that is no finite number")
+            raise DataError(f"{where}: up to line {reader.line_num}, there is a pixel that is not a finite number")
         if found.min() >= 0 and found.max() <= 255 and (found == (small := found.astype(np.uint8))).all():
             found = small
         return found, labels, min(1.0, read / size)
@@ -203,7 +203,7 @@ def _pieces(path: Path, layout: Layout) -> Iterator[tuple[Bytes | Floats, list[s
                 try:
                     values.append(np.array(cells, np.float32))
                 except ValueError as error:
-                    raise DataError(f"{where}, line {reader.line_num}: a pixel is no number ({error})") from None
+                    raise DataError(f"{where}, line {reader.line_num}: a pixel is not a number ({error})") from None
                 labels.append(label)
                 read += sum(map(len, row)) + len(row)
                 if len(values) == AT_ONCE:

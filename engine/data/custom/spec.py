@@ -88,7 +88,7 @@ def _drawn(kind: str, rest: str) -> tuple[str, float, int]:
         return rest, TEST_SHARE, 0
     if not possible:
         raise DataError(
-            f"{path_text(rest)} is not there, and {found[0]} is no share of the samples for testing: "
+            f"{path_text(rest)} is not there, and {found[0]} is not a share of the samples for testing: "
             "write one between 0 and 1, such as @0.2"
         )
     return before, share, int(found[2] or 0)

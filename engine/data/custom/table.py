@@ -54,7 +54,7 @@ def read_text(path: Path) -> str:
         raise DataError(f"{where}, line {line}: it is not UTF-8; save the file as UTF-8") from None
     if (at := text.find("\0")) >= 0:
         line = text.count("\n", 0, at) + 1
-        raise DataError(f"{where}, line {line}: it holds a NUL, so it is no text; save the file as CSV in UTF-8")
+        raise DataError(f"{where}, line {line}: it holds a NUL, so it is not text; save the file as CSV in UTF-8")
     return text
 
 

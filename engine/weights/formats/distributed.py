@@ -166,7 +166,7 @@ class _Reader:
         return self._files[name]
 
     def _object(self, name: str, place: _Place | None) -> Any:
-        """What is no tensor was written by torch.save too."""
+        """What is not a tensor was written by torch.save too."""
         stretch = self._stretch(printable(name, TEXT), place)
         if stretch is None:
             return None

@@ -51,7 +51,7 @@ def _read(contents: Contents, header: int) -> None:
             for name, text in contents.header.items():
                 contents.metadata[printable(name, TEXT)] = printable(text, TEXT)
             here: dict[str, Tensor] = {}
-            for name in file.keys():  # noqa: SIM118 - it is no dictionary
+            for name in file.keys():  # noqa: SIM118 - it is not a dictionary
                 part = file.get_slice(name)
                 kind, shape = part.get_dtype(), tuple(part.get_shape())
                 shown = printable(name, TEXT)

@@ -23,7 +23,7 @@ from engine.weights.safe_open import MOST_HEADER, FileStamp, opened
 MOST_FILES = 10_000  # of a folder
 _POINTER = b"version https://git-lfs"
 _VARIANTS = {"fp16", "bf16", "fp32", "fp8", "int8", "int4", "8bit", "4bit", "ema", "non_ema"}
-# Weights of their own: an adapter is no part of the model beside it. Other files are one set together.
+# Weights of their own: an adapter is not part of the model beside it. Other files are one set together.
 _STEMS = (
     "model", "pytorch_model", "diffusion_pytorch_model", "open_clip_model", "open_clip_pytorch_model", "",
     "consolidated", "adapter_model", "pytorch_lora_weights",
@@ -203,7 +203,7 @@ def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
         values = json.loads(data)
         where, metadata = values["weight_map"], values.get("metadata") or {}
         if not all(isinstance(file, str) for file in where.values()):
-            raise ValueError("files are no texts")
+            raise ValueError("files are not texts")
         plain = {
             f"index.{printable(key, TEXT)}": value if isinstance(value, int | float) else printable(str(value)[:TEXT])
             for key, value in metadata.items()

@@ -151,7 +151,7 @@ def test_unreadable_files_are_left_out_and_named(home: Path, tmp_path: Path) -> 
     assert len(data.train) + len(data.test) == 17
     why = "\n".join(data.left_out)
     assert "0.png: it can't be decoded" in why
-    assert "1.png: it is no PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image" in why
+    assert "1.png: it is not a PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image" in why
     assert "2.png: it can't be decoded (Image size (10000000000 pixels)" in why
     reports: list[tuple[int, int]] = []
     again = open_dataset(f"folder:{place}", None, home, progress=lambda *at: reports.append(at))
@@ -225,7 +225,7 @@ def test_what_else_is_refused(home: Path, tmp_path: Path) -> None:
     name = annotated(tmp_path / "set", ["a.png,hat", "b.png,bag"])
     (tmp_path / "set" / "classes.txt").write_text("bag\nshoe\n")
     path = tmp_path / "set" / "annotations.csv"
-    with pytest.raises(DataError, match=r"line 1: the label 'hat' is no class of classes\.txt: bag, shoe"):
+    with pytest.raises(DataError, match=r"line 1: the label 'hat' is not a class of classes\.txt: bag, shoe"):
         opened(name, home)
     path.write_bytes("a.png,0\nb.png,\xe9\n".encode("latin-1"))
     with pytest.raises(DataError, match="line 2: it is not UTF-8"):
@@ -234,7 +234,7 @@ def test_what_else_is_refused(home: Path, tmp_path: Path) -> None:
     (tmp_path / "set" / "classes.txt").unlink()
     for image in (tmp_path / "set" / "images").iterdir():
         image.write_text("x")
-    with pytest.raises(DataError, match=r"none of its 2 images can be read; the first: .*it is no PNG"):
+    with pytest.raises(DataError, match=r"none of its 2 images can be read; the first: .*it is not a PNG"):
         opened(name, home)
     (tmp_path / "empty").mkdir()
     for other, words in {

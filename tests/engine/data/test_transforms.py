@@ -46,7 +46,7 @@ def test_a_pipeline_is_read_as_python_and_spelled_again() -> None:
         ("RandomCrop(28", "is not Python"),
         ("28", "is not of the form Name"),
         ("os.system('x')", "is not of the form Name"),
-        ("RandomCrop(open('x'))", "which is no plain value"),
+        ("RandomCrop(open('x'))", "which is not a plain value"),
         ("RandomCrop(**x)", r"has \*\* in it"),
         ("RandomCrop(28); lambda x: x", "is not of the form Name"),
     ],

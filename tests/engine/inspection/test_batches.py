@@ -144,7 +144,7 @@ def test_a_pipeline_that_fails_names_the_step_and_the_image(home: Path) -> None:
         traced(home, transform="RandomCrop(40)")
     with pytest.raises(ConfigError, match="did you mean RandomCrop"):
         traced(home, transform="RandomCop(28)")
-    with pytest.raises(InspectionError, match="which is no image"):
+    with pytest.raises(InspectionError, match="which is not an image"):
         transform_steps.displayable(torch.zeros(3))
 
 

@@ -94,7 +94,7 @@ def test_commands_reach_a_host_and_are_answered(home: Path) -> None:
     assert listing.summary(folder).state == "paused"
     client.command(folder, "unpause")
     wait(folder, lambda run: run.steps_done > stepped.steps_done)
-    with pytest.raises(RunError, match="'dance' is no command"):
+    with pytest.raises(RunError, match="'dance' is not a command"):
         client.command(folder, "dance")
     client.command(folder, "stop")
     assert wait(folder, lambda run: run.done).status == "stopped"

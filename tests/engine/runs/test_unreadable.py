@@ -54,7 +54,7 @@ SPOILERS: list[tuple[str, Callable[[Path], object], str]] = [
     ("run.json", holds(b"\xff{}"), "no JSON"),
     ("run.json", holds(b"[" * 100_000), "no JSON"),
     ("run.json", holds(b"[]"), "no JSON object"),
-    ("run.json", holds(b'{"config": "mlp"}'), "'config' is no object"),
+    ("run.json", holds(b'{"config": "mlp"}'), "'config' is not an object"),
     ("run.json", holds(b'{"parent": {"epoch": [1]}}'), "not as fmnist-tui writes it"),
     ("events.jsonl", no_permission, "Permission denied"),
     ("events.jsonl", a_folder, "Is a directory"),

@@ -39,7 +39,7 @@ def test_data_says_what_is_left_out_and_passed_over(
     assert out[1] == r"train: 8 images (caf\xe9 5, the 3)"
     assert out[3:] == [
         "1 file can't be read, left out:",
-        rf"  {tmp_path}/s\xe9t/the/bad\xe8.png: it is no PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image",
+        rf"  {tmp_path}/s\xe9t/the/bad\xe8.png: it is not a PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image",
         "note: passed over as hidden or the system's: .ipynb_checkpoints (1 in all)",
     ]
     assert main.main(["data", "--home", str(home), "--dataset", name, "--json"]) == 0

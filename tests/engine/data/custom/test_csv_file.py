@@ -150,7 +150,7 @@ def test_a_few_names_among_numbers_are_a_mistake_unless_they_are_listed(home: Pa
     """They would make names of all labels, and shift the outputs."""
     for odd in ("six", "nan", "NULL"):
         name = table(tmp_path / odd, "\n".join(["file,label", *rows()[:6], f"i6.png,{odd}", *rows()[7:]]), NAMES)
-        with pytest.raises(DataError, match=f"line 8: the label '{odd}' is no number, as 11 others are"):
+        with pytest.raises(DataError, match=f"line 8: the label '{odd}' is not a number, as 11 others are"):
             opened(name, home)
     (tmp_path / "six" / "classes.txt").write_text("\n".join([*map(str, range(6)), "six", *map(str, range(7, 12))]))
     assert opened(f"csv:{tmp_path}/six/table.csv:{tmp_path}/six/images", home).classes[6] == "six"
@@ -185,7 +185,7 @@ def test_classes_without_a_sample_and_files_named_twice_are_said(home: Path, tmp
         ("file,width\n" + "\n".join(rows("28")), r"none of its columns \(file, width\) holds labels"),
         ("\n".join(rows("10{}")), r"its labels go up to 1011; 0 to 255 are possible here"),
         ("\n".join(rows("99999999999{}")), r"its labels go up to 99999"),
-        (b"i0.png,0\ni1\0.png,1\n", "line 2: it holds a NUL, so it is no text"),
+        (b"i0.png,0\ni1\0.png,1\n", "line 2: it holds a NUL, so it is not text"),
         ("\n".join(rows()).encode("utf-16-le"), "line 1: it holds a NUL"),
         ("a" * 300 + ".png,0\n" + "\n".join(rows("{}", count=0)) + "b.png,1", "none of its 2 images can be read"),
         ("i0.png,0\n" + '"' + "x" * 200_000, "line 2: it is not CSV"),

@@ -96,7 +96,7 @@ def test_splits_by_other_words(splits: tuple[str, str], home: Path, tmp_path: Pa
             "holds labels from -1 to 8; 0 to 255 are possible here",
         ),
         ("", ("train", "test"), (TEN.astype("i2") * 50).astype(">i2"), 11, "holds labels from 0 to 450"),
-        ("", ("train", "test"), TEN.astype(">f4"), 13, "holds 30 elements of type float32, which are no labels"),
+        ("", ("train", "test"), TEN.astype(">f4"), 13, "holds 30 elements of type float32, which are not labels"),
     ],
 )
 def test_what_can_not_be_read_is_said_with_what_is_there(

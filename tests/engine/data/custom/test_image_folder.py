@@ -164,9 +164,9 @@ def test_what_is_no_image_and_what_is_empty_is_named_and_makes_no_output(home: P
     data = opened(name, home)
     assert data.classes == ("a", "b")
     assert len(data.left_out) == 5
-    assert "2 folders hold no image and are no classes: empty, notes" in data.notes
+    assert "2 folders hold no image and are not classes: empty, notes" in data.notes
     assert "passed over as no image: 1 × .heic, 1 × .md, 1 × .txt, 1 × no ending (4 in all)" in data.notes
-    assert "x is no class: none of its 5 images can be read" in data.notes
+    assert "x is not a class: none of its 5 images can be read" in data.notes
     assert sorted({*data.train.labels.tolist(), *data.test.labels.tolist()}) == [0, 1]
 
 

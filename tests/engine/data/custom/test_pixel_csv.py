@@ -107,14 +107,14 @@ def test_labels_may_be_names(home: Path, tmp_path: Path) -> None:
     ("text", "words"),
     [
         ([",".join(HEADER), *lines()[:5], "1,2,3"], "p.csv, line 7: it has 3 columns, others have 785"),
-        ([*lines()[:2], lines()[2].replace(",", ",x", 1)], "line 3: a pixel is no number"),
+        ([*lines()[:2], lines()[2].replace(",", ",x", 1)], "line 3: a pixel is not a number"),
         ([*lines()[:2], "," + lines(label="")[2]], "line 3: it has no label"),
         ([",".join(HEADER[1:]), *lines(label="")], "none of its 784 columns is called label"),
-        ([line + ",0" for line in lines()], "has 785 columns beside the label, which are no square"),
-        ([*lines()[:5], lines()[5].rpartition(",")[0] + ",nan"], "a pixel that is no finite number"),
-        (["file,label", "a.png,0"], "is no table of labels and a column for each pixel; for one of file names"),
+        ([line + ",0" for line in lines()], "has 785 columns beside the label, which do not form a square"),
+        ([*lines()[:5], lines()[5].rpartition(",")[0] + ",nan"], "a pixel that is not a finite number"),
+        (["file,label", "a.png,0"], "is not a table of labels and a column for each pixel; for one of file names"),
         (["3," + ",".join(["0"] * 784)] * 4, "all of its 4 samples are of one class"),
-        ([], "is no table of labels and a column for each pixel"),
+        ([], "is not a table of labels and a column for each pixel"),
     ],
 )  # fmt: skip
 def test_what_is_no_such_table_is_refused_in_one_line(text: list[str], words: str, home: Path, tmp_path: Path) -> None:

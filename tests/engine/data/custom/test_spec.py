@@ -23,7 +23,7 @@ def test_a_folder_whose_name_ends_like_a_share_is_that_folder(folder: str, home:
 
 def test_a_share_that_is_none_is_refused_with_the_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"data@2024 is not there, and @2024 is no share.*between 0 and 1, such as @0\.2"
+        DataError, match=r"data@2024 is not there, and @2024 is not a share.*between 0 and 1, such as @0\.2"
     ):
         parse(f"folder:{tmp_path}/data@2024")
 
