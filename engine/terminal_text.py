@@ -28,7 +28,7 @@ _encoding = "utf-8"  # the terminal's
 
 
 def printable(text: str, most: int | None = None) -> str:
-    r"""The text with whatever is not a printable character as its escape: control characters, line ends, marks that turn
+    r"""The text with what is not a printable character as its escape: control characters, line ends, marks that turn
     the direction of writing, halves of surrogate pairs. `most`: characters that are kept, the last an ellipsis.
 
     >>> printable("a\x1b[31mb")

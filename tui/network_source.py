@@ -53,7 +53,7 @@ class NetworkSource:
         return str(self._host.settings["freeze"]) if self.of_form else None
 
     def ref(self, source: str = "") -> NetworkRef:
-        """What requests about it hold, or about another `source`. Raises EngineError for a text that is not a source."""
+        """What requests about it hold, or about another `source`. Raises EngineError for any other text."""
         settings = self._host.settings
         return NetworkRef(
             sources.parse(source or self.source),

@@ -25,7 +25,7 @@ class OptimizerEntry:
     state: frozenset[str]  # the keys of the state that it keeps for each parameter
     # Keys that it keeps only while a setting is above 0, and that torch makes only at a parameter's first step.
     optional_state: Mapping[str, str] = field(default_factory=dict)
-    # Its arguments that decide numbers and are not settings: torch's defaults, or those of a file that a run began with.
+    # Its arguments that are not settings: torch's defaults, or those of a file that a run began with.
     options: tuple[str, ...] = ()
     mark: str = ""  # the one of them that tells it from optimizers that keep the same of each parameter
     decoupled: bool | None = None  # whether its weight decay is decoupled from the gradient; None: nobody asks

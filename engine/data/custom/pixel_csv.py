@@ -160,7 +160,7 @@ def _read_all(files: Sequence[Path], progress: Progress) -> Images:
 def _layout_of(path: Path) -> Layout:
     if (layout := _layout(path)) is None:
         raise DataError(
-            f"{path_text(path)} is not a table of labels and a column for each pixel; for one of file names and labels, "
+            f"{path_text(path)} is not a table of labels and a column per pixel; for one of file names and labels, "
             f"name the folder of the images too: csv:{path_text(path)}:images/"
         )
     return layout

@@ -151,7 +151,7 @@ def is_several(path: Path) -> bool:
 
 
 def to_write(path: Path) -> WeightsFormat:
-    """The format that the name's ending asks for; PyTorch's for an ending that is not a format's. Raises CheckpointError
+    """The format that the name's ending asks for; PyTorch's for any other ending. Raises CheckpointError
     for a format that is only read."""
     found = next((one for one in FORMATS if path.name.endswith(one.endings)), TORCH)
     if not found.writer:

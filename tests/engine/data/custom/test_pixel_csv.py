@@ -112,9 +112,9 @@ def test_labels_may_be_names(home: Path, tmp_path: Path) -> None:
         ([",".join(HEADER[1:]), *lines(label="")], "none of its 784 columns is called label"),
         ([line + ",0" for line in lines()], "has 785 columns beside the label, which do not form a square"),
         ([*lines()[:5], lines()[5].rpartition(",")[0] + ",nan"], "a pixel that is not a finite number"),
-        (["file,label", "a.png,0"], "is not a table of labels and a column for each pixel; for one of file names"),
+        (["file,label", "a.png,0"], "is not a table of labels and a column per pixel; for one of file names"),
         (["3," + ",".join(["0"] * 784)] * 4, "all of its 4 samples are of one class"),
-        ([], "is not a table of labels and a column for each pixel"),
+        ([], "is not a table of labels and a column per pixel"),
     ],
 )  # fmt: skip
 def test_what_is_no_such_table_is_refused_in_one_line(text: list[str], words: str, home: Path, tmp_path: Path) -> None:
