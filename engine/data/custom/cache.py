@@ -50,7 +50,7 @@ def kept_or(paths: Sequence[Path], cache: Path, make: Callable[[], Images], coun
     found = make()
     _keep(kept, found)
     if damaged:
-        again = f"the cache was damaged, and the images were read again: {path_text(kept)}"
+        again = f"the cache was damaged or can't be read, and the images were read again: {path_text(kept)}"
         found = replace(found, notes=(*found.notes, again))
     return found
 

@@ -26,7 +26,7 @@ def test_a_bit_that_flipped_anywhere_is_found_and_the_images_are_read_again(
     path.write_bytes(data)
     again = opened(name, home)
     assert again.checksum == first.checksum
-    assert again.notes == (f"the cache was damaged, and the images were read again: {path}",)
+    assert again.notes == (f"the cache was damaged or can't be read, and the images were read again: {path}",)
     assert path.read_bytes() == whole
     assert opened(name, home).notes == ()
 
