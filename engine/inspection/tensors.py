@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from engine.errors import InspectionError
 from engine.inspection import views
+from engine.inspection.expressions import spelled
 from engine.inspection.running_stats import RunningStats
 from engine.inspection.stats import as_real, histogram, stats_of
 from engine.inspection.tensor_lookup import tensor_of
@@ -46,7 +47,7 @@ def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWin
         pages=pages,
         height=height,
         width=width,
-        expression=views.spelled(written, request.view),
+        expression=spelled(written, request.view),
         about=about(tensor, evaluated),
         cells=() if view.is_meta else _cells_of(evaluated, window),
     )

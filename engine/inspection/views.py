@@ -6,13 +6,13 @@ Only what is listed here can be asked for: nothing that is typed is run as Pytho
 import ast
 import contextlib
 import operator
-import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
 
 from engine.errors import InspectionError
+from engine.inspection.expressions import spelled
 
 # Methods that give another view, or something new of the same kind; what they take is PyTorch's to judge.
 METHODS = {
@@ -91,17 +91,6 @@ def evaluate(tensor: torch.Tensor, text: str) -> View:
 def _view(made: torch.Tensor) -> View:
     grad_fn = type(made.grad_fn).__name__ if made.grad_fn is not None else ""
     return View(made.detach(), made.requires_grad, grad_fn, made.is_leaf)
-
-
-def spelled(name: str, text: str) -> str:
-    """The Python expression: behind the name, or with the name in the place of `t`."""
-    text = text.strip()
-    if not text or text[0] in "[.":
-        return name + text
-    return _NAME.sub(name, text) if _NAME.search(text) else f"{name}[{text}]"
-
-
-_NAME = re.compile(r"(?<![\w.])t(?!\w)")
 
 
 class _Expression:

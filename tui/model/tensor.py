@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import BugError, EngineError, InspectionCancelledError
+from engine.inspection.expressions import transposed
 from engine.inspection.tensor_refs import TensorRef
 from engine.inspection.tensor_requests import PicturesRequest, StatsRequest, TensorRequest, TensorWindow
 from engine.inspection.tensor_stats import TensorStats
@@ -317,7 +318,7 @@ class TensorScreen(Screen[None]):
             self._ask()
 
     def action_transpose(self) -> None:
-        self._show_view(self._view.removesuffix(".mT") if self._view.endswith(".mT") else f"{self._view}.mT")
+        self._show_view(transposed(self._view))
 
     @work(group="prompt")
     async def action_slice(self) -> None:
