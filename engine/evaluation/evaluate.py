@@ -25,8 +25,8 @@ from engine.training.setup import TrainingSetup, make_setup
 from engine.weights import matching
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
-from engine.weights.key_mapping import KeyMapping
-from engine.weights.state_dict import for_network, refuse_unread
+from engine.weights.key_mapping import USE_OF_FILES, KeyMapping
+from engine.weights.state_dict import for_network, refuse_other_numbers, refuse_unread
 
 
 def evaluate(
@@ -153,7 +153,9 @@ def load_weights(setup: TrainingSetup, contents: Contents, what: str, mapping: K
     """Load the weights of a file into the network. Raises MisfitError where they do not fit, CheckpointError where
     their values can't be read."""
     weights = for_network(contents, mapping)
-    found = matching.match(setup.network.state_dict(), weights)
+    wanted = setup.network.state_dict()
+    refuse_other_numbers(contents, mapping, wanted)
+    found = matching.match(wanted, weights)
     if not found.whole:
         message = f"{what} does not fit {setup.config.model}: {found.describe()}"
         raise found.error(message, found.proposal(mapping))
@@ -200,7 +202,7 @@ def reported(batches: Iterable[Batch], total: int, progress: Progress) -> Iterat
 def _cache(home: Path, sha256: str, source: WeightsFile, settings: EvaluationSettings, setup: TrainingSetup) -> Path:
     used = [
         source.model, str(source.mapping), asdict(settings), setup.config.to_dict(), setup.dataset.checksum,
-        setup.environment,
+        setup.environment, USE_OF_FILES,
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
     return Home(home).cache / f"evaluation-{sha256[:32]}-{key[:16]}.json"

@@ -18,6 +18,7 @@ from engine.home import Home
 from engine.progress import Progress, silent
 from engine.runs import checkpoint_refs, store
 from engine.sources import Checkpoint, NetworkRef, NewModel, RunCheckpoint, WeightsFile
+from engine.weights.key_mapping import USE_OF_FILES
 from engine.worker.client import WorkerClient
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def _of_checkpoint(found: Checkpoint) -> PredictionSource:
 def _of_file(network: NetworkRef, source: WeightsFile) -> PredictionSource:
     if not source.path.exists():
         raise InspectionError(f"no such file: {source.path}")
-    # 2: of quantized weights, and conjugate and negative views, the numbers that they stand for
-    used = [2, identity(source.path), str(source), network.dataset, str(network.data_dir), network.transform]
+    used = [USE_OF_FILES, identity(source.path), str(source), network.dataset, str(network.data_dir), network.transform]
     key = hashlib.sha256(json.dumps(used).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     title = f"{source.path.name} ({source.model})" if source.model else source.path.name
     return PredictionSource(title, key, network)

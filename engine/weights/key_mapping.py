@@ -12,6 +12,7 @@ from engine.weights.formats.registry import file_endings
 MOST_WORDS = 200  # of a text that are looked at
 _QUOTED = re.compile(r"""'[^']+'|"[^"]+\"""")
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+USE_OF_FILES = 3  # raised where weights of a file become others than before: results that were kept before are not used
 OPTIONS = ("--strip", "--rename", "--section", "--without")
 
 

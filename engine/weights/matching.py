@@ -12,7 +12,7 @@ from engine.errors import CheckpointError
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, unwrapped, wrappers_in
 from engine.weights.misfit import MisfitError, ShapeMismatch
-from engine.weights.state_dict import for_network, refuse_unread
+from engine.weights.state_dict import for_network, refuse_other_numbers, refuse_unread
 
 MOST_NAMED = 4  # names in a sentence
 COUNT = "num_batches_tracked"  # of a batch norm
@@ -105,7 +105,9 @@ def load(network: nn.Module, text: str, what: str, *, of_branch: bool = False) -
     contents, asked = contents_of(path), replace(mapping, new=())
     weights = for_network(contents, asked)
     given = {name: tensor for name, tensor in weights.items() if name not in anew}
-    found = match({name: tensor for name, tensor in wanted.items() if name not in anew}, given)
+    used = {name: tensor for name, tensor in wanted.items() if name not in anew}
+    refuse_other_numbers(contents, asked, used)
+    found = match(used, given)
     if not found.whole:
         proposal = found.proposal(mapping) or _with_new(found, wanted, mapping)
         before = "weights='" if of_branch else f"--weights '{path} "
@@ -188,7 +190,7 @@ def _match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
     shapes = tuple(
         ShapeMismatch(name, tuple(wanted[name].shape), tuple(given[name].shape))
         for name in wanted
-        if name in given and wanted[name].shape != given[name].shape
+        if name in given and not _fits(wanted[name], given[name])
     )
     renames = _renames(wanted, given, missing, unexpected)
     if 2 * len(renames) < len(missing):  # another network, rather than other names
@@ -200,6 +202,11 @@ def _match(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
     else:
         extra = ()
     return Match(missing, unexpected, shapes, prefix, extra, renames)
+
+
+def _fits(wanted: torch.Tensor, given: torch.Tensor) -> bool:
+    """Whether they have one shape; for PyTorch also where a file from before 0.4 has one number as a vector."""
+    return wanted.shape == given.shape or (not wanted.shape and tuple(given.shape) == (1,))
 
 
 def _without_counts(

@@ -28,7 +28,7 @@ def forms(tensors: Iterable[Named]) -> list[str]:
     """The tensors that are used in another form than they are saved in, and those whose values can't be read here: how
     many, and which, a line each."""
     ones, lines = list(tensors), []
-    for layout, use in (("quantized", "used dequantized, as float32"), ("sparse", "used with all elements")):
+    for layout, use in (("quantized", "used dequantized, as float32"), ("sparse", "used as dense tensors")):
         found = [one for one in ones if one.tensor.layout.startswith(layout) and one.tensor.readable]
         if found:
             lines.append(f"{_many(found, layout)}: {use}")

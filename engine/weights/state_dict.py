@@ -75,6 +75,38 @@ def refuse_unread(contents: Contents, mapping: KeyMapping, names: Collection[str
             _values(contents, one)
 
 
+def refuse_other_numbers(contents: Contents, mapping: KeyMapping, wanted: Mapping[str, torch.Tensor]) -> None:
+    """Raises CheckpointError for the first tensor that a network wants as floats and that the file has as numbers of
+    another kind, which PyTorch would convert without a word: integers, booleans, complex numbers, or floats of 8 bits
+    with a scale of their own. Libraries that quantize (bitsandbytes, compressed-tensors) save them so. `wanted`: of
+    the network, by its own names."""
+    used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    for name, one in used.items():
+        network, dtype = wanted.get(mapping.renamed(name)), one.tensor.dtype
+        if network is None or not network.is_floating_point() or one.tensor.layout == "quantized":
+            continue
+        both = f"is {dtype} in the file, {str(network.dtype).removeprefix('torch.')} in the network"
+        if dtype.startswith("complex"):
+            words = f"{both}: its imaginary part would be lost"
+        elif dtype == "bool" or dtype.startswith(("int", "uint")):
+            words = f"{both}: if it is quantized, dequantize it with the library that wrote it"
+        elif dtype.startswith("float8") and (scale := _scale_of(one, contents)):
+            words = f"is quantized ({dtype}, with {scale} as its scale): dequantize it with the library that wrote it"
+        else:
+            continue
+        raise CheckpointError(f"{contents.path}: {one.name} {words}")
+
+
+def _scale_of(one: Named, contents: Contents) -> str:
+    """The tensor beside this one, of another dtype, that is a scale by its name; "": none."""
+    module = one.name.rpartition(".")[0]
+    for other in contents.tensors:
+        where, _, last = other.name.rpartition(".")
+        if other.tensor.dtype != one.tensor.dtype and where in (module, one.name) and "scale" in last:
+            return other.name
+    return ""
+
+
 def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
     """The weights of a file, with the mapping applied. Raises CheckpointError, also for values that can't be read."""
     return _mapped(contents, mapping, for_network=False)

@@ -74,11 +74,17 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
         flat, offset = _flat(record, dtype), tensor.offset
         if tensor.conj or tensor.neg:  # of what it reaches, a copy
             flat, offset = flat[tensor.offset : tensor.end], 0
-            flat = flat.conj_physical() if tensor.conj else flat
+            flat = _conjugate(flat) if tensor.conj else flat
             flat = _negative(flat) if tensor.neg else flat
         return torch.as_strided(flat, tensor.shape, tensor.stride, offset)
     except _UNREADABLE as error:
         raise _unreadable(name, error) from error
+
+
+def _conjugate(values: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that complex32 is new
+        return values.conj_physical()
 
 
 def _negative(values: torch.Tensor) -> torch.Tensor:

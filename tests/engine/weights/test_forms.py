@@ -215,7 +215,7 @@ def test_a_sparse_tensor_of_any_layout_is_listed_and_read(tmp_path: Path, name: 
     assert (one.layout, one.shape, one.dtype) == (layout, tuple(value.shape), str(value.dtype).removeprefix("torch."))
     assert torch.equal(tensors.load(contents, "w"), value.to_dense())
     assert tensors.sparse(contents, one, "w").layout == value.layout
-    assert any("sparse tensor (w): used with all elements" in note for note in contents.notes)
+    assert any("sparse tensor (w): used as dense tensors" in note for note in contents.notes)
 
 
 def test_a_sparse_tensor_that_claims_much_or_points_outside_is_refused(tmp_path: Path) -> None:
