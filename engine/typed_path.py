@@ -1,7 +1,9 @@
 """A path as a person types or pastes it: quoted, with escaped spaces, as a file manager's `file://`, or with the end of
 a line. What is on the disk decides: a file of exactly that name goes first."""
 
+import contextlib
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,7 +27,7 @@ def is_there(path: Path) -> bool:
 
 def _readings(text: str) -> Iterator[Path]:
     yield _path(text)
-    text = text.strip()
+    whole = text = text.strip()
     yield _path(text)
     if len(text) > 1 and text[0] in QUOTES and text[-1] == text[0]:
         text = text[1:-1]
@@ -35,6 +37,10 @@ def _readings(text: str) -> Iterator[Path]:
         yield _path(text)
     elif "\\" in text:
         yield _path(re.sub(r"\\(.)", r"\1", text))
+    if whole and whole[0] in QUOTES:  # 'it'\''s.pt', as shells and terminals write it where a file is dropped
+        with contextlib.suppress(ValueError):
+            words = shlex.split(whole)
+            yield from map(_path, words if len(words) == 1 else ())
 
 
 def _of_url(text: str) -> str:

@@ -114,8 +114,9 @@ def _compared(a: Contents, b: Contents, name: str, one: Named | None, other: Nam
 def figures_of(a: torch.Tensor, b: torch.Tensor) -> dict[str, Any]:
     """`max_abs`, `l2`, `relative`, `cosine` and `changed` of two tensors of one shape (see `Difference`)."""
     most = squares = product = norm_a = norm_b = 0.0
-    changed = 0
+    changed = count = 0
     for x, y in _blocks(a, b):
+        count += x.numel()
         both = torch.isfinite(x) & torch.isfinite(y)
         changed += int((~((x == y) | (x.isnan() & y.isnan()))).sum())
         if not bool(both.all()):
@@ -132,12 +133,14 @@ def figures_of(a: torch.Tensor, b: torch.Tensor) -> dict[str, Any]:
     return {
         "max_abs": most, "l2": math.sqrt(squares), "relative": math.sqrt(squares / norm_a) if norm_a else None,
         "cosine": max(-1.0, min(1.0, product / lengths)) if lengths else None,
-        "changed": changed / a.numel() if a.numel() else 0.0,
+        "changed": changed / count if count else 0.0,
     }  # fmt: skip
 
 
 def _blocks(a: torch.Tensor, b: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Both, one after another, as float64; of complex numbers real and imaginary parts."""
+    if a.is_complex() != b.is_complex():
+        a, b = a.to(torch.complex128), b.to(torch.complex128)
     flat = [(torch.view_as_real(each) if each.is_complex() else each).reshape(-1) for each in (a, b)]
     for start in range(0, flat[0].numel(), BLOCK):
         x, y = (each[start : start + BLOCK].to(torch.float64) for each in flat)

@@ -49,9 +49,11 @@ def _left_out(names: set[str], target: Path) -> str:
 
 
 def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of several weights of one network; whole numbers, such as counts of batches, as the last one has them.
+    """The mean of several weights of one network, of the widest dtype among them; single whole numbers, such as counts
+    of batches, as the last one has them.
 
-    Raises CheckpointError where they are not of the same names and shapes.
+    Raises CheckpointError where they are not of the same names, shapes and kinds of numbers, and for other integers
+    that differ: a mean of what is quantized is none of what it stands for.
     """
     first, *rest = several
     for number, other in enumerate(rest, 2):
@@ -62,14 +64,30 @@ def average(several: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Te
             if tensor.shape != first[name].shape:
                 shapes = f"{list(first[name].shape)} and {list(tensor.shape)}"
                 raise CheckpointError(f"the files can't be averaged: {name} has the shapes {shapes}")
+            if _kind(tensor) != _kind(first[name]):
+                both = f"{_dtype(first[name])} and {_dtype(tensor)}"
+                raise CheckpointError(f"the files can't be averaged: {name} has the dtypes {both}")
+            if _kind(tensor) == "whole" and tensor.ndim and not torch.equal(tensor, first[name]):
+                words = f"{name} is {_dtype(tensor)}, and differs"
+                raise CheckpointError(f"the files can't be averaged: {words}: dequantize it if it is quantized")
     found = {}
     for name, tensor in several[-1].items():
         if tensor.is_floating_point() or tensor.is_complex():
-            mean = sum((each[name].to(torch.float64) for each in several), torch.zeros((), dtype=torch.float64))
-            found[name] = (mean / len(several)).to(tensor.dtype)
+            wide = torch.complex128 if tensor.is_complex() else torch.float64
+            mean = sum((each[name].to(wide) for each in several), torch.zeros((), dtype=wide))
+            widest = max((each[name].dtype for each in reversed(several)), key=lambda dtype: dtype.itemsize)
+            found[name] = (mean / len(several)).to(widest)
         else:
             found[name] = tensor
     return found
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return "complex" if tensor.is_complex() else "float" if tensor.is_floating_point() else "whole"
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def write(weights: Mapping[str, torch.Tensor], target: Path, header: Mapping[str, str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """Paths as they are typed and pasted."""
 
 import os
+import shlex
 from pathlib import Path
 from urllib.parse import quote
 
@@ -94,3 +95,11 @@ def test_a_file_whose_name_has_quotes_or_a_line_end_is_itself(tmp_path: Path) ->
         path = made(tmp_path, name)
         assert typed_path(str(path)) == path
         assert typed_path(os.path.relpath(path)) == Path(os.path.relpath(path))
+
+
+@pytest.mark.parametrize("name", ["it's.pt", "it's (1) of 'two'.pt", "a b.pt"])
+def test_a_name_with_apostrophes_as_a_shell_quotes_it(tmp_path: Path, name: str) -> None:
+    path = made(tmp_path, name)
+    assert typed_path(shlex.quote(str(path))) == path
+    escaped_quote = str(path).replace("'", r"'\''")
+    assert typed_path(f"'{escaped_quote}'") == path

@@ -33,10 +33,18 @@ def read(path: Path) -> Contents:
 
 def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:
     """Write a state_dict, with `header` as the file's metadata, and "pt" as its format where that says none: readers
-    such as transformers' refuse a file without one."""
+    such as transformers' refuse a file without one. Raises CheckpointError for a dtype that the format lacks."""
     from safetensors.torch import save_file
 
-    save_file(dict(weights), path, metadata={"format": "pt", **header})
+    try:
+        save_file(dict(weights), path, metadata={"format": "pt", **header})
+    except KeyError as error:  # how it says so
+        lost = [(name, str(tensor.dtype)) for name, tensor in weights.items() if tensor.dtype in error.args]
+        if not lost:
+            raise
+        (name, dtype), *_ = lost
+        words = f"{name} is {dtype.removeprefix('torch.')}, which safetensors can't hold"
+        raise CheckpointError(f"{words}: choose a name that ends with .pth") from error
 
 
 def _read(contents: Contents, header: int) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from engine import sources
 from engine.errors import EngineError, InspectionError, ModelError
 from engine.inspection import networks, parameters, summary, tensors, views
+from engine.inspection.expressions import spelled
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, SummaryRequest, TensorRow, Totals
 from engine.inspection.stats import histogram, stats_of
 from engine.inspection.tensor_refs import FileTensor, Parameter
@@ -241,7 +242,7 @@ VIEWS = [
 @pytest.mark.parametrize("text", VIEWS)
 def test_a_view_is_what_python_says(text: str) -> None:
     t = torch.randn(4, 3, 9, 9)
-    expected = eval(views.spelled("t", text), {"t": t, "torch": torch})  # what is typed here is ours
+    expected = eval(spelled("t", text), {"t": t, "torch": torch})  # what is typed here is ours
     assert torch.equal(views.apply(t, text), torch.as_tensor(expected))
 
 
