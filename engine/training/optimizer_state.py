@@ -201,12 +201,12 @@ def _options(
     first, options, notes = groups[0], dict[str, Any](), []
     for key in entry.options:
         if key not in first:
-            notes.append(f"the file does not say the optimizer's {key}: it is {own[key]}")
+            notes.append(f"the file does not say the optimizer's {key}; {own[key]} is used")
             continue
         try:
             value = _option(first[key], own[key])
         except (TypeError, ValueError, RuntimeError, OverflowError):
-            notes.append(f"the optimizer's {key} in the file can't be used: it is {own[key]}")
+            notes.append(f"the optimizer's {key} in the file can't be used; {own[key]} is used")
             continue
         if value != own[key]:
             options[key] = value

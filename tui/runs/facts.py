@@ -61,7 +61,8 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     if state.warnings:
         newest = state.warnings[-1]
         more = f" ({len(state.warnings)} warnings)" if len(state.warnings) > 1 else ""
-        return f"Warning, epoch {newest.epoch} step {fmt.count(newest.step)}: {newest.message}{more}", "warning"
+        place = f", epoch {newest.epoch} step {fmt.count(newest.step)}" if "epoch" not in newest.message else ""
+        return f"Warning{place}: {newest.message}{more}", "warning"
     return "", ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MOST_TICKS = 9
+ONE_VALUE = 1e-4  # of the highest: values that are less apart are as good as one
 FACTORS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0)  # between the ticks of a logarithmic axis, or so many …
 DECADES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 400)
 
@@ -45,7 +46,7 @@ def linear(values: Sequence[float], cells: int, ceiling: float = math.inf) -> Ax
     the most room. `ceiling`: no tick is above it."""
     low, high = (min(values), max(values)) if values else (0.0, ceiling if math.isfinite(ceiling) else 1.0)
     positive = low >= 0
-    if high - low < 1e-9 + abs(high) * 0.02:  # as good as one value: room around it
+    if high - low < 1e-9 + abs(high) * ONE_VALUE:  # room around it
         low, high = low - max(abs(low) * 0.05, 1e-3), min(ceiling, high + max(abs(high) * 0.05, 1e-3))
         low = max(0.0, low) if positive else low
     best: tuple[float, int, Axis] | None = None

@@ -19,6 +19,7 @@ PLAIN_DOTS = ".o'"  # without braille: low, in the middle, and high in its row
 BRAILLE = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))  # of the left and right dots, from the bottom
 PARENT = "·"  # the curve of the run that this one branched off from
 MIN_WIDTH, MIN_HEIGHT = 24, 6
+LARGEST = 1e300  # what is beyond is not drawn, as what is not finite
 _ASCII = str.maketrans("┌┐└┘─│┤┬⠿✗┊▽┃–…·⠤⠒", "++++-|++ox:v|-..**")
 
 
@@ -100,9 +101,9 @@ def plot(chart: Chart, width: int, height: int, ascii_only: bool = False) -> Plo
     from textual_plotext.plot import Plot as Figure
 
     line = thin(chart.line, chart.x_limit, width)
-    dots = [(x, y) for x, y in chart.dots if math.isfinite(y)]
+    dots = [(x, y) for x, y in chart.dots if abs(y) < LARGEST]
     parent = [point for point in thin(chart.parent, chart.x_limit, width) if point[0] <= chart.x_limit]
-    parent_dots = [(x, y) for x, y in chart.parent_dots if math.isfinite(y) and x <= chart.x_limit]
+    parent_dots = [(x, y) for x, y in chart.parent_dots if abs(y) < LARGEST and x <= chart.x_limit]
     if chart.log_y:
         line, dots, parent, parent_dots = (_above_0(points) for points in (line, dots, parent, parent_dots))
     values = [y for _, y in (*line, *dots, *parent, *parent_dots)]
@@ -191,7 +192,7 @@ def thin(points: Sequence[tuple[float, float, float]], limit: float, columns: in
     """At most two points a column, the lowest and the highest, in an order that keeps the line short."""
     buckets: dict[int, list[float]] = {}
     for x, low, high in points:
-        if not (math.isfinite(low) and math.isfinite(high)):
+        if not (abs(low) < LARGEST and abs(high) < LARGEST):  # NaN is not either
             continue
         bucket = buckets.setdefault(min(columns - 1, int(columns * x / limit)), [x, low, high])
         bucket[1], bucket[2] = min(bucket[1], low), max(bucket[2], high)

@@ -228,11 +228,11 @@ def test_another_optimizer_s_state_is_not_taken_for_one_of_ours(make: Any, name:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"betas": "many"}, "the optimizer's betas in the file can't be used: it is (0.9, 0.999)"),
-        ({"betas": (0.9, 7.0)}, "the optimizer's betas in the file can't be used: it is (0.9, 0.999)"),
-        ({"eps": float("nan")}, "the optimizer's eps in the file can't be used: it is 1e-08"),
+        ({"betas": "many"}, "the optimizer's betas in the file can't be used; (0.9, 0.999) is used"),
+        ({"betas": (0.9, 7.0)}, "the optimizer's betas in the file can't be used; (0.9, 0.999) is used"),
+        ({"eps": float("nan")}, "the optimizer's eps in the file can't be used; 1e-08 is used"),
         ({"eps": torch.tensor(1e-4)}, "taken from the optimizer in the file: eps 9.999999747378752e-05"),
-        ({"amsgrad": None}, "the optimizer's amsgrad in the file can't be used: it is False"),
+        ({"amsgrad": None}, "the optimizer's amsgrad in the file can't be used; False is used"),
         ({"params": [0, 0, 1, 2, 3, 4]}, "a parameter is in it twice"),
         ({"params": 3}, "it is not in torch.optim's format (TypeError)"),
     ],

@@ -48,6 +48,7 @@ def test_at_most_two_points_a_column_and_never_one_that_is_not_finite() -> None:
         Chart(line=((0.1, 0.0, 0.0), (0.2, 0.0, 0.0)), x_limit=1),
         Chart(line=((0.1, -1.0, 1e30),), dots=((1, math.inf),), x_limit=1),
         Chart(dots=((1, 100.0),), joined=True, ceiling=100, x_limit=2000),
+        Chart(line=((0.1, 1.0, 1.7e308), (0.2, -1.7e308, 1.0)), dots=((1, 1e308),), x_limit=2),
     ],
 )
 def test_odd_data_draws_too(chart: Chart, log_y: bool) -> None:
@@ -259,6 +260,29 @@ def test_a_test_result_stands_within_half_a_dot_of_its_value(
         epochs = [float(name) for name in rows[-1].split()]
         place = 0.5 + (1 + at - epochs[0]) / (epochs[-1] - epochs[0]) * (ticks[-1] - ticks[0])
         assert sum(column for column, _ in found) / 6 == pytest.approx(min(place, columns - 0.5), abs=0.51)
+
+
+@pytest.mark.parametrize(
+    ("values", "ceiling"),
+    [((87.12, 87.31, 87.44, 87.45, 87.50), 100.0), ((0.34170, 0.34164, 0.34155, 0.34149, 0.34130), math.inf)],
+)
+def test_results_that_are_close_together_are_drawn_apart(values: tuple[float, ...], ceiling: float) -> None:
+    dots = tuple((1.0 + at, value) for at, value in enumerate(values))
+    drawn = plot(Chart(dots=dots, x_limit=6, ceiling=ceiling), 70, 18)
+    rows: dict[int, list[float]] = {}
+    for row, column in drawn.dots:
+        number = ord(drawn.rows[row][column]) - 0x2800
+        for across in (0, 1):
+            for up in range(4):
+                if number & BRAILLE[across][up]:
+                    rows.setdefault(column // 8, []).append(-row + up / 4)
+    heights = [sum(dots) / len(dots) for _, dots in sorted(rows.items())]
+    assert len(heights) == 5
+    assert heights == sorted(heights, reverse=values[0] > values[-1])
+    assert len(set(heights)) == 5
+    assert abs(heights[0] - heights[-1]) > 6, "they take the most of the rows"
+    _, _, names = canvas(drawn.rows)
+    assert len([name for name in names if name is not None]) == len({name for name in names if name is not None})
 
 
 def test_results_that_differ_by_a_dot_look_different() -> None:
