@@ -1,10 +1,12 @@
 """*Transforms* and *Batches*, the worker process's part computed here: torch is there already."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
+from torch.utils.data import DataLoader
 
 from engine.data.loader import epoch_order
 from engine.data.open_dataset import open_dataset
@@ -21,7 +23,18 @@ DEMO = open_dataset("demo", None, Path())
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
-pytestmark = pytest.mark.usefixtures("at_once")
+pytestmark = pytest.mark.usefixtures("at_once", "no_forks")
+
+
+@pytest.fixture
+def no_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DataLoader loads in this process, whatever its num_workers: it is the app's here, with its threads and signals,
+    where the worker process of the program forks (tests/engine/inspection/test_batches.py)."""
+
+    def in_this_process(*arguments: Any, **options: Any) -> "DataLoader[Any]":
+        return DataLoader(*arguments, **(options | {"num_workers": 0}))
+
+    monkeypatch.setattr("engine.data.loader.DataLoader", in_this_process)
 
 
 def captions(app: FmnistApp) -> list[str]:

@@ -53,7 +53,7 @@ async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, in
             ["ended without finishing", "gone", "mlp", "demo data", "1/10", "51.0%"],
             ["finished", "first", "mlp", "Fashion-MNIST", "2/10", "52.0%"],
         ]
-        await until(pilot, lambda: "live one" in shown(app)[1])
+        await until(pilot, lambda: "live one" in app.screen.query_one(Rows).text())
         titles = ["state", "run", "model", "data", "epoch", "best", "age"]
         assert shown(app)[0].split() == titles, "no column is left out"
         assert shown(app)[1].split()[:6] == ["▸training", "live", "one", "mlp", "Fashion-MNIST", "1/10"]
