@@ -58,7 +58,7 @@ async def picture_of_the_run(home: Path, data_dir: Path | None, run: Path) -> No
     follower, fold = Follower(run), Fold()
     app = FmnistApp(home=home, data_dir=data_dir, watch=run)
     async with app.run_test(size=SIZE) as pilot:
-        while not (state := fold.snapshot()).done and (state.x < HALF_WAY * max(1, state.steps) or not agrees(app)):
+        while not (state := fold.snapshot()).done and (state.x < HALF_WAY or not agrees(app)):
             await pilot.pause(0.1)
             for event in follower.poll():
                 fold.add(event)
@@ -71,7 +71,7 @@ def agrees(app: FmnistApp) -> bool:
 
 
 def write(app: FmnistApp, name: str) -> None:
-    (HERE / name).write_text(tidy(app.export_screenshot(title="fmnist-tui")))
+    (HERE / name).write_text(tidy(app.export_screenshot(title="fmnist-tui")), encoding="utf-8")
 
 
 def tidy(svg: str) -> str:
