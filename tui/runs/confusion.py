@@ -2,7 +2,8 @@
 
 from engine.training.events import Evaluated
 from tui import format as fmt
-from tui.widgets.lines import Line, Lines, cut, padded
+from tui.columns import cut
+from tui.widgets.lines import Line, Lines, padded
 
 LEVELS = 5  # shades of a cell
 

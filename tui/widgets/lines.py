@@ -11,6 +11,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from engine.terminal_text import shown
+from tui.columns import column
 from tui.widgets.palette import style_of
 
 Line = list[tuple[str, str]]  # pieces of text, each with the name of its style in the palette, "" for plain
@@ -97,19 +98,9 @@ def fit_end(text: str, width: int) -> str:
     return "…" + text if width > 0 else ""
 
 
-def cut(text: str, width: int) -> str:
-    """As much of `text`, as the terminal may have it, as fits `width` cells."""
-    text = shown(text)
-    while cell_len(text) > width:
-        text = text[:-1]
-    return text
-
-
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` cells, cut or filled with spaces behind it, or before it (`right`)."""
-    text = fit(text, width)
-    space = " " * (width - cell_len(text))
-    return space + text if right else text + space
+    return column(fit(text, width), width, right=right)
 
 
 def _difference(before: Line, after: Line, width: int) -> tuple[int, int]:
