@@ -132,8 +132,11 @@ class TensorScreen(Screen[None]):
             self._take(window, top, left, whole)
             if whole and self._mode == "pictures":
                 self._ask_pictures()
-            elif self._mode == "values" and self._cells.window[3] > columns and left + columns < window.width:
-                self._ask()  # the numbers are shorter than those before: more columns fit
+            elif self._mode == "values" and (
+                self._cells.move(0, 0)  # the numbers are longer than those before: the cursor would be out of view
+                or (self._cells.window[3] > columns and left + columns < window.width)  # shorter: more columns fit
+            ):
+                self._ask()
 
     def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
         self._window = window

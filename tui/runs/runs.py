@@ -190,12 +190,12 @@ def _columns(width: int) -> tuple[Column, ...]:
     more = min(max(0, width - 80) // 8, 12)
     return (
         Column("state", len(ENDED)),
-        Column("run", -12),
+        Column("run", -11),
         Column("model", 6 + more),
         Column("data", 13 + more),
         Column("epoch", 7, right=True),
         Column("best", 6, right=True),
-        Column("age", 6, right=True),
+        Column("age", 7, right=True),
     )
 
 

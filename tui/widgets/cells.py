@@ -69,15 +69,16 @@ class Cells(Widget):
         if not self._cells:
             return Strip.blank(self.size.width, base)
         top, left = self._at
+        whole = self._room()[1]  # columns that fit: none is cut
         dim = base + Style(dim=True)
         if y == 0:
-            numbers = [Segment(f"{left + at:>{cell - 1}} ", dim) for at in range(len(self._cells[0]))]
+            numbers = [Segment(f"{left + at:>{cell - 1}} ", dim) for at in range(min(len(self._cells[0]), whole))]
             return Strip([Segment(" " * head, dim), *numbers]).adjust_cell_length(self.size.width, base)
         row = y - 1
         if row >= len(self._cells):
             return Strip.blank(self.size.width, base)
         segments = [Segment(f"{top + row:>{head - 1}} ", dim)]
-        for at, text in enumerate(self._cells[row]):
+        for at, text in enumerate(self._cells[row][:whole]):
             here = (top + row, left + at) == (self.row, self.column)
             style = base + Style(reverse=True, bold=True) if here else base
             segments += [Segment(f"{text:>{cell - 1}}", style), Segment(" ", base)]

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,15 @@ async def test_states_and_demo_data_have_their_colours_also_on_wide_screens(home
         assert pieces[3]["finished"] == ""
         model = next(column.width for column in table.columns if column.title == "model")
         assert model > 6, "long names of models get room"
+
+
+async def test_an_age_is_drawn_whole_at_80_columns(tmp_path: Path) -> None:
+    for number, seconds in enumerate((5, 59 * 60, 23 * 3600)):
+        MadeUpRun(tmp_path / "other", f"20260101-10101{number}-aaaa", name=f"run {number}", begun=time.time() - seconds)
+    app = ScreensApp(tmp_path / "other", "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        drawn = "\n".join(shown(app))
+        assert all(row[-1] in drawn for row in rows(app))
+        assert "< 1 min" in drawn
+        assert "…" not in drawn

@@ -94,3 +94,19 @@ async def test_the_pixel_cursor_stays_in_the_image(moves: tuple[int, int], place
         shown = "\n".join(table.render_line(y).text for y in range(6))
         assert f"{int(image[place]):>3}" in shown
         assert f"{place[0]:>3} " in shown
+
+
+async def test_a_column_that_does_not_fit_whole_is_not_drawn_and_the_cursor_stays_in_view() -> None:
+    app = CellsApp()
+    async with app.run_test(size=(30, 5)):
+        cells = app.cells
+        cells.take(HEIGHT, WIDTH, 0, 0, [["1.25"] * WIDTH] * 4)
+        assert cells.window[3] == 5
+        assert cells.render_line(1).text.split() == ["0", *["1.25"] * 5]
+        assert cells.move(0, 4) is False
+        cells.take(HEIGHT, WIDTH, 0, 0, [["-1.2500e-03"] * WIDTH] * 4)
+        assert cells.window[3] == 2
+        assert cells.render_line(0).text.split() == ["0", "1"]
+        assert cells.render_line(1).text.split() == ["0", *["-1.2500e-03"] * 2]
+        assert cells.move(0, 0) is True, "another window is wanted, with the cursor in it"
+        assert cells.window[1] == 3
