@@ -2,6 +2,7 @@
 file's name."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,17 +162,33 @@ def resolve(given: str | Path | None = None) -> Path:
     Raises PathError where there is none."""
     if chosen := given or os.environ.get("FMNIST_TUI_HOME"):
         return expanded(chosen).absolute()
-    try:
-        usual = Path(platformdirs.user_data_dir("fmnist-tui"))
-        known = usual.parts[0] != "~" and bool(os.environ.get("HOME", "~") or os.environ.get("XDG_DATA_HOME"))
-    except RuntimeError:  # as newer versions of platformdirs say it
-        known = False
-    if not known:
+    usual = _platform_folder(platformdirs.user_data_dir, "XDG_DATA_HOME")
+    if usual is None:
         raise PathError(
             "nowhere to keep runs: HOME is not set, and this user has no home folder; "
             "choose a folder with --home or FMNIST_TUI_HOME"
         )
-    return usual.absolute()
+    return usual
+
+
+def config_file(given: str | Path | None = None) -> Path | None:
+    """The file of the program's own settings: `given` (--config), else $FMNIST_TUI_CONFIG, else config.toml in the
+    platform's user config folder. It need not exist. None where no home folder is known. Raises PathError for a `~name`
+    that is not known."""
+    if chosen := given or os.environ.get("FMNIST_TUI_CONFIG"):
+        return expanded(chosen).absolute()
+    usual = _platform_folder(platformdirs.user_config_dir, "XDG_CONFIG_HOME")
+    return usual / "config.toml" if usual is not None else None
+
+
+def _platform_folder(ask: Callable[[str], str], variable: str) -> Path | None:
+    """A folder of the platform's. None where this user has no home folder."""
+    try:
+        usual = Path(ask("fmnist-tui"))
+    except RuntimeError:  # as newer versions of platformdirs say it
+        return None
+    known = usual.parts[0] != "~" and bool(os.environ.get("HOME", "~") or os.environ.get(variable))
+    return usual.absolute() if known else None
 
 
 def ensure(home: Path) -> Path:

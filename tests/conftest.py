@@ -11,9 +11,12 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own; also in the environment, for the processes it starts."""
+    """A home folder of the test's own, and a file of settings that is not there; also in the environment, for the
+    processes it starts."""
     path = tmp_path / "home"
     monkeypatch.setenv("FMNIST_TUI_HOME", str(path))
+    monkeypatch.setenv("FMNIST_TUI_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.delenv("TEXTUAL_THEME", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return path
 

@@ -127,7 +127,7 @@ def test_every_setting_is_in_the_list_of_settings() -> None:
 
 def commands_shown() -> Iterator[tuple[str, list[str]]]:
     """Each `fmnist-tui …` that a document shows, as it is typed, without what is piped."""
-    written = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in docs.FILES]
+    written = [path for path in sorted((ROOT / "docs").glob("*.md")) if docs.MADE not in path.read_text()]
     for text in (README, CONTRIBUTING, *(path.read_text() for path in written)):
         for inline, line in re.findall(r"`fmnist-tui ?([^`]*)`|^fmnist-tui(?: (.*))?$", text, re.MULTILINE):
             typed = inline or line

@@ -1,4 +1,5 @@
-"""Makes docs/cli.md from the parsers, docs/keys.md from the bindings, docs/settings.md from the settings.
+"""Makes docs/cli.md from the parsers, docs/keys.md from the bindings, docs/settings.md from the settings of a run, and
+the table of docs/config.md from the declarations of the program's own.
 
 `python -m tools.docs` writes them; with `--check` it writes nothing, names those that are stale, and exits with 1.
 """
@@ -16,8 +17,10 @@ from engine.training import option_table
 from tui.app import FmnistApp
 from tui.cli.command import Parser
 from tui.cli.main import make_parser
+from tui.config.declared import DECLARED
 
 DOCS = Path(__file__).parent.parent / "docs"
+CONFIG_BEGIN, CONFIG_END = "<!-- settings: made by `make docs` -->", "<!-- end of what is made -->"
 MADE = "<!-- Made by `make docs`; do not edit. -->"
 NAMES = {
     "question_mark": "?", "slash": "/", "full_stop": ".", "plus": "+", "minus": "-", "equals_sign": "=",
@@ -131,7 +134,18 @@ def settings() -> str:
     return f"# Settings of a run\n\n{MADE}\n\n{option_table.markdown()}\n"
 
 
-FILES = {"cli.md": cli, "keys.md": keys, "settings.md": settings}
+def config() -> str:
+    """docs/config.md with its table of the program's own settings made anew."""
+    before, begin, rest = (DOCS / "config.md").read_text(encoding="utf-8").partition(CONFIG_BEGIN)
+    _, end, after = rest.partition(CONFIG_END)
+    table = ["", "| setting | default | values | |", "| --- | --- | --- | --- |"]
+    for one in DECLARED:
+        variable = f" Variable: `{one.environment}`." if one.environment and one.environment not in one.help else ""
+        table.append(f"| `{one.name}` | `{one.toml(one.default)}` | {one.values} | {one.help}{variable} |")
+    return "\n".join([f"{before}{begin}", *table, "", f"{end}{after}"])
+
+
+FILES = {"cli.md": cli, "config.md": config, "keys.md": keys, "settings.md": settings}
 
 
 def main() -> int:

@@ -24,6 +24,8 @@ from engine.sources import RunCheckpoint, Source
 from engine.terminal_text import encoding, shown_lines
 from engine.worker.client import WorkerClient
 from tui import crash
+from tui.config import declared
+from tui.config.preferences import Preferences
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.network_source import NetworkSource
@@ -43,6 +45,8 @@ HERE = Path(__file__).parent
 PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the signs
 FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
 FAILURE_S = 60  # that a failure is shown
+PROBLEMS = 3  # of the settings that are told at the start
+PROBLEMS_S = 20  # that they are shown
 
 
 def _data(services: Services) -> Screen[None]:
@@ -106,11 +110,12 @@ class FmnistApp(CrashHandlingApp):
         data_dir: Path | None = None,
         dataset: str = "auto",
         watch: RunFolder | None = None,
-        start: str = "data",
+        start: str = "",
         ascii_only: bool = False,
+        preferences: Preferences | None = None,
     ) -> None:
-        """`watch`: the folder of a run to show first. `start`: the first screen else. `ascii_only`: pictures as
-        characters, whatever the terminal."""
+        """`watch`: the folder of a run to show first. `start`: the first screen else; empty: as the preferences say.
+        `ascii_only`: pictures as characters, whatever the terminal. `preferences`: None: the defaults, kept nowhere."""
         super().__init__(watch_css=bool(os.environ.get("FMNIST_TUI_WATCH_CSS")))
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, self))
@@ -122,25 +127,57 @@ class FmnistApp(CrashHandlingApp):
         self.worker = WorkerClient(home)
         self._terminal_text = TerminalText()
         self._garbage: GcTuning | None = None
-        self._start = start
+        self.preferences = preferences or Preferences()
+        self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
-        self.theme = "textual-dark"
-        self.picture_style: PictureStyle = (
-            "ascii" if ascii_only else picture_style(self.console.color_system, os.environ, encoding())
-        )
+        self.theme = self.preferences.get(declared.THEME)
+        self.picture_style: PictureStyle = self._picture_style("ascii" if ascii_only else "")
+
+    def _picture_style(self, asked: str) -> PictureStyle:
+        """`asked`: empty: as the preferences say, which is what the terminal can show unless they name another."""
+        match asked or self.preferences.get(declared.IMAGES):
+            case "ascii":
+                return "ascii"
+            case "blocks":
+                return "blocks"
+        return picture_style(self.console.color_system, os.environ, encoding())
 
     async def on_mount(self) -> None:
+        self.preferences.on_failure = partial(self.call_later, self._not_kept)
         self._garbage = GcTuning(self)
         self._excepthook, threading.excepthook = threading.excepthook, self._thread_failed
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             await self._show_watcher(self.watched)
+        self._tell_problems()
 
     def on_unmount(self) -> None:
         self.worker.close()
+        self.preferences.close()
         threading.excepthook = self._excepthook
+
+    def _tell_problems(self) -> None:
+        """What is wrong in the file of settings: the first lines of it, and where all of it can be read."""
+        preferences = self.preferences
+        if not (problems := preferences.problems):
+            return
+        lines = [problem.words(preferences.path.name if preferences.path else "") for problem in problems[:PROBLEMS]]
+        more = len(problems) - len(lines)
+        lines.append(f"{f'{more} more; ' if more else ''}fmnist-tui config shows all")
+        self.notify("\n".join(lines), title="Settings", severity="warning", timeout=PROBLEMS_S)
+
+    def _not_kept(self, why: str) -> None:
+        self.notify(why, severity="warning", timeout=PROBLEMS_S)
+
+    def watch_theme(self, theme: str) -> None:
+        """A theme that is chosen while the app runs is kept."""
+        if not self.is_running or theme == self.preferences.get(declared.THEME):
+            return
+        if self.preferences.origin(declared.THEME) == "environment":
+            self.notify("The theme is kept; TEXTUAL_THEME, which is set, counts before it when the app starts.")
+        self.preferences.keep(declared.THEME, theme)
 
     @work(thread=True, group="imports")
     def _import_screens(self) -> None:
@@ -249,7 +286,8 @@ class FmnistApp(CrashHandlingApp):
         """Of the next run, by their names in TrainConfig, and its name: the form shows them, screens change them."""
         from tui.runs.form_fields import start_values
 
-        return {**start_values(), "dataset": self.dataset}
+        values = {**start_values(), **self.preferences.form}
+        return {**values, "dataset": self.dataset} if self.dataset != "auto" else values
 
     @cached_property
     def branch_freeze(self) -> dict[RunFolder, str]:

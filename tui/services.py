@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.inspection.tensor_refs import TensorRef
     from engine.sources import Source
     from engine.worker.client import WorkerClient
+    from tui.config.preferences import Preferences
     from tui.network_source import NetworkSource
     from tui.widgets.image import PictureStyle
 
@@ -25,6 +26,7 @@ class Services(Protocol):
     watched: "RunFolder | None"  # the folder of the run that *Train* shows
     worker: "WorkerClient"
     picture_style: "PictureStyle"
+    preferences: "Preferences"  # what the program remembers: `get` and `keep` what tui.config.declared declares
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import pyte
 from tests.support.waiting import HANG_S
 
 PROGRAM = str(Path(sys.executable).with_name("fmnist-tui"))
+NO_CONFIG = "/nonexistent/fmnist-tui.toml"  # so that no benchmark depends on what the developer has set
 KEYS = {
     "enter": "\r",
     "escape": "\x1b",
@@ -60,6 +61,7 @@ class Terminal:
         self._master, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        environment.setdefault("FMNIST_TUI_CONFIG", NO_CONFIG)
         for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them, and Textual believes them
             environment.pop(name, None)
         environment.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None

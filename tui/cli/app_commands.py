@@ -1,6 +1,7 @@
 """The app, and `watch`, which opens it on a run."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from tui.cli.output import BAD_INPUT, DONE, complain, say
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
-    watch = commands.add("watch", _watch, "open the app on a run", "watch last", data=True)
+    watch = commands.add("watch", _watch, "open the app on a run", "watch last", data=True, config=True)
     add_run(watch, nargs="?", default="last")
 
 
@@ -29,6 +30,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
     home = home_of(options)
     homes.ensure(home)
     from tui.app import FmnistApp
+    from tui.config.preferences import Preferences
     from tui.textual_private import take_any_input
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
@@ -39,6 +41,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         dataset=absolute_dataset(parse("dataset", options.dataset)),
         watch=watch,
         ascii_only=bool(options.ascii),
+        preferences=Preferences.read(homes.config_file(options.config), os.environ),
     )
     # A terminal that is gone ends the app, also where it was started with the signal ignored (by nohup): else Textual
     # reads the end of its input again and again, at full speed.

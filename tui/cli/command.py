@@ -28,10 +28,18 @@ class Commands:
         self._subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(
-        self, name: str, run: Run, summary: str, example: str, *, data: bool = False, isolated: bool = False
+        self,
+        name: str,
+        run: Run,
+        summary: str,
+        example: str,
+        *,
+        data: bool = False,
+        config: bool = False,
+        isolated: bool = False,
     ) -> Parser:
-        """A command. `data`: it takes --data-dir. `isolated`: it reads other people's files, so it runs in a process of
-        its own."""
+        """A command. `data`: it takes --data-dir. `config`: it takes --config. `isolated`: it reads other people's
+        files, so it runs in a process of its own."""
         made: Parser = self._subparsers.add_parser(
             name, help=summary, description=summary, epilog=f"example: fmnist-tui {example}"
         )
@@ -39,6 +47,8 @@ class Commands:
         add_home(made, default=argparse.SUPPRESS)
         if data:
             add_data_dir(made, default=argparse.SUPPRESS)
+        if config:
+            add_config(made, default=argparse.SUPPRESS)
         made.set_defaults(run=run, isolated=isolated)
         return made
 
@@ -51,6 +61,11 @@ def add_home(parser: Parser, default: str | None) -> None:
 def add_data_dir(parser: Parser, default: str | None) -> None:
     meaning = "a torchvision data folder (default: $FMNIST_TUI_DATA, else HOME/data)"
     parser.add_argument("--data-dir", type=Path, metavar="DIR", default=default, help=meaning)
+
+
+def add_config(parser: Parser, default: str | None) -> None:
+    meaning = "the program's own settings (default: $FMNIST_TUI_CONFIG, else config.toml in your config folder)"
+    parser.add_argument("--config", type=Path, metavar="FILE", default=default, help=meaning)
 
 
 def add_run(parser: Parser, **more: Any) -> None:

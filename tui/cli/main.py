@@ -11,6 +11,7 @@ from engine.errors import EngineError
 from engine.training.settings import help_text
 from tui.cli import (
     app_commands,
+    config_commands,
     data_commands,
     model_commands,
     run_commands,
@@ -18,11 +19,11 @@ from tui.cli import (
     train_commands,
     weights_commands,
 )
-from tui.cli.command import Commands, Parser, add_data_dir, add_home, home_of
+from tui.cli.command import Commands, Parser, add_config, add_data_dir, add_home, home_of
 from tui.cli.output import BAD_INPUT, DONE, FAILED, complain, finish
 
 # In the order of `--help`.
-GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_commands, data_commands)
+GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_commands, data_commands, config_commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +53,7 @@ def make_parser() -> Parser:
     )
     add_home(parser, default=None)
     add_data_dir(parser, default=None)
+    add_config(parser, default=None)
     parser.add_argument("--version", action="version", version=f"fmnist-tui {version('fmnist-tui')}")
     parser.add_argument("--dataset", metavar="DATASET", default="auto", help=help_text("dataset"))
     parser.add_argument("--ascii", action="store_true", help="draw the app's images as characters on any terminal")

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
 from tui import crash
+from tui.config import declared
 from tui.data import prompts, status
 from tui.data.browse import Browse
 from tui.data.export import ExportAction
@@ -19,7 +20,7 @@ from tui.data.keys import DATA_KEYS
 from tui.data.predictions import PredictionActions
 from tui.format import count
 from tui.services import Services
-from tui.widgets.image_page import ImagePage, Tile
+from tui.widgets.image_page import SIZES, ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
@@ -65,6 +66,8 @@ class DataScreen(Screen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
+        if (width := self._services.preferences.get(declared.TILE_SIZE)) is not None:
+            self._page.ask_size("full" if width >= SIZES["full"] else "half")
         self.show_status()
         self.set_focus(None)
 
@@ -358,6 +361,7 @@ class DataScreen(Screen[None]):
 
     def action_size(self, size: str) -> None:
         self._page.ask_size(size)
+        self._services.preferences.keep(declared.TILE_SIZE, SIZES[size])
         self.show_page()
 
     def action_style(self) -> None:

@@ -1,0 +1,60 @@
+"""The app takes what the file says, keeps what is chosen, and tells what is wrong without stopping."""
+
+from pathlib import Path
+
+import pytest
+
+from tui.app import FmnistApp
+from tui.config.declared import THEME
+from tui.config.preferences import Preferences
+from tui.widgets.image_page import ImagePage
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def opened(home: Path, path: Path, **environ: str) -> FmnistApp:
+    return FmnistApp(home=home, dataset="demo", preferences=Preferences.read(path, environ))
+
+
+async def test_theme_and_tile_size_survive_a_restart(home: Path, path: Path) -> None:
+    app = opened(home, path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("minus")
+        app.theme = "nord"  # as the palette does
+        await pilot.pause()
+    again = opened(home, path)
+    assert again.theme == "nord"
+    async with again.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert again.screen.query_one(ImagePage).tile_size == "half"
+
+
+async def test_what_is_wrong_is_told_at_the_start_and_stops_nothing(home: Path, path: Path) -> None:
+    path.write_text('start = "runs"\ntheme = "nrod"\na = 1\nb = 1\nc = 1\n')
+    app = opened(home, path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert app.current_mode == "runs"
+        (told,) = [note.message for note in app._notifications]
+        assert "config.toml, line 2: theme = \"nrod\" is not used; did you mean 'nord'?" in told
+        assert told.endswith("1 more; fmnist-tui config shows all")
+
+
+async def test_a_theme_that_the_variable_overrides_next_time_is_told(home: Path, path: Path) -> None:
+    app = opened(home, path, TEXTUAL_THEME="gruvbox")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.theme = "nord"
+        await pilot.pause()
+        assert "TEXTUAL_THEME" in "".join(note.message for note in app._notifications)
+    assert Preferences.read(path, {}).get(THEME) == "nord"
+
+
+async def test_the_form_begins_with_what_the_file_says(home: Path, path: Path) -> None:
+    path.write_text('[form]\nepochs = 3\ndataset = "demo"\n')
+    app = FmnistApp(home=home, preferences=Preferences.read(path, {}))
+    assert (app.settings["epochs"], app.settings["dataset"]) == (3, "demo")
+    assert opened(home, path).settings["dataset"] == "demo"

@@ -1,0 +1,72 @@
+"""What the program remembers: one declaration each, in the order in which `fmnist-tui config` lists them.
+
+From these derive how config.toml is read and what is said to be wrong in it, what `Preferences.get` and `keep` take,
+`fmnist-tui config`, and docs/config.md. A new one is a declaration here, and the code that obeys it. `[form]` is
+declared by the settings of a run (`engine.training.settings`), `[keys]` by the bindings.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from tui.config.preference import Preference, first_of, integer_or_auto, number, one_of, same
+
+SCREENS = ("data", "train", "runs", "model", "checkpoints")
+IMAGE_STYLES = ("auto", "blocks", "ascii")
+TILES = (4, 112)  # the narrowest and the widest thumbnail, in cells
+FORM = "form"  # the table of the file with what the form for a new run begins with
+
+
+def _themes() -> Collection[str]:
+    from tui.themes import names
+
+    return names()
+
+
+THEME = Preference(
+    name="theme",
+    default="textual-dark",
+    read=one_of(_themes),
+    write=same,
+    help="The colours. The palette (`ctrl+p`, *Theme*) lists the themes, and what is chosen there is kept. Where "
+    "`TEXTUAL_THEME` is set, it counts before the file.",
+    values="the name of a theme",
+    environment="TEXTUAL_THEME",
+    read_environment=first_of(one_of(_themes)),
+)
+START = Preference(
+    name="start",
+    default="data",
+    read=one_of(lambda: SCREENS),
+    write=same,
+    help="The screen that `fmnist-tui` opens with.",
+    values=", ".join(SCREENS),
+)
+IMAGES = Preference(
+    name="images",
+    default="auto",
+    read=one_of(lambda: IMAGE_STYLES),
+    write=same,
+    help="How images are drawn: `blocks` are coloured half blocks, `ascii` characters. `auto`: what the terminal can "
+    "show. `--ascii` counts before it.",
+    values=", ".join(IMAGE_STYLES),
+)
+TILE_SIZE = Preference[int | None](
+    name="tile_size",
+    default=None,
+    read=integer_or_auto(*TILES),
+    write=lambda value: "auto" if value is None else value,
+    help="The width of a thumbnail on *Data*, in cells. `auto`: what fills the page. `+` and `-` there change it, and "
+    "it is kept.",
+    values=f"auto, or {TILES[0]} to {TILES[1]}",
+)
+SMOOTHING = Preference(
+    name="smoothing",
+    default=0.0,
+    read=number(0, 1),
+    write=lambda value: value,
+    help="How much charts smooth a curve: the weight of what came before, in an exponential mean. 0: not at all.",
+    values="0 to less than 1, such as 0.6",
+)
+
+DECLARED: tuple[Preference[Any], ...] = (THEME, START, IMAGES, TILE_SIZE, SMOOTHING)
+BY_NAME = {one.name: one for one in DECLARED}
