@@ -1,5 +1,6 @@
 """The app: its screens, the keys that hold everywhere, and which run is watched."""
 
+import asyncio
 import contextlib
 import os
 import threading
@@ -23,15 +24,15 @@ from engine.home import RunFolder
 from engine.sources import RunCheckpoint, Source
 from engine.terminal_text import encoding, shown_lines
 from engine.worker.client import WorkerClient
-from tui import crash
+from tui import crash, themes
 from tui.config import declared
 from tui.config.preferences import Preferences
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.network_source import NetworkSource
-from tui.services import Services
+from tui.screens import SCREENS
 from tui.terminal_filter import TerminalText
-from tui.textual_private import CrashHandlingApp, is_exiting, screens_of_mode
+from tui.textual_private import CrashHandlingApp, is_exiting, screens_of_mode, whole_screen
 from tui.widgets.image import PictureStyle, picture_style
 
 if TYPE_CHECKING:
@@ -45,41 +46,8 @@ HERE = Path(__file__).parent
 PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the signs
 FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
 FAILURE_S = 60  # that a failure is shown
-PROBLEMS = 3  # of the settings that are told at the start
-PROBLEMS_S = 20  # that they are shown
-
-
-def _data(services: Services) -> Screen[None]:
-    from tui.data.data import DataScreen
-
-    return DataScreen(services)
-
-
-def _train(services: Services) -> Screen[None]:
-    from tui.runs.new_run import NewRunScreen
-
-    return NewRunScreen(services)
-
-
-def _runs(services: Services) -> Screen[None]:
-    from tui.runs.runs import RunsScreen
-
-    return RunsScreen(services)
-
-
-def _model(services: Services) -> Screen[None]:
-    from tui.model.model import ModelScreen
-
-    return ModelScreen(services)
-
-
-def _checkpoints(services: Services) -> Screen[None]:
-    from tui.weights.checkpoints import CheckpointsScreen
-
-    return CheckpointsScreen(services)
-
-
-SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "checkpoints": _checkpoints}
+SCREENSHOT_S = 15  # that a screenshot's place is shown
+PROBLEMS_S = 20  # that what is wrong with the settings is shown
 
 
 class FmnistApp(CrashHandlingApp):
@@ -131,6 +99,8 @@ class FmnistApp(CrashHandlingApp):
         self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
+        for theme in themes.OWN.values():
+            self.register_theme(theme)
         self.theme = self.preferences.get(declared.THEME)
         self.picture_style: PictureStyle = self._picture_style("ascii" if ascii_only else "")
 
@@ -144,32 +114,22 @@ class FmnistApp(CrashHandlingApp):
         return picture_style(self.console.color_system, os.environ, encoding())
 
     async def on_mount(self) -> None:
-        self.preferences.on_failure = partial(self.call_later, self._not_kept)
+        self.preferences.on_failure = partial(
+            self.call_later, self.notify, title="Settings", severity="warning", timeout=PROBLEMS_S
+        )
         self._garbage = GcTuning(self)
         self._excepthook, threading.excepthook = threading.excepthook, self._thread_failed
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             await self._show_watcher(self.watched)
-        self._tell_problems()
+        if problems := self.preferences.problem_lines():
+            self.notify(problems, title="Settings", severity="warning", timeout=PROBLEMS_S)
 
     def on_unmount(self) -> None:
         self.worker.close()
         self.preferences.close()
         threading.excepthook = self._excepthook
-
-    def _tell_problems(self) -> None:
-        """What is wrong in the file of settings: the first lines of it, and where all of it can be read."""
-        preferences = self.preferences
-        if not (problems := preferences.problems):
-            return
-        lines = [problem.words(preferences.path.name if preferences.path else "") for problem in problems[:PROBLEMS]]
-        more = len(problems) - len(lines)
-        lines.append(f"{f'{more} more; ' if more else ''}fmnist-tui config shows all")
-        self.notify("\n".join(lines), title="Settings", severity="warning", timeout=PROBLEMS_S)
-
-    def _not_kept(self, why: str) -> None:
-        self.notify(why, severity="warning", timeout=PROBLEMS_S)
 
     def watch_theme(self, theme: str) -> None:
         """A theme that is chosen while the app runs is kept."""
@@ -369,6 +329,21 @@ class FmnistApp(CrashHandlingApp):
         self.push_screen(AutogradScreen(self, split, index))
 
     # Keys
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> None:
+        """The palette's Screenshot: a file, and where it is."""
+        from tui import screenshot
+
+        update, size = whole_screen(self), self.size
+
+        async def write() -> None:
+            text = await asyncio.to_thread(screenshot.svg, update, size.width, size.height, self.title)
+            file = await asyncio.to_thread(screenshot.write, text, screenshot.folders(self.home))
+            self.notify(str(file), title="Screenshot", timeout=SCREENSHOT_S)
+
+        self.run_worker(write(), name="screenshot", group="screenshot")
 
     def action_help(self) -> None:
         from tui.dialogs.help import HelpScreen

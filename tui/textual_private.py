@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -69,6 +70,13 @@ def is_exiting(app: App[Any]) -> bool:
 def screens_of_mode(app: App[Any], mode: str) -> Sequence[Screen[Any]]:
     """The stack of screens of a mode, which need not be the current one; empty before its first use."""
     return app._screen_stacks.get(mode, ())
+
+
+def whole_screen(app: App[Any]) -> RenderableType:
+    """What the terminal shows now, dialogs and all, for Rich to print: lines that are drawn, and no widgets."""
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert update is not None  # it is where all is asked for
+    return update
 
 
 def bindings_of(node: DOMNode) -> Mapping[str, list[Binding]]:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 from textual import work
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
 
 import tui
 from tests.support.waiting import until
-from tui.textual_private import CrashHandlingApp, bindings_of, is_exiting, screens_of_mode
+from tui.screenshot import svg
+from tui.textual_private import CrashHandlingApp, bindings_of, is_exiting, screens_of_mode, whole_screen
 
 
 class First(Screen[None]):
@@ -107,6 +109,20 @@ async def test_the_bindings_of_a_node_alone() -> None:
         assert {"x", "ctrl+x"} <= set(found)
         assert [binding.id for binding in found["x"]] == ["first.nothing"]
         assert "ctrl+q" not in found  # the app's own
+
+
+async def test_the_whole_screen_with_what_lies_over_it() -> None:
+    class Dialog(ModalScreen[None]):
+        def compose(self) -> ComposeResult:
+            yield Static("over it")
+
+    app = TwoModes()
+    async with app.run_test(size=(30, 5)) as pilot:
+        await app.screen.mount(Static("\n\nbelow"))
+        await app.push_screen(Dialog())
+        await pilot.pause()
+        text = svg(whole_screen(app), 30, 5, "a title")
+    assert all(words in text for words in ("over&#160;it", "below", "a&#160;title"))
 
 
 def test_no_other_file_uses_what_is_private() -> None:

@@ -24,7 +24,7 @@ def _themes() -> Collection[str]:
 
 THEME = Preference(
     name="theme",
-    default="textual-dark",
+    default="fmnist-dark",
     read=one_of(_themes),
     write=same,
     help="The colours. The palette (`ctrl+p`, *Theme*) lists the themes, and what is chosen there is kept. Where "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+MANY = 8  # names that are not all told in a line
 
 TomlValue = str | int | float | bool | tuple[str, ...]  # what the file holds of one
 
@@ -56,6 +57,8 @@ def one_of(choices: Callable[[], Collection[str]]) -> Callable[[object], str]:
         close = difflib.get_close_matches(value, names, 1) if isinstance(value, str) else []
         if close:
             raise ValueError(f"did you mean {close[0]!r}?")
+        if len(names) > MANY:
+            raise ValueError("there is no such one; `fmnist-tui config` lists them")
         raise ValueError(f"it must be one of {', '.join(names)}")
 
     return read

@@ -69,6 +69,14 @@ class Preferences:
         """What the form for a new run begins with, other than the defaults: by the settings' names in TrainConfig."""
         return self._form
 
+    def problem_lines(self, most: int = 3) -> str:
+        """What is wrong, for the app's start: the first lines of it, and where the rest can be read. Empty: nothing."""
+        if not self.problems:
+            return ""
+        lines = [problem.words(self.path.name if self.path else "") for problem in self.problems[:most]]
+        more = len(self.problems) - len(lines)
+        return "\n".join([*lines, f"{f'{more} more; ' if more else ''}fmnist-tui config shows all"])
+
     def keep(self, preference: Preference[T], value: T) -> None:
         """It holds from now on, and in the next app. Takes no time: it is written later, by a thread."""
         if value == self.get(preference):

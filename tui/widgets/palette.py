@@ -71,6 +71,7 @@ def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
             color=color.rich_color if color else None,
             bgcolor=under.rich_color if under else None,
             bold=spec.bold or None,
+            dim=(color is not None and color.ansi is not None and spec.strength < 1) or None,  # nothing to mix it with
             reverse=spec.reverse or None,
         )
     return found

@@ -28,6 +28,7 @@ from tui.widgets.chart import ChartView
 
 SIZES = [(80, 24), (140, 45), (200, 60)]
 LOOK_S = 0.05  # seconds between two looks whether the screen is as it shall be
+THEME = "textual-dark"  # whatever the default is
 STILL = 3  # looks that must agree
 WATCHING = {"download"}  # groups of workers whose end nobody waits for
 # Variables that change what is drawn, by their beginnings.
@@ -85,6 +86,7 @@ def opened(home: Path, start: str = "data", **options: Any) -> FmnistApp:
     """The app on the demo data; images are drawn in colours whatever terminal the test runs in."""
     app = FmnistApp(home=home, dataset="demo", start=start, **options)
     app.picture_style = "blocks"
+    app.theme = THEME
     return app
 
 

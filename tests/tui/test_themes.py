@@ -1,0 +1,147 @@
+"""What is asked of the program's own themes: text that can be read, and colours that stay apart for everyone."""
+
+import itertools
+
+import pytest
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
+
+from tests.support.color_vision import VISIONS, ciede2000, distance
+from tui.themes import OWN, names
+from tui.widgets import heatmap, palette
+from tui.widgets.palette import SPECS
+
+APART = 20  # CIEDE2000 between two colours that must not be taken for each other; 10 is told at a glance
+SAME_LEVEL = 10  # between a right and a wrong cell of the confusion matrix that are as full
+NEXT_LEVEL = 5  # between a cell and the next fuller one, and between the emptiest and the background
+COLORBLIND = [name for name in OWN if name.startswith("colorblind")]
+SEEN = [vision for vision in VISIONS if vision != "full colour vision"]
+
+
+def variables(theme: Theme) -> dict[str, str]:
+    """The colours as an app has them."""
+    return {**theme.to_color_system().generate(), **theme.variables}
+
+
+def drawn(name: str) -> dict[str, str]:
+    """The colour of each style of the palette, `#rrggbb`, and the grounds."""
+    colors = variables(OWN[name])
+    found = {ground: Color.parse(colors[ground]).hex for ground in ("background", "surface", "panel", "foreground")}
+    for style, made in palette._styles(colors).items():
+        spec = SPECS[style]
+        color = made.bgcolor if spec.under else made.color
+        if color is not None:
+            found[style] = color.get_truecolor().hex
+    return found
+
+
+def contrast(one: str, other: str) -> float:
+    """Of WCAG 2."""
+
+    def luminance(color: str) -> float:
+        parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, -1.3802, -84.2814), (50, 0, -82.7485), 1.0),
+        ((50, 0, 0), (50, -1, 2), 2.3669),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0009), 7.1792),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0011), 7.2195),
+        ((50, 2.5, 0), (73, 25, -18), 27.1492),
+        ((50, 2.5, 0), (56, -27, -3), 31.9030),
+        ((2.0776, 0.0795, -1.135), (0.9033, -0.0636, -0.5514), 0.9082),
+    ],
+)
+def test_the_distance_is_the_published_one(
+    one: tuple[float, float, float], other: tuple[float, float, float], expected: float
+) -> None:
+    assert ciede2000(one, other) == pytest.approx(expected, abs=5e-5)
+
+
+def test_the_simulation_knows_what_people_confuse() -> None:
+    """Red and green of one brightness, for people who lack one of those cones; the theme of most programs."""
+    assert distance("#c05050", "#4f8a3c") > 2 * distance("#c05050", "#4f8a3c", "deuteranopia")
+    for vision in VISIONS:
+        assert distance("#ffffff", "#ffffff", vision) == 0
+        assert distance("#ffffff", "#000000", vision) == pytest.approx(100, abs=0.5)
+
+
+@pytest.mark.parametrize("vision", SEEN)
+@pytest.mark.parametrize("name", COLORBLIND)
+def test_right_and_wrong_stay_apart(name: str, vision: str) -> None:
+    colors = drawn(name)
+    assert distance(colors["good"], colors["bad"], vision) > APART
+    for level in range(1, 6):
+        apart = distance(colors[f"hit{level}"], colors[f"miss{level}"], vision)
+        assert apart > (SAME_LEVEL if level == 1 else APART), level
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("name", COLORBLIND)
+def test_a_fuller_cell_looks_fuller(name: str, vision: str) -> None:
+    colors = drawn(name)
+    for kind in ("hit", "miss"):
+        steps = [colors["background"], *(colors[f"{kind}{level}"] for level in range(1, 6))]
+        for emptier, fuller in itertools.pairwise(steps):
+            assert distance(emptier, fuller, vision) > NEXT_LEVEL, kind
+
+
+@pytest.mark.parametrize("vision", SEEN)
+@pytest.mark.parametrize("name", COLORBLIND)
+def test_the_curves_of_a_chart_stay_apart(name: str, vision: str) -> None:
+    colors = drawn(name)
+    for one, other in (("train", "test"), ("train", "edit"), ("test", "edit")):
+        assert distance(colors[one], colors[other], vision) > APART, (one, other)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_the_ends_of_a_heat_map_stay_apart(vision: str) -> None:
+    """Its colours are the same in every theme."""
+    import numpy as np
+
+    values = np.array([[-1, 0, 1]], np.float32)
+    below, zero, above = ("#" + bytes(pixel).hex() for pixel in heatmap.colours(values, 1.0)[0].tolist())
+    assert distance(below, above, vision) > 2 * APART
+    assert distance(below, zero, vision) > 2 * APART
+    assert distance(above, zero, vision) > 2 * APART
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_text_can_be_read(name: str) -> None:
+    """Contrast as WCAG 2 asks: 4.5 for text, 3 for large text and signs; what is dim is not the only place of it."""
+    colors = drawn(name)
+    for ground in ("background", "surface", "panel"):
+        assert contrast(colors["foreground"], colors[ground]) > 7
+    for style in ("train", "test", "edit", "good", "bad", "warning"):
+        assert contrast(colors[style], colors["background"]) > 4.5, style
+        assert contrast(colors[style], colors["panel"]) > 3, style
+    assert contrast(colors["dim"], colors["background"]) > 3
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_number_in_a_cell_of_the_confusion_matrix_can_be_read(name: str) -> None:
+    made = palette._styles(variables(OWN[name]))
+    foreground = drawn(name)["foreground"]
+    for level in range(1, 6):
+        for style in (made[f"hit{level}"], made[f"miss{level}"]):
+            assert style.bgcolor is not None
+            text = style.color.get_truecolor().hex if style.color else foreground
+            assert contrast(text, style.bgcolor.get_truecolor().hex) > 3, (level, text)
+
+
+@pytest.mark.parametrize("theme", [*BUILTIN_THEMES.values(), *OWN.values()], ids=lambda theme: theme.name)
+def test_every_theme_has_every_style(theme: Theme) -> None:
+    assert set(palette._styles(variables(theme))) == set(SPECS)
+
+
+def test_ours_stand_first_and_have_names_of_their_own() -> None:
+    assert list(names())[: len(OWN)] == list(OWN)
+    assert not set(OWN) & set(BUILTIN_THEMES)
