@@ -20,7 +20,7 @@ from engine.training.config import TrainConfig, option, parse
 from engine.training.settings import SETTINGS
 from tools import docs
 from tui.app import FmnistApp
-from tui.cli import main
+from tui.cli.parser import make_parser, parsed
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -89,7 +89,7 @@ def test_the_example_of_a_run_has_the_fields_of_one() -> None:
 
 def parsers() -> dict[str, ArgumentParser]:
     """The parser of each command, by name."""
-    (commands,) = [action.choices for action in main.make_parser()._actions if isinstance(action.choices, dict)]
+    (commands,) = [action.choices for action in make_parser()._actions if isinstance(action.choices, dict)]
     return commands
 
 
@@ -112,7 +112,7 @@ def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
 def test_every_option_is_in_the_list_of_commands() -> None:
     text = (ROOT / "docs" / "cli.md").read_text()
     parts = {part.splitlines()[0]: part for part in text.split("\n## fmnist-tui")}
-    for name, parser in {"": main.make_parser(), **parsers()}.items():
+    for name, parser in {"": make_parser(), **parsers()}.items():
         part = parts[f" {name}" if name else ""]
         for action in parser._actions:
             for spelled in action.option_strings:
@@ -138,7 +138,7 @@ def commands_shown() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("typed", "arguments"), [pytest.param(*each, id=each[0]) for each in commands_shown()])
 def test_every_command_that_the_documents_show_is_one(typed: str, arguments: list[str]) -> None:
-    given = main._parsed(arguments)
+    given = parsed(arguments)
     for name in SETTINGS:
         if isinstance(value := getattr(given, name, None), str):
             parse(name, value)

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from engine.training import option_table
 from tui.app import FmnistApp
 from tui.cli.command import Parser
-from tui.cli.main import make_parser
+from tui.cli.parser import make_parser
 from tui.config.declared import DECLARED
 
 DOCS = Path(__file__).parent.parent / "docs"

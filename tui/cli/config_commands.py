@@ -1,4 +1,5 @@
-"""`config`: the program's own settings, where each is from, and what is wrong in their file."""
+"""`config`: the program's own settings, where each is from, and what is wrong in their file; and `completion`, for the
+shell."""
 
 import argparse
 import os
@@ -13,6 +14,8 @@ from tui.config.declared import DECLARED, FORM
 from tui.config.preference import TomlValue, toml_text
 from tui.config.preferences import Preferences
 
+SHELLS = ("bash", "zsh", "fish")
+
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
@@ -22,6 +25,13 @@ def declare(commands: Commands) -> None:
     how = config.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="as JSON")
     how.add_argument("--example", action="store_true", help="print a file with every setting in it, explained")
+    completion = commands.add(
+        "completion",
+        _completion,
+        "print a script that completes commands, options and runs in a shell",
+        "completion bash > ~/.local/share/bash-completion/completions/fmnist-tui",
+    )
+    completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"one of {', '.join(SHELLS)}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,14 @@ class Row:
         if self.variable:
             return f"{self.variable}{f', before line {self.line} of the file' if self.line else ''}"
         return f"line {self.line}" if self.origin == "file" and self.line else self.origin
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from tui.cli import completion
+    from tui.cli.parser import make_parser
+
+    say_text(completion.script(make_parser(), options.shell))
+    return DONE
 
 
 def _config(options: argparse.Namespace) -> int:

@@ -1,0 +1,63 @@
+"""The parser of the whole command line, from the groups of commands."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from engine.training.settings import help_text
+from tui.cli import (
+    app_commands,
+    config_commands,
+    data_commands,
+    model_commands,
+    run_commands,
+    train_commands,
+    weights_commands,
+)
+from tui.cli.command import Commands, Parser, add_config, add_data_dir, add_home
+from tui.cli.output import DONE, say
+
+# In the order of `--help`.
+GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_commands, data_commands, config_commands)
+
+
+class _Version(argparse.Action):
+    """Reads the version where it is asked for: that takes as long as reading the rest of the command line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        say(f"fmnist-tui {version('fmnist-tui')}")
+        parser.exit(DONE)
+
+
+def make_parser() -> Parser:
+    """A new one."""
+    parser = Parser(
+        prog="fmnist-tui",
+        description="Train and inspect neural networks on Fashion-MNIST, in a terminal. Without a command: the app.",
+        epilog="example: fmnist-tui train --model cnn --optimizer adam --epochs 3",
+    )
+    add_home(parser, default=None)
+    add_data_dir(parser, default=None)
+    add_config(parser, default=None)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
+    parser.add_argument("--dataset", metavar="DATASET", default="auto", help=help_text("dataset"))
+    parser.add_argument("--ascii", action="store_true", help="draw the app's images as characters on any terminal")
+    parser.set_defaults(run=app_commands.app, isolated=False)
+    commands = Commands(parser)
+    for group in GROUPS:
+        group.declare(commands)
+    return parser
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was given. argparse takes no positional arguments after an option if there were some before: `branch RUN
+    --at 3 lr=3e-4`."""
+    parser = make_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if hasattr(options, "changes") and all("=" in text and not text.startswith("-") for text in rest):
+        options.changes += rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
