@@ -18,6 +18,7 @@ from tui.app import FmnistApp
 from tui.cli.command import Parser
 from tui.cli.parser import make_parser
 from tui.config.declared import DECLARED
+from tui.keys import ACTS
 
 DOCS = Path(__file__).parent.parent / "docs"
 CONFIG_BEGIN, CONFIG_END = "<!-- settings: made by `make docs` -->", "<!-- end of what is made -->"
@@ -26,7 +27,8 @@ NAMES = {
     "question_mark": "?", "slash": "/", "full_stop": ".", "plus": "+", "minus": "-", "equals_sign": "=",
     "left_square_bracket": "[", "right_square_bracket": "]", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "comma": ",", "exclamation_mark": "!", "asterisk": "*", "less_than_sign": "<", "greater_than_sign": ">",
-    "underscore": "_", "number_sign": "#", "colon": ":", "semicolon": ";", "at": "@",
+    "underscore": "_", "number_sign": "#", "apostrophe": "'", "circumflex_accent": "^",
+    "colon": ":", "semicolon": ";", "at": "@",
 }  # fmt: skip
 
 
@@ -84,7 +86,11 @@ def keys() -> str:
         "",
         MADE,
         "",
-        "`?` shows the keys of the screen that is open.",
+        "`?` shows the keys of the screen that is open. The same act has the same key on every screen, and a key has",
+        "one meaning; in a chart, `s` and `m` are about the chart. A dialog's letters are its own and stand beside its",
+        "choices.",
+        "",
+        *_acts(),
         "",
         *_keys("Everywhere", FmnistApp),
     ]
@@ -93,6 +99,22 @@ def keys() -> str:
         if len(table) > 4:
             lines += ["", *table]
     return "\n".join(lines) + "\n"
+
+
+def _acts() -> list[str]:
+    """The table of acts: the key of each, its meaning, and the screens that have it."""
+    where: dict[str, list[str]] = {}
+    for title, cls in screens():
+        for binding in bindings(cls):
+            name = (binding.id or "").rpartition(".")[2]
+            if name in ACTS and binding.key == ACTS[name].keys:
+                where.setdefault(name, []).append(title)
+    lines = ["## The table", "", "| key | meaning | screens |", "| --- | --- | --- |"]
+    for name, act in ACTS.items():
+        if name in where:
+            keys = _key_names(act.keys, act.display)
+            lines.append(f"| {keys} | {act.meaning} | {', '.join(dict.fromkeys(where[name]))} |")
+    return lines
 
 
 def screens() -> list[tuple[str, type[Screen[object]]]]:
@@ -116,11 +138,15 @@ def _keys(title: str, cls: type) -> list[str]:
     lines = [f"## {title}", "", "| key | what it does | id |", "| --- | --- | --- |"]
     for binding in bindings(cls):
         what = binding.description + (f": {binding.tooltip}" if binding.tooltip else "")
-        names = [binding.key_display or ""] if binding.key_display else binding.key.split(",")
-        key = " ".join(f"`{NAMES.get(name.strip(), name.strip())}`" for name in names).replace("|", "\\|")
+        key = _key_names(binding.key, binding.key_display)
         what = what.replace("|", "\\|")
         lines.append(f"| {key} | {what} | {binding.id or ''} |")
     return lines
+
+
+def _key_names(keys: str, display: str | None) -> str:
+    names = [display] if display else keys.split(",")
+    return " ".join(f"`{NAMES.get(name.strip(), name.strip())}`" for name in names).replace("|", "\\|")
 
 
 def bindings(cls: type) -> Iterable[Binding]:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
+from textual.actions import parse
 from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -29,11 +30,13 @@ from tui.config import declared
 from tui.config.preferences import Preferences
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
+from tui.keys import ExplainsKeys
 from tui.network_source import NetworkSource
 from tui.screens import SCREENS
 from tui.terminal_filter import TerminalText
-from tui.textual_private import CrashHandlingApp, is_exiting, screens_of_mode, whole_screen
+from tui.textual_private import CrashHandlingApp, bindings_of, is_exiting, screens_of_mode, whole_screen
 from tui.widgets.image import PictureStyle, picture_style
+from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
@@ -150,6 +153,21 @@ class FmnistApp(CrashHandlingApp):
         if self._garbage is not None and isinstance(event, events.Key):
             self._garbage.key_pressed()
         await super().on_event(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that no widget took. Where it is bound to what can't be done now, say why."""
+        lines = list(self.screen.query(KeyLine))
+        for line in lines:
+            line.clear_reason()
+        for node in [self.screen] if self.focused is None else self.focused.ancestors_with_self:
+            for binding in bindings_of(node).get(event.key, ()):
+                _, action, parameters = parse(binding.action)
+                if node.check_action(action, parameters):
+                    return
+                reason = node.why_not(action, parameters) if isinstance(node, ExplainsKeys) else ""
+                for line in lines:
+                    line.explain(self.get_key_display(binding), binding.description, reason or "not possible now")
+                return
 
     def pop_screen(self) -> AwaitComplete:
         self.delay_update()  # what the screen below shows anew, and what the dialog changed in it, is sent once

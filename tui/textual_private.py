@@ -82,4 +82,24 @@ def whole_screen(app: App[Any]) -> RenderableType:
 def bindings_of(node: DOMNode) -> Mapping[str, list[Binding]]:
     """The bindings that a node itself holds, those of its keymap included, by their keys. `Screen.active_bindings` has
     only those that do something now, merged over all nodes."""
-    return node._bindings.key_to_bindings
+    if not (keymap := node.app._keymap):
+        return node._bindings.key_to_bindings
+    bindings = node._bindings.copy()
+    bindings.apply_keymap(keymap)
+    return bindings.key_to_bindings
+
+
+class LivingScreen(Screen[Any]):
+    """A screen whose widgets go on changing beneath a dialog. Textual's own marks all that a change beneath a dialog
+    touched as changed once more, without end."""
+
+    def _compositor_refresh(self) -> None:
+        app = self.app
+        if self is app.screen or app.is_inline:
+            super()._compositor_refresh()
+            return
+        regions = set(self._compositor._dirty_regions)
+        self._compositor._dirty_regions.clear()
+        self._dirty_widgets.clear()
+        if regions and self in app._background_screens:
+            app.screen.refresh(*regions)

@@ -1,26 +1,56 @@
-"""Every key of the screen beneath, read from the bindings themselves."""
+"""Every key of the screen beneath, read from the bindings themselves, in columns, with a search."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
+from textual import events
+from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from tui.columns import width_of
 from tui.dialogs.overlay import MODE_KEYS
+from tui.keys import ExplainsKeys
 from tui.textual_private import bindings_of
+from tui.widgets.lines import padded
+from tui.widgets.text import set_text
+
+GAP = 3  # cells between two columns
+WORDS = 34  # cells for what a key does, at least, where there are several columns
+
+
+@dataclass(frozen=True)
+class Key:
+    """One line: the keys as they are shown, what they do, and why they do nothing now ("": they act)."""
+
+    keys: str
+    words: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Keys under a heading."""
+
+    title: str
+    keys: tuple[Key, ...]
 
 
 class HelpScreen(ModalScreen[None]):
-    """Closed by escape, `?` or q."""
+    """Closed by escape, `?` or q; `/` searches."""
 
     AUTO_FOCUS = "#keys"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close", key_display="esc", id="help.close"),
+        Binding("escape", "back", "Close", key_display="esc", id="help.back"),
+        Binding("question_mark,q,enter", "dismiss", "Close", show=False, id="help.close"),
+        Binding("slash", "search", "Search", key_display="/", id="help.filter"),
         Binding("j,down", "scroll(1)", "Down", show=False, id="help.down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="help.up"),
         *(
@@ -32,11 +62,41 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, beneath: Screen[object]) -> None:
         super().__init__()
         self._beneath = beneath
-        self._now = {binding.id for _, binding, enabled, _ in beneath.active_bindings.values() if enabled}
+        self._groups = groups(beneath)
 
     def compose(self) -> ComposeResult:
+        yield Input(placeholder="part of a key's name or of what it does", id="search", compact=True)
         with VerticalScroll(id="keys"):
-            yield Static(self._text(), markup=False)
+            yield Static(id="columns", markup=False)
+        yield Static("/: search · Esc: close · Ctrl+P: find a command by name", id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#search").display = False
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._show()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._show()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.query_one("#keys").focus()
+
+    def action_search(self) -> None:
+        search = self.query_one("#search", Input)
+        search.display = True
+        search.focus()
+
+    def action_back(self) -> None:
+        """The search first, then the help."""
+        search = self.query_one("#search", Input)
+        if not search.display:
+            self.dismiss()
+            return
+        search.value = ""
+        search.display = False
+        self.query_one("#keys").focus()
 
     async def action_go(self, mode: str) -> None:
         """To another screen; the help is gone when the person comes back."""
@@ -46,45 +106,91 @@ class HelpScreen(ModalScreen[None]):
     def action_scroll(self, lines: int) -> None:
         self.query_one("#keys").scroll_relative(y=lines, animate=False)
 
-    def _text(self) -> Content:
-        text = Content.styled("Keys\n", "bold")
-        for title, bindings in self._groups():
-            text += Content.styled(f"\n{title}\n", "bold $text-primary")
-            for keys, description, now in bindings:
-                text += Content.styled(f"  {keys:<14}", "bold" if now else "dim")
-                text += Content.styled(f"{description}{'' if now else ' (not now)'}\n", "" if now else "dim")
-        text += Content.styled("\nEsc: close · Ctrl+P: find a command by name", "dim")
-        return text
-
-    def _groups(self) -> Iterator[tuple[str, list[tuple[str, str, bool]]]]:
-        """The bindings of the focused widget, its parents, the screen and the app, each with a heading: the keys, what
-        they do, whether they do it now."""
-        node: DOMNode | None = self._beneath.focused or self._beneath
-        chain: list[DOMNode] = []
-        while node is not None:
-            chain.append(node)
-            node = node.parent
-        taken = set[str]()  # by who is nearer
-        everywhere: dict[tuple[str, str, bool], list[str]] = {}
-        for holder in chain:
-            here = everywhere if holder is self.app else {}
-            own = {key: found for key, found in bindings_of(holder).items() if key not in taken}
-            taken |= set(own)
-            for key, bindings in own.items():
-                for binding in bindings:
-                    if not binding.description or binding.id is None or "." not in binding.id:
-                        continue
-                    words = f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
-                    group = everywhere if binding.id.startswith("overlay.") else here
-                    now = binding.id in self._now or binding.priority
-                    group.setdefault((binding.action, words, now), []).append(self._shown(key))
-            if here and holder is not self.app:
-                yield "This screen" if isinstance(holder, Screen) else "Here", _joined(here)
-        yield "Everywhere", _joined(everywhere)
-
-    def _shown(self, key: str) -> str:
-        return self.app.get_key_display(Binding(key, "", ""))
+    def _show(self) -> None:
+        wanted = self.query_one("#search", Input).value.casefold().strip()
+        shown = [found for group in self._groups if (found := _matching(group, wanted)).keys]
+        width = self.size.width - 8
+        text = in_columns(shown, width) if shown else Content("no key's name or description has that in it")
+        set_text(self.query_one("#columns", Static), text)
 
 
-def _joined(keys: dict[tuple[str, str, bool], list[str]]) -> list[tuple[str, str, bool]]:
-    return [(" ".join(dict.fromkeys(shown)), words, now) for (_, words, now), shown in keys.items()]
+def groups(screen: Screen[object]) -> list[Group]:
+    """The keys of the focused widget, its parents, the screen and the app, each with a heading; those that do nothing
+    now stand at the end."""
+    app = screen.app
+    chain: list[DOMNode] = list((screen.focused or screen).ancestors_with_self)
+    taken = set[str]()  # by who is nearer
+    found = list[Group]()
+    everywhere: dict[Key, list[str]] = {}
+    idle: dict[Key, list[str]] = {}
+    for holder in chain:
+        here: dict[Key, list[str]] = everywhere if holder is app else {}
+        own = {key: bindings for key, bindings in bindings_of(holder).items() if key not in taken}
+        taken |= set(own)
+        for key, binding in ((key, binding) for key, bindings in own.items() for binding in bindings):
+            if not binding.description or binding.id is None or "." not in binding.id:
+                continue
+            words = f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
+            reason = "" if binding.priority else _reason(holder, binding)
+            group = idle if reason else everywhere if binding.id.startswith("overlay.") else here
+            shown = binding.key_display if binding.key_display and key == binding.key.split(",")[0] else ""
+            line = Key(binding.action, words, reason)
+            group.setdefault(line, []).append(shown or app.get_key_display(Binding(key, "", "")))
+        if here and holder is not app:
+            found.append(Group("This screen" if isinstance(holder, Screen) else "This panel", _joined(here)))
+    found.append(Group("Everywhere", _joined(everywhere)))
+    return [*found, *([Group("Not now", _joined(idle))] if idle else [])]
+
+
+def in_columns(shown: list[Group], width: int) -> Content:
+    """The groups one below the other, in as many columns as fit `width` cells, each about as long as the others."""
+    names = max((width_of([key.keys]) for group in shown for key in group.keys), default=1)
+    count = max(1, (width + GAP) // (names + 2 + WORDS + GAP))
+    column = (width - GAP * (count - 1)) // count
+    lines = list(_lines(shown, names, column))
+    height = -(-len(lines) // count)
+    columns = [lines[at : at + height] for at in range(0, len(lines), height)]
+    text = Content("")
+    for row in range(height):
+        for at, one in enumerate(columns):
+            text += Content(" " * GAP if at else "")
+            text += one[row] if row < len(one) else Content(" " * column)
+        text += Content("\n")
+    return text
+
+
+def _reason(holder: DOMNode, binding: Binding) -> str:
+    _, action, parameters = parse(binding.action)
+    node = holder.app if binding.action.startswith("app.") else holder
+    if node.check_action(action, parameters):
+        return ""
+    return (node.why_not(action, parameters) if isinstance(node, ExplainsKeys) else "") or "not now"
+
+
+def _matching(group: Group, wanted: str) -> Group:
+    keys = tuple(key for key in group.keys if wanted in f"{key.keys} {_words(key)}".casefold())
+    return Group(group.title, keys)
+
+
+def _lines(shown: list[Group], names: int, width: int) -> Iterator[Content]:
+    """Lines of `width` cells: headings, the keys with their words, empty lines between the groups."""
+    for at, group in enumerate(shown):
+        if at:
+            yield Content(" " * width)
+        yield Content.styled(padded(group.title, width), "bold $text-primary")
+        for key in group.keys:
+            room = width - names - 2
+            for row, piece in enumerate(wrap(_words(key), room) or [""]):
+                name = padded("" if row else key.keys, names)
+                yield Content.assemble(
+                    (name, "dim" if key.reason else "bold $text-accent"),
+                    ("  " + padded(piece, room), "dim" if key.reason else ""),
+                )
+
+
+def _words(key: Key) -> str:
+    return f"{key.words} ({key.reason})" if key.reason else key.words
+
+
+def _joined(keys: dict[Key, list[str]]) -> tuple[Key, ...]:
+    return tuple(Key(" ".join(dict.fromkeys(shown)), line.words, line.reason) for line, shown in keys.items())

@@ -1,10 +1,11 @@
 """Asks for one line of text, and says at each key what it would do, or why it can't."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from textual import work
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -16,6 +17,8 @@ from engine.terminal_text import shown, shown_lines
 from tui.dialogs.paths import PathSuggester
 
 MOST_CHOICES = 12
+MOST_KEPT = 50  # earlier entries of a prompt
+_entries: WeakKeyDictionary[App[Any], dict[str, list[str]]] = WeakKeyDictionary()  # by the prompt's title, oldest first
 
 
 class PromptScreen(ModalScreen[str | None]):
@@ -25,6 +28,8 @@ class PromptScreen(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", id="prompt.back"),
         Binding("tab", "complete", "Complete", show=False, priority=True, id="prompt.complete", tooltip="a path"),
+        Binding("up", "recall(-1)", "Earlier entry", show=False, priority=True, id="prompt.earlier"),
+        Binding("down", "recall(1)", "Later entry", show=False, priority=True, id="prompt.later"),
     ]
 
     def __init__(
@@ -44,6 +49,8 @@ class PromptScreen(ModalScreen[str | None]):
         self._check = check
         self._value = value
         self._suggester = suggester
+        self._recalled = 0  # how many entries back; 0 is what is being typed
+        self._typed = value
 
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt"):
@@ -52,7 +59,8 @@ class PromptScreen(ModalScreen[str | None]):
             yield Input(self._value, id="line", compact=True, select_on_focus=False, suggester=self._suggester)
             yield Static("", id="verdict", markup=False)
             completes = " · Tab: complete the path" if self._suggester is not None else ""
-            yield Static(f"Enter: OK{completes} · Esc: cancel", id="keys", markup=False)
+            earlier = " · ↑: earlier entries" if self._earlier else ""
+            yield Static(f"Enter: OK{completes}{earlier} · Esc: cancel", id="keys", markup=False)
 
     def on_mount(self) -> None:
         self._show_verdict(self._value)
@@ -63,8 +71,28 @@ class PromptScreen(ModalScreen[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if self._show_verdict(event.value):
+            self._keep(event.value)
             self.app.delay_update()  # the prompt's end and what it changes are sent together
             self.dismiss(event.value)
+
+    def action_recall(self, by: int) -> None:
+        """Put an earlier entry of this prompt, or a later one again, in place of what is typed."""
+        line = self.query_one("#line", Input)
+        if self._recalled == 0:
+            self._typed = line.value
+        self._recalled = max(0, min(len(self._earlier), self._recalled - by))
+        line.value = self._earlier[-self._recalled] if self._recalled else self._typed
+        line.cursor_position = len(line.value)
+
+    @property
+    def _earlier(self) -> list[str]:
+        """What was entered in prompts of this title since the start of the app, oldest first, each once."""
+        return _entries.setdefault(self.app, {}).setdefault(self._title, [])
+
+    def _keep(self, text: str) -> None:
+        if text.strip():
+            others = [entry for entry in self._earlier if entry != text]
+            self._earlier[:] = [*others[1 - MOST_KEPT :], text]
 
     @work(group="complete", exclusive=True)
     async def action_complete(self) -> None:

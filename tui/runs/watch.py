@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
@@ -25,13 +24,14 @@ from tui.runs.run_actions import RunActions, checkpoints
 from tui.runs.run_bar import RunTopBar
 from tui.runs.stop_dialog import DETACH, STOP, StopDialog
 from tui.services import Services
+from tui.textual_private import LivingScreen
 from tui.widgets import chart
 from tui.widgets.keyline import KeyLine
 
 LIVE_RUNS_S = 2.0  # between two looks for other live runs
 
 
-class WatchScreen(Screen[None]):
+class WatchScreen(LivingScreen):
     """Shows one run, turns keys into commands for its host, and goes round the runs that train."""
 
     AUTO_FOCUS = ""
@@ -113,7 +113,8 @@ class WatchScreen(Screen[None]):
         self._unfollow()
 
     def on_screen_suspend(self) -> None:
-        # Out of sight or under a dialog: a message that reaches a covered screen sends the whole terminal again.
+        if self.is_current:
+            return  # beneath a dialog, where it is still seen
         self._looking.pause()
         if self._follower is not None:
             self._follower.hold()

@@ -1,8 +1,16 @@
-"""The bottom line of every screen: the keys that do something now. One widget, where Textual's Footer is one a key."""
+"""The bottom line of every screen: the keys that do something now, or why the key that was pressed does not.
+
+One widget, where Textual's Footer is one a key.
+"""
 
 from textual.content import Content
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Static
+
+from engine.terminal_text import shown
+
+REASON_S = 6.0  # that a reason is shown, where no key follows it
 
 
 class KeyLine(Static):
@@ -19,6 +27,8 @@ class KeyLine(Static):
 
     def __init__(self) -> None:
         super().__init__(markup=False)
+        self._reason = ""
+        self._clear: Timer | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._show)
@@ -27,24 +37,41 @@ class KeyLine(Static):
     def on_resize(self) -> None:
         self._show(self.screen)
 
+    def explain(self, key: str, what: str, reason: str) -> None:
+        """Say why a key does not act: its name, what it would do, the reason."""
+        self._reason = f" {shown(key)}: {shown(what)} – {shown(reason)}"
+        if self._clear is not None:
+            self._clear.stop()
+        self._clear = self.set_timer(REASON_S, self.clear_reason)
+        self._show(self.screen)
+
+    def clear_reason(self) -> None:
+        """Show the keys again."""
+        if self._reason:
+            self._reason = ""
+            self._show(self.screen)
+
     def _show(self, screen: Screen[object]) -> None:
         if not screen.is_mounted:
             return
-        entries: list[tuple[str, str, bool]] = []
+        line = Content.styled(self._reason, "$text-warning") if self._reason else self._keys(screen)
+        if str(line.markup) != str(getattr(self.content, "markup", "")):
+            self.update(line)
+
+    def _keys(self, screen: Screen[object]) -> Content:
+        entries: list[tuple[str, str]] = []
         actions = set[str]()
         for _, binding, enabled, _ in screen.active_bindings.values():
-            if binding.show and binding.description and binding.action not in actions:  # its first key is enough
-                actions.add(binding.action)
-                entries.append((self.app.get_key_display(binding), binding.description, enabled))
+            if enabled and binding.show and binding.description and binding.action not in actions:
+                actions.add(binding.action)  # its first key is enough
+                entries.append((self.app.get_key_display(binding), binding.description))
         entries.sort(key=lambda entry: entry[1] in ("Help", "Quit"))  # the app's own last; the order is kept else
-        while entries and sum(len(key) + len(words) + 3 for key, words, _ in entries) > self.size.width:
+        while entries and sum(len(key) + len(words) + 3 for key, words in entries) > self.size.width:
             droppable = [entry for entry in entries if entry[1] != "Help"]
             if not droppable:
                 break
             entries.remove(droppable[-1])
         line = Content("")
-        for key, words, enabled in entries:
-            line += Content.styled(f" {key} ", "bold $text-accent" if enabled else "dim")
-            line += Content.styled(f"{words} ", "" if enabled else "dim")
-        if str(line.markup) != str(getattr(self.content, "markup", "")):
-            self.update(line)
+        for key, words in entries:
+            line += Content.styled(f" {key} ", "bold $text-accent") + Content(f"{words} ")
+        return line

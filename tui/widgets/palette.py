@@ -36,6 +36,10 @@ SPECS = {
     "cursor": Spec(bold=True),
     "chosen": Spec(bold=True, reverse=True),
     "track": Spec("foreground", 0.3),
+    "edge": Spec("foreground", 0.35),
+    "edge-focused": Spec("text-primary"),
+    "title": Spec("foreground", 0.8),
+    "title-focused": Spec(bold=True),
     # A cell of the confusion matrix: right and wrong, from few to many.
     **{f"hit{level}": Spec(under="success", under_strength=0.15 * level) for level in range(1, 6)},
     **{f"miss{level}": Spec(under="error", under_strength=0.2 * level - 0.05) for level in range(1, 6)},

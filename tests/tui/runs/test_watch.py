@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from engine.errors import DataError, RunError
 from engine.home import RunFolder
@@ -371,3 +372,29 @@ def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(
     follower._follow()
     steps = [(at, message.state.step) for at, message in target.messages]
     assert steps == [(at / 2, 50 + 2 * at) for at in range(11)] + [(12.5, 90)]
+
+
+async def test_the_run_goes_on_beneath_a_prompt_which_keeps_what_is_typed(
+    tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(140, 40)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "50/100 steps" in text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: bool(app.screen.query("#line")))
+        await pilot.press("l", "r")
+        watched = app.screen_stack[-2]
+
+        def beneath() -> str:
+            return "\n".join(w.text() for w in watched.query("#live Lines").results(Lines) if w.display)
+
+        written = count_writes(app, monkeypatch)
+        run.add(progress(4, 60))
+        await until(pilot, lambda: "60/100 steps" in beneath())
+        await until(pilot, lambda: len(written) > 0)
+        for _ in range(20):
+            await pilot.pause()
+        cells = sum(end - start for update in written for _, start, end in update.spans)
+        assert 0 < cells < 140 * 40 / 2  # not the whole screen, and not over and over
+        assert app.screen.query_one("#line", Input).value == "lr"

@@ -1,0 +1,152 @@
+"""The keys: one table of acts. The same act has the same key on every screen, and a key has one meaning.
+
+A screen binds an act by its name (`bind`); the id of the binding is `screen.act`, so that a keymap can change one
+screen's key (`runs.sort`) or that of all screens. docs/keys.md is made of this table. Dialogs have letters of their
+own, which stand beside their choices.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from textual.binding import Binding, BindingType
+
+ROWS, CHART = "rows", "chart"  # where a key has a meaning of its own: in a table or a page of images, in a chart
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a key does, wherever it does it."""
+
+    keys: str  # by Textual's names, apart by commas
+    meaning: str
+    display: str = ""  # how the key is shown, where Textual's name is not that
+    only_in: str = ""  # ROWS or CHART: a chart that has the focus gives the letter another meaning than a table
+
+
+@runtime_checkable
+class ExplainsKeys(Protocol):
+    """A screen or a widget with keys that can't act at all times."""
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why the action can't be done now, in a few words such as "the run has ended"; "" where it can."""
+        ...
+
+
+ACTS: dict[str, Act] = {
+    # Moving
+    "up": Act("up,k", "Up"),
+    "down": Act("down,j", "Down"),
+    "left": Act("left,h", "Left"),
+    "right": Act("right,l", "Right"),
+    "page_up": Act("pageup", "Page up", "PgUp"),
+    "page_down": Act("pagedown", "Page down", "PgDn"),
+    "first": Act("home,g", "First"),
+    "last": Act("end,G", "Last"),
+    "next": Act("n", "Next"),
+    "previous": Act("p", "Previous"),
+    "next_epoch": Act("greater_than_sign", "Next epoch", ">"),
+    "open": Act("enter", "Open"),
+    "back": Act("escape", "Back, cancel, or show all again"),
+    "next_panel": Act("tab", "Next panel"),
+    "previous_panel": Act("shift+tab", "Previous panel"),
+    "view": Act("v", "Next view of this screen"),
+    # Finding
+    "filter": Act("slash", "Filter, search, or slice", "/"),
+    "go_to": Act("i", "Go to an index, or to these images"),
+    "sort": Act("s", "Sort", only_in=ROWS),
+    "reverse": Act("S", "Reverse the order"),
+    "mark": Act("m", "Mark, or choose", only_in=ROWS),
+    "only_marked": Act("apostrophe", "Only what is marked", "'"),
+    # Charts
+    "smoothing": Act("s", "Smoothing", only_in=CHART),
+    "series": Act("m", "Which series", only_in=CHART),
+    "zoom_in": Act("z", "Zoom in"),
+    "zoom_out": Act("Z", "Zoom out"),
+    "reset": Act("0", "All of it: no zoom, no edits"),
+    "axes": Act("X", "Other axes: epoch, step or time; transpose"),
+    "log_scale": Act("L", "Log scale"),
+    # Doing
+    "go": Act("space", "Go on or pause, do the next step, paint"),
+    "one_step": Act("full_stop", "One training step", "."),
+    "more": Act("plus,equals_sign", "More: larger, faster, brighter", "+"),
+    "less": Act("minus", "Less: smaller, slower, darker", "-"),
+    "change": Act("c", "Change settings"),
+    "stop": Act("x", "Stop"),
+    "again": Act("r", "Again: reload, retry, draw anew"),
+    "undo": Act("u", "Undo"),
+    "new_run": Act("N", "New run"),
+    "branch": Act("b", "Branch: a new run that starts from this"),
+    "write": Act("w", "Write a file: a checkpoint, or weights"),
+    "export": Act("e", "Export"),
+    "copy": Act("y", "Copy to your clipboard"),
+    "labels": Act("Y", "Labels y"),
+    "evaluate": Act("E", "Evaluate"),
+    "verify": Act("V", "Verify: checksums, or a gradient"),
+    "compute": Act("number_sign", "Compute: a sum, an average, a time", "#"),
+    "compare": Act("d", "Compare with another (difference)"),
+    "freeze": Act("f", "Freeze, or unfreeze"),
+    "freeze_some": Act("asterisk", "Freeze by pattern", "*"),
+    "largest": Act("circumflex_accent", "The largest", "^"),
+    # Looking
+    "appearance": Act("a", "Appearance of pictures"),
+    "invert": Act("I", "Invert the pixels"),
+    "contrast": Act("C", "Contrast"),
+    "unit": Act("U", "Unit of the pixels: 0–255 or 0–1"),
+    # Going elsewhere
+    "other": Act("o", "Open another: network, file, loader, channel"),
+    "forward": Act("F", "Forward pass"),
+    "autograd": Act("A", "Autograd"),
+    "on_model": Act("M", "On Model"),
+    "split": Act("t", "Train or test split"),
+    "overview": Act("O", "Overview"),
+    "quality": Act("Q", "Quality"),
+    "wrong": Act("W", "Wrong predictions"),
+    "partner": Act("P", "Its near-duplicate"),
+    "random": Act("R", "Random 3×3"),
+    "transforms": Act("T", "Transforms"),
+    "batches": Act("B", "Batches"),
+    "download": Act("D", "Download"),
+}
+
+
+def bind(
+    screen: str,
+    act: str,
+    description: str = "",
+    tooltip: str = "",
+    *,
+    action: str = "",
+    show: bool = True,
+    display: str = "",
+) -> Binding:
+    """The binding of an act on a screen. `description`: what it is called there, with the act's meaning as the default;
+    `action`: Textual's action, with the act's name as the default; `show`: in the line at the bottom."""
+    known = ACTS[act]
+    return Binding(
+        known.keys,
+        action or act,
+        description or known.meaning,
+        show=show,
+        key_display=display or known.display or None,
+        id=f"{screen}.{act}",
+        tooltip=tooltip,
+    )
+
+
+def move_keys(
+    screen: str, *, down: str = "Down", up: str = "Up", sideways: tuple[str, str] | None = None
+) -> list[BindingType]:
+    """The keys that move a cursor through rows: `move`, `page`, `end`, each with 1 or -1. `sideways`: what left and
+    right are called, which `slide`."""
+    keys: list[BindingType] = [
+        bind(screen, "down", down, action="move(1)", show=False),
+        bind(screen, "up", up, action="move(-1)", show=False),
+        bind(screen, "page_down", action="page(1)", show=False),
+        bind(screen, "page_up", action="page(-1)", show=False),
+        bind(screen, "first", action="end(-1)", show=False),
+        bind(screen, "last", action="end(1)", show=False),
+    ]
+    if sideways is not None:
+        keys.append(bind(screen, "right", sideways[1], "where not all fit", action="slide(1)", show=False))
+        keys.append(bind(screen, "left", sideways[0], "where not all fit", action="slide(-1)", show=False))
+    return keys

@@ -1,0 +1,197 @@
+"""A frame around what belongs together: its title and state stand in the border, and the border of the panel that has
+the focus is bright.
+
+The upper and the lower border are lines of their own, since a border of Textual's is sent with all that it holds.
+"""
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.terminal_text import encoding
+from tui.columns import width_of
+from tui.widgets.lines import Line, Lines, fit, fit_end
+from tui.widgets.text import set_text
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+PLAIN_SPINNER = "|/-\\"  # where the terminal lacks those signs
+SPINNER_S = 0.12
+
+
+class Edge(Lines):
+    """A horizontal border with text at its left and its right."""
+
+    DEFAULT_CSS = "Edge { height: 1; width: 1fr; }"
+
+    def __init__(self, corners: str, *, id: str | None = None) -> None:  # noqa: A002
+        """`corners`: the left and the right one."""
+        super().__init__(id=id)
+        self._corners = corners
+        self._left = self._right = ""
+        self._focused = False
+
+    def show(self, left: str, right: str, focused: bool) -> None:
+        """Other text; `focused`: the panel has the focus."""
+        self._left, self._right, self._focused = left, right, focused
+        self.repaint(now=True)
+
+    def paint(self, width: int, height: int) -> list[Line]:
+        edge = "edge-focused" if self._focused else "edge"
+        room = width - 6  # two corners, with a line and a space on the inner side of each
+        if room < 4:
+            return [[(self._corners[0] + "─" * max(0, width - 2) + self._corners[1], edge)]]
+        left = fit(self._left, room)
+        right = fit_end(self._right, room - width_of([left]) - 3)
+        right = "" if len(right) < min(4, len(self._right)) else right
+        line: Line = [(self._corners[0] + "─", edge)]
+        used = 4
+        if left:
+            line += [(f" {left} ", "title-focused" if self._focused else "title")]
+            used += width_of([left]) + 2
+        if right:
+            used += width_of([right]) + 2
+        line += [("─" * max(0, width - used), edge)]
+        if right:
+            line += [(f" {right} ", "title-focused" if self._focused else "title")]
+        return [[*line, ("─" + self._corners[1], edge)]]
+
+
+class Panel(Vertical, can_focus=True):
+    """`title` stands at the left of the upper border. `describe` sets what stands at its right and in the lower border;
+    `say` shows a text in place of what is in it; `busy` says what is being done."""
+
+    DEFAULT_CSS = """
+    Panel {
+        height: 1fr;
+        width: 1fr;
+
+        & > .panel-body {
+            height: 1fr;
+            border-left: round $foreground 35%;
+            border-right: round $foreground 35%;
+        }
+
+        &:focus-within > .panel-body {
+            border-left: round $text-primary;
+            border-right: round $text-primary;
+        }
+
+        & > .panel-body > .panel-text {
+            display: none;
+            height: 1fr;
+            width: 1fr;
+            padding: 0 1;
+            content-align: center middle;
+            text-align: center;
+            color: $foreground 70%;
+        }
+
+        &.-text > .panel-body > * {
+            display: none;
+        }
+
+        &.-text > .panel-body > .panel-text {
+            display: block;
+        }
+    }
+    """
+
+    def __init__(
+        self,
+        *children: Widget,
+        title: str = "",
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+        focusable: bool = True,
+    ) -> None:
+        """`focusable`: False where a widget in it takes the focus, or nothing does."""
+        super().__init__(id=id, classes=classes)
+        self._inside = list(children)
+        self._title, self._right = title, ""
+        self._below, self._below_right = "", ""
+        self._doing = ""
+        self._turn = 0
+        self._spinning: Timer | None = None
+        self.can_focus = focusable
+
+    def compose_add_child(self, widget: Widget) -> None:
+        """What stands below `with Panel(…):` in a `compose` goes into the frame."""
+        self._inside.append(widget)
+
+    def compose(self) -> ComposeResult:
+        yield Edge("╭╮")
+        yield Vertical(*self._inside, Static("", classes="panel-text", markup=False), classes="panel-body")
+        yield Edge("╰╯")
+
+    def on_mount(self) -> None:
+        self._show_edges()
+
+    def describe(
+        self,
+        *,
+        title: str | None = None,
+        right: str | None = None,
+        below: str | None = None,
+        below_right: str | None = None,
+    ) -> None:
+        """Other texts in the border; None leaves one as it is."""
+        self._title = self._title if title is None else title
+        self._right = self._right if right is None else right
+        self._below = self._below if below is None else below
+        self._below_right = self._below_right if below_right is None else below_right
+        self._show_edges()
+
+    def say(self, text: str | Content) -> None:
+        """Show a text in place of what is in the panel: why it is empty, or what went wrong. "" shows what is in it."""
+        for static in self.query(".panel-text").results(Static):
+            set_text(static, text)
+        self.set_class(bool(str(text)), "-text")
+
+    def busy(self, doing: str) -> None:
+        """Say in the upper border what is being done, and how far, with a spinner; "" when it is done."""
+        self._doing = doing
+        if doing and self._spinning is None:
+            self._spinning = self.set_interval(SPINNER_S, self._spin)
+        elif not doing and self._spinning is not None:
+            self._spinning.stop()
+            self._spinning = None
+        self._show_edges()
+
+    @property
+    def edges(self) -> tuple[str, str]:
+        """What stands in the upper and in the lower border."""
+        above, below = self.query(Edge).results(Edge)
+        return above.text(), below.text()
+
+    def on_focus(self) -> None:
+        self._show_edges()
+
+    def on_blur(self) -> None:
+        self._show_edges()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._show_edges()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self._show_edges()
+
+    def _spin(self) -> None:
+        if self.screen.is_current:
+            self._turn += 1
+            self._show_edges()
+
+    def _show_edges(self) -> None:
+        if not self.is_mounted:
+            return
+        right = self._right
+        if self._doing:
+            signs = SPINNER if encoding() == "utf-8" else PLAIN_SPINNER
+            right = f"{signs[self._turn % len(signs)]} {self._doing}"
+        above, below = self.query_children(Edge).results(Edge)
+        focused = self.has_focus_within
+        above.show(self._title, right, focused)
+        below.show(self._below, self._below_right, focused)
