@@ -72,6 +72,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#search").display = False
+        self.query_one("#keys").border_title = "Keys"
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:

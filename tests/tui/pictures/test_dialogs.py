@@ -20,7 +20,7 @@ async def test_help(home: Path, picture: Picture, mode: str) -> None:
     async with opened(home, mode).run_test(size=SIZES[0]) as pilot:
         await still(pilot, (mode.capitalize(),))
         await pilot.press("question_mark")
-        await picture(pilot, "Keys", "Here" if mode == "train" else "This screen")  # the form has all the keys
+        await picture(pilot, "Keys", "This panel" if mode == "train" else "This screen")  # the form has all the keys
 
 
 @pytest.mark.parametrize(
