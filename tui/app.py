@@ -25,7 +25,7 @@ from engine.home import RunFolder
 from engine.sources import RunCheckpoint, Source
 from engine.terminal_text import encoding, shown_lines
 from engine.worker.client import WorkerClient
-from tui import crash, themes
+from tui import crash
 from tui.config import declared
 from tui.config.preferences import Preferences
 from tui.dialogs.overlay import MODE_KEYS
@@ -33,8 +33,9 @@ from tui.gc_tuning import GcTuning
 from tui.keys import ExplainsKeys
 from tui.network_source import NetworkSource
 from tui.screens import SCREENS
+from tui.settings_app import SettingsApp
 from tui.terminal_filter import TerminalText
-from tui.textual_private import CrashHandlingApp, bindings_of, is_exiting, screens_of_mode, whole_screen
+from tui.textual_private import bindings_of, is_exiting, screens_of_mode, whole_screen
 from tui.widgets.image import PictureStyle, picture_style
 from tui.widgets.keyline import KeyLine
 
@@ -50,10 +51,9 @@ PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the 
 FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
 FAILURE_S = 60  # that a failure is shown
 SCREENSHOT_S = 15  # that a screenshot's place is shown
-PROBLEMS_S = 20  # that what is wrong with the settings is shown
 
 
-class FmnistApp(CrashHandlingApp):
+class FmnistApp(SettingsApp):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
     data_shown: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
@@ -87,7 +87,7 @@ class FmnistApp(CrashHandlingApp):
     ) -> None:
         """`watch`: the folder of a run to show first. `start`: the first screen else; empty: as the preferences say.
         `ascii_only`: pictures as characters, whatever the terminal. `preferences`: None: the defaults, kept nowhere."""
-        super().__init__(watch_css=bool(os.environ.get("FMNIST_TUI_WATCH_CSS")))
+        super().__init__(preferences or Preferences(), watch_css=bool(os.environ.get("FMNIST_TUI_WATCH_CSS")))
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, self))
         self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing
@@ -98,13 +98,9 @@ class FmnistApp(CrashHandlingApp):
         self.worker = WorkerClient(home)
         self._terminal_text = TerminalText()
         self._garbage: GcTuning | None = None
-        self.preferences = preferences or Preferences()
         self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
-        for theme in themes.OWN.values():
-            self.register_theme(theme)
-        self.theme = self.preferences.get(declared.THEME)
         self.picture_style: PictureStyle = self._picture_style("ascii" if ascii_only else "")
 
     def _picture_style(self, asked: str) -> PictureStyle:
@@ -117,30 +113,18 @@ class FmnistApp(CrashHandlingApp):
         return picture_style(self.console.color_system, os.environ, encoding())
 
     async def on_mount(self) -> None:
-        self.preferences.on_failure = partial(
-            self.call_later, self.notify, title="Settings", severity="warning", timeout=PROBLEMS_S
-        )
         self._garbage = GcTuning(self)
         self._excepthook, threading.excepthook = threading.excepthook, self._thread_failed
         self.set_timer(0.8, self._import_screens)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             await self._show_watcher(self.watched)
-        if problems := self.preferences.problem_lines():
-            self.notify(problems, title="Settings", severity="warning", timeout=PROBLEMS_S)
+        self.take_settings()
 
     def on_unmount(self) -> None:
         self.worker.close()
         self.preferences.close()
         threading.excepthook = self._excepthook
-
-    def watch_theme(self, theme: str) -> None:
-        """A theme that is chosen while the app runs is kept."""
-        if not self.is_running or theme == self.preferences.get(declared.THEME):
-            return
-        if self.preferences.origin(declared.THEME) == "environment":
-            self.notify("The theme is kept; TEXTUAL_THEME, which is set, counts before it when the app starts.")
-        self.preferences.keep(declared.THEME, theme)
 
     @work(thread=True, group="imports")
     def _import_screens(self) -> None:

@@ -4,9 +4,11 @@ tests/tui/test_textual_private.py that fails where a new version of Textual chan
 import codecs
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from rich.console import RenderableType
+from textual import keys
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -87,6 +89,18 @@ def bindings_of(node: DOMNode) -> Mapping[str, list[Binding]]:
     bindings = node._bindings.copy()
     bindings.apply_keymap(keymap)
     return bindings.key_to_bindings
+
+
+def key_name(character: str) -> str:
+    """Textual's name of the key that types a character: `full_stop`."""
+    return keys._character_to_key(character)
+
+
+@cache
+def key_names() -> frozenset[str]:
+    """Textual's names of keys, without a modifier."""
+    named = {key.value for key in keys.Keys if not set(key.value) & set("+<-")} - {"return"}
+    return frozenset(named | {key_name(chr(code)) for code in range(32, 127)})
 
 
 class LivingScreen(Screen[Any]):

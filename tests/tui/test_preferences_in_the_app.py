@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import until
 from tui.app import FmnistApp
 from tui.config.declared import THEME
 from tui.config.preferences import Preferences
+from tui.dialogs.help import HelpScreen
 from tui.widgets.image_page import ImagePage
+from tui.widgets.keyline import KeyLine
 
 
 @pytest.fixture
@@ -58,3 +61,17 @@ async def test_the_form_begins_with_what_the_file_says(home: Path, path: Path) -
     app = FmnistApp(home=home, preferences=Preferences.read(path, {}))
     assert (app.settings["epochs"], app.settings["dataset"]) == (3, "demo")
     assert opened(home, path).settings["dataset"] == "demo"
+
+
+async def test_a_key_of_the_file_acts_and_is_shown(home: Path, path: Path) -> None:
+    path.write_text('[keys]\napp.help = "f1"\nsort = "q"\n')
+    app = opened(home, path)
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: "f1 Help" in str(app.screen.query_one(KeyLine).content))
+        await until(pilot, lambda: app._notifications)
+        (told,) = [note.message for note in app._notifications]
+        assert 'line 3: keys.sort = "q" is not used; q is Quit everywhere (app.quit)' in told
+        await pilot.press("question_mark")
+        assert not isinstance(app.screen, HelpScreen)
+        await pilot.press("f1")
+        assert isinstance(app.screen, HelpScreen)

@@ -14,7 +14,15 @@ from textual.widgets import Static
 import tui
 from tests.support.waiting import until
 from tui.screenshot import svg
-from tui.textual_private import CrashHandlingApp, bindings_of, is_exiting, screens_of_mode, whole_screen
+from tui.textual_private import (
+    CrashHandlingApp,
+    bindings_of,
+    is_exiting,
+    key_name,
+    key_names,
+    screens_of_mode,
+    whole_screen,
+)
 
 
 class First(Screen[None]):
@@ -123,6 +131,12 @@ async def test_the_whole_screen_with_what_lies_over_it() -> None:
         await pilot.pause()
         text = svg(whole_screen(app), 30, 5, "a title")
     assert all(words in text for words in ("over&#160;it", "below", "a&#160;title"))
+
+
+def test_the_names_of_keys() -> None:
+    assert [key_name(character) for character in "?-s é"] == ["question_mark", "minus", "s", "space", "é"]
+    assert {"f5", "pageup", "enter", "space", "comma", "S"} <= key_names()
+    assert not {"ctrl+s", "shift+tab", "<any>"} & key_names()
 
 
 def test_no_other_file_uses_what_is_private() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine import home as homes
 from tui.cli.command import Commands
 from tui.cli.output import BAD_INPUT, DONE, console, say, say_json, say_text
-from tui.config.declared import DECLARED, FORM
+from tui.config.declared import DECLARED, FORM, KEYS
 from tui.config.preference import TomlValue, toml_text
 from tui.config.preferences import Preferences
 
@@ -65,7 +65,7 @@ def _config(options: argparse.Namespace) -> int:
         say_text(example())
         return DONE
     preferences = Preferences.read(homes.config_file(options.config), os.environ)
-    rows = list(_rows(preferences))
+    rows = [*_rows(preferences), *_keys(preferences)]
     if options.json:
         say_json(
             {
@@ -93,6 +93,25 @@ def _rows(preferences: Preferences) -> Iterator[Row]:
         yield Row(one.name, one.write(preferences.get(one)), origin, line, variable)
     for name, value in preferences.form.items():
         yield Row(f"{FORM}.{name}", value, "file", contents.line_of(FORM, name))
+
+
+def _keys(preferences: Preferences) -> Iterator[Row]:
+    """The other keys that are asked for; what is wrong with them is added to the problems."""
+    if not preferences.has_keys:
+        return
+    from tui.app import FmnistApp
+    from tui.config.keymap import asked, keymap
+    from tui.config.rooms import rooms
+
+    contents = preferences.contents
+    _, problems = keymap(contents, rooms(FmnistApp))
+    preferences.problems += problems
+    wrong = {problem.line for problem in problems}
+    table = contents.values[KEYS]
+    for entry in asked(table) if isinstance(table, dict) else ():
+        line = contents.line_of(*entry.path)
+        if line not in wrong:
+            yield Row(f"{KEYS}.{entry.name}", ",".join(entry.keys), "file", line)
 
 
 def _print(preferences: Preferences, rows: list[Row]) -> None:
@@ -130,6 +149,11 @@ def example() -> str:
         "# read it.",
         f"# [{FORM}]",
         "# lr = 0.01",
+        "",
+        "# Other keys for acts, on all screens or on one: docs/keys.md lists the acts and the keys.",
+        f"# [{KEYS}]",
+        '# sort = "o"',
+        '# runs.stop = ["ctrl+x", "delete"]',
     ]
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from tui.config.preference import Preference, first_of, integer_or_auto, number,
 SCREENS = ("data", "train", "runs", "model", "checkpoints")
 IMAGE_STYLES = ("auto", "blocks", "ascii")
 TILES = (4, 112)  # the narrowest and the widest thumbnail, in cells
+KEYS = "keys"  # the table of the file with other keys
 FORM = "form"  # the table of the file with what the form for a new run begins with
 
 

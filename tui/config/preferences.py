@@ -1,14 +1,14 @@
 """`Preferences`: what the program remembers, as screens read and change it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from engine.errors import EngineError
 from tui.config import file as config_file
-from tui.config.declared import BY_NAME, DECLARED, FORM
+from tui.config.declared import BY_NAME, DECLARED, FORM, KEYS
 from tui.config.file import Contents, Problem
 from tui.config.preference import Preference, TomlValue, toml_text
 
@@ -69,13 +69,10 @@ class Preferences:
         """What the form for a new run begins with, other than the defaults: by the settings' names in TrainConfig."""
         return self._form
 
-    def problem_lines(self, most: int = 3) -> str:
-        """What is wrong, for the app's start: the first lines of it, and where the rest can be read. Empty: nothing."""
-        if not self.problems:
-            return ""
-        lines = [problem.words(self.path.name if self.path else "") for problem in self.problems[:most]]
-        more = len(self.problems) - len(lines)
-        return "\n".join([*lines, f"{f'{more} more; ' if more else ''}fmnist-tui config shows all"])
+    @property
+    def has_keys(self) -> bool:
+        """Whether the file asks for other keys: `tui.config.keymap` says which."""
+        return bool(self.contents.values.get(KEYS))
 
     def keep(self, preference: Preference[T], value: T) -> None:
         """It holds from now on, and in the next app. Takes no time: it is written later, by a thread."""
@@ -121,6 +118,8 @@ class Preferences:
             self.problems.append(contents.problem)
         tables = {name.split(".")[0] for name in BY_NAME if "." in name}
         for name, value in contents.values.items():
+            if name == KEYS:
+                continue  # by tui.config.keymap, which knows the screens
             if name == FORM:
                 self._take_form(value)
             elif name in tables and isinstance(value, dict):
@@ -132,7 +131,7 @@ class Preferences:
     def _take_one(self, names: tuple[str, ...], value: object) -> None:
         dotted = ".".join(names)
         if (preference := BY_NAME.get(dotted)) is None:
-            self.problems.append(_unknown(dotted, [*BY_NAME, FORM], self.contents.line_of(*names)))
+            self.problems.append(_unknown(dotted, [*BY_NAME, FORM, KEYS], self.contents.line_of(*names)))
             return
         try:
             self._resolved[dotted] = Resolved(preference.read(value), "file")
@@ -154,6 +153,15 @@ class Preferences:
                 self._form[name] = form.read(name, value)
             except ValueError as error:
                 self.problems.append(_refused(f"{FORM}.{name}", value, str(error), line))
+
+
+def problem_lines(problems: Sequence[Problem], path: Path | None, most: int = 3) -> str:
+    """What is wrong, for the app's start: the first lines of it, and where the rest can be read. Empty: nothing."""
+    if not problems:
+        return ""
+    lines = [problem.words(path.name if path else "") for problem in problems[:most]]
+    more = len(problems) - len(lines)
+    return "\n".join([*lines, f"{f'{more} more; ' if more else ''}fmnist-tui config shows all"])
 
 
 def _unknown(name: str, known: list[str], line: int | None) -> Problem:

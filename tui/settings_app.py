@@ -1,0 +1,52 @@
+"""What the program's own settings are to the app: its theme, its keys, and what is told of them at its start."""
+
+from functools import partial
+from typing import Any
+
+from textual import work
+
+from tui import themes
+from tui.config import declared
+from tui.config.preferences import Preferences, problem_lines
+from tui.textual_private import CrashHandlingApp
+
+PROBLEMS_S = 20  # that what is wrong with the settings is shown
+
+
+class SettingsApp(CrashHandlingApp):
+    """An app with the theme and the keys that the file says; a theme that is chosen is kept."""
+
+    def __init__(self, preferences: Preferences, **options: Any) -> None:
+        super().__init__(**options)
+        self.preferences = preferences
+        for theme in themes.OWN.values():
+            self.register_theme(theme)
+        self.theme = preferences.get(declared.THEME)
+
+    def take_settings(self) -> None:
+        """At the app's start: tell what is wrong in the file, and take its keys."""
+        tell = partial(self.notify, title="Settings", severity="warning", timeout=PROBLEMS_S)
+        self.preferences.on_failure = partial(self.call_later, tell)
+        if problems := problem_lines(self.preferences.problems, self.preferences.path):
+            tell(problems)
+        if self.preferences.has_keys:
+            self._take_keys()
+
+    @work(thread=True, group="settings")
+    def _take_keys(self) -> None:
+        """Once the first screen stands: to know which keys there are, the code of all screens is read."""
+        from tui.config.keymap import keymap
+        from tui.config.rooms import rooms
+
+        keys, problems = keymap(self.preferences.contents, rooms(type(self)))
+        self.call_later(self.set_keymap, keys)
+        if lines := problem_lines(problems, self.preferences.path):
+            self.call_later(self.notify, lines, title="Settings", severity="warning", timeout=PROBLEMS_S)
+
+    def watch_theme(self, theme: str) -> None:
+        """A theme that is chosen while the app runs is kept."""
+        if not self.is_running or theme == self.preferences.get(declared.THEME):
+            return
+        if self.preferences.origin(declared.THEME) == "environment":
+            self.notify("The theme is kept; TEXTUAL_THEME, which is set, counts before it when the app starts.")
+        self.preferences.keep(declared.THEME, theme)
