@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import atomic, device
 from engine.errors import EngineError, RunError
@@ -392,5 +392,16 @@ def _clear_away(folder: RunFolder, record: HostRecord | None) -> None:
                 own.rmdir()
 
 
+def _leave(code: int) -> NoReturn:
+    """End this process. One of several does without Python's own end: threads of torch.distributed that still let go of
+    Python objects then would abort it, and its training with it ("terminate called without an active exception")."""
+    if "torch.distributed" in sys.modules and "RANK" in os.environ:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

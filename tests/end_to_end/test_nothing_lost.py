@@ -207,7 +207,8 @@ def test_a_run_can_be_prepared_for_somebody_else_to_start(home: Path) -> None:
     assert (shown.returncode, shown.stdout) == (0, line + "\n")
     assert listing.summary(folder).state == "prepared"
     torchrun = str(Path(PROGRAM).with_name("torchrun"))
-    subprocess.run([torchrun, *line.split()[1:]], check=True, capture_output=True, timeout=HANG_S)
+    ended = subprocess.run([torchrun, *line.split()[1:]], capture_output=True, timeout=HANG_S, text=True)
+    assert ended.returncode == 0, ended.stderr
     assert listing.summary(folder).state == "finished"
 
 
