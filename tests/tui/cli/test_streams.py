@@ -116,10 +116,25 @@ def test_in_any_locale_the_columns_stand_under_their_heads(name: str, home: Path
     assert f"a\\x1b[31mred\\x1b]0;title\\x07 {cafe} \\u6f22" in rows[1]
 
 
+NO_COERCION = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
 @pytest.mark.parametrize(
     "variables", [{"LC_ALL": "C"}, {"LC_CTYPE": "POSIX"}, {"LANG": "C"}, {"LANG": "en_US.ISO-8859-1"}]
 )
-@pytest.mark.parametrize("python", [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+@pytest.mark.parametrize("python", [{}, NO_COERCION])
+def test_a_locale_stops_no_listing(
+    variables: dict[str, str], python: dict[str, str], home: Path, run: MadeUpRun, locales: str
+) -> None:
+    found = shell("@ runs", home, **variables, **python, LOCPATH=locales)
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert b"ended without finishing" in found.stdout
+    assert max(found.stdout) < 128 or "ISO" in str(variables)
+
+
+@pytest.mark.parametrize(
+    ("variables", "python"), [({"LC_ALL": "C"}, NO_COERCION), ({"LANG": "en_US.ISO-8859-1"}, {})], ids=["C", "latin-1"]
+)
 def test_what_the_locale_lacks_stops_no_command(
     variables: dict[str, str], python: dict[str, str], home: Path, locales: str
 ) -> None:
