@@ -392,7 +392,7 @@ def _clear_away(folder: RunFolder, record: HostRecord | None) -> None:
                 own.rmdir()
 
 
-def _leave(code: int) -> NoReturn:
+def _end_process(code: int) -> NoReturn:
     """End this process. One of several does without Python's own end: threads of torch.distributed that still let go of
     Python objects then would abort it, and its training with it ("terminate called without an active exception")."""
     if "torch.distributed" in sys.modules and "RANK" in os.environ:
@@ -404,4 +404,4 @@ def _leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _leave(main())
+    _end_process(main())
