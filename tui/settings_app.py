@@ -21,7 +21,7 @@ class SettingsApp(CrashHandlingApp):
         self.preferences = preferences
         for theme in themes.OWN.values():
             self.register_theme(theme)
-        self.theme = preferences.get(declared.THEME)
+        self.theme = themes.resolved(preferences.get(declared.THEME), self.console.color_system)
 
     def take_settings(self) -> None:
         """At the app's start: tell what is wrong in the file, and take its keys."""
@@ -45,7 +45,8 @@ class SettingsApp(CrashHandlingApp):
 
     def watch_theme(self, theme: str) -> None:
         """A theme that is chosen while the app runs is kept."""
-        if not self.is_running or theme == self.preferences.get(declared.THEME):
+        asked = self.preferences.get(declared.THEME)
+        if not self.is_running or theme == themes.resolved(asked, self.console.color_system):
             return
         if self.preferences.origin(declared.THEME) == "environment":
             self.notify("The theme is kept; TEXTUAL_THEME, which is set, counts before it when the app starts.")

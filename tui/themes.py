@@ -1,4 +1,4 @@
-"""The themes: Textual's, and four of our own.
+"""The themes: Textual's, and five of our own.
 
 Each of ours names every colour that carries a meaning, the text colours too: Textual would derive those by mixing with
 white or black, which takes away what keeps them apart. `tests/tui/test_themes.py` says what is asked of them: text that
@@ -7,8 +7,11 @@ with protanopia, deuteranopia and tritanopia.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from textual.theme import BUILTIN_THEMES, Theme
+
+AUTO = "auto"
 
 
 def _theme(
@@ -41,10 +44,27 @@ def _theme(
             "footer-key-foreground": text["accent"],
             "input-selection-background": f"{strong['primary']} 40%",
             "link-color": text["primary"],
+            "scrollbar": f"{foreground} 25%",
+            "scrollbar-hover": f"{foreground} 40%",
+            "scrollbar-active": text["primary"],
+            "scrollbar-background": surface,
+            "scrollbar-background-hover": surface,
+            "scrollbar-background-active": surface,
+            "scrollbar-corner-color": surface,
         },
     )
 
 
+# The terminal's own 16 colours on its own ground, which may be dark or light: those that can be read on either.
+SIXTEEN = replace(
+    BUILTIN_THEMES["ansi-dark"],
+    name="fmnist-16",
+    primary="ansi_cyan",
+    secondary="ansi_blue",
+    accent="ansi_magenta",
+    surface="ansi_default",
+    panel="ansi_default",
+)
 OWN = {
     theme.name: theme
     for theme in (
@@ -136,10 +156,18 @@ OWN = {
                 "error": "#9a2c00",
             },
         ),
+        SIXTEEN,
     )
 }
 
 
 def names() -> Collection[str]:
-    """Of all there are: ours, then Textual's."""
-    return [*OWN, *sorted(BUILTIN_THEMES)]
+    """What can be chosen: the one that fits the terminal, ours, Textual's."""
+    return [AUTO, *OWN, *sorted(BUILTIN_THEMES)]
+
+
+def resolved(name: str, color_system: str | None) -> str:
+    """The theme's own name. `color_system`: the terminal's, as Rich has it."""
+    if name != AUTO:
+        return name
+    return SIXTEEN.name if color_system == "standard" else "fmnist-dark"

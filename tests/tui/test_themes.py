@@ -7,13 +7,14 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from tests.support.color_vision import VISIONS, ciede2000, distance
-from tui.themes import OWN, names
+from tui.themes import OWN, names, resolved
 from tui.widgets import heatmap, palette
 from tui.widgets.palette import SPECS
 
 APART = 20  # CIEDE2000 between two colours that must not be taken for each other; 10 is told at a glance
 SAME_LEVEL = 10  # between a right and a wrong cell of the confusion matrix that are as full
 NEXT_LEVEL = 5  # between a cell and the next fuller one, and between the emptiest and the background
+MIXED = [name for name in OWN if name != "fmnist-16"]  # that has the terminal's own colours
 COLORBLIND = [name for name in OWN if name.startswith("colorblind")]
 SEEN = [vision for vision in VISIONS if vision != "full colour vision"]
 
@@ -114,7 +115,7 @@ def test_the_ends_of_a_heat_map_stay_apart(vision: str) -> None:
     assert distance(above, zero, vision) > 2 * APART
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", MIXED)
 def test_text_can_be_read(name: str) -> None:
     """Contrast as WCAG 2 asks: 4.5 for text, 3 for large text and signs; what is dim is not the only place of it."""
     colors = drawn(name)
@@ -126,7 +127,7 @@ def test_text_can_be_read(name: str) -> None:
     assert contrast(colors["dim"], colors["background"]) > 3
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", MIXED)
 def test_the_number_in_a_cell_of_the_confusion_matrix_can_be_read(name: str) -> None:
     made = palette._styles(variables(OWN[name]))
     foreground = drawn(name)["foreground"]
@@ -143,5 +144,18 @@ def test_every_theme_has_every_style(theme: Theme) -> None:
 
 
 def test_ours_stand_first_and_have_names_of_their_own() -> None:
-    assert list(names())[: len(OWN)] == list(OWN)
+    assert list(names())[: len(OWN) + 1] == ["auto", *OWN]
     assert not set(OWN) & set(BUILTIN_THEMES)
+
+
+def test_a_terminal_of_16_colours_keeps_right_and_wrong_apart() -> None:
+    assert resolved("auto", "standard") == "fmnist-16"
+    assert resolved("nord", "standard") == "nord"
+    assert [resolved("auto", system) for system in ("256", "truecolor", None)] == ["fmnist-dark"] * 3
+    made = palette._styles(variables(OWN["fmnist-16"]))
+    roles = [made[style].color for style in ("train", "test", "edit", "good", "warning", "bad")]
+    assert len({color.number for color in roles if color}) == 6
+    for level in range(1, 6):
+        assert made[f"hit{level}"] != made[f"miss{level}"]
+    assert made["miss1"].bgcolor is None  # one wrong image is not drawn as a thousand
+    assert made["miss5"].bgcolor is not None

@@ -25,12 +25,13 @@ def _themes() -> Collection[str]:
 
 THEME = Preference(
     name="theme",
-    default="fmnist-dark",
+    default="auto",
     read=one_of(_themes),
     write=same,
-    help="The colours. The palette (`ctrl+p`, *Theme*) lists the themes, and what is chosen there is kept. Where "
-    "`TEXTUAL_THEME` is set, it counts before the file.",
-    values="the name of a theme",
+    help="The colours. `auto`: `fmnist-dark`, or `fmnist-16` on a terminal of 16 colours. The palette (`ctrl+p`, "
+    "*Theme*) lists the themes, and what is chosen there is kept. Where `TEXTUAL_THEME` is set, it counts before the "
+    "file.",
+    values="auto, or the name of a theme",
     environment="TEXTUAL_THEME",
     read_environment=first_of(one_of(_themes)),
 )

@@ -56,10 +56,13 @@ def style_of(app: App[object], name: str) -> Style:
 
 
 PLAIN = Style()
+FULL = 0.5  # the share of a colour from which on a cell is filled with it where it can't be mixed
 _made: dict[str, dict[str, Style]] = {}  # by the theme's name
 
 
 def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
+    """A terminal's own colours (themes with `ansi`) mix with nothing: what is weak is dim, and a cell that is hardly
+    full has its colour in its text."""
     background = Color.parse(colors["background"])
 
     def laid_over(name: str, strength: float) -> Color:
@@ -71,11 +74,14 @@ def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
         color = laid_over(spec.color, spec.strength) if spec.color else None
         if under is not None and spec.under_strength > 0.7:
             color = under.get_contrast_text(1.0)
+        weak = spec.strength < 1
+        if under is not None and under.ansi is not None and spec.under_strength < FULL:
+            under, color, weak = None, under, False
         found[name] = Style(
             color=color.rich_color if color else None,
             bgcolor=under.rich_color if under else None,
             bold=spec.bold or None,
-            dim=(color is not None and color.ansi is not None and spec.strength < 1) or None,  # nothing to mix it with
+            dim=(color is not None and color.ansi is not None and weak) or None,
             reverse=spec.reverse or None,
         )
     return found
