@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -19,7 +20,6 @@ import pyte
 from tests.support.waiting import HANG_S
 
 PROGRAM = str(Path(sys.executable).with_name("fmnist-tui"))
-NO_CONFIG = "/nonexistent/fmnist-tui.toml"  # so that no benchmark depends on what the developer has set
 KEYS = {
     "enter": "\r",
     "escape": "\x1b",
@@ -61,7 +61,9 @@ class Terminal:
         self._master, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
-        environment.setdefault("FMNIST_TUI_CONFIG", NO_CONFIG)
+        self._own = tempfile.TemporaryDirectory()
+        # Settings of its own: no benchmark depends on what the developer has set, or changes it.
+        environment.setdefault("FMNIST_TUI_CONFIG", os.path.join(self._own.name, "config.toml"))
         for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them, and Textual believes them
             environment.pop(name, None)
         environment.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None
@@ -89,6 +91,7 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.kill()
         self.hang_up()
+        self._own.cleanup()
 
     def press(self, *keys: str, pause: float = 0.05) -> None:
         """Type keys: names of `KEYS`, or text as it is."""

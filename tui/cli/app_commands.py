@@ -35,18 +35,21 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
     take_any_input(encoding())
+    preferences = Preferences.read(homes.config_file(options.config), os.environ)
     app = FmnistApp(
         home=home,
         data_dir=data_dir,
         dataset=absolute_dataset(parse("dataset", options.dataset)),
         watch=watch,
         ascii_only=bool(options.ascii),
-        preferences=Preferences.read(homes.config_file(options.config), os.environ),
+        preferences=preferences,
     )
     # A terminal that is gone ends the app, also where it was started with the signal ignored (by nohup): else Textual
     # reads the end of its input again and again, at full speed.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     app.run()
+    if preferences.failed_last:
+        complain(preferences.failed_last)
     if app.farewell:
         (complain if app.return_code else say)(app.farewell)
     return app.return_code or DONE

@@ -8,7 +8,7 @@ declared by the settings of a run (`engine.training.settings`), `[keys]` by the 
 from collections.abc import Collection
 from typing import Any
 
-from tui.config.preference import Preference, first_of, integer_or_auto, number, one_of, same
+from tui.config.preference import Preference, first_of, integer_or_auto, names, number, one_of, same
 
 SCREENS = ("data", "train", "runs", "model", "checkpoints")
 IMAGE_STYLES = ("auto", "blocks", "ascii")
@@ -69,6 +69,20 @@ SMOOTHING = Preference(
     help="How much charts smooth a curve: the weight of what came before, in an exponential mean. 0: not at all.",
     values="0 to less than 1, such as 0.6",
 )
+
+
+def columns(table: str) -> Preference[tuple[str, ...]]:
+    """Which columns a table shows, in their order: `columns.runs`. A table that lets them be chosen has its own in
+    DECLARED."""
+    return Preference(
+        name=f"columns.{table}",
+        default=(),
+        read=names,
+        write=lambda value: value,
+        help=f"The columns of the table on *{table.capitalize()}*, in their order. Empty: the usual ones.",
+        values="a list of names",
+    )
+
 
 DECLARED: tuple[Preference[Any], ...] = (THEME, START, IMAGES, TILE_SIZE, SMOOTHING)
 BY_NAME = {one.name: one for one in DECLARED}

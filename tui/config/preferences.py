@@ -34,6 +34,7 @@ class Preferences:
         self.path = path
         self.contents = Contents()
         self.problems: list[Problem] = []  # what is wrong in the file and the environment
+        self.failed_last = ""  # why the last choice, made as the app ended, could not be written
         self.on_failure: Callable[[str], object] = lambda line: None  # told by the thread, once
         self._resolved = {one.name: Resolved(one.default, "default") for one in DECLARED}
         self._form: dict[str, Any] = {}
@@ -110,6 +111,7 @@ class Preferences:
             except EngineError as error:
                 if not self._failed:
                     self._failed = True
+                    self.failed_last = str(error) if self._closing else ""
                     self.on_failure(str(error))
 
     def _take(self, contents: Contents) -> None:

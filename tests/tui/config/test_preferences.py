@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tui.config import file as config_file
-from tui.config.declared import DECLARED, IMAGES, SMOOTHING, START, THEME, TILE_SIZE
+from tui.config import preferences as preferences_module
+from tui.config.declared import BY_NAME, DECLARED, IMAGES, SMOOTHING, START, THEME, TILE_SIZE, columns
 from tui.config.preference import Preference
 from tui.config.preferences import Preferences
 
@@ -80,6 +81,23 @@ def test_a_long_value_is_cut_in_what_is_told(path: Path) -> None:
     assert len(line) < 160
 
 
+def test_a_tables_columns_stand_in_a_table_of_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = columns("runs")
+    monkeypatch.setitem(BY_NAME, runs.name, runs)
+    monkeypatch.setattr(preferences_module, "DECLARED", (*DECLARED, runs))
+    assert read(path, "").get(runs) == ()
+    assert said(read(path, "[columns]\nrun = []")) == [
+        "config.toml, line 2: there is no setting columns.run; did you mean columns.runs?"
+    ]
+    assert said(read(path, "[columns]\nruns = 3"))[0].endswith('it must be a list of names, such as ["state", "model"]')
+    assert said(read(path, "columns = 3"))[0].startswith("config.toml, line 1: there is no setting columns; ")
+    preferences = read(path, "# mine\n[columns] # here\nruns = ['state']\n")
+    assert preferences.get(runs) == ("state",)
+    preferences.keep(runs, ("lr", "state"))
+    preferences.close()
+    assert path.read_text() == '# mine\n[columns] # here\nruns = ["lr", "state"]\n'
+
+
 def test_the_form_takes_what_a_run_takes(path: Path) -> None:
     preferences = read(path, '[form]\nlr = 1\nepochs = 3\noptimizer = "adam"\nshuffle = "yes"\nkeep = 5\n')
     assert not preferences.problems
@@ -144,6 +162,7 @@ def test_what_can_not_be_written_is_told_once(path: Path) -> None:
     preferences.close()
     assert len(told) == 1
     assert told[0].startswith("what you choose is not kept: ")
+    assert preferences.failed_last == told[0]  # for the shell: the app may be gone
     assert preferences.get(TILE_SIZE) == 15
 
 
