@@ -6,23 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from engine.runs.curve import SAME_PLACE, GrowingCurve, Point
 from engine.training import events as ev
 
 LOG_LINES = 1000  # the tutorial's log lines that are kept
 LAYER_STATS = 500  # samples of the layers; past twice as many, every other of the older ones goes
-CURVE_POINTS = 4096  # a curve past twice this many points is thinned to this many
+CURVES = ("lr", "samples_per_s", "gradient_norm", "load", "memory")  # beside the loss
 
 LogEvent = ev.BatchLoss | ev.Evaluated | ev.Edited | ev.Resumed | ev.Branched  # what the log panel shows
-
-
-@dataclass(frozen=True)
-class Point:
-    """A stretch of the training loss: up to `x`, the lowest, mean and highest reported loss."""
-
-    x: float  # epochs done
-    low: float
-    mean: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,8 @@ class RunState:
     last: float = 0.0  # Unix seconds of the newest event
     training_s: float = 0.0  # seconds of training, pauses left out
     readings: ev.Readings | None = None
-    curve: tuple[Point, ...] = ()
+    curve: tuple[Point, ...] = ()  # the training loss
+    curves: dict[str, tuple[Point, ...]] = field(default_factory=dict)  # CURVES, those that there is something of
     tests: tuple[ev.Evaluated, ...] = ()  # the test set after each epoch
     epoch_losses: tuple[float, ...] = ()  # mean training loss of each finished epoch
     log: tuple[LogEvent, ...] = ()
@@ -128,9 +120,9 @@ class Fold:
 
     def __init__(self) -> None:
         self._now: dict[str, Any] = {f.name: getattr(RunState(), f.name) for f in fields(RunState)}
-        self._curve: list[Point] = []
-        self._width = 1  # progress events in a point
-        self._filled = 0  # events in the newest point
+        self._curve = GrowingCurve()
+        self._curves = {name: GrowingCurve() for name in CURVES}
+        self._steps_before: tuple[int, int] | None = None  # an epoch, and the steps before it
         self._tests: list[ev.Evaluated] = []
         self._epoch_losses: list[float] = []
         self._log: deque[LogEvent] = deque(maxlen=LOG_LINES)
@@ -175,11 +167,14 @@ class Fold:
                 if event.from_epoch == event.epoch:
                     self._change(lr=event.lr)
             case ev.Progress():
+                self._count_steps(event.epoch, event.steps)
                 self._change(
                     epoch=event.epoch, step=event.step, steps=event.steps, loss=event.loss, lr=event.lr,
                     samples_per_s=event.samples_per_s,
                 )  # fmt: skip
-                self._extend(place(event.epoch, event.step, event.steps), event.loss)
+                self._extend(self._curve, event.loss)
+                self._extend(self._curves["lr"], event.lr)
+                self._extend(self._curves["samples_per_s"], event.samples_per_s)
             case ev.BatchLoss():
                 self._log.append(event)
             case ev.Evaluated():
@@ -201,10 +196,16 @@ class Fold:
                 self._checkpoints.append(event)
             case ev.LayerStats():
                 self._layer_stats.append(event)
+                if (norm := event.gradient_norm) is not None:
+                    self._extend(self._curves["gradient_norm"], norm, self._x(event.epoch, event.step))
                 if len(self._layer_stats) > 2 * LAYER_STATS:
                     self._layer_stats = self._layer_stats[:-100:2] + self._layer_stats[-100:]
             case ev.Readings():
                 self._change(readings=event)
+                if event.load is not None:
+                    self._extend(self._curves["load"], event.load)
+                if event.memory is not None:
+                    self._extend(self._curves["memory"], event.memory)
             case ev.Stopped():
                 self._end("stopped", event.reason)
                 self._change(epoch=event.epoch, step=event.step)
@@ -218,7 +219,8 @@ class Fold:
     def snapshot(self) -> RunState:
         """The state after the events so far; it does not change when more are added."""
         grown: dict[str, Any] = {
-            "curve": tuple(self._curve),
+            "curve": self._curve.points(),
+            "curves": {name: points for name, curve in self._curves.items() if (points := curve.points())},
             "tests": tuple(self._tests),
             "epoch_losses": tuple(self._epoch_losses),
             "log": tuple(self._log),
@@ -242,15 +244,15 @@ class Fold:
         here = self._x(event.epoch, event.step, event.steps)
         done = event.epoch if event.evaluated else event.epoch - 1  # whole epochs
         last = (event.epoch, event.step)
-        self._curve = [point for point in self._curve if point.x <= here + 1e-9]
-        self._filled = self._width
+        for curve in (self._curve, *self._curves.values()):
+            curve.rewind(here)
         self._tests = [result for result in self._tests if result.epoch <= done]
         begun = self._now["parent"].epoch - (not self._now["parent"].evaluated) if self._now["parent"] else 0
         del self._epoch_losses[max(0, done - begun) :]
         kept = (event for event in self._log if _counts(event, last, done))
         self._log = deque(kept, maxlen=LOG_LINES)
         self._log.append(event)
-        self._marks = [mark for mark in self._marks if mark.x <= here + 1e-9]
+        self._marks = [mark for mark in self._marks if mark.x <= here + SAME_PLACE]
         self._edits = [edit for edit in self._edits if (edit.epoch, edit.step) <= last]
         self._checkpoints = [saved for saved in self._checkpoints if (saved.epoch, saved.step) <= last]
         self._layer_stats = [one for one in self._layer_stats if (one.epoch, one.step) <= last]
@@ -272,21 +274,23 @@ class Fold:
         self._change(status=status, reason=reason)
         self._resumed_at = 0.0
 
-    def _extend(self, x: float, loss: float) -> None:
-        if not math.isfinite(loss):
-            return
-        if 0 < self._filled < self._width:
-            last = self._curve[-1]
-            mean = (last.mean * self._filled + loss) / (self._filled + 1)
-            self._curve[-1] = Point(x, min(last.low, loss), mean, max(last.high, loss))
-            self._filled += 1
-            return
-        self._curve.append(Point(x, loss, loss, loss))
-        self._filled = 1
-        if len(self._curve) == 2 * CURVE_POINTS:
-            self._curve = [_merge(a, b) for a, b in zip(self._curve[::2], self._curve[1::2], strict=True)]
-            self._width *= 2
-            self._filled = self._width
+    def _extend(self, curve: GrowingCurve, value: float, x: float | None = None) -> None:
+        """The next value of a curve, where the training is, or at `x` epochs."""
+        now = self._now
+        here = place(now["epoch"], now["step"], now["steps"])
+        before = self._steps_before[1] if self._steps_before else 0
+        curve.add(
+            here if x is None else x, value,
+            step=before + now["step"], seconds=now["training_s"], seq=now["seq"],
+        )  # fmt: skip
+
+    def _count_steps(self, epoch: int, steps: int) -> None:
+        """Count the steps before an epoch, each by the number of steps that its own epoch has."""
+        if self._steps_before is None or self._steps_before[0] > epoch:  # begun, or gone back
+            self._steps_before = (epoch, max(0, epoch - 1) * steps)
+        elif self._steps_before[0] < epoch:
+            before, passed = self._steps_before
+            self._steps_before = (epoch, passed + (epoch - before) * (self._now["steps"] or steps))
 
 
 def fold(events: Iterable[ev.Event]) -> RunState:
@@ -307,7 +311,3 @@ def _counts(event: LogEvent, last: tuple[int, int], done: int) -> bool:
     if isinstance(event, ev.Evaluated):
         return event.epoch <= done
     return (event.epoch, event.step) <= last
-
-
-def _merge(a: Point, b: Point) -> Point:
-    return Point(b.x, min(a.low, b.low), (a.mean + b.mean) / 2, max(a.high, b.high))

@@ -227,6 +227,13 @@ class LayerStats(Event):
     loss_before: float | None = None  # of the step's batch, for a single step that was asked for
     loss_after: float | None = None
 
+    @property
+    def gradient_norm(self) -> float | None:
+        """L2 over all parameters; None where there are none, or one of them is not finite."""
+        norms = [one.gradient_norm for one in self.parameters.values()]
+        found = [norm for norm in norms if norm is not None]
+        return math.hypot(*found) if found and len(found) == len(norms) else None
+
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "LayerStats":
         for name, stats in (("parameters", ParameterStats), ("activations", ActivationStats)):

@@ -133,7 +133,7 @@ def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, ru
     with Terminal([PROGRAM, "watch", "second"]) as terminal:
         terminal.wait_for("second")
         terminal.wait_for("of 2")
-        terminal.press("]")
+        terminal.press("n")
         terminal.wait_for("long")
         terminal.press("3")
         terminal.wait_for(lambda text: text.count("training") >= 2)

@@ -10,18 +10,22 @@ from tui.dialogs.prompt import PromptScreen
 from tui.widgets.rows import Rows
 
 
-def table_keys(screen: str, *, page: str = "pagedown,space") -> list[BindingType]:
-    """The keys of a TableScreen; `screen` begins their ids, `page` are those that turn the page."""
-    return [
+def table_keys(screen: str, *, page: str = "pagedown,space", sideways: bool = True) -> list[BindingType]:
+    """The keys of a TableScreen; `screen` begins their ids, `page` are those that turn the page. `sideways`: whether
+    left and right go along the columns."""
+    keys: list[BindingType] = [
         Binding("down,j", "move(1)", "Down", show=False, id=f"{screen}.down"),
         Binding("up,k", "move(-1)", "Up", show=False, id=f"{screen}.up"),
         Binding(page, "page(1)", "Page down", show=False, id=f"{screen}.page_down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id=f"{screen}.page_up"),
         Binding("home,g", "end(-1)", "First", show=False, id=f"{screen}.first"),
         Binding("end,G", "end(1)", "Last", show=False, id=f"{screen}.last"),
-        Binding("right,l", "slide(1)", "More columns", show=False, id=f"{screen}.right", tooltip="where not all fit"),
-        Binding("left,h", "slide(-1)", "Columns before", show=False, id=f"{screen}.left", tooltip="where not all fit"),
     ]
+    if sideways:
+        why = "where not all fit"
+        keys.append(Binding("right,l", "slide(1)", "More columns", show=False, id=f"{screen}.right", tooltip=why))
+        keys.append(Binding("left,h", "slide(-1)", "Columns before", show=False, id=f"{screen}.left", tooltip=why))
+    return keys
 
 
 def filter_key(screen: str, by: str) -> Binding:

@@ -1,51 +1,241 @@
-"""The charts of a run: the training loss as a line, the test results as points, non-finite steps and edits as marks."""
+"""The charts of runs: what of a run's state, or of several runs laid over each other, a `Chart` shows."""
 
 import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from engine.runs.state import RunState
-from tui.widgets.chart import Chart, round_limit
+from engine.runs.curve import SMOOTHING, Point
+from engine.runs.state import RunState, place
+from tui.runs.metrics import ACCURACY, LOSS, METRICS, RATE, Metric
+from tui.widgets.chart.series import X_AXES, Chart, Mark, Place, Places, Series
+from tui.widgets.palette import RUN_COLORS
+
+if TYPE_CHECKING:
+    from tui.widgets.chart.series import Floats
+
+SIGNS = "●■▲◆○□△◇+×*#"  # of runs that lie over each other
+MOST_RUNS = len(RUN_COLORS)
 
 
-def loss_chart(
-    state: RunState, *, log_y: bool = False, parent: RunState | None = None, cursor: float | None = None
+@dataclass(frozen=True)
+class ShownRun:
+    """A run on a chart of several."""
+
+    id: str
+    name: str
+    state: RunState
+
+
+def run_chart(
+    metric: Metric, state: RunState, *, parent: RunState | None = None, detail: tuple[Point, ...] = ()
 ) -> Chart:
-    """Training and test loss by epoch. `parent`: the run that it branched off from, drawn up to there and beyond."""
+    """One run. `parent`: the run that it branched off from, drawn up to there and beyond. `detail`: points of a stretch
+    of the training loss, in place of those that the state has there."""
+    series = [one for one in (_parents(metric, parent) if parent else ()) if len(one)]
+    series += [one for one in _series(metric, state, detail) if len(one)]
+    others = [
+        replace(one, name=_read_out_as(one, other))
+        for other in METRICS if other is not metric
+        for one in _series(other, state) if len(one)
+    ]  # fmt: skip
     return Chart(
-        title="loss by epoch" + (", log scale" if log_y else ""),
-        line=tuple((point.x, point.low, point.high) for point in state.curve),
-        line_name="train",
-        dots=tuple((test.x, test.loss) for test in state.tests if math.isfinite(test.loss)),
-        dots_name="test",
-        marks=_marks(state, "not finite"),
-        edits=_marks(state, "edit"),
-        parent=tuple((point.x, point.low, point.high) for point in parent.curve) if parent else (),
-        parent_dots=tuple((test.x, test.loss) for test in parent.tests if math.isfinite(test.loss)) if parent else (),
-        x_limit=x_limit(state),
-        log_y=log_y,
-        cursor=cursor,
+        title=metric.title,
+        series=tuple(series),
+        marks=marks(state),
+        end=_end(state),
+        ceiling=metric.ceiling,
+        log=metric.log,
+        nothing=metric.missing,
+        also=tuple(others),
+        file_name=metric.name,
+        unit=metric.unit,
     )
 
 
-def accuracy_chart(state: RunState, *, parent: RunState | None = None, cursor: float | None = None) -> Chart:
-    """Test accuracy in percent by epoch."""
+def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
+    """Several runs, MOST_RUNS at most, each in the colour and with the sign that belong to its id."""
+    runs = runs[:MOST_RUNS]
+    slots = run_slots([run.id for run in runs])
+    found = []
+    for run in runs:
+        slot = slots[run.id]
+        for one in _series(metric, run.state):
+            if len(one):
+                found.append(_of_run(one, run.name, slot, tests=metric is LOSS and one.dots))
     return Chart(
-        title="test accuracy by epoch, %",
-        dots=tuple((test.x, 100 * test.accuracy) for test in state.tests),
-        joined=True,
-        marks=_marks(state, "not finite"),
-        edits=_marks(state, "edit"),
-        parent_dots=tuple((test.x, 100 * test.accuracy) for test in parent.tests) if parent else (),
-        x_limit=x_limit(state),
-        ceiling=100.0,
-        cursor=cursor,
+        title=metric.title,
+        series=tuple(found),
+        end=max((_end(run.state) for run in runs), key=lambda end: end.epoch, default=Place(1.0, 1.0, 1.0)),
+        ceiling=metric.ceiling,
+        log=metric.log,
+        nothing=metric.missing,
+        file_name=f"{metric.name}-of-{len(runs)}-runs",
+        unit=metric.unit,
     )
 
 
-def _marks(state: RunState, kind: str) -> tuple[float, ...]:
-    """Where the marks of a kind are, in epochs."""
-    return tuple(mark.x for mark in state.marks if mark.kind == kind)
+def layer_chart(title: str, name: str, history: Sequence[tuple[float, float]], state: RunState, *, log: bool) -> Chart:
+    """A number of one layer over time. `history`: epochs, and the value; `log`: whether y may be logarithmic."""
+    series = _of_pairs(name, history, state.curve)
+    return Chart(
+        title, (series,) if len(series) else (), marks(state), _end(state), log=log and all(y > 0 for _, y in history),
+        nothing="no sample of the layers yet", file_name="layer",
+    )  # fmt: skip
 
 
-def x_limit(state: RunState) -> float:
-    """The right end of a run's axis, in epochs."""
-    return round_limit(state.epochs, state.x)
+def run_slots(ids: Sequence[str]) -> dict[str, int]:
+    """Which colour and sign each run has: by its id, so that it is the same on every screen; where two would have the
+    same, the later one has the next that is free."""
+    slots: dict[str, int] = {}
+    for run_id in ids:
+        slot = zlib.crc32(run_id.encode()) % MOST_RUNS
+        while slot in slots.values() and len(slots) < MOST_RUNS:
+            slot = (slot + 1) % MOST_RUNS
+        slots[run_id] = slot
+    return slots
+
+
+def marks(state: RunState) -> tuple[Mark, ...]:
+    """The edits, the checkpoints and the steps whose loss was not finite."""
+    curve = state.curve
+    found = []
+    for saved in state.checkpoints:
+        words = f"checkpoint epoch {saved.epoch}" + ("" if saved.step == state.steps else f" step {saved.step}")
+        found.append(Mark(_at(curve, place(saved.epoch, saved.step, state.steps)), words, "checkpoint"))
+    for mark in state.marks:
+        words = mark.label if mark.kind == "edit" else "loss not finite"
+        found.append(Mark(_at(curve, mark.x), words, "edit" if mark.kind == "edit" else "not finite"))
+    return tuple(found)
+
+
+def round_limit(epochs: int, x: float) -> float:
+    """The right end of an axis: all `epochs` where they are few; else 5, 10, 20, 50, … so that it holds `x` and seldom
+    changes."""
+    if epochs <= 10:
+        return max(1, epochs)
+    return float(min(epochs, _round_above(x, 5)))
+
+
+def _end(state: RunState) -> Place:
+    """The right end of a run's axes: in epochs and steps as far as it is to go, in time as far as it has come."""
+    epochs = round_limit(state.epochs, state.x)
+    return Place(epochs, epochs * max(1, state.steps), max(1.0, state.training_s))
+
+
+def _series(metric: Metric, state: RunState, detail: tuple[Point, ...] = ()) -> tuple[Series, ...]:
+    """The series of one run."""
+    if metric is LOSS:
+        return _line("train", metric, detail or state.curve), _tests(metric, state)
+    if metric is ACCURACY:
+        return (_tests(metric, state),)
+    return (_line(metric.title.split(",")[0], metric, state.curves.get(metric.name, ())),)
+
+
+def _line(name: str, metric: Metric, points: tuple[Point, ...]) -> Series:
+    arrays = _arrays(points)
+    scale = metric.scale
+    return Series(
+        name, arrays.places, arrays.mean * scale, arrays.low * scale, arrays.high * scale,
+        {weight: values * scale for weight, values in arrays.smoothed.items()}, text=metric.text,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Arrays:
+    places: Places
+    low: "Floats"
+    mean: "Floats"
+    high: "Floats"
+    smoothed: Mapping[float, "Floats"]
+
+
+@lru_cache(maxsize=64)
+def _arrays_of(points: "_ById") -> _Arrays:
+    import numpy as np
+
+    columns = list(zip(*points.points, strict=True)) or [()] * len(Point._fields)
+    x, low, mean, high, step, seconds = (np.array(column, dtype=np.float64) for column in columns[:6])
+    smoothed = np.array(columns[8], dtype=np.float64)
+    known = smoothed.ndim == 2 and smoothed.shape[1] == len(SMOOTHING)
+    forward = Places(x, np.maximum.accumulate(step), np.maximum.accumulate(seconds))
+    return _Arrays(
+        forward, low, mean, high, {weight: smoothed[:, at] for at, weight in enumerate(SMOOTHING)} if known else {}
+    )
+
+
+class _ById:
+    """Points by their identity, so that they need not be compared one by one."""
+
+    def __init__(self, points: tuple[Point, ...]) -> None:
+        self.points = points
+
+    def __hash__(self) -> int:
+        return id(self.points)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ById) and other.points is self.points
+
+
+def _arrays(points: tuple[Point, ...]) -> _Arrays:
+    return _arrays_of(_ById(points))
+
+
+def _tests(metric: Metric, state: RunState) -> Series:
+    """The test results, at the ends of their epochs."""
+    results = [(test.x, test.loss if metric is LOSS else 100 * test.accuracy) for test in state.tests]
+    results = [(x, value) for x, value in results if math.isfinite(value)]
+    series = _of_pairs("test", results, state.curve)
+    return replace(series, style="test", dots=True, joined=metric is ACCURACY, text=metric.text)
+
+
+def _of_pairs(name: str, pairs: Sequence[tuple[float, float]], curve: tuple[Point, ...]) -> Series:
+    """A series of epochs and values; its steps and seconds are the curve's there."""
+    import numpy as np
+
+    places = [_at(curve, x) for x, _ in pairs]
+    values = np.array([value for _, value in pairs], dtype=np.float64)
+    along = Places(*(np.array([place.along(axis) for place in places], dtype=np.float64) for axis in X_AXES))
+    return Series(name, along, values, values, values)
+
+
+def _read_out_as(series: Series, metric: Metric) -> str:
+    """What a series is called beside those of other metrics."""
+    if metric is LOSS:
+        return f"{series.name} loss"
+    return "test accuracy" if metric is ACCURACY else "lr" if metric is RATE else series.name
+
+
+def _parents(metric: Metric, parent: RunState) -> tuple[Series, ...]:
+    return tuple(replace(one, parent=True, style="parent") for one in _series(metric, parent))
+
+
+def _of_run(series: Series, name: str, slot: int, *, tests: bool) -> Series:
+    label = f"{name} test" if tests else name
+    return replace(series, name=label, style=f"run{slot}", sign=SIGNS[slot])
+
+
+def _at(curve: tuple[Point, ...], epochs: float) -> Place:
+    """A place on all x axes, by the steps and the seconds of the curve there."""
+    import numpy as np
+
+    if not curve:
+        return Place(epochs, epochs, epochs)
+    places = _arrays(curve).places
+    if epochs <= places.epoch[0]:
+        part = epochs / places.epoch[0] if places.epoch[0] else 1.0
+        return Place(epochs, float(places.step[0]) * part, float(places.time[0]) * part)
+    step, time = (float(np.interp(epochs, places.epoch, along)) for along in (places.step, places.time))
+    return Place(epochs, step, time)
+
+
+def _round_above(x: float, start: int) -> int:
+    """The first of 5, 10, 20, 50, … from `start` on that is not below x."""
+    decade = 1
+    while True:
+        for digit in (1, 2, 5):
+            if digit * decade >= max(start, x):
+                return digit * decade
+        decade *= 10

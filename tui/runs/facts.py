@@ -5,6 +5,7 @@ import math
 from engine.checkpoints.manifest import Entry
 from engine.runs.state import RunState, place
 from tui import format as fmt
+from tui.widgets.chart.readout import Readout
 from tui.widgets.lines import Line, Lines, fit
 
 PAUSE_REASONS = {
@@ -45,14 +46,14 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
         return state.reason, "bad"
     if not state.done and not alive:
         return (
-            "Its process ended unexpectedly: r resumes from its newest checkpoint.",
+            "Its process ended unexpectedly: space resumes from its newest checkpoint.",
             "bad",
         )
     if state.status == "failed":
         return state.reason, "bad"
     if state.status == "paused" and state.reason == "non_finite_loss":
         if _saved_before(state):
-            return "NaN or infinite loss: ← b branches off an earlier checkpoint; space resumes", "bad"
+            return "NaN or infinite loss: [ b branches off an earlier checkpoint; space resumes", "bad"
         return "NaN or infinite loss before any checkpoint: x stops it, then lower the lr", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: free some space on it, then press space to resume.", "bad"
@@ -148,21 +149,31 @@ class Notice(_RunLines):
 
     DEFAULT_CSS = "Notice { height: 1; width: 1fr; display: none; }"
     chosen: Entry | None = None
+    at: Readout | None = None
 
-    def choose(self, entry: Entry | None) -> None:
-        """Describe the checkpoint at the charts' cursor, while there is one."""
-        self.chosen = entry
+    def choose(self, entry: Entry | None, at: Readout | None) -> None:
+        """Describe what stands at the charts' cursor, and the checkpoint that it means."""
+        self.chosen, self.at = entry, at
 
     def show(self, state: RunState, alive: bool) -> None:
-        self.display = self.chosen is not None or bool(notice(state, alive)[0])
+        self.display = self.at is not None or bool(notice(state, alive)[0])
         super().show(state, alive)
 
     def paint(self, width: int, height: int) -> list[Line]:
-        words, style = notice(self._state, self._alive)
-        if self.chosen is not None:
-            words = f"checkpoint: {fmt.checkpoint_words(self.chosen)}, {fmt.size(self.chosen.bytes)}"
-            words, style = words + " · b branches off here · ← →", "strong"
-        return [[(fit(words, width), style)]]
+        if self.at is None:
+            words, style = notice(self._state, self._alive)
+            return [[(fit(words, width), style)]]
+        return [_facts(_at_cursor(self.at, self.chosen), width)]
+
+
+def _at_cursor(at: Readout, chosen: Entry | None) -> list[tuple[str, str]]:
+    """What stands at the cursor, in the order of what is looked for first."""
+    place = at.place
+    facts = [("epoch", f"{place.epoch:.2f}"), ("step", fmt.count(round(place.step)))]
+    if chosen is not None:
+        facts.append(("b:", f"branch off {fmt.checkpoint_words(chosen)}, {fmt.size(chosen.bytes)}"))
+    facts.append(("after", fmt.duration(place.time)))
+    return [*facts, *((one.name, one.words) for one in at.also if one.words != fmt.NOTHING)]
 
 
 def _facts(facts: list[tuple[str, str]], width: int) -> Line:

@@ -1,10 +1,11 @@
 """The layers of a run while it trains: gradients, weights, updates, activations, over time and at the newest sample."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -16,11 +17,15 @@ from engine.runs.store import title
 from engine.training import events as ev
 from tui import format as fmt
 from tui.dialogs.table_screen import TableScreen, table_keys
-from tui.runs.charts import x_limit
+from tui.runs.chart_export import export_chart
+from tui.runs.charts import layer_chart
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.run_actions import RunActions
+from tui.runs.run_chart import RunChart
 from tui.services import Services
-from tui.widgets.chart import Chart, ChartView
+from tui.widgets.chart.page import chart_keys
+from tui.widgets.chart.series import Chart
+from tui.widgets.chart.view import View
 from tui.widgets.heatmap import BLOCKS
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Column, Row, Rows
@@ -69,22 +74,40 @@ SPARK = 16  # cells
 CODES = ("non_finite_layer", "exploding_gradient", "vanishing_gradient", "dead_units")
 
 
+class LayerChart(RunChart):
+    """The chart of one layer; its screen knows which, and what of it."""
+
+    def __init__(self, make: Callable[[], Chart], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._make = make
+        self.page.view = View(log="y")
+
+    def action_chart(self, act: str) -> None:
+        if act == "series":
+            self.post_message(self.Wanted(self, act))
+        else:
+            super().action_chart(act)
+
+    def _made(self) -> Chart:
+        return self._make()
+
+
 class LayerStatsScreen(TableScreen):
     """Follows the run in its own thread, as `WatchScreen` does."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        *table_keys("layer_stats", page="pagedown"),
-        Binding("escape,q,i", "dismiss", "Back", key_display="esc", id="layer_stats.back"),
+        *table_keys("layer_stats", page="pagedown", sideways=False),
+        *chart_keys("layer_stats"),
+        Binding("escape", "dismiss", "Back", key_display="esc", id="layer_stats.back"),
         Binding("v", "view", "Parameters/outputs", id="layer_stats.view", tooltip="the other table"),
-        Binding("m", "metric", "Metric", id="layer_stats.metric", tooltip="what the chart shows"),
-        Binding("space", "pause", "Pause/resume", id="layer_stats.pause", tooltip="between two steps"),
+        Binding("space", "pause", "Pause/resume", id="layer_stats.go", tooltip="between two steps"),
         Binding(
             "full_stop",
             "step",
             "Step",
             key_display=".",
-            id="layer_stats.step",
+            id="layer_stats.one_step",
             tooltip="one training step",
         ),
     ]
@@ -97,12 +120,13 @@ class LayerStatsScreen(TableScreen):
         self._follower: FollowThread | None = None
         self._outputs = False  # which table is shown
         self._metrics = {False: 0, True: 0}
+        self._chart = LayerChart(self._made_chart, id="chart")
 
     def compose(self) -> ComposeResult:
         yield TopBar("train")
         yield Static(id="about", markup=False)
         yield Rows(PARAMETER_COLUMNS, id="layers")
-        yield ChartView(id="chart")
+        yield self._chart
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -143,7 +167,7 @@ class LayerStatsScreen(TableScreen):
         rows = [self._row(name, stats) for name, stats in layers.items()]
         self.table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
         self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
-        self._draw()
+        self._chart.repaint(now=True)
 
     def _row(self, name: str, stats: Stats) -> Row:
         if isinstance(stats, ev.ActivationStats):
@@ -165,22 +189,11 @@ class LayerStatsScreen(TableScreen):
                 found.append((place(one.epoch, one.step, state.steps), value))
         return found
 
-    def _draw(self) -> None:
-        name = self.table.key
-        if name is None:
-            return
-        metric = self._metric
-        history = self._history(name)
-        log = metric.log and all(value > 0 for _, value in history)
-        self.query_one(ChartView).show(
-            Chart(
-                title=f"{metric.title} of {name}{', log scale' if log else ''}, by epoch",
-                line=tuple((x, value, value) for x, value in history),
-                x_limit=x_limit(self._state),
-                log_y=log,
-            ),
-            now=True,
-        )
+    def _made_chart(self) -> Chart:
+        """The metric of the layer at the table's cursor."""
+        name, metric = self.table.key, self._metric
+        history = self._history(name) if name is not None else []
+        return layer_chart(f"{metric.title} of {name}", metric.title, history, self._state, log=metric.log)
 
     def _describe(self) -> None:
         state = self._state
@@ -214,16 +227,26 @@ class LayerStatsScreen(TableScreen):
         return True
 
     def moved(self) -> None:
-        self._draw()
+        self._chart.repaint(now=True)
 
     def action_view(self) -> None:
         self._outputs = not self._outputs
         self._show()
 
-    def action_metric(self) -> None:
-        choices = ACTIVATIONS if self._outputs else PARAMETERS
-        self._metrics[self._outputs] = (self._metrics[self._outputs] + 1) % len(choices)
-        self._show()
+    def action_chart(self, act: str) -> None:
+        self._chart.action_chart(act)
+
+    def on_run_chart_wanted(self, event: RunChart.Wanted) -> None:
+        if event.act == "export":
+            self._export()
+        elif event.act == "series":
+            choices = ACTIVATIONS if self._outputs else PARAMETERS
+            self._metrics[self._outputs] = (self._metrics[self._outputs] + 1) % len(choices)
+            self._show()
+
+    @work(group="export")
+    async def _export(self) -> None:
+        await export_chart(self, self._chart)
 
     def action_pause(self) -> None:
         self._actions.pause_or_resume(self._folder, self._state.status)

@@ -5,13 +5,15 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from engine.checkpoints.manifest import Entry
-from engine.runs.state import RunState, place
-from tui.runs.charts import accuracy_chart, loss_chart
+from engine.runs.state import RunState
 from tui.runs.confusion import ClassBars, ConfusionMatrix
 from tui.runs.facts import Headline, Notice, Numbers
+from tui.runs.metrics import ACCURACY, LOSS
 from tui.runs.progress_bars import RunBars
+from tui.runs.run_chart import RunChart
 from tui.runs.text_log import TextLog
-from tui.widgets.chart import Chart, ChartView
+from tui.widgets.chart.page import ChartPage
+from tui.widgets.chart.readout import Readout
 
 WIDE, TALL = 112, 34  # from this size on, every panel is on the screen at once
 NARROW = 76  # below, the loss chart and the panels take turns
@@ -26,9 +28,8 @@ class LiveView(Vertical, can_focus=True):
         self._state = RunState()
         self._alive = True
         self._panel = PANELS.index("log")
-        self._log_y = False
         self._ancestor: RunState | None = None
-        self._chosen: Entry | None = None
+        self.page = ChartPage()
 
     def compose(self) -> ComposeResult:
         yield Headline(id="headline")
@@ -37,11 +38,11 @@ class LiveView(Vertical, can_focus=True):
         yield Notice(id="notice")
         with Horizontal(id="stage"):
             with Vertical(id="charts"):
-                yield ChartView(id="loss")
-                yield ChartView(id="accuracy")
+                yield RunChart(self.page, LOSS, id="loss")
+                yield RunChart(self.page, ACCURACY, id="accuracy")
             with Vertical(id="panels"):
                 yield TextLog(id="log")
-                yield ChartView(id="accuracy-panel")
+                yield RunChart(self.page, ACCURACY, id="accuracy-panel")
                 yield ClassBars(id="classes")
                 yield ConfusionMatrix(id="confusion")
 
@@ -70,9 +71,36 @@ class LiveView(Vertical, can_focus=True):
         self._ancestor = parent
 
     def choose(self, entry: Entry | None) -> None:
-        """Put the charts' cursor on a checkpoint, or take it away."""
-        self._chosen = entry
-        self.query_one(Notice).choose(entry)
+        """The checkpoint that the charts' cursor means, for `Notice`."""
+        self.query_one(Notice).choose(entry, self.readout)
+
+    @property
+    def charts(self) -> list[RunChart]:
+        """Those that are on the screen."""
+        return [chart for chart in self.query(RunChart).results(RunChart) if chart.display and chart.region.area]
+
+    @property
+    def chart(self) -> RunChart:
+        """The chart that the keys are about: the one with the focus, else the first."""
+        charts = self.charts or [self.query_one("#loss", RunChart)]
+        return next((chart for chart in charts if chart.has_focus), charts[0])
+
+    @property
+    def readout(self) -> Readout | None:
+        """What stands at the charts' cursor."""
+        return self.chart.readout
+
+    @property
+    def cursor(self) -> float | None:
+        """The cursor, in epochs."""
+        view, chart = self.page.view, self.chart.chart
+        return None if view.cursor is None else chart.converted(view.cursor, view.x_axis, "epoch")
+
+    def point(self, epochs: float | None) -> None:
+        """Put the charts' cursor there, or take it away."""
+        view, chart = self.page.view, self.chart
+        x = None if epochs is None else chart.chart.converted(epochs, "epoch", view.x_axis)
+        self.page.point(chart, x)
 
     def show(self, state: RunState, alive: bool, *, now: bool = False) -> None:
         """Bring every widget up to date; each sends what changed. `now`: the charts too, at once."""
@@ -83,35 +111,22 @@ class LiveView(Vertical, can_focus=True):
         self.query_one(Numbers).show(state, alive)
         self.query_one(Notice).show(state, alive)
         self.query_one(TextLog).show(state.log)
-        self.query_one("#loss", ChartView).show(self._loss_chart(), now=now)
-        accuracy = accuracy_chart(state, parent=self._ancestor, cursor=self._cursor)
-        self.query_one("#accuracy", ChartView).show(accuracy, now=now)
-        self.query_one("#accuracy-panel", ChartView).show(accuracy, now=now)
+        for chart in self.query(RunChart).results(RunChart):
+            chart.show_run(state, parent=self._ancestor, now=now)
         names = tuple(str(name) for name in state.dataset.get("classes", ()))
         newest = state.tests[-1] if state.tests else None
         self.query_one(ClassBars).show(newest, names)
         self.query_one(ConfusionMatrix).show(newest, names)
 
-    def next_panel(self) -> None:
+    def next_panel(self, by: int = 1) -> None:
         """The next panel beside the loss chart, where not all fit."""
-        self._panel = (self._panel + 1) % len(PANELS)
+        self._panel = (self._panel + by) % len(PANELS)
+        if not self.has_class("-narrow") and self._panel == 0:
+            self._panel = by % len(PANELS)
         self._arrange()
-
-    def toggle_log_y(self) -> None:
-        """The loss on a logarithmic axis, or back."""
-        self._log_y = not self._log_y
-        self.query_one("#loss", ChartView).show(self._loss_chart(), now=True)
 
     def scroll_log(self, pages: int) -> None:
         self.query_one(TextLog).scroll_back(pages)
-
-    def _loss_chart(self) -> Chart:
-        return loss_chart(self._state, log_y=self._log_y, parent=self._ancestor, cursor=self._cursor)
-
-    @property
-    def _cursor(self) -> float | None:
-        entry = self._chosen
-        return None if entry is None else place(entry.epoch, entry.step, self._state.steps)
 
     def _arrange(self) -> None:
         narrow = self.has_class("-narrow")

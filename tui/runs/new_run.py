@@ -16,7 +16,7 @@ from tui import crash
 from tui.runs.form import ConfigForm
 from tui.runs.run_bar import RunTopBar
 from tui.services import Services
-from tui.widgets import chart
+from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
 
 
@@ -77,7 +77,7 @@ class NewRunScreen(Screen[None]):
 
     @work(thread=True, group="preload")
     def _preload_charts(self) -> None:
-        chart.preload()
+        preload()
 
     @property
     def _form(self) -> ConfigForm:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -17,15 +16,20 @@ from engine.home import Home, RunFolder
 from engine.runs import log, store
 from engine.runs.state import RunState, fold
 from tui import format as fmt
+from tui.runs.chart_export import export_chart
+from tui.runs.chosen_checkpoint import at_or_before, epochs_of, next_to
 from tui.runs.confusion_matrix import MatrixScreen
+from tui.runs.facts import Notice
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.live import LiveView
 from tui.runs.run_actions import RunActions, checkpoints
 from tui.runs.run_bar import RunTopBar
+from tui.runs.run_chart import RunChart
 from tui.runs.stop_dialog import DETACH, STOP, StopDialog
 from tui.services import Services
 from tui.textual_private import LivingScreen
-from tui.widgets import chart
+from tui.widgets.chart.page import chart_keys
+from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
 
 LIVE_RUNS_S = 2.0  # between two looks for other live runs
@@ -36,50 +40,51 @@ class WatchScreen(LivingScreen):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause/resume", id="train.pause", tooltip="between two steps"),
+        Binding("space", "pause", "Pause/resume", id="train.go", tooltip="an ended run: from its newest checkpoint"),
         Binding(
             "full_stop",
             "step",
             "Step",
             key_display=".",
-            id="train.step",
+            id="train.one_step",
             tooltip="do one training step, and stay paused",
         ),
-        Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="write a checkpoint now"),
+        Binding("w", "checkpoint", "Save", id="train.write", tooltip="write a checkpoint now"),
         Binding("x", "stop", "Stop", id="train.stop", tooltip="after asking: stop and save, detach, or cancel"),
-        Binding("plus,equals_sign", "scale('x2')", "lr ×2", key_display="+", id="train.faster", tooltip="at once"),
-        Binding("minus", "scale('/2')", "lr ÷2", key_display="-", id="train.slower", tooltip="at once"),
-        Binding("e", "edit", "Change", id="train.edit", tooltip="learning rate, momentum, epochs, … while it trains"),
-        Binding("r", "resume", "Resume", id="train.resume", tooltip="a run that ended, from its newest checkpoint"),
-        Binding("b", "branch", "Branch", id="train.branch", tooltip="a new run from the chosen checkpoint"),
-        Binding("left,h", "choose(-1)", "Checkpoint", show=False, id="train.earlier", tooltip="choose an earlier one"),
-        Binding("right,l", "choose(1)", "Checkpoint", show=False, id="train.later", tooltip="choose a later one"),
-        Binding("enter", "confusion", "Mistakes", show=False, id="train.confusion", tooltip="a confusion's images"),
-        Binding("i", "layers", "Layers", id="train.layers", tooltip="gradients, updates, activations as it trains"),
-        Binding("v", "panel", "Panel", id="train.panel", tooltip="on small terminals, show the next panel"),
-        Binding("L", "log_scale", "Log scale", id="train.log_scale", tooltip="the loss on a logarithmic scale"),
-        Binding("n", "new", "New run", id="train.new", tooltip="back to the form; this run keeps going"),
+        Binding("plus,equals_sign", "scale('x2')", "lr ×2", key_display="+", id="train.more", tooltip="at once"),
+        Binding("minus", "scale('/2')", "lr ÷2", key_display="-", id="train.less", tooltip="at once"),
+        Binding("c", "edit", "Change", id="train.change", tooltip="learning rate, momentum, epochs, … while it trains"),
+        Binding("b", "branch", "Branch", id="train.branch", tooltip="from the checkpoint at or before the cursor"),
+        *chart_keys("train"),
         Binding(
             "left_square_bracket",
-            "other(-1)",
-            "Previous run",
+            "choose(-1)",
+            "Checkpoint before",
             show=False,
             key_display="[",
-            id="train.previous",
-            tooltip="watch another run that trains",
+            id="train.checkpoint_before",
+            tooltip="put the cursor on it",
         ),
         Binding(
             "right_square_bracket",
-            "other(1)",
-            "Next run",
+            "choose(1)",
+            "Checkpoint after",
             show=False,
             key_display="]",
-            id="train.next",
-            tooltip="watch another run that trains",
+            id="train.checkpoint_after",
+            tooltip="put the cursor on it",
         ),
-        Binding("pageup", "scroll(1)", "Older log", show=False, id="train.older"),
-        Binding("pagedown", "scroll(-1)", "Newer log", show=False, id="train.newer"),
-        Binding("escape", "unchoose", "Back", id="train.back", tooltip="from the checkpoint to the newest step"),
+        Binding("enter", "confusion", "Mistakes", show=False, id="train.open", tooltip="a confusion's images"),
+        Binding("v", "layers", "Layers", id="train.view", tooltip="gradients, updates, activations as it trains"),
+        Binding("tab", "panel(1)", "Next panel", show=False, id="train.next_panel"),
+        Binding("shift+tab", "panel(-1)", "Previous panel", show=False, id="train.previous_panel"),
+        Binding("N", "new", "New run", id="train.new_run", tooltip="back to the form; this run keeps going"),
+        Binding("n", "other(1)", "Next run", show=False, id="train.next", tooltip="another run that trains"),
+        Binding("p", "other(-1)", "Previous run", show=False, id="train.previous", tooltip="another run that trains"),
+        Binding("M", "model", "On Model", show=False, id="train.on_model", tooltip="its newest checkpoint"),
+        Binding("pageup", "scroll(1)", "Older log", show=False, id="train.page_up"),
+        Binding("pagedown", "scroll(-1)", "Newer log", show=False, id="train.page_down"),
+        Binding("escape", "unchoose", "Back", id="train.back", tooltip="from the cursor to the newest step"),
     ]
 
     def __init__(self, services: Services) -> None:
@@ -95,7 +100,8 @@ class WatchScreen(LivingScreen):
         self._title = ""  # of the run
         self._living: list[RunFolder] = []  # the runs that train
         self._wants_checkpoint = False
-        self._chosen: Entry | None = None  # a checkpoint, on the chart
+        self._entries: list[Entry] = []  # the run's checkpoints
+        self._chosen: Entry | None = None  # the one that the charts' cursor means
 
     def compose(self) -> ComposeResult:
         yield RunTopBar("train")
@@ -104,6 +110,7 @@ class WatchScreen(LivingScreen):
 
     def on_mount(self) -> None:
         self._ready = True
+        self._live.page.changed = self._looked_otherwise
         self._preload_charts()
         self._looking = self.set_interval(LIVE_RUNS_S, self._look_for_live_runs)
         if self.folder is not None:
@@ -146,15 +153,15 @@ class WatchScreen(LivingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         going = self._alive and not self._state.done
-        if action in ("pause", "step", "checkpoint", "stop", "scale", "edit"):
+        if action == "pause":
+            return self._state.seq > 0
+        if action in ("step", "checkpoint", "stop", "scale", "edit"):
             return going
         if action == "unchoose":
-            return self._chosen is not None
+            return self._live.cursor is not None
         if action == "confusion":
             return bool(self._state.tests)
-        if action == "resume":
-            return not going and self._state.seq > 0
-        if action in ("branch", "choose"):
+        if action in ("branch", "choose", "model"):
             return bool(self._state.checkpoints)
         if action == "other":
             return len(self._living) > (self.folder in self._living)
@@ -175,6 +182,8 @@ class WatchScreen(LivingScreen):
             self._wants_checkpoint = False
             saved = self._state.checkpoints[-1]
             self.notify(f"checkpoint saved: {saved.file} ({fmt.size(saved.bytes)})", markup=False)
+        if self._state.checkpoints != before.checkpoints:
+            self._read_checkpoints(message.folder)
         if self._state.parent is not None and self._state.parent.parent and before.parent != self._state.parent:
             self._read_parent(self._state.parent.parent)
         self._show()
@@ -185,8 +194,12 @@ class WatchScreen(LivingScreen):
     # Commands
 
     def action_pause(self) -> None:
-        if self.folder is not None:
+        if self.folder is None:
+            return
+        if self._alive and not self._state.done:
             self._actions.pause_or_resume(self.folder, self._state.status)
+        else:
+            self._actions.resume(self.folder, self._state.epochs, complete=self._state.status == "finished")
 
     def action_step(self) -> None:
         if self.folder is not None:
@@ -214,35 +227,60 @@ class WatchScreen(LivingScreen):
         if self.folder is not None:
             self._actions.edit(self.folder, self._state.config, self._state.epoch)
 
-    def action_resume(self) -> None:
-        if self.folder is not None:
-            self._actions.resume(self.folder, self._state.epochs, complete=self._state.status == "finished")
-
     def action_branch(self) -> None:
+        """From the checkpoint that the cursor means, else from the newest."""
+        if self.folder is None:
+            return
+        if self._live.cursor is not None and self._chosen is None:
+            self.notify("no checkpoint at or before the cursor: ] goes to the next one", severity="warning")
+            return
+        self._actions.branch(self.folder, self._chosen)
+
+    def action_model(self) -> None:
         if self.folder is not None:
-            self._actions.branch(self.folder, self._chosen)
+            self._services.show_network(f"{self.folder.id}@last")
 
     # Looking
 
+    def action_chart(self, act: str) -> None:
+        self._live.chart.action_chart(act)
+
+    def on_run_chart_wanted(self, event: RunChart.Wanted) -> None:
+        if event.act == "export":
+            self._export(event.run_chart)
+
+    @work(group="export")
+    async def _export(self, run_chart: RunChart) -> None:
+        await export_chart(self, run_chart)
+
     def action_choose(self, by: int) -> None:
-        """Move the cursor on the chart to the next checkpoint; from none, to the newest."""
-        if self.folder is None:
-            return
+        """Move the charts' cursor to the next checkpoint; from none, to the newest."""
+        entry = next_to(self._entries, self._live.cursor, self._state.steps, by)
+        if entry is not None:
+            self._live.point(epochs_of(entry, self._state.steps))
+
+    def action_unchoose(self) -> None:
+        self._live.point(None)
+
+    def _looked_otherwise(self) -> None:
+        """The charts' cursor is elsewhere, or they are looked at in another way."""
+        cursor = self._live.cursor
+        self._chosen = None if cursor is None else at_or_before(self._entries, cursor, self._state.steps)
+        self._live.choose(self._chosen)
+        self._live.query_one(Notice).show(self._state, self._alive)
+        self.refresh_bindings()
+
+    @work(exclusive=True, group="checkpoints")
+    async def _read_checkpoints(self, folder: RunFolder) -> None:
+        """Which checkpoints there are still."""
         try:
-            entries = checkpoints(self.folder)
+            entries = await asyncio.to_thread(checkpoints, folder)
         except EngineError as error:
             self.notify(str(error), severity="error", timeout=15, markup=False)
             return
-        if not entries:
-            return
-        index = len(entries) - 1 if by < 0 else 0
-        if self._chosen is not None:
-            here = [entry.place for entry in entries]
-            index = max(0, min(len(entries) - 1, bisect_left(here, self._chosen.place) + by))
-        self._choose(entries[index])
-
-    def action_unchoose(self) -> None:
-        self._choose(None)
+        if folder == self.folder:
+            self._entries = entries
+            self._looked_otherwise()
 
     @work(group="confusion")
     async def action_confusion(self) -> None:
@@ -259,11 +297,8 @@ class WatchScreen(LivingScreen):
         if self.folder is not None:
             self.app.push_screen(LayerStatsScreen(self._services, self.folder))
 
-    def action_panel(self) -> None:
-        self._live.next_panel()
-
-    def action_log_scale(self) -> None:
-        self._live.toggle_log_y()
+    def action_panel(self, by: int) -> None:
+        self._live.next_panel(by)
 
     def action_scroll(self, pages: int) -> None:
         self._live.scroll_log(pages)
@@ -303,15 +338,15 @@ class WatchScreen(LivingScreen):
 
     @work(thread=True, group="preload")
     def _preload_charts(self) -> None:
-        chart.preload()
+        preload()
 
     def _follow(self, folder: RunFolder) -> None:
         self._unfollow()
         self._state, self._alive = RunState(), True
         self._wants_checkpoint = False
-        self._chosen = None
-        self._live.choose(None)
+        self._chosen, self._entries = None, []
         self._live.family(None)
+        self._live.point(None)
         self._title = store.title(folder)
         self._show(now=True)
         self._identify()
@@ -325,12 +360,6 @@ class WatchScreen(LivingScreen):
             self._follower.stop()
             self._follower = None
 
-    def _choose(self, entry: Entry | None) -> None:
-        self._chosen = entry
-        self._live.choose(entry)
-        self._show(now=True)
-        self.refresh_bindings()
-
     def _show(self, *, now: bool = False) -> None:
         data = self._state.dataset
         self.query_one(RunTopBar).show_run(str(data.get("title", "")), bool(data.get("demo")))
@@ -339,9 +368,9 @@ class WatchScreen(LivingScreen):
     def _identify(self) -> None:
         living, place = self._living, ""
         if self.folder in living and len(living) > 1:
-            place = f"run {living.index(self.folder) + 1} of {len(living)} training [ ]"
+            place = f"run {living.index(self.folder) + 1} of {len(living)} training (n p)"
         elif self.folder not in living and living:
-            place = f"{len(living)} other{'s' if len(living) > 1 else ''} training [ ]"
+            place = f"{len(living)} other{'s' if len(living) > 1 else ''} training (n p)"
         self._live.identify(self._title, place)
 
     @property

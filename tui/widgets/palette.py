@@ -23,6 +23,14 @@ class Spec(NamedTuple):
     reverse: bool = False
 
 
+# Of runs that lie over each other: on a dark background, and on a light one.
+RUN_COLORS = (
+    ("#56b4e9", "#0072b2"), ("#e69f00", "#a86400"), ("#33c9a0", "#00795a"), ("#f0e442", "#8a7c00"),
+    ("#e28fc0", "#a8437b"), ("#f2713c", "#c4470a"), ("#8ea6ff", "#3f51c9"), ("#b5e061", "#4f7d00"),
+    ("#c3a0f7", "#7a3fc4"), ("#e0b48a", "#7d5430"), ("#5fd6d6", "#007b80"), ("#f79a9a", "#c03040"),
+)  # fmt: skip
+FAINT = 0.4
+
 SPECS = {
     "dim": Spec("foreground", 0.6),
     "strong": Spec(bold=True),
@@ -40,6 +48,11 @@ SPECS = {
     "edge-focused": Spec("text-primary"),
     "title": Spec("foreground", 0.8),
     "title-focused": Spec(bold=True),
+    # Curves before they are smoothed, and bands.
+    "train_faint": Spec("text-primary", FAINT),
+    "test_faint": Spec("text-accent", FAINT),
+    **{f"run{slot}": Spec(f"run{slot}") for slot in range(len(RUN_COLORS))},
+    **{f"run{slot}_faint": Spec(f"run{slot}", FAINT) for slot in range(len(RUN_COLORS))},
     # A cell of the confusion matrix: right and wrong, from few to many.
     **{f"hit{level}": Spec(under="success", under_strength=0.15 * level) for level in range(1, 6)},
     **{f"miss{level}": Spec(under="error", under_strength=0.2 * level - 0.05) for level in range(1, 6)},
@@ -64,6 +77,9 @@ def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
     """A terminal's own colours (themes with `ansi`) mix with nothing: what is weak is dim, and a cell that is hardly
     full has its colour in its text."""
     background = Color.parse(colors["background"])
+
+    light = background.brightness > 0.5
+    colors = {**colors, **{f"run{slot}": both[light] for slot, both in enumerate(RUN_COLORS)}}
 
     def laid_over(name: str, strength: float) -> Color:
         return background.blend(Color.parse(colors[name]), strength)

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.runs.state import CURVE_POINTS, Fold, RunState, fold
+from engine.runs.curve import CURVE_POINTS
+from engine.runs.state import Fold, RunState, fold
 from engine.training import events as ev
 
 STARTED = ev.RunStarted(

@@ -92,7 +92,7 @@ def test_a_summary_agrees_with_the_whole_fold(run: RunFolder) -> None:
     written = [log.append(event) for event in events]
     log.close()
     whole = fold(written)
-    assert replace(listing.quick_state(run), curve=whole.curve) == whole
+    assert replace(listing.quick_state(run), curve=whole.curve, curves=whole.curves) == whole
     found = listing.summary(run)
     assert (found.state, found.accuracy, found.best_accuracy, found.epoch, found.epochs) == ("finished", 0.6, 0.7, 2, 2)
     assert (found.name, found.model, found.dataset, found.demo) == ("first", "mlp", "demo data", True)

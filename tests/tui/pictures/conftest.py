@@ -24,7 +24,7 @@ from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, 
 from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
 from tui.app import FmnistApp
 from tui.runs.confusion import ClassBars, ConfusionMatrix
-from tui.widgets.chart import ChartView
+from tui.widgets.chart.chart_view import ChartView
 
 SIZES = [(80, 24), (140, 45), (200, 60)]
 LOOK_S = 0.05  # seconds between two looks whether the screen is as it shall be

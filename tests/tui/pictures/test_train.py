@@ -30,9 +30,9 @@ async def test_a_run_that_trains(home: Path, picture: Picture) -> None:
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
         await picture(pilot, "training", "my run", "epoch 4/10", "35%", name="log")
         for panel in ("accuracy", "classes", "confusion"):
-            await pilot.press("v")
+            await pilot.press("tab")
             await picture(pilot, "training", "epoch 4/10", name=panel)
-        await pilot.press("v", "L", "left")
+        await pilot.press("tab", "L", "left_square_bracket")
         await picture(pilot, "the end of epoch 2", name="log-scale-and-checkpoint")
 
 
@@ -103,7 +103,7 @@ async def test_the_layers(home: Path, picture: Picture) -> None:
         run.add(layer_stats(1, step, gradient=0.1 * (1 + step)), progress(1, step))
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("epoch 1/10",))
-        await pilot.press("i")
+        await pilot.press("v")
         await picture(pilot, "0.weight", "step 91", name="parameters")
         await pilot.press("v", "down")
         await picture(pilot, "45.0%", name="outputs")
@@ -129,7 +129,7 @@ async def test_the_stop_dialog(home: Path, picture: Picture) -> None:
 
 @pytest.mark.parametrize(
     ("key", "text", "words"),
-    [("e", "lr=x2 epochs=20", "lr 1e-3 → 2e-3"), ("e", "seed=1", "can't be changed"),
+    [("c", "lr=x2 epochs=20", "lr 1e-3 → 2e-3"), ("c", "seed=1", "can't be changed"),
      ("b", "lr=/2 name=slower", "lr 1e-3 → 5e-4")],
     ids=["change", "refused", "branch"],
 )  # fmt: skip
@@ -151,5 +151,5 @@ async def test_a_resume_is_asked_about(
         run.add(ev.Finished(epochs=10, seconds=20))
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("my run",))
-        await pilot.press("r")
+        await pilot.press("space")
         await picture(pilot, *(differences or ["Train up to which epoch"]))

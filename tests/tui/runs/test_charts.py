@@ -1,32 +1,120 @@
-"""What the charts of a run show of its state."""
+"""What the charts of runs show of their states."""
+
+from dataclasses import replace
 
 import pytest
 
-from engine.runs import state as runs
-from engine.training.events import Evaluated
-from tui.runs.charts import accuracy_chart, loss_chart, x_limit
-from tui.widgets.chart import MARK, draw
+from engine.runs.curve import Point
+from engine.runs.state import Mark, RunState, fold
+from engine.training import events as ev
+from engine.training.config import TrainConfig
+from tui.runs.charts import MOST_RUNS, SIGNS, ShownRun, overlay, round_limit, run_chart, run_slots
+from tui.runs.metrics import ACCURACY, GRADIENT, LOAD, LOSS, MEMORY, METRICS, RATE, SPEED
+from tui.widgets.chart.plot import MARK, plot
+from tui.widgets.chart.view import View
+
+STEPS = 100
+
+
+def trained(epochs: int = 2, lr: float = 0.5) -> RunState:
+    """A run of ten epochs after some of them; an event each second."""
+    config = TrainConfig(epochs=10).to_dict()
+    events: list[ev.Event] = [
+        ev.RunStarted(config=config, device="cpu", device_name="", threads=1, dataset={}, loader="", parameters=1,
+                      epochs=10, steps=STEPS)
+    ]  # fmt: skip
+    for epoch in range(1, epochs + 1):
+        for step in range(10, STEPS + 1, 10):
+            progress = ev.Progress(
+                epoch=epoch, step=step, steps=STEPS, loss=1 / epoch, lr=lr / epoch, samples_per_s=3e3
+            )
+            events.append(progress)
+        events.append(ev.Readings(load=0.5, memory=2**30, memory_total=None))
+        events.append(ev.Evaluated(epoch=epoch, loss=2.0, accuracy=0.453, per_class=[], confusion=[], seconds=0.1))
+    return fold(replace(event, seq=at + 1, t=100.0 + at) for at, event in enumerate(events))
 
 
 def test_a_step_that_was_not_finite_is_marked_in_its_place() -> None:
-    state = runs.RunState(
-        epochs=10,
-        steps=100,
-        epoch=5,
-        curve=(runs.Point(0.5, 2, 2, 2), runs.Point(4.0, 1, 1, 1)),
-        marks=(runs.Mark(5.0, "x"),),
-    )
-    rows = draw(loss_chart(state), 70, 14)
+    curve = (Point(0.5, 2, 2, 2), Point(4.0, 1, 1, 1))
+    state = RunState(epochs=10, steps=100, epoch=5, curve=curve, marks=(Mark(5.0, "x"),))
+    rows = plot(run_chart(LOSS, state), View(), 70, 14).text()
     marked = next(row for row in rows if MARK in row)
     assert rows[-1][marked.index(MARK)] == "5"  # the name of the tick below it
 
 
-def test_the_axis_is_the_whole_of_a_short_run_and_grows_in_steps_in_a_long_one() -> None:
-    assert x_limit(runs.RunState(epochs=10, steps=100, epoch=1, step=1)) == 10
-    limits = [x_limit(runs.RunState(epochs=300, steps=100, epoch=epoch, step=50)) for epoch in range(1, 301)]
+@pytest.mark.parametrize(
+    ("epochs", "x", "limit"),
+    [
+        (1, 0.2, 1),
+        (10, 0.0, 10),
+        (0, 0.0, 1),
+        (11, 0.0, 5),
+        (11, 5.0, 5),
+        (11, 5.1, 10),
+        (300, 20.01, 50),
+        (30, 25, 30),
+    ],
+)
+def test_the_x_axis_ends_at_a_round_number_that_holds_all(epochs: int, x: float, limit: float) -> None:
+    assert round_limit(epochs, x) == limit
+
+
+def test_the_axis_grows_in_steps_in_a_long_run() -> None:
+    limits = [
+        run_chart(LOSS, RunState(epochs=300, steps=100, epoch=epoch, step=50)).end.epoch for epoch in range(1, 301)
+    ]
     assert sorted(set(limits)) == [5, 10, 20, 50, 100, 200, 300]
 
 
-def test_accuracy_is_in_percent() -> None:
-    tests = (Evaluated(epoch=1, loss=2.0, accuracy=0.453, per_class=[], confusion=[], seconds=0.1),)
-    assert accuracy_chart(runs.RunState(epochs=10, steps=100, tests=tests)).dots == ((1.0, pytest.approx(45.3)),)
+def test_every_metric_has_its_values_its_steps_and_its_seconds() -> None:
+    state = trained()
+    last = {metric: run_chart(metric, state).series[0] for metric in METRICS if metric is not GRADIENT}
+    assert {metric: float(one.mean[-1]) for metric, one in last.items()} == {
+        LOSS: 0.5, ACCURACY: pytest.approx(45.3), RATE: 0.25, SPEED: 3000.0, LOAD: 50.0, MEMORY: 1024.0
+    }  # fmt: skip
+    assert [float(along[-1]) for along in last[LOSS].places] == [2.0, 200.0, 22.0]
+    assert [float(along[-1]) for along in last[ACCURACY].places] == [2.0, 200.0, 22.0]
+    assert last[MEMORY].text(1024.0) == "1,024 MiB"
+    missing = run_chart(GRADIENT, state)
+    assert (missing.series, "no gradient norm" in missing.nothing) == ((), True)
+
+
+def test_the_norm_of_all_gradients_is_made_of_those_of_the_parameters() -> None:
+    stats = {"w": ev.ParameterStats(3.0, 1.0, 0.1), "b": ev.ParameterStats(4.0, 1.0, 0.1)}
+    sample = ev.LayerStats(epoch=1, step=50, parameters=stats, activations={})
+    assert sample.gradient_norm == 5.0
+    assert replace(sample, parameters=stats | {"c": ev.ParameterStats(None, 1.0, None)}).gradient_norm is None
+    assert replace(sample, parameters={}).gradient_norm is None
+
+
+def test_what_is_not_drawn_is_there_to_be_read_out() -> None:
+    also = {one.name for one in run_chart(LOSS, trained()).also}
+    assert also == {"test accuracy", "lr", "samples/s", "device load", "device memory"}
+    assert {one.name for one in run_chart(ACCURACY, trained()).also} >= {"train loss", "test loss", "lr"}
+
+
+def test_a_run_has_its_colour_and_its_sign_by_its_id() -> None:
+    ids = [f"20260101-1010{at}-aaaa" for at in range(12)]
+    slots = run_slots(ids)
+    assert sorted(slots.values()) == list(range(MOST_RUNS))
+    assert run_slots([ids[3]])[ids[3]] == run_slots(ids[3:])[ids[3]]
+    assert len(set(SIGNS)) == MOST_RUNS
+
+
+def test_runs_lie_over_each_other_with_their_names() -> None:
+    runs = [ShownRun(f"id-{at}", f"run {at}", trained(lr=at + 1.0)) for at in range(14)]
+    chart = overlay(RATE, runs)
+    assert [one.name for one in chart.series] == [f"run {at}" for at in range(12)]
+    assert chart.overlaid
+    assert len({one.style for one in chart.series}) == len({one.sign for one in chart.series}) == 12
+    assert {one.name for one in overlay(LOSS, runs[:2]).series} == {"run 0", "run 0 test", "run 1", "run 1 test"}
+
+
+def test_steps_are_counted_over_epochs_of_different_lengths() -> None:
+    events = [
+        ev.Progress(epoch=1, step=100, steps=100, loss=1.0, lr=0.1, samples_per_s=1.0),
+        ev.Progress(epoch=2, step=25, steps=50, loss=1.0, lr=0.1, samples_per_s=1.0),
+        ev.Progress(epoch=3, step=50, steps=50, loss=1.0, lr=0.1, samples_per_s=1.0),
+    ]
+    state = fold(replace(event, seq=at + 1, t=float(at)) for at, event in enumerate(events))
+    assert [point.step for point in state.curve] == [100, 125, 200]

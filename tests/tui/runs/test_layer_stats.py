@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from tests.tui.data.test_data import line
 from tui.runs.layer_stats import SPARK, LayerStatsScreen, spark
 from tui.runs.watch import WatchScreen
-from tui.widgets.chart import ChartView
+from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.rows import Rows
 
 
@@ -38,7 +38,7 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         app.watch_run(run.folder)
         await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("layers", ()))
-        await pilot.press("i")
+        await pilot.press("v")
         await until(pilot, lambda: isinstance(app.screen, LayerStatsScreen) and "step 91" in line(app, "#about"))
         told = line(app, "#about").replace("\n", " ")
         assert "made: training, epoch 1 of 10" in told
@@ -48,15 +48,18 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         assert "0.weight" in table.text()
         assert "9.2" in table.text()
         chart = app.screen.query_one(ChartView)
-        assert chart._chart.title == "gradient norm of 0.weight, log scale, by epoch"
-        assert chart._chart.line[-1] == (0.91, pytest.approx(9.2), pytest.approx(9.2))
+        assert chart.chart.title == "gradient norm of 0.weight"
+        assert chart.chart.log
+        assert chart.view.log_y
+        series = chart.chart.series[0]
+        assert (series.places.epoch[-1], series.mean[-1]) == (0.91, pytest.approx(9.2))
         await pilot.press("down", "m", "m")
-        assert chart._chart.title == "|Δw| ÷ |w| of 0.bias, log scale, by epoch"
+        assert chart.chart.title == "|Δw| ÷ |w| of 0.bias"
         await pilot.press("v")
         assert "45.0%" in table.text()
         await pilot.press("m", "m", "m", "G", "down")
-        assert chart._chart.title == "dead units of 1, by epoch"
-        assert [y for _, y, _ in chart._chart.line] == [0.1] * 10
+        assert chart.chart.title == "dead units of 1"
+        assert chart.chart.series[0].mean.tolist() == [0.1] * 10
         run.add(
             layer_stats(1, 92, loss_before=0.5, loss_after=0.25),
             ev.Warned(code="dead_units", message="60% of the units of 1 are 0", epoch=1, step=92),
@@ -64,7 +67,7 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         await until(pilot, lambda: "60% of the units of 1 are 0" in line(app, "#about"))
         told = line(app, "#about").replace("\n", " ")
         assert "loss of this batch: 0.500000 before the step, 0.250000 after (-2.50e-01)" in told
-        await pilot.press("i")
+        await pilot.press("escape")
         assert isinstance(app.screen, WatchScreen)
 
 
@@ -76,7 +79,7 @@ async def test_single_steps_are_followed(home: Path) -> None:
         async with app.run_test(size=(120, 40)) as pilot:
             app.watch_run(folder)
             await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("step", ()))
-            await pilot.press("i", "full_stop")
+            await pilot.press("v", "full_stop")
             await until(pilot, lambda: "before the step" in line(app, "#about"))
             match = re.search(r"loss of this batch: (\S+) before the step, (\S+) after", line(app, "#about"))
             assert match is not None

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tui.widgets import axes
+from tui.widgets.chart import axes
 
 
 def test_a_linear_axis_in_full() -> None:
@@ -89,7 +89,7 @@ def test_a_logarithmic_axis_in_full() -> None:
     ],
 )
 def test_the_x_axis_has_the_finest_names_that_fit(limit: float, cells: int, names: str) -> None:
-    axis = axes.along(limit, cells)
+    axis = axes.across(0.0, limit, cells)
     assert " ".join(axis.names) == names
     assert axis.cell(limit) <= cells - 1
     assert axis.place(0.0) == 0.5
@@ -99,7 +99,7 @@ def test_the_x_axis_has_the_finest_names_that_fit(limit: float, cells: int, name
 @pytest.mark.parametrize("cells", [12, 20, 33, 47, 64, 90, 130])
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 20, 30, 50, 100, 200, 300, 500, 1000, 5000])
 def test_the_x_axis_uses_its_cells(limit: int, cells: int) -> None:
-    axis = axes.along(float(limit), cells)
+    axis = axes.across(0.0, float(limit), cells)
     assert axis.place(float(limit)) <= cells
     assert axis.place(float(limit)) >= 0.7 * cells, "at least"
     assert axis.tick_cells[-1] <= cells - 1
@@ -111,5 +111,5 @@ def test_two_cells_have_a_tick_at_each_end_and_one_cell_is_drawn_too() -> None:
     assert (axis.first, axis.step, axis.apart, axis.names) == (0.0, 100.0, 1, ("0", "100"))
     assert axis.place(100.0) == 1.5
     assert axes.linear([3.0, 41.0], 1).tick_cells[0] == 0
-    assert axes.along(7.0, 5).place(7.0) == 4.5
-    assert axes.along(7.0, 1).cell(7.0) == 0
+    assert axes.across(0.0, 7.0, 5).place(7.0) == 4.5
+    assert axes.across(0.0, 7.0, 1).cell(7.0) == 0
