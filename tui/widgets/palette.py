@@ -77,7 +77,6 @@ def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
     """A terminal's own colours (themes with `ansi`) mix with nothing: what is weak is dim, and a cell that is hardly
     full has its colour in its text."""
     background = Color.parse(colors["background"])
-
     light = background.brightness > 0.5
     colors = {**colors, **{f"run{slot}": both[light] for slot, both in enumerate(RUN_COLORS)}}
 

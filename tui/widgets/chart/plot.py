@@ -81,7 +81,9 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
     for mark in chart.marks:
         if (column := _column(x, mark.place.along(view.x_axis))) is not None:
             sign, style = MARKS[mark.kind]
-            canvas.put(0 if mark.kind == "checkpoint" else rows - 1, column, sign, style)
+            row = 0 if mark.kind == "checkpoint" else rows - 1
+            if mark.kind != "checkpoint" or canvas.characters[row][column] == " ":  # no result is hidden by one
+                canvas.put(row, column, sign, style)
     if view.cursor is not None and (column := _column(x, view.cursor)) is not None:
         for row in range(rows):
             sign = canvas.characters[row][column]
