@@ -65,6 +65,8 @@ ACTS: dict[str, Act] = {
     "reset": Act("0", "All of it: no zoom, no edits"),
     "axes": Act("X", "Other axes: epoch, step or time; transpose"),
     "log_scale": Act("L", "Log scale"),
+    "saved_before": Act("left_square_bracket", "The checkpoint before", "["),
+    "saved_after": Act("right_square_bracket", "The checkpoint after", "]"),
     # Doing
     "go": Act("space", "Go on or pause, do the next step, paint"),
     "one_step": Act("full_stop", "One training step", "."),

@@ -84,7 +84,7 @@ def test_a_closed_terminal_ends_the_app_and_not_the_run(run: RunFolder) -> None:
     assert has_gone_on(run)
     with Terminal([PROGRAM, "watch", "last"]) as again:  # the whole curve is there, from the first step on
         again.wait_for("samples/s")
-        again.wait_for("loss by epoch")
+        again.wait_for("test accuracy, %")
         assert has_gone_on(run)
 
 

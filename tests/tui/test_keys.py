@@ -25,7 +25,7 @@ EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
 # Screens that still have keys of their own making.
 NOT_YET = {
     "Batches", "Data", "Enlarged", "Overview", "Transforms", "Text", "Autograd", "Contributions", "Forward", "Model",
-    "Pixel Editor", "Tensor", "Matrix", "Layer Stats", "Quality", "Runs", "Watch", "Checkpoints", "Difference", "File",
+    "Pixel Editor", "Tensor", "Quality", "Runs", "Checkpoints", "Difference", "File",
 }  # fmt: skip
 
 

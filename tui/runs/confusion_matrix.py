@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -11,6 +11,7 @@ from textual.widgets import Static
 from engine.training.events import Evaluated
 from tui.dialogs.overlay import Overlay
 from tui.format import count
+from tui.keys import bind
 from tui.runs.confusion import ConfusionMatrix
 
 Cell = tuple[int, int]  # true class, predicted class
@@ -20,15 +21,14 @@ class MatrixScreen(Overlay[Cell | None]):
     """Returns the cell whose images to show, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Back", key_display="esc", id="matrix.back"),
-        Binding(
-            "enter", "open", "These images", id="matrix.open", tooltip="on Data, with this checkpoint's predictions"
-        ),
-        Binding("right,l", "move(0, 1)", "Next predicted class", show=False, id="matrix.right"),
-        Binding("left,h", "move(0, -1)", "Previous predicted class", show=False, id="matrix.left"),
-        Binding("down,j", "move(1, 0)", "Next true class", show=False, id="matrix.down"),
-        Binding("up,k", "move(-1, 0)", "Previous true class", show=False, id="matrix.up"),
-        Binding("n", "next", "Next mistake", id="matrix.next", tooltip="the most frequent first"),
+        bind("matrix", "back", "Back", action="dismiss"),
+        bind("matrix", "open", "These images", "on Data, with this checkpoint's predictions"),
+        bind("matrix", "right", "Next predicted class", action="move(0, 1)", show=False),
+        bind("matrix", "left", "Previous predicted class", action="move(0, -1)", show=False),
+        bind("matrix", "down", "Next true class", action="move(1, 0)", show=False),
+        bind("matrix", "up", "Previous true class", action="move(-1, 0)", show=False),
+        bind("matrix", "next", "Next mistake", "the most frequent first", action="next(1)"),
+        bind("matrix", "previous", "Previous mistake", action="next(-1)", show=False),
     ]
 
     def __init__(self, result: Evaluated, names: tuple[str, ...]) -> None:
@@ -55,9 +55,9 @@ class MatrixScreen(Overlay[Cell | None]):
         row, column = self._cell
         self._choose((max(0, min(last, row + rows)), max(0, min(last, column + columns))))
 
-    def action_next(self) -> None:
+    def action_next(self, by: int) -> None:
         here = self._mistakes.index(self._cell) if self._cell in self._mistakes else -1
-        self._choose(self._mistakes[(here + 1) % len(self._mistakes)])
+        self._choose(self._mistakes[(here + by) % len(self._mistakes)])
 
     def action_open(self) -> None:
         self.dismiss(self._cell)

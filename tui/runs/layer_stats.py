@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -16,7 +16,8 @@ from engine.runs.state import RunState, place
 from engine.runs.store import title
 from engine.training import events as ev
 from tui import format as fmt
-from tui.dialogs.table_screen import TableScreen, table_keys
+from tui.dialogs.table_screen import TableScreen
+from tui.keys import bind, move_keys
 from tui.runs.chart_export import export_chart
 from tui.runs.charts import layer_chart
 from tui.runs.follow import FollowThread, RunUpdated
@@ -97,19 +98,12 @@ class LayerStatsScreen(TableScreen):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        *table_keys("layer_stats", page="pagedown", sideways=False),
-        *chart_keys("layer_stats"),
-        Binding("escape", "dismiss", "Back", key_display="esc", id="layer_stats.back"),
-        Binding("v", "view", "Parameters/outputs", id="layer_stats.view", tooltip="the other table"),
-        Binding("space", "pause", "Pause/resume", id="layer_stats.go", tooltip="between two steps"),
-        Binding(
-            "full_stop",
-            "step",
-            "Step",
-            key_display=".",
-            id="layer_stats.one_step",
-            tooltip="one training step",
-        ),
+        *move_keys("layer_stats"),
+        *chart_keys("layer_stats", ends=False),
+        bind("layer_stats", "view", "Parameters/outputs", "the other table"),
+        bind("layer_stats", "go", "Pause/resume", "between two steps", action="pause"),
+        bind("layer_stats", "one_step", "Step", "one training step", action="step"),
+        bind("layer_stats", "back", "Back", action="dismiss"),
     ]
 
     def __init__(self, services: Services, folder: RunFolder) -> None:
@@ -222,9 +216,12 @@ class LayerStatsScreen(TableScreen):
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("pause", "step"):
-            return self._alive and not self._state.done
-        return True
+        return None if self.why_not(action, parameters) else True
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why an action can't be done now; "" where it can."""
+        ended = self._state.done or not self._alive
+        return "the run has ended" if action in ("pause", "step") and ended else ""
 
     def moved(self) -> None:
         self._chart.repaint(now=True)

@@ -125,8 +125,9 @@ class LiveView(Vertical, can_focus=True):
             self._panel = by % len(PANELS)
         self._arrange()
 
-    def scroll_log(self, pages: int) -> None:
-        self.query_one(TextLog).scroll_back(pages)
+    def scroll_log(self, *, pages: int = 0, lines: int = 0) -> None:
+        """Towards the log's beginning, or with negative numbers towards its end."""
+        self.query_one(TextLog).scroll_back(pages, lines)
 
     def _arrange(self) -> None:
         narrow = self.has_class("-narrow")

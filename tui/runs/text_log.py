@@ -25,11 +25,11 @@ class TextLog(Lines):
             self._events = log
             self.repaint()
 
-    def scroll_back(self, pages: int) -> None:
-        """Go `pages` towards the beginning, or with a negative number towards the end."""
+    def scroll_back(self, pages: int, lines: int = 0) -> None:
+        """Go so far towards the beginning, or with negative numbers towards the end."""
         page = max(1, self.size.height - 2)
         most = max(0, len(log_lines(self._events)) - page)
-        self._back = min(most, max(0, self._back + pages * page))
+        self._back = min(most, max(0, self._back + pages * page + lines))
         self.repaint()
 
     def paint(self, width: int, height: int) -> list[Line]:

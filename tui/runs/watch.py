@@ -8,14 +8,16 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
 from engine.home import Home, RunFolder
 from engine.runs import log, store
+from engine.runs.checkpoint_refs import name_of
 from engine.runs.state import RunState, fold
 from tui import format as fmt
+from tui.keys import bind
 from tui.runs.chart_export import export_chart
 from tui.runs.chosen_checkpoint import at_or_before, epochs_of, next_to
 from tui.runs.confusion_matrix import MatrixScreen
@@ -40,51 +42,30 @@ class WatchScreen(LivingScreen):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause/resume", id="train.go", tooltip="an ended run: from its newest checkpoint"),
-        Binding(
-            "full_stop",
-            "step",
-            "Step",
-            key_display=".",
-            id="train.one_step",
-            tooltip="do one training step, and stay paused",
-        ),
-        Binding("w", "checkpoint", "Save", id="train.write", tooltip="write a checkpoint now"),
-        Binding("x", "stop", "Stop", id="train.stop", tooltip="after asking: stop and save, detach, or cancel"),
-        Binding("plus,equals_sign", "scale('x2')", "lr ×2", key_display="+", id="train.more", tooltip="at once"),
-        Binding("minus", "scale('/2')", "lr ÷2", key_display="-", id="train.less", tooltip="at once"),
-        Binding("c", "edit", "Change", id="train.change", tooltip="learning rate, momentum, epochs, … while it trains"),
-        Binding("b", "branch", "Branch", id="train.branch", tooltip="from the checkpoint at or before the cursor"),
+        bind("train", "go", "Pause/resume", "an ended run: from its newest checkpoint", action="pause"),
+        bind("train", "one_step", "Step", "do one training step, and stay paused", action="step"),
+        bind("train", "write", "Save", "write a checkpoint now", action="checkpoint"),
+        bind("train", "stop", "Stop", "after asking: stop and save, detach, or cancel"),
+        bind("train", "more", "lr ×2", "at once", action="scale('x2')"),
+        bind("train", "less", "lr ÷2", "at once", action="scale('/2')"),
+        bind("train", "change", "Change", "learning rate, momentum, epochs, … while it trains", action="edit"),
+        bind("train", "branch", "Branch", "a new run from the checkpoint at or before the cursor"),
         *chart_keys("train"),
-        Binding(
-            "left_square_bracket",
-            "choose(-1)",
-            "Checkpoint before",
-            show=False,
-            key_display="[",
-            id="train.checkpoint_before",
-            tooltip="put the cursor on it",
-        ),
-        Binding(
-            "right_square_bracket",
-            "choose(1)",
-            "Checkpoint after",
-            show=False,
-            key_display="]",
-            id="train.checkpoint_after",
-            tooltip="put the cursor on it",
-        ),
-        Binding("enter", "confusion", "Mistakes", show=False, id="train.open", tooltip="a confusion's images"),
-        Binding("v", "layers", "Layers", id="train.view", tooltip="gradients, updates, activations as it trains"),
-        Binding("tab", "panel(1)", "Next panel", show=False, id="train.next_panel"),
-        Binding("shift+tab", "panel(-1)", "Previous panel", show=False, id="train.previous_panel"),
-        Binding("N", "new", "New run", id="train.new_run", tooltip="back to the form; this run keeps going"),
-        Binding("n", "other(1)", "Next run", show=False, id="train.next", tooltip="another run that trains"),
-        Binding("p", "other(-1)", "Previous run", show=False, id="train.previous", tooltip="another run that trains"),
-        Binding("M", "model", "On Model", show=False, id="train.on_model", tooltip="its newest checkpoint"),
-        Binding("pageup", "scroll(1)", "Older log", show=False, id="train.page_up"),
-        Binding("pagedown", "scroll(-1)", "Newer log", show=False, id="train.page_down"),
-        Binding("escape", "unchoose", "Back", id="train.back", tooltip="from the cursor to the newest step"),
+        bind("train", "saved_before", "Checkpoint before", "the cursor goes there", action="choose(-1)", show=False),
+        bind("train", "saved_after", "Checkpoint after", "the cursor goes there", action="choose(1)", show=False),
+        bind("train", "view", "Layers", "gradients, updates, activations as it trains", action="layers"),
+        bind("train", "open", "Mistakes", "a confusion's images", action="confusion", show=False),
+        bind("train", "next_panel", action="panel(1)", show=False),
+        bind("train", "previous_panel", action="panel(-1)", show=False),
+        bind("train", "new_run", "New run", "back to the form; this run keeps going", action="new"),
+        bind("train", "next", "Next run", "another run that trains", action="other(1)", show=False),
+        bind("train", "previous", "Previous run", "another run that trains", action="other(-1)", show=False),
+        bind("train", "on_model", "On Model", "its newest checkpoint, or the cursor's", action="model", show=False),
+        bind("train", "up", "Log: a line up", action="scroll_log(1)", show=False),
+        bind("train", "down", "Log: a line down", action="scroll_log(-1)", show=False),
+        bind("train", "page_up", "Older log", action="scroll(1)", show=False),
+        bind("train", "page_down", "Newer log", action="scroll(-1)", show=False),
+        bind("train", "back", "Back", "from the cursor to the newest step", action="unchoose", show=False),
     ]
 
     def __init__(self, services: Services) -> None:
@@ -152,24 +133,24 @@ class WatchScreen(LivingScreen):
         self._services.leave_run()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        going = self._alive and not self._state.done
-        if action == "pause":
-            return self._state.seq > 0
-        if action in ("step", "checkpoint", "stop", "scale", "edit"):
-            return going
-        if action == "unchoose":
-            return self._live.cursor is not None
-        if action == "confusion":
-            return bool(self._state.tests)
-        if action in ("branch", "choose", "model"):
-            return bool(self._state.checkpoints)
-        if action == "other":
-            return len(self._living) > (self.folder in self._living)
-        if action == "layers":
-            return self._state.seq > 0
-        if action == "panel":
-            return not self._live.wide
-        return True
+        return None if self.why_not(action, parameters) else True
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why an action can't be done now; "" where it can."""
+        state = self._state
+        if action in ("pause", "layers") and not state.seq:
+            return "the run has not begun yet"
+        if action in ("step", "checkpoint", "stop", "scale", "edit") and (state.done or not self._alive):
+            return "the run has ended"
+        if action == "unchoose" and self._live.cursor is None:
+            return "there is no cursor on the chart"
+        if action == "confusion" and not state.tests:
+            return "the first test comes after the first epoch"
+        if action in ("branch", "choose", "model") and not state.checkpoints:
+            return "no checkpoint is saved yet"
+        if action == "other" and len(self._living) <= (self.folder in self._living):
+            return "no other run trains"
+        return ""
 
     def on_run_updated(self, message: RunUpdated) -> None:
         if message.folder != self.folder:
@@ -238,7 +219,8 @@ class WatchScreen(LivingScreen):
 
     def action_model(self) -> None:
         if self.folder is not None:
-            self._services.show_network(f"{self.folder.id}@last")
+            at = "last" if self._chosen is None else name_of(self._chosen)
+            self._services.show_network(f"{self.folder.id}@{at}")
 
     # Looking
 
@@ -301,7 +283,10 @@ class WatchScreen(LivingScreen):
         self._live.next_panel(by)
 
     def action_scroll(self, pages: int) -> None:
-        self._live.scroll_log(pages)
+        self._live.scroll_log(pages=pages)
+
+    def action_scroll_log(self, lines: int) -> None:
+        self._live.scroll_log(lines=lines)
 
     # Other runs
 

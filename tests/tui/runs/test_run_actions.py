@@ -17,6 +17,7 @@ from tests.support.made_up import STEPS, MadeUpRun, ScreensApp, progress
 from tests.support.waiting import until
 from tests.tui.runs.test_watch import text
 from tui.dialogs.prompt import PromptScreen
+from tui.runs.live import LiveView
 from tui.runs.watch import WatchScreen
 from tui.widgets.rows import Rows
 
@@ -82,6 +83,11 @@ async def shown(app: ScreensApp, pilot: Pilot[None], run: MadeUpRun) -> WatchScr
     return screen
 
 
+def cursor(app: ScreensApp) -> float | None:
+    """The charts' cursor, in epochs."""
+    return app.screen.query_one(LiveView).cursor
+
+
 def verdict(app: ScreensApp) -> str:
     return str(app.screen.query_one("#verdict", Static).content)
 
@@ -106,7 +112,7 @@ async def test_a_change_is_typed_and_judged_at_every_key(tmp_path: Path, calls: 
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(app, pilot, run_with_checkpoints(tmp_path))
-        await pilot.press("e")
+        await pilot.press("c")
         line = await prompted(app, pilot)
         for typed, words in {
             "lr=": "'' is not a number",
@@ -144,14 +150,14 @@ async def test_the_cursor_goes_from_checkpoint_to_checkpoint_and_a_branch_leaves
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await shown(app, pilot, run_with_checkpoints(tmp_path))
-        await pilot.press("left")
+        await pilot.press("left_square_bracket")
         await until(pilot, lambda: "the end of epoch 2 (52.0%)" in text(app))
-        assert "┃" in text(app)
-        await pilot.press("left")
+        assert cursor(app) == 2.0
+        await pilot.press("left_square_bracket")
         await until(pilot, lambda: "epoch 2, step 50" in text(app))
-        await pilot.press("h", "h", "h")
+        await pilot.press(*["left_square_bracket"] * 3)
         await until(pilot, lambda: "the end of epoch 1 (51.0%)" in text(app))
-        await pilot.press("l", "b")
+        await pilot.press("right_square_bracket", "b")
         line = await prompted(app, pilot)
         for typed, words in {
             "model=cnn": "keeps its parent's model",
@@ -167,8 +173,23 @@ async def test_the_cursor_goes_from_checkpoint_to_checkpoint_and_a_branch_leaves
         await until(pilot, lambda: bool(calls.told) and app.watched is not None and "bbbb" in app.watched.id)
         assert calls.told == [("branch", "2:50", {"lr": "/2"}, "slower")]
         await until(pilot, lambda: "new one" in text(app))
-        assert "┃" not in text(app)
+        assert cursor(app) is None
         assert screen is app.screen
+
+
+async def test_a_branch_leaves_from_the_checkpoint_before_the_cursor_wherever_that_is(
+    tmp_path: Path, calls: Calls
+) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shown(app, pilot, run_with_checkpoints(tmp_path))
+        await pilot.press("left")
+        await until(pilot, lambda: "branch off the end of epoch 2" in text(app))
+        for _ in range(4):
+            await pilot.press("left")
+        await until(pilot, lambda: "branch off epoch 2, step 50" in text(app))
+        await pilot.press("g", "b")
+        await until(pilot, lambda: any("no checkpoint at or before" in one.message for one in app._notifications))
 
 
 async def test_escape_takes_the_cursor_away(tmp_path: Path, calls: Calls) -> None:
@@ -176,9 +197,9 @@ async def test_escape_takes_the_cursor_away(tmp_path: Path, calls: Calls) -> Non
     async with app.run_test(size=(120, 40)) as pilot:
         await shown(app, pilot, run_with_checkpoints(tmp_path))
         await pilot.press("right")
-        await until(pilot, lambda: "┃" in text(app))
+        await until(pilot, lambda: cursor(app) is not None)
         await pilot.press("escape")
-        await until(pilot, lambda: "┃" not in text(app))
+        await until(pilot, lambda: cursor(app) is None)
 
 
 async def test_a_run_whose_process_is_gone_is_offered_its_resume(tmp_path: Path, calls: Calls) -> None:
@@ -186,9 +207,9 @@ async def test_a_run_whose_process_is_gone_is_offered_its_resume(tmp_path: Path,
     async with app.run_test(size=(80, 24)) as pilot:
         run = run_with_checkpoints(tmp_path, dead=True)
         await shown(app, pilot, run)
-        await until(pilot, lambda: "r resumes from its newest checkpoint" in text(app))
-        await pilot.press("plus", "space")  # nobody is there to take them
-        await pilot.press("r")
+        await until(pilot, lambda: "space resumes from its newest checkpoint" in text(app))
+        await pilot.press("plus")  # nobody is there to take them
+        await pilot.press("space")
         await until(pilot, lambda: bool(calls.told))
         assert calls.told == [("resume", run.folder.id, {"epochs": None})]
 
@@ -199,14 +220,14 @@ async def test_a_resume_that_will_not_be_bit_for_bit_asks_first(tmp_path: Path, 
     async with app.run_test(size=(80, 24)) as pilot:
         run = run_with_checkpoints(tmp_path, dead=True)
         await shown(app, pilot, run)
-        await until(pilot, lambda: "r resumes" in text(app))
-        await pilot.press("r")
+        await until(pilot, lambda: "space resumes" in text(app))
+        await pilot.press("space")
         await prompted(app, pilot)
         assert "torch 2.14.0, now 2.15.0" in str(app.screen.query_one("#about", Static).content)
         await pilot.press("escape")
         await pilot.pause()
         assert calls.told == []
-        await pilot.press("r")
+        await pilot.press("space")
         await prompted(app, pilot)
         await pilot.press("enter")
         await until(pilot, lambda: bool(calls.told))
@@ -218,7 +239,7 @@ async def test_a_complete_run_is_asked_how_far_it_shall_go(tmp_path: Path, calls
         run = run_with_checkpoints(tmp_path, dead=True)
         run.add(ev.Finished(epochs=10, seconds=5.0))
         await shown(app, pilot, run)
-        await pilot.press("r")
+        await pilot.press("space")
         line = await prompted(app, pilot)
         assert line.value == "20"
         line.value = "9"
@@ -238,8 +259,8 @@ async def test_a_refused_resume_is_said_and_nothing_changes(tmp_path: Path, call
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         run = run_with_checkpoints(tmp_path, dead=True)
         await shown(app, pilot, run)
-        await until(pilot, lambda: "r resumes" in text(app))
-        await pilot.press("r")
+        await until(pilot, lambda: "space resumes" in text(app))
+        await pilot.press("space")
         await until(pilot, lambda: any(calls.refusal in n.message for n in app._notifications))
         assert app.watched == run.folder
 

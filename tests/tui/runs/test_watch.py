@@ -381,7 +381,7 @@ async def test_the_run_goes_on_beneath_a_prompt_which_keeps_what_is_typed(
     async with app.run_test(size=(140, 40)) as pilot:
         app.watch_run(run.folder)
         await until(pilot, lambda: "50/100 steps" in text(app))
-        await pilot.press("e")
+        await pilot.press("c")
         await until(pilot, lambda: bool(app.screen.query("#line")))
         await pilot.press("l", "r")
         watched = app.screen_stack[-2]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LINE = "⠤⠒⠤"
 MOST_KEYS = 3  # lines that the key to many runs may take
-_ASCII = str.maketrans("┌┐└┘─│┤┬⠿✗┊▽▵–…·⠤⠒●○■□▲△◆◇★☆", "++++-|++ox:v^-..**OoHhAaDdSs")
+_ASCII = str.maketrans("┌┐└┘─│┤┬⠿✗┊▽▵–…·⠤⠒●○■□▲△◆◇×", "++++-|++ox:v^-..**OoHhAaDdx")
 
 
 class ChartView(Lines):

@@ -3,33 +3,34 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
+from tui.keys import bind
 from tui.widgets.chart import view as views
 from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.chart.series import XAxis
 from tui.widgets.chart.view import View
 
 
-def chart_keys(screen: str) -> list[BindingType]:
-    """The keys of charts, for a screen or a widget with `ChartActions`; `screen` begins their ids."""
+def chart_keys(screen: str, *, ends: bool = True) -> list[BindingType]:
+    """The keys of charts, for a screen or a widget with `action_chart`; `screen` begins their ids. `ends`: whether
+    home and end are the chart's too, not those of a table beside it."""
 
-    def key(keys: str, act: str, words: str, name: str, about: str = "", display: str | None = None) -> Binding:
-        return Binding(
-            keys, f"chart('{act}')", words, show=False, key_display=display, id=f"{screen}.{name}", tooltip=about
-        )
+    def key(act: str, words: str, about: str = "") -> BindingType:
+        return bind(screen, act, words, about, action=f"chart('{act}')", show=False)
 
     return [
-        key("left,h", "left", "Cursor left", "cursor_left", "the chart's; it reads out every value there"),
-        key("right,l", "right", "Cursor right", "cursor_right", "the chart's; it reads out every value there"),
-        key("s", "smoothing", "Smoothing", "smoothing", "off, 0.6, 0.9, 0.99; the raw line stays, faint"),
-        key("X", "axis", "X axis", "x_axis", "by epoch, by step, or by time"),
-        key("z", "closer", "Zoom in", "zoom_in", "at the cursor"),
-        key("Z", "away", "Zoom out", "zoom_out"),
-        key("0", "all", "All of x", "zoom_all", "and follow the newest point again"),
-        key("L", "scale", "Log scale", "log_scale", "off, y, x, both"),
-        key("m", "series", "Next series", "series", "loss, accuracy, lr, samples/s, gradient norm, load, memory"),
-        key("e", "export", "Export", "export", "what is shown, as CSV, PNG or SVG"),
+        key("left", "Cursor left", "the chart's: it reads out every series there"),
+        key("right", "Cursor right", "the chart's: it reads out every series there"),
+        *((key("first", "Cursor to the first point"), key("last", "Cursor to the newest point")) if ends else ()),
+        key("smoothing", "Smoothing", "off, 0.6, 0.9, 0.99; the raw line stays, faint"),
+        key("series", "Next series", "loss, accuracy, lr, samples/s, gradient norm, load, memory"),
+        key("zoom_in", "Zoom in", "at the cursor"),
+        key("zoom_out", "Zoom out"),
+        key("reset", "All of x", "and follow the newest point again"),
+        key("axes", "X axis", "by epoch, by step, or by time"),
+        key("log_scale", "Log scale", "off, y, x, both"),
+        key("export", "Export the chart", "what it shows, as CSV, PNG or SVG"),
     ]
 
 
@@ -55,15 +56,17 @@ class ChartPage:
                     view = views.pointed(view, chart.extent, to)
             case "smoothing":
                 view = views.next_smoothing(view)
-            case "scale":
+            case "first" | "last":
+                view = views.pointed(view, chart.extent, chart.extent.start if name == "first" else chart.extent.newest)
+            case "log_scale":
                 view = views.next_scale(view)
-            case "axis":
+            case "axes":
                 view = _by(view, views.next_axis(view), chart)
-            case "closer":
+            case "zoom_in":
                 view = views.zoomed(view, chart.extent, views.ZOOM)
-            case "away":
+            case "zoom_out":
                 view = views.zoomed(view, chart.extent, 1 / views.ZOOM)
-            case "all":
+            case "reset":
                 view = views.whole_view(view)
             case _:
                 return False

@@ -25,6 +25,7 @@ MIN_WIDTH, MIN_HEIGHT = 24, 6
 LEFT, RIGHT = 7, 9  # columns beside every chart, so that those below each other have their x in the same columns
 ROOM_FOR_RIGHT = 60  # columns from which the newest values stand beside the chart
 LARGEST = 1e300  # what is beyond is not drawn, as what is not finite
+MARKS_EVERY = 4  # cells for each checkpoint, at least
 SIGN_EVERY = 24  # cells between two signs of a curve
 
 
@@ -78,7 +79,10 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
                 canvas.put(row, column, GUIDE, "bad")
         break
     dots = [cell for cells in _draw(canvas, parts, view, overlaid=chart.overlaid) for cell in cells]
+    saved = sum(mark.kind == "checkpoint" for mark in chart.marks)
     for mark in chart.marks:
+        if mark.kind == "checkpoint" and saved > x.cells / MARKS_EVERY:  # a row of them says nothing
+            continue
         if (column := _column(x, mark.place.along(view.x_axis))) is not None:
             sign, style = MARKS[mark.kind]
             row = 0 if mark.kind == "checkpoint" else rows - 1

@@ -172,12 +172,12 @@ async def test_the_keys_act_on_all_charts_of_a_page() -> None:
         assert moved is not None
         assert above.axis is not None
         assert above.axis.cell(moved) == above.axis.cell(before) - 3
-        assert act("closer").window is not None
+        assert act("zoom_in").window is not None
         assert below.view == above.view
-        assert act("axis").x_axis == "step"
-        assert act("axis", "axis").cursor == pytest.approx(moved)
-        assert act("smoothing", "scale").smoothing == 0.6
-        assert act("all").window is None
+        assert act("axes").x_axis == "step"
+        assert act("axes", "axes").cursor == pytest.approx(moved)
+        assert act("smoothing", "log_scale").smoothing == 0.6
+        assert act("reset").window is None
         assert not app.page.act("export", above)
         readout = above.readout
         assert readout is not None
@@ -197,7 +197,7 @@ async def test_the_cursor_pans_a_zoomed_window_at_its_edge() -> None:
         app.page.changed = lambda: above.show(above.chart, app.page.view, now=True)
         app.page.point(above, 5.0)
         for _ in range(4):
-            app.page.act("closer", above)
+            app.page.act("zoom_in", above)
         first: Any = app.page.view.window
         for _ in range(80):
             app.page.act("left", above)
