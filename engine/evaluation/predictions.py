@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from engine.training.setup import TrainingSetup
 
 BATCH = 500  # samples at a time
-FIELDS = ("checksum", "predicted", "probability", "label_probability", "highest_other")  # of PredictionValues
+TOP = 5  # classes of each sample whose probabilities are kept
+FIELDS = (
+    "checksum", "predicted", "probability", "label_probability", "highest_other", "top_classes", "top_probabilities",
+)  # fmt: skip  # of PredictionValues
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +133,9 @@ def compute(home: Path, request: PredictionsRequest, progress: Progress) -> Pred
             found["probability"].append(highest.values.cpu().numpy())
             found["label_probability"].append(probabilities.gather(1, labels).squeeze(1).cpu().numpy())
             found["highest_other"].append(others.amax(dim=1).cpu().numpy())
+            top = probabilities.topk(min(TOP, probabilities.shape[1]), dim=1)
+            found["top_classes"].append(top.indices.to("cpu", torch.uint8).numpy())
+            found["top_probabilities"].append(top.values.cpu().numpy())
             done += len(y)
             progress(done, batches.samples)
     return PredictionValues(setup.dataset.checksum, **{name: np.concatenate(parts) for name, parts in found.items()})

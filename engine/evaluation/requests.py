@@ -33,6 +33,8 @@ class PredictionValues:
     probability: "npt.NDArray[np.float32]"  # [N], the softmax probability of that class
     label_probability: "npt.NDArray[np.float32]"  # [N], that of the sample's label
     highest_other: "npt.NDArray[np.float32]"  # [N], the highest one among the classes that are not the label
+    top_classes: "npt.NDArray[np.uint8]"  # [N, at most 5], the most probable classes, the most probable first
+    top_probabilities: "npt.NDArray[np.float32]"  # [N, at most 5], their probabilities
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,14 @@ async def test_theme_and_tile_size_survive_a_restart(home: Path, path: Path) -> 
     app = opened(home, path)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("minus")
+        width = app.screen.query_one(ImagePage).tiles.width
         app.theme = "nord"  # as the palette does
         await pilot.pause()
     again = opened(home, path)
     assert again.theme == "nord"
     async with again.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert again.screen.query_one(ImagePage).tile_size == "half"
+        assert again.screen.query_one(ImagePage).tiles.width == width == 14
 
 
 async def test_what_is_wrong_is_told_at_the_start_and_stops_nothing(home: Path, path: Path) -> None:

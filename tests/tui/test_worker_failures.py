@@ -25,6 +25,7 @@ from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.runs.form import ConfigForm
 from tui.runs.new_run import NewRunScreen
+from tui.widgets.panel import Panel
 
 Failures = list[BaseException]
 
@@ -60,8 +61,10 @@ async def test_data_that_can_not_be_opened_for_a_bug_says_so_and_can_be_tried_ag
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(120, 40)) as pilot:
         await check_told_and_logged(app, pilot, worker_failures)
-        await until(pilot, lambda: "a bug in the program: RuntimeError: out of luck" in line(pilot, "#problem"))
-        assert line(pilot, "#where") == "no data"
+        await until(
+            pilot, lambda: "a bug in the program: RuntimeError: out of luck" in line(pilot, "#images .panel-text")
+        )
+        assert pilot.app.screen.query_one("#images", Panel).edges[0].endswith("no data ─╮")
         monkeypatch.setattr(open_dataset, "open_dataset", works)
         await pilot.press("r")
         await opened(pilot)

@@ -3,25 +3,29 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
+from textual.containers import Horizontal
+from textual.content import Content
 from textual.widgets import Static
 
 from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
 from tui import crash
 from tui.config import declared
-from tui.data import prompts, status
+from tui.data import prompts, reasons, status
 from tui.data.browse import Browse
+from tui.data.detail import ImageDetail, width_beside
 from tui.data.export import ExportAction
 from tui.data.keys import DATA_KEYS
 from tui.data.predictions import PredictionActions
+from tui.dialogs.key_screen import KeyScreen
 from tui.format import count
 from tui.services import Services
-from tui.widgets.image_page import SIZES, ImagePage, Tile
+from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -31,17 +35,13 @@ if TYPE_CHECKING:
 
     from engine.data.open_dataset import Dataset, Preview
 
-PREDICTION_ACTIONS = ("predictions", "wrong", "quality", "partner")
-# Need the whole data set, not only its first images.
-WHOLE = (
-    "filter", "find", "sort", "reverse", "random", "mark", "marked", "overview", "transforms", "batches", "export",
-    "copy",
-)  # fmt: skip
+FIGURE = 3, 3  # columns and rows of the tutorial's figure
 
 
-class DataScreen(Screen[None]):
+class DataScreen(KeyScreen[None]):
     """Shows the first images at once, and the whole set when a thread has opened it."""
 
+    AUTO_FOCUS = "#images"
     BINDINGS: ClassVar[list[BindingType]] = DATA_KEYS
 
     def __init__(self, services: Services) -> None:
@@ -58,23 +58,25 @@ class DataScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
-        yield Static(id="where", markup=False)
         yield Static(id="banner", markup=False)
-        yield ImagePage(self._services.picture_style, id="page")
-        yield Static(id="problem", markup=False)
-        yield Static(id="chosen", markup=False)
+        with Horizontal():
+            yield Panel(ImagePage(self._services.picture_style, id="page"), title="Images", id="images")
+            yield ImageDetail(self._services.picture_style, id="detail")
         yield KeyLine()
 
     def on_mount(self) -> None:
-        if (width := self._services.preferences.get(declared.TILE_SIZE)) is not None:
-            self._page.ask_size("full" if width >= SIZES["full"] else "half")
+        self._page.ask_width(self._services.preferences.get(declared.TILE_SIZE))
         self.show_status()
-        self.set_focus(None)
+
+    def on_resize(self, event: events.Resize) -> None:
+        width = width_beside(event.size)
+        self._detail.display, self._detail.styles.width = bool(width), width
 
     # Opening
 
     def action_open(self) -> None:
         self._problem, self._opening = "", True
+        self.show_status()
         self._open(self._page.capacity)
 
     @work(thread=True, group="open", exclusive=True)
@@ -85,7 +87,7 @@ class DataScreen(Screen[None]):
         where = services.dataset, services.data_dir, services.home
 
         def progress(done: int, total: int) -> None:
-            call(update_text, self, "#where", f"reading the images: {count(done)} of {count(total)}")
+            call(self._images.busy, f"reading the images: {count(done)} of {count(total)}")
 
         try:
             if self.browse.dataset is None:
@@ -133,6 +135,14 @@ class DataScreen(Screen[None]):
     # Showing
 
     @property
+    def _images(self) -> Panel:
+        return self.query_one("#images", Panel)
+
+    @property
+    def _detail(self) -> ImageDetail:
+        return self.query_one(ImageDetail)
+
+    @property
     def _page(self) -> ImagePage:
         return self.query_one(ImagePage)
 
@@ -152,7 +162,7 @@ class DataScreen(Screen[None]):
 
     def show_page(self) -> None:
         """Draw what is browsed."""
-        self._page.keep_together(9 if self.browse.selection.sample is not None else 0)
+        self._page.figure(*(FIGURE if self.browse.selection.sample is not None else ()))
         first = self._first
         positions = range(first, min(first + self._page.capacity, self.browse.total))
         tiles = [tile for tile in map(self._tile, positions) if tile is not None]
@@ -160,32 +170,43 @@ class DataScreen(Screen[None]):
         self.show_status()
 
     def show_status(self) -> None:
-        """Bring the lines around the images up to date."""
+        """Bring what stands around the images up to date."""
         data = self.browse.dataset or self.browse.preview
-        dataset = self._services.dataset
-        self.set_class(bool(self._problem), "-problem")
+        dataset, images = self._services.dataset, self._images
         self.set_class(data is not None and data.demo, "-demo")
-        update_text(self, "#problem", status.problem_text(self._problem, dataset))
         update_text(self, "#banner", status.DEMO_ASKED if dataset == "demo" else status.DEMO)
-        update_text(self, "#where", self._page_line())
-        update_text(self, "#chosen", status.image_line(self.browse))
+        if self._problem:
+            images.say(Content.styled(status.problem_text(self._problem, dataset), "$text-error"))
+            images.describe(title="Images", right="no data", below="", below_right="")
+            images.busy("")
+        else:
+            images.say(status.empty_text(self.browse))
+            opening = "" if data is not None else "reading the images"
+            images.busy(f"{self.predictions.busy} (Esc cancels)" if self.predictions.busy else opening)
+        self._show_chosen()
         self.refresh_bindings()
+
+    def _show_chosen(self) -> None:
+        """The border of the images, and the panel beside them."""
+        if not self._problem:
+            edges = self._edges()
+            self._images.describe(
+                title=edges.title, right=edges.right, below=edges.below, below_right=edges.below_right
+            )
+        self._detail.show(self.browse)
+
+    def _edges(self) -> status.Edges:
+        return status.edges(self.browse, self._first, self._page.capacity, beside=bool(self._detail.display))
 
     def select(self, selection: Selection) -> None:
         """Show this."""
         self.browse.select(selection)
         self.show_page()
 
-    def _page_line(self) -> str:
-        if self._problem:
-            return "no data"
-        if self.predictions.busy:
-            return f"{self.predictions.busy}  (Esc cancels)"
-        return status.page_line(self.browse, self._first, self._page.capacity, self.size.width)
-
     def _page_text(self) -> list[str]:
         """The page as text: what the screen shows."""
-        return [self._page_line(), *self._page.text(), str(status.image_line(self.browse))]
+        edges = self._edges()
+        return [f"{edges.title} · {edges.right}", *self._page.text(), status.image_line(self.browse)]
 
     def on_image_page_resized(self) -> None:
         if self.browse.dataset is not None:
@@ -194,19 +215,20 @@ class DataScreen(Screen[None]):
             self._opening = True
             self.call_after_refresh(self.action_open)  # the first frame first
 
+    def on_image_page_pointed(self, event: ImagePage.Pointed) -> None:
+        if event.again:
+            self.action_enlarge()
+        else:
+            self.go_to(self._first + event.tile)
+
+    def on_image_page_turned(self, event: ImagePage.Turned) -> None:
+        self.action_page(event.by)
+
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "open":
-            return bool(self._problem)
-        if action in PREDICTION_ACTIONS:
-            return self.predictions.available(action)
-        if action in WHOLE:
-            return True if self.browse.dataset is not None else None
-        if action == "download":
-            data = self.browse.dataset or self.browse.preview
-            return ":" not in self._services.dataset and (bool(self._problem) or (data is not None and data.demo))
-        return True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        busy, dataset = bool(self.predictions.busy), self._services.dataset
+        return reasons.why_not(action, self.browse, problem=bool(self._problem), dataset=dataset, busy=busy)
 
     def go_to(self, position: int) -> None:
         """Choose an image by its place in what is shown; turn to its page."""
@@ -215,7 +237,7 @@ class DataScreen(Screen[None]):
             return
         if self._first == first:
             self._page.move(self.browse.position - first)
-            update_text(self, "#chosen", status.image_line(self.browse))
+            self._show_chosen()
         else:
             self.show_page()
 
@@ -359,12 +381,19 @@ class DataScreen(Screen[None]):
 
     # How it is shown
 
-    def action_size(self, size: str) -> None:
-        self._page.ask_size(size)
-        self._services.preferences.keep(declared.TILE_SIZE, SIZES[size])
+    def action_size(self, by: int) -> None:
+        self._take_size(self._page.other_width(by))
+
+    def action_fill(self) -> None:
+        self._take_size(None)
+
+    def _take_size(self, width: int | None) -> None:
+        self._page.ask_width(width)
+        self._services.preferences.keep(declared.TILE_SIZE, width)
         self.show_page()
 
     def action_style(self) -> None:
         services = self._services
         services.picture_style = "ascii" if services.picture_style == "blocks" else "blocks"
         self._page.ask_style(services.picture_style)
+        self._detail.ask_style(services.picture_style)

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine import sources
 from engine.data.selection import Selection
 from engine.errors import EngineError, InspectionCancelledError
-from engine.evaluation.quality import Other
 from engine.sources import NetworkRef, Source
 from tui.data.browse import Browse
 from tui.data.quality import QualityScreen
@@ -23,12 +21,6 @@ if TYPE_CHECKING:
     from engine.evaluation.predictions import Predictions
     from engine.evaluation.requests import Suspects
 
-PREDICTION_KEYS: list[BindingType] = [
-    Binding("w", "predictions", "Predictions", id="data.ask", tooltip="of a checkpoint, or of a file of weights"),
-    Binding("W", "wrong", "Wrong predictions", show=False, id="data.wrong", tooltip="the most confident ones first"),
-    Binding("Q", "quality", "Quality", show=False, id="data.quality", tooltip="near-duplicates, label errors, …"),
-    Binding("P", "partner", "Its duplicate", show=False, id="data.partner", tooltip="go to the image's near-duplicate"),
-]
 GROUP = "predictions"  # of Textual's workers: of two requests the later one counts
 
 
@@ -51,15 +43,6 @@ class PredictionActions:
         # What waits until the data is open.
         self._predictions: tuple[Predictions, Selection | None] | None = None
         self._suspects: tuple[Suspects, str] | None = None
-
-    def available(self, action: str) -> bool | None:
-        """`check_action` for the actions of PREDICTION_KEYS."""
-        browse = self._browse
-        if action == "partner":
-            return True if browse.image_list is not None and browse.image_list.other is Other.IMAGE else None
-        if action == "wrong":
-            return True if browse.split in browse.predictions else None
-        return True if browse.dataset is not None else None
 
     def cancel(self) -> None:
         """Stop what is being computed."""

@@ -1,9 +1,8 @@
 """The lines around the images of *Data*, in words. No widgets."""
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from textual.content import Content
 
 from engine.terminal_text import printable
 from tui.data.browse import Browse
@@ -16,50 +15,71 @@ DEMO = "demo data: no Fashion-MNIST was found. Press D to download it (30 MB)."
 DEMO_ASKED = "demo data: drawn by the program, as asked (--dataset demo)."
 
 
-def page_line(browse: Browse, first: int, capacity: int, width: int) -> str:
-    """Which images are shown, by which predictions and selection, and where they come from if there is room.
+@dataclass(frozen=True)
+class Edges:
+    """What stands in the border of the panel of images."""
 
-    `first`: the position of the page's first image; `capacity`: images per page; `width`: cells of the line.
+    title: str
+    right: str  # of the upper border
+    below: str
+    below_right: str
+
+
+def edges(browse: Browse, first: int, capacity: int, *, beside: bool) -> Edges:
+    """Which images are shown, by which predictions and selection; below, the chosen one, or where the images come from.
+
+    `first`: the position of the page's first image; `capacity`: images per page; `beside`: the chosen image has a panel
+    of its own.
     """
     data = browse.dataset or browse.preview
     if data is None or not browse.samples:
-        return "reading the data …"
+        return Edges(f"Images of {browse.split}", "", "", "")
     total = browse.total
     last = min(first + capacity, total) - 1
     page, pages = first // capacity + 1, max(1, -(-total // capacity))
-    shown = f"{count(first)}–{count(last)} of {count(total)}" if total else "none"
-    text = f"{browse.split}: images {shown}, page {count(page)}/{count(pages)}"
     known, accuracy = browse.predictions.get(browse.split), browse.accuracy()
+    title, model = f"Images of {browse.split}", ""
     if known is not None:
-        text += f" · {known.title}" + (f": {percent(accuracy)} correct" if accuracy is not None else "")
-    if words := browse.words():
-        return f"{text} · {words} (Esc: all)"
-    if known is not None:
-        return text
+        model = known.title + (f": {percent(accuracy)} correct" if accuracy is not None else "")
+    shown = f"{count(first)}–{count(last)} of {count(total)}" if total else "none"
+    right = " · ".join(filter(None, (browse.words(), shown)))
+    marks = len(browse.marks[browse.split])
+    marked, turned = f"✓ {count(marks)} marked" if marks else "", f"page {count(page)} of {count(pages)}"
+    if beside:
+        return Edges(title, right, model or _place(data.where), " · ".join(filter(None, (marked, turned))))
+    return Edges(f"{browse.split} · {model}" if model else title, right, image_line(browse), marked or turned)
+
+
+def _place(where: str) -> str:
     person = os.path.expanduser("~")
-    where = data.where.replace(person, "~", 1) if len(person) > 1 else data.where
-    room = width - len(text) - 6
-    if room > 12:
-        text += f"  ({where if len(where) <= room else '…' + where[1 - room :]})"
-    return text
+    return where.replace(person, "~", 1) if len(person) > 1 else where
 
 
-def image_line(browse: Browse) -> Content:
+def image_line(browse: Browse) -> str:
     """The chosen image: its class, why it is in the list, its prediction, its pixels."""
     index = browse.index
     sample = browse.sample(index)
     if sample is None:
-        return Content("no image to show: Esc shows all images" if browse.samples and browse.dataset else "")
+        return ""
     image, label = sample
-    marks = len(browse.marks[browse.split])
-    words = f"  label {label}  pixels {image.min()}–{image.max()}, mean {image.mean():.1f}"
-    words += f"  ✓ {count(marks)} marked" if marks else ""
+    words = [f"image {index} {browse.classes[label]}"]
     if (reason := browse.reason(index)) is not None:
-        words = f"  {reason}{words}"
+        words.append(reason)
     elif (prediction := browse.prediction(index)) is not None:
         predicted, probability = prediction
-        words = f"  predicted as {browse.classes[predicted]}, probability {probability:.4f}{words}"
-    return Content.assemble((f"image {index} {browse.classes[label]}", "bold"), words)
+        words.append(f"predicted as {browse.classes[predicted]}, {percent(probability)}")
+    else:
+        words += [f"label {label}", f"pixels {image.min()}–{image.max()}", f"mean {image.mean():.1f}"]
+    return " · ".join(words)
+
+
+def empty_text(browse: Browse) -> str:
+    """What is said where no image is shown; empty where one is."""
+    if browse.dataset is None or browse.total:
+        return ""
+    if not browse.samples:
+        return f"The {browse.split} split has no images."
+    return "No image is shown by this. Press Esc to show all images."
 
 
 def found_text(dataset: "Dataset") -> str:

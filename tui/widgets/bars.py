@@ -50,13 +50,13 @@ class Bars(Lines):
                 best = share == max(opinion.probabilities)
                 style = ("good" if true else "bad") if best else "dim"
                 line.append((f" {100 * share:5.1f}% ", style if best else ""))
-                line.append((padded(_bar(share, room), room), style))
+                line.append((padded(bar(share, room), room), style))
                 line.append((f" {opinion.logits[at]:8.3f} ", "dim"))
             lines.append(line)
         return lines
 
 
-def _bar(share: float, room: int) -> str:
+def bar(share: float, room: int) -> str:
     """A fraction of 1 as a bar, to an eighth of a cell."""
     eighths = round(share * room * 8)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -43,6 +43,34 @@ def halved(image: "Picture") -> "Picture":
     return half
 
 
+def resized(image: "Picture", side: int) -> "Picture":
+    """The image at `side` × `side` pixels, its shape kept, with black beside it. A pixel is the mean of what it covers;
+    in a picture that is twice as large or more, the nearest one."""
+    import numpy as np
+
+    longest = max(image.shape[:2])
+    if side >= 2 * longest or image.shape[:2] == (side, side):
+        return fitted(image, side)
+    height, width = (max(1, round(pixels * side / longest)) for pixels in image.shape[:2])
+    down, across = _coverage(image.shape[0], height), _coverage(image.shape[1], width)
+    small = np.einsum("ij,jk...,lk->il...", down, image.astype(np.float32), across, optimize=True)
+    whole = np.zeros((side, side, *image.shape[2:]), np.uint8)
+    whole[(side - height) // 2 :, (side - width) // 2 :][:height, :width] = small.round()
+    return whole
+
+
+@functools.lru_cache(maxsize=256)
+def _coverage(pixels: int, size: int) -> "npt.NDArray[np.float32]":
+    """How much each of `size` new pixels in a row takes of each of `pixels` old ones: [size, pixels], rows sum to 1."""
+    import numpy as np
+
+    edges = np.arange(size + 1, dtype=np.float64)[:, None] * pixels / size
+    ends = np.minimum(edges[1:], np.arange(1, pixels + 1))
+    starts = np.maximum(edges[:-1], np.arange(pixels))
+    covered: npt.NDArray[np.float32] = (np.clip(ends - starts, 0, None) * size / pixels).astype(np.float32)
+    return covered
+
+
 def fitted(image: "Picture", side: int) -> "Picture":
     """The image at `side` × `side` pixels where it has another size, each the nearest one; its shape is kept, with
     black beside it."""

@@ -6,69 +6,95 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.image import PictureStyle, fitted, half_block_lines, halved
+from tui.widgets import tiling
+from tui.widgets.image import PictureStyle, half_block_lines, resized
 from tui.widgets.lines import padded
+from tui.widgets.tiling import Grid
 
 if TYPE_CHECKING:
     from tui.widgets.image import Picture
 
-SIZES = {"full": 28, "half": 14}  # a picture's width in cells; it is half as many high, and a line for its label
-GAP = 2  # cells between two pictures
+WIDTHS = (8, 10, 14, 18, 22, 28, 36, 42, 56, 70, 84, 112)  # cells of a picture that can be asked for
 
 
 @dataclass(frozen=True)
 class Tile:
     """One picture of the page."""
 
-    image: "Picture"  # any size: it is drawn at 28 × 28 pixels
+    image: "Picture"  # of any size
     caption: str
 
 
 class ImagePage(Widget):
-    """Shows the tiles it is given and a cursor on one of them. How many fit is `capacity`."""
+    """Shows the tiles it is given and a cursor on one of them. Without another wish they have the size that fills the
+    page. How many fit is `capacity`."""
 
     DEFAULT_CSS = "ImagePage { height: 1fr; }"
 
     class Resized(Message):
         """Another number of tiles fits now."""
 
+    class Pointed(Message):
+        """A tile was clicked; `again`: the cursor was there already."""
+
+        def __init__(self, tile: int, *, again: bool) -> None:
+            super().__init__()
+            self.tile, self.again = tile, again
+
+    class Turned(Message):
+        """The wheel was turned, by a page: 1 or -1."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+
     def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._picture_style: PictureStyle = style
         self._tiles: list[Tile] = []
         self._cursor = 0
-        self._together = 0  # tiles that shall be seen at once
-        self._size_asked = ""  # "full" or "half"; empty: what fits best
-        self._pictures: dict[tuple[int, str], list[list[Segment]]] = {}
-        self._grid_known = (0, 0)
+        self._figure: tuple[int, int] | None = None  # columns and rows that shall be seen at once
+        self._width_asked: int | None = None
+        self._pictures: dict[tuple[int, int], list[list[Segment]]] = {}
+        self._grid_known: Grid | None = None
 
     @property
-    def tile_size(self) -> str:
-        """full or half: what was asked for, else full where 3 × 2 of them fit."""
-        if self._size_asked:
-            return self._size_asked
-        columns, rows = self._grid_of("full", self.size)
-        return "full" if columns >= 3 and rows >= 2 and columns * rows >= self._together else "half"
+    def tiles(self) -> Grid:
+        """Where they stand: as a figure, in the size that was asked for, else in the one that fills."""
+        if self._figure is not None:
+            return tiling.holding(*self._figure, self.size)
+        if self._width_asked is not None:
+            return tiling.of_width(self._width_asked, self.size)
+        return tiling.filling(self.size)
 
     @property
     def grid(self) -> tuple[int, int]:
         """Columns and rows of tiles."""
-        return self._grid_of(self.tile_size, self.size)
+        tiles = self.tiles
+        return tiles.columns, tiles.rows
 
     @property
     def capacity(self) -> int:
-        columns, rows = self.grid
-        return columns * rows
+        return self.tiles.capacity
 
-    def ask_size(self, size: str) -> None:
-        """Take `full` or `half` from now on."""
-        self._size_asked = size
+    def ask_width(self, width: int | None) -> None:
+        """Draw pictures so many cells wide from now on; None: in the size that fills the page."""
+        self._width_asked = width
+        self._grid_known = self.tiles
         self.refresh()
+
+    def other_width(self, by: int) -> int:
+        """The next larger (1) or smaller (-1) width than that of now at which as many as one fit."""
+        now = self.tiles.width
+        largest = max(WIDTHS[0], min(self.size.width, 2 * (self.size.height - tiling.CAPTION)))
+        if by > 0:
+            return next((width for width in WIDTHS if now < width <= largest), now)
+        return next((width for width in reversed(WIDTHS) if width < now), now)
 
     def ask_style(self, style: PictureStyle) -> None:
         """Draw in another way from now on."""
@@ -76,9 +102,10 @@ class ImagePage(Widget):
         self._pictures.clear()
         self.refresh()
 
-    def keep_together(self, tiles: int) -> None:
-        """Choose a size at which so many are seen at once, where none was asked for."""
-        self._together = tiles
+    def figure(self, columns: int = 0, rows: int = 0) -> None:
+        """Show so many beside and below one another, as large as they can be; without numbers, a page again."""
+        self._figure = (columns, rows) if columns else None
+        self._grid_known = self.tiles
 
     def show(self, tiles: list[Tile], cursor: int) -> None:
         """Another page."""
@@ -100,31 +127,43 @@ class ImagePage(Widget):
         return lines
 
     def render_line(self, y: int) -> Strip:
-        size = self.tile_size
-        columns, rows = self._grid_of(size, self.size)
-        width = SIZES[size]
-        row, line = divmod(y, width // 2 + 1)
-        base = self.rich_style
-        segments: list[Segment] = []
-        for index in range(row * columns, min((row + 1) * columns, len(self._tiles), columns * rows)):
-            if line < width // 2:
-                segments += self._picture(index, size)[line]
-                segments.append(Segment(" " * GAP, base))
+        grid, base = self.tiles, self.rich_style
+        row, line = divmod(y, grid.down)
+        if row >= grid.rows or line > grid.lines:
+            return Strip.blank(self.size.width, base)
+        segments = [Segment(" " * grid.left, base)]
+        gap = Segment(" " * (grid.across - grid.width), base)
+        for index in range(row * grid.columns, min((row + 1) * grid.columns, len(self._tiles))):
+            if line < grid.lines:
+                segments += [*self._picture(index, grid.width)[line], gap]
             else:
-                segments += self._caption(index, width + GAP, base)
+                segments += self._caption(index, grid.across, base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def on_resize(self, _event: events.Resize) -> None:
-        if self.grid != self._grid_known:
-            self._grid_known = self.grid
+        if self.tiles != self._grid_known:
+            self._grid_known = self.tiles
             self.post_message(self.Resized())
 
-    def _picture(self, index: int, size: str) -> list[list[Segment]]:
-        key = (index, size)
+    def on_click(self, event: events.Click) -> None:
+        grid = self.tiles
+        column, row = (event.x - grid.left) // grid.across, event.y // grid.down
+        tile = row * grid.columns + column
+        if 0 <= column < grid.columns and tile < min(len(self._tiles), grid.capacity):
+            self.post_message(self.Pointed(tile, again=tile == self._cursor))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.post_message(self.Turned(1))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.post_message(self.Turned(-1))
+
+    def _picture(self, index: int, width: int) -> list[list[Segment]]:
+        key = (index, width)
         if key not in self._pictures:
-            image = fitted(self._tiles[index].image, SIZES["full"])
-            image = halved(image) if size == "half" else image
-            self._pictures[key] = half_block_lines(image, self._picture_style)
+            self._pictures[key] = half_block_lines(resized(self._tiles[index].image, width), self._picture_style)
         return self._pictures[key]
 
     def _caption(self, index: int, width: int, base: Style) -> list[Segment]:
@@ -134,12 +173,6 @@ class ImagePage(Widget):
         return [Segment(padded(text, width - 1), style), Segment(" ", base)]
 
     def _caption_region(self, index: int) -> Region:
-        columns, _ = self.grid
-        row, column = divmod(index, max(1, columns))
-        width = SIZES[self.tile_size]
-        return Region(column * (width + GAP), row * (width // 2 + 1) + width // 2, width + GAP, 1)
-
-    @staticmethod
-    def _grid_of(size: str, room: Size) -> tuple[int, int]:
-        width = SIZES[size]
-        return max(1, (room.width + GAP) // (width + GAP)), max(1, room.height // (width // 2 + 1))
+        grid = self.tiles
+        row, column = divmod(index, grid.columns)
+        return Region(grid.left + column * grid.across, row * grid.down + grid.lines, grid.across, 1)

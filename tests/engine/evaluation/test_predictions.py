@@ -106,6 +106,8 @@ def test_each_value_is_that_of_the_forward_pass(home: Path, tmp_path: Path) -> N
     assert found.probability == pytest.approx(chances.max(axis=1), rel=1e-4)
     assert found.label_probability == pytest.approx(chances[rows, labels], rel=1e-3, abs=1e-7)
     assert found.highest_other == pytest.approx(others.max(axis=1), rel=1e-3, abs=1e-7)
+    assert np.array_equal(found.top_classes, (-chances).argsort(axis=1)[:, :5])
+    assert found.top_probabilities == pytest.approx(-np.sort(-chances, axis=1)[:, :5], rel=1e-3, abs=1e-7)
     assert (found.checksum, reports) == (DEMO.checksum, [(500, 1_000), (1_000, 1_000)])
     of_right = predictions.Predictions(**vars(found), title="", split="test")
     assert of_right.margin == pytest.approx(chances[rows, labels] - others.max(axis=1), rel=1e-3, abs=1e-5)
@@ -182,7 +184,8 @@ def test_mistakes_are_filtered_and_sorted_by_how_sure_the_model_was() -> None:
     probability = np.full(len(labels), 0.9, np.float32)
     of_label = np.where(predicted == labels, 0.9, np.linspace(0.05, 0.5, len(labels))).astype(np.float32)
     highest_other = np.where(predicted == labels, 0.05, 0.9).astype(np.float32)
-    found_by = predictions.Predictions("", predicted, probability, of_label, highest_other, "r, epoch 1", "test")
+    top = predicted[:, None], probability[:, None]
+    found_by = predictions.Predictions("", predicted, probability, of_label, highest_other, *top, "r, epoch 1", "test")
     scores = Scores(predicted, found_by.loss, found_by.margin)
     found = order(DEMO.test, Selection(wrong=True, sort="margin"), scores=scores)
     assert found.tolist() == [0, 1, 2, 3, 4]  # the lowest label probability first

@@ -15,11 +15,15 @@ from engine.errors import DataError, DownloadCancelledError
 from tests.support.waiting import until
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
+from tui.data.detail import ImageDetail
 from tui.data.download import DownloadScreen
 from tui.data.enlarged import Enlarged, EnlargedScreen
+from tui.data.facts import FactLines
 from tui.data.overview import ClassTable, Histogram
 from tui.dialogs.prompt import PromptScreen
-from tui.widgets.image_page import ImagePage
+from tui.widgets.image_page import WIDTHS, ImagePage
+from tui.widgets.large_picture import LargePicture
+from tui.widgets.panel import Panel
 from tui.widgets.pixels import PixelTable
 from tui.widgets.topbar import TopBar
 
@@ -34,6 +38,22 @@ def no_data_but_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def line(app: FmnistApp, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).content)
+
+
+def where(app: FmnistApp) -> str:
+    """What the panel of images says of itself, above them, and below where that is not about the chosen one."""
+    panel = app.screen.query_one("#images", Panel)
+    below = f"{panel._below} · " if app.screen.query_one(ImageDetail).display else ""
+    return f"{below}{panel._title} · {panel._doing or panel._right}"
+
+
+def about_image(app: FmnistApp) -> str:
+    """What is said of the chosen image: in the panel beside the images, or in the border below them."""
+    detail = app.screen.query_one(ImageDetail)
+    if not detail.display:
+        return app.screen.query_one("#images", Panel)._below
+    texts = (detail._title, detail._right, detail.query_one(FactLines).text(), detail._below, detail._below_right)
+    return "\n".join(texts)
 
 
 def drawn(app: FmnistApp) -> str:
@@ -55,7 +75,7 @@ async def test_a_page_of_labelled_images_fits_the_terminal(home: Path, size: tup
         await opened(pilot)
         page = app.screen.query_one(ImagePage)
         assert page.capacity >= 8
-        assert f"images 0–{page.capacity - 1} of 6,000" in line(app, "#where")
+        assert f"· 0–{page.capacity - 1} of 6,000" in where(app)
         text = drawn(app)
         for index in range(page.capacity):
             assert f"{index} {DEMO.classes[DEMO.train.labels[index]]}"[:12] in text
@@ -72,7 +92,7 @@ async def test_keys_move_page_and_switch(home: Path) -> None:
         columns, _ = page.grid
 
         def chosen() -> int:
-            return int(line(app, "#chosen").split()[1])
+            return int(about_image(app).split()[1])
 
         for key, index in (
             ("right", 1), ("l", 2), ("left", 1), ("down", 1 + columns), ("k", 1), ("j", 1 + columns), ("h", columns),
@@ -84,8 +104,8 @@ async def test_keys_move_page_and_switch(home: Path) -> None:
             assert chosen() == index, key
             assert f"▸{index} "[:15] in drawn(app)
         await pilot.press("pagedown", "t")
-        assert "test: images" in line(app, "#where")
-        assert "of 1,000" in line(app, "#where")
+        assert "Images of test" in where(app)
+        assert "of 1,000" in where(app)
         assert chosen() == 0
         await pilot.press("t")
         assert chosen() == page.capacity  # each split remembers its place
@@ -124,7 +144,7 @@ async def test_the_enlarged_image_says_all_of_itself(home: Path) -> None:
         assert app.screen.query_one(Enlarged).size == (56, 28)
         await pilot.press("right", "escape")
         assert isinstance(app.screen, DataScreen)
-        assert line(app, "#chosen").split()[1] == "2"
+        assert about_image(app).split()[1] == "2"
 
 
 async def test_the_enlarged_image_fits_a_small_terminal(home: Path) -> None:
@@ -141,12 +161,16 @@ async def test_sizes_and_styles_are_switched_by_key(home: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot)
         page = app.screen.query_one(ImagePage)
-        full = page.capacity
-        await pilot.press("minus")
-        assert page.capacity > 2 * full
-        assert f"images 0–{page.capacity - 1}" in line(app, "#where")
-        await pilot.press("plus")
-        assert page.capacity == full
+        filled = page.capacity, page.tiles.width
+        await pilot.press("minus", "minus")
+        assert page.capacity > filled[0]
+        assert f"· 0–{page.capacity - 1} of" in where(app)
+        await pilot.press("plus", "plus", "plus")
+        assert page.capacity < filled[0]
+        await pilot.press(*["plus"] * 20)
+        assert (page.capacity, page.tiles.width) == (1, max(w for w in WIDTHS if w // 2 < page.size.height))
+        await pilot.press("0")
+        assert (page.capacity, page.tiles.width) == filled
         before = "▀" in drawn(app)
         await pilot.press("a")
         assert ("▀" in drawn(app)) is not before
@@ -156,11 +180,16 @@ async def test_a_resized_terminal_shows_more_of_the_data(home: Path) -> None:
     app = FmnistApp(home=home)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        before = line(app, "#where")
+        before = where(app)
         await pilot.resize_terminal(200, 60)
-        await until(pilot, lambda: line(app, "#where") != before)
+        await until(pilot, lambda: where(app) != before)
         page = app.screen.query_one(ImagePage)
-        assert f"images 0–{page.capacity - 1}" in line(app, "#where")
+        assert f"· 0–{page.capacity - 1} of" in where(app)
+        detail = app.screen.query_one(ImageDetail)
+        assert detail.display
+        assert detail.query_one(LargePicture).side == 84  # three half blocks a pixel
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not detail.display)
 
 
 async def test_damaged_data_is_said_and_tried_again(home: Path) -> None:
@@ -169,12 +198,12 @@ async def test_damaged_data_is_said_and_tried_again(home: Path) -> None:
     (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"too short"))
     app = FmnistApp(home=home)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "train-labels" in line(app, "#problem"))
-        assert app.screen.has_class("-problem")
+        await until(pilot, lambda: "train-labels" in line(app, "#images .panel-text"))
+        assert "no data" in where(app)
         (folder / "train-images-idx3-ubyte.gz").unlink()
         await pilot.press("r")
         await opened(pilot)
-        assert not app.screen.has_class("-problem")
+        assert not line(app, "#images .panel-text")
 
 
 class Mirror:
@@ -243,7 +272,7 @@ async def type_in(pilot: Pilot[None], key: str, text: str) -> None:
 
 
 def chosen(app: FmnistApp) -> int:
-    return int(line(app, "#chosen").split()[1])
+    return int(about_image(app).split()[1])
 
 
 async def test_classes_are_filtered_sorted_and_found_by_index(home: Path) -> None:
@@ -252,12 +281,10 @@ async def test_classes_are_filtered_sorted_and_found_by_index(home: Path) -> Non
         await opened(pilot)
         await type_in(pilot, "slash", "sneak, 3")
         count = int(((DEMO.train.labels == 3) | (DEMO.train.labels == 7)).sum())
-        where = line(app, "#where")
-        assert f"of {count:,}" in where
-        assert f"{DEMO.classes[3]}, {DEMO.classes[7]}" in where
+        assert where(app).endswith(f"{DEMO.classes[3]}, {DEMO.classes[7]} · 0–8 of {count:,}")
         assert DEMO.train.labels[chosen(app)] in (3, 7)
         await pilot.press("s")
-        assert "by class" in line(app, "#where")
+        assert "by class" in where(app)
         await pilot.press("home")
         assert DEMO.train.labels[chosen(app)] == 3
         await pilot.press("S", "home")
@@ -265,7 +292,7 @@ async def test_classes_are_filtered_sorted_and_found_by_index(home: Path) -> Non
         other = int((DEMO.train.labels == 0).nonzero()[0][5])
         await type_in(pilot, "i", str(other))  # it is not among them: all are shown again
         assert chosen(app) == other
-        assert "Esc: all" not in line(app, "#where")
+        assert "Sneaker" not in where(app)
         await type_in(pilot, "i", "17")
         assert chosen(app) == 17
 
@@ -281,7 +308,7 @@ async def test_brightness_sorts_from_dark_to_bright(home: Path) -> None:
         await pilot.press("end")
         assert means[chosen(app)] == means.max()
         await pilot.press("escape")
-        assert "by brightness" not in line(app, "#where")
+        assert "by brightness" not in where(app)
 
 
 async def test_a_filter_that_names_no_class_is_refused_while_it_is_typed(home: Path) -> None:
@@ -305,7 +332,8 @@ async def test_the_tutorials_figure_is_nine_images_by_seed(home: Path) -> None:
         await opened(pilot)
         for seed in (0, 1):
             await pilot.press("R")
-            assert f"random 3×3, seed {seed}" in line(app, "#where")
+            assert f"random 3×3, seed {seed}" in where(app)
+            assert app.screen.query_one(ImagePage).grid == (3, 3)
             shown = drawn(app)
             for index in tutorial_figure(6_000, seed):
                 assert f"{index} {DEMO.classes[DEMO.train.labels[index]]}"[:11] in shown
@@ -317,9 +345,10 @@ async def test_marks_are_kept_shown_and_exported(home: Path, tmp_path: Path) -> 
         await opened(pilot)
         await pilot.press("m", "right", "right", "m")
         assert "✓0 " in drawn(app)
-        assert "✓ 2 marked" in line(app, "#chosen")
-        await pilot.press("M")
-        assert "0–1 of 2" in line(app, "#where")
+        assert "✓ 2 marked" in app.screen.query_one("#images", Panel)._below_right
+        assert "✓ marked" in about_image(app)
+        await pilot.press("apostrophe")
+        assert "0–1 of 2" in where(app)
         assert chosen(app) == 2
         await type_in(pilot, "e", str(tmp_path / "out"))
         await until(pilot, lambda: (tmp_path / "out" / "annotations.csv").exists())
@@ -327,10 +356,10 @@ async def test_marks_are_kept_shown_and_exported(home: Path, tmp_path: Path) -> 
             "file,label", f"train-00000.png,{DEMO.train.labels[0]}", f"train-00002.png,{DEMO.train.labels[2]}",
         ]  # fmt: skip
         await pilot.press("m", "m")  # unmarked, they leave
-        assert "none" in line(app, "#where")
-        assert "Esc shows all images" in line(app, "#chosen")
+        assert "none" in where(app)
+        assert "Press Esc to show all images" in line(app, "#images .panel-text")
         await pilot.press("escape")
-        assert "of 6,000" in line(app, "#where")
+        assert "of 6,000" in where(app)
 
 
 async def test_the_index_and_label_go_to_the_clipboard(home: Path) -> None:
@@ -391,7 +420,7 @@ async def test_the_overview_counts_classes_and_pixels(home: Path, size: tuple[in
     app = FmnistApp(home=home)
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
-        await pilot.press("o")
+        await pilot.press("O")
         await until(pilot, lambda: "6,000 images in 10 classes" in line(app, "#heading"))
         table = app.screen.query_one(ClassTable).text()
         for label, name in enumerate(DEMO.classes):
@@ -422,7 +451,7 @@ async def test_the_page_is_written_as_text(home: Path, tmp_path: Path) -> None:
             path.write_text(path.read_text() + "kept") if _ == 0 else None
         text = path.read_text()
         assert text.endswith("kept")
-        assert "train: images 0–" in text
+        assert "Images of train · 0–" in text
         assert f"▸0 {DEMO.classes[DEMO.train.labels[0]]}"[:12] in text
         assert "@" in text or "#" in text  # the pictures, in characters
         assert "▀" not in text

@@ -19,7 +19,7 @@ from engine.sources import RunCheckpoint
 from engine.worker.client import WorkerClient
 from tests.support.made_up import MadeUpRun, ScreensApp
 from tests.support.waiting import until
-from tests.tui.data.test_data import drawn, line, opened
+from tests.tui.data.test_data import about_image, drawn, line, opened, where
 from tui.app import FmnistApp
 from tui.cli.main import main
 from tui.data.overview import ClassTable
@@ -40,7 +40,9 @@ def made_up(split: str = "test", checksum: str = DEMO.checksum) -> Predictions:
     probability = np.linspace(0.99, 0.51, len(labels), dtype=np.float32)
     of_label = np.where(wrong, 1 - probability, probability).astype(np.float32)
     other = (1 - of_label).astype(np.float32)
-    return Predictions(checksum, predicted, probability, of_label, other, "my run, epoch 3", split)
+    top = np.stack([predicted, (predicted + 1) % 10], axis=1)
+    chances = np.stack([probability, 1 - probability], axis=1)
+    return Predictions(checksum, predicted, probability, of_label, other, top, chances, "my run, epoch 3", split)
 
 
 @pytest.fixture
@@ -67,36 +69,38 @@ async def test_captions_show_the_prediction(home: Path, asked: list[tuple[str, s
         screen = await opened(pilot)
         await pilot.press("t")
         screen.predictions.show(RunCheckpoint("r1", "3"), "test")
-        await until(pilot, lambda: "my run, epoch 3" in line(app, "#where"))
+        await until(pilot, lambda: "my run, epoch 3" in where(app))
         assert asked == [("r1", "3", "test")]
         names = DEMO.classes
         assert f"▸✗0 {names[LABELS[0]]}→{names[(LABELS[0] + 1) % 10]} 99%" in drawn(app)
         assert f" 1 {names[LABELS[1]]} 99%" in drawn(app)
-        assert f"predicted as {names[(LABELS[0] + 1) % 10]}, probability 0.9900" in line(app, "#chosen")
-        assert "my run, epoch 3: 85.7% correct" in line(app, "#where")
-        await pilot.press("o")
+        about = about_image(app)
+        assert f"my run, epoch 3 predicts \n✗ {names[(LABELS[0] + 1) % 10]}  99.0%" in about
+        assert f"✓ {names[LABELS[0]]}" in about  # the label, which is not among the most probable
+        assert "my run, epoch 3: 85.7% correct" in where(app)
+        await pilot.press("O")
         await until(pilot, lambda: "correct" in app.screen.query_one(ClassTable).text())
         shirts = LABELS == 0
         share = 100 * (made_up().predicted == LABELS)[shirts].mean()
         assert f"{share:.1f}%" in app.screen.query_one(ClassTable).text().splitlines()[2]
         await pilot.press("escape")
         await pilot.press("W")
-        assert f"of {len(range(0, 1000, 7))}, page" in line(app, "#where")
-        assert "wrong predictions · by margin" in line(app, "#where")
-        assert line(app, "#chosen").startswith("image 0 ")  # the most confident mistake first
+        assert where(app).endswith(f"of {len(range(0, 1000, 7))}")
+        assert "wrong predictions · by margin" in where(app)
+        assert about_image(app).startswith("image 0 ")  # the most confident mistake first
         await pilot.press("right")
-        assert line(app, "#chosen").startswith("image 7 ")
+        assert about_image(app).startswith("image 7 ")
         await pilot.press("S")
         await pilot.press("home")
-        assert line(app, "#chosen").startswith("image 994 ")
+        assert about_image(app).startswith("image 994 ")
         await pilot.press("W")
-        assert "of 1,000" in line(app, "#where")
+        assert "of 1,000" in where(app)
         for sort in ("class", "brightness", "loss", "margin"):
             await pilot.press("s")
-            assert f"by {sort}" in line(app, "#where")
+            assert f"by {sort}" in where(app)
         await pilot.press("t")
         await pilot.press("W")  # nothing is known of the training set
-        assert "wrong predictions" not in line(app, "#where")
+        assert "wrong predictions" not in where(app)
 
 
 async def test_an_error_is_shown_and_changes_nothing(home: Path, asked: list[tuple[str, str, str]]) -> None:
@@ -109,8 +113,8 @@ async def test_an_error_is_shown_and_changes_nothing(home: Path, asked: list[tup
             await until(pilot, lambda: len(app._notifications) > 0)
             assert words in next(iter(app._notifications)).message
             assert screen.browse.predictions == {}
-            assert "train: images" in line(app, "#where")
-        await pilot.press("w")  # there is no run
+            assert "Images of train" in where(app)
+        await pilot.press("o")  # there is no run
         assert isinstance(app.screen, PromptScreen)
         assert "no run" in line(app, "#verdict")
         await pilot.press("enter")
@@ -137,7 +141,7 @@ async def test_a_cell_of_the_confusion_matrix_leads_to_its_images(
         assert line(app, "#cell").startswith("Trouser predicted as Trouser: 53")
         await pilot.press("n")
         await pilot.press("k", "k", "k", "right", "enter")
-        await until(pilot, lambda: "predicted as Pullover" in line(app, "#where"))
+        await until(pilot, lambda: "predicted as Pullover" in where(app))
         assert asked == [("20260101-101010-aaaa", "3", "test")]
         screen = await opened(pilot)
         expected = [i for i in range(1000) if LABELS[i] == 0 and made_up().predicted[i] == 2]
@@ -176,27 +180,27 @@ async def test_suspicious_images_are_listed_with_the_reason(home: Path, monkeypa
         assert isinstance(app.screen, QualityScreen)
         assert "Northcutt" in line(app, "#why")
         await pilot.press("enter")
-        await until(pilot, lambda: "label errors (Esc: all)" in line(app, "#where"))
+        await until(pilot, lambda: "label errors" in where(app))
         assert screen.browse.shown_indices() == [70, 50, 9]
         labels = DEMO.train.labels
         assert f"70 {DEMO.classes[labels[70]]}→Trouser? 1%"[:12] in drawn(app)
-        assert "perhaps Trouser: its label has probability 0.01" in line(app, "#chosen")
+        assert "perhaps Trouser: its label has probability 0.01" in about_image(app)
         await pilot.press("Q")
         assert "3 in train, 0 in test" in str(app.screen.query_one(OptionList).get_option_at_index(0).prompt)
         await pilot.press("j", "k", "j")
         assert "Lewis" in line(app, "#why")
         await pilot.press("enter")
-        await until(pilot, lambda: "near-duplicates" in line(app, "#where"))
+        await until(pilot, lambda: "near-duplicates" in where(app))
         assert "70 " in drawn(app)
         assert "≈ 50" in drawn(app)
-        assert "nearly train image 50, correlation 0.0100 (P)" in line(app, "#chosen")
+        assert "nearly train image 50, correlation 0.0100 (P)" in about_image(app)
         await pilot.press("P")
-        assert line(app, "#chosen").startswith("image 50 ")
+        assert about_image(app).startswith("image 50 ")
         await pilot.press("right", "P")
-        assert line(app, "#where").startswith("test: ")
-        assert line(app, "#chosen").startswith("image 3 ")
+        assert where(app).startswith("Images of test")
+        assert about_image(app).startswith("image 3 ")
         await pilot.press("escape")
-        assert "of 1,000" in line(app, "#where")
+        assert "of 1,000" in where(app)
         await pilot.press("Q", "j", "j", "enter")
         await until(pilot, lambda: len(app._notifications) > 0)
         assert next(iter(app._notifications)).message == "it can't be done"
@@ -230,10 +234,11 @@ async def test_a_new_kind_is_listed_and_shown_by_its_entry_alone(home: Path, mon
         await pilot.press("end")
         assert line(app, "#why") == "Suspicious: score: the sum of its pixels.\nSource: this test."
         await pilot.press("enter")
-        await until(pilot, lambda: "brightest (Esc: all)" in line(app, "#where"))
+        await until(pilot, lambda: "brightest" in where(app))
         label = DEMO.classes[DEMO.train.labels[70]]
         assert f"▸70 {label} or Trouser" in drawn(app)
-        assert f"image 70 {label}  like Trouser of train: 0.0  label" in line(app, "#chosen")
+        assert f"image 70 {label}" in about_image(app)
+        assert "like Trouser of train: 0.0" in about_image(app)
 
 
 async def test_escape_cancels(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,9 +258,9 @@ async def test_escape_cancels(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         app.worker._asked = 1
         await pilot.press("Q", "enter")
         await until(pilot, begun.is_set)
-        assert "finding label errors" in line(app, "#where")
-        assert "(Esc cancels)" in line(app, "#where")
+        assert "finding label errors" in where(app)
+        assert "(Esc cancels)" in where(app)
         app.worker._asked = 2
         await pilot.press("escape")
         await until(pilot, ended.is_set)
-        assert "train: images" in line(app, "#where")
+        assert where(app).startswith("Images of train · 0–")

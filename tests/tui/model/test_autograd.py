@@ -100,7 +100,7 @@ async def test_the_switches(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         await opened(pilot)
-        await pilot.press("N")
+        await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, ForwardScreen) and "image 0" in line(app, "#about"))
         await pilot.press("A")
         await until(pilot, lambda: isinstance(app.screen, AutogradScreen) and "train image 0;" in line(app, "#about"))

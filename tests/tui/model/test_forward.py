@@ -54,7 +54,7 @@ async def test_the_chosen_image_goes_through_stage_by_stage(home: Path, size: tu
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
-        await pilot.press("t", "right", "right", "N")
+        await pilot.press("t", "right", "right", "F")
         screen = await through(pilot, "test image 2, ")
         said = chances(DEMO.test.images[2])
         names = DEMO.classes
@@ -107,7 +107,7 @@ async def test_an_image_is_edited_and_two_networks_are_compared(home: Path, size
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
-        await pilot.press("t", "N")
+        await pilot.press("t", "F")
         screen = await through(pilot, "test image 0, ")
         image = np.array(DEMO.test.images[0])
         await pilot.press("e", "right", "down")
@@ -152,7 +152,7 @@ async def test_the_sum_behind_an_output(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 40)) as pilot:
         await opened(pilot)
-        await pilot.press("N")
+        await pilot.press("F")
         await through(pilot, "train image 0, ")
         await pilot.press("equals_sign")
         await until(pilot, lambda: any("is a Flatten; only of Linear" in note.message for note in app._notifications))

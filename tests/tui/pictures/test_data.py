@@ -30,7 +30,7 @@ async def test_filtered_sorted_and_marked(home: Path, picture: Picture) -> None:
         await pilot.press("enter")
         await still(pilot, ("Dress, Sneaker",))
         await pilot.press("s", "m", "right", "m", "right")
-        await picture(pilot, "by class", "2 marked")
+        await picture(pilot, "by class", "✓ 2 marked")
 
 
 async def test_the_random_figure(home: Path, picture: Picture) -> None:
@@ -52,7 +52,7 @@ async def test_enlarged(home: Path, picture: Picture) -> None:
 async def test_overview(home: Path, picture: Picture) -> None:
     async with opened(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
-        await pilot.press("o")
+        await pilot.press("O")
         await picture(pilot, "6,000 images in 10 classes")
 
 
@@ -108,7 +108,7 @@ async def test_an_image_through_the_network(home: Path, picture: Picture) -> Non
     app.settings["model"] = NETWORK
     async with app.run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
-        await pilot.press("t", "right", "right", "N")
+        await pilot.press("t", "right", "right", "F")
         await still(pilot, ("test image 2",))
         await pilot.press("j")
         await picture(pilot, "test image 2", "hidden", name="stages")
@@ -124,7 +124,7 @@ async def test_the_terms_of_an_output(home: Path, picture: Picture) -> None:
     app.settings["model"] = NETWORK
     async with app.run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
-        await pilot.press("N")
+        await pilot.press("F")
         await still(pilot, ("train image 0",))
         await pilot.press("j", "equals_sign")
         await picture(pilot, "784 products")

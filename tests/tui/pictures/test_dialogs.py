@@ -26,7 +26,7 @@ async def test_help(home: Path, picture: Picture, mode: str) -> None:
 @pytest.mark.parametrize(
     ("key", "text", "words"),
     [("slash", "sneak, 3", "Dress, Sneaker"), ("slash", "hat", "no class is called 'hat'"),
-     ("i", "17", "image 17"), ("e", "~/somewhere", "annotations.csv"), ("w", "last@best", "my run")],
+     ("i", "17", "image 17"), ("e", "~/somewhere", "annotations.csv"), ("o", "last@best", "my run")],
     ids=["filter", "refused", "index", "export", "predictions"],
 )  # fmt: skip
 async def test_a_prompt_of_data(home: Path, picture: Picture, key: str, text: str, words: str) -> None:

@@ -31,7 +31,7 @@ from tests.engine.weights.test_reading import Evil
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.hostile import checkpoint, holding, tensor
 from tests.support.waiting import until
-from tests.tui.data.test_data import line
+from tests.tui.data.test_data import about_image, line, where
 from tests.tui.model.test_model import shown
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
@@ -170,10 +170,10 @@ async def test_two_files_beside_each_other(home: Path, run: RunFolder) -> None:
             if not indices:
                 continue
             await pilot.press("escape" if key == "f" else "5", key)
-            await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in line(app, "#where"))  # noqa: B023
-            assert f"of {len(indices)}, page" in line(app, "#where")
-            assert line(app, "#chosen").startswith(f"image {indices[0]} ")
-            assert "file predicts" in line(app, "#chosen")
+            await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in where(app))  # noqa: B023
+            assert where(app).endswith(f"of {len(indices)}")
+            assert about_image(app).startswith(f"image {indices[0]} ")
+            assert "file predicts" in about_image(app)
 
 
 async def test_marked_files_are_compared_and_averaged(home: Path, run: RunFolder) -> None:
@@ -268,8 +268,8 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await pilot.press("escape", "D")
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await typed(pilot, f"mlp={path} linear_relu_stack=net")
-        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in line(app, "#where"))
-        assert "correct" in line(app, "#where")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in where(app))
+        assert "correct" in where(app)
 
 
 async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_path: Path) -> None:

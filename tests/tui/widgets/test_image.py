@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tui.widgets.image import RAMP, half_block_lines, halved, large_lines, picture_style
+from tui.widgets.image import RAMP, half_block_lines, halved, large_lines, picture_style, resized
 
 IMAGE = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
 
@@ -58,3 +58,21 @@ def test_half_size_is_the_mean_of_four_pixels() -> None:
     half = halved(np.array([[0, 100], [200, 100]], dtype=np.uint8))
     assert half.tolist() == [[100]]
     assert halved(IMAGE).shape == (14, 14)
+
+
+def test_a_resized_picture_keeps_its_mean_and_its_colours_apart() -> None:
+    half = resized(IMAGE, 14)
+    assert half.tolist() == IMAGE.reshape(14, 2, 14, 2).mean(axis=(1, 3)).round().astype(int).tolist()
+    for side in (10, 18, 42):
+        assert resized(IMAGE, side).mean() == pytest.approx(IMAGE.mean(), abs=1)
+    assert (resized(IMAGE, 56) == IMAGE.repeat(2, axis=0).repeat(2, axis=1)).all()
+    red = np.zeros((28, 28, 3), np.uint8)
+    red[..., 0] = 200
+    assert resized(red, 18).tolist() == [[[200, 0, 0]] * 18] * 18
+
+
+def test_a_resized_picture_keeps_its_shape_with_black_beside_it() -> None:
+    tall = resized(np.full((40, 20), 90, np.uint8), 20)
+    assert (tall[:, 5:15] == 90).all()
+    assert not tall[:, :5].any()
+    assert not tall[:, 15:].any()
