@@ -1,19 +1,27 @@
-"""Make the README's pictures from the program itself: docs/data.svg and docs/train.svg.
+"""Make the documents' pictures from the program itself: docs/data.svg and docs/train.svg of the README, and those of
+every screen in docs/screens/, which docs/screens.md shows.
 
-    FMNIST_TUI_DATA=... python docs/make_pictures.py
+    FMNIST_TUI_DATA=... python docs/make_pictures.py              # all of them, in some minutes
+    FMNIST_TUI_DATA=... python docs/make_pictures.py readme runs  # the README's two, or screens by their names in SHOTS
 
-Opens the app on the data that is found (the demo data where there is none), starts the tutorial's run beside it, and
-takes the second picture while it trains, past its half. Ends the run, and leaves no file but the two.
+Trains five runs on the data that is found (the demo data where there is none), takes the pictures, ends what it
+started, and leaves no file but the pictures and their page.
 """
 
 import asyncio
 import contextlib
+import html
 import os
 import re
+import sys
 import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import RunError
+from engine.home import RunFolder
 from engine.runs import client, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold
@@ -21,48 +29,90 @@ from engine.training.config import TrainConfig
 from tui.app import FmnistApp
 
 HERE = Path(__file__).parent
-SIZE = (120, 40)  # columns, rows
+README = (120, 40)  # columns, rows
+SIZES = ((140, 45), (80, 24))
 HALF_WAY = 5.6  # epochs
 HALF_CELL = 12.2  # the height of "▀" in the units of Rich's SVG, where a line is 24.4 high and its baseline at 18.5
+STILL_S = 1.2  # without a change, before a picture is taken
+LONGEST_S = 60.0  # that a picture waits for its screen
 
 
-async def main() -> None:
+@dataclass(frozen=True)
+class Shot:
+    """A picture of a screen: what is pressed to come there, and a text that is on it when it is all there."""
+
+    name: str
+    about: str
+    start: str  # the first screen
+    keys: tuple[str, ...] = ()
+    until: str = ""
+    watched: bool = False  # begin with the run that trains
+
+
+SHOTS = (
+    Shot("data", "Browse the images", "data", ("right", "right"), "of 60,000"),
+    Shot("image", "One image", "data", ("enter",)),
+    Shot("numbers", "Its pixels as numbers", "data", ("enter", "v")),
+    Shot("overview", "The classes", "data", ("O",)),
+    Shot("batches", "Batches, as training gets them", "data", ("B",)),
+    Shot("transforms", "A pipeline of transforms, step by step", "data", ("T",)),
+    Shot("form", "A new run", "train", (), "learning rate"),
+    Shot("run", "A run that trains", "train", (), "samples/s", watched=True),
+    Shot("layers", "Its layers while it trains", "train", ("v",), "", watched=True),
+    Shot("runs", "All runs", "runs", ("down",), "fast"),
+    Shot("model", "A model's modules", "model", ("down", "down"), "Linear"),
+    Shot("parameters", "Its parameters", "model", ("v", "down"), "weight"),
+    Shot("tensor", "The values of a tensor", "model", ("v", "enter"), "0.0"),
+    Shot("forward", "An image through the network", "model", ("F",), "Linear"),
+    Shot("autograd", "Autograd, step by step", "model", ("A", "space", "space", "space"), "AccumulateGrad"),
+    Shot("checkpoints", "Checkpoints, and other files of weights", "checkpoints", (), "epoch"),
+    Shot("file", "What is in a file", "checkpoints", ("enter",), "float32"),
+    Shot("help", "The keys of a screen", "runs", ("question_mark",), "Keys"),
+)
+
+
+async def main(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HOME"] = folder  # the pictures say ~, whoever makes them
+        os.environ["FMNIST_TUI_CONFIG"] = f"{folder}/config.toml"
         home, data_dir = Path(folder) / "fmnist-tui", None
         if found := os.environ.pop("FMNIST_TUI_DATA", ""):
             data_dir = Path(folder) / "data"
             data_dir.symlink_to(Path(found).absolute())
-        await picture_of_the_data(home, data_dir)
-        run = await asyncio.to_thread(client.start, home, TrainConfig(), data_dir=data_dir)
-        try:
-            await picture_of_the_run(home, data_dir, run)
-        finally:
-            with contextlib.suppress(RunError):  # it has ended by itself
-                client.command(run, "stop")
-            while store.alive(run):
-                await asyncio.sleep(0.1)
+        if not names or "readme" in names:
+            await pictures_of_the_readme(home, data_dir)
+        chosen = [shot for shot in SHOTS if not names or shot.name in names]
+        if chosen:
+            (HERE / "screens").mkdir(exist_ok=True)
+            await asyncio.to_thread(finished_runs, home, data_dir)
+            with training(home, data_dir, TrainConfig(epochs=200, lr=0.01), "fast") as run:
+                for shot in chosen:
+                    for size in SIZES:
+                        await picture_of(shot, size, home, data_dir, run)
+        if not names:
+            write_page()
 
 
-async def picture_of_the_data(home: Path, data_dir: Path | None) -> None:
+# The README's
+
+
+async def pictures_of_the_readme(home: Path, data_dir: Path | None) -> None:
     app = FmnistApp(home=home, data_dir=data_dir)
     app.picture_style = "blocks"  # whatever terminal this is started in
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=README) as pilot:
         await pilot.pause(2)
         await pilot.press("right", "right")
         await pilot.pause(0.5)
-        write(app, "data.svg")
-
-
-async def picture_of_the_run(home: Path, data_dir: Path | None, run: Path) -> None:
-    follower, fold = Follower(run), Fold()
-    app = FmnistApp(home=home, data_dir=data_dir, watch=run)
-    async with app.run_test(size=SIZE) as pilot:
-        while not (state := fold.snapshot()).done and (state.x < HALF_WAY or not agrees(app)):
-            await pilot.pause(0.1)
-            for event in follower.poll():
-                fold.add(event)
-        write(app, "train.svg")
+        write(app, HERE / "data.svg")
+    with training(home, data_dir, TrainConfig(), "") as run:
+        follower, fold = Follower(run), Fold()
+        app = FmnistApp(home=home, data_dir=data_dir, watch=run)
+        async with app.run_test(size=README) as pilot:
+            while not (state := fold.snapshot()).done and (state.x < HALF_WAY or not agrees(app)):
+                await pilot.pause(0.1)
+                for event in follower.poll():
+                    fold.add(event)
+            write(app, HERE / "train.svg")
 
 
 def agrees(app: FmnistApp) -> bool:
@@ -70,8 +120,76 @@ def agrees(app: FmnistApp) -> bool:
     return len(set(re.findall(r",&#160;epoch&#160;(\d+)", app.export_screenshot()))) == 1
 
 
-def write(app: FmnistApp, name: str) -> None:
-    (HERE / name).write_text(tidy(app.export_screenshot(title="fmnist-tui")), encoding="utf-8")
+# The screens'
+
+
+def finished_runs(home: Path, data_dir: Path | None) -> None:
+    """Four runs that differ, one of them a branch and one stopped, trained one after the other."""
+    configs = {
+        "tutorial": TrainConfig(epochs=3),
+        "adam": TrainConfig(epochs=3, optimizer="adam"),
+        "augmented": TrainConfig(epochs=2, lr=0.02, momentum=0.9),
+        "large batches": TrainConfig(epochs=3, lr=0.05, batch_size=256),
+    }
+    for name, config in configs.items():
+        run = client.start(home, config, data_dir=data_dir, name=name)
+        while store.alive(run):
+            time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def training(home: Path, data_dir: Path | None, config: TrainConfig, name: str) -> Iterator[RunFolder]:
+    """A run that trains until the end of the block."""
+    run = client.start(home, config, data_dir=data_dir, name=name)
+    try:
+        yield run
+    finally:
+        with contextlib.suppress(RunError):  # it has ended by itself
+            client.command(run, "stop")
+        while store.alive(run):
+            time.sleep(0.1)
+
+
+async def picture_of(shot: Shot, size: tuple[int, int], home: Path, data_dir: Path | None, run: RunFolder) -> None:
+    app = FmnistApp(home=home, data_dir=data_dir, start=shot.start, watch=run if shot.watched else None)
+    app.picture_style = "blocks"
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(1.5)
+        for key in shot.keys:
+            await pilot.press(key)
+            await pilot.pause(0.6)
+        before, still, waited = "", 0.0, 0.0
+        while waited < LONGEST_S and (still < STILL_S or shot.until not in plain(before)):
+            await pilot.pause(0.2)
+            waited += 0.2
+            now = app.export_screenshot()
+            still = still + 0.2 if now == before or shot.watched else 0.0
+            before = now
+        if shot.until not in plain(before):
+            raise SystemExit(f"{shot.name}: {shot.until!r} never came on the screen")
+        write(app, HERE / "screens" / f"{shot.name}-{size[0]}x{size[1]}.svg")
+
+
+def plain(svg: str) -> str:
+    """The text of a screenshot."""
+    return html.unescape(re.sub(r"<[^>]+>", "", svg)).replace("\xa0", " ")
+
+
+def write_page() -> None:
+    """docs/screens.md: every picture, by its name."""
+    lines = ["# The screens", "", "<!-- Made by docs/make_pictures.py; do not edit. -->", ""]
+    lines += ["Each at 140×45 and at 80×24 cells, on Fashion-MNIST with five runs.", ""]
+    for shot in SHOTS:
+        lines += [f"## {shot.about}", ""]
+        lines += [
+            f"![{shot.about}, {columns}×{rows}](screens/{shot.name}-{columns}x{rows}.svg)" for columns, rows in SIZES
+        ]
+        lines += [""]
+    (HERE / "screens.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def write(app: FmnistApp, path: Path) -> None:
+    path.write_text(tidy(app.export_screenshot(title="fmnist-tui")), encoding="utf-8")
 
 
 def tidy(svg: str) -> str:
@@ -93,4 +211,4 @@ def half_block(text: re.Match[str]) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))
