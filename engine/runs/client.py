@@ -16,12 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine import device, errors
+from engine import device
 from engine.checkpoints import manifest
-from engine.errors import ConfigError, EngineError, RunError
+from engine.errors import RunError
 from engine.home import CHECKPOINTS, RunFolder, expanded
 from engine.models.user_code import file_hash
-from engine.runs import listing, store
+from engine.runs import host_answer, listing, store
 from engine.runs.branch import plan_branch
 from engine.runs.control import ask
 from engine.runs.process import HostRecord, is_here
@@ -59,7 +59,7 @@ def resume(folder: RunFolder, **changes: Any) -> Resumed:
     """
     check_resumable(folder)
     answer = _start_host(folder, ["--resume", json.dumps({k: v for k, v in changes.items() if v is not None})])
-    return Resumed(answer["differences"], answer["bad"])
+    return Resumed(answer.differences, answer.bad)
 
 
 def check_resumable(folder: RunFolder) -> None:
@@ -248,7 +248,7 @@ def _without_folder(folder: RunFolder, error: _BugError) -> RunError:
     return RunError(str(error).replace(str(folder.host_log), str(log)))
 
 
-def _start_host(folder: RunFolder, arguments: list[str]) -> dict[str, Any]:
+def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
     ready = folder.ready
     ready.unlink(missing_ok=True)
@@ -274,18 +274,18 @@ def _start_host(folder: RunFolder, arguments: list[str]) -> dict[str, Any]:
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
     if answer is None:
         raise _BugError(f"the run's host process died while starting (exit {process.wait()}); see {folder.host_log}")
-    if not answer["ok"]:
-        process.wait()
-        raise _refusal(answer)
-    return answer
+    if isinstance(answer, host_answer.Started):
+        return answer
+    process.wait()
+    raise answer.error if isinstance(answer, host_answer.Refused) else _BugError(answer.words)
 
 
-def _answer(process: "subprocess.Popen[bytes]", ready: Path) -> dict[str, Any] | None:
+def _answer(process: "subprocess.Popen[bytes]", ready: Path) -> host_answer.Answer | None:
     """What the host answers; None where it died without an answer."""
     while True:
         ended = process.poll() is not None  # before the look: what it wrote last is seen
         with contextlib.suppress(FileNotFoundError):
-            answer: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
+            answer = host_answer.read(ready)
             ready.unlink()
             return answer
         if ended:
@@ -322,13 +322,3 @@ def _absolute_weights(text: str) -> str:
         return ""
     path, mapping = file_and_mapping(text)
     return f"{path.absolute()} {mapping}".strip()
-
-
-def _refusal(answer: dict[str, Any]) -> EngineError:
-    if answer.get("keep"):
-        return _BugError(answer["reason"])
-    area = getattr(errors, answer["area"], RunError) if answer["area"] else RunError
-    if area is ConfigError:
-        return ConfigError(answer["field"], answer["reason"])
-    refusal: EngineError = area(answer["reason"])
-    return refusal

@@ -22,10 +22,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine import atomic, device
+from engine import device
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
-from engine.runs import store
+from engine.runs import host_answer, store
 from engine.runs.control import Answer, ControlServer
 from engine.runs.process import HostRecord
 from engine.terminal_text import printable
@@ -299,7 +299,7 @@ def _leave(folder: RunFolder, before: HostRecord | None, lock: int, error: BaseE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """A detached host. Says once, in the file `--ready`, whether it could start: `{"ok": true}`, or why not."""
+    """A detached host. Says once, in the file `--ready`, whether it could start (`host_answer`)."""
     parser = argparse.ArgumentParser(prog="python -P -m engine.runs.host", description=__doc__)
     parser.add_argument("folder", type=lambda text: RunFolder(Path(text)), help="the run's folder, with its run.json")
     parser.add_argument("--resume", metavar="JSON", help="resume the run; a JSON object of changes")
@@ -307,33 +307,25 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder: RunFolder = options.folder
 
-    def answer(**reply: Any) -> None:
+    def answer(reply: host_answer.Answer) -> None:
         if options.ready is not None and os.environ.get("RANK", "0") == "0":
             with contextlib.suppress(OSError):
-                atomic.write_text(options.ready, json.dumps(reply))
+                host_answer.write(options.ready, reply)
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nobody's terminal: a closed one is none of its business
     try:
         return _serve(folder, options.resume, answer)
     except EngineError as error:
-        area = next(cls for cls in type(error).__mro__ if cls.__module__ == EngineError.__module__).__name__
-        answer(ok=False, area=area, field=getattr(error, "field", ""), reason=str(error))
+        answer(host_answer.Refused(error))
         sys.stderr.write(f"fmnist-tui: {printable(str(error))}\n")
         return 2
     except Exception as error:
         traceback.print_exc()
-        log = folder.host_log
-        answer(
-            ok=False,
-            area="",
-            field="",
-            reason=f"a bug: {type(error).__name__}: {error} (traceback in {log})",
-            keep=True,
-        )
+        answer(host_answer.Failed(f"a bug: {type(error).__name__}: {error} (traceback in {folder.host_log})"))
         return 1
 
 
-def _serve(folder: RunFolder, resume: str | None, answer: Callable[..., None]) -> int:
+def _serve(folder: RunFolder, resume: str | None, answer: Callable[[host_answer.Answer], None]) -> int:
     team = _team(folder)
     asked = None if resume is None else json.loads(resume)
     try:
@@ -342,7 +334,7 @@ def _serve(folder: RunFolder, resume: str | None, answer: Callable[..., None]) -
         host = take(folder, asked, team)
         return host.serve(
             stop_on=(signal.SIGINT, signal.SIGTERM),
-            ready=lambda: answer(ok=True, differences=host.setup.differences, bad=host.setup.bad),
+            ready=lambda: answer(host_answer.Started(host.setup.differences, host.setup.bad)),
         )
     finally:
         team.close()

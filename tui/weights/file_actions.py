@@ -1,7 +1,7 @@
 """What can be done with a file of weights, from the screen that shows it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -164,25 +164,35 @@ class FileActions:
         except EngineError as error:
             self._error(error)
             return
-        prompt = prompts.branch(origin, str(services.settings["model"]), str(services.settings["dataset"]))
-        if (text := await self._ask(prompt)) is not None:
+        changes, problem = None, ""
+        while True:
+            model, dataset = str(services.settings["model"]), str(services.settings["dataset"])
+            text = await self._ask(prompts.branch(origin, model, dataset, changes, problem))
+            if text is None:
+                return
             changes = typed_pairs(text)
-            self._work(self._start(changes, changes.pop("name", "")), "start run")
+            try:
+                await self._start(changes)
+            except MisfitError as error:  # no name is changed before the person confirms it
+                if error.proposal is not None and self._requests.in_view:
+                    changes, problem = changes | {"weights": str(error.proposal)}, str(error)
+                    continue
+                self._error(error)
+            except EngineError as error:
+                self._error(error)
+            return
 
-    async def _start(self, changes: dict[str, str], name: str) -> None:
-        services = self._services
+    async def _start(self, changes: Mapping[str, str]) -> None:
+        """Start the new run, and watch it. Raises the EngineError that says why it can't start."""
+        services, settings = self._services, dict(changes)
+        name = settings.pop("name", "")
         self._screen.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
 
         def start() -> RunFolder:
-            folder = from_weights.prepare(services.home, self._path, changes, name=name, data_dir=services.data_dir)
+            folder = from_weights.prepare(services.home, self._path, settings, name=name, data_dir=services.data_dir)
             return client.launch(folder)
 
-        try:
-            folder = await asyncio.to_thread(start)
-        except EngineError as error:
-            self._error(error)
-            return
-        services.watch_run(folder)
+        services.watch_run(await asyncio.to_thread(start))
 
     # Writing and checking
 

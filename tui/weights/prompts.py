@@ -1,6 +1,7 @@
 """What the screens of files ask for in a line of text: a prompt each, and what its text means."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,8 +89,11 @@ def as_network(home: Path, file: Path, value: str) -> PromptScreen:
     return PromptScreen(f"Show {file.name} as which network?", about, check, value=value, suggester=suggester)
 
 
-def branch(origin: "Origin", model: str, dataset: str) -> PromptScreen:
-    """The settings of a new run from a file. `model`, `dataset`: what the prompt proposes."""
+def branch(
+    origin: "Origin", model: str, dataset: str, changes: Mapping[str, str] | None = None, problem: str = ""
+) -> PromptScreen:
+    """The settings of a new run from a file. `model`, `dataset`: what the prompt proposes. Or `changes`: what was typed
+    before, and `problem`: why it did not do."""
 
     def check(text: str) -> str:
         changes = typed_pairs(text)
@@ -103,8 +107,16 @@ def branch(origin: "Origin", model: str, dataset: str) -> PromptScreen:
         about += " If the names differ, add weights=, such as weights=module. or weights='module. section:ema'."
         optimizer = origin.optimizers[0] if origin.optimizers else "auto"
         proposed = {"model": model, "dataset": dataset, "optimizer": optimizer}
-        value = " ".join(f"{name}={shlex.quote(text)}" for name, text in proposed.items() if text != "auto")
+        value = _pairs({name: text for name, text in proposed.items() if text != "auto"})
+    if changes is not None:
+        value = _pairs(changes)
+    about = f"{problem}\n{about}" if problem else about
     return PromptScreen(f"Branch from {origin.path.name}", about, check, value=value.strip())
+
+
+def _pairs(changes: Mapping[str, str]) -> str:
+    """Settings as they are typed."""
+    return " ".join(f"{name}={shlex.quote(text)}" for name, text in changes.items())
 
 
 def convert(file: Path) -> PromptScreen:

@@ -18,6 +18,7 @@ from engine.runs.verify_resume import kill
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from engine.weights import safe_load
+from engine.weights.misfit import MisfitError
 from engine.weights.reading import read
 from tests.engine.runs.test_host_resume import create, go_on, serve, state, wait, weights
 from tests.support.hostile import checkpoint, holding, named, reduced, tensor, text
@@ -203,8 +204,10 @@ def test_names_are_brought_in_order_as_it_is_said(home: Path, tmp_path: Path) ->
     path = tmp_path / "ddp.pt"
     torch.save({"state_dict": state_dict}, path)
     settings = {"model": "mlp", "dataset": "demo", "epochs": "1"}
-    with pytest.raises(CheckpointError, match="does not fit mlp"):
+    with pytest.raises(MisfitError, match="does not fit mlp") as caught:
         client.start(home, TrainConfig(model="mlp", dataset="demo", weights=str(path)))
+    assert str(caught.value.proposal) == "linear_relu_stack=module.body"  # from the host's process, whole
+    assert all(name.startswith("module.body.") for name in caught.value.unexpected)
     folder = from_weights.prepare(home, path, settings | {"weights": "module. linear_relu_stack=body"})
     assert store.read_run(folder)["config"]["weights"] == f"{path} module. linear_relu_stack=body"
     assert serve(folder).status == "finished"

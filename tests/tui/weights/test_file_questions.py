@@ -12,14 +12,17 @@ from engine.checkpoints.verify import sha256
 from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
 from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationRequest
+from engine.home import RunFolder
 from engine.models.registry import build
 from engine.progress import Progress, silent
+from engine.runs import store
 from engine.weights.key_mapping import KeyMapping
+from engine.weights.misfit import MisfitError
 from engine.weights.requests import ConvertRequest
 from engine.worker.client import WorkerClient
 from tests.support.at_once import at_once  # noqa: F401
 from tests.tui.data.test_data import line, until
-from tests.tui.weights.test_checkpoints import body, typed
+from tests.tui.weights.test_checkpoints import body, table, typed
 from tui.app import FmnistApp
 from tui.dialogs.prompt import PromptScreen
 from tui.weights.checkpoints import CheckpointsScreen
@@ -145,3 +148,34 @@ async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
         assert not app._notifications
         await pilot.press("escape")
         assert "marked" not in line(app, "#about")
+
+
+async def test_a_branch_whose_names_do_not_fit_asks_again_with_the_mapping_that_is_proposed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "theirs.pt", 0, "net.")
+    launched: list[str] = []
+
+    def launch(folder: RunFolder) -> RunFolder:
+        weights = str(store.read_run(folder)["config"]["weights"])
+        launched.append(weights)
+        if weights.endswith("net."):
+            return folder
+        raise MisfitError("theirs.pt does not fit mlp", proposal=KeyMapping(strip="net."))
+
+    watched: list[RunFolder] = []
+    monkeypatch.setattr("engine.runs.client.launch", launch)
+    monkeypatch.setattr(FmnistApp, "watch_run", lambda self, folder: watched.append(folder))
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZE) as pilot:
+        app.push_screen(FileScreen(app, path))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "linear_relu_stack" in table(app))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        app.screen.query_one(Input).value = "model=mlp dataset=demo name=theirs"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen) and bool(launched))
+        assert app.screen.query_one(Input).value == "model=mlp dataset=demo name=theirs weights=net."
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(watched))
+    assert [weights.rpartition(" ")[2] for weights in launched][1] == "net."
