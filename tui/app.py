@@ -232,6 +232,17 @@ class FmnistApp(SettingsApp):
         """From the watched run to the form for a new one."""
         self.pop_screen()
 
+    def new_run(self) -> None:
+        """From any screen to the form for a new run."""
+
+        async def show() -> None:
+            with self.batch_update():
+                await self.switch_mode("train")
+                while len(self.screen_stack) > 1:
+                    await self.pop_screen()
+
+        self.run_worker(show(), name="form", group="attach", exclusive=True)
+
     def leave_run(self) -> None:
         """Watch no run any more."""
         self.watched = None

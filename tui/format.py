@@ -26,6 +26,16 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+def span(seconds: float) -> str:
+    """A stretch of time in one unit, for a column: `48 s`, `3.1 min`, `2.1 h`, `1.5 d`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    raise AssertionError  # 60 seconds are a minute
+
+
 def age(seconds: float) -> str:
     """How long ago, in the largest unit alone: `< 1 min`, `3 min`, `2 h`, `5 d`. Short, for a column."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):

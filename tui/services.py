@@ -62,6 +62,10 @@ class Services(Protocol):
         """From the watched run to the form for a new one."""
         ...
 
+    def new_run(self) -> None:
+        """The form for a new run, on *Train*, whatever run is watched there."""
+        ...
+
     def leave_run(self) -> None:
         """Watch no run any more, and show the form."""
         ...

@@ -1,8 +1,9 @@
 """All runs and their states: from their folders, their logs and whether their hosts live. Imports no torch."""
 
+import math
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from engine.runs.state import Fold, RunState
 from engine.runs.store import read_run
 from engine.runs.unreadable import UnreadableError
 from engine.training import events as ev
+from engine.training.settings import SETTINGS
+
+CURVE = 48  # values of the training loss that a summary holds at most
+
+SettingValue = str | int | float | bool
 
 _QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
 
@@ -38,6 +44,10 @@ class RunSummary:
     parent_epoch: int
     parent_step: int
     began_with: str = ""  # the file that it began with, where that is of no run here
+    loss: float | None = None  # the newest that was reported of the training
+    seconds: float = 0.0  # of training, pauses left out
+    settings: Mapping[str, SettingValue] = field(default_factory=dict)  # by their names in TrainConfig, as edited since
+    curve: tuple[float, ...] = ()  # the training loss, by even stretches of the epochs that are done
 
     @property
     def title(self) -> str:
@@ -45,7 +55,8 @@ class RunSummary:
         return self.name or self.id
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"folder": str(self.folder)}
+        loss = self.loss if self.loss is not None and math.isfinite(self.loss) else None
+        return asdict(self) | {"folder": str(self.folder), "loss": loss}
 
 
 def state_of(run: RunState, living: bool) -> str:
@@ -66,6 +77,7 @@ class QuickReader:
         self._folder = folder
         self._fold = Fold()
         self._end = 0
+        self.state = RunState()  # as of the last reading
 
     def read(self) -> RunState:
         """The state as of now. Raises UnreadableError where the log can't be read."""
@@ -73,7 +85,9 @@ class QuickReader:
         self._end = part.end
         for event in part.events:
             self._fold.add(event)
-        return self._fold.snapshot()
+        if part.events:
+            self.state = self._fold.snapshot()
+        return self.state
 
 
 def quick_state(folder: RunFolder) -> RunState:
@@ -113,12 +127,35 @@ def _summary(folder: RunFolder, request: dict[str, Any], run: RunState, *, livin
         parent_epoch=int(parent.get("epoch") or 0),
         parent_step=int(parent.get("step") or 0),
         began_with="" if parent.get("run") else str(parent.get("file", "")),
+        loss=run.loss if run.step else None,
+        seconds=run.training_s,
+        settings={name: config.get(name, setting.default) for name, setting in SETTINGS.items()},
+        curve=even(((point.x, point.mean) for point in run.curve), CURVE),
     )
 
 
-def family(runs: Sequence[RunSummary]) -> list[tuple[int, RunSummary]]:
-    """The runs as a tree, each with its depth: newest first, and below each run its branches, in the order in which
-    they left it. A branch whose parent is not among them stands by itself."""
+def even(points: Iterable[tuple[float, float]], most: int) -> tuple[float, ...]:
+    """The mean of the values in each of `most` even stretches of x; stretches without one are left out. `points`: x and
+    value, by rising x."""
+    there = list(points)
+    if len(there) <= most:
+        return tuple(value for _, value in there)
+    start, span = there[0][0], there[-1][0] - there[0][0] or 1.0
+    stretches: dict[int, list[float]] = {}
+    for x, value in there:
+        stretches.setdefault(min(most - 1, int(most * (x - start) / span)), []).append(value)
+    return tuple(sum(values) / len(values) for values in stretches.values())
+
+
+def differing(runs: Sequence[RunSummary]) -> tuple[str, ...]:
+    """The settings that not all of the runs have alike, in the order of their declarations."""
+    return tuple(name for name in SETTINGS if len({str(run.settings.get(name)) for run in runs}) > 1)
+
+
+def family(runs: Sequence[RunSummary], *, by_place: bool = True) -> list[tuple[int, RunSummary]]:
+    """The runs as a tree, each with its depth: in the order in which they are given, and below each run its branches,
+    in the order in which they left it (`by_place`), or in that in which they are given. A branch whose parent is not
+    among them stands by itself."""
     there = {run.id for run in runs}
     children: dict[str, list[RunSummary]] = {}
     for run in runs:
@@ -128,7 +165,10 @@ def family(runs: Sequence[RunSummary]) -> list[tuple[int, RunSummary]]:
 
     def add(run: RunSummary, depth: int) -> None:
         tree.append((depth, run))
-        for child in sorted(children.get(run.id, []), key=lambda one: (one.parent_epoch, one.parent_step, one.started)):
+        branches = children.get(run.id, [])
+        if by_place:
+            branches = sorted(branches, key=lambda one: (one.parent_epoch, one.parent_step, one.started))
+        for child in branches:
             add(child, depth + 1)
 
     for run in runs:
@@ -160,6 +200,11 @@ class Listing:
                     unreadable.append(error)
             self.unreadable = tuple(unreadable)
         return found
+
+    def state(self, folder: RunFolder) -> RunState:
+        """A run's state as of the last look, with a few points of its curve an epoch."""
+        reader = self._readers.get(folder)
+        return reader.state if reader is not None else RunState()
 
 
 def list_runs(home: Path) -> list[RunSummary]:

@@ -35,6 +35,7 @@ class Setting:
     help: str
     about: str
     label: str = ""  # what the form calls it; empty: the name
+    column: str = ""  # the title of a column with it; empty: the name
     unit: str = ""  # plural: "images", "epochs", "seconds"
     example: str = ""  # a value for error messages; empty: the default
     choices: Collection[str] = ()  # the names there are; a registry, whose entries may say which settings apply

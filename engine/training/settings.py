@@ -105,6 +105,7 @@ _DECLARED = (
     ),
     Setting(
         name="optimizer",
+        column="optim",
         default="sgd",
         check=one_of(OPTIMIZERS),
         choices=OPTIMIZERS,
@@ -138,6 +139,7 @@ _DECLARED = (
     ),
     Setting(
         name="weight_decay",
+        column="decay",
         default=0.0,
         check=number(0),
         help="L2 penalty (adamw: decoupled)",
@@ -151,6 +153,7 @@ _DECLARED = (
     ),
     Setting(
         name="batch_size",
+        column="batch",
         default=64,
         check=integer(1, MOST),
         unit="images",
@@ -207,6 +210,7 @@ _DECLARED = (
     ),
     Setting(
         name="step_size",
+        column="step",
         default=3,
         check=integer(1, MOST),
         label="lr step every",
@@ -260,6 +264,7 @@ _DECLARED = (
     ),
     Setting(
         name="on_non_finite",
+        column="at NaN",
         default="pause",
         check=one_of(ON_NON_FINITE),
         choices=ON_NON_FINITE,
@@ -269,6 +274,7 @@ _DECLARED = (
     ),
     Setting(
         name="inspect_every",
+        column="inspect",
         default=100,
         check=integer(0, 10**9),
         label="inspect",
@@ -281,6 +287,7 @@ _DECLARED = (
     ),
     Setting(
         name="checkpoint_every",
+        column="saved",
         default=60.0,
         check=number(0, MOST),
         label="checkpoint",

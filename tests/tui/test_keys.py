@@ -25,7 +25,7 @@ EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
 # Screens that still have keys of their own making.
 NOT_YET = {
     "Batches", "Enlarged", "Overview", "Transforms", "Text", "Autograd", "Contributions", "Forward", "Model",
-    "Pixel Editor", "Tensor", "Quality", "Runs", "Checkpoints", "Difference", "File",
+    "Pixel Editor", "Tensor", "Quality", "Checkpoints", "Difference", "File",
 }  # fmt: skip
 
 

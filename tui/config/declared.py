@@ -23,6 +23,12 @@ def _themes() -> Collection[str]:
     return names()
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it must be the title of a column")
+    return value
+
+
 THEME = Preference(
     name="theme",
     default="auto",
@@ -69,6 +75,23 @@ SMOOTHING = Preference(
     help="How much charts smooth a curve: the weight of what came before, in an exponential mean. 0: not at all.",
     values="0 to less than 1, such as 0.6",
 )
+SORT_RUNS = Preference(
+    name="sort.runs",
+    default="",
+    read=_text,
+    write=same,
+    help="What *Runs* is sorted by: the title of a column, with `-` before it the largest first. Empty: the newest run "
+    "first. `s` and `S` there change it, and it is kept.",
+    values="such as loss or -best",
+)
+SORT_CHECKPOINTS = Preference(
+    name="sort.checkpoints",
+    default="",
+    read=_text,
+    write=same,
+    help="The same for *Checkpoints*. Empty: by run.",
+    values="such as -accuracy",
+)
 
 
 def columns(table: str) -> Preference[tuple[str, ...]]:
@@ -84,5 +107,5 @@ def columns(table: str) -> Preference[tuple[str, ...]]:
     )
 
 
-DECLARED: tuple[Preference[Any], ...] = (THEME, START, IMAGES, TILE_SIZE, SMOOTHING)
+DECLARED: tuple[Preference[Any], ...] = (THEME, START, IMAGES, TILE_SIZE, SMOOTHING, SORT_RUNS, SORT_CHECKPOINTS)
 BY_NAME = {one.name: one for one in DECLARED}

@@ -4,36 +4,24 @@ from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
+from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
+from tui.keys import bind, move_keys
 from tui.widgets.rows import Rows
 
 
-def table_keys(screen: str, *, page: str = "pagedown,space", sideways: bool = True) -> list[BindingType]:
-    """The keys of a TableScreen; `screen` begins their ids, `page` are those that turn the page. `sideways`: whether
-    left and right go along the columns."""
-    keys: list[BindingType] = [
-        Binding("down,j", "move(1)", "Down", show=False, id=f"{screen}.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id=f"{screen}.up"),
-        Binding(page, "page(1)", "Page down", show=False, id=f"{screen}.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id=f"{screen}.page_up"),
-        Binding("home,g", "end(-1)", "First", show=False, id=f"{screen}.first"),
-        Binding("end,G", "end(1)", "Last", show=False, id=f"{screen}.last"),
-    ]
-    if sideways:
-        why = "where not all fit"
-        keys.append(Binding("right,l", "slide(1)", "More columns", show=False, id=f"{screen}.right", tooltip=why))
-        keys.append(Binding("left,h", "slide(-1)", "Columns before", show=False, id=f"{screen}.left", tooltip=why))
-    return keys
+def table_keys(screen: str) -> list[BindingType]:
+    """The keys of a TableScreen; `screen` begins their ids."""
+    return move_keys(screen, sideways=("Columns before", "More columns"))
 
 
 def filter_key(screen: str, by: str) -> Binding:
     """The key that asks for the filter; `by`: what it goes by, such as "by name"."""
-    return Binding("slash", "filter", "Filter", key_display="/", id=f"{screen}.filter", tooltip=by)
+    return bind(screen, "filter", "Filter", by)
 
 
-class TableScreen(Screen[None]):
+class TableScreen(KeyScreen[None]):
     """Has the actions of these keys. A screen with a filter says what can be typed (`FILTER_ABOUT`), counts what a text
     lets through (`count_matching`), and shows the rows that pass `filter_text` (`filter_changed`)."""
 
@@ -55,6 +43,9 @@ class TableScreen(Screen[None]):
     def filter_changed(self) -> None:
         """Show the rows that pass `filter_text`."""
         raise NotImplementedError
+
+    def sort_by(self, title: str) -> None:
+        """The title of a column was clicked."""
 
     @work(group="prompt", exclusive=True)
     async def action_filter(self) -> None:
@@ -84,6 +75,9 @@ class TableScreen(Screen[None]):
         self.moved()
         if event.again:
             self.call_later(self.run_action, "open")
+
+    def on_rows_headed(self, event: Rows.Headed) -> None:
+        self.sort_by(event.title)
 
     def action_move(self, by: int) -> None:
         self.table.move(by)

@@ -1,50 +1,67 @@
 """*Runs*: every run, newest first; from here one is watched, paused or stopped."""
 
 import asyncio
-import time
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 from textual.widgets import Static
 
+from engine.checkpoints.manifest import Entry
+from engine.errors import EngineError
 from engine.runs import listing
 from engine.runs.listing import RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import format as fmt
+from tui.config.declared import SORT_RUNS
 from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
-from tui.runs.facts import model_name
+from tui.keys import bind
+from tui.runs import run_actions, run_table, run_text
+from tui.runs.chart_export import export_chart
+from tui.runs.charts import MOST_RUNS, ShownRun
 from tui.runs.run_actions import RunActions
+from tui.runs.run_chart import RunChart
+from tui.runs.run_detail import RunDetail
+from tui.runs.run_table import Order
 from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
+from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.panel import Panel
+from tui.widgets.rows import Rows
 from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
-EMPTY = "No runs yet. Press 2, then s, to start the first one."
-ENDED = "ended without finishing"
-STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad"}
+FOLLOW_S = 0.03  # that the cursor stands still before the panel beside it follows
+LIST_EDGES, CURVES_HEIGHT = 3, 12  # rows: a list's borders and titles, and the least that curves below it need
+WIDE = 110  # columns from which the chosen run has a panel
+EMPTY = "No runs yet. Press N to start one."
+LIVE = ("training", "paused")
 
 
 class RunsScreen(TableScreen):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
-    AUTO_FOCUS = ""
-    FILTER_ABOUT = "Part of a name, of a model, of a data set or of a state."
+    AUTO_FOCUS = "#runs"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+    FILTER_ABOUT = "Words that are in a name, a model, a data set or a state, separated by spaces."
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("runs"),
-        Binding("enter", "open", "Watch", id="runs.watch"),
-        Binding("p", "pause", "Pause/resume", id="runs.pause"),
-        Binding("x", "stop", "Stop", id="runs.stop"),
-        Binding("r", "resume", "Resume", id="runs.resume", tooltip="a run that ended, from its newest checkpoint"),
-        Binding("b", "branch", "Branch", id="runs.branch", tooltip="a new run from its newest checkpoint"),
+        bind("runs", "open", "Watch"),
+        bind("runs", "go", "Pause/resume", "also a run that ended, from its newest checkpoint", action="pause"),
+        bind("runs", "new_run", "New run"),
+        bind("runs", "stop", "Stop"),
+        bind("runs", "branch", "Branch", "a new run from its newest checkpoint"),
         filter_key("runs", "by name, model, data set or state"),
-        Binding("escape", "unfilter", "All runs", show=False, id="runs.unfilter"),
+        bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
+        bind("runs", "reverse", "Reverse", "the order", show=False),
+        bind("runs", "on_model", "On Model", "with the weights of its newest checkpoint"),
+        bind("runs", "back", "All runs", "clear the filter", action="unfilter", show=False),
     ]
 
     def __init__(self, services: Services) -> None:
@@ -52,19 +69,29 @@ class RunsScreen(TableScreen):
         self._services = services
         self._actions = RunActions(self, services)
         self._runs: list[RunSummary] = []
+        self._looked = False  # whether the runs were read
         self._left_out = ""  # which runs can't be read, and why
-        self._listing: listing.Listing | None = None
+        self._listing = listing.Listing(services.home)
+        self._order = Order.parse(services.preferences.get(SORT_RUNS))
+        self._following: Timer | None = None
+        self._overlaid: tuple[ShownRun, ...] = ()  # the runs whose curves are shown over each other
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
-        yield Static("", id="summary", markup=False)
-        yield Rows(_columns(80), gap=1, id="table")
-        yield Static(EMPTY, id="empty")
-        yield Static("", id="detail", markup=False)
+        with Horizontal():
+            with Vertical(id="left"):
+                with Panel(title="Runs", id="runs"):
+                    yield Rows(gap=1, fixed=2, id="table")
+                    yield Static("", id="left-out", markup=False)
+                with Panel(title="The runs over each other", id="curves", focusable=False):
+                    yield RunChart(id="overlay")
+            yield RunDetail(id="run")
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._looking = self.set_interval(REFRESH_S, self.look)
+        self._panel.busy("reading the runs …")
+        self._preload_charts()
         self.look()
 
     def on_screen_suspend(self) -> None:
@@ -75,37 +102,152 @@ class RunsScreen(TableScreen):
         self.look()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._show()
+        self.call_after_refresh(self._show)  # when the panels have their new widths
+
+    @work(thread=True, group="preload")
+    def _preload_charts(self) -> None:
+        preload()
 
     @work(exclusive=True, group="runs")
     async def look(self) -> None:
         """Read the runs again, in a thread, if this screen is in view."""
         if not self.is_active:
             return
-        if self._listing is None:
-            self._listing = listing.Listing(self._services.home)
         self._runs = await asyncio.to_thread(self._listing.look)
         self._left_out = printable(left_out_words(self._listing.unreadable))
         if self.query("#table"):  # else the app ended meanwhile
+            self._looked = True
+            self._panel.busy("")
             self._show()
+
+    @property
+    def _panel(self) -> Panel:
+        return self.query_one("#runs", Panel)
 
     @property
     def selected(self) -> RunSummary | None:
         """The run under the cursor."""
-        key = self.table.key
+        key = next((table.key for table in self.query(Rows)), None)
         return next((run for run in self._runs if run.id == key), None)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        run = self.selected if action in ("pause", "stop", "resume", "branch") else None
-        if action in ("pause", "stop"):
-            return True if run is not None and run.state in ("training", "paused") else None
-        if action == "resume":
-            return True if run is not None and run.state not in ("training", "paused") else None
-        if action == "branch":
-            return True if run is not None and run.epochs else None
-        return bool(self.filter_text) if action == "unfilter" else True
+    # Showing
+
+    def _matching(self, text: str) -> list[RunSummary]:
+        words = text.casefold().split()
+        return [run for run in self._runs if all(word in _searched(run) for word in words)]
+
+    def _show(self) -> None:
+        if not self._looked:
+            return
+        shown = self._matching(self.filter_text)
+        order = self._order_of(shown)
+        made = run_table.table(shown, order, self.table.size.width or self.size.width - 2)
+        self.table.show(made.rows, made.columns, sorted_by=order.title, falling=order.falling)
+        left_out = self.query_one("#left-out", Static)
+        set_text(left_out, self._left_out)
+        left_out.display = bool(self._left_out)
+        nothing = f"No run matches the filter {self.filter_text!r}. Esc shows all." if self._runs else EMPTY
+        self._panel.say("" if shown or self._left_out else nothing)
+        self._describe(len(shown))
+        self._show_curves([run for run in run_table.in_order(shown, order) if run.curve])
+        self._show_detail(at_once=True)
+        self.refresh_bindings()
+
+    def _show_curves(self, runs: list[RunSummary]) -> None:
+        """The curves of the runs, the first of them where they are many, in what the list leaves of the screen."""
+        needed = len(self.table.rows) + LIST_EDGES + bool(self._left_out)
+        room = self.query_one("#left").size.height - needed
+        curves = self.query_one("#curves", Panel)
+        curves.display = room >= CURVES_HEIGHT and bool(runs)
+        self._panel.styles.height = needed if curves.display else "1fr"
+        if not curves.display:
+            return
+        states = tuple(ShownRun(run.id, run.title, self._listing.state(run.folder)) for run in runs[:MOST_RUNS])
+        same = len(states) == len(self._overlaid) and all(
+            one.state is other.state and one.name == other.name
+            for one, other in zip(states, self._overlaid, strict=True)
+        )
+        if not same:
+            self._overlaid = states
+            curves.describe(right=f"the first {MOST_RUNS} of {len(runs)}" if len(runs) > MOST_RUNS else "")
+            self.query_one("#overlay", RunChart).show_runs(states)
+
+    def _order_of(self, shown: list[RunSummary]) -> Order:
+        """The order that was chosen, where the runs have its column; else the newest first."""
+        titles = [one.title for one in run_table.orders(shown)]
+        return self._order if self._order.title in titles else Order()
+
+    def _describe(self, shown: int) -> None:
+        """What stands in the borders of the list."""
+        live = sum(run.state in LIVE for run in self._runs)
+        count = fmt.counted(len(self._runs), "run")
+        parts = [f"{fmt.count(shown)} of {count}" if self.filter_text else count if self._runs else ""]
+        parts += [f"{live} live" if live else "", self.describe_filter()]
+        parts += [self._order_of(self._matching(self.filter_text)).words if self._runs else ""]
+        run = self.selected
+        below = ""
+        if run is not None:
+            place = f"{self.table.cursor + 1} of {len(self.table.rows)}"
+            words = run_text.state_words(run)
+            facts = [run_text.origin(run, self._runs), words if words != run.state else "", run_text.began(run)]
+            below = " · ".join(filter(None, [*facts, run.id]))
+            self._panel.describe(below_right=place)
+        self._panel.describe(right=" · ".join(filter(None, parts)), below=below)
+
+    def _show_detail(self, *, at_once: bool = False) -> None:
+        """The panel about the chosen run: a moment after the cursor, so that it never holds that up."""
+        if self._following is not None:
+            self._following.stop()
+        self._following = None if at_once else self.set_timer(FOLLOW_S, self._detail)
+        if at_once:
+            self._detail()
+
+    def _detail(self) -> None:
+        detail, run = self.query_one(RunDetail), self.selected
+        if not detail.display:
+            return
+        if run is None:
+            detail.clear()
+            return
+        state = self._listing.state(run.folder)
+        parent = next((self._listing.state(one.folder) for one in self._runs if one.id == run.parent), None)
+        detail.show(run, state, self._runs, parent)
+        self._read_checkpoints(run)
+
+    @work(exclusive=True, group="checkpoints")
+    async def _read_checkpoints(self, run: RunSummary) -> None:
+        found: list[Entry] | str
+        try:
+            found = await asyncio.to_thread(run_actions.checkpoints, run.folder)
+        except EngineError as error:
+            found = str(error)
+        for detail in self.query(RunDetail):
+            detail.show_checkpoints(run, self._listing.state(run.folder), self._runs, found)
+
+    def on_run_chart_wanted(self, event: RunChart.Wanted) -> None:
+        if event.act == "export":
+            self._export(event.run_chart)
+
+    @work(group="export")
+    async def _export(self, run_chart: RunChart) -> None:
+        await export_chart(self, run_chart)
+
+    # Keys
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        run = self.selected
+        if run is None and action in ("open", "pause", "stop", "branch", "on_model", "sort", "reverse"):
+            return "there is no run" if not self._runs else "no run is chosen"
+        if run is not None and action == "stop" and run.state not in LIVE:
+            return f"the run {_ENDS.get(run.state, 'has ended')}"
+        if run is not None and action in ("branch", "on_model") and not self._listing.state(run.folder).checkpoints:
+            return "the run has no checkpoint yet"
+        if action == "unfilter" and not self.filter_text:
+            return "no filter is set"
+        return ""
 
     def moved(self) -> None:
+        self._describe(len(self.table.rows))
         self._show_detail()
         self.refresh_bindings()
 
@@ -114,8 +256,16 @@ class RunsScreen(TableScreen):
             self._services.watch_run(run.folder)
 
     def action_pause(self) -> None:
-        if (run := self.selected) is not None:
+        """Pause a run that trains, resume one that is paused, and one that ended."""
+        if (run := self.selected) is None:
+            return
+        if run.state in LIVE:
             self._send(run, "unpause" if run.state == "paused" else "pause")
+        else:
+            self._actions.resume(run.folder, run.epochs, complete=run.state == "finished")
+
+    def action_new_run(self) -> None:
+        self._services.new_run()
 
     @work(group="stop")
     async def action_stop(self) -> None:
@@ -123,16 +273,40 @@ class RunsScreen(TableScreen):
         if run is not None and await self.app.push_screen_wait(StopDialog(run.title, can_detach=False)) == STOP:
             self._send(run, "stop")
 
-    def action_resume(self) -> None:
-        if (run := self.selected) is not None:
-            self._actions.resume(run.folder, run.epochs, complete=run.state == "finished")
-
     def action_branch(self) -> None:
         if (run := self.selected) is not None:
             self._actions.branch(run.folder)
 
+    def action_on_model(self) -> None:
+        if (run := self.selected) is not None:
+            self._services.show_network(f"{run.id}@last")
+
     def action_unfilter(self) -> None:
         self.clear_filter()
+
+    def action_sort(self) -> None:
+        every = run_table.orders(self._matching(self.filter_text))
+        titles = [one.title for one in every]
+        at = titles.index(self._order.title) if self._order.title in titles else 0
+        self._sort(every[(at + 1) % len(every)])
+
+    def action_reverse(self) -> None:
+        self._sort(Order(self._order.title, not self._order.falling))
+
+    def sort_by(self, title: str) -> None:
+        if title == self._order.title:
+            self.action_reverse()
+            return
+        every = run_table.orders(self._matching(self.filter_text))
+        chosen = next((one for one in every if one.title == title), Order() if title == "age" else None)
+        if chosen is not None:
+            self._sort(chosen)
+
+    def _sort(self, order: Order) -> None:
+        self._order = order
+        self._services.preferences.keep(SORT_RUNS, str(order))
+        self._show()
+        self.table.reveal(order.title)
 
     def count_matching(self, text: str) -> str:
         return f"{fmt.count(len(self._matching(text)))} of {fmt.counted(len(self._runs), 'run')}"
@@ -145,79 +319,10 @@ class RunsScreen(TableScreen):
         await self._actions.command(run.folder, command)
         self.look()
 
-    def _matching(self, text: str) -> list[RunSummary]:
-        return [run for run in self._runs if text.casefold() in _searched(run)]
 
-    def _show(self) -> None:
-        shown = self._matching(self.filter_text)
-        columns = _columns(self.size.width)
-        width = self.size.width - sum(column.width + 1 for column in columns if column.width > 0) - 1  # of the run's
-        self.table.show([_row(run, depth, width) for depth, run in listing.family(shown)], columns)
-        self._show_summary(len(shown))
-        self._show_detail()
-        self.refresh_bindings()
-
-    def _show_summary(self, shown: int) -> None:
-        training = sum(run.state in ("training", "paused") for run in self._runs)
-        words = f"{len(self._runs)} runs" if len(self._runs) != 1 else "1 run"
-        words += f", {training} live" if training else ""
-        words += f", {shown} shown; {self.describe_filter()}" if self.filter_text else ""
-        parts = (words if self._runs else "", self._left_out)
-        set_text(self.query_one("#summary", Static), "; ".join(filter(None, parts)))
-        self.query_one("#empty").display = not self._runs and not self._left_out
-        self.table.display = bool(self._runs)
-
-    def _show_detail(self) -> None:
-        run = self.selected
-        words = ""
-        if run is not None:
-            began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-            last = f" · last test accuracy {fmt.percent(run.accuracy)}" if run.accuracy is not None else ""
-            words = f"{run.id} · started {began}{last}{self._origin(run)}\n{run.folder}"
-        set_text(self.query_one("#detail", Static), words)
-
-    def _origin(self, run: RunSummary) -> str:
-        """Which run it branched off from, and where; or the file that it began with."""
-        if not run.parent:
-            return printable(f" · from {Path(run.began_with).name}") if run.began_with else ""
-        name = next((other.title for other in self._runs if other.id == run.parent), f"{run.parent} (deleted)")
-        return f" · branch of {name} at epoch {run.parent_epoch}, step {run.parent_step}"
-
-
-def _columns(width: int) -> tuple[Column, ...]:
-    """For a terminal of so many cells: of what it has beyond 80, the model and the data get an eighth each, at most
-    12, and the run the rest."""
-    more = min(max(0, width - 80) // 8, 12)
-    return (
-        Column("state", len(ENDED)),
-        Column("run", -11),
-        Column("model", 6 + more),
-        Column("data", 13 + more),
-        Column("epoch", 7, right=True),
-        Column("best", 6, right=True),
-        Column("age", 7, right=True),
-    )
-
-
-def _row(run: RunSummary, depth: int, width: int) -> Row:
-    """A run's row. `depth`: below how many runs that it branched off from; `width`: of the run's column."""
-    cells = (
-        ENDED if run.state == "ended" else run.state,
-        "  " * (depth - 1) + "└ " * bool(depth) + (run.name or _short(run.id, width - 2 * depth)),
-        model_name(run.model),
-        "demo data" if run.demo else run.dataset,
-        f"{run.epoch}/{run.epochs}",
-        fmt.percent(run.best_accuracy),
-        fmt.age(time.time() - run.started),
-    )
-    return Row(run.id, cells, styles={"state": STYLES.get(run.state, ""), "data": "warning" if run.demo else ""})
-
-
-def _short(run_id: str, width: int) -> str:
-    """The id, or of it the month, the day and the time."""
-    return run_id if len(run_id) <= width else run_id[4:15]
+_ENDS = {"finished": "is finished", "stopped": "is stopped", "failed": "has failed", "prepared": "has not begun"}
 
 
 def _searched(run: RunSummary) -> str:
-    state = ENDED if run.state == "ended" else run.state
-    return " ".join((run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", state)).casefold()
+    words = (run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", run_text.state_words(run))
+    return " ".join(words).casefold()

@@ -98,6 +98,16 @@ def fit_end(text: str, width: int) -> str:
     return "…" + text if width > 0 else ""
 
 
+def fit_middle(text: str, width: int) -> str:
+    """The beginning and the end of `text`, as the terminal may have it, in at most `width` cells, with an ellipsis
+    between them: names of which the end tells them apart."""
+    text = shown(text)
+    if cell_len(text) <= width:
+        return text
+    begin = fit(text, max(1, (width + 1) // 2))
+    return begin + fit_end(text, width - cell_len(begin) + 1)[1:]
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` cells, cut or filled with spaces behind it, or before it (`right`)."""
     return column(fit(text, width), width, right=right)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from textual import events
 from textual.message import Message
 
+from tui.columns import width_of
 from tui.widgets.lines import Line, Lines, fit, fit_end, padded
 
 
@@ -31,7 +32,7 @@ class Row:
 
 
 class Rows(Lines):
-    """Shows the first column and as many of the others as fit; the cursor stays on its key when the rows change."""
+    """Shows the first columns and as many of the others as fit; the cursor stays on its key when the rows change."""
 
     DEFAULT_CSS = "Rows { height: 1fr; width: 1fr; }"
 
@@ -42,20 +43,45 @@ class Rows(Lines):
             super().__init__()
             self.again = again
 
-    def __init__(self, columns: Sequence[Column] = (), *, gap: int = 2, id: str | None = None) -> None:  # noqa: A002
-        """`gap`: cells between two columns."""
+    class Headed(Message):
+        """The title of a column was clicked."""
+
+        def __init__(self, title: str) -> None:
+            super().__init__()
+            self.title = title
+
+    def __init__(
+        self,
+        columns: Sequence[Column] = (),
+        *,
+        gap: int = 2,
+        fixed: int = 1,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """`gap`: cells between two columns. `fixed`: how many of the first columns are always shown."""
         super().__init__(id=id)
         self.columns = tuple(columns)
         self.gap = gap
+        self.fixed = fixed
+        self.sorted_by, self.falling = "", False  # the title of a column, which is marked; the largest first
         self.rows: tuple[Row, ...] = ()
         self.cursor = 0
         self._top = 0
-        self._across = 0  # columns after the first that are passed over
+        self._across = 0  # columns after the fixed ones that are passed over
         self._last = 0  # the place of the last column that is shown
 
-    def show(self, rows: Sequence[Row], columns: Sequence[Column] | None = None) -> None:
-        """Other rows."""
+    def show(
+        self,
+        rows: Sequence[Row],
+        columns: Sequence[Column] | None = None,
+        *,
+        sorted_by: str = "",
+        falling: bool = False,
+    ) -> None:
+        """Other rows. `sorted_by`: the title of the column that they are sorted by, which is marked; `falling`: the
+        largest first."""
         key = self.key
+        self.sorted_by, self.falling = sorted_by, falling
         self.rows = tuple(rows)
         if columns is not None:
             if self.columns != tuple(columns):
@@ -91,9 +117,9 @@ class Rows(Lines):
     def reveal(self, title: str) -> None:
         """Show the column of that title, where there is one."""
         place = next((at for at, column in enumerate(self.columns) if column.title == title), 0)
-        if 0 < place <= self._across:
-            self.slide(place - 1 - self._across)
-        while self.size.width and place > self._last and self._across < len(self.columns) - 2:
+        if self.fixed <= place < self.fixed + self._across:
+            self.slide(place - self.fixed - self._across)
+        while self.size.width and place > self._last and self._across < len(self.columns) - 1 - self.fixed:
             self.slide(1)
 
     def find(self, holds: Callable[[Row], bool]) -> bool:
@@ -110,6 +136,13 @@ class Rows(Lines):
             again = at == self.cursor
             self.go(at)
             self.post_message(self.Pointed(again=again))
+        elif event.y == 0:
+            left = 1
+            for place, cells in self._placed(self.size.width):
+                left += self.gap if place else 0
+                if left <= event.x < left + cells:
+                    self.post_message(self.Headed(self.columns[place].title))
+                left += cells
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
@@ -128,12 +161,20 @@ class Rows(Lines):
         self._top = max(0, min(self._top, self.cursor, len(self.rows) - room))
         self._top = max(self._top, self.cursor - room + 1)
         gap = " " * self.gap
-        heads = gap.join(
-            padded(self.columns[place].title, cells, right=self.columns[place].right) for place, cells in shown
-        )
+        heads: Line = [(" ", "dim")]
+        for place, cells in shown:
+            title, marked = (
+                self.columns[place].title,
+                bool(self.sorted_by) and self.columns[place].title == self.sorted_by,
+            )
+            if marked and len(title) < cells:
+                title += "▼" if self.falling else "▲"
+            text = padded(title, cells, right=self.columns[place].right)
+            heads.append(((gap if place else "") + text, "strong" if marked else "dim"))
         if more or self._across:
-            heads = padded(heads, width - 4) + (" ‹" if self._across else "  ") + more
-        lines: list[Line] = [[(f" {heads}", "dim")]]
+            used = sum(width_of([text]) for text, _ in heads)
+            heads.append((" " * (width - 3 - used) + (" ‹" if self._across else "  ") + more, "dim"))
+        lines: list[Line] = [heads]
         for at in range(self._top, min(len(self.rows), self._top + room)):
             row = self.rows[at]
             here = at == self.cursor
@@ -153,7 +194,7 @@ class Rows(Lines):
             self._across = 0
         else:
             width -= 3  # for the signs that there are more
-            self._across = min(self._across, max(0, len(self.columns) - 2))
+            self._across = min(self._across, max(0, len(self.columns) - 1 - self.fixed))
             while self._across and self._fitting(width, self._across - 1)[-1] == len(self.columns) - 1:
                 self._across -= 1
             whole = self._fitting(width, self._across)
@@ -166,10 +207,10 @@ class Rows(Lines):
         ]
 
     def _fitting(self, width: int, across: int) -> list[int]:
-        """The places of the columns that fit, with so many passed over after the first."""
+        """The places of the columns that fit, with so many passed over after the fixed ones."""
         used, places = 1, list[int]()
         for place, column in enumerate(self.columns):
-            if 0 < place <= across:
+            if self.fixed <= place < self.fixed + across:
                 continue
             needed = abs(column.width) + (self.gap if place else 0)
             if used + needed > width and places:

@@ -37,7 +37,7 @@ async def test_several_with_branches(home: Path, picture: Picture) -> None:
         await pilot.press(*"jjj")
         await picture(pilot, "branch of my run at epoch 2", name="all")
         await typed(pilot, "slash", "live")
-        await picture(pilot, "1 shown", name="filtered")
+        await picture(pilot, "1 of 5 runs", name="filtered")
 
 
 async def test_stopping_one(home: Path, picture: Picture) -> None:

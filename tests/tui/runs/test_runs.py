@@ -11,8 +11,13 @@ from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
+from tui.config.declared import SORT_RUNS
+from tui.runs.new_run import NewRunScreen
+from tui.runs.run_detail import RunDetail
 from tui.runs.runs import EMPTY, RunsScreen
 from tui.runs.watch import WatchScreen
+from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
 
 
@@ -23,6 +28,21 @@ def rows(app: ScreensApp) -> list[list[str]]:
 def shown(app: ScreensApp) -> list[str]:
     """The table's lines as they are drawn."""
     return app.screen.query_one(Rows).text().splitlines()
+
+
+def screen_of(app: ScreensApp) -> RunsScreen:
+    assert isinstance(app.screen, RunsScreen)
+    return app.screen
+
+
+def panel(app: ScreensApp) -> Panel:
+    """The list's."""
+    return app.screen.query_one("#runs", Panel)
+
+
+def screen_words(app: ScreensApp) -> str:
+    """What stands in the list's panel in place of the list."""
+    return " ".join(str(one.content) for one in panel(app).query(".panel-text").results(Static) if one.display)
 
 
 async def typed(pilot: Pilot[None], text: str) -> None:
@@ -50,23 +70,26 @@ async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, in
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
         assert [row[:6] for row in rows(app)] == [
-            ["training", "live one", "mlp", "Fashion-MNIST", "1/10", "–"],
-            ["ended without finishing", "gone", "mlp", "demo data", "1/10", "51.0%"],
-            ["finished", "first", "mlp", "Fashion-MNIST", "2/10", "52.0%"],
+            ["training", "live one", "mlp", "1/10", "–", "1.5000"],
+            ["ended", "gone", "mlp", "1/10", "51.0%", "1.5000"],
+            ["finished", "first", "mlp", "2/10", "52.0%", "0.7500"],
         ]
         await until(pilot, lambda: "live one" in app.screen.query_one(Rows).text())
-        titles = ["state", "run", "model", "data", "epoch", "best", "age"]
-        assert shown(app)[0].split() == titles, "no column is left out"
-        assert shown(app)[1].split()[:6] == ["▸training", "live", "one", "mlp", "Fashion-MNIST", "1/10"]
-        assert {"ended", "without", "finishing", "gone", "51.0%"} < set(shown(app)[2].split())
+        titles = {"state", "run", "model", "epochs", "best", "loss", "curve"}
+        titles |= {"age", "time", "data"} if size[0] > 120 else set()
+        assert titles <= set(shown(app)[0].split())
+        assert shown(app)[1].split()[:5] == ["▸training", "live", "one", "mlp", "1/10"]
+        assert {"ended", "gone", "51.0%"} < set(shown(app)[2].split())
         assert max(map(len, shown(app))) <= size[0]
 
 
 async def test_without_runs_it_says_how_to_start_one(tmp_path: Path) -> None:
     app = ScreensApp(tmp_path / "empty", "runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: bool(app.screen.query("#empty")) and app.screen.query_one("#empty").display)
-        assert EMPTY == "No runs yet. Press 2, then s, to start the first one."
+        await until(pilot, lambda: EMPTY in screen_words(app))
+        assert EMPTY == "No runs yet. Press N to start one."
+        await pilot.press("N")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
 
 
 async def test_enter_watches_the_chosen_run(home: Path) -> None:
@@ -84,16 +107,22 @@ async def test_pause_and_stop_reach_the_chosen_run(home: Path, monkeypatch: pyte
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
-        await pilot.press("p")
+        await pilot.press("space")
         await until(pilot, lambda: sent == [("20260101-121212-cccc", "pause")])
         await pilot.press("x")
         await pilot.pause()
         await pilot.press("s")
         await until(pilot, lambda: sent[-1] == ("20260101-121212-cccc", "stop"))
-        await pilot.press("j", "p", "x")
-        await pilot.pause()
+        resumed: list[tuple[str, bool]] = []
+        actions = screen_of(app)._actions
+        monkeypatch.setattr(actions, "resume", lambda folder, epochs, complete: resumed.append((folder.id, complete)))
+        await pilot.press("j", "x")
+        assert "x: Stop – the run has ended" in str(app.screen.query_one(KeyLine).content)
+        await pilot.press("space", "j", "space")
+        assert resumed == [("20260101-111111-bbbb", False), ("20260101-101010-aaaa", True)]
         assert len(sent) == 2, "a run that ended takes no commands"
-        assert isinstance(app.screen, RunsScreen)
+        await pilot.press("M")
+        assert "the run has no checkpoint yet" in str(app.screen.query_one(KeyLine).content)
 
 
 async def test_the_filter_keeps_what_fits_and_escape_shows_all(home: Path) -> None:
@@ -102,7 +131,7 @@ async def test_the_filter_keeps_what_fits_and_escape_shows_all(home: Path) -> No
         await until(pilot, lambda: len(rows(app)) == 3)
         await typed(pilot, "demo")
         await until(pilot, lambda: [row[1] for row in rows(app)] == ["gone"])
-        assert "3 runs, 1 live, 1 shown; filter: demo (Esc: show all)" in str(app.screen.query_one("#summary").render())
+        assert "1 of 3 runs · 1 live · filter: demo (Esc: show all)" in panel(app).edges[0]
         await pilot.press("escape")
         await until(pilot, lambda: len(rows(app)) == 3)
 
@@ -155,8 +184,9 @@ async def test_a_run_that_can_not_be_read_is_named_beside_the_others(home: Path)
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 2)
-        shown = str(app.screen.query_one("#summary", Static).content)
-        assert shown.startswith("2 runs, 1 live; 1 run can't be read and is left out: ")
+        assert "2 runs · 1 live" in panel(app).edges[0]
+        shown = str(app.screen.query_one("#left-out", Static).content)
+        assert shown.startswith("1 run can't be read and is left out: ")
         assert f"{broken} (no JSON)" in shown
 
 
@@ -166,7 +196,7 @@ async def test_a_path_that_reads_like_markup_is_a_path(tmp_path: Path) -> None:
     broken.write_text("{")
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(200, 60)) as pilot:
-        await until(pilot, lambda: f"{broken} (no JSON)" in str(app.screen.query_one("#summary", Static).render()))
+        await until(pilot, lambda: f"{broken} (no JSON)" in str(app.screen.query_one("#left-out", Static).render()))
         app.screen.notify("[/] of [nothing]")
         told = [("[/] of [nothing]", False)]
         await until(pilot, lambda: [(one.message, one.markup) for one in app._notifications] == told)
@@ -176,8 +206,8 @@ async def test_where_no_run_can_be_read_it_does_not_say_that_there_is_none(tmp_p
     MadeUpRun(tmp_path / "other", "20260101-101010-aaaa").folder.run_json.write_bytes(b"\xff")
     app = ScreensApp(tmp_path / "other", "runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "can't be read" in str(app.screen.query_one("#summary", Static).content))
-        assert not app.screen.query_one("#empty").display
+        await until(pilot, lambda: "can't be read" in str(app.screen.query_one("#left-out", Static).content))
+        assert EMPTY not in screen_words(app)
 
 
 async def test_the_mouse_moves_the_cursor_and_a_second_click_watches(home: Path) -> None:
@@ -185,11 +215,15 @@ async def test_the_mouse_moves_the_cursor_and_a_second_click_watches(home: Path)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
         table = app.screen.query_one(Rows)
-        await pilot.click(table, offset=(5, 0))  # the titles
+        await pilot.click(table, offset=(5, 0))  # a title: the order; the cursor stays with its run
+        assert app.preferences.get(SORT_RUNS) == "state"
+        assert [row[1] for row in rows(app)] == ["gone", "first", "live one"]
+        assert table.cursor == 2
+        screen_of(app).sort_by("age")
         assert table.cursor == 0
         await pilot.click(table, offset=(5, 2))
         assert table.cursor == 1
-        await until(pilot, lambda: "20260101-111111-bbbb" in str(app.screen.query_one("#detail").render()))
+        await until(pilot, lambda: "20260101-111111-bbbb" in panel(app).edges[1])
         table.post_message(events.MouseScrollDown(table, 5, 2, 0, 0, 0, False, False, False))
         await until(pilot, lambda: table.cursor == 2)
         await pilot.click(table, offset=(5, 10))  # below the rows
@@ -207,11 +241,9 @@ async def test_states_and_demo_data_have_their_colours_also_on_wide_screens(home
         await until(pilot, lambda: "gone" in table.text())
         pieces = [{text.strip(): style for text, style in line} for line in table._lines]
         assert pieces[1]["training"] == "chosen"
-        assert pieces[2]["ended without finishing"] == "bad"
+        assert pieces[2]["ended"] == "bad"
         assert pieces[2]["demo data"] == "warning"
         assert pieces[3]["finished"] == ""
-        model = next(column.width for column in table.columns if column.title == "model")
-        assert model > 6, "long names of models get room"
 
 
 async def test_an_age_is_drawn_whole_at_80_columns(tmp_path: Path) -> None:
@@ -219,7 +251,40 @@ async def test_an_age_is_drawn_whole_at_80_columns(tmp_path: Path) -> None:
         MadeUpRun(tmp_path / "other", f"20260101-10101{number}-aaaa", name=f"run {number}", begun=time.time() - seconds)
     app = ScreensApp(tmp_path / "other", "runs")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: len(rows(app)) == 3 and "< 1 min" in "\n".join(shown(app)))
+        await until(pilot, lambda: len(rows(app)) == 3)
+        await pilot.press("right", "right", "right")
+        await until(pilot, lambda: "< 1 min" in "\n".join(shown(app)))
         drawn = "\n".join(shown(app))
         assert all(row[-1] in drawn for row in rows(app))
         assert "…" not in drawn
+
+
+async def test_the_order_is_chosen_reversed_and_remembered(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        screen = screen_of(app)
+        screen.sort_by("best")
+        assert [row[1] for row in rows(app)] == ["first", "gone", "live one"], "those without a result are last"
+        assert "by best, falling" in panel(app).edges[0]
+        await pilot.press("S")
+        assert [row[1] for row in rows(app)] == ["gone", "first", "live one"]
+        assert app.preferences.get(SORT_RUNS) == "best"
+        await pilot.press("s")
+        assert app.preferences.get(SORT_RUNS) == "loss"
+        assert "▲" in shown(app)[0]
+
+
+async def test_the_panel_beside_the_list_is_about_the_chosen_run(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        detail = app.screen.query_one(RunDetail)
+        about = lambda: str(detail.query_one("#about", Static).content)  # noqa: E731
+        await until(pilot, lambda: "No checkpoint yet" in about())
+        assert "live one" in detail.edges[0]
+        await pilot.press("G")
+        await until(pilot, lambda: "best 52.0% (epoch 2)" in about())
+        assert "Every setting is at its default" in about()
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not detail.display)

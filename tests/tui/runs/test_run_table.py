@@ -1,0 +1,85 @@
+from pathlib import Path
+
+from engine.home import Home
+from engine.runs.listing import RunSummary, SettingValue, differing, even, family
+from engine.training.settings import defaults
+from tui.runs.run_table import Order, in_order, orders, table
+from tui.widgets.rows import Rows
+from tui.widgets.sparkline import sparkline
+
+
+def run(
+    name: str, *, parent: str = "", best: float | None = 0.5, loss: float = 1.0, **settings: SettingValue
+) -> RunSummary:
+    return RunSummary(
+        id=name, name=name, state="finished", model="mlp", dataset="Fashion-MNIST", demo=False, epoch=1, epochs=1,
+        accuracy=best, best_accuracy=best, started=0.0, folder=Home(Path("home")).run(name), parent=parent,
+        parent_epoch=1, parent_step=1, loss=loss, seconds=5.0, settings={**defaults(), **settings},
+        curve=(2.0, 1.0),
+    )  # fmt: skip
+
+
+def names(runs: list[RunSummary], order: Order) -> list[str]:
+    made = table(runs, order, 120)
+    at = [column.title for column in made.columns].index("run")
+    return [row.cells[at] for row in made.rows]
+
+
+def test_only_the_settings_that_differ_have_columns() -> None:
+    runs = [run("a", lr=0.1), run("b", lr=0.01)]
+    assert differing(runs) == ("lr",)
+    titles = [column.title for column in table(runs, Order(), 120).columns]
+    assert "lr" in titles
+    assert "optim" not in titles
+    assert "lr" not in [column.title for column in table(runs[:1], Order(), 120).columns]
+
+
+def test_settings_without_room_come_after_the_results() -> None:
+    runs = [run("a"), run("b", lr=0.5, optimizer="adam", momentum=0.9, batch_size=128, seed=7, schedule="cosine")]
+    titles = [column.title for column in table(runs, Order(), 78).columns]
+    assert titles.index("optim") < titles.index("best") < titles.index("seed")
+
+
+def test_branches_stay_below_their_run_whatever_the_order() -> None:
+    runs = [run("c", best=0.9), run("b1", parent="a", best=0.2), run("b2", parent="a", best=0.3), run("a", best=0.1)]
+    assert names(runs, Order("best", falling=True)) == ["c", "a", "└ b2", "└ b1"]
+    assert names(runs, Order("best")) == ["a", "└ b1", "└ b2", "c"]
+    assert [one.id for _, one in family(runs)] == ["c", "a", "b1", "b2"]
+
+
+def test_numbers_are_sorted_as_numbers_and_what_is_unknown_is_last() -> None:
+    runs = [run("a", lr=0.5), run("b", lr=1e-3), run("c", lr=10.0, best=None, loss=float("nan"))]
+    assert [one.id for one in in_order(runs, Order("lr"))] == ["b", "a", "c"]
+    assert [one.id for one in in_order(runs, Order("best", falling=True))][-1] == "c"
+    assert [one.id for one in in_order(runs, Order("loss", falling=True))][-1] == "c"
+    assert all(Order.parse(str(order)) == order for order in orders(runs))
+
+
+def test_a_curve_in_a_line_falls_from_its_highest_to_its_lowest() -> None:
+    assert sparkline([3.0, 2.0, 1.0], 8) == "█▅▁"
+    assert sparkline([1.0, float("nan")], 8) == "▁"
+    assert len(sparkline(list(range(100)), 8)) == 8
+    assert not sparkline([], 8)
+
+
+def test_the_points_of_a_curve_stand_for_even_stretches() -> None:
+    points = [(0.0, 4.0), (0.1, 2.0), (1.0, 1.0)]
+    assert even(points, 3) == (4.0, 2.0, 1.0)
+    assert even(points, 2) == (3.0, 1.0)
+
+
+def test_a_name_that_is_too_long_keeps_its_end() -> None:
+    made = table([run("a-very-long-name-of-a-run-seed-1"), run("a-very-long-name-of-a-run-seed-2")], Order(), 78)
+    cells = [row.cells[1] for row in made.rows]
+    assert [cell[-6:] for cell in cells] == ["seed-1", "seed-2"]
+    assert all("…" in cell for cell in cells)
+
+
+def test_the_first_columns_stay_where_others_are_passed_over() -> None:
+    rows = Rows(fixed=2)
+    runs = [run("a", momentum=0.5, lr=0.1), run("b", seed=3, batch_size=2, threads=4, keep="5")]
+    made = table(runs, Order(), 40)
+    rows.show(made.rows, made.columns)
+    rows.slide(3)
+    rows._placed(40)
+    assert [made.columns[place].title for place, _ in rows._placed(40)][:2] == ["state", "run"]

@@ -1,0 +1,63 @@
+"""The panel beside the list of runs: the chosen run's curves, settings and checkpoints."""
+
+from collections.abc import Iterable, Sequence
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from engine.checkpoints.manifest import Entry
+from engine.runs.listing import RunSummary
+from engine.runs.state import RunState
+from tui.runs import run_text
+from tui.runs.metrics import ACCURACY, LOSS
+from tui.runs.run_chart import RunChart
+from tui.widgets.chart.page import ChartPage
+from tui.widgets.panel import Panel
+from tui.widgets.text import set_text
+
+
+class RunDetail(Panel):
+    """Shows what it is given; the checkpoints come later than the rest."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, focusable=False)
+        self.page = ChartPage()
+        self._of = ""  # the id of the run
+        self._checkpoints: Sequence[Entry] | str | None = None
+
+    def compose(self) -> ComposeResult:
+        self._inside = [
+            RunChart(self.page, LOSS, id="loss"),
+            RunChart(self.page, ACCURACY, id="accuracy"),
+            Static("", id="about", markup=False),
+        ]
+        yield from super().compose()
+
+    def show(self, run: RunSummary, state: RunState, runs: Iterable[RunSummary], parent: RunState | None) -> None:
+        """Another run, or news of it. `parent`: the one that it branched off from."""
+        charts = list(self.query(RunChart).results(RunChart))
+        another = run.id != self._of
+        if another:
+            self._of, self._checkpoints = run.id, None
+            self.page.act("reset", charts[0])
+            self.page.point(charts[0], None)
+        self.say("")
+        self.describe(title=run.title, right=run_text.state_words(run), below=run_text.began(run))
+        for chart, there in zip(charts, (state.curve, state.tests), strict=True):
+            chart.display = bool(there)
+            chart.show_run(state, parent=parent, now=another)
+        set_text(self.query_one("#about", Static), run_text.about(run, state, runs, self._checkpoints))
+
+    def show_checkpoints(
+        self, run: RunSummary, state: RunState, runs: Iterable[RunSummary], found: Sequence[Entry] | str
+    ) -> None:
+        """The run's checkpoints, in the order of the training, or why they can't be read."""
+        if run.id == self._of:
+            self._checkpoints = found
+            set_text(self.query_one("#about", Static), run_text.about(run, state, runs, found))
+
+    def clear(self) -> None:
+        """No run is chosen."""
+        self._of = ""
+        self.describe(title="", right="", below="")
+        self.say("No run is chosen.")

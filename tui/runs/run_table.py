@@ -1,0 +1,199 @@
+"""The table of *Runs*: its columns, among them the settings that the runs don't have alike, its rows and its orders."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.runs import listing
+from engine.runs.listing import RunSummary
+from engine.training.settings import SETTINGS
+from tui import format as fmt
+from tui.columns import width_of
+from tui.runs.facts import model_name
+from tui.widgets.lines import fit_middle
+from tui.widgets.rows import Column, Row
+from tui.widgets.sparkline import sparkline
+
+STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad"}  # of a state
+OWN_COLUMNS = ("model", "dataset", "epochs")  # settings that have a column whatever they are
+WIDE = 90  # cells of a table that shows the times beside the results
+MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, LEAST_CURVE = 40, 11, 16, 18, 8  # cells
+
+Value = str | float
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the runs are sorted: by the column of a title, the largest first (`falling`). "": by when they began, the
+    newest first unless `falling`, and branches where they left their runs."""
+
+    title: str = ""
+    falling: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Order":
+        """Of what `str` makes of it."""
+        return cls(text.removeprefix("-"), text.startswith("-"))
+
+    def __str__(self) -> str:
+        return "-" * self.falling + self.title
+
+    @property
+    def words(self) -> str:
+        """`by loss`, `by best, the highest first`."""
+        if not self.title:
+            return "the oldest first" if self.falling else ""
+        return f"by {self.title}{', falling' if self.falling else ''}"
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """What the table shows."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def table(runs: Sequence[RunSummary], order: Order, width: int) -> RunTable:
+    """The runs as a table for so many cells; settings that have no room there come last, where the keys reach them."""
+    now = time.time()
+    tree = listing.family(in_order(runs, order), by_place=not order.title)
+    settings = _settings(runs)
+    cells = {run.id: _cells(run, depth, now) | {_title(name): _setting(run, name) for name in settings}
+             for depth, run in tree}  # fmt: skip
+    columns = _columns(runs, settings, list(cells.values()), width, order.title)
+    titles = [column.title for column in columns]
+    room = _left_over(columns, width)
+    name = next(column.width for column in columns if column.title == "run")
+    rows = []
+    for depth, run in tree:
+        branch = "  " * (depth - 1) + "└ " * bool(depth)
+        texts = cells[run.id] | {
+            "run": branch + fit_middle(run.title, name - width_of([branch])),
+            "curve": sparkline(run.curve, min(room, listing.CURVE)),
+        }
+        styles = {"state": STYLES.get(run.state, ""), "data": "warning" if run.demo else ""}
+        rows.append(Row(run.id, tuple(texts[title] for title in titles), styles=styles))
+    return RunTable(columns, tuple(rows))
+
+
+def orders(runs: Sequence[RunSummary]) -> list[Order]:
+    """The orders in turn: the newest first, then by each column, with the best or the most at the top."""
+    titles = ["state", "run", "model", *map(_title, _settings(runs)), *_RESULTS, "data"]
+    return [Order(), *(Order(title, title in _FALLING) for title in titles)]
+
+
+def in_order(runs: Sequence[RunSummary], order: Order) -> list[RunSummary]:
+    """The runs, newest first, in another order; those without a value last."""
+    if not order.title:
+        return list(reversed(runs)) if order.falling else list(runs)
+    found = [(_value(run, order.title), run) for run in runs]
+    there = [(value, run) for value, run in found if value is not None]
+    numbers = all(isinstance(value, int | float) for value, _ in there)
+
+    def key(pair: tuple[Value, RunSummary]) -> tuple[float, str]:
+        return (float(pair[0]), "") if numbers else (0.0, str(pair[0]).casefold())
+
+    there.sort(key=key, reverse=order.falling)
+    return [*(run for _, run in there), *(run for value, run in found if value is None)]
+
+
+def _settings(runs: Sequence[RunSummary]) -> list[str]:
+    return [name for name in listing.differing(runs) if name not in OWN_COLUMNS]
+
+
+def _title(name: str) -> str:
+    """A setting's column."""
+    return SETTINGS[name].column or name.replace("_", " ")
+
+
+def _setting(run: RunSummary, name: str) -> str:
+    """A setting as its cell has it: of a file its name alone, whether or not something is in the class behind it."""
+    setting, value = SETTINGS[name], run.settings.get(name)
+    text = setting.typed(value) if value is not None else ""
+    return text.rpartition("/")[2] or fmt.NOTHING
+
+
+def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
+    """`depth`: below how many runs that it branched off from."""
+    return {
+        "state": run.state,
+        "run": "  " * depth + run.title,
+        "model": model_name(run.model),
+        "epochs": f"{run.epoch}/{run.epochs}",
+        "best": fmt.percent(run.best_accuracy),
+        "loss": fmt.NOTHING if run.loss is None else fmt.loss(run.loss),
+        "time": fmt.span(run.seconds) if run.epoch else fmt.NOTHING,
+        "data": "demo data" if run.demo else run.dataset,
+        "age": fmt.age(now - run.started),
+    }
+
+
+_RESULTS: Mapping[str, Callable[[RunSummary], float | None]] = {
+    "epochs": lambda run: run.epoch,
+    "best": lambda run: run.best_accuracy,
+    "loss": lambda run: run.loss,
+    "time": lambda run: run.seconds,
+}
+_FALLING = ("epochs", "best", "time")
+
+
+def _value(run: RunSummary, title: str) -> Value | None:
+    """What a column is sorted by; None: nothing is there."""
+    if title in _RESULTS:
+        number = _RESULTS[title](run)
+        return number if number is not None and math.isfinite(number) else None
+    own = {"state": run.state, "run": run.title, "model": run.model, "data": run.dataset}
+    if title in own:
+        return own[title]
+    name = next((one for one in SETTINGS if _title(one) == title), "")
+    return run.settings.get(name)
+
+
+def _columns(
+    runs: Sequence[RunSummary], settings: Sequence[str], cells: Sequence[Mapping[str, str]], width: int, marked: str
+) -> tuple[Column, ...]:
+    def of(
+        title: str, most: int = 99, *, least: int = 0, right: bool = False, style: str = "", ends: bool = False
+    ) -> Column:
+        needed = width_of([title + " " * (title == marked), *(one[title] for one in cells)])
+        return Column(title, max(least, min(most, needed)), right, style, ends)
+
+    name = of("run", max(LEAST_NAME, min(MOST_NAME, width // 5)), least=LEAST_NAME)
+    first = [of("state", least=len("finished")), name, of("model", max(5, min(MOST_MODEL, width // 10)))]
+    results = [
+        of("epochs", right=True), of("best", right=True, style="test"), of("loss", right=True, style="train"),
+        Column("curve", -LEAST_CURVE, style="train"),
+    ]  # fmt: skip
+    last = [of("age", right=True)]
+    (last if width < WIDE else results).insert(0 if width < WIDE else -1, of("time", right=True))
+    if any(run.demo for run in runs) or len({run.dataset for run in runs}) > 1:
+        last.insert(-1, of("data", 16))
+    chosen = [
+        of(_title(name), MOST_SETTING, right=not isinstance(SETTINGS[name].default, str | bool), ends=True)
+        for name in settings
+    ]
+    room = width - 1 - sum(abs(column.width) + 1 for column in [*first, *results])
+    if sum(column.width + 1 for column in [*chosen, *last]) > room:
+        room -= 3  # for the signs that there are more
+    near = list[Column]()
+    for column in chosen:
+        room -= column.width + 1
+        if room < 0:
+            break
+        near.append(column)
+    return (*first, *near, *results, *last, *chosen[len(near) :])
+
+
+def _left_over(columns: Sequence[Column], width: int) -> int:
+    """Cells of the curve: those that the columns in view leave."""
+    needed = [abs(column.width) + 1 for column in columns]
+    if sum(needed) > width:
+        width -= 3  # for the signs that there are more
+    used = 0
+    for cells in needed:
+        if used + cells > width:
+            break
+        used += cells
+    return LEAST_CURVE + max(0, width - used)

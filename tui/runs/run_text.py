@@ -1,0 +1,100 @@
+"""What is known of a run, in lines of text beside the list of runs."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from textual.content import Content
+
+from engine.checkpoints.manifest import Entry
+from engine.runs import checkpoint_refs
+from engine.runs.listing import RunSummary
+from engine.runs.state import RunState
+from engine.terminal_text import printable
+from engine.training.settings import SETTINGS
+from tui import format as fmt
+
+ENDED = "ended without finishing"
+MOST_CHECKPOINTS = 6  # that are listed
+LEFT_OUT = ("model",)  # settings that the list beside it has anyway
+
+
+def state_words(run: RunSummary) -> str:
+    """Its state, in more words than the column has room for."""
+    return ENDED if run.state == "ended" else run.state
+
+
+def origin(run: RunSummary, runs: Iterable[RunSummary]) -> str:
+    """Which run it branched off from, and where; or the file that it began with; "" where it began by itself."""
+    if not run.parent:
+        return printable(f"from {Path(run.began_with).name}") if run.began_with else ""
+    name = next((other.title for other in runs if other.id == run.parent), f"{run.parent} (deleted)")
+    return f"branch of {name} at epoch {run.parent_epoch}, step {run.parent_step}"
+
+
+def began(run: RunSummary) -> str:
+    """`started 2026-01-01 10:10`."""
+    return f"started {time.strftime('%Y-%m-%d %H:%M', time.localtime(run.started))}"
+
+
+def changed_settings(run: RunSummary) -> list[tuple[str, str]]:
+    """The settings that are not at their defaults: what each is called, and its value."""
+    return [
+        (setting.title, setting.shown(run.settings[name]))
+        for name, setting in SETTINGS.items()
+        if name not in LEFT_OUT and name in run.settings and run.settings[name] != setting.default
+    ]
+
+
+def results(run: RunSummary, state: RunState) -> str:
+    """The best result and the last."""
+    if state.best is None:
+        return "no test results yet"
+    best, last = state.best, state.tests[-1]
+    words = f"best {fmt.percent(best.accuracy)} (epoch {best.epoch})"
+    if last is not best:
+        words += f" · last {fmt.percent(last.accuracy)}"
+    return f"{words} · test loss {fmt.loss(last.loss)}"
+
+
+def about(
+    run: RunSummary, state: RunState, runs: Iterable[RunSummary], checkpoints: Sequence[Entry] | str | None
+) -> Content:
+    """`checkpoints`: the run's, in the order of the training; a text where they can't be read; None: not known yet."""
+    lines = [Content(results(run, state))]
+    facts = [f"{fmt.count(state.parameters)} parameters" if state.parameters else "", state.device_name]
+    if state.samples_per_s:
+        facts.append(f"{state.samples_per_s:,.0f} samples/s")
+    if words := " · ".join(filter(None, facts)):
+        lines.append(Content(words))
+    if run.state == "failed" and state.reason:
+        lines.append(Content.styled(state.reason, "$text-error"))
+    if of := origin(run, runs):
+        lines.append(Content(of))
+    changed = changed_settings(run)
+    lines += [Content(""), Content.styled("Settings that differ from the defaults" if changed else
+                                          "Every setting is at its default", "$foreground 60%")]  # fmt: skip
+    width = max((len(title) for title, _ in changed), default=0)
+    lines += [Content.assemble((f"{title:<{width}}  ", "$foreground 60%"), value) for title, value in changed]
+    lines += [Content(""), *_checkpoints(checkpoints)]
+    return Content("\n").join(lines)
+
+
+def _checkpoints(found: Sequence[Entry] | str | None) -> list[Content]:
+    if found is None:
+        return [Content.styled("Checkpoints …", "$foreground 60%")]
+    if isinstance(found, str):
+        return [Content.styled(found, "$text-error")]
+    if not found:
+        return [Content.styled("No checkpoint yet", "$foreground 60%")]
+    size = fmt.size(sum(entry.bytes for entry in found))
+    lines = [Content.styled(f"{fmt.counted(len(found), 'checkpoint')}, {size}", "$foreground 60%")]
+    shown = list(reversed(found))[:MOST_CHECKPOINTS]
+    places = [checkpoint_refs.words(entry) for entry in shown]
+    width = max(map(len, places))
+    for entry, place in zip(shown, places, strict=True):
+        accuracy = fmt.percent(entry.accuracy) if entry.accuracy is not None else ""
+        lines.append(Content(f"{place:<{width}}  {accuracy:>6}  {fmt.size(entry.bytes):>8}"))
+    if len(found) > len(shown):
+        lines.append(Content.styled(f"… and {len(found) - len(shown)} more", "$foreground 60%"))
+    return lines
