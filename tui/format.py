@@ -61,6 +61,17 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def amount(number: float) -> str:
+    """A large number to three digits: `512`, `401 k`, `1.54 M`, `15.5 G`."""
+    value = float(number)
+    for unit in ("", " k", " M", " G", " T"):
+        if value < 999.5 or unit == " T":
+            digits = 0 if not unit or value >= 99.95 else 1 if value >= 9.995 else 2
+            return f"{value:.{digits}f}{unit}"
+        value /= 1000
+    raise AssertionError  # every number has a unit
+
+
 def counted(number: int, word: str) -> str:
     """`1 tensor`, `1,200 tensors`."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.columns import column, width_of
@@ -16,6 +17,12 @@ COLUMNS = (
     "zeros", "nan", "inf", "same_as",
 )  # fmt: skip
 TEXT_COLUMNS = ("name", "shape", "dtype", "requires_grad", "count", "mean", "std", "min", "max", "norm", "zeros")
+
+
+def write(path: Path, tensors: Iterable["TensorRow"]) -> None:
+    """Into a new file: as CSV, or as text where the name ends in .txt. Raises OSError."""
+    with open(path, "x", encoding="utf-8", newline="") as file:
+        file.write((as_text if path.suffix == ".txt" else as_csv)(tensors))
 
 
 def as_csv(tensors: Iterable["TensorRow"]) -> str:

@@ -1,7 +1,7 @@
 """One image through a network, module by module: what goes in, what comes out, and what the network says."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,7 @@ from engine.progress import Progress
 from engine.training.layer_stats import RELU_LIKE, dead_units
 
 MANY = 256  # images of the test set; a unit that is 0 for all of them is called dead
+LARGEST_CELL = 16  # cells of a picture along a side of one value, where there is room
 LARGEST = 5  # units whose values are reported
 
 
@@ -81,11 +82,15 @@ def picture(home: Path, request: ActivationRequest, progress: Progress) -> Activ
     tensor = stage.before if request.side == "input" else stage.after
     if tensor is None or not tensor.numel():
         return ActivationPicture("not a tensor", np.zeros((1, 1), np.float32))
-    drawn = tensor[0]
-    if drawn.ndim == 1 and len(found.shape) == 3 and drawn.numel() == math.prod(found.shape):
-        drawn = drawn.reshape(found.shape)  # a flattened image is one still
-    values, description = mosaic(drawn, request.rows, request.columns)
+    values, description = mosaic(of_image(tensor[0], found.shape), request.rows, request.columns)
     return ActivationPicture(description, values)
+
+
+def of_image(drawn: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """A flattened image, of [channels, height, width], is one still."""
+    if drawn.ndim == 1 and len(shape) == 3 and drawn.numel() == math.prod(shape):
+        return drawn.reshape(shape)
+    return drawn
 
 
 @torch.no_grad()
@@ -114,20 +119,31 @@ def trace(model: nn.Module, X: torch.Tensor) -> tuple[list[Stage], Any]:
             continue
         hooks.append(module.register_forward_pre_hook(lambda m, args, name=name: enter(name, m, args)))
         hooks.append(module.register_forward_hook(lambda m, _args, result, name=name: leave(name, m, result)))
+    try:
+        result = in_evaluation(
+            model,
+            X,
+            lambda: f"{inside[-1][0]} ({inside[-1][1]}) got {given[id(inside[-1][1])][1]}" if inside else "its forward",
+        )
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return stages, result
+
+
+def in_evaluation(model: nn.Module, X: torch.Tensor, where: Callable[[], str] = lambda: "its forward") -> Any:
+    """Send a batch through a network in evaluation mode; its modules' modes and the generators are put back. Raises
+    InspectionError, with `where` it stopped, where it does not go through."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            result = model(X)
+            return model(X)
     except Exception as error:
-        where = f"{inside[-1][0]} ({inside[-1][1]}) got {given[id(inside[-1][1])][1]}" if inside else "its forward"
-        raise InspectionError(f"an image does not go through it: {where}: {one_line(error)}") from error
+        raise InspectionError(f"an image does not go through it: {where()}: {one_line(error)}") from error
     finally:
-        for hook in hooks:
-            hook.remove()
         for module, mode in modes:
             module.training = mode
-    return stages, result
 
 
 def one_line(error: BaseException) -> str:
@@ -151,17 +167,20 @@ def logits_of(result: Any, classes: int) -> torch.Tensor | None:
     return result[0].detach().float()
 
 
-def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[Any, np.dtype[np.float32]]", str]:
+def mosaic(
+    tensor: torch.Tensor, rows: int, columns: int, unit: str = ""
+) -> tuple["np.ndarray[Any, np.dtype[np.float32]]", str]:
     """A tensor as one picture of at most `rows` × `columns` values, and how it is laid out. [C, H, W]: the channels
     side by side, a column of NaN between them; else its values one after another, line by line. Enlarged by a whole
-    number where there is room; what does not fit is left out; a NaN among the values becomes inf."""
+    number where there is room; what does not fit is left out; a NaN among the values becomes inf. `unit`: what a
+    part is called; empty: a channel, or a unit."""
     values = tensor.detach().float().nan_to_num(nan=float("inf"), posinf=float("inf"), neginf=float("-inf"))
     if values.ndim == 3 and values.shape[1] * values.shape[2] > 1:
         count, height, width = values.shape
-        halved = min(height, width) >= 8 and _room(height, width, rows, columns) < count
-        if halved:
-            values = functional.avg_pool2d(values[None], 2)[0]
-            height, width = values.shape[1:]
+        smaller = _smaller(count, height, width, rows, columns)
+        if smaller != (height, width):
+            values = functional.adaptive_avg_pool2d(values[None], smaller)[0]
+            height, width = smaller
         scale = _scale(count, height, width, rows, columns)
         tiles = values.repeat_interleave(scale, 1).repeat_interleave(scale, 2)[:, :rows, :columns]
         height, width = tiles.shape[1:]
@@ -172,13 +191,13 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
         for at in range(shown):
             top, left = at // across * (height + 2), at % across * (width + 1)
             whole[top : top + height, left : left + width] = tiles[at]
-        description = f"{count} channel{'s' * (count != 1)} of {tensor.shape[1]} × {tensor.shape[2]}"
-        description += " at half the size" if halved else ""
+        description = f"{count:,} {unit or 'channel'}{'s' * (count != 1)} of {tensor.shape[1]} × {tensor.shape[2]}"
+        description += f", each drawn as {smaller[0]} × {smaller[1]}" if smaller != tensor.shape[1:] else ""
         description += f", the first {shown} shown" if shown < count else ""
         return whole.numpy(), description
     flat = values.reshape(-1)
     scale = 1
-    while scale < 4 and len(flat) * (scale + 1) ** 2 <= rows * columns:
+    while scale < LARGEST_CELL and -(-len(flat) // max(1, columns // (scale + 1))) * (scale + 1) <= rows:
         scale += 1
     across = max(1, columns // scale)
     lines = min(-(-len(flat) // across), max(1, rows // scale))
@@ -186,7 +205,7 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
     whole = torch.full((lines * min(across, len(flat)),), float("nan"))
     whole[:shown] = flat[:shown]
     whole = whole.reshape(lines, -1).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
-    description = f"{len(flat)} unit{'s' * (len(flat) != 1)}, {min(across, len(flat))} per row"
+    description = f"{len(flat):,} {unit or 'unit'}{'s' * (len(flat) != 1)}, {min(across, len(flat))} per row"
     description += f", the first {shown} shown" if shown < len(flat) else ""
     return whole.numpy(), description
 
@@ -194,9 +213,21 @@ def mosaic(tensor: torch.Tensor, rows: int, columns: int) -> tuple["np.ndarray[A
 def _scale(count: int, height: int, width: int, rows: int, columns: int) -> int:
     """The largest enlargement with which all channels fit."""
     scale = 1
-    while scale < 8 and _room(height * (scale + 1), width * (scale + 1), rows, columns) >= count:
+    while scale < LARGEST_CELL and _room(height * (scale + 1), width * (scale + 1), rows, columns) >= count:
         scale += 1
     return scale
+
+
+def _smaller(count: int, height: int, width: int, rows: int, columns: int) -> tuple[int, int]:
+    """The size at which all channels fit, or as it is where they do; half of it at least, and not below 4."""
+    least = max(4, height // 2)
+    if min(height, width) < 8 or _room(height, width, rows, columns) >= count:
+        return height, width
+    for high in range(height - 1, least - 1, -1):
+        wide = max(1, round(width * high / height))
+        if _room(high, wide, rows, columns) >= count:
+            return high, wide
+    return least, max(1, round(width * least / height))
 
 
 def _room(height: int, width: int, rows: int, columns: int) -> int:

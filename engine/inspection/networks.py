@@ -29,7 +29,7 @@ from engine.training.resume import load_model
 from engine.training.setup import freeze
 from engine.weights import matching
 
-TORCHVISION_SHAPE = (3, 224, 224)  # what its classification models were made for
+TORCHVISION_SHAPE: tuple[int, ...] = (3, 224, 224)  # what its classification models were made for
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +118,8 @@ def _new(home: Path, ref: NetworkRef, name: str) -> Network:
         with torch.device("meta"):
             model = build(name, 1000)
         freeze(model, config)
-        names = tuple(f"class {number}" for number in range(1000))
         title = f"{name}, without values (meta device), 1,000 classes"
-        return Network(name, title, model.eval(), TORCHVISION_SHAPE, names, config)
+        return Network(name, title, model.eval(), TORCHVISION_SHAPE, _numbered(1000), config)
     data = dataset(config.dataset, ref.data_dir, home)
     shape, classes = _shape(config, data), data.classes
     with torch.random.fork_rng(devices=[]):
@@ -135,15 +134,22 @@ def _with_weights(home: Path, ref: NetworkRef, source: WeightsFile, _changed: in
     """A network with the weights of a file of any origin, whose numbers are read and nothing else."""
     name, path = source.model, source.path
     config = _config(ref, name)
+    data: Dataset | None = None
     if name.startswith(TORCHVISION):
-        raise InspectionError(f"{name} takes no weights here: it is for images of another shape")
-    data = dataset(config.dataset, ref.data_dir, home)
-    shape, classes = _shape(config, data), data.classes
-    model = build(name, len(classes), shape)
+        shape, classes = TORCHVISION_SHAPE, _numbered(1000)
+    else:
+        data = dataset(config.dataset, ref.data_dir, home)
+        shape, classes = _shape(config, data), data.classes
+    with torch.random.fork_rng(devices=[]):
+        model = build(name, len(classes), shape)
     matching.load(model, f"{path} {source.mapping}".strip(), name)
     freeze(model, config)
     title = f"{name} with the weights of {path.name}"
     return Network(str(source), title, model.eval(), shape, classes, config, data)
+
+
+def _numbered(classes: int) -> tuple[str, ...]:
+    return tuple(f"class {number}" for number in range(classes))
 
 
 def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str, torch.Tensor]]:

@@ -13,6 +13,8 @@ from engine.inspection.image_requests import Edit, ImageRef, ImagesRef, Invert, 
 from engine.inspection.networks import Network
 from engine.training.pipelines import transforms_of
 
+NO_VALUES = "it has shapes but no values (PyTorch's meta device)"
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -71,10 +73,11 @@ def _shifted(image: Bytes, down: int, right: int) -> Bytes:
 
 
 def _split(found: Network, name: str) -> Split:
-    if found.valueless or found.data is None:
-        raise InspectionError(
-            f"{found.title}: no image can be sent through it; choose one that was trained, or a new one"
-        )
+    if found.valueless:
+        raise InspectionError(f"no image can be sent through it: {NO_VALUES}")
+    if found.data is None:
+        size = " × ".join(map(str, found.shape))
+        raise InspectionError(f"no image can be sent through it: it is for images of {size}, and no data set here is")
     return found.data.splits[name]
 
 

@@ -15,6 +15,7 @@ from engine.errors import InspectionError
 from engine.inspection import views
 from engine.inspection.expressions import spelled
 from engine.inspection.running_stats import RunningStats
+from engine.inspection.samples import NO_VALUES
 from engine.inspection.stats import as_real, histogram, stats_of
 from engine.inspection.tensor_lookup import tensor_of
 from engine.inspection.tensor_requests import (
@@ -75,8 +76,8 @@ def pictures(home: Path, request: PicturesRequest, progress: Progress) -> Tensor
     parts."""
     tensor, _, image = tensor_of(home, request.tensor)
     if tensor.is_meta:
-        raise InspectionError("this network has no values: it is on the meta device")
-    parts, caption = _parts(_evaluated(tensor, tensor._version, request.view).tensor, image)
+        raise InspectionError(f"there are no pictures of it: {NO_VALUES}")
+    parts, caption = parts_of(_evaluated(tensor, tensor._version, request.view).tensor, image)
     chosen = parts[request.first : request.first + request.count].float()
     odd = not bool(parts.isfinite().all())
     return TensorPictures(
@@ -188,7 +189,7 @@ def _running(tensor: torch.Tensor, version: int, text: str) -> RunningStats:
     return RunningStats(_evaluated(tensor, version, text).tensor)
 
 
-def _parts(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, Callable[[int], str]]:
+def parts_of(tensor: torch.Tensor, image: tuple[int, ...]) -> tuple[torch.Tensor, Callable[[int], str]]:
     """The parts [n, h, w], and what each is called."""
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()

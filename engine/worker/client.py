@@ -5,6 +5,7 @@ transform or somebody's file does to a process ends only the worker process, whi
 """
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import Home
 from engine.progress import Progress, silent
 from engine.worker import bugs, wire
-from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
+from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused
 from engine.worker.request import Request
 
 A = TypeVar("A")
@@ -34,11 +35,30 @@ class WorkerClient:
         self._asked = 0  # requests, each with its number
         self._cancelled = 0  # the number of the last request that was cancelled
         self._under_way = 0  # the number of the request that is computed; 0: none
+        self._ready = False  # the process has said so, or has answered
+        self._closed = False
 
     @property
     def started(self) -> bool:
-        """Whether the process is there, and with it, after its first request, torch."""
+        """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the process is there and has imported torch."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return False
+        # Between two requests it says nothing but that: it need not be read to be known.
+        if not self._ready and not self._under_way and process.stdout is not None:
+            return bool(select.select([process.stdout], [], [], 0)[0])
+        return self._ready
+
+    def prepare(self) -> None:
+        """Start the process, where it does not run, and have it import torch at low priority. Raises EngineError."""
+        with self._turn:
+            if not self._closed:
+                self._running(prepare=True)
 
     def ask(self, request: Request[A], progress: Progress = silent) -> A:
         """The answer to a request; waits for the requests before it.
@@ -61,11 +81,14 @@ class WorkerClient:
                 self._write(process, Ask(number, request))
                 while True:
                     match wire.receive(process.stdout):  # type: ignore[arg-type]
+                        case Ready():
+                            self._ready = True
                         case Advanced(done, total):
                             reporting = True
                             progress(done, total)
                             reporting = False
                         case Answered(answer):
+                            self._ready = True
                             found: A = answer
                             return found
                         case Refused(error):
@@ -110,6 +133,7 @@ class WorkerClient:
         """End the process."""
         with self._writing:
             self._cancelled = self._asked
+            self._closed = True
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -123,12 +147,20 @@ class WorkerClient:
         with self._writing:
             wire.send(process.stdin, message)  # type: ignore[arg-type]
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self, *, prepare: bool = False) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
+            self._ready = False
             with self._log() as log:
                 try:
-                    self._process = subprocess.Popen(
-                        [sys.executable, "-P", "-m", "engine.worker.server", str(self.home)],
+                    process = subprocess.Popen(
+                        [
+                            sys.executable,
+                            "-P",
+                            "-m",
+                            "engine.worker.server",
+                            str(self.home),
+                            *(["--prepare"] if prepare else []),
+                        ],
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=log,
@@ -137,6 +169,10 @@ class WorkerClient:
                     )
                 except OSError as error:
                     raise InspectionError(f"the worker process can't start: {error.strerror or error}") from None
+            with self._writing:
+                self._process = process
+                if self._closed:  # while it started
+                    process.kill()
         return self._process
 
     def _log(self) -> BinaryIO:

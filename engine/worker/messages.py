@@ -44,3 +44,8 @@ class Refused:
 @dataclass(frozen=True)
 class Cancelled:
     """There is none, as it was asked for."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """torch has been imported: nothing waits for it any more. Sent once, by itself."""

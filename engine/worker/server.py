@@ -3,6 +3,7 @@
 It ends when the program that started it does: at the end of its input. Its standard error is the log.
 """
 
+import contextlib
 import importlib
 import os
 import queue
@@ -15,8 +16,9 @@ from typing import Any, BinaryIO
 
 from engine.errors import EngineError
 from engine.worker import bugs, wire
-from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Refused
+from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused
 
+LOW_PRIORITY = 10  # niceness
 PROGRESS_S = 0.1  # seconds between two messages of progress
 
 
@@ -32,6 +34,8 @@ class _Desk:
         self._waiting: queue.Queue[Ask] = queue.Queue()
         self._cancelled = 0  # every request up to this number
         self._reported = 0.0
+        self._sending = threading.Lock()
+        self._preparing: int | None = None  # the number of the thread that imports torch, as the system has it
         threading.Thread(target=self._read, daemon=True, name="requests").start()
 
     def _read(self) -> None:
@@ -48,17 +52,43 @@ class _Desk:
             traceback.print_exc()
         os._exit(0)  # nobody listens any more, whatever is being computed
 
+    def _send(self, message: object) -> None:
+        with self._sending:
+            wire.send(self._answers, message)
+
+    def prepare(self) -> None:
+        """Import torch in a thread of low priority, and say when it is done. On Linux a priority is a thread's own:
+        what is computed later is not held back by it."""
+
+        def work() -> None:
+            self._preparing = threading.get_native_id()
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._preparing, LOW_PRIORITY)
+            with contextlib.suppress(Exception):  # the first request meets it again, and says it
+                importlib.import_module("torch")
+                self._send(Ready())
+
+        threading.Thread(target=work, daemon=True, name="prepare").start()
+
+    def _hurry(self) -> None:
+        """Somebody waits now. Only a privileged process may take its priority back; else it goes on as it is."""
+        if self._preparing is not None:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._preparing, 0)
+            self._preparing = None
+
     def serve(self, home: Path) -> None:
         while True:
             ask = self._waiting.get()
+            self._hurry()
             try:
-                wire.send(self._answers, Answered(self._compute(home, ask)))
+                self._send(Answered(self._compute(home, ask)))
             except _CancelledError:
-                wire.send(self._answers, Cancelled())
+                self._send(Cancelled())
             except EngineError as error:
-                wire.send(self._answers, Refused(error))
+                self._send(Refused(error))
             except Exception as error:
-                wire.send(self._answers, Refused(bugs.record(home, error)))
+                self._send(Refused(bugs.record(home, error)))
 
     def _compute(self, home: Path, ask: Ask) -> Any:
         def progress(done: int, total: int) -> None:
@@ -66,7 +96,7 @@ class _Desk:
             now = time.monotonic()
             if done >= total or now - self._reported >= PROGRESS_S:
                 self._reported = now
-                wire.send(self._answers, Advanced(done, total))
+                self._send(Advanced(done, total))
 
         self._stop_if_cancelled(ask.number)
         return handler_of(ask.request)(home, ask.request, progress)
@@ -83,14 +113,17 @@ def handler_of(request: Any) -> Any:
 
 
 def main() -> None:
-    """`python -P -m engine.worker.server HOME`."""
+    """`python -P -m engine.worker.server HOME [--prepare]`."""
     # What torch, or a user's own code, prints must not come between the answers. And a DataLoader's worker, which is
     # forked, closes its standard input: while a thread reads from it here, that would wait for ever.
     asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    _Desk(asked, answers).serve(Path(sys.argv[1]))
+    desk = _Desk(asked, answers)
+    if "--prepare" in sys.argv[2:]:
+        desk.prepare()
+    desk.serve(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

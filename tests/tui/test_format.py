@@ -23,6 +23,17 @@ def test_durations_are_in_the_two_largest_units(seconds: float | None, words: st
 
 
 @pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0"), (512, "512"), (5120, "5.12 k"), (401_408, "401 k"), (999_499, "999 k"), (999_900, "1.00 M"),
+        (15_470_264_320, "15.5 G"), (9_960, "9.96 k"), (9_996, "10.0 k"), (2e15, "2000 T"),
+    ],
+)  # fmt: skip
+def test_large_numbers_have_three_digits_and_a_unit(number: float, words: str) -> None:
+    assert fmt.amount(number) == words
+
+
+@pytest.mark.parametrize(
     ("count", "words"),
     [(None, "–"), (512, "512 B"), (3_565_158, "3.4 MiB"), (139 * 2**30, "139 GiB"), (1023, "1.0 KiB")],
 )

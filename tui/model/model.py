@@ -1,55 +1,65 @@
-"""*Model*: a network's modules, and its parameters with statistics."""
+"""*Model*: a network's modules, its parameters with statistics, and the one under the cursor in detail."""
 
 import asyncio
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
-from engine import sources
 from engine.errors import EngineError, InspectionCancelledError
 from engine.home import RunFolder, expanded
+from engine.inspection.detail_requests import ModuleDetailRequest, ParameterDetailRequest
+from engine.inspection.image_requests import ImageRef
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
-from engine.runs import checkpoint_refs, client, store
-from engine.sources import NetworkRef, RunCheckpoint, Source, WeightsFile
-from engine.training import freezing
+from engine.runs import client, store
+from engine.sources import NetworkRef, NewModel, Source, WeightsFile
 from tui import format as fmt
 from tui import tensor_table
-from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
-from tui.model import module_table, parameter_table, prompts
+from tui.dialogs.table_screen import TableScreen
+from tui.keys import bind, move_keys
+from tui.model import detail_text, model_text, module_table, parameter_table, prompts
+from tui.model.detail_pane import DetailPane
+from tui.model.followed_run import FollowedRun
+from tui.model.freezer import Freezer
+from tui.model.latest import LatestQuestion
 from tui.model.module_table import ModuleTable
 from tui.model.parameter_table import SORTS, ParametersTable
+from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 FOLLOW_S = 2.0  # between two looks for a newer checkpoint
+WIDE = 110  # columns from which on the detail panel is shown
+STACKED = 0.6  # of the lines that a table may take which has the detail panel below it
 
 
 class ModelScreen(TableScreen):
     """Shows the form's model, a run's checkpoint (following one that trains), or any other network."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#tables"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *table_keys("model"),
-        Binding("enter", "open", "Open", id="model.open", tooltip="a parameter's values; a module: fold it"),
-        Binding("v", "view", "Modules/parameters", id="model.view", tooltip="the other table"),
-        Binding("o", "other", "Other network", id="model.other", tooltip="a model by name, a run, or a checkpoint"),
-        filter_key("model", "by name or pattern"),
-        Binding("f", "freeze", "Freeze", id="model.freeze", tooltip="or unfreeze, in the next run or branch"),
-        Binding("F", "freeze_some", "Freeze some", show=False, id="model.freeze_some", tooltip="by name or pattern"),
-        Binding("A", "autograd", "Autograd", id="model.autograd", tooltip="forward, loss, backward, step by step"),
-        Binding("N", "forward", "Forward pass", id="model.forward", tooltip="of one image, by stages"),
-        Binding("s", "sort", "Sort", id="model.sort", tooltip="by order, count, norm, std, change"),
-        Binding("p", "printed", "Print", show=False, id="model.printed", tooltip="the module, as PyTorch prints it"),
-        Binding("e", "export", "Export", show=False, id="model.export", tooltip="the parameters, as CSV or text"),
-        Binding("r", "reload", "Reload", show=False, id="model.reload", tooltip="a run that trains: as of now"),
-        Binding("escape", "back", "All", show=False, id="model.back", tooltip="remove the filter"),
+        *move_keys("model", sideways=("Columns before", "More columns")),
+        bind("model", "open", "Open", "a parameter's values; a module: fold it; the network: as PyTorch prints it"),
+        bind("model", "view", "Modules/parameters", "the other table"),
+        bind("model", "other", "Other network", "a model by name, a run, a checkpoint, or weights from a file"),
+        bind("model", "filter", "Filter", "by name or pattern"),
+        bind("model", "forward", "Forward pass", "of one image, by stages"),
+        bind("model", "autograd", "Autograd", "forward, loss, backward, step by step"),
+        bind("model", "freeze", "Freeze", "or unfreeze, in the next run or branch"),
+        bind("model", "freeze_some", "Freeze some", "by name or pattern", show=False),
+        bind("model", "sort", "Sort", "by order, count, norm, std, change"),
+        bind("model", "reverse", "Reverse", "the order", show=False),
+        bind("model", "export", "Export", "the parameters, as CSV or text", show=False),
+        bind("model", "again", "Reload", "a run that trains: as of now", action="reload", show=False),
+        bind("model", "back", "All", "remove the filter"),
     ]
 
     FILTER_ABOUT = "Part of a name, such as weight, or a regular expression, such as stack.[02].weight$"
@@ -65,15 +75,20 @@ class ModelScreen(TableScreen):
         self._asking = False
         self._entry = ""  # the file of the checkpoint that is shown
         self._before: Source | None = None  # the checkpoint that was shown before it
+        self._details = LatestQuestion(services.worker)
+        self._followed = FollowedRun(services)
+        self._freezer = Freezer(self, services, self._ask)
 
     def compose(self) -> ComposeResult:
         yield TopBar("model")
-        yield Static(id="about", markup=False)
-        yield ModuleTable()
         parameters = ParametersTable()
         parameters.display = False
-        yield parameters
-        yield Static(id="chosen", markup=False)
+        with Container(id="panels"):
+            with Panel(id="tables"):
+                yield Static(id="problem", markup=False)
+                yield ModuleTable()
+                yield parameters
+            yield DetailPane(self._services.picture_style, self._details)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -87,6 +102,12 @@ class ModelScreen(TableScreen):
             self._begin()
         elif self._asked != self._ref():
             self._ask()
+        else:
+            self._show_chosen()  # another image may have been chosen
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+        self.call_after_refresh(self._show_chosen)
 
     @property
     def modules(self) -> ModuleTable:
@@ -95,6 +116,14 @@ class ModelScreen(TableScreen):
     @property
     def parameters(self) -> ParametersTable:
         return self.query_one(ParametersTable)
+
+    @property
+    def panel(self) -> Panel:
+        return self.query_one("#tables", Panel)
+
+    @property
+    def detail(self) -> DetailPane:
+        return self.query_one(DetailPane)
 
     @property
     def table(self) -> Rows:
@@ -122,7 +151,7 @@ class ModelScreen(TableScreen):
     async def _ask(self) -> None:
         worker, network = self._services.worker, self._services.network
         self._source, self._asked, self._asking = network.source, self._ref(), True
-        update_text(self, "#about", "reading the model …" if worker.started else "importing PyTorch …")
+        self.panel.busy(waiting(worker, "reading the model …"))
         try:
             ref = network.ref()
             summary = await asyncio.to_thread(worker.ask, SummaryRequest(ref))
@@ -130,48 +159,39 @@ class ModelScreen(TableScreen):
         except InspectionCancelledError:
             return
         except EngineError as error:
-            run = self._run
-            living = run is not None and store.alive(run)
-            hint = "Press r to save its weights as of now, or o for another network." if living else ""
-            refused = Content.styled(f"{error}\n", "$text-error")
-            update_text(self, "#about", refused + Content(hint or "Press o for another network."))
+            self._refuse(error)
             return
         finally:
             self._asking = False
-        self._entry = self._newest()
+            if self.is_mounted:
+                self.panel.busy("")
+        self._entry = self._followed.newest()
         self._take(summary, table)
+
+    def _refuse(self, error: EngineError) -> None:
+        run = self._followed.folder
+        living = run is not None and store.alive(run)
+        hint = "Press r to save its weights as of now, or o for another network." if living else ""
+        refused = Content.styled(f"{error}\n\n", "$text-error")
+        self._summary = None
+        self.panel.describe(title=self._source, right="", below="")
+        self.panel.say(refused + Content(hint or "Press o for another network."))
+        self._arrange()
 
     def _take(self, summary: ModelSummary, table: ParameterTable) -> None:
         if not self.query(Rows):
             return  # the app ended meanwhile
         self._summary = summary
         self._services.network.folder = summary.folder
+        self._details.forget()
         self.parameters.take(table)
+        self.panel.say("")
         self._show()
-
-    @property
-    def _run(self) -> RunFolder | None:
-        """The folder of the run whose last checkpoint is shown, whichever that becomes; None: another source."""
-        try:
-            source = sources.parse(self._services.network.source)
-            if isinstance(source, RunCheckpoint) and source.at == sources.LAST:
-                return store.find(self._services.home, source.run)
-        except EngineError:
-            pass
-        return None
-
-    def _newest(self) -> str:
-        """The newest checkpoint's file, of a run's `last`; empty for what does not change."""
-        folder = self._run
-        try:
-            return checkpoint_refs.find(folder, sources.LAST).file if folder is not None else ""
-        except EngineError:
-            return ""
 
     def _follow(self) -> None:
         """Read a newer checkpoint of the run, where there is one."""
-        if self.is_active and (newest := self._newest()) and newest != self._entry and not self._asking:
-            folder = self._run
+        if self.is_active and (newest := self._followed.newest()) and newest != self._entry and not self._asking:
+            folder = self._followed.folder
             if folder is not None and self._entry:
                 self._before = WeightsFile(folder.checkpoint(self._entry))
             self._entry = newest
@@ -188,46 +208,88 @@ class ModelScreen(TableScreen):
         else:
             self.modules.show_modules(summary, self.filter_text)
         self.modules.display, self.parameters.display = not self._shows_parameters, self._shows_parameters
-        update_text(self, "#about", self._about(summary))
+        problem = f"An image does not pass through it: {summary.problem}" if summary.problem else ""
+        update_text(self, "#problem", Content.styled(problem, "$text-error"))
+        self.query_one("#problem").display = bool(problem)
+        self._arrange()
+        self.panel.describe(title=summary.title, right=self._state(summary))
         self._show_chosen()
         self.refresh_bindings()
 
-    def _about(self, summary: ModelSummary) -> Content:
-        totals = summary.totals
-        trainable = "" if totals.trainable == totals.parameters else f", {fmt.count(totals.trainable)} trainable"
-        image = " × ".join(map(str, summary.shape))
-        sort = self.parameters.sort
-        notes = f"\nfrozen: {summary.freeze}" if summary.freeze else ""
-        notes += f"\n{self.describe_filter()}" if self.filter_text else ""
-        notes += f"\nsorted by {sort}" if self._shows_parameters and sort != SORTS[0] else ""
-        return Content.assemble(
-            (summary.title, "bold"),
-            f"\n{fmt.count(totals.parameters)} parameters{trainable}, {fmt.size(totals.bytes)}; "
-            f"{fmt.count(totals.multiply_adds)} multiply-adds for an image of {image}",
-            (f"\nAn image does not pass through it: {summary.problem}" if summary.problem else "", "$text-error"),
-            (notes, "$text-accent"),
-        )
+    def _state(self, summary: ModelSummary) -> str:
+        rows, order = len(self.table.rows), ""
+        if not self._shows_parameters:
+            return model_text.state(rows, len(summary.modules), "module", self.filter_text, order, summary.freeze)
+        if (sort := self.parameters.sort) != SORTS[0]:
+            order = f"by {sort}"
+        order = f"{order} reversed".strip() if self.parameters.reversed else order
+        return model_text.state(
+            rows, len(self.parameters.tensors), "tensor", self.filter_text, order, summary.freeze
+        )  # fmt: skip
+
+    @property
+    def _has_detail(self) -> bool:
+        """Whether the detail panel is shown."""
+        return self.size.width >= WIDE and self._summary is not None
+
+    def _arrange(self) -> None:
+        """The detail panel stands below a short table and that of the parameters, which has many columns; beside a long
+        one; in a narrow terminal there is none."""
+        room = self.size.height - 2  # the lines at the top and the bottom
+        needed = len(self.table.rows) + 3 + self.query_one("#problem").display
+        most = int(STACKED * room)
+        stacked = self._has_detail and (needed <= most or self._shows_parameters)
+        self.detail.display = self._has_detail
+        self.query_one("#panels").set_class(stacked, "-stacked")
+        self.panel.styles.height = min(needed, most) if stacked else "1fr"
+        self.detail.put_picture(wide=stacked)
 
     def _show_chosen(self) -> None:
-        text = ""
+        """The line below the table, and the detail panel: what is known at once, the rest when it has been asked."""
+        summary = self._summary
+        if summary is None:
+            return
+        if self._has_detail:
+            self.panel.describe(below=model_text.totals(summary))
+            self._show_detail(summary)
+        else:
+            self.panel.describe(below=self._chosen_line(summary))
+
+    def _chosen_line(self, summary: ModelSummary) -> str:
         if self._shows_parameters:
-            text = parameter_table.describe(tensor) if (tensor := self.parameters.chosen) is not None else ""
+            return parameter_table.describe(tensor) if (tensor := self.parameters.chosen) is not None else ""
+        module = self.modules.chosen
+        return "" if module is None else module_table.describe(module) if module.name else model_text.totals(summary)
+
+    def _show_detail(self, summary: ModelSummary) -> None:
+        if (network := self._asked) is None:
+            return
+        missing = model_text.VALUELESS if summary.valueless else ""
+        if self._shows_parameters:
+            if (tensor := self.parameters.chosen) is not None:
+                subject = detail_text.of_tensor(tensor, self.parameters.histogram(tensor), missing)
+                self.detail.follow(subject, ParameterDetailRequest(tensor.ref(network)))
         elif (module := self.modules.chosen) is not None:
-            text = module_table.describe(module)
-        update_text(self, "#chosen", text)
+            split, index = self._services.image
+            subject = detail_text.of_module(
+                module, summary, self.parameters.tensors, f"{split} image {fmt.count(index)}", missing
+            )  # fmt: skip
+            self.detail.follow(subject, ModuleDetailRequest(network, ImageRef(split, index), module.name))
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if action in ("other", "reload"):
-            return True
+            return ""
         if self._summary is None:
-            return False if action == "back" else None
-        if action in ("freeze", "freeze_some"):
-            return True if self._freezable else None
-        if action in ("sort", "export"):
-            return True if self._shows_parameters else None
-        return bool(self.filter_text) if action == "back" else True
+            return "no network is shown yet"
+        if action in ("freeze", "freeze_some") and not self._freezer.possible:
+            return "only what the next run, or a branch of this run, will train can be frozen"
+        if action in ("sort", "reverse", "export") and not self._shows_parameters:
+            return "it is about the parameters: v shows them"
+        if action in ("forward", "autograd") and self._summary.valueless:
+            return "the network has shapes but no values: o opens its weights"
+        return "no filter is set" if action == "back" and not self.filter_text else ""
 
     def moved(self) -> None:
         self._show_chosen()
@@ -242,43 +304,24 @@ class ModelScreen(TableScreen):
                 self.table.find(lambda row: row.key == key.rpartition(".")[0])
             self._show_chosen()
 
-    @property
-    def _freezable(self) -> bool:
-        return self._services.network.folder is not None or self._services.network.of_form
-
     def action_freeze(self) -> None:
-        if (key := self.table.key) is None or self._summary is None:
-            return
-        chosen, names = key or "*", self.parameters.trainable_names
-        if self._shows_parameters and chosen not in names:
-            self.notify(f"{key} is not a parameter: it has no gradient", severity="warning", timeout=4, markup=False)
-            return
-        self._freeze(freezing.toggled(self._summary.freeze, chosen, names))
+        if (key := self.table.key) is not None and self._summary is not None:
+            names = self.parameters.trainable_names
+            self._freezer.toggle(self._summary, key, names, tensor=self._shows_parameters)
 
     @work(group="prompt")
     async def action_freeze_some(self) -> None:
-        assert self._summary is not None
-        prompt = prompts.freeze(self.parameters.trainable_names, self._summary.freeze)
-        if (text := await self.app.push_screen_wait(prompt)) is not None:
-            self._freeze(text.strip())
-
-    def _freeze(self, text: str) -> None:
-        names = self.parameters.trainable_names
-        if names and len(freezing.frozen(text, names)) == len(names):
-            self.notify("nothing would be left to train", severity="warning", timeout=4)
-            return
-        if (folder := self._services.network.folder) is not None:
-            self._services.branch_freeze[folder] = text
-            self.notify("for the next branch of this run (b on Train)", timeout=3)
-        else:
-            self._services.settings["freeze"] = text
-            self.notify("for the next run", timeout=3)
-        self._ask()
+        if self._summary is not None:
+            await self._freezer.ask(self._summary, self.parameters.trainable_names)
 
     def action_sort(self) -> None:
         self.parameters.sort_next()
         self._show()
         self.parameters.reveal(self.parameters.sort)
+
+    def action_reverse(self) -> None:
+        self.parameters.reversed = not self.parameters.reversed
+        self._show()
 
     def action_back(self) -> None:
         self.clear_filter()
@@ -293,7 +336,7 @@ class ModelScreen(TableScreen):
 
     def action_reload(self) -> None:
         """Of a run that trains: have it save its weights, which are then read."""
-        folder = self._run
+        folder = self._followed.folder
         if folder is not None and store.alive(folder):
             self._save(folder)
         else:
@@ -310,7 +353,10 @@ class ModelScreen(TableScreen):
 
     @work(group="prompt")
     async def action_other(self) -> None:
-        prompt = prompts.network(self._services.home, self._services.network.source)
+        source = self._services.network.source
+        if self._summary is not None and self._summary.valueless and self._asked is not None:
+            source = f"{source}=" if isinstance(self._asked.source, NewModel) else source  # the file is to be typed
+        prompt = prompts.network(self._services.home, source)
         if (text := await self.app.push_screen_wait(prompt)) is not None:
             self.show_network(text.strip())
 
@@ -319,10 +365,13 @@ class ModelScreen(TableScreen):
             if (tensor := self.parameters.chosen) is not None and self._asked is not None:
                 self._services.open_tensor(tensor.ref(self._asked))
         elif (module := self.modules.chosen) is not None:
-            if module.leaf:
+            if not module.name:
+                self._print()
+            elif module.leaf:
                 self.action_view()
-            elif module.name:
+            else:
                 self.modules.fold(module, self.filter_text)
+                self._show()
 
     def action_forward(self) -> None:
         self._services.open_forward(*self._services.image)
@@ -332,7 +381,7 @@ class ModelScreen(TableScreen):
 
         self.app.push_screen(AutogradScreen(self._services, "train", 0))
 
-    def action_printed(self) -> None:
+    def _print(self) -> None:
         from tui.dialogs.text import TextScreen
 
         if self._summary is not None:
@@ -345,8 +394,7 @@ class ModelScreen(TableScreen):
             return
         path = expanded(text.strip())
         try:
-            with open(path, "x", encoding="utf-8", newline="") as file:
-                file.write((tensor_table.as_text if path.suffix == ".txt" else tensor_table.as_csv)(tensors))
+            tensor_table.write(path, tensors)
         except OSError as error:
             self.notify(f"{path} can't be written: {error.strerror}", severity="error", markup=False)
         else:

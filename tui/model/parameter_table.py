@@ -39,6 +39,7 @@ class ParametersTable(Rows):
         super().__init__(COLUMNS, id="parameters")
         self._table: ParameterTable | None = None
         self.sort = SORTS[0]
+        self.reversed = False
 
     @property
     def tensors(self) -> tuple[TensorRow, ...]:
@@ -55,6 +56,12 @@ class ParametersTable(Rows):
         """The tensor under the cursor."""
         return next((tensor for tensor in self.tensors if tensor.name == self.key), None)
 
+    def histogram(self, tensor: TensorRow) -> list[int]:
+        """How many of its values lie in each part from its lowest to its highest."""
+        if self._table is None:
+            return []
+        return [int(count) for count in self._table.histograms[self._table.tensors.index(tensor)]]
+
     def take(self, table: ParameterTable) -> None:
         self._table = table
 
@@ -70,6 +77,8 @@ class ParametersTable(Rows):
         ]
         if self.sort != SORTS[0]:
             rows.sort(key=lambda row: -_sort_value(row[0], self.sort))
+        if self.reversed:
+            rows.reverse()
         self.show([_row(tensor, counts) for tensor, counts in rows])
 
     def sort_next(self) -> None:

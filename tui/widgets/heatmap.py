@@ -45,6 +45,12 @@ class HeatMap(Widget):
         self._lines = half_block_lines(image, self._picture_style)
         self.refresh()
 
+    def clear(self) -> None:
+        """Nothing, until other values come."""
+        if self._lines:
+            self._lines = []
+            self.refresh()
+
     @property
     def legend(self) -> str:
         """What its colours, or its characters, mean."""

@@ -1,24 +1,36 @@
 """*Model*: a network's modules and parameters, and a tensor, by keys."""
 
 import csv
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
+from engine import sources
+from engine.errors import InspectionCancelledError
+from engine.inspection.detail_requests import ModuleDetailRequest
+from engine.inspection.image_requests import ImageRef
 from engine.models.registry import build
+from engine.progress import Progress, silent
 from engine.runs import checkpoint_refs, client
+from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
+from engine.worker.client import WorkerClient
+from engine.worker.request import Request
 from tests.engine.runs.test_host_resume import create, serve
 from tests.support.at_once import at_once  # noqa: F401
-from tests.support.waiting import until
+from tests.support.waiting import HANG_S, until
 from tests.tui.data.test_data import line
 from tui.app import FmnistApp
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
+from tui.model.detail_pane import DetailText
+from tui.model.latest import LatestQuestion
 from tui.model.model import ModelScreen
 from tui.model.tensor import TensorScreen
 from tui.runs.form import ConfigForm
@@ -26,10 +38,19 @@ from tui.runs.watch import WatchScreen
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.image_page import ImagePage
+from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows
 
 SIZES = [(80, 24), (140, 45)]
 pytestmark = pytest.mark.usefixtures("at_once")
+
+
+def edges(app: FmnistApp, selector: str = "#tables") -> str:
+    """What stands in a panel's borders, and what it says instead of its content."""
+    panel = app.screen.query_one(selector, Panel)
+    said = panel.query_one(".panel-text", Static)
+    return "\n".join([*panel.edges, str(said.content) if panel.has_class("-text") else ""])
 
 
 def table(app: FmnistApp) -> str:
@@ -45,7 +66,7 @@ def model() -> torch.nn.Module:
 async def read(pilot: Pilot[None], words: str = "parameters") -> ModelScreen:
     app = pilot.app
     assert isinstance(app, FmnistApp)
-    await until(pilot, lambda: isinstance(app.screen, ModelScreen) and words in line(app, "#about"))
+    await until(pilot, lambda: isinstance(app.screen, ModelScreen) and words in edges(app))
     assert isinstance(app.screen, ModelScreen)
     return app.screen
 
@@ -61,16 +82,20 @@ async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int
     async with app.run_test(size=size) as pilot:
         await pilot.press("4")
         await read(pilot)
-        assert "mlp, new weights (seed 0)\n669,706 parameters, 2.6 MiB; 668,672 multiply-adds" in line(app, "#about")
+        assert "mlp, new weights (seed 0)" in edges(app)
+        assert "669,706 parameters · 2.6 MiB · 669 k multiply-adds for 1 × 28 × 28" in edges(app)
         assert "▸NeuralNetwork()" in table(app)
         assert "0 Linear(in_features=784, out_" in table(app)
         assert "401,920" in table(app)
         await pilot.press("j", "j", "enter")  # folded
         assert "ReLU" not in table(app)
-        assert "linear_relu_stack: [1, 784] → [1, 10], 669,706 of 669,706 parameters trainable" in line(app, "#chosen")
+        assert "3 of 8 modules" in edges(app)
+        if size == (80, 24):
+            assert "linear_relu_stack: [1, 784] → [1, 10], 669,706 of 669,706" in edges(app)
         await pilot.press("enter", "down", "v")
         assert "▸linear_relu_stack.0.weight" in table(app)
-        assert "parameter linear_relu_stack.0.weight  401,408 numbers, 1.5 MiB" in line(app, "#chosen")
+        if size == (80, 24):
+            assert "parameter linear_relu_stack.0.weight  401,408 numbers, 1.5 MiB" in edges(app)
         weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
         assert f"{float(weight.std(correction=0)):.3g}" in table(app)
         await pilot.press("slash")
@@ -78,7 +103,8 @@ async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int
         assert table(app).count("bias") == 3
         assert ".weight" not in table(app)
         await pilot.press("s")
-        assert "sorted by count" in line(app, "#about")
+        assert "3 of 6 tensors · filter: bias$" in edges(app)
+        assert "by count" in edges(app)
         await pilot.press("s", "s", "s", "s", "escape", "G")
         assert "▸linear_relu_stack.4.bias" in table(app)
         await pilot.press("e")
@@ -91,20 +117,20 @@ async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int
         lines = (tmp_path / "table.txt").read_text().splitlines()
         assert lines[1].split()[:4] == ["linear_relu_stack.0.weight", "512×784", "float32", "True"]
         assert f"{float(weight.norm()):.4g}" in lines[1]
-        await pilot.press("p")
+        await pilot.press("v", "g", "enter")
         assert isinstance(app.screen, TextScreen)
         assert str(app.screen.query_one("#body").content) == str(model())  # type: ignore[attr-defined]
-        await pilot.press("escape", "v", "o")
+        await pilot.press("escape", "o")
         app.screen.query_one(Input).value = "torchvision:nothing?"
         await pilot.press("enter")
         assert "torchvision:NAME" in line(app, "#verdict")
         await typed(pilot, "torchvision:resnet18")
-        await until(pilot, lambda: "11,689,512 parameters" in line(app, "#about"))
+        await until(pilot, lambda: "11,689,512 parameters" in edges(app))
         assert "BasicBlock" in table(app)
         await pilot.press("o")
         await typed(pilot, "torchvision:resnet180")
-        await until(pilot, lambda: "did you mean" in line(app, "#about"))
-        assert "Press o for another network" in line(app, "#about")
+        await until(pilot, lambda: "did you mean" in edges(app))
+        assert "Press o for another network" in edges(app)
 
 
 def shown(app: FmnistApp, row: int, column: int) -> float | None:
@@ -177,22 +203,22 @@ async def test_freezing_for_the_next_run(home: Path) -> None:
         await pilot.press("4")
         await read(pilot)
         await pilot.press("j", "j", "j", "f")  # linear_relu_stack.0
-        await until(pilot, lambda: "267,786 trainable" in line(app, "#about"))
+        await until(pilot, lambda: "267,786 trainable" in edges(app))
         assert app.settings["freeze"] == "linear_relu_stack.0"
         await pilot.press("v")
         assert " no" in table(app).splitlines()[1]
         await pilot.press("g", "f")
-        await until(pilot, lambda: "669,194 trainable" in line(app, "#about"))
+        await until(pilot, lambda: "669,194 trainable" in edges(app))
         assert app.settings["freeze"] == "linear_relu_stack.0, !linear_relu_stack.0.weight"
-        await pilot.press("F")
+        await pilot.press("asterisk")
         app.screen.query_one(Input).value = "*.nothing"
         await pilot.press("enter")
         assert "no parameter matches *.nothing" in line(app, "#verdict")
         await typed(pilot, "*")
         assert any("nothing would be left to train" in note.message for note in app._notifications)
-        await pilot.press("F")
+        await pilot.press("asterisk")
         await typed(pilot, "*, !linear_relu_stack.4")
-        await until(pilot, lambda: "5,130 trainable" in line(app, "#about"))
+        await until(pilot, lambda: "5,130 trainable" in edges(app))
         await pilot.press("2")
         await pilot.pause()
         assert "--freeze '*, !linear_relu_stack.4'" in app.screen.query_one(ConfigForm).command_line
@@ -207,7 +233,7 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         await pilot.press("4")
         screen = await read(pilot)
         assert app.network.source == f"{folder.id}@last"
-        assert "checkpoint 2" in line(app, "#about")
+        assert "checkpoint 2" in edges(app)
         first = checkpoint_refs.find(folder, "1").file
         await pilot.press("v")
         screen._entry = first  # as if it had been read before the newest was written
@@ -216,7 +242,7 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         assert all(change is not None and 0 < change < 1 for change in changes)
         assert f"{changes[0]:.3g}" in table(app)
         await pilot.press("g", "f")
-        await until(pilot, lambda: "trainable" in line(app, "#about"))
+        await until(pilot, lambda: "trainable" in edges(app))
         assert app.branch_freeze == {folder: "linear_relu_stack.0.weight"}
         await pilot.press("2")
         await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("branch", ()))
@@ -225,7 +251,7 @@ async def test_a_run_is_followed_from_checkpoint_to_checkpoint(home: Path) -> No
         assert app.screen.query_one(Input).value == "epochs=4 freeze=linear_relu_stack.0.weight"
         await pilot.press("escape", "4", "o")
         await typed(pilot, f"{folder.id}@1")
-        await until(pilot, lambda: "checkpoint 1" in line(app, "#about"))
+        await until(pilot, lambda: "checkpoint 1" in edges(app))
 
 
 @pytest.mark.slow
@@ -236,13 +262,11 @@ async def test_a_run_without_a_checkpoint_saves_one_when_asked_and_is_read(home:
     app = FmnistApp(home=home, dataset="demo", watch=folder)
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("4")
-        await until(
-            pilot, lambda: isinstance(app.screen, ModelScreen) and "no checkpoint yet" in line(app, "#about"), 30
-        )
-        assert "Press r to save its weights as of now" in line(app, "#about")
+        await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "no checkpoint yet" in edges(app), 30)
+        assert "Press r to save its weights as of now" in edges(app)
         await pilot.press("r")
-        await until(pilot, lambda: "mlp of live" in line(app, "#about"))
-        assert "669,706 parameters" in line(app, "#about")
+        await until(pilot, lambda: "mlp of live" in edges(app))
+        assert "669,706 parameters" in edges(app)
     client.command(folder, "stop")
 
 
@@ -330,3 +354,70 @@ def test_the_key_to_a_map_names_the_colours_that_it_has() -> None:
             if segment.style is not None and segment.style.color is not None and segment.style.color.triplet is not None
         )
         assert colourful == words.startswith("blue"), words
+
+
+async def test_the_detail_panel_follows_the_cursor(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        screen = await read(pilot)
+        await until(pilot, lambda: "output for train image 0: 10 units" in edges(app, "#detail"))
+        await pilot.press("v")
+        assert "linear_relu_stack.0.weight" in edges(app, "#detail")  # at once
+        await until(pilot, lambda: "512 rows of 28 × 28" in edges(app, "#detail"))
+        text = screen.detail.query_one(DetailText).text()
+        weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
+        assert f"mean, std     {float(weight.mean()):.3g}, {float(weight.std(correction=0)):.3g}" in text
+        assert "model.linear_relu_stack[0].weight[:2]" in text
+        assert f"tensor([[{float(weight[0, 0]):.4f}" in text.replace("[[ ", "[[")
+        await pilot.press("o")
+        await typed(pilot, "torchvision:vgg16")
+        await until(pilot, lambda: "138,357,544 parameters · 528 MiB · 15.5 G multiply-adds" in edges(app))
+        assert "It has shapes but no values" in str(app.screen.query_one("#detail-reason", Static).content)
+        await pilot.press("A")
+        assert "o opens its weights" in str(app.screen.query_one(KeyLine).content)
+        await pilot.press("o")
+        assert app.screen.query_one(Input).value == "torchvision:vgg16="
+        await pilot.press("escape")
+        await pilot.resize_terminal(80, 24)
+        assert not screen.detail.display
+
+
+def test_of_questions_about_a_cursor_only_the_newest_is_asked(home: Path) -> None:
+    asked: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Worker(WorkerClient):
+        def ask(self, request: Request[Any], progress: Progress = silent) -> Any:
+            asked.append(request.module)  # type: ignore[attr-defined]
+            begun.set()
+            go_on.wait(HANG_S)
+            return request.module  # type: ignore[attr-defined]
+
+    network = NetworkRef(sources.parse("mlp"), dataset="demo")
+    first, second, third = (ModuleDetailRequest(network, ImageRef("test", 0), name) for name in "abc")
+    questions = LatestQuestion(Worker(home))
+    refused: list[str] = []
+
+    def ask(request: ModuleDetailRequest) -> None:
+        try:
+            questions.ask(request)
+        except InspectionCancelledError:
+            refused.append(request.module)
+
+    threads = [threading.Thread(target=ask, args=[request]) for request in (first, second, third)]
+    threads[0].start()
+    begun.wait(HANG_S)
+    threads[1].start()
+    while questions._newest is not second:
+        pass
+    threads[2].start()
+    while questions._newest is not third:
+        pass
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert asked == ["a", "c"]
+    assert refused == ["b"]
+    assert questions.known(third) == "c"  # type: ignore[comparison-overlap]
+    assert questions.known(second) is None

@@ -1,6 +1,7 @@
 """The pictures' world stands still: one clock, one place, one terminal; and what takes a picture at three sizes."""
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -142,7 +143,8 @@ def picture(snapshot: SnapshotAssertion, place: Path) -> Picture:
                 await pilot.press(*keys)
             text = (await still(pilot, words)).replace(str(place), PLACE)
             for private in (place.name.removeprefix("pictures-")[:4], socket.gethostname(), torch.__version__):
-                assert private not in text, f"{private} is on the screen"
+                seen = re.sub(r"pixels [0-9a-f]{8}", "pixels", text)  # a checksum may have the same letters
+                assert private not in seen, f"{private} is on the screen"
             size = f"{name}-{width}x{height}".strip("-")
             if stored(name=size) != text:
                 differ.append(size)

@@ -9,7 +9,7 @@ from tests.tui.pictures.world import NETWORK
 from tui.app import FmnistApp
 
 pytestmark = pytest.mark.usefixtures("answers")
-READY = ("small.py:Small", "9,550 parameters")
+READY = ("small.py:Small", "9,550")
 
 
 def model(home: Path) -> FmnistApp:
@@ -27,20 +27,20 @@ async def test_modules_and_parameters(home: Path, picture: Picture) -> None:
         await picture(pilot, "hidden.weight", name="parameters")
         await pilot.press("s")
         await typed(pilot, "slash", "bias$")
-        await picture(pilot, "sorted by count", "out.bias", name="filtered-and-sorted")
+        await picture(pilot, "by count", "out.bias", name="filtered-and-sorted")
 
 
 async def test_a_frozen_layer(home: Path, picture: Picture) -> None:
     async with model(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
         await pilot.press("j", "j", "f")
-        await picture(pilot, "130 trainable")
+        await picture(pilot, "frozen: hidden")
 
 
 async def test_as_pytorch_prints_it(home: Path, picture: Picture) -> None:
     async with model(home).run_test(size=SIZES[0]) as pilot:
         await still(pilot, READY)
-        await pilot.press("p")
+        await pilot.press("g", "enter")
         await picture(pilot, "Small(", "(hidden): Linear(in_features=784, out_features=12, bias=True)")
 
 

@@ -1,0 +1,53 @@
+"""What the worker process is asked about the thing under a cursor: its first values as PyTorch prints them, and a
+picture. No torch."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.inspection.image_requests import ImageRef
+from engine.inspection.tensor_refs import OptimizerState, Parameter
+from engine.inspection.tensor_stats import TensorStats
+from engine.sources import NetworkRef
+from engine.worker.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class ParameterDetailRequest(Request["Detail"]):
+    """Of a parameter, a buffer or an optimizer's state. The picture has at most `rows` × `columns` values, the printed
+    lines `width` characters."""
+
+    handler = "engine.inspection.detail:of_parameter"
+    tensor: Parameter | OptimizerState
+    rows: int = 0
+    columns: int = 0
+    width: int = 80
+
+
+@dataclass(frozen=True)
+class ModuleDetailRequest(Request["Detail"]):
+    """Of a module's output for one image. The picture has at most `rows` × `columns` values, the printed lines `width`
+    characters."""
+
+    handler = "engine.inspection.detail:of_module"
+    network: NetworkRef
+    image: ImageRef
+    module: str  # its name; empty: the whole network
+    rows: int = 0
+    columns: int = 0
+    width: int = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """What is shown of it."""
+
+    expression: str  # in Python: what is printed
+    printed: str  # as PyTorch prints it
+    description: str  # of the picture
+    values: "npt.NDArray[np.float32]"  # the picture, [rows, columns]; NaN: nothing there
+    shape: tuple[int, ...] = ()
+    stats: TensorStats | None = None  # of a module's output

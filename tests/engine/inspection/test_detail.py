@@ -1,0 +1,96 @@
+"""What is shown of the thing under a cursor, compared with PyTorch's own words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine import sources
+from engine.errors import InspectionError
+from engine.inspection import detail, networks
+from engine.inspection.detail_requests import Detail, ModuleDetailRequest, ParameterDetailRequest
+from engine.inspection.image_requests import ImageRef
+from engine.inspection.samples import sample
+from engine.inspection.tensor_refs import Parameter
+from engine.progress import silent
+from engine.sources import NetworkRef
+
+IMAGE = ImageRef("test", 3)
+
+
+def ref(source: str = "mlp") -> NetworkRef:
+    return NetworkRef(sources.parse(source), dataset="demo", seed=3)
+
+
+def of_parameter(home: Path, name: str, source: str = "mlp") -> Detail:
+    request = ParameterDetailRequest(Parameter(ref(source), name), rows=60, columns=90, width=80)
+    return detail.of_parameter(home, request, silent)
+
+
+def of_module(home: Path, name: str, source: str = "mlp", width: int = 80) -> Detail:
+    request = ModuleDetailRequest(ref(source), IMAGE, name, rows=40, columns=90, width=width)
+    return detail.of_module(home, request, silent)
+
+
+def test_a_parameter_is_printed_as_pytorch_does_it(home: Path) -> None:
+    model = networks.network(home, ref()).model
+    for name, parameter in model.named_parameters():
+        before = dict(vars(torch._tensor_str.PRINT_OPTS))
+        found = of_parameter(home, name)
+        assert found.printed == str(parameter[:2])
+        assert found.expression.endswith("[:2]")
+        assert vars(torch._tensor_str.PRINT_OPTS) == before
+    assert "grad_fn=<SliceBackward0>" in found.printed
+
+
+def test_a_parameters_picture_are_its_kernels_its_rows_as_images_or_a_map(home: Path) -> None:
+    assert of_parameter(home, "linear_relu_stack.0.weight").description.startswith("512 rows of 28 × 28")
+    assert of_parameter(home, "linear_relu_stack.2.weight").description == "map of 512 × 512"
+    assert of_parameter(home, "linear_relu_stack.4.bias").description.startswith("10 numbers")
+    model = networks.network(home, ref("cnn")).model
+    name, kernel = next((name, one) for name, one in model.named_parameters() if one.ndim == 4)
+    found = of_parameter(home, name, "cnn")
+    assert found.description.startswith(f"{kernel.shape[0] * kernel.shape[1]:,} kernels of 3 × 3")
+    assert found.values[0, 0] == pytest.approx(float(kernel.detach()[0, 0, 0, 0]))
+
+
+def test_a_modules_output_is_that_of_the_image(home: Path) -> None:
+    network = networks.network(home, ref())
+    with torch.no_grad():
+        logits = network.model(sample(network, IMAGE).X)
+    found = of_module(home, "")
+    assert found.shape == (1, 10)
+    assert found.printed == str(logits[0])
+    assert found.stats is not None
+    assert found.stats.max == pytest.approx(float(logits.max()))
+    assert np.unique(found.values[~np.isnan(found.values)]).size == 10
+    inner = of_module(home, "linear_relu_stack.0")
+    assert inner.description.startswith("512 units")
+    assert of_module(home, "flatten").description == "1 channel of 28 × 28"
+    assert all(len(line) <= 44 for line in of_module(home, "linear_relu_stack.2", width=44).printed.splitlines())
+
+
+def test_what_has_no_values_says_so(home: Path) -> None:
+    vgg = "torchvision:vgg16"
+    with pytest.raises(InspectionError, match="it has shapes but no values"):
+        of_parameter(home, "features.0.weight", vgg)
+    with pytest.raises(InspectionError, match="no image can be sent through it: it has shapes but no values"):
+        of_module(home, "features.0", vgg)
+    with pytest.raises(InspectionError, match="no module 'nothing'"):
+        of_module(home, "nothing")
+
+
+def test_a_model_of_torchvision_takes_weights_from_a_file(home: Path, tmp_path: Path) -> None:
+    from torchvision import models
+
+    path = tmp_path / "squeezenet.pt"
+    weights = models.squeezenet1_1(weights=None).state_dict()
+    torch.save(weights, path)
+    source = f"torchvision:squeezenet1_1={path}"
+    assert of_parameter(home, "features.0.weight", source).values.size
+    found = networks.network(home, ref(source))
+    assert not found.valueless
+    assert torch.equal(dict(found.model.named_parameters())["features.0.bias"], weights["features.0.bias"])
+    with pytest.raises(InspectionError, match="it is for images of 3 × 224 × 224, and no data set here is"):
+        of_module(home, "features.0", source)
