@@ -8,10 +8,10 @@ from tui.widgets.lines import Line, Lines, padded
 LEVELS = 5  # shades of a cell
 
 
-class ClassBars(Lines):
+class ClassBars(Lines, can_focus=True):
     """A bar for each class: the fraction of its test images that was recognised."""
 
-    DEFAULT_CSS = "ClassBars { width: 1fr; height: 11; }"
+    DEFAULT_CSS = "ClassBars { width: 1fr; height: 1fr; }"
     interval = 2.0
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -27,9 +27,8 @@ class ClassBars(Lines):
 
     def paint(self, width: int, height: int) -> list[Line]:
         if self._result is None:
-            return [[("test accuracy by class", "strong")], [("after the first epoch", "dim")]]
-        title: Line = [(f"test accuracy by class, epoch {self._result.epoch}"[:width], "strong")]
-        lines = [title]
+            return [[("after the first epoch", "dim")]]
+        lines: list[Line] = []
         length = max(0, width - 12 - 7)
         for index, fraction in enumerate(self._result.per_class):
             name = self._names[index] if index < len(self._names) else str(index)
@@ -45,14 +44,16 @@ class ClassBars(Lines):
         return lines
 
 
-class ConfusionMatrix(Lines):
+class ConfusionMatrix(Lines, can_focus=True):
     """Rows are the true classes, columns the predicted ones; a stronger colour is a larger part of the row."""
 
-    DEFAULT_CSS = "ConfusionMatrix { width: 1fr; height: 13; }"
+    DEFAULT_CSS = "ConfusionMatrix { width: 1fr; height: 1fr; }"
     interval = 2.0
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, titled: bool = True, id: str | None = None) -> None:  # noqa: A002
+        """`titled`: whether its first line is a title."""
         super().__init__(id=id)
+        self._titled = titled
         self._result: Evaluated | None = None
         self._names: tuple[str, ...] = ()
         self._chosen: tuple[int, int] | None = None  # row and column of the cursor, where there is one
@@ -70,7 +71,7 @@ class ConfusionMatrix(Lines):
 
     def paint(self, width: int, height: int) -> list[Line]:
         if self._result is None:
-            return [[("confusion matrix", "strong")], [("after the first epoch", "dim")]]
+            return [[("after the first epoch", "dim")]]
         matrix = self._result.confusion
         names = [self._names[i] if i < len(self._names) else str(i) for i in range(len(matrix))]
         digits = max((len(str(number)) for row in matrix for number in row), default=1)
@@ -83,13 +84,13 @@ class ConfusionMatrix(Lines):
         ]
         for true, row in enumerate(matrix):
             total = sum(row)
-            line: Line = [(padded(cut(names[true], label), label), "")]
+            line: Line = [(padded(names[true], label), "")]
             for predicted, number in enumerate(row):
                 text = f"{number if number else '·':>{cell}}"
                 shade = _shade(number / total if total else 0.0, hit=true == predicted)
                 line.append((text, "chosen" if (true, predicted) == self._chosen else shade))
             lines.append(line)
-        return lines
+        return lines if self._titled else lines[1:]
 
 
 def _shade(fraction: float, *, hit: bool) -> str:

@@ -102,7 +102,9 @@ class Headline(_RunLines):
     def paint(self, width: int, height: int) -> list[Line]:
         state, config = self._state, self._state.config
         word, style = status(state, self._alive)
-        pieces: Line = [(fit(word, max(20, width - 40)), style), (f"  {fit(self.run_name, 24)}", "strong")]
+        pieces: Line = [(fit(word, max(20, width - 40)), style)]
+        if self.run_name:
+            pieces.append((f"  {fit(self.run_name, 24)}", "strong"))
         if config:
             demo = bool(state.dataset.get("demo"))
             lr = fmt.rate(state.lr if state.lr == state.lr else float(config["lr"]))
@@ -145,9 +147,9 @@ class Numbers(_RunLines):
 
 
 class Notice(_RunLines):
-    """One line with what to know now; hidden while there is nothing."""
+    """One line with what to know now, or with what stands at the charts' cursor; `-empty` while there is nothing."""
 
-    DEFAULT_CSS = "Notice { height: 1; width: 1fr; display: none; }"
+    DEFAULT_CSS = "Notice { height: 1; width: 1fr; }"
     chosen: Entry | None = None
     at: Readout | None = None
 
@@ -156,7 +158,7 @@ class Notice(_RunLines):
         self.chosen, self.at = entry, at
 
     def show(self, state: RunState, alive: bool) -> None:
-        self.display = self.at is not None or bool(notice(state, alive)[0])
+        self.set_class(self.at is None and not notice(state, alive)[0], "-empty")
         super().show(state, alive)
 
     def paint(self, width: int, height: int) -> list[Line]:
@@ -169,11 +171,14 @@ class Notice(_RunLines):
 def _at_cursor(at: Readout, chosen: Entry | None) -> list[tuple[str, str]]:
     """What stands at the cursor, in the order of what is looked for first."""
     place = at.place
+    values = {one.name: one.words for one in at.also if one.words != fmt.NOTHING}
     facts = [("epoch", f"{place.epoch:.2f}"), ("step", fmt.count(round(place.step)))]
     if chosen is not None:
         facts.append(("b:", f"branch off {fmt.checkpoint_words(chosen)}, {fmt.size(chosen.bytes)}"))
+    if "lr" in values:
+        facts.append(("lr", values.pop("lr")))
     facts.append(("after", fmt.duration(place.time)))
-    return [*facts, *((one.name, one.words) for one in at.also if one.words != fmt.NOTHING)]
+    return [*facts, *values.items()]
 
 
 def _facts(facts: list[tuple[str, str]], width: int) -> Line:

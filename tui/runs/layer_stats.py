@@ -24,11 +24,12 @@ from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.run_actions import RunActions
 from tui.runs.run_chart import RunChart
 from tui.services import Services
-from tui.widgets.chart.page import chart_keys
+from tui.widgets.chart.page import CHART_HINT, chart_keys
 from tui.widgets.chart.series import Chart
 from tui.widgets.chart.view import View
 from tui.widgets.heatmap import BLOCKS
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
@@ -79,7 +80,7 @@ class LayerChart(RunChart):
     """The chart of one layer; its screen knows which, and what of it."""
 
     def __init__(self, make: Callable[[], Chart], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+        super().__init__(titled=False, id=id)
         self._make = make
         self.page.view = View(log="y")
 
@@ -119,8 +120,10 @@ class LayerStatsScreen(TableScreen):
     def compose(self) -> ComposeResult:
         yield TopBar("train")
         yield Static(id="about", markup=False)
-        yield Rows(PARAMETER_COLUMNS, id="layers")
-        yield self._chart
+        with Panel(title="Parameters", id="layers-panel", focusable=False):
+            yield Rows(PARAMETER_COLUMNS, id="layers")
+        with Panel(id="chart-panel", focusable=False):
+            yield self._chart
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -159,9 +162,9 @@ class LayerStatsScreen(TableScreen):
             return
         layers = _layers(state.layer_stats[-1], outputs=self._outputs)
         rows = [self._row(name, stats) for name, stats in layers.items()]
-        self.table.styles.height = min(len(rows) + 1, max(5, (self.size.height - 8) // 2))
+        self.table.styles.height = min(len(rows) + 1, max(4, (self.size.height - 10) // 2))
         self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
-        self._chart.repaint(now=True)
+        self._draw()
 
     def _row(self, name: str, stats: Stats) -> Row:
         if isinstance(stats, ev.ActivationStats):
@@ -182,6 +185,14 @@ class LayerStatsScreen(TableScreen):
             if value is not None:
                 found.append((place(one.epoch, one.step, state.steps), value))
         return found
+
+    def _draw(self) -> None:
+        """The chart of the layer at the table's cursor, and what stands in the borders."""
+        self._chart.repaint(now=True)
+        title = "Outputs of the modules" if self._outputs else "Parameters"
+        place = f"{self.table.cursor + 1} of {len(self.table.rows)}" if self.table.rows else ""
+        self.query_one("#layers-panel", Panel).describe(title=title, right=place)
+        self.query_one("#chart-panel", Panel).describe(title=self._chart.chart.title, below=CHART_HINT)
 
     def _made_chart(self) -> Chart:
         """The metric of the layer at the table's cursor."""
@@ -224,7 +235,7 @@ class LayerStatsScreen(TableScreen):
         return "the run has ended" if action in ("pause", "step") and ended else ""
 
     def moved(self) -> None:
-        self._chart.repaint(now=True)
+        self._draw()
 
     def action_view(self) -> None:
         self._outputs = not self._outputs

@@ -35,12 +35,15 @@ class RunChart(ChartView, can_focus=True):
         page: ChartPage | None = None,
         metric: Metric = LOSS,
         *,
+        titled: bool = True,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
         ascii_only: bool | None = None,
     ) -> None:
-        """`page`: has the view that several charts share; without one the chart has its own."""
+        """`page`: has the view that several charts share; without one the chart has its own. `titled`: whether its
+        first line begins with the metric's title, which a panel's border may have."""
         super().__init__(id=id, classes=classes, ascii_only=ascii_only)
+        self.titled = titled
         self.page = page or ChartPage()
         self.page.add(self)
         self.metric = metric
@@ -65,6 +68,7 @@ class RunChart(ChartView, can_focus=True):
         """Another series of the runs."""
         self.metric = metric
         self.repaint(now=True)
+        self.page.changed()
 
     def next_metric(self) -> None:
         """The next of METRICS that no other chart of the page shows."""

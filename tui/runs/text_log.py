@@ -8,7 +8,7 @@ from tui import format as fmt
 from tui.widgets.lines import Line, Lines, fit
 
 
-class TextLog(Lines):
+class TextLog(Lines, can_focus=True):
     """Shows the newest lines; `scroll_back` shows older ones and stays there until it is back at the end."""
 
     DEFAULT_CSS = "TextLog { width: 1fr; height: 1fr; }"
@@ -27,21 +27,22 @@ class TextLog(Lines):
 
     def scroll_back(self, pages: int, lines: int = 0) -> None:
         """Go so far towards the beginning, or with negative numbers towards the end."""
-        page = max(1, self.size.height - 2)
-        most = max(0, len(log_lines(self._events)) - page)
+        page = max(1, self.size.height - 1)
+        most = max(0, len(log_lines(self._events)) - self.size.height)
         self._back = min(most, max(0, self._back + pages * page + lines))
         self.repaint()
 
+    @property
+    def back(self) -> int:
+        """Lines between the last one that is shown and the newest."""
+        return self._back
+
     def paint(self, width: int, height: int) -> list[Line]:
-        title: Line = [("log", "strong")]
-        if self._back:
-            title.append((f"  {self._back} newer lines below (Page Down)"[: width - 3], "dim"))
         lines = log_lines(self._events)
         if not lines:
-            return [title, [("the first line appears with the first batch", "dim")]]
+            return [[("the first line appears with the first batch", "dim")]]
         end = len(lines) - self._back
-        shown = lines[max(0, end - (height - 1)) : end]
-        return [title, *([(fit(text, width), style)] for text, style in shown)]
+        return [[(fit(text, width), style)] for text, style in lines[max(0, end - height) : end]]
 
 
 def log_lines(log: Sequence[LogEvent]) -> list[tuple[str, str]]:

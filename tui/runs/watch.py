@@ -17,11 +17,11 @@ from engine.runs import log, store
 from engine.runs.checkpoint_refs import name_of
 from engine.runs.state import RunState, fold
 from tui import format as fmt
+from tui.config import declared
 from tui.keys import bind
 from tui.runs.chart_export import export_chart
 from tui.runs.chosen_checkpoint import at_or_before, epochs_of, next_to
 from tui.runs.confusion_matrix import MatrixScreen
-from tui.runs.facts import Notice
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.live import LiveView
 from tui.runs.run_actions import RunActions, checkpoints
@@ -54,7 +54,9 @@ class WatchScreen(LivingScreen):
         bind("train", "saved_before", "Checkpoint before", "the cursor goes there", action="choose(-1)", show=False),
         bind("train", "saved_after", "Checkpoint after", "the cursor goes there", action="choose(1)", show=False),
         bind("train", "view", "Layers", "gradients, updates, activations as it trains", action="layers"),
-        bind("train", "open", "Mistakes", "a confusion's images", action="confusion", show=False),
+        bind(
+            "train", "open", "Mistakes", "the images of a cell of the confusion matrix", action="confusion", show=False
+        ),
         bind("train", "next_panel", action="panel(1)", show=False),
         bind("train", "previous_panel", action="panel(-1)", show=False),
         bind("train", "new_run", "New run", "back to the form; this run keeps going", action="new"),
@@ -91,6 +93,8 @@ class WatchScreen(LivingScreen):
 
     def on_mount(self) -> None:
         self._ready = True
+        smoothing = self._services.preferences.get(declared.SMOOTHING)
+        self._live.page.view = replace(self._live.page.view, smoothing=smoothing)
         self._live.page.changed = self._looked_otherwise
         self._preload_charts()
         self._looking = self.set_interval(LIVE_RUNS_S, self._look_for_live_runs)
@@ -109,7 +113,7 @@ class WatchScreen(LivingScreen):
 
     def on_screen_resume(self) -> None:
         self._looking.resume()
-        self._live.focus()
+        self._live.focus_panel()
         if self._follower is not None:
             self._follower.release()
             self._look_for_live_runs()
@@ -246,10 +250,12 @@ class WatchScreen(LivingScreen):
 
     def _looked_otherwise(self) -> None:
         """The charts' cursor is elsewhere, or they are looked at in another way."""
+        preferences, smoothing = self._services.preferences, self._live.page.view.smoothing
+        if smoothing != preferences.get(declared.SMOOTHING):
+            preferences.keep(declared.SMOOTHING, smoothing)
         cursor = self._live.cursor
         self._chosen = None if cursor is None else at_or_before(self._entries, cursor, self._state.steps)
         self._live.choose(self._chosen)
-        self._live.query_one(Notice).show(self._state, self._alive)
         self.refresh_bindings()
 
     @work(exclusive=True, group="checkpoints")

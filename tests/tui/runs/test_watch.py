@@ -1,9 +1,11 @@
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.widgets import Input
+from textual.worker import WorkerCancelled
 
 from engine.errors import DataError, RunError
 from engine.home import RunFolder
@@ -71,7 +73,7 @@ async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
     app = ScreensApp(tmp_path)
     async with app.run_test(size=size) as pilot:
         app.watch_run(run.folder)
-        await until(pilot, lambda: "Test Error" in text(app) and "⠿ test" in text(app))
+        await until(pilot, lambda: "⠿ test" in text(app))
         seen = text(app)
         for _ in PANELS[1:]:
             await pilot.press("tab")
@@ -81,7 +83,7 @@ async def test_everything_of_a_run_is_on_the_screen_or_one_key_away(
             "training", "my run", "mlp", "sgd lr 1e-3", "Fashion-MNIST", "epoch 4/10", "50/100 steps",
             "350/1,000 steps", "35%", "left", "loss 0.375", "3,200 samples/s", "elapsed", "512 MiB", "63%", "Some CPU",
             "Epoch 3", "loss: 2.297350  [    0/ 6400]", "Test Error: Accuracy: 53.0%, Avg loss: 2.153763",
-            "test accuracy, %", "test accuracy by class, epoch 3", "confusion, epoch 3", "Ankle boot",
+            "test accuracy, %", "Test accuracy by class", "Confusion: true ↓", "epoch 3", "Ankle boot",
         ]  # fmt: skip
         assert [words for words in wanted if words not in seen] == []
 
@@ -92,12 +94,12 @@ async def test_the_confusion_matrix_counts_rows_by_true_class(tmp_path: Path, ru
         app.watch_run(run.folder)
         await until(pilot, lambda: "training" in text(app))
         confusion = app.screen.query_one("#confusion", Lines)
-        await until(pilot, lambda: "epoch 3" in confusion.text())
+        await until(pilot, lambda: "53" in confusion.text())
         rows = confusion.text().splitlines()
-        assert len(rows) == 12
-        assert rows[2].split() == ["T-shirt/", "53", "47", *"·" * 8]
-        assert rows[11].split()[-10:] == ["47", *"·" * 8, "53"]
-        assert rows[1].split() == [name[:3] for name in CLASSES]
+        assert len(rows) == 11
+        assert rows[1].split() == ["T-shirt/top", "53", "47", *"·" * 8]
+        assert rows[10].split()[-10:] == ["47", *"·" * 8, "53"]
+        assert rows[0].split() == [name[:3] for name in CLASSES]
 
 
 async def test_keys_send_their_commands(tmp_path: Path, run: MadeUpRun, sent: list[str]) -> None:
@@ -226,7 +228,8 @@ async def test_a_paused_run_sends_nothing(tmp_path: Path, run: MadeUpRun, monkey
     async with app.run_test(size=(120, 40)) as pilot:
         app.watch_run(run.folder)
         await until(pilot, lambda: "paused" in text(app))
-        await app.workers.wait_for_complete()
+        with contextlib.suppress(WorkerCancelled):  # a look for other runs in place of one before it
+            await app.workers.wait_for_complete()
         assert await tick(pilot, 2) > 0
         written = count_writes(app, monkeypatch)
         await tick(pilot, 20)
@@ -311,10 +314,11 @@ async def test_the_log_can_be_read_back(tmp_path: Path) -> None:
         app.watch_run(run.folder)
         await until(pilot, lambda: "training" in text(app))
         log = app.screen.query_one(TextLog)
+        await pilot.press("tab", "tab")
         await until(pilot, lambda: "Epoch 39" in log.text())
         await pilot.press("pageup", "pageup")
         assert "Epoch 39" not in log.text()
-        assert "newer lines below" in log.text()
+        assert "newer lines below" in text(app)
         await pilot.press("pagedown", "pagedown")
         assert "Epoch 39" in log.text()
 

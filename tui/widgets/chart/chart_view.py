@@ -47,6 +47,7 @@ class ChartView(Lines):
         super().__init__(id=id, classes=classes)
         self.chart = Chart()
         self.view = View()
+        self.titled = True  # else a panel's border has the title
         self.busy = ""  # what is read for it now
         self._ascii = plain_terminal() if ascii_only is None else ascii_only
         self._plot: Plot | None = None
@@ -93,14 +94,15 @@ class ChartView(Lines):
             return [[(fit(chart.title, width), "strong")], [(fit("too small for a chart", width), "dim")]]
         if not any(map(len, chart.series)) and chart.nothing:
             return [[(fit(chart.title, width), "strong")], [(fit(chart.nothing, width), "dim")]]
-        heading = heading_lines(chart, self.view, None, width)
+        title = chart.title if self.titled else ""
+        heading = heading_lines(chart, self.view, None, width, title)
         drawn = plot(chart, self.view, width, height - len(heading), ascii_only=self._ascii)
         self._plot = drawn
         self._heading = len(heading)
         if self.view.cursor is not None:
-            heading = heading_lines(chart, self.view, self.readout, width)[: len(heading)]
+            heading = heading_lines(chart, self.view, self.readout, width, title)[: len(heading)]
         if self.busy:
-            heading[0] = [(fit(f"{chart.title}  {self.busy}", width), "warning")]
+            heading[0] = [(fit(f"{title}  {self.busy}".strip(), width), "warning")]
         lines = [*heading, *drawn.rows]
         if self._ascii:
             lines = [[(text.translate(_ASCII), style) for text, style in line] for line in lines]
@@ -127,10 +129,9 @@ class ChartView(Lines):
         return self._plot.x.value(column - self._plot.left + 0.5)
 
 
-def heading_lines(chart: Chart, view: View, at: Readout | None, width: int) -> list[Line]:
+def heading_lines(chart: Chart, view: View, at: Readout | None, width: int, title: str) -> list[Line]:
     """The title with the key to the signs, or with what stands at the cursor. Many runs take up to MOST_KEYS lines."""
     state = _state(view, chart)
-    title: Line = [(chart.title, "strong")]
     entries = _readings(at) if at is not None else _key(chart)
     lines = _flowed(title, entries, width - len(state) - 2 if state else width, MOST_KEYS if chart.overlaid else 1)
     if state and (room := width - sum(cell_len(text) for text, _ in lines[0])) >= len(state) + 1:
@@ -138,14 +139,13 @@ def heading_lines(chart: Chart, view: View, at: Readout | None, width: int) -> l
     return lines
 
 
-def _flowed(title: Line, entries: list[Line], width: int, most: int) -> list[Line]:
+def _flowed(title: str, entries: list[Line], width: int, most: int) -> list[Line]:
     """The entries after the title, in at most so many lines; what does not fit any more is left out, from the end. In a
     narrow chart the title is cut to its first word."""
-    words = title[0][0]
-    gap = "   "
+    words, gap = title, "   "
     if most == 1 and cell_len(words) + sum(3 + _length(entry) for entry in entries) > width:
         words, gap = (words.split(" ")[0].rstrip(",") if entries else words), " "
-    lines: list[Line] = [[(fit(words, width), title[0][1])]]
+    lines: list[Line] = [[(fit(words, width), "strong")] if words else []]
     for number, entry in enumerate(entries):
         if _length(lines[-1]) + len(gap) + _length(entry) > width:
             if len(lines) == most:

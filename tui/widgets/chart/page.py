@@ -34,6 +34,9 @@ def chart_keys(screen: str, *, ends: bool = True) -> list[BindingType]:
     ]
 
 
+CHART_HINT = "s smooth · z zoom · X axis · L log · m series · e export"  # for a border
+
+
 class ChartPage:
     """Has the view, and does what the keys ask for."""
 

@@ -1,6 +1,6 @@
 """What stands at the cursor: each series' value there, the place, and the marks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui.widgets.chart.series import Chart, Mark, Place, Series
@@ -44,7 +44,7 @@ def readout(chart: Chart, view: View, reach: float) -> Readout | None:
     return Readout(
         nearest,
         tuple(_reading(one, view, cursor, reach) for one in chart.series),
-        tuple(_reading(one, view, cursor, reach) for one in chart.also),
+        tuple(_reading(one, replace(view, smoothing=0.0), cursor, reach) for one in chart.also),
         tuple(mark for mark in chart.marks if abs(mark.place.along(view.x_axis) - cursor) <= reach),
     )
 

@@ -106,7 +106,7 @@ async def test_where_there_is_nothing_it_says_why() -> None:
 
 
 def heading(shown: Chart, view: View, width: int) -> list[str]:
-    return ["".join(text for text, _ in row).rstrip() for row in heading_lines(shown, view, None, width)]
+    return ["".join(text for text, _ in row).rstrip() for row in heading_lines(shown, view, None, width, shown.title)]
 
 
 def test_the_key_names_what_is_drawn_and_a_narrow_one_the_first_of_it() -> None:
