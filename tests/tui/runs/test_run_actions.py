@@ -18,6 +18,7 @@ from tests.support.waiting import until
 from tests.tui.runs.test_watch import text
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.live import LiveView
+from tui.runs.run_detail import RunDetail
 from tui.runs.watch import WatchScreen
 from tui.widgets.rows import Rows
 
@@ -278,17 +279,15 @@ async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Cal
         asked = store.read_run(made.folder)
         store.write_run(made.folder, asked | {"parent": {"run": of, "epoch": 2, "step": STEPS, "file": "x"}})
     app = ScreensApp(tmp_path, "runs")
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(140, 30)) as pilot:
         table = app.screen.query_one(Rows)
         await until(pilot, lambda: len(table.rows) == 5)
         names = [row.cells[1] for row in table.rows]
         assert names == ["orphan", "new one", "my run", "└ child", "  └ grandchild"]
         await pilot.press("j", "j", "j")
-        await until(
-            pilot,
-            lambda: "branch of my run at epoch 2, step 100" in str(app.screen.query_one("#detail", Static).content),
-        )
-        await pilot.press("k", "r")
+        detail = app.screen.query_one(RunDetail)
+        await until(pilot, lambda: any("branch of my run at epoch 2, step 100" in edge for edge in detail.edges))
+        await pilot.press("k", "space")
         await until(pilot, lambda: bool(calls.told))
         assert calls.told == [("resume", parent.folder.id, {"epochs": None})]
 
