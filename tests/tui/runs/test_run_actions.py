@@ -286,7 +286,9 @@ async def test_runs_shows_branches_below_their_parent(tmp_path: Path, calls: Cal
         assert names == ["orphan", "new one", "my run", "└ child", "  └ grandchild"]
         await pilot.press("j", "j", "j")
         detail = app.screen.query_one(RunDetail)
-        await until(pilot, lambda: any("branch of my run at epoch 2, step 100" in edge for edge in detail.edges))
+        await until(pilot, lambda: "child" in detail.edges[0])
+        about = detail.query_one("#about", Static)
+        await until(pilot, lambda: "branch of my run at epoch 2, step 100" in str(about.content))
         await pilot.press("k", "space")
         await until(pilot, lambda: bool(calls.told))
         assert calls.told == [("resume", parent.folder.id, {"epochs": None})]
