@@ -46,7 +46,9 @@ def test_a_file_that_is_not_there_is_no_problem(path: Path) -> None:
 )
 def test_what_is_wrong_is_told_with_its_line(path: Path, data: bytes, line: int | None, said: str) -> None:
     path.write_bytes(data)
-    problem = config_file.read(path).problem
+    contents = config_file.read(path)
+    problem = contents.problem
+    assert contents.exists
     assert problem is not None
     assert said in problem.what
     assert "the defaults hold" in problem.what.lower()

@@ -60,6 +60,7 @@ def test_an_act_has_another_key(text: str, keys: dict[str, str]) -> None:
         ('sort = "pageupp"', "keys.sort = \"pageupp\" is not used; there is no key 'pageupp'; did you mean pageup?"),
         ('sort = "strg+s"', "keys.sort = \"strg+s\" is not used; there is no key 'strg+s'; a key is named as in"),
         ('sort = "ctrl+"', "keys.sort = \"ctrl+\" is not used; there is no key 'ctrl+'; a key is named as in"),
+        ('sort = "gg"', "keys.sort = \"gg\" is not used; there is no key 'gg'; did you mean g?"),
         ('sort = ""', 'keys.sort = "" is not used; there is no key'),
         ('sort = "ctrl+i"', 'keys.sort = "ctrl+i" is not used; terminals send ctrl+i as tab'),
         ('sort = "shift+s"', 'keys.sort = "shift+s" is not used; write S for shift+s'),
