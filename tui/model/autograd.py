@@ -1,14 +1,14 @@
 """Forward, loss, backward, optimizer step, each when its key is pressed, and what it leaves behind."""
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
@@ -24,57 +24,46 @@ from engine.inspection.autograd_requests import (
 from engine.inspection.image_requests import ImagesRef
 from engine.inspection.tensor_refs import StepTensor
 from tui import format as fmt
+from tui.dialogs.key_screen import KeyScreen
+from tui.keys import bind, move_keys
 from tui.model import autograd_text, prompts
+from tui.model.autograd_menu import AutogradMenu, Switches
+from tui.model.gradient_histogram import GradientHistogram
+from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Row, Rows
+from tui.widgets.panel import Panel
+from tui.widgets.rows import Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
-if TYPE_CHECKING:
-    pass
+WIDE = 110  # columns from which on the graph and the gradients are both shown
+PANELS = ("graph", "gradients")
+TALL = 30  # lines from which on the last three steps are shown, not two
 
-WIDE = 116  # columns from which on the graph and the parameters are both shown
 
-
-class AutogradScreen(Screen[None]):
+class AutogradScreen(KeyScreen[None]):
     """Keeps the list of steps; the worker process does them again from the start for each new one."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#graph-panel"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Back", key_display="esc", id="autograd.back"),
-        Binding("space", "next", "Next step", id="autograd.next", tooltip="forward, loss, backward, step, zero_grad"),
-        Binding("f", "do('forward')", "Forward", id="autograd.forward", tooltip="pred = model(X)"),
-        Binding("o", "do('loss')", "Loss", id="autograd.loss", tooltip="loss = loss_fn(pred, y)"),
-        Binding("b", "do('backward')", "Backward", id="autograd.backward", tooltip="loss.backward()"),
-        Binding("s", "do('step')", "Step", id="autograd.step", tooltip="optimizer.step()"),
-        Binding("z", "do('zero_grad')", "Zero", id="autograd.zero", tooltip="optimizer.zero_grad()"),
-        Binding("u", "undo", "Undo", id="autograd.undo", tooltip="the last step"),
-        Binding("0", "restart", "Restart", show=False, id="autograd.restart", tooltip="undo all steps"),
-        Binding("r", "retain_graph", "retain_graph", show=False, id="autograd.retain", tooltip="in the next backward"),
-        Binding("n", "no_grad", "no_grad", show=False, id="autograd.no_grad", tooltip="in the next forward"),
-        Binding("d", "detach", "detach", show=False, id="autograd.detach", tooltip="a module, in the next forward"),
-        Binding("J", "vjp", "Vector–Jacobian", show=False, id="autograd.vjp", tooltip="pred.backward(v)"),
-        Binding("v", "view", "Graph/parameters", id="autograd.view", tooltip="the other list, in narrow terminals"),
-        Binding("tab", "focus_other", "Other list", show=False, id="autograd.other"),
-        Binding("down,j", "move(1)", "Down", show=False, id="autograd.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="autograd.up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="autograd.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="autograd.page_up"),
-        Binding("enter", "open", "Gradient", show=False, id="autograd.open", tooltip="or the weight, without one"),
-        Binding("w", "weights", "Weight", show=False, id="autograd.weights", tooltip="its values now"),
-        Binding("W", "weights_before", "Weight before", show=False, id="autograd.weights_before", tooltip="the step"),
-        Binding(
-            "slash",
-            "watch",
-            "Watch",
-            key_display="/",
-            show=False,
-            id="autograd.watch",
-            tooltip="one value of the parameter",
-        ),
-        Binding("c", "check", "Check", show=False, id="autograd.check", tooltip="a gradient, by central differences"),
-        Binding("i", "batch", "Batch", show=False, id="autograd.batch", tooltip="other images"),
+        bind("autograd", "back", "Back", action="dismiss"),
+        bind("autograd", "go", "Do the step", "the one in brackets", action="do"),
+        bind("autograd", "one_step", "Do the step", "the one in brackets", action="do", show=False),
+        bind("autograd", "left", "Another step", "the one before it in the loop", action="choose(-1)", display="←→"),
+        bind("autograd", "right", "Another step", "the one after it", action="choose(1)", show=False),
+        bind("autograd", "undo", "Undo", "the last step"),
+        bind("autograd", "reset", "Restart", "undo all steps", action="restart"),
+        bind("autograd", "change", "Batch, switches", "other images, retain_graph, no_grad, detach, pred.backward(v)"),
+        bind("autograd", "next_panel", "Other panel", "the graph or the gradients", action="panel"),
+        bind("autograd", "previous_panel", "Other panel", action="panel", show=False),
+        bind("autograd", "view", "Other panel", "the graph or the gradients", action="panel", show=False),
+        *move_keys("autograd"),
+        bind("autograd", "open", "Gradient", "or the weight, without one"),
+        bind("autograd", "other", "Weight", "its values now", action="weight"),
+        bind("autograd", "previous", "Weight before", "the last optimizer step", action="weight_before", show=False),
+        bind("autograd", "go_to", "Watch", "one value of the parameter, by its index", action="watch", show=False),
+        bind("autograd", "verify", "Check", "a gradient, by central differences", action="check", show=False),
     ]
 
     def __init__(self, services: Services, split: str, index: int, count: int = 64) -> None:
@@ -83,35 +72,53 @@ class AutogradScreen(Screen[None]):
         self._services = services
         self._images = ImagesRef(split, index, count)
         self._steps: tuple[Step, ...] = ()
-        self._retain_graph = self._no_grad = False  # of the next step of that kind alone
-        self._detach_after = ""  # after which module, in the next forward
+        self._chosen = ""  # the kind of step that space does; "": the one that is due
+        self._switches = Switches()
         self._watch: Element | None = None
         self._bench: Workbench | None = None  # that is shown
         self._shown_watch: Element | None = None
         self._answer: AutogradState | None = None
         self._check_text = ""
-        self._list = "graph"
+        self._list = PANELS[0]
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
-        yield Static(id="about", markup=False)
-        yield Static(id="steps", markup=False)
+        with Panel(id="loop", title="Autograd", focusable=False):
+            yield Static(id="strip", markup=False)
+            yield Static(id="steps", markup=False)
         with Horizontal(id="lists"):
-            yield Rows(autograd_text.GRAPH_COLUMNS, id="graph")
-            yield Rows(autograd_text.PARAMETER_COLUMNS, id="parameters")
-        yield Static(id="chosen", markup=False)
+            with Panel(id="graph-panel", title="Graph, from the loss back"):
+                yield Rows(autograd_text.GRAPH_COLUMNS, id="graph")
+            with Panel(id="gradients-panel", title="Gradients"):
+                yield Rows(autograd_text.PARAMETER_COLUMNS, id="gradients")
+                yield GradientHistogram(id="histogram")
+                yield Static(id="chosen", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._arrange()
+        self._show_strip()
         self._ask()
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
+        if self._answer is not None:
+            self._show_steps(self._answer)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        name = (event.widget.id or "").removesuffix("-panel")
+        if name in PANELS and name != self._list:
+            self._list = name
+            self._show_chosen()
+            self.refresh_bindings()
 
     @property
     def _wide(self) -> bool:
         return self.size.width >= WIDE
+
+    @property
+    def _loop(self) -> Panel:
+        return self.query_one("#loop", Panel)
 
     @property
     def _here(self) -> Rows:
@@ -123,8 +130,7 @@ class AutogradScreen(Screen[None]):
     async def _ask(self) -> None:
         """Where other images or another value are refused, those that are shown take their place."""
         worker, images, watch = self._services.worker, self._images, self._watch
-        if self._answer is None:
-            update_text(self, "#about", "…" if worker.started else "importing PyTorch …")
+        self._loop.busy(waiting(worker, "computing …"))
         try:
             bench = Workbench(self._services.network.ref(), images, self._steps)
             answer = await asyncio.to_thread(worker.ask, AutogradRequest(bench, watch))
@@ -135,15 +141,19 @@ class AutogradScreen(Screen[None]):
                 self._images, self._watch = self._bench.images, self._shown_watch
                 self.notify(str(error), severity="warning", timeout=8, markup=False)
             else:
-                update_text(self, "#about", Content.styled(str(error), "$text-error"))
+                hint = "\n\nOn Model, o opens another network, or weights from a file." if self._bench is None else ""
+                self.query_one("#graph-panel", Panel).say(Content.styled(f"{error}{hint}", "$text-error"))
             return
+        finally:
+            if self.is_mounted:
+                self._loop.busy("")
         if self.query(Rows):
-            self._bench, self._shown_watch, self._answer = bench, watch, answer
+            self._bench, self._shown_watch = bench, watch
             self._show(answer)
 
     @work(group="check", exclusive=True)
     async def _check(self, element: Element) -> None:
-        self._check_text = "…"
+        self._check_text = "computing central differences …"
         self._show_chosen()
         try:
             request = GradientCheckRequest(self._services.network.ref(), self._images, element)
@@ -160,42 +170,41 @@ class AutogradScreen(Screen[None]):
     # Showing
 
     def _arrange(self) -> None:
-        for name in ("graph", "parameters"):
-            self.query_one(f"#{name}").display = self._wide or self._list == name
+        for name in PANELS:
+            self.query_one(f"#{name}-panel").display = self._wide or self._list == name
         self.refresh_bindings()
 
     def _show(self, answer: AutogradState) -> None:
-        update_text(self, "#about", self._about(answer))
-        update_text(self, "#steps", autograd_text.steps_text(answer))
-        graph = [autograd_text.graph_row(at, node) for at, node in enumerate(answer.graph)]
-        if answer.freed and graph:
-            graph.insert(0, Row("freed", ("freed by backward(); only names remain", ""), "warning"))
-        if not graph:
-            empty = "no graph: no_grad, or everything is detached" if self._steps else "no graph yet: run forward"
-            graph = [Row("none", (empty, ""), "dim")]
-        self.query_one("#graph", Rows).show(graph)
-        rows = [
-            autograd_text.parameter_row(row, counts)
-            for row, counts in zip(answer.parameters, answer.histograms, strict=True)
-        ]
-        self.query_one("#parameters", Rows).show(rows)
+        before, self._answer = self._answer, answer
+        self._show_steps(answer)
+        self._show_strip()
+        graph, gradients = self.query_one("#graph", Rows), self.query_one("#gradients", Rows)
+        graph.show(autograd_text.graph_rows(answer, before))
+        gradients.show(autograd_text.gradient_rows(answer, gradients.rows))
+        nodes = fmt.counted(len(answer.graph), "node") if answer.graph else ""
+        self.query_one("#graph-panel", Panel).describe(right=nodes)
+        self.query_one("#graph-panel", Panel).say(autograd_text.no_graph(answer))
+        gradients.styles.height = min(len(gradients.rows) + 1, max(4, self.size.height // 2 - 4))
+        known = sum(row.gradient is not None for row in answer.parameters)
+        right = f"{known} of {fmt.counted(len(answer.parameters), 'parameter')} with a gradient"
+        self.query_one("#gradients-panel", Panel).describe(right=right)
         self._show_chosen()
         self.refresh_bindings()
 
-    def _about(self, answer: AutogradState) -> Content:
+    def _show_steps(self, answer: AutogradState) -> None:
+        update_text(self, "#steps", autograd_text.steps_text(answer, 3 if self.size.height >= TALL else 2))
+
+    def _show_strip(self) -> None:
+        answer = self._answer
+        chosen = self._chosen or autograd_text.due(answer)
+        update_text(self, "#strip", autograd_text.strip(answer, chosen, self._switches))
+        if answer is None:
+            return
         shape = " × ".join(map(str, answer.shape))
-        split, first = self._images.split, self._images.index
-        images = f"{split} images {fmt.count(first)}–{fmt.count(first + answer.shape[0] - 1)}"
-        if answer.shape[0] == 1:
-            images = f"{split} image {fmt.count(first)}"
-        forward = ["no_grad"] if self._no_grad else []
-        forward += [f"detach after {self._detach_after}"] if self._detach_after else []
-        switches = [f"next forward: {', '.join(forward)}"] if forward else []
-        switches += ["next backward: retain_graph"] if self._retain_graph else []
-        about = Content.assemble((answer.title, "bold"), f"; X [{shape}]: {images}; {answer.optimizer}")
-        if switches:
-            about += Content.styled(f"\n{'; '.join(switches)}", "$text-accent")
-        return about
+        below = f"X [{shape}]: {autograd_text.images_words(self._images, answer)}"
+        below_right = self._switches.words() or answer.optimizer
+        right = fmt.counted(len(answer.steps), "step")
+        self._loop.describe(title=answer.title, right=right, below=below, below_right=below_right)
 
     def _show_chosen(self) -> None:
         row, lines = self._parameter, []
@@ -204,15 +213,18 @@ class AutogradScreen(Screen[None]):
             if row.moved is not None:
                 moved = row.moved
                 lines.append(f"changed most: {list(moved.index)}  {moved.before:.7g} → {moved.after:.7g}")
-        watched = self._answer.watched if self._answer is not None else None
-        if watched is not None:
-            before = "" if watched.before is None else f"{watched.before:.7g} → "
-            gradient = "None" if watched.gradient is None else f"{watched.gradient:.7g}"
-            place = f"{watched.element.parameter}{list(watched.element.index)}"
-            lines.append(f"{place} = {before}{watched.now:.7g}, its gradient {gradient}")
+        if self._answer is not None and self._answer.watched is not None:
+            lines.append(autograd_text.watched_line(self._answer.watched))
         if self._check_text:
             lines.append(self._check_text)
         update_text(self, "#chosen", "\n".join(lines))
+        self.query_one("#chosen").display = bool(lines)
+        gradient = row.gradient if row is not None else None
+        counts: list[int] = []
+        if row is not None and self._answer is not None and gradient is not None:
+            counts = [int(count) for count in self._answer.histograms[self._answer.parameters.index(row)]]
+        ends = (0.0, 0.0) if gradient is None else (gradient.min or 0.0, gradient.max or 0.0)
+        self.query_one(GradientHistogram).show(f"{row.name}.grad" if row is not None else "", counts, ends)
 
     @property
     def _parameter(self) -> GradientRow | None:
@@ -221,81 +233,83 @@ class AutogradScreen(Screen[None]):
             return None
         key = self._here.key
         if self._list == "graph":
-            key = self._answer.graph[int(key)].leaf if key is not None and key.isdecimal() else None
+            found = int(key) if key is not None and key.isdecimal() else len(self._answer.graph)
+            key = self._answer.graph[found].leaf if found < len(self._answer.graph) else None
         return next((row for row in self._answer.parameters if row.name == key), None)
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("undo", "restart"):
-            return bool(self._steps)
-        if action == "view":
-            return not self._wide
-        if action in ("open", "weights", "weights_before", "watch", "check"):
-            return self._parameter is not None
-        return True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action in ("undo", "restart") and not self._steps:
+            return "no step has been done"
+        if action in ("do", "change", "choose") and self._answer is None:
+            return "the network is not ready"
+        if action in ("open", "weight", "weight_before", "watch", "check"):
+            row = self._parameter
+            if row is None:
+                return "the cursor is on no parameter: tab goes to the gradients"
+            if action == "weight_before" and row.moved is None:
+                return "no optimizer step has changed it"
+        return ""
 
-    def action_do(self, kind: str) -> None:
+    def action_choose(self, by: int) -> None:
+        order = autograd_text.ORDER
+        chosen = order.index(self._chosen or autograd_text.due(self._answer))
+        self._chosen = order[(chosen + by) % len(order)]
+        self._show_strip()
+
+    def action_do(self) -> None:
+        kind, switches = self._chosen or autograd_text.due(self._answer), self._switches
         step = Step(kind)
         if kind == "forward":
-            step = Step(kind, no_grad=self._no_grad, detach=self._detach_after)
+            step = Step(kind, no_grad=switches.no_grad, detach=switches.detach)
         elif kind == "backward":
-            step = Step(kind, retain_graph=self._retain_graph)
+            step = Step(kind, retain_graph=switches.retain_graph)
         self._do(step)
 
     def _do(self, step: Step) -> None:
         """The switches are for one step: this one, if it is of their kind, turns them off again."""
         if step.kind == "forward":
-            self._no_grad, self._detach_after = False, ""
+            self._switches = replace(self._switches, no_grad=False, detach="")
         elif step.kind in ("backward", "vjp"):
-            self._retain_graph = False
-        self._steps = (*self._steps, step)
+            self._switches = replace(self._switches, retain_graph=False)
+        self._steps, self._chosen = (*self._steps, step), ""
         self._ask()
 
-    def action_next(self) -> None:
-        self.action_do(autograd_text.NEXT[self._steps[-1].kind if self._steps else ""])
-
-    @work(group="prompt")
-    async def action_vjp(self) -> None:
-        classes = self._answer.classes if self._answer is not None else 10
-        if (text := await self.app.push_screen_wait(prompts.vector(classes))) is not None:
-            self._do(Step("vjp", vector=prompts.vector_of(text, classes), retain_graph=self._retain_graph))
-
     def action_undo(self) -> None:
-        self._steps = self._steps[:-1]
+        self._steps, self._chosen = self._steps[:-1], ""
         self._ask()
 
     def action_restart(self) -> None:
-        self._steps = ()
-        self._retain_graph = self._no_grad = False
-        self._detach_after = ""
+        self._steps, self._chosen, self._switches = (), "", Switches()
         self._ask()
 
-    def action_retain_graph(self) -> None:
-        self._retain_graph = not self._retain_graph
-        self._show_switches()
+    @work(group="prompt")
+    async def action_change(self) -> None:
+        if (answer := self._answer) is None:
+            return
+        images = autograd_text.images_words(self._images, answer)
+        menu = AutogradMenu(self._switches, answer.modules, images)
+        self._switches, then = await self.app.push_screen_wait(menu)
+        self._show_strip()
+        if then == "vector":
+            classes = answer.classes
+            if (text := await self.app.push_screen_wait(prompts.vector(classes))) is not None:
+                vector = prompts.vector_of(text, classes)
+                self._do(Step("vjp", vector=vector, retain_graph=self._switches.retain_graph))
+        elif then == "batch" and (text := await self.app.push_screen_wait(prompts.images(self._images))) is not None:
+            self._images = prompts.images_of(text)
+            self._ask()
 
-    def action_no_grad(self) -> None:
-        self._no_grad = not self._no_grad
-        self._show_switches()
-
-    def action_detach(self) -> None:
-        if self._answer is not None:
-            choices = ["", *self._answer.modules]
-            self._detach_after = choices[(choices.index(self._detach_after) + 1) % len(choices)]
-            self._show_switches()
-
-    def _show_switches(self) -> None:
-        if self._answer is not None:
-            update_text(self, "#about", self._about(self._answer))
-
-    def action_view(self) -> None:
-        self._list = "parameters" if self._list == "graph" else "graph"
+    def action_panel(self) -> None:
+        self._list = PANELS[1 - PANELS.index(self._list)]
         self._arrange()
+        self.query_one(f"#{self._list}-panel").focus()
         self._show_chosen()
 
-    def action_focus_other(self) -> None:
-        self.action_view()
+    def on_rows_pointed(self, event: Rows.Pointed) -> None:
+        self._show_chosen()
+        self.refresh_bindings()
 
     def action_move(self, by: int) -> None:
         self._here.move(by)
@@ -305,6 +319,9 @@ class AutogradScreen(Screen[None]):
     def action_page(self, by: int) -> None:
         self.action_move(by * self._here.room)
 
+    def action_end(self, which: int) -> None:
+        self.action_move(which * len(self._here.rows))
+
     def _open(self, which: str) -> None:
         if (row := self._parameter) is not None and self._bench is not None:
             self._services.open_tensor(StepTensor(self._bench, which, row.name))
@@ -313,12 +330,11 @@ class AutogradScreen(Screen[None]):
         if (row := self._parameter) is not None:
             self._open("now" if row.gradient is None else "grad")
 
-    def action_weights(self) -> None:
+    def action_weight(self) -> None:
         self._open("now")
 
-    def action_weights_before(self) -> None:
-        if (row := self._parameter) is not None and row.moved is not None:
-            self._open("before")
+    def action_weight_before(self) -> None:
+        self._open("before")
 
     def _watched_index(self, row: GradientRow) -> tuple[int, ...]:
         """Of the parameter: the value that is watched, else that with the largest gradient, else the first."""
@@ -338,9 +354,3 @@ class AutogradScreen(Screen[None]):
     def action_check(self) -> None:
         if (row := self._parameter) is not None:
             self._check(Element(row.name, self._watched_index(row)))
-
-    @work(group="prompt")
-    async def action_batch(self) -> None:
-        if (text := await self.app.push_screen_wait(prompts.images(self._images))) is not None:
-            self._images = prompts.images_of(text)
-            self._ask()

@@ -1,11 +1,15 @@
 """What *Autograd* shows, as text and table rows."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.inspection.autograd_requests import AutogradState, Element, GradientCheck, GradientRow, GraphNode
+from engine.inspection.autograd_requests import AutogradState, Element, GradientCheck, GradientRow, Watched
+from engine.inspection.image_requests import ImagesRef
 from tui import format as fmt
+from tui.model.autograd_menu import Switches
 from tui.widgets.heatmap import bars
 from tui.widgets.rows import Column, Row
 
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-GRAPH_COLUMNS = (Column("graph, from the loss back", -34), Column("shape", 12))
+GRAPH_COLUMNS = (Column("operation", -34), Column("shape", 12))
 PARAMETER_COLUMNS = (
     Column("parameter", -24, ends=True),
     Column("|gradient|", 10, right=True),
@@ -31,19 +35,46 @@ CODE = {
 NEXT = {"": "forward", "vjp": "zero_grad", **dict(zip(ORDER, (*ORDER[1:], ORDER[0]), strict=True))}
 
 
-def steps_text(answer: AutogradState) -> Content:
-    """The last steps, and the next one."""
-    lines = Content("")
-    for number, step in enumerate(answer.steps[-3:], max(0, len(answer.steps) - 3) + 1):
-        lines += Content.assemble(
-            (f"{number} {CODE[step.kind]}  ", "bold"),
-            (step.error, "$text-error") if step.error else (step.result, ""),
-            "\n",
-        )
+def due(answer: AutogradState | None) -> str:
+    """The kind of the step that a training loop does next."""
+    return NEXT[answer.steps[-1].kind if answer is not None and answer.steps else ""]
+
+
+def strip(answer: AutogradState | None, chosen: str, switches: Switches) -> Content:
+    """The training loop, the step that space does in brackets, and its code."""
+    done = set[str]()
+    for step in answer.steps if answer is not None else ():
+        done = set() if step.kind in ("zero_grad", "forward") else done
+        done.add("backward" if step.kind == "vjp" else step.kind)
+    text = Content("")
+    for at, kind in enumerate(ORDER):
+        text += Content.styled(" → ", "dim") if at else Content("")
+        if kind == chosen:
+            text += Content.styled(f"[{kind}]", "bold $text-accent")
+        else:
+            text += Content.styled(kind, "" if kind in done else "dim")
+    return text + Content.assemble("    space: ", (code(chosen, switches), "bold"))
+
+
+def code(kind: str, switches: Switches) -> str:
+    """The step as it is written in Python."""
+    if kind == "backward" and switches.retain_graph:
+        return "loss.backward(retain_graph=True)"
+    if kind == "forward" and switches.no_grad:
+        return "with torch.no_grad(): pred = model(X)"
+    return CODE[kind]
+
+
+def steps_text(answer: AutogradState, most: int = 3) -> Content:
+    """The last steps, and what the last optimizer step did to the loss."""
+    lines = list[Content]()
+    for number, step in enumerate(answer.steps[-most:], max(0, len(answer.steps) - most) + 1):
+        said = (step.error, "$text-error") if step.error else (step.result, "")
+        lines.append(Content.assemble((f"{number} {CODE[step.kind]}  ", "bold"), said))
     if answer.loss_now is not None and answer.loss is not None:
         change = answer.loss_now - answer.loss
-        lines += Content(f"the same batch: loss {answer.loss:.6f} → {answer.loss_now:.6f} ({change:+.2e})\n")
-    return lines + Content.styled(f"space: {CODE[NEXT[answer.steps[-1].kind if answer.steps else '']]}", "dim")
+        lines.append(Content(f"the same batch: loss {answer.loss:.6f} → {answer.loss_now:.6f} ({change:+.2e})"))
+    return Content("\n").join(lines) if lines else Content.styled("no step yet", "dim")
 
 
 def describe_gradient(row: GradientRow) -> str:
@@ -66,15 +97,59 @@ def describe_check(element: Element, check: GradientCheck) -> str:
     )
 
 
-def graph_row(at: int, node: GraphNode) -> Row:
-    op = node.op.removeprefix("torch::autograd::")
-    leaf = f"  {node.leaf}" if node.leaf else ""
-    again = "  (again, see above)" if node.again else ""
-    shape = "" if node.shape is None else fmt.shape(node.shape)
-    return Row(str(at), (f"{'  ' * node.indent}{op}{leaf}{again}", shape), "test" if leaf else "")
+def watched_line(watched: Watched) -> str:
+    """The number that is watched, before and after the last optimizer step, and its gradient."""
+    before = "" if watched.before is None else f"{watched.before:.7g} → "
+    gradient = "None" if watched.gradient is None else f"{watched.gradient:.7g}"
+    place = f"{watched.element.parameter}{list(watched.element.index)}"
+    return f"{place} = {before}{watched.now:.7g}, its gradient {gradient}"
 
 
-def parameter_row(row: GradientRow, counts: "npt.NDArray[np.int64]") -> Row:
+def images_words(images: ImagesRef, answer: AutogradState) -> str:
+    """The batch: `train images 0–63`."""
+    if answer.shape[0] == 1:
+        return f"{images.split} image {fmt.count(images.index)}"
+    return f"{images.split} images {fmt.count(images.index)}–{fmt.count(images.index + answer.shape[0] - 1)}"
+
+
+def no_graph(answer: AutogradState) -> str:
+    """Why there is none; "" where there is one."""
+    if answer.graph:
+        return ""
+    return "No graph: no_grad, or everything is detached." if answer.steps else "No graph yet: space runs forward."
+
+
+def graph_rows(answer: AutogradState, before: AutogradState | None) -> list[Row]:
+    """What a step has added stands out."""
+    known = {(node.op, node.shape, node.leaf) for node in before.graph} if before is not None else set()
+    rows = []
+    if answer.freed and answer.graph:
+        rows.append(Row("freed", ("freed by backward(); only names remain", ""), "warning"))
+    for at, node in enumerate(answer.graph):
+        op = node.op.removeprefix("torch::autograd::")
+        what = f"{node.leaf}  {op}" if node.leaf else op
+        again = "  (again, see above)" if node.again else ""
+        shape = "" if node.shape is None else fmt.shape(node.shape)
+        new = before is not None and (node.op, node.shape, node.leaf) not in known
+        style = "strong" if new else "test" if node.leaf else ""
+        rows.append(Row(str(at), (f"{'  ' * node.indent}{what}{again}", shape), style))
+    return rows
+
+
+def gradient_rows(answer: AutogradState, before: Sequence[Row]) -> list[Row]:
+    """A row a parameter; the cells that differ from those `before` stand out."""
+    rows = [_gradient_row(row, counts) for row, counts in zip(answer.parameters, answer.histograms, strict=True)]
+    known = {row.key: row.cells for row in before}
+    titles = [column.title for column in PARAMETER_COLUMNS]
+    marked = []
+    for row in rows:
+        old = known.get(row.key, row.cells)
+        changed = {title: "changed" for title, a, b in zip(titles, row.cells, old, strict=True) if a != b}
+        marked.append(replace(row, styles=changed))
+    return marked
+
+
+def _gradient_row(row: GradientRow, counts: "npt.NDArray[np.int64]") -> Row:
     gradient = row.gradient
     cells = (
         row.name if row.requires_grad else f"{row.name} (frozen)",

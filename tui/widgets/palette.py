@@ -40,6 +40,7 @@ SPECS = {
     "train": Spec("text-primary"),
     "test": Spec("text-accent"),
     "edit": Spec("text-secondary"),
+    "changed": Spec("text-accent", bold=True),  # what the last act has changed
     "parent": Spec("foreground", 0.45),
     "cursor": Spec(bold=True),
     "chosen": Spec(bold=True, reverse=True),

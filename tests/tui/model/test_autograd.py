@@ -10,12 +10,13 @@ from engine.errors import InspectionError
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import until
 from tests.tui.data.test_data import line, opened
-from tests.tui.model.test_model import read, typed
+from tests.tui.model.test_model import about, edges, read, typed
 from tui.app import FmnistApp
 from tui.model import prompts
 from tui.model.autograd import AutogradScreen
 from tui.model.forward import ForwardScreen
 from tui.model.tensor import TensorScreen
+from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Rows
 
 SIZES = [(80, 24), (140, 45)]
@@ -42,6 +43,22 @@ async def stepped(pilot: Pilot[None], key: str, words: str) -> None:
     await until(pilot, lambda: words in line(app, "#steps"))
 
 
+async def choose(pilot: Pilot[None], kind: str) -> None:
+    """With the arrows, until its step is in brackets."""
+    app = pilot.app
+    assert isinstance(app, FmnistApp)
+    while f"[{kind}]" not in line(app, "#strip"):
+        await pilot.press("right")
+
+
+async def begun(pilot: Pilot[None], words: str = "") -> AutogradScreen:
+    app = pilot.app
+    assert isinstance(app, FmnistApp)
+    await until(pilot, lambda: isinstance(app.screen, AutogradScreen) and words in edges(app, "#loop"))
+    assert isinstance(app.screen, AutogradScreen)
+    return app.screen
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
     app = FmnistApp(home=home, dataset="demo")
@@ -49,51 +66,58 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
         await pilot.press("4")
         await read(pilot)
         await pilot.press("A")
-        await until(pilot, lambda: isinstance(app.screen, AutogradScreen) and "SGD(lr=0.001)" in line(app, "#about"))
-        assert "X [64 × 1 × 28 × 28]: train images 0–63" in line(app, "#about")
-        assert line(app, "#steps") == "space: pred = model(X)"
+        screen = await begun(pilot, "X [64 × 1 × 28 × 28]: train images 0–63")
+        if size[0] > 100:
+            assert "SGD(lr=0.001)" in edges(app, "#loop")
+        loop = "[forward] → loss → backward → step → zero_grad    space: pred = model(X)"
+        assert line(app, "#strip") == loop
         await stepped(pilot, "space", "1 pred = model(X)  logits [64, 10]")
         assert "▸AddmmBackward0" in rows(app, "graph")
-        await stepped(pilot, "space", "2 loss = loss_fn(pred, y)  loss 2.3")
+        await stepped(pilot, "full_stop", "2 loss = loss_fn(pred, y)  loss 2.3")
+        assert "forward → loss → [backward] → step" in line(app, "#strip")
         assert "NllLossBackward0" in rows(app, "graph")
-        await pilot.press("r")
-        assert "next backward: retain_graph" in line(app, "#about")
-        await stepped(pilot, "b", "3 loss.backward()  added to the .grad of each leaf; the graph stays")
-        if size[0] < 100:
-            await pilot.press("v")
-        else:
-            await pilot.press("tab")
-        screen = app.screen
-        assert isinstance(screen, AutogradScreen)
+        assert [row.style for row in screen.query_one("#graph", Rows).rows[:3]] == ["strong", "strong", ""]
+        await pilot.press("c", "r", "escape")
+        await until(pilot, lambda: "space: loss.backward(retain_graph=True)" in line(app, "#strip"))
+        assert "next backward: retain_graph" in edges(app, "#loop")
+        await stepped(pilot, "space", "3 loss.backward()  added to the .grad of each leaf; the graph stays")
+        await pilot.press("tab")
+        assert screen.focused is screen.query_one("#gradients-panel")
         first = norm(screen)
-        assert f"{first:.3g}" in rows(app, "parameters")
-        assert "retain_graph" not in line(app, "#about"), "it was for one step"
-        await stepped(pilot, "b", "4 loss.backward()  added")
+        assert f"{first:.3g}" in rows(app, "gradients")
+        assert screen.query_one("#gradients", Rows).rows[0].styles["|gradient|"] == "changed"
+        assert "retain_graph" not in edges(app, "#loop"), "it was for one step"
+        await choose(pilot, "backward")
+        await stepped(pilot, "space", "4 loss.backward()  added")
         assert "its norm is 2× the one before" in line(app, "#chosen")
         assert f"{norm(screen):.3g}" == f"{2 * first:.3g}"
-        await stepped(pilot, "b", "Trying to backward through the graph a second time")
-        await stepped(pilot, "u", "space: optimizer.step()")
-        await pilot.press("slash")
+        await choose(pilot, "backward")
+        await stepped(pilot, "space", "Trying to backward through the graph a second time")
+        await pilot.press("u")
+        await until(pilot, lambda: "[step]" in line(app, "#strip"))
+        await pilot.press("i")
         app.screen.query_one(Input).value = "[600, 0]"
         await pilot.press("enter")
         assert "600 is out of range: the dimension has 512" in line(app, "#verdict")
         await typed(pilot, "3, 400")
         await until(pilot, lambda: "linear_relu_stack.0.weight[3, 400] = " in line(app, "#chosen"))
-        await stepped(pilot, "s", "the optimizer has changed the weights")
+        await stepped(pilot, "space", "the optimizer has changed the weights")
         assert "the same batch: loss 2.3" in line(app, "#steps")
         await until(pilot, lambda: "[3, 400] = -0.0035" in line(app, "#chosen") and "→" in line(app, "#chosen"))
         assert "changed most: [" in line(app, "#chosen")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "weight.grad" in line(app, "#about"))
-        await pilot.press("escape", "W")
-        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "before the step" in line(app, "#about"))
-        await pilot.press("escape", "c")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "weight.grad" in about(app))
+        await pilot.press("escape", "p")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and "before the step" in about(app))
+        await pilot.press("escape", "V")
         await until(pilot, lambda: "relative error" in line(app, "#chosen"))
         assert "∂ loss / ∂ linear_relu_stack.0.weight[3, 400]: " in line(app, "#chosen")
-        await stepped(pilot, "z", "every .grad is None again")
-        assert "None" in rows(app, "parameters")
+        await stepped(pilot, "space", "every .grad is None again")
+        assert "None" in rows(app, "gradients")
         await pilot.press("0")
-        await until(pilot, lambda: line(app, "#steps") == "space: pred = model(X)")
+        await until(pilot, lambda: line(app, "#strip") == loop)
+        await pilot.press("u")
+        assert "no step has been done" in str(screen.query_one(KeyLine).content)
 
 
 async def test_the_switches(home: Path) -> None:
@@ -101,33 +125,40 @@ async def test_the_switches(home: Path) -> None:
     async with app.run_test(size=(140, 45)) as pilot:
         await opened(pilot)
         await pilot.press("F")
-        await until(pilot, lambda: isinstance(app.screen, ForwardScreen) and "image 0" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, ForwardScreen) and app.screen._passed is not None)
         await pilot.press("A")
-        await until(pilot, lambda: isinstance(app.screen, AutogradScreen) and "train image 0;" in line(app, "#about"))
-        await pilot.press("n")
-        assert "next forward: no_grad" in line(app, "#about")
-        await stepped(pilot, "f", "no graph (torch.no_grad)")
-        assert "next forward" not in line(app, "#about"), "it was for one step"
-        assert "no graph: no_grad, or everything is detached" in rows(app, "graph")
-        await stepped(pilot, "o", "2 loss")
-        await stepped(pilot, "b", "does not require grad and does not have a grad_fn")
-        await pilot.press("0", "d", "d")
-        assert "detach after linear_relu_stack.0" in line(app, "#about")
-        await stepped(pilot, "f", "detached after linear_relu_stack.0")
+        await begun(pilot, "train image 0")
+        await pilot.press("c", "n")
+        assert "no_grad           on" in line(app, "#choices")
+        await pilot.press("escape")
+        await until(pilot, lambda: "next forward: no_grad" in edges(app, "#loop"))
+        await stepped(pilot, "space", "no graph (torch.no_grad)")
+        assert "next forward" not in edges(app, "#loop"), "it was for one step"
+        assert "No graph: no_grad, or everything is detached." in edges(app, "#graph-panel")
+        await stepped(pilot, "space", "2 loss")
+        await stepped(pilot, "space", "does not require grad and does not have a grad_fn")
+        await pilot.press("0")
+        await until(pilot, lambda: "[forward]" in line(app, "#strip"))
+        await pilot.press("c", "d", "d", "escape")
+        await until(pilot, lambda: "detach after linear_relu_stack.0" in edges(app, "#loop"))
+        await stepped(pilot, "space", "detached after linear_relu_stack.0")
         assert "linear_relu_stack.0.weight" not in rows(app, "graph")
-        await stepped(pilot, "f", "2 pred = model(X)")
+        await choose(pilot, "forward")
+        await stepped(pilot, "space", "2 pred = model(X)")
         assert "linear_relu_stack.0.weight" in rows(app, "graph"), "the next forward has its graph again"
-        await pilot.press("n", "d", "r", "0")
-        await until(pilot, lambda: line(app, "#steps") == "space: pred = model(X)")
-        assert "next" not in line(app, "#about"), "a new start is without switches"
-        await stepped(pilot, "f", "1 pred = model(X)")
+        await pilot.press("c", "n", "d", "r", "escape", "0")
+        await until(pilot, lambda: "no step yet" in line(app, "#steps"))
+        assert "next" not in edges(app, "#loop"), "a new start is without switches"
+        await stepped(pilot, "space", "1 pred = model(X)")
         assert "linear_relu_stack.0.weight" in rows(app, "graph")
-        await pilot.press("J")
+        await pilot.press("c", "v")
+        await until(pilot, lambda: bool(app.screen.query(Input)))
         await typed(pilot, "3")
         await until(pilot, lambda: "vᵀ · Jacobian added" in line(app, "#steps"))
-        await pilot.press("i")
+        await pilot.press("c", "b")
+        await until(pilot, lambda: bool(app.screen.query(Input)))
         await typed(pilot, "test 990 64")
-        await until(pilot, lambda: "X [10 × 1 × 28 × 28]: test images 990–999" in line(app, "#about"))
+        await until(pilot, lambda: "X [10 × 1 × 28 × 28]: test images 990–999" in edges(app, "#loop"))
 
 
 @pytest.mark.parametrize(

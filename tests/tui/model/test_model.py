@@ -53,6 +53,11 @@ def edges(app: FmnistApp, selector: str = "#tables") -> str:
     return "\n".join([*panel.edges, str(said.content) if panel.has_class("-text") else ""])
 
 
+def about(app: FmnistApp) -> str:
+    """What stands above a tensor."""
+    return line(app, "#about")
+
+
 def table(app: FmnistApp) -> str:
     assert isinstance(app.screen, ModelScreen)
     return app.screen.table.text()
