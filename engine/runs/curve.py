@@ -30,52 +30,67 @@ class GrowingCurve:
     def __init__(self, most: int = CURVE_POINTS) -> None:
         """`most`: points that are left where twice as many were reached."""
         self._most = most
-        self._points: list[Point] = []
+        self._points: list[Point] = []  # those that are full
         self._width = 1  # values in a point
-        self._filled = 0  # values in the newest point
-        self._count = 0
-        self._sums = [0.0] * len(SMOOTHING)  # of the exponential means, from 0 on: not debiased
+        self._filled = 0  # values in the one that is being filled
+        self._low = self._total = self._high = 0.0  # of it
+        self._place: tuple[float, int, float, int] = (0.0, 0, 0.0, 0)  # x, step, seconds, seq of its last value
+        self._values = 0  # since the beginning
+        self._sums = [0.0] * len(SMOOTHING)  # the exponential means, from 0 on: not debiased
+        self._left = [1.0] * len(SMOOTHING)  # of that 0 in each of them
 
     def add(self, x: float, value: float, *, step: int = 0, seconds: float = 0.0, seq: int = 0) -> None:
         """Take the next value. One that is not finite is left out."""
         if not math.isfinite(value):
             return
-        self._count += 1
-        count, smoothed = self._count, []
+        sums, left = self._sums, self._left
         for at, weight in enumerate(SMOOTHING):
-            self._sums[at] = sum_ = weight * self._sums[at] + (1 - weight) * value
-            smoothed.append(sum_ / (1 - weight**count))
-        low = mean = high = value
-        if 0 < self._filled < self._width:
-            last = self._points.pop()
-            low, high = min(last.low, low), max(last.high, high)
-            mean = (last.mean * self._filled + value) / (self._filled + 1)
+            sums[at] = weight * sums[at] + (1 - weight) * value
+            left[at] *= weight
+        self._values += 1
+        self._place = (x, step, seconds, seq)
+        if self._filled:
             self._filled += 1
+            self._total += value
+            if value < self._low:
+                self._low = value
+            elif value > self._high:
+                self._high = value
         else:
             self._filled = 1
-        self._points.append(Point(x, low, mean, high, step, seconds, seq, count, tuple(smoothed)))
-        if len(self._points) == 2 * self._most and self._filled == self._width:
-            self._points = [_merged(a, b) for a, b in zip(self._points[::2], self._points[1::2], strict=True)]
-            self._width *= 2
-            self._filled = self._width
+            self._low = self._total = self._high = value
+        if self._filled == self._width:
+            self._points.append(self._newest())
+            self._filled = 0
+            if len(self._points) == 2 * self._most:
+                points = self._points
+                self._points = [_merged(a, b) for a, b in zip(points[::2], points[1::2], strict=True)]
+                self._width *= 2
 
     def rewind(self, x: float) -> None:
         """Forget what lies after `x`: it is done again."""
-        points = self._points
-        while points and points[-1].x > x + SAME_PLACE:
-            points.pop()
-        self._filled = self._width
-        self._begin_with(points[-1] if points else None)
+        self._points = list(self.points())
+        while self._points and self._points[-1].x > x + SAME_PLACE:
+            self._points.pop()
+        self._filled = 0
+        self._begin_with(self._points[-1] if self._points else None)
 
     def points(self) -> tuple[Point, ...]:
-        return tuple(self._points)
+        """All of them; the last one may still be filled."""
+        return (*self._points, self._newest()) if self._filled else tuple(self._points)
+
+    def _newest(self) -> Point:
+        x, step, seconds, seq = self._place
+        smoothed = tuple([sum_ / (1 - left) for sum_, left in zip(self._sums, self._left, strict=True)])
+        mean = self._total / self._filled
+        return Point(x, self._low, mean, self._high, step, seconds, seq, self._values, smoothed)
 
     def _begin_with(self, last: Point | None) -> None:
         """Smooth on from a point."""
-        self._count = last.values if last else 0
-        self._sums = [
-            last.smoothed[at] * (1 - weight**last.values) if last else 0.0 for at, weight in enumerate(SMOOTHING)
-        ]
+        self._values = last.values if last else 0
+        self._left = [weight**self._values for weight in SMOOTHING]
+        known = last.smoothed if last else (0.0,) * len(SMOOTHING)
+        self._sums = [value * (1 - left) for value, left in zip(known, self._left, strict=True)]
 
 
 def begun_after(last: Point | None, most: int = CURVE_POINTS) -> GrowingCurve:

@@ -31,13 +31,15 @@ def read(
     since: int = 0,
     kinds: Collection[type[Event]] | None = None,
     latest: Collection[type[Event]] = (),
+    most: int | None = None,
 ) -> LogPart:
     """The events that the log holds from byte `since` on, where an earlier read ended. A last line that is not whole
     yet is left for the next read. Skips lines of unknown kinds or shapes.
 
     `kinds`: which events are decoded; None: all. `latest`: kinds of which each series that no other wanted event
     interrupts gives its last event only. Lines that are not wanted are not decoded: of a log of a day, with its million
-    progress events, the few others are read in about a second.
+    progress events, the few others are read in about a second. `most`: bytes after which no further line is begun, so
+    that a log of any length is read in parts.
 
     A log that is not there yet is empty. Raises UnreadableError where it can't be read.
     """
@@ -47,6 +49,8 @@ def read(
     held = newest = before = b""
     end = since
     for line in _whole_lines(run_folder, since):
+        if most is not None and end - since >= most:
+            break
         end += len(line)
         head = line.split(b'"', 10)  # as `encode` begins a line: {"v": 1, "seq": 7, "t": 1.5, "kind": "progress", …
         kind = head[9] if len(head) > 10 and head[7] == b"kind" else decode_kind(line)

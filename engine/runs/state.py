@@ -172,9 +172,10 @@ class Fold:
                     epoch=event.epoch, step=event.step, steps=event.steps, loss=event.loss, lr=event.lr,
                     samples_per_s=event.samples_per_s,
                 )  # fmt: skip
-                self._extend(self._curve, event.loss)
-                self._extend(self._curves["lr"], event.lr)
-                self._extend(self._curves["samples_per_s"], event.samples_per_s)
+                x = place(event.epoch, event.step, event.steps)
+                self._extend(self._curve, event.loss, x)
+                self._extend(self._curves["lr"], event.lr, x)
+                self._extend(self._curves["samples_per_s"], event.samples_per_s, x)
             case ev.BatchLoss():
                 self._log.append(event)
             case ev.Evaluated():
@@ -277,10 +278,10 @@ class Fold:
     def _extend(self, curve: GrowingCurve, value: float, x: float | None = None) -> None:
         """The next value of a curve, where the training is, or at `x` epochs."""
         now = self._now
-        here = place(now["epoch"], now["step"], now["steps"])
+        x = place(now["epoch"], now["step"], now["steps"]) if x is None else x
         before = self._steps_before[1] if self._steps_before else 0
         curve.add(
-            here if x is None else x, value,
+            x, value,
             step=before + now["step"], seconds=now["training_s"], seq=now["seq"],
         )  # fmt: skip
 

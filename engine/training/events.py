@@ -5,6 +5,7 @@ Imports no torch. JSON has no NaN or infinity: a loss that is not finite is writ
 
 import json
 import math
+import re
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar
 
@@ -298,8 +299,23 @@ def encode(event: Event) -> str:
     return json.dumps({"v": VERSION, "seq": body.pop("seq"), "t": body.pop("t"), "kind": event.kind, **body})
 
 
+_NUMBER = rb"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
+_PROGRESS = re.compile(  # as `encode` writes it: nearly all lines of a long log are this one
+    rb'\{"v": 1, "seq": (\d+), "t": ' + _NUMBER + rb', "kind": "progress"(?:, "up": ' + _NUMBER + rb')?, '
+    rb'"epoch": (\d+), "step": (\d+), "steps": (\d+), "loss": ' + _NUMBER + rb', "lr": ' + _NUMBER
+    + rb', "samples_per_s": ' + _NUMBER
+    + rb"\}\s*"
+)  # fmt: skip
+
+
 def decode(line: str | bytes) -> Event | None:
     """The event of one line; None for a kind or a shape this version does not know (older readers read newer runs)."""
+    if isinstance(line, bytes) and (found := _PROGRESS.fullmatch(line)):
+        seq, t, up, epoch, step, steps, loss, lr, speed = found.groups()
+        return Progress(
+            seq=int(seq), t=float(t), up=None if up is None else float(up), epoch=int(epoch), step=int(step),
+            steps=int(steps), loss=float(loss), lr=float(lr), samples_per_s=float(speed),
+        )  # fmt: skip
     try:
         body = json.loads(line)
         kind = body["kind"]

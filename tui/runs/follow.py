@@ -10,7 +10,7 @@ from textual.message_pump import MessagePump
 from engine.errors import RunError
 from engine.home import RunFolder
 from engine.runs import store
-from engine.runs.follower import Follower
+from engine.runs.follower import PART_BYTES, Follower
 from engine.runs.state import Fold, RunState
 from engine.training.events import Event
 from tui.runs.facts import UNREADABLE
@@ -23,11 +23,13 @@ ALIVE_S = 1.0  # between two looks whether the host lives
 class RunUpdated(Message, bubble=False):
     """A watched run has news. The newest one replaces those still waiting in the queue."""
 
-    def __init__(self, folder: RunFolder, state: RunState, alive: bool, problem: str = "") -> None:
-        """`alive`: the run's host process lives. `problem`: why its events can't be read."""
+    def __init__(self, folder: RunFolder, state: RunState, alive: bool, problem: str = "", read: float = 1.0) -> None:
+        """`alive`: the run's host process lives. `problem`: why its events can't be read. `read`: how much of its log
+        the state is of."""
         super().__init__()
         self.folder = folder
         self.problem = problem
+        self.read = read
         self.state = replace(state, status=UNREADABLE, reason=problem) if problem else state
         self.alive = alive
 
@@ -72,13 +74,14 @@ class FollowThread:
                 alive, looked = store.alive(self.folder), now
             events, before = list[Event](), problem
             try:
-                events, problem = follower.poll(), ""
+                events, problem = follower.poll(PART_BYTES), ""
             except RunError as error:
                 problem = str(error)
             for event in events:
                 fold.add(event)
             news = news or bool(events) or alive != was or problem != before
             if news and now - posted >= POST_S and not self._held.is_set():
-                self._target.post_message(RunUpdated(self.folder, fold.snapshot(), alive, problem))
+                self._target.post_message(RunUpdated(self.folder, fold.snapshot(), alive, problem, follower.read))
                 posted, news = now, False
-            self._stopping.wait(POLL_S if alive else ALIVE_S)
+            if not events or follower.read == 1.0:  # a long log is read in parts, one after the other
+                self._stopping.wait(POLL_S if alive else ALIVE_S)

@@ -6,6 +6,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from engine.checkpoints.manifest import Entry
+from engine.home import RunFolder
 from engine.runs.state import RunState
 from tui.runs.confusion import ClassBars, ConfusionMatrix
 from tui.runs.facts import Headline, Notice, Numbers
@@ -36,6 +37,7 @@ class LiveView(Vertical):
         self._named = ("", "")
         self._ancestor: RunState | None = None
         self.page = ChartPage()
+        self.folder: RunFolder | None = None  # of the run
 
     def compose(self) -> ComposeResult:
         with Panel(id="run", focusable=False):
@@ -81,6 +83,10 @@ class LiveView(Vertical):
         self.query_one(Headline).identify("" if self.wide else name, "" if self.wide else place)
         self.query_one("#run", Panel).describe(title=name, right=place)
 
+    def busy(self, doing: str) -> None:
+        """What is being done, where the run's name stands; "" when it is done."""
+        self.query_one("#run", Panel).busy(doing)
+
     def family(self, parent: RunState | None) -> None:
         """The run that this one branched off from, for the charts."""
         self._ancestor = parent
@@ -124,7 +130,7 @@ class LiveView(Vertical):
         self.query_one(Notice).show(state, alive)
         self.query_one(TextLog).show(state.log)
         for chart in self.query(RunChart).results(RunChart):
-            chart.show_run(state, parent=self._ancestor, now=now)
+            chart.show_run(state, parent=self._ancestor, folder=self.folder, now=now)
         names = tuple(str(name) for name in state.dataset.get("classes", ()))
         newest = state.tests[-1] if state.tests else None
         self.query_one(ClassBars).show(newest, names)

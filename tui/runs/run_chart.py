@@ -2,20 +2,29 @@
 charts. A screen gives it states (`show_run`, `show_runs`); several that are given one `ChartPage` zoom and read out
 together. It asks for its screen's help in one thing: `Wanted` is what it can't do itself, such as an export."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import work
 from textual.binding import BindingType
 from textual.message import Message
+from textual.worker import get_current_worker
 
+from engine.home import RunFolder
 from engine.runs.curve import Point
 from engine.runs.state import RunState
+from engine.runs.stretch import read_stretch
+from engine.runs.unreadable import UnreadableError
 from tui.runs.charts import ShownRun, overlay, run_chart
 from tui.runs.metrics import LOSS, METRICS, Metric
 from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.chart.page import ChartPage, chart_keys
 from tui.widgets.chart.series import Chart
+from tui.widgets.chart.view import window_of
 from tui.widgets.lines import Line
+
+READING = "reading the log…"
 
 
 class RunChart(ChartView, can_focus=True):
@@ -51,10 +60,17 @@ class RunChart(ChartView, can_focus=True):
         self._alone: tuple[RunState, RunState | None] | None = (
             None  # the one run, and the one that it branched off from
         )
-        self._detail: tuple[Point, ...] = ()
+        self._folder: RunFolder | None = None
+        self._detail: tuple[Point, ...] = ()  # read from the log, of what is seen now
+        self._asked: tuple[int, int] | None = None  # the first and the last event of the stretch that was asked for
 
-    def show_run(self, state: RunState, *, parent: RunState | None = None, now: bool = False) -> None:
-        """One run; `parent`: the one that it branched off from, drawn faint."""
+    def show_run(
+        self, state: RunState, *, parent: RunState | None = None, folder: RunFolder | None = None, now: bool = False
+    ) -> None:
+        """One run; `parent`: the one that it branched off from, drawn faint. `folder`: where its log is, for a closer
+        look than the state's curve has."""
+        if folder != self._folder:
+            self._folder, self._detail, self._asked = folder, (), None
         first = self._alone is None or not self._alone[0].curve
         self._alone, self._runs = (state, parent), ()
         self.repaint(now=now or first)
@@ -79,7 +95,9 @@ class RunChart(ChartView, can_focus=True):
     def paint(self, width: int, height: int) -> list[Line]:
         self.view = self.page.view
         self.chart = self._made()
-        return super().paint(width, height)
+        lines = super().paint(width, height)
+        self._look_closer()
+        return lines
 
     def action_chart(self, act: str) -> None:
         """What a key of the chart stands for."""
@@ -101,3 +119,64 @@ class RunChart(ChartView, can_focus=True):
             return overlay(self.metric, self._runs)
         state, parent = self._alone
         return run_chart(self.metric, state, parent=parent, detail=self._detail)
+
+    def _look_closer(self) -> None:
+        """Have the log read where the state's curve has fewer points than the window has columns."""
+        if self._alone is None or self._folder is None or self.metric is not LOSS or self.axis is None:
+            return
+        curve, view = self._alone[0].curve, self.view
+        if not curve or view.window is None:
+            return
+        start, end = (self.chart.converted(one, view.x_axis, "epoch") for one in window_of(view, self.extent))
+        wanted = stretch_of(curve, start, end, self.axis.cells)
+        if wanted is None:
+            return
+        before, last = wanted
+        seqs = (before.seq if before is not None else 0, last.seq)
+        if self._asked is not None and self._asked[0] <= seqs[0] and seqs[1] <= self._asked[1]:
+            return  # it is here, or on its way
+        margin = (seqs[1] - seqs[0]) // 2
+        near = [point for point in curve if seqs[0] - margin <= point.seq <= seqs[1] + margin]
+        before = near[0] if near and curve[0] is not near[0] else None
+        last = near[-1] if near else last
+        self._asked = (before.seq if before is not None else 0, last.seq)
+        self.busy = READING
+        self.call_later(self.repaint, now=True)
+        self._read(self._folder, before, last)
+
+    @work(thread=True, exclusive=True, group="stretch")
+    def _read(self, folder: RunFolder, before: Point | None, last: Point) -> None:
+        worker = get_current_worker()
+        try:
+            points = read_stretch(folder, before, last, lambda: worker.is_cancelled)
+        except UnreadableError as error:
+            self.app.call_from_thread(self._take, None, str(error))
+            return
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._take, (folder, before, points))
+
+    def _take(self, found: "tuple[RunFolder, Point | None, tuple[Point, ...]] | None", problem: str = "") -> None:
+        """What was read of the log, in place of the points that the state's curve has there."""
+        self.busy = problem
+        if found is not None and found[0] == self._folder and self._alone is not None and found[2]:
+            _, before, points = found
+            curve = self._alone[0].curve
+            first, last = (before.seq if before is not None else -1), points[-1].seq
+            self._detail = (
+                *(point for point in curve if point.seq <= first), *points,
+                *(point for point in curve if point.seq > last),
+            )  # fmt: skip
+        self.repaint(now=True)
+
+
+def stretch_of(curve: tuple[Point, ...], start: float, end: float, columns: int) -> tuple[Point | None, Point] | None:
+    """Between which points of a curve the log knows more than they, where a window of so many columns shows it: the
+    point before the stretch (None: it begins with the curve) and its last one. None: nothing is to be gained."""
+    first = bisect_left(curve, start, key=lambda point: point.x)
+    last = min(len(curve) - 1, bisect_right(curve, end, key=lambda point: point.x))
+    if last < 0 or last - first >= columns:
+        return None
+    before = curve[first - 2] if first > 1 else None
+    values = curve[last].values - (before.values if before is not None else 0)
+    points = last - (first - 2 if first > 1 else -1)
+    return (before, curve[last]) if values > points else None

@@ -172,6 +172,7 @@ class WatchScreen(LivingScreen):
         if self._state.parent is not None and self._state.parent.parent and before.parent != self._state.parent:
             self._read_parent(self._state.parent.parent)
         self._show()
+        self._live.busy(f"reading the log, {message.read:.0%}" if message.read < 1 else "")
         self._shown.set()
         if (before.status, was_alive) != (self._state.status, self._alive):
             self.refresh_bindings()
@@ -337,6 +338,7 @@ class WatchScreen(LivingScreen):
         self._wants_checkpoint = False
         self._chosen, self._entries = None, []
         self._live.family(None)
+        self._live.folder = folder
         self._live.point(None)
         self._title = store.title(folder)
         self._show(now=True)

@@ -1,0 +1,35 @@
+"""The mean of several runs and its band."""
+
+import pytest
+
+from tests.tui.widgets.chart.made_up import line
+from tui.widgets.chart.band import mean_with_band
+from tui.widgets.chart.smoothing import smoothed
+
+ONE, TWO = line([1, 2, 3, 4], [4.0, 3.0, 2.0, 1.0]), line([2, 4], [5.0, 3.0])
+
+
+def test_the_mean_is_over_the_epochs_that_all_have() -> None:
+    band = mean_with_band([ONE, TWO], "mlp", style="run1")
+    assert band.places.epoch.tolist() == [2, 3, 4]
+    assert band.mean.tolist() == [4.0, 3.0, 2.0]
+    assert (band.low.tolist(), band.high.tolist()) == ([3.0, 2.0, 1.0], [5.0, 4.0, 3.0])
+    assert band.places.step.tolist() == [200.0, 300.0, 400.0]
+    assert band.band
+
+
+def test_the_band_may_be_the_standard_deviation() -> None:
+    band = mean_with_band([ONE, TWO], "mlp", style="run1", band="deviation")
+    assert (band.low.tolist(), band.high.tolist()) == ([3.0, 2.0, 1.0], [5.0, 4.0, 3.0])
+    three = mean_with_band([ONE, ONE, TWO], "mlp", style="run1", band="deviation")
+    assert (three.high - three.mean).tolist() == pytest.approx([0.9428090415820634] * 3)
+
+
+def test_each_run_is_smoothed_before_the_mean() -> None:
+    band = mean_with_band([ONE, ONE], "mlp", style="run1")
+    assert band.smoothed[0.9].tolist() == pytest.approx(smoothed(ONE.mean, 0.9).tolist())
+
+
+def test_runs_without_an_epoch_in_common_have_no_mean() -> None:
+    assert len(mean_with_band([line([1, 2], [1.0, 1.0]), line([3, 4], [1.0, 1.0])], "", style="run1")) == 0
+    assert len(mean_with_band([], "", style="run1")) == 0
