@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from engine.terminal_text import encoding
 from tui.columns import width_of
-from tui.widgets.lines import Line, Lines, fit, fit_end
+from tui.widgets.lines import Line, Lines, fit
 from tui.widgets.text import set_text
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -27,10 +27,11 @@ class Edge(Lines):
 
     DEFAULT_CSS = "Edge { height: 1; width: 1fr; }"
 
-    def __init__(self, corners: str, *, id: str | None = None) -> None:  # noqa: A002
-        """`corners`: the left and the right one."""
+    def __init__(self, corners: str, *, keep_right: bool, id: str | None = None) -> None:  # noqa: A002
+        """`corners`: the left and the right one. `keep_right`: where there is no room for both texts, the left one is cut;
+        else the right one is left out."""
         super().__init__(id=id)
-        self._corners = corners
+        self._corners, self._keep_right = corners, keep_right
         self._left = self._right = ""
         self._focused = False
 
@@ -44,9 +45,7 @@ class Edge(Lines):
         room = width - 6  # two corners, with a line and a space on the inner side of each
         if room < 4:
             return [[(self._corners[0] + "─" * max(0, width - 2) + self._corners[1], edge)]]
-        left = fit(self._left, room)
-        right = fit_end(self._right, room - width_of([left]) - 3)
-        right = "" if len(right) < min(4, len(self._right)) else right
+        left, right = _both(self._left, self._right, room, keep_right=self._keep_right)
         line: Line = [(self._corners[0] + "─", edge)]
         used = 4
         if left:
@@ -123,9 +122,9 @@ class Panel(Vertical, can_focus=True):
         self._inside.append(widget)
 
     def compose(self) -> ComposeResult:
-        yield Edge("╭╮")
+        yield Edge("╭╮", keep_right=True)
         yield Vertical(*self._inside, Static("", classes="panel-text", markup=False), classes="panel-body")
-        yield Edge("╰╯")
+        yield Edge("╰╯", keep_right=False)
 
     def on_mount(self) -> None:
         self._show_edges()
@@ -195,3 +194,11 @@ class Panel(Vertical, can_focus=True):
         focused = self.has_focus_within
         above.show(self._title, right, focused)
         below.show(self._below, self._below_right, focused)
+
+
+def _both(left: str, right: str, room: int, *, keep_right: bool) -> tuple[str, str]:
+    """The two texts in `room` cells with a line between them: a text at the right is whole, or it is not there."""
+    beside = room - width_of([right]) - 3  # for the left one
+    if right and (beside >= width_of([left]) or (keep_right and beside >= min(room // 3, width_of([left])))):
+        return fit(left, beside), right
+    return fit(left, room), ""

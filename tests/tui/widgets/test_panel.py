@@ -32,13 +32,18 @@ async def test_the_border_has_the_title_at_its_left_and_the_state_at_its_right()
         assert all(len(line) == 40 for line in lines)
 
 
-async def test_what_does_not_fit_the_border_ends_in_an_ellipsis_and_a_state_without_room_is_left_out() -> None:
+async def test_what_does_not_fit_the_border_ends_in_an_ellipsis_and_a_state_is_whole_or_not_there() -> None:
     app = Two()
     async with app.run_test(size=(40, 12)) as pilot:
         panel = app.query_one("#first", Panel)
-        panel.describe(title="a title of a good many words and some more", right="3 of 14")
+        panel.describe(title="a title of a good many words and some more", right="3 of 14", below="left")
+        await pilot.pause()
+        assert panel.edges[0] == "╭─ a title of a good many … ─ 3 of 14 ─╮"
+        panel.describe(right="3 of 14, by a criterion of some words")
+        panel.describe(below="a chosen thing, in some words", below_right="page 3 of 9")
         await pilot.pause()
         assert panel.edges[0] == "╭─ a title of a good many words and … ─╮"
+        assert panel.edges[1] == "╰─ a chosen thing, in some words ──────╯"
 
 
 async def test_tab_goes_to_the_next_panel_whose_border_is_bright() -> None:
