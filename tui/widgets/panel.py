@@ -28,8 +28,8 @@ class Edge(Lines):
     DEFAULT_CSS = "Edge { height: 1; width: 1fr; }"
 
     def __init__(self, corners: str, *, keep_right: bool, id: str | None = None) -> None:  # noqa: A002
-        """`corners`: the left and the right one. `keep_right`: where there is no room for both texts, the left one is cut;
-        else the right one is left out."""
+        """`corners`: the left and the right one. `keep_right`: where there is no room for both texts, the left one is
+        cut; else the right one is left out."""
         super().__init__(id=id)
         self._corners, self._keep_right = corners, keep_right
         self._left = self._right = ""
