@@ -88,6 +88,19 @@ async def test_the_keys_of_a_chart_act_where_it_has_the_focus() -> None:
         assert app.above.metric is SPEED
 
 
+async def test_a_click_puts_the_cursor_there() -> None:
+    state = RunState(epochs=2, steps=10, epoch=1, step=5, curve=(point(1), point(2)), seq=1)
+    app = ChartsApp()
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.above.show_run(state, now=True)
+        axis = app.above.axis
+        assert axis is not None
+        await pilot.click(app.above, offset=(8 + axis.cell(1.0), 5))
+        await until(pilot, lambda: app.page.view.cursor is not None)
+        assert abs((app.page.view.cursor or 0.0) - 1.0) < 0.1
+        assert app.below.view.cursor == app.page.view.cursor
+
+
 async def test_several_runs_lie_over_each_other() -> None:
     app = ChartsApp()
     async with app.run_test(size=(80, 40)):

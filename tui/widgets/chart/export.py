@@ -68,8 +68,10 @@ def picture(path: Path, chart: Chart, view: View) -> bytes:
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    for number, series in enumerate(one for one in chart.series if len(one)):
-        _draw(axes, chart, view, series, number)
+    shown = [one for one in chart.series if len(one)]
+    styles = list(dict.fromkeys(one.style for one in shown if not one.parent))  # a run has one colour and one marker
+    for series in shown:
+        _draw(axes, chart, view, series, 0 if series.parent else styles.index(series.style))
     for mark in chart.marks:
         if mark.kind != "checkpoint":
             axes.axvline(mark.place.along(view.x_axis), color="0.6", linewidth=0.8, linestyle=":")
@@ -77,7 +79,7 @@ def picture(path: Path, chart: Chart, view: View) -> bytes:
     if view.log_x:
         axes.set_xscale("log")
     else:
-        axes.set_xlim(start, end)
+        axes.set_xlim(start, end if view.window is not None else min(end, chart.newest.along(view.x_axis) * 1.02))
     if view.log_y and chart.log:
         axes.set_yscale("log")
     axes.set_xlabel({"epoch": "epoch", "step": "step", "time": "seconds of training"}[view.x_axis])
@@ -95,7 +97,8 @@ def _draw(axes: Any, chart: Chart, view: View, series: Series, number: int) -> N
     color = "0.6" if series.parent else f"C{number % 10}"
     name = f"{series.name} (parent)" if series.parent else series.name
     if series.dots and not series.joined:
-        axes.plot(x, y, "o", color=color, markersize=4, label=name)
+        marker = MARKERS[number % len(MARKERS)] if chart.overlaid else "o"
+        axes.plot(x, y, color=color, linestyle="", marker=marker, markersize=5, markerfacecolor="white", label=name)
         return
     if series.band:
         axes.fill_between(x, series.low[part], series.high[part], color=color, alpha=0.2, linewidth=0)
