@@ -30,15 +30,21 @@ class ShownRun:
 
 
 def run_chart(
-    metric: Metric, state: RunState, *, parent: RunState | None = None, detail: tuple[Point, ...] = ()
+    metric: Metric,
+    state: RunState,
+    *,
+    parent: RunState | None = None,
+    detail: tuple[Point, ...] = (),
+    also: bool = True,
 ) -> Chart:
-    """One run. `parent`: the run that it branched off from, drawn up to there and beyond. `detail`: points of a stretch
-    of the training loss, in place of those that the state has there."""
+    """One run. `parent`: the run that it branched off from, drawn up to there and beyond. `detail`: points of the
+    training loss in place of the state's, close together where they are looked at. `also`: with the series of the other
+    metrics, to be read out; of a long run they take 10 ms."""
     series = [one for one in (_parents(metric, parent) if parent else ()) if len(one)]
     series += [one for one in _series(metric, state, detail) if len(one)]
     others = [
         replace(one, name=_read_out_as(one, other))
-        for other in METRICS if other is not metric
+        for other in METRICS if also and other is not metric
         for one in _series(other, state) if len(one)
     ]  # fmt: skip
     return Chart(

@@ -25,6 +25,7 @@ from tui.widgets.chart.view import window_of
 from tui.widgets.lines import Line
 
 READING = "reading the log…"
+NEWER = 4  # one part in so many may be newer than what was read
 
 
 class RunChart(ChartView, can_focus=True):
@@ -61,7 +62,8 @@ class RunChart(ChartView, can_focus=True):
             None  # the one run, and the one that it branched off from
         )
         self._folder: RunFolder | None = None
-        self._detail: tuple[Point, ...] = ()  # read from the log, of what is seen now
+        self._stretch: tuple[Point | None, tuple[Point, ...]] | None = None  # read from the log; the point before it
+        self._resumes = 0  # of the run, when it was read
         self._asked: tuple[int, int] | None = None  # the first and the last event of the stretch that was asked for
 
     def show_run(
@@ -70,7 +72,9 @@ class RunChart(ChartView, can_focus=True):
         """One run; `parent`: the one that it branched off from, drawn faint. `folder`: where its log is, for a closer
         look than the state's curve has."""
         if folder != self._folder:
-            self._folder, self._detail, self._asked = folder, (), None
+            self._folder, self._stretch, self._asked = folder, None, None
+        if len(state.resumes) != self._resumes:  # what was read may be void
+            self._resumes, self._stretch, self._asked = len(state.resumes), None, None
         first = self._alone is None or not self._alone[0].curve
         self._alone, self._runs = (state, parent), ()
         self.repaint(now=now or first)
@@ -118,7 +122,17 @@ class RunChart(ChartView, can_focus=True):
         if self._alone is None:
             return overlay(self.metric, self._runs)
         state, parent = self._alone
-        return run_chart(self.metric, state, parent=parent, detail=self._detail)
+        also = self.view.cursor is not None
+        return run_chart(self.metric, state, parent=parent, detail=self._detail(state), also=also)
+
+    def _detail(self, state: RunState) -> tuple[Point, ...]:
+        """The state's curve with the stretch that was read in its place; () where none is, or all is seen."""
+        if self._stretch is None or self.view.window is None:
+            return ()
+        before, points = self._stretch
+        first, last = (before.seq if before is not None else -1), points[-1].seq
+        earlier = (point for point in state.curve if point.seq <= first)
+        return (*earlier, *points, *(point for point in state.curve if point.seq > last))
 
     def _look_closer(self) -> None:
         """Have the log read where the state's curve has fewer points than the window has columns."""
@@ -133,8 +147,9 @@ class RunChart(ChartView, can_focus=True):
             return
         before, last = wanted
         seqs = (before.seq if before is not None else 0, last.seq)
-        if self._asked is not None and self._asked[0] <= seqs[0] and seqs[1] <= self._asked[1]:
-            return  # it is here, or on its way
+        newer = (seqs[1] - seqs[0]) // NEWER
+        if self._asked is not None and self._asked[0] <= seqs[0] and seqs[1] - newer <= self._asked[1]:
+            return  # it is here, or on its way; the newest part of a run that trains need not be
         margin = (seqs[1] - seqs[0]) // 2
         near = [point for point in curve if seqs[0] - margin <= point.seq <= seqs[1] + margin]
         before = near[0] if near and curve[0] is not near[0] else None
@@ -158,14 +173,8 @@ class RunChart(ChartView, can_focus=True):
     def _take(self, found: "tuple[RunFolder, Point | None, tuple[Point, ...]] | None", problem: str = "") -> None:
         """What was read of the log, in place of the points that the state's curve has there."""
         self.busy = problem
-        if found is not None and found[0] == self._folder and self._alone is not None and found[2]:
-            _, before, points = found
-            curve = self._alone[0].curve
-            first, last = (before.seq if before is not None else -1), points[-1].seq
-            self._detail = (
-                *(point for point in curve if point.seq <= first), *points,
-                *(point for point in curve if point.seq > last),
-            )  # fmt: skip
+        if found is not None and found[0] == self._folder and found[2]:
+            self._stretch = found[1:]
         self.repaint(now=True)
 
 

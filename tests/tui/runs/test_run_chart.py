@@ -1,5 +1,6 @@
 """The widget that shows runs: its series, and a closer look at a long log."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual.app import App, ComposeResult
@@ -69,6 +70,12 @@ async def test_a_zoom_into_a_thinned_curve_reads_the_log(tmp_path: Path) -> None
         assert sum((shown >= 4.0) & (shown <= 4.5)) == 51
         assert shown.tolist() == sorted(shown.tolist())
         await until(pilot, lambda: not app.above.busy)
+        later = curve.points()[-1]._replace(x=10.5, seq=2000)
+        app.above.show_run(replace(state, curve=(*state.curve, later)), folder=run.folder, now=True)
+        assert app.above.chart.series[0].places.epoch[-1] == 10.5, "what is new is drawn too"
+        assert len(app.above.chart.series[0]) > 50
+        app.page.act("reset", app.above)
+        assert len(app.above.chart.series[0]) <= 33
 
 
 async def test_the_keys_of_a_chart_act_where_it_has_the_focus() -> None:
