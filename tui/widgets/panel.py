@@ -184,13 +184,14 @@ class Panel(Vertical, can_focus=True):
             self._show_edges()
 
     def _show_edges(self) -> None:
-        if not self.is_mounted:
+        edges = list(self.query_children(Edge).results(Edge))
+        if len(edges) < 2:  # not composed yet, or going
             return
+        above, below = edges
         right = self._right
         if self._doing:
             signs = SPINNER if encoding() == "utf-8" else PLAIN_SPINNER
             right = f"{signs[self._turn % len(signs)]} {self._doing}"
-        above, below = self.query_children(Edge).results(Edge)
         focused = self.has_focus_within
         above.show(self._title, right, focused)
         below.show(self._below, self._below_right, focused)
