@@ -68,10 +68,13 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
     start, end = window_of(view, extent_of(chart, view))
     rows = height - 2  # the axis and its names
     right = RIGHT if width >= ROOM_FOR_RIGHT else 0
+    if right and view.window is not None and not view.log_x:  # the axis may go on beyond the window: so do the lines
+        start, end = axes.across(start, end, width - LEFT - 1 - right, view.x_axis).ends
+        start = max(0.0, start)
     parts = [part for one in chart.series if (part := _part(one, view, start, end, log_y=view.log_y and chart.log))]
     y = _y_axis(parts, (start, end), rows, chart.ceiling, log=view.log_y and chart.log)
     left = LEFT if right else max(map(len, y.names))
-    x = _x_axis(view, parts, start, end, width - left - 1 - right)
+    x = _x_axis(view, parts, *window_of(view, extent_of(chart, view)), width - left - 1 - right)
     canvas = Canvas(x, y, ascii_only)
     for mark in (mark for mark in chart.marks if mark.kind == "not finite"):  # where the trouble began
         if (column := _column(x, mark.place.along(view.x_axis))) is not None:
