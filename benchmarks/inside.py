@@ -112,7 +112,7 @@ def scrolled(home: Path, keys: int, outputs: int) -> list[Row]:
         opening = 1000 * (time.perf_counter() - begin)
         while time.perf_counter() - begin < 1.0:  # to the first byte: the figures' own line changes too
             since, pressed = terminal.received, time.perf_counter()
-            terminal.press(drawn.choice(("space", "G", "g", "l")), pause=0)
+            terminal.press(drawn.choice(("pagedown", "G", "g", "l")), pause=0)
             while terminal.received == since:
                 time.sleep(0.0005)
             times["figures"].append(1000 * (time.perf_counter() - pressed))
@@ -120,7 +120,7 @@ def scrolled(home: Path, keys: int, outputs: int) -> list[Row]:
         terminal.wait_for_raw(b"zeros", opened_at, 120)  # its figures are there
         time.sleep(0.5)
         for _ in range(keys):
-            press(drawn.choice(("j", "k", "l", "h", "space", "G", "g")), "after")
+            press(drawn.choice(("j", "k", "l", "h", "pagedown", "G", "g")), "after")
         for _ in range(5):
             press("v", "map")  # the map
             press("v")

@@ -64,7 +64,7 @@ ACTS: dict[str, Act] = {
     "zoom_out": Act("Z", "Zoom out"),
     "reset": Act("0", "All of it: no zoom, no edits"),
     "axes": Act("X", "Other axes: epoch, step or time; transpose"),
-    "log_scale": Act("L", "Log scale"),
+    "log_scale": Act("L", "Log scale", only_in=CHART),
     "saved_before": Act("left_square_bracket", "The checkpoint before", "["),
     "saved_after": Act("right_square_bracket", "The checkpoint after", "]"),
     # Doing
@@ -93,6 +93,10 @@ ACTS: dict[str, Act] = {
     "appearance": Act("a", "Appearance of pictures"),
     "invert": Act("I", "Invert the pixels"),
     "contrast": Act("C", "Contrast"),
+    "shift_left": Act("H,shift+left", "Shift the image left"),
+    "shift_down": Act("J,shift+down", "Shift the image down"),
+    "shift_up": Act("K,shift+up", "Shift the image up"),
+    "shift_right": Act("L,shift+right", "Shift the image right", only_in=ROWS),
     "unit": Act("U", "Unit of the pixels: 0–255 or 0–1"),
     # Going elsewhere
     "other": Act("o", "Open another: network, file, loader, channel"),

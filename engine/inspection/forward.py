@@ -204,7 +204,8 @@ def mosaic(
     shown = min(len(flat), lines * across)
     whole = torch.full((lines * min(across, len(flat)),), float("nan"))
     whole[:shown] = flat[:shown]
-    whole = whole.reshape(lines, -1).repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+    high = max(1, min(2 * scale, rows // max(1, lines)))  # higher than wide where that fills the picture
+    whole = whole.reshape(lines, -1).repeat_interleave(high, 0).repeat_interleave(scale, 1)
     description = f"{len(flat):,} {unit or 'unit'}{'s' * (len(flat) != 1)}, {min(across, len(flat))} per row"
     description += f", the first {shown} shown" if shown < len(flat) else ""
     return whole.numpy(), description

@@ -32,7 +32,7 @@ from engine.progress import Progress
 AT_ONCE = 1 << 20  # elements whose statistics come with the tensor itself
 MAP_PARTS = 8  # numbers along each side that a cell of a map of a large matrix is the mean of
 MAP_MOST = 512  # rows and columns of a map
-LARGEST_CELL = 8  # pixels along a side of one number of a small matrix
+LARGEST_CELL = 16  # pixels along a side of one number of a small matrix
 
 
 def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWindow:

@@ -24,8 +24,8 @@ from tui.widgets.keyline import KeyLine
 EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
 # Screens that still have keys of their own making.
 NOT_YET = {
-    "Batches", "Enlarged", "Overview", "Transforms", "Text", "Contributions", "Forward",
-    "Pixel Editor", "Tensor", "Quality", "Checkpoints", "Difference", "File",
+    "Batches", "Enlarged", "Overview", "Transforms", "Text",
+    "Quality", "Checkpoints", "Difference", "File",
 }  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
 from engine.inspection.forward_requests import ForwardPass, Saliency
@@ -19,8 +19,8 @@ from tui.widgets.text import update_text
 if TYPE_CHECKING:
     from engine.data.dataset import Bytes
 
-TALL = 34  # lines of the screen from which on the bars are below the pictures, not beside them
-TALLER = 44  # lines from which on there are two lines of pictures
+TALL = 28  # lines from which on the bars are below the pictures, not beside them
+BARS = 11  # lines: a note and ten bars
 CAPTION = 28  # cells
 PICTURES = 3  # the image, its gradient, what occlusion does
 
@@ -50,10 +50,11 @@ class AnswerPane(Vertical):
             yield Static(id="note", markup=False)
             yield Bars(id="bars")
 
-    def fit_to(self, lines: int) -> None:
-        """Arrange the parts for a screen of so many lines."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Arrange the parts for the room there is: a picture more than needed is never lost to a larger one."""
+        lines = event.size.height
         self.set_class(lines < TALL, "-short")
-        self.query_one(Gallery).fit_to(PICTURES, 2 if lines >= TALLER else 1)
+        self.query_one(Gallery).fit_to(PICTURES, lines - BARS if lines >= TALL else lines)
 
     @property
     def image(self) -> "Bytes | None":
@@ -65,8 +66,9 @@ class AnswerPane(Vertical):
         return self._saliency
 
     def show(self, passed: ForwardPass, other: ForwardPass | None, *, edits: int) -> None:
-        """Another answer, whose saliency is not known yet."""
-        self._passed, self._edits, self._saliency = passed, edits, None
+        """Another answer, whose saliency is not known yet; the same answer keeps it."""
+        self._saliency = self._saliency if passed is self._passed else None
+        self._passed, self._edits = passed, edits
         opinions = [
             Opinion(one.logits, one.probabilities)
             for one in (passed, other)
@@ -117,17 +119,16 @@ class AnswerPane(Vertical):
         return tiles
 
 
-def describe(passed: ForwardPass, edits: int, before: str = "") -> Content:
-    """The image, the network, and its answer, in a line or two."""
-    classes = passed.classes
-    image = f"{passed.split} image {fmt.count(passed.index)}, {classes[passed.label]}"
+def image_words(passed: ForwardPass, edits: int) -> str:
+    """The image: `test image 2, Pullover, edited (1)`."""
     edited = f", edited ({edits})" if edits else ""
-    title = Content.assemble(before, (f"{image}{edited}", "bold"), f" through {passed.title}: ")
+    return f"{passed.split} image {fmt.count(passed.index)}, {passed.classes[passed.label]}{edited}"
+
+
+def answer_words(passed: ForwardPass) -> str:
+    """What the network says: `Pullover 96.1%, correct; loss 0.0398`; what is wrong where it says nothing."""
     if passed.prediction is None or passed.probabilities is None or passed.loss is None:
-        return title + Content.styled(passed.problem, "$text-error")
-    correct = passed.prediction == passed.label
-    probability = fmt.percent(passed.probabilities[passed.prediction])
-    words = f"{classes[passed.prediction]} {probability}, {'correct' if correct else 'wrong'}"
-    return title + Content.assemble(
-        (words, "$text-success" if correct else "$text-error"), f"; loss {fmt.loss(passed.loss)}"
-    )
+        return passed.problem
+    right = "correct" if passed.prediction == passed.label else "wrong"
+    share = fmt.percent(passed.probabilities[passed.prediction])
+    return f"{passed.classes[passed.prediction]} {share}, {right}; loss {fmt.loss(passed.loss)}"

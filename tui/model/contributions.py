@@ -5,9 +5,8 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.screen import Screen
+from textual.binding import BindingType
+from textual.containers import Container
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
@@ -15,11 +14,16 @@ from engine.inspection.forward_requests import Contributions, ContributionsReque
 from engine.inspection.image_requests import ImageRef
 from engine.sources import NetworkRef
 from tui import format as fmt
+from tui.dialogs.key_screen import KeyScreen
+from tui.keys import bind, move_keys
 from tui.model import prompts
+from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 COLUMNS = (
@@ -29,23 +33,24 @@ COLUMNS = (
     Column("weight", 12, right=True),
     Column("running sum", 12, right=True),
 )
-ROWS = 28  # of the picture of the products, at most
+ROWS = 28  # of the picture of the products, at most, where it stands above the list
+WIDE = 110  # columns from which on it stands beside the list
+LIST = 76  # columns of the list then
 
 
-class ContributionsScreen(Screen[None]):
+class ContributionsScreen(KeyScreen[None]):
     """The largest products first."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#sum"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,equals_sign", "dismiss", "Back", key_display="esc", id="contributions.back"),
-        Binding("right,l,n", "output(1)", "Next output", id="contributions.next"),
-        Binding("left,h,p", "output(-1)", "Previous output", show=False, id="contributions.previous"),
-        Binding("down,j", "move(1)", "Down", show=False, id="contributions.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="contributions.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="contributions.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="contributions.page_up"),
-        Binding("slash,i", "find", "Output", key_display="/", id="contributions.find", tooltip="by its index"),
-        Binding("m", "largest", "Largest", id="contributions.largest", tooltip="the largest output"),
+        bind("contributions", "back", "Back", action="dismiss"),
+        bind("contributions", "next", "Next output", action="output(1)"),
+        bind("contributions", "previous", "Previous output", action="output(-1)"),
+        bind("contributions", "right", "Next output", action="output(1)", show=False),
+        bind("contributions", "left", "Previous output", action="output(-1)", show=False),
+        *move_keys("contributions"),
+        bind("contributions", "go_to", "Output", "by its index", action="find"),
+        bind("contributions", "largest", "Largest", "the largest output"),
     ]
 
     def __init__(self, services: Services, network: NetworkRef, image: ImageRef, stage: int) -> None:
@@ -58,24 +63,41 @@ class ContributionsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
-        yield Static(id="about", markup=False)
-        yield HeatMap(self._services.picture_style, id="products")
-        yield Rows(COLUMNS, id="contributions")
+        with Panel(id="sum", title="Sum behind an output"):
+            yield Static(id="about", markup=False)
+            with Container(id="parts"):
+                yield HeatMap(self._services.picture_style, id="products")
+                yield Rows(COLUMNS, id="contributions")
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._ask()
+        self._arrange()
+        self.call_after_refresh(self._ask)
+
+    def on_resize(self) -> None:
+        self._arrange()
+        if self._answer is not None:
+            self.call_after_refresh(self._ask)
+
+    def _arrange(self) -> None:
+        """The picture beside the list where there is room, else above it."""
+        self.query_one("#parts").set_class(self.size.width >= WIDE, "-wide")
+
+    @property
+    def _room(self) -> tuple[int, int]:
+        """Rows and columns of the picture, at most: two rows a line."""
+        parts = self.query_one("#parts").size
+        if self.size.width >= WIDE:
+            return 2 * parts.height, parts.width - LIST - 2
+        return min(ROWS, self.size.height), parts.width - 2
 
     @work(group="contributions", exclusive=True)
     async def _ask(self) -> None:
+        rows, columns = self._room
         request = ContributionsRequest(
-            self._network,
-            self._image,
-            self._stage,
-            self._output,
-            rows=min(ROWS, self.size.height),
-            columns=max(1, self.size.width - 2),
+            self._network, self._image, self._stage, self._output, rows=max(2, rows), columns=max(1, columns)
         )
+        self.query_one(Panel).busy(waiting(self._services.worker, "computing …"))
         try:
             answer = await asyncio.to_thread(self._services.worker.ask, request)
         except InspectionCancelledError:
@@ -84,25 +106,33 @@ class ContributionsScreen(Screen[None]):
             self.notify(str(error), severity="warning", timeout=8, markup=False)
             self.dismiss()
             return
+        finally:
+            if self.is_mounted:
+                self.query_one(Panel).busy("")
         if self.query(Rows):
             self._answer, self._output = answer, answer.output
             self._show(answer)
 
     def _show(self, answer: Contributions) -> None:
         picture = self.query_one(HeatMap)
-        picture.styles.height = (len(answer.products) + 1) // 2
+        wide = self.size.width >= WIDE
+        picture.styles.height = "1fr" if wide else (len(answer.products) + 1) // 2
+        picture.styles.width = answer.products.shape[1] if wide else "1fr"
         picture.show(answer.products, gaps=True)
         place = ", ".join(map(str, answer.place))
         sign = "+" if answer.bias >= 0 else "−"
-        self.query_one("#about", Static).update(
-            Content.assemble(
-                (f"{answer.name} {answer.type}, output [{place}]", "bold"),
-                f" ({fmt.count(answer.output)} of {fmt.count(answer.outputs)})\n",
-                f"{answer.value:.6g} = {answer.positive:.6g} (products above 0) − {-answer.negative:.6g} (below) "
-                f"{sign} {abs(answer.bias):.6g} (bias); "
-                f"{fmt.count(answer.count)} products input × weight: {picture.legend}",
-            )
+        outputs = f"output {fmt.count(answer.output)} of {fmt.count(answer.outputs)}"
+        self.query_one(Panel).describe(
+            title=f"{answer.name} {answer.type}, output [{place}]",
+            right=outputs,
+            below=f"{fmt.counted(answer.count, 'product')} input × weight",
+            below_right=picture.legend,
         )
+        text = (
+            f"{answer.value:.6g} = {answer.positive:.6g} (products above 0) − {-answer.negative:.6g} (below) "
+            f"{sign} {abs(answer.bias):.6g} (bias)"
+        )
+        update_text(self, "#about", text)
         self.query_one(Rows).show(_rows(answer))
 
     def action_output(self, by: int) -> None:
@@ -119,6 +149,9 @@ class ContributionsScreen(Screen[None]):
 
     def action_page(self, by: int) -> None:
         self.query_one(Rows).move(by * self.query_one(Rows).room)
+
+    def action_end(self, which: int) -> None:
+        self.query_one(Rows).move(which * len(self.query_one(Rows).rows))
 
     @work(group="prompt")
     async def action_find(self) -> None:

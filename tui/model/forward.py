@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import BugError, EngineError, InspectionCancelledError
@@ -17,17 +16,21 @@ from engine.inspection.forward_requests import ActivationRequest, ForwardPass, S
 from engine.inspection.image_requests import Edit, ImageRef
 from engine.inspection.tensor_refs import Activation
 from tui import format as fmt
+from tui.dialogs.key_screen import KeyScreen
+from tui.keys import bind, move_keys
 from tui.model import prompts
-from tui.model.answer_pane import AnswerPane, describe
+from tui.model.answer_pane import AnswerPane, answer_words, image_words
 from tui.model.forward_questions import ForwardQuestions
+from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
-WIDE = 116  # columns from which on both halves are shown
+WIDE = 110  # columns from which on both halves are shown
 PAUSE_S = 0.15  # seconds without a key before the saliency is computed
 COLUMNS = (
     Column("stage", -22),
@@ -40,29 +43,31 @@ COLUMNS = (
 )
 
 
-class ForwardScreen(Screen[None]):
+class ForwardScreen(KeyScreen[None]):
     """Asks the worker process anew for each image, and after each edit of it."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#stages-panel"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "Back", key_display="esc", id="forward.back"),
-        Binding("down,j", "move(1)", "Next stage", show=False, id="forward.down"),
-        Binding("up,k", "move(-1)", "Previous stage", show=False, id="forward.up"),
-        Binding("right,l,n,pagedown", "image(1)", "Next image", show=False, id="forward.next"),
-        Binding("left,h,p,pageup", "image(-1)", "Previous image", show=False, id="forward.previous"),
-        Binding("v", "view", "Stages/answer", id="forward.view", tooltip="the other half, in narrow terminals"),
-        Binding("enter", "open", "Values", id="forward.open", tooltip="of the stage's output, or its input"),
-        Binding("b", "side", "Input/output", id="forward.side", tooltip="of the stage"),
-        Binding("equals_sign", "sum", "Sum", key_display="=", id="forward.sum", tooltip="behind an output"),
-        Binding("e", "edit", "Edit", id="forward.edit", tooltip="the image, by keys"),
-        Binding("u", "undo", "Undo", id="forward.undo", tooltip="the last edit"),
-        Binding("0", "revert", "Revert", show=False, id="forward.revert", tooltip="undo all edits"),
-        Binding("s", "picture", "Picture", show=False, id="forward.picture", tooltip="image, gradient, occlusion"),
-        Binding("c", "target", "Class", show=False, id="forward.target", tooltip="which class to explain"),
-        Binding("w", "compare", "Compare", id="forward.compare", tooltip="with another network, on the same image"),
-        Binding("A", "autograd", "Autograd", show=False, id="forward.autograd", tooltip="of this image"),
-        Binding("t", "split", "Train/test", show=False, id="forward.split"),
-        Binding("i", "find", "Go to", show=False, id="forward.find", tooltip="an image by its index"),
+        bind("forward", "back", "Back", action="dismiss"),
+        bind("forward", "open", "Values", "of the stage's output, or its input"),
+        bind("forward", "next", "Next image", action="image(1)"),
+        bind("forward", "previous", "Previous image", action="image(-1)", show=False),
+        bind("forward", "right", "Next image", action="image(1)", show=False),
+        bind("forward", "left", "Previous image", action="image(-1)", show=False),
+        *move_keys("forward", down="Next stage", up="Previous stage"),
+        bind("forward", "view", "Input/output", "of the stage", action="side"),
+        bind("forward", "compute", "Sum", "behind an output", action="sum"),
+        bind("forward", "change", "Edit", "the image, by keys", action="edit"),
+        bind("forward", "compare", "Compare", "with another network, on the same image"),
+        bind("forward", "mark", "Class", "which class to explain", action="target"),
+        bind("forward", "next_panel", "Other panel", "the stages or the answer", action="panel", show=False),
+        bind("forward", "previous_panel", "Other panel", action="panel", show=False),
+        bind("forward", "undo", "Undo", "the last edit"),
+        bind("forward", "reset", "Revert", "undo all edits", action="revert", show=False),
+        bind("forward", "appearance", "Picture", "image, gradient, occlusion", action="picture", show=False),
+        bind("forward", "autograd", "Autograd", "of this image", show=False),
+        bind("forward", "split", "Train/test", show=False),
+        bind("forward", "go_to", "Go to", "an image by its index", action="find", show=False),
     ]
 
     def __init__(self, services: Services, split: str, index: int) -> None:
@@ -74,18 +79,18 @@ class ForwardScreen(Screen[None]):
         self._passed: ForwardPass | None = None
         self._other: ForwardPass | None = None  # the compared network's
         self._side: Side = "output"
-        self._half = "stages"
+        self._half = "stages"  # the panel that is shown where both do not fit
 
     def compose(self) -> ComposeResult:
         style = self._services.picture_style
         yield TopBar(self.app.current_mode)
-        yield Static(id="about", markup=False)
         with Horizontal():
-            with Vertical(id="stages-half"):
+            with Panel(id="stages-panel"):
                 yield Rows(COLUMNS, id="stages")
                 yield Static(id="stage", markup=False)
                 yield HeatMap(style, id="activation")
-            yield AnswerPane(style)
+            with Panel(id="answer-panel"):
+                yield AnswerPane(style)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -106,6 +111,10 @@ class ForwardScreen(Screen[None]):
         return self.query_one(Rows)
 
     @property
+    def _stages_panel(self) -> Panel:
+        return self.query_one("#stages-panel", Panel)
+
+    @property
     def _pane(self) -> AnswerPane:
         return self.query_one(AnswerPane)
 
@@ -115,9 +124,7 @@ class ForwardScreen(Screen[None]):
     async def _ask(self) -> None:
         """Where there is no image of the index, the one that is shown takes its place."""
         ref = self._ref
-        if self._passed is None:
-            started = self._services.worker.started
-            update_text(self, "#about", "forward pass …" if started else "importing PyTorch …")
+        self._stages_panel.busy(waiting(self._services.worker, "forward pass …"))
         try:
             passed, other = await self._questions.passes(ref)
         except InspectionCancelledError:
@@ -127,8 +134,12 @@ class ForwardScreen(Screen[None]):
                 self._ref = self._shown
                 self.notify(str(error), severity="warning", timeout=6, markup=False)
             else:
-                update_text(self, "#about", Content.styled(str(error), "$text-error"))
+                hint = "\n\nOn Model, o opens another network, or weights from a file."
+                self._stages_panel.say(Content.styled(f"{error}{hint}", "$text-error"))
             return
+        finally:
+            if self.is_mounted:
+                self._stages_panel.busy("")
         if not self.query(Rows):
             return  # closed meanwhile
         self._shown, self._passed, self._other = ref, passed, other
@@ -160,7 +171,8 @@ class ForwardScreen(Screen[None]):
             return  # the forward pass has said what is wrong
         if self.query(HeatMap):
             picture.show(answer.values, gaps=True)
-            self._show_stage(answer.description)
+            self._show_stage()
+            self._stages_panel.describe(below=f"{self._side}: {answer.description}", below_right=picture.legend)
 
     @work(group="saliency", exclusive=True)
     async def _ask_saliency(self) -> None:
@@ -178,52 +190,62 @@ class ForwardScreen(Screen[None]):
     # Showing
 
     def _arrange(self) -> None:
-        self.query_one("#stages-half").display = self._wide or self._half == "stages"
-        self._pane.display = self._wide or self._half == "answer"
+        self._stages_panel.display = self._wide or self._half == "stages"
+        self.query_one("#answer-panel").display = self._wide or self._half == "answer"
         stages = len(self._passed.stages) if self._passed is not None else 1
         self._stages.styles.height = min(stages + 1, max(4, (self.size.height - 8) // 2))
-        self._pane.fit_to(self.size.height)
         self.refresh_bindings()
 
     def _show(self, passed: ForwardPass) -> None:
         edits = len(self._ref.edits)
-        about = describe(passed, edits)
-        if self._other is not None:
-            about += describe(self._other, edits, "\ncompared with: ")
-        update_text(self, "#about", about)
+        answer, image = answer_words(passed), image_words(passed, edits)
+        self._stages_panel.say("")
+        self._stages_panel.describe(title=image, right=answer)
+        title = passed.title if self._wide else image
+        self.query_one("#answer-panel", Panel).describe(title=title, right=answer)
         self._stages.show([_row(at, stage) for at, stage in enumerate(passed.stages)])
-        self._show_stage("")
+        self._show_stage()
         self._pane.show(passed, self._other, edits=edits)
         self._draw()
 
     def _draw(self) -> None:
         self._pane.draw()
-        self._pane.note(self._pane.explanation)
+        other = f"compared with {self._other.title}: {answer_words(self._other)}" if self._other is not None else ""
+        self._pane.note(other)
+        self.query_one("#answer-panel", Panel).describe(below=self._pane.explanation)
 
-    def _show_stage(self, picture: str) -> None:
+    def _show_stage(self) -> None:
         at = self._stages.cursor
         if self._passed is None or at >= len(self._passed.stages):
             return
         stage = self._passed.stages[at]
         head = f"{stage.name or 'the network'} {stage.type}({stage.extra}): {stage.before} → {stage.after}"
-        shown = f"{self._side}: {picture}" if picture else self._side
-        update_text(self, "#stage", "\n".join([head, "; ".join(_notes(stage)), shown]))
+        update_text(self, "#stage", "\n".join([head, "; ".join(_notes(stage))]))
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("undo", "revert"):
-            return bool(self._ref.edits)
-        if action == "view":
-            return not self._wide
-        if action in ("open", "side", "sum"):
-            return self._passed is not None and bool(self._passed.stages)
-        return True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action in ("undo", "revert") and not self._ref.edits:
+            return "the image is not edited"
+        if action in ("open", "side", "sum", "edit", "target", "picture") and self._passed is None:
+            return "no image has gone through the network"
+        if action in ("open", "side", "sum") and self._passed is not None and not self._passed.stages:
+            return "the network has no stages"
+        return ""
 
     def action_move(self, by: int) -> None:
         self._stages.move(by)
-        self._show_stage("")
+        self._show_stage()
         self._ask_picture()
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * self._stages.room)
+
+    def action_end(self, which: int) -> None:
+        self.action_move(which * len(self._stages.rows))
+
+    def on_rows_pointed(self, event: Rows.Pointed) -> None:
+        self.action_move(0)
 
     def action_image(self, by: int) -> None:
         self._go_to(self._ref.split, self._ref.index + by)
@@ -242,9 +264,12 @@ class ForwardScreen(Screen[None]):
         if (text := await self.app.push_screen_wait(prompt)) is not None:
             self._go_to(self._ref.split, int(text))
 
-    def action_view(self) -> None:
+    def action_panel(self) -> None:
         self._half = "answer" if self._half == "stages" else "stages"
         self._arrange()
+        if self._passed is not None:
+            self._show(self._passed)
+        self.query_one(f"#{self._half}-panel").focus()
         self.call_after_refresh(self._ask_picture)
 
     def action_side(self) -> None:

@@ -71,7 +71,6 @@ class ModelScreen(TableScreen):
         self._asked: NetworkRef | None = None
         self._summary: ModelSummary | None = None
         self._shows_parameters = False
-        self.filter_text = ""
         self._asking = False
         self._entry = ""  # the file of the checkpoint that is shown
         self._before: Source | None = None  # the checkpoint that was shown before it

@@ -3,47 +3,46 @@
 import asyncio
 from typing import ClassVar
 
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Static
+from textual.binding import BindingType
 
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.forward_requests import ForwardPass
 from engine.inspection.image_requests import Edit, ImageRef, Invert, PixelEdit, Shift
-from tui.model.answer_pane import AnswerPane, describe
+from tui.dialogs.key_screen import KeyScreen
+from tui.keys import bind
+from tui.model.answer_pane import AnswerPane, answer_words, image_words
 from tui.model.forward_questions import ForwardQuestions
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
-from tui.widgets.text import update_text
+from tui.widgets.panel import Panel
 from tui.widgets.topbar import TopBar
 
 PAUSE_S = 0.15  # seconds without a key before the saliency is computed
 
 
-class PixelEditorScreen(Screen[tuple[Edit, ...]]):
+class PixelEditorScreen(KeyScreen[tuple[Edit, ...]]):
     """Gives the edits, one after another, those that it began with included."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#editor"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,e", "back", "Done", key_display="esc", id="editor.back"),
-        Binding("down,j", "move(1, 0)", "Down", show=False, id="editor.down"),
-        Binding("up,k", "move(-1, 0)", "Up", show=False, id="editor.up"),
-        Binding("right,l", "move(0, 1)", "Right", show=False, id="editor.right"),
-        Binding("left,h", "move(0, -1)", "Left", show=False, id="editor.left"),
-        Binding("space", "paint", "Paint", id="editor.paint", tooltip="the pixel black or white"),
-        Binding("plus", "brighter(32)", "Brighter", id="editor.brighter", key_display="+", tooltip="the pixel, by 32"),
-        Binding("minus", "brighter(-32)", "Darker", id="editor.darker", key_display="-", tooltip="the pixel, by 32"),
-        Binding("J,shift+down", "shift(1, 0)", "Shift down", show=False, id="editor.shift_down"),
-        Binding("K,shift+up", "shift(-1, 0)", "Shift up", show=False, id="editor.shift_up"),
-        Binding("L,shift+right", "shift(0, 1)", "Shift", key_display="HJKL", id="editor.shift_right"),
-        Binding("H,shift+left", "shift(0, -1)", "Shift left", show=False, id="editor.shift_left"),
-        Binding("I", "invert", "Invert", id="editor.invert", tooltip="each level becomes 255 minus itself"),
-        Binding("u", "undo", "Undo", id="editor.undo", tooltip="the last edit"),
-        Binding("0", "revert", "Revert", id="editor.revert", tooltip="undo all edits"),
-        Binding("s", "picture", "Picture", show=False, id="editor.picture", tooltip="image, gradient, occlusion"),
+        bind("editor", "back", "Done"),
+        bind("editor", "down", "Down", action="move(1, 0)", show=False),
+        bind("editor", "up", "Up", action="move(-1, 0)", show=False),
+        bind("editor", "right", "Right", action="move(0, 1)", show=False),
+        bind("editor", "left", "Left", action="move(0, -1)", show=False),
+        bind("editor", "go", "Paint", "the pixel black or white", action="paint"),
+        bind("editor", "more", "Brighter", "the pixel, by 32", action="brighter(32)"),
+        bind("editor", "less", "Darker", "the pixel, by 32", action="brighter(-32)"),
+        bind("editor", "shift_right", "Shift", action="shift(0, 1)", display="HJKL"),
+        bind("editor", "shift_left", "Shift left", action="shift(0, -1)", show=False),
+        bind("editor", "shift_down", "Shift down", action="shift(1, 0)", show=False),
+        bind("editor", "shift_up", "Shift up", action="shift(-1, 0)", show=False),
+        bind("editor", "invert", "Invert", "each level becomes 255 minus itself"),
+        bind("editor", "undo", "Undo", "the last edit"),
+        bind("editor", "reset", "Revert", "undo all edits", action="revert"),
+        bind("editor", "appearance", "Picture", "image, gradient, occlusion", action="picture", show=False),
     ]
 
     def __init__(
@@ -62,17 +61,17 @@ class PixelEditorScreen(Screen[tuple[Edit, ...]]):
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
-        yield Static(id="about", markup=False)
-        yield AnswerPane(self._services.picture_style)
+        with Panel(id="editor"):
+            yield AnswerPane(self._services.picture_style)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._pane.fit_to(self.size.height)
         self._show(self._passed, self._other)
         self._ask()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self._pane.fit_to(event.size.height)
+    @property
+    def _panel(self) -> Panel:
+        return self.query_one("#editor", Panel)
 
     @property
     def _pane(self) -> AnswerPane:
@@ -89,7 +88,7 @@ class PixelEditorScreen(Screen[tuple[Edit, ...]]):
         except InspectionCancelledError:
             return
         except EngineError as error:
-            update_text(self, "#about", Content.styled(str(error), "$text-error"))
+            self._panel.describe(below=str(error), below_right="")
             return
         if saliency is not None and self.query(AnswerPane):
             self._pane.take_saliency(saliency)
@@ -98,10 +97,7 @@ class PixelEditorScreen(Screen[tuple[Edit, ...]]):
     def _show(self, passed: ForwardPass, other: ForwardPass | None) -> None:
         self._passed, self._other = passed, other
         edits = len(self._ref.edits)
-        about = describe(passed, edits)
-        if other is not None:
-            about += describe(other, edits, "\ncompared with: ")
-        update_text(self, "#about", about)
+        self._panel.describe(title=image_words(passed, edits), right=answer_words(passed), below=passed.title)
         self._pane.show(passed, other, edits=edits)
         self._draw()
         self.refresh_bindings()
@@ -110,12 +106,13 @@ class PixelEditorScreen(Screen[tuple[Edit, ...]]):
         self._pane.draw(self._pixel)
         row, column = self._pixel
         level = self._passed.image[row, column]
-        self._pane.note(f"pixel [{row}, {column}] = {level}   arrows: move · space: paint · HJKL: shift · u: undo")
+        other = f"\ncompared with {self._other.title}: {answer_words(self._other)}" if self._other is not None else ""
+        self._pane.note(f"pixel [{row}, {column}] = {level}{other}")
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return bool(self._ref.edits) if action in ("undo", "revert") else True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        return "the image is not edited" if action in ("undo", "revert") and not self._ref.edits else ""
 
     def action_back(self) -> None:
         self.dismiss(self._ref.edits)

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import BugError, EngineError, InspectionCancelledError
@@ -16,12 +15,16 @@ from engine.inspection.tensor_refs import TensorRef
 from engine.inspection.tensor_requests import PicturesRequest, StatsRequest, TensorRequest, TensorWindow
 from engine.inspection.tensor_stats import TensorStats
 from tui import format as fmt
+from tui.dialogs.key_screen import KeyScreen
+from tui.keys import bind
 from tui.model import prompts
+from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap, colours, legend, spark
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -29,30 +32,32 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+VALUELESS = "It has shapes but no values (PyTorch's meta device). On Model, o opens its weights from a file."
 MODES = ("values", "map", "pictures")
 SHOWN = dict(zip(MODES, ("#cells", "#map", "#pictures"), strict=True))  # the widget of each
 
 
-class TensorScreen(Screen[None]):
+class TensorScreen(KeyScreen[None]):
     """Asks the worker process for what is in view, never for the whole tensor."""
 
+    AUTO_FOCUS = "#tensor"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Back", key_display="esc", id="tensor.back"),
-        Binding("right,l", "move(0, 1)", "Right", show=False, id="tensor.right"),
-        Binding("left,h", "move(0, -1)", "Left", show=False, id="tensor.left"),
-        Binding("down,j", "move(1, 0)", "Down", show=False, id="tensor.down"),
-        Binding("up,k", "move(-1, 0)", "Up", show=False, id="tensor.up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="tensor.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="tensor.page_up"),
-        Binding("home,g", "corner(-1)", "First", show=False, id="tensor.first"),
-        Binding("end,G", "corner(1)", "Last", show=False, id="tensor.last"),
-        Binding("slash,colon", "slice", "Slice", key_display="/", id="tensor.slice", tooltip="[0, :, 3:9], .T, …"),
-        Binding("v", "mode", "Values/map/pictures", id="tensor.mode", tooltip="the next way to look at it"),
-        Binding("n", "matrix(1)", "Next matrix", id="tensor.next", tooltip="of more than two dimensions"),
-        Binding("p", "matrix(-1)", "Previous matrix", show=False, id="tensor.previous"),
-        Binding("t", "transpose", "Transpose", show=False, id="tensor.transpose"),
-        Binding("y", "copy", "Copy value", show=False, id="tensor.copy", tooltip="to your clipboard (OSC 52)"),
-        Binding("Y", "copy_code", "Copy code", show=False, id="tensor.copy_code", tooltip="the Python expression"),
+        bind("tensor", "back", "Back", action="close"),
+        bind("tensor", "right", "Right", action="move(0, 1)", show=False),
+        bind("tensor", "left", "Left", action="move(0, -1)", show=False),
+        bind("tensor", "down", "Down", action="move(1, 0)", show=False),
+        bind("tensor", "up", "Up", action="move(-1, 0)", show=False),
+        bind("tensor", "page_down", "Page down", action="page(1)", show=False),
+        bind("tensor", "page_up", "Page up", action="page(-1)", show=False),
+        bind("tensor", "first", "First", action="corner(-1)", show=False),
+        bind("tensor", "last", "Last", action="corner(1)", show=False),
+        bind("tensor", "filter", "Slice", "[0, :, 3:9], .T, …", action="slice"),
+        bind("tensor", "view", "Values/map/pictures", "the next way to look at it", action="mode"),
+        bind("tensor", "next", "Next matrix", "of more than two dimensions", action="matrix(1)"),
+        bind("tensor", "previous", "Previous matrix", action="matrix(-1)", show=False),
+        bind("tensor", "axes", "Transpose", action="transpose", show=False),
+        bind("tensor", "copy", "Copy value", "to your clipboard (OSC 52)", show=False),
+        bind("tensor", "export", "Copy code", "the Python expression", action="copy_code", show=False),
     ]
 
     def __init__(self, services: Services, tensor: TensorRef) -> None:
@@ -70,15 +75,15 @@ class TensorScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
-        yield Static(id="about", markup=False)
-        yield Cells(id="cells")
-        yield HeatMap(self._services.picture_style, id="map")
-        yield ImagePage(self._services.picture_style, id="pictures")
-        yield Static(id="value", markup=False)
+        with Panel(id="tensor", title=str(self._tensor)):
+            yield Static(id="about", markup=False)
+            yield Cells(id="cells")
+            yield HeatMap(self._services.picture_style, id="map")
+            yield ImagePage(self._services.picture_style, id="pictures")
+            yield Static(id="value", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.set_focus(None)
         self._arrange()
         self.call_after_refresh(self._ask)
 
@@ -116,6 +121,9 @@ class TensorScreen(Screen[None]):
             map_columns=max(1, area.width) if mapped else 0,
             whole=whole,
         )
+        panel = self.query_one(Panel)
+        if self._window is None:
+            panel.busy(waiting(self._services.worker, "reading its values …"))
         try:
             window = await asyncio.to_thread(self._services.worker.ask, request)
         except InspectionCancelledError:
@@ -125,8 +133,11 @@ class TensorScreen(Screen[None]):
                 self._view = self._shown
                 self.notify(str(error), severity="error", timeout=12, markup=False)
             else:
-                update_text(self, "#about", Content.styled(str(error), "$text-error"))
+                panel.say(Content.styled(str(error), "$text-error"))
             return
+        finally:
+            if self.is_mounted:
+                panel.busy("")
         if self.query(Cells):
             self._shown = view
             self._take(window, top, left, whole)
@@ -206,6 +217,7 @@ class TensorScreen(Screen[None]):
             return
         about = window.about
         shape = ", ".join(map(str, window.shape))
+        self.query_one(Panel).describe(title=window.expression, right=f"[{shape}] · {self._mode}")
         stride = "" if about.stride is None else f", stride {about.stride}, offset {about.offset}"
         storage = "" if about.storage_bytes is None else f", storage {fmt.size(about.storage_bytes)}"
         shares = ", a view of it" if self._view and about.shares else ", a copy" if self._view else ""
@@ -235,7 +247,7 @@ class TensorScreen(Screen[None]):
         if stats is None:
             return f"computing the statistics: {100 * self._share:.0f}%"
         if stats.mean is None:
-            return "no values (meta device)" if stats.device == "meta" else "no finite values"
+            return VALUELESS if stats.device == "meta" else "no finite values"
         numbers = (
             ("mean", stats.mean),
             ("std", stats.std),
@@ -277,10 +289,12 @@ class TensorScreen(Screen[None]):
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "matrix":
-            return True if self._window is not None and self._window.pages > 1 else None
-        return True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if self._window is None and action not in ("close",):
+            return "its values are not there yet"
+        if action == "matrix" and self._window is not None and self._window.pages < 2:
+            return "it has one matrix"
+        return ""
 
     def action_close(self) -> None:
         self.dismiss()

@@ -15,8 +15,7 @@ from tui.widgets.lines import padded
 if TYPE_CHECKING:
     from tui.widgets.image import Picture
 
-SIDE = 28  # cells across, and twice the lines: pixels of a picture
-HEIGHT = SIDE // 2 + 1  # lines of a picture, with its caption
+SIDE = 28  # cells across, and twice the lines: pixels of the smallest picture
 GAP = 2
 CURSOR = (255, 200, 0)
 
@@ -24,32 +23,52 @@ CURSOR = (255, 200, 0)
 class Gallery(Widget):
     """Shows as many as fit, line by line."""
 
-    DEFAULT_CSS = f"Gallery {{ height: {HEIGHT}; width: 1fr; }}"
+    DEFAULT_CSS = f"Gallery {{ height: {SIDE // 2 + 1}; width: 1fr; }}"
 
     def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._picture_style: PictureStyle = style
         self._tiles: tuple[Tile, ...] = ()
         self._drawn: list[list[list[Segment]]] = []  # of each picture, its lines
-        self._wanted = (1, 1)  # pictures that there will be, and lines of them at most
+        self._cursor: tuple[int, int] | None = None
+        self._wanted = (1, SIDE // 2 + 1)  # pictures that there will be, and lines that they may take
+        self._side = SIDE
 
-    def fit_to(self, pictures: int, lines: int) -> None:
-        """Be as high as so many pictures need, in at most so many lines of pictures."""
-        self._wanted = (pictures, lines)
-        if self.size.width:
-            self.styles.height = HEIGHT * min(lines, -(-pictures // self.across))
+    def fit_to(self, pictures: int, height: int) -> None:
+        """Take the size with which so many pictures fill the width and at most `height` lines; the smallest where not
+        all fit."""
+        self._wanted = (pictures, height)
+        width = self.size.width
+        if not width:
+            return
+        side, lines = SIDE, max(1, height // (SIDE // 2 + 1))
+        lines = min(lines, -(-pictures // max(1, (width + GAP) // (SIDE + GAP))))
+        for across in range(1, pictures + 1):
+            rows = -(-pictures // across)
+            most = min((width + GAP) // across - GAP, 2 * (height // rows - 1)) // 2 * 2
+            if most > side:
+                side, lines = most, rows
+        if side != self._side:
+            self._side = side
+            self.show(self._tiles, self._cursor)
+        self.styles.height = self.line_height * lines
+
+    @property
+    def line_height(self) -> int:
+        """Lines of a picture, with its caption."""
+        return self._side // 2 + 1
 
     def on_resize(self, event: events.Resize) -> None:
         self.fit_to(*self._wanted)
 
     def show(self, tiles: Sequence[Tile], cursor: tuple[int, int] | None = None) -> None:
         """Other pictures. `cursor`: row and column of a pixel of the first."""
-        self._tiles = tuple(tiles)
-        pictures = [fitted(tile.image, SIDE) for tile in tiles]
-        if cursor is not None:
+        self._tiles, self._cursor = tuple(tiles), cursor
+        pictures = [fitted(tile.image, self._side) for tile in tiles]
+        if cursor is not None and tiles:
             pictures[0] = _marked(pictures[0], cursor, tiles[0].image.shape[:2])
         self._drawn = [
-            [[Segment(padded(tile.caption, SIDE))], *half_block_lines(picture, self._picture_style)]
+            [[Segment(padded(tile.caption, self._side))], *half_block_lines(picture, self._picture_style)]
             for tile, picture in zip(tiles, pictures, strict=True)
         ]
         self.refresh()
@@ -57,18 +76,18 @@ class Gallery(Widget):
     @property
     def across(self) -> int:
         """Pictures in a line."""
-        return max(1, (self.size.width + GAP) // (SIDE + GAP))
+        return max(1, (self.size.width + GAP) // (self._side + GAP))
 
     @property
     def captions(self) -> list[str]:
         """Of the pictures that fit."""
-        return [tile.caption for tile in self._tiles[: self.across * max(1, self.size.height // HEIGHT)]]
+        return [tile.caption for tile in self._tiles[: self.across * max(1, self.size.height // self.line_height)]]
 
     def render_line(self, y: int) -> Strip:
         base, across = self.rich_style, self.across
-        line, inside = divmod(y, HEIGHT)
+        line, inside = divmod(y, self.line_height)
         pictures = self._drawn[line * across : (line + 1) * across]
-        if not pictures or (line + 1) * HEIGHT > max(HEIGHT, self.size.height):
+        if not pictures or (line + 1) * self.line_height > max(self.line_height, self.size.height):
             return Strip.blank(self.size.width, base)
         between = Segment(" " * GAP, base)
         if not inside:
@@ -78,11 +97,17 @@ class Gallery(Widget):
 
 
 def _marked(picture: "Picture", cursor: tuple[int, int], size: Sequence[int]) -> "Picture":
-    """With the pixel that stands for the one under the cursor in another colour."""
+    """With what stands for the pixel under the cursor in another colour."""
     import numpy as np
 
-    scale = SIDE / max(size)
-    top, left = (round((SIDE - side * scale) / 2) for side in size)
+    side = len(picture)
+    scale = side / max(size)
+    height, width = (max(1, round(one * scale)) for one in size)
+    top, left = (side - height) // 2, (side - width) // 2
     colour = np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture.copy()
-    colour[min(SIDE - 1, top + int(cursor[0] * scale)), min(SIDE - 1, left + int(cursor[1] * scale))] = CURSOR
+    rows = np.flatnonzero(np.arange(height) * size[0] // height == cursor[0]) + top
+    columns = np.flatnonzero(np.arange(width) * size[1] // width == cursor[1]) + left
+    if not len(rows) or not len(columns):  # a picture that is smaller than its image
+        rows, columns = np.array([top + int(cursor[0] * scale)]), np.array([left + int(cursor[1] * scale)])
+    colour[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = CURSOR
     return colour

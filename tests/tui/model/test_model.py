@@ -173,7 +173,7 @@ async def test_a_tensor_by_keys(home: Path, size: tuple[int, int]) -> None:
         assert "a view of it" in line(app, "#about")
         await until(pilot, lambda: shown(app, 0, 0) == pytest.approx(float(image[0, 0]), abs=6e-5))
         assert "   of 28 × 28" in line(app, "#value")
-        await pilot.press("t")
+        await pilot.press("X")
         await until(pilot, lambda: ".mT" in line(app, "#about"))
         await pilot.press("right")
         await until(pilot, lambda: shown(app, 0, 1) == pytest.approx(float(image[1, 0]), abs=6e-5))

@@ -112,9 +112,9 @@ async def test_an_image_through_the_network(home: Path, picture: Picture) -> Non
         await still(pilot, ("test image 2",))
         await pilot.press("j")
         await picture(pilot, "test image 2", "hidden", name="stages")
-        await pilot.press("v")
+        await pilot.press("tab")
         await picture(pilot, "test image 2", name="answer")
-        await pilot.press("v", "e", "right", "down", "space", "I")
+        await pilot.press("tab", "c", "right", "down", "space", "I")
         await picture(pilot, "edited (2)", "pixel [15, 15]", name="edited")
 
 
@@ -126,5 +126,5 @@ async def test_the_terms_of_an_output(home: Path, picture: Picture) -> None:
         await still(pilot, READY)
         await pilot.press("F")
         await still(pilot, ("train image 0",))
-        await pilot.press("j", "equals_sign")
+        await pilot.press("j", "number_sign")
         await picture(pilot, "784 products")
