@@ -50,9 +50,9 @@ def has_gone_on(folder: RunFolder) -> bool:
 def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
     with Terminal([PROGRAM], columns=columns, rows=rows) as terminal:
         terminal.wait_for("demo data")
-        terminal.wait_for("page 1/")
+        terminal.wait_for("of 6,000")
         terminal.press("right", "t")
-        terminal.wait_for("test: images")
+        terminal.wait_for("Images of test")
         terminal.press("2")
         terminal.wait_for("learning rate")
         terminal.press("j", "j", "j", "j")  # model, dataset, loss, optimizer, learning rate
@@ -160,7 +160,7 @@ def test_a_paused_run_sends_nothing(run: RunFolder) -> None:
 
 def test_an_idle_data_screen_sends_nothing() -> None:
     with Terminal([PROGRAM]) as terminal:
-        terminal.wait_for("page 1/")
+        terminal.wait_for("of 6,000")
         terminal.fall_silent()
 
 
@@ -169,7 +169,7 @@ def test_an_idle_data_screen_sends_nothing() -> None:
 )
 def test_it_works_with_few_colours_or_none(run: RunFolder, env: dict[str, str]) -> None:
     with Terminal([PROGRAM], columns=80, rows=24, env=env) as terminal:
-        terminal.wait_for("page 1/")
+        terminal.wait_for("of 6,000")
         terminal.press("3")
         terminal.wait_for("training")
         terminal.press("enter")

@@ -32,7 +32,7 @@ from tests.support.at_once import at_once  # noqa: F401
 from tests.support.hostile import checkpoint, holding, tensor
 from tests.support.waiting import until
 from tests.tui.data.test_data import about_image, line, where
-from tests.tui.model.test_model import shown
+from tests.tui.model.test_model import edges, shown
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.dialogs import paths
@@ -112,7 +112,7 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(
         await until(pilot, lambda: bool(body(app)))
         assert "mlp on demo data" in body(app)
         await pilot.press("escape", "M")
-        await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "checkpoint" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, ModelScreen) and "checkpoint" in edges(app))
 
 
 async def test_two_files_beside_each_other(home: Path, run: RunFolder) -> None:
