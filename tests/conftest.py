@@ -17,6 +17,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FMNIST_TUI_HOME", str(path))
     monkeypatch.setenv("FMNIST_TUI_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.delenv("TEXTUAL_THEME", raising=False)
+    monkeypatch.setenv("FMNIST_TUI_PRELOAD", "0")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return path
 

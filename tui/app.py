@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the signs
 FIRST_STATE_S = 0.3  # that a screen waits for the state of the run that it shows
+PRELOAD_S = 2.0  # from the first screen to the worker process's import of torch, in the background
 FAILURE_S = 60  # that a failure is shown
 SCREENSHOT_S = 15  # that a screenshot's place is shown
 
@@ -84,12 +85,15 @@ class FmnistApp(SettingsApp):
         start: str = "",
         ascii_only: bool = False,
         preferences: Preferences | None = None,
+        preload: bool = False,
     ) -> None:
         """`watch`: the folder of a run to show first. `start`: the first screen else; empty: as the preferences say.
-        `ascii_only`: pictures as characters, whatever the terminal. `preferences`: None: the defaults, kept nowhere."""
+        `ascii_only`: pictures as characters, whatever the terminal. `preferences`: None: the defaults, kept nowhere.
+        `preload`: have the worker process import torch before anything is asked of it."""
         super().__init__(preferences or Preferences(), watch_css=bool(os.environ.get("FMNIST_TUI_WATCH_CSS")))
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, self))
+        self._preload = preload
         self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing
         self.home = home
         self.data_dir = data_dir
@@ -116,6 +120,8 @@ class FmnistApp(SettingsApp):
         self._garbage = GcTuning(self)
         self._excepthook, threading.excepthook = threading.excepthook, self._thread_failed
         self.set_timer(0.8, self._import_screens)
+        if self._preload:
+            self.set_timer(PRELOAD_S, self._prepare_worker)
         await self.switch_mode("train" if self.watched else self._start)
         if self.watched:
             await self._show_watcher(self.watched)
@@ -130,6 +136,12 @@ class FmnistApp(SettingsApp):
     def _import_screens(self) -> None:
         """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
         from textual.widgets import Input, OptionList  # noqa: F401
+
+    @work(thread=True, group="imports")
+    def _prepare_worker(self) -> None:
+        """The first question need not wait for PyTorch then."""
+        with contextlib.suppress(EngineError):  # the first question meets it again, and says it
+            self.worker.prepare()
 
     async def on_event(self, event: events.Event) -> None:
         if is_exiting(self) and isinstance(event, events.Key | events.Paste):

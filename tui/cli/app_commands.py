@@ -30,6 +30,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
     home = home_of(options)
     homes.ensure(home)
     from tui.app import FmnistApp
+    from tui.config import declared
     from tui.config.preferences import Preferences
     from tui.textual_private import take_any_input
 
@@ -43,6 +44,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         watch=watch,
         ascii_only=bool(options.ascii),
         preferences=preferences,
+        preload=preferences.get(declared.PRELOAD),
     )
     # A terminal that is gone ends the app, also where it was started with the signal ignored (by nohup): else Textual
     # reads the end of its input again and again, at full speed.

@@ -8,7 +8,7 @@ declared by the settings of a run (`engine.training.settings`), `[keys]` by the 
 from collections.abc import Collection
 from typing import Any
 
-from tui.config.preference import Preference, first_of, integer_or_auto, names, number, one_of, same
+from tui.config.preference import Preference, first_of, integer_or_auto, names, number, one_of, same, switch
 
 SCREENS = ("data", "train", "runs", "model", "checkpoints")
 IMAGE_STYLES = ("auto", "blocks", "ascii")
@@ -107,5 +107,27 @@ def columns(table: str) -> Preference[tuple[str, ...]]:
     )
 
 
-DECLARED: tuple[Preference[Any], ...] = (THEME, START, IMAGES, TILE_SIZE, SMOOTHING, SORT_RUNS, SORT_CHECKPOINTS)
+PRELOAD = Preference(
+    name="preload",
+    default=True,
+    read=switch,
+    write=lambda value: value,
+    help="Whether PyTorch is loaded in the background, at low priority, once the first screen stands: *Model* and "
+    "predictions then need not wait for it. It takes some 300 MB of memory. Where `FMNIST_TUI_PRELOAD` is set, it "
+    "counts before the file.",
+    values="true or false",
+    environment="FMNIST_TUI_PRELOAD",
+    read_environment=switch,
+)
+
+DECLARED: tuple[Preference[Any], ...] = (
+    THEME,
+    START,
+    IMAGES,
+    TILE_SIZE,
+    SMOOTHING,
+    PRELOAD,
+    SORT_RUNS,
+    SORT_CHECKPOINTS,
+)
 BY_NAME = {one.name: one for one in DECLARED}

@@ -64,6 +64,14 @@ def one_of(choices: Callable[[], Collection[str]]) -> Callable[[object], str]:
     return read
 
 
+def switch(value: object) -> bool:
+    """true or false; of a variable also 1 or 0."""
+    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    if found is None:
+        raise ValueError("it must be true or false")
+    return found
+
+
 def number(low: float, below: float) -> Callable[[object], float]:
     """A number from `low` on, and less than `below`."""
 

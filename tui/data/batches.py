@@ -183,8 +183,8 @@ class BatchesScreen(Screen[None]):
     async def _answered(self, request: Request[A], progress: Progress = silent) -> A | None:
         """The worker process's answer; None where there is none, and then an error is shown."""
         worker = self._services.worker
-        if not worker.started:
-            update_text(self, "#about", "importing PyTorch and torchvision …\n")
+        if not worker.ready:
+            update_text(self, "#about", "starting PyTorch …\n")
         try:
             return await asyncio.to_thread(worker.ask, request, progress)
         except InspectionCancelledError:

@@ -94,7 +94,7 @@ class PredictionActions:
         services = self._services
         network = NetworkRef(source, dataset=services.dataset, data_dir=services.data_dir)
         words = "computing predictions"
-        self._report(words if services.worker.started else f"{words}: importing PyTorch …")
+        self._report(words if services.worker.ready else f"{words}: starting PyTorch …")
 
         def progress(done: int, total: int) -> None:
             self._screen.app.call_from_thread(self._report, f"{words}: {count(done)} of {count(total)} images")
@@ -147,7 +147,7 @@ class PredictionActions:
         if dataset is None:
             return
         words = f"finding {quality.KINDS[kind].title}"
-        self._report(words if services.worker.started else f"{words}: importing PyTorch …")
+        self._report(words if services.worker.ready else f"{words}: starting PyTorch …")
 
         def progress(done: int, total: int) -> None:
             self._screen.app.call_from_thread(self._report, f"{words}: {percent(done / max(1, total))}")

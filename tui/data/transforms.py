@@ -104,8 +104,8 @@ class TransformsScreen(Screen[None]):
             browse.dataset.name, services.data_dir, browse.split, browse.index, self._pipeline, self._seed,
             draws=min(12, max(1, page.capacity - 1)),
         )  # fmt: skip
-        if not services.worker.started:
-            update_text(self, "#about", "importing PyTorch and torchvision …")
+        if not services.worker.ready:
+            update_text(self, "#about", "starting PyTorch …")
         try:
             answer = await asyncio.to_thread(services.worker.ask, request)
         except InspectionCancelledError:

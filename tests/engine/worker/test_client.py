@@ -13,6 +13,7 @@ from engine.inspection.model_requests import SummaryRequest
 from engine.sources import NetworkRef, NewModel
 from engine.worker import wire
 from engine.worker.client import WorkerClient
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -34,6 +35,26 @@ def test_what_can_not_be_sent_is_a_line_with_a_log_and_the_next_request_is_answe
         worker.ask(replace(ASKED, network=odd))
     assert "in _encoded_numpy" in (home / "worker.log").read_text()
     assert worker.ask(ASKED).classes
+
+
+@pytest.mark.slow
+def test_a_process_that_was_prepared_says_when_torch_is_there_and_one_that_is_closed_meanwhile_is_gone(
+    worker: WorkerClient, home: Path
+) -> None:
+    worker.prepare()
+    process = worker._process
+    assert not worker.ready
+    wait_for(lambda: worker.ready, "torch")
+    assert worker.ask(ASKED).classes
+    assert worker._process is process
+    hurried = WorkerClient(home)
+    hurried.prepare()
+    process = hurried._process
+    hurried.close()
+    assert process is not None
+    assert process.poll() is not None
+    hurried.prepare()
+    assert hurried._process is process  # nothing starts after the end
 
 
 @pytest.mark.slow
