@@ -278,7 +278,7 @@ class ModelScreen(TableScreen):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        if action in ("other", "reload"):
+        if action in ("other", "reload") or action.startswith("focus_"):
             return ""
         if self._summary is None:
             return "no network is shown yet"

@@ -290,7 +290,7 @@ class TensorScreen(KeyScreen[None]):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        if self._window is None and action not in ("close",):
+        if self._window is None and action != "close" and not action.startswith("focus_"):
             return "its values are not there yet"
         if action == "matrix" and self._window is not None and self._window.pages < 2:
             return "it has one matrix"
