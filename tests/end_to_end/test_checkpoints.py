@@ -38,7 +38,7 @@ def test_two_epochs_are_compared_down_to_the_images_they_differ_in(
         terminal.wait_for("epoch-0001.pt → epoch-0002.pt")
         terminal.wait_for("25 changed")
         terminal.press("enter")
-        terminal.wait_for("Next matrix")
+        terminal.wait_for("Slice")
         terminal.press("escape")
         terminal.wait_for("25 changed")
         terminal.press("E")

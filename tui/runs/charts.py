@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.runs.curve import SMOOTHING, Point
 from engine.runs.state import RunState, place
+from engine.terminal_text import shown
 from tui.runs.metrics import ACCURACY, LOSS, METRICS, RATE, Metric
 from tui.widgets.chart.series import X_AXES, Chart, Mark, Place, Places, Series
 from tui.widgets.palette import RUN_COLORS
@@ -220,7 +221,7 @@ def _parents(metric: Metric, parent: RunState) -> tuple[Series, ...]:
 
 def _of_run(series: Series, name: str, slot: int, *, tests: bool) -> Series:
     label = f"{name} test" if tests else name
-    return replace(series, name=label, style=f"run{slot}", sign=SIGNS[slot])
+    return replace(series, name=shown(label), style=f"run{slot}", sign=SIGNS[slot])
 
 
 def _at(curve: tuple[Point, ...], epochs: float) -> Place:

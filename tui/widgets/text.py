@@ -2,7 +2,7 @@
 
 import re
 
-from textual.content import Content
+from textual.content import Content, Span
 from textual.dom import DOMNode
 from textual.widgets import Static
 
@@ -27,8 +27,8 @@ def shown_content(content: Content) -> Content:
         escape = shown(other[0])
         if escape != other[0]:
             at = other.start()
-            style = content.get_style_at_offset(at)
-            pieces += [content[end:at], Content.styled(escape, style)]
+            spans = [Span(0, len(escape), span.style) for span in content.spans if span.start <= at < span.end]
+            pieces += [content[end:at], Content(escape, spans)]
             end = at + 1
     return Content("").join([*pieces, content[end:]])
 
