@@ -81,7 +81,7 @@ def measure(home: Path, data_dir: Path | None, pages: int) -> list[Row]:
             for row in (
                 Row(f"{words}, p50", percentile(times[kind], 50), "ms"),
                 at_most(f"{words}, p99", percentile(times[kind], 99), 50, "ms"),
-                at_most(f"{words}, most bytes", max(sent[kind]), 2048, "bytes")
+                at_most(f"{words}, most bytes", max(sent[kind]), MOST_BYTES, "bytes")
                 if kind == "cursor"
                 else Row(f"{words}, mean bytes", sum(sent[kind]) / len(sent[kind]), "bytes"),
             )
