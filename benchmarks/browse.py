@@ -22,6 +22,9 @@ from engine.data.open_dataset import open_dataset
 from tests.support.terminal import PROGRAM, Terminal
 
 
+MOST_BYTES = 24 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
+
+
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--pages", type=int, default=100)
