@@ -21,7 +21,6 @@ from benchmarks.ui_tax import percentile
 from engine.data.open_dataset import open_dataset
 from tests.support.terminal import PROGRAM, Terminal
 
-
 MOST_BYTES = 24 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
 
 
