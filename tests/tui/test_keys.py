@@ -24,8 +24,7 @@ from tui.widgets.keyline import KeyLine
 EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
 # Screens that still have keys of their own making.
 NOT_YET = {
-    "Batches", "Enlarged", "Overview", "Transforms", "Text",
-    "Quality", "Checkpoints", "Difference", "File",
+    "Text", "Checkpoints", "Difference", "File",
 }  # fmt: skip
 
 

@@ -3,11 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
@@ -16,10 +16,15 @@ from engine.inspection.tensor_refs import BatchTensor
 from engine.progress import Progress, silent
 from engine.worker.request import Request
 from tui.data import prompts
+from tui.data.detail import ImageDetail, width_beside
+from tui.data.facts import Facts
+from tui.dialogs.key_screen import KeyScreen
 from tui.format import count
+from tui.keys import bind
 from tui.services import Services
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -28,35 +33,35 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 NUM_WORKERS = (None, 0, 1, 2)  # of the loader that is shown; None: as training makes its batches
+NEED_A_BATCH = ("tensor", "forward", "batch", "move", "row", "page", "end")
 MOST = 4096  # images of a batch that is shown
 
 
-class BatchesScreen(Screen[None]):
+class BatchesScreen(KeyScreen[None]):
     """Turns the pages of an epoch. The settings are those of the next run's form. Asks the worker process."""
 
+    AUTO_FOCUS = "#panel"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,B", "dismiss", "Back", key_display="esc", id="batches.back"),
-        Binding("n", "batch(1)", "Next batch", id="batches.next"),
-        Binding("p", "batch(-1)", "Previous", id="batches.previous", tooltip="the batch before"),
-        Binding(
-            "s", "shuffle", "Shuffle", id="batches.shuffle", tooltip="a random order by seed, or the order of the files"
-        ),
-        Binding("E", "epoch", "Next epoch", id="batches.epoch", tooltip="where shuffled, each has another order"),
-        Binding("b", "size", "Batch size", id="batches.size", tooltip="for the next run too"),
-        Binding(
-            "w", "workers", "Workers", id="batches.workers", tooltip="as in training, or a DataLoader with 0, 1, 2"
-        ),
-        Binding("T", "time", "Time", id="batches.time", tooltip="each loader"),
-        Binding("t", "split", "Train/test", show=False, id="batches.split"),
-        Binding("enter", "tensor('X')", "Values", show=False, id="batches.x", tooltip="of X, as a tensor"),
-        Binding("y", "tensor('y')", "Labels", show=False, id="batches.y", tooltip="y, as a tensor"),
-        Binding("N", "forward", "Forward pass", show=False, id="batches.forward", tooltip="of this image"),
-        Binding("right,l", "move(1)", "Next image", show=False, id="batches.right"),
-        Binding("left,h", "move(-1)", "Previous image", show=False, id="batches.left"),
-        Binding("down,j", "row(1)", "Image below", show=False, id="batches.down"),
-        Binding("up,k", "row(-1)", "Image above", show=False, id="batches.up"),
-        Binding("pagedown,space", "page(1)", "Next images", show=False, id="batches.more"),
-        Binding("pageup", "page(-1)", "Previous images", show=False, id="batches.less"),
+        bind("batches", "back", "Back", action="dismiss"),
+        bind("batches", "next", "Next batch", action="batch(1)"),
+        bind("batches", "previous", "Previous", "the batch before", action="batch(-1)"),
+        bind("batches", "next_epoch", "Next epoch", "where shuffled, each has another order", action="epoch"),
+        bind("batches", "sort", "Shuffle", "a random order by seed, or the order of the files", action="shuffle"),
+        bind("batches", "change", "Batch size", "for the next run too", action="size"),
+        bind("batches", "other", "Loader", "as in training, or a DataLoader with 0, 1, 2 workers", action="workers"),
+        bind("batches", "compute", "Time", "each loader", action="time"),
+        bind("batches", "split", "Train/test", show=False),
+        bind("batches", "open", "Values", "of X, as a tensor", action="tensor('X')"),
+        bind("batches", "labels", "Labels", "y, as a tensor", action="tensor('y')", show=False),
+        bind("batches", "forward", "Forward pass", "of this image", show=False),
+        bind("batches", "right", "Next image", action="move(1)", show=False),
+        bind("batches", "left", "Previous image", action="move(-1)", show=False),
+        bind("batches", "down", "Image below", action="row(1)", show=False),
+        bind("batches", "up", "Image above", action="row(-1)", show=False),
+        bind("batches", "page_down", "Next images", action="page(1)", show=False),
+        bind("batches", "page_up", "Previous images", action="page(-1)", show=False),
+        bind("batches", "first", "First image", action="end(-1)", show=False),
+        bind("batches", "last", "Last image", action="end(1)", show=False),
     ]
 
     def __init__(self, services: Services, browse: "Browse") -> None:
@@ -70,15 +75,20 @@ class BatchesScreen(Screen[None]):
         self._timed_size = 0  # the batch size that was timed
 
     def compose(self) -> ComposeResult:
+        style = self._services.picture_style
         yield TopBar("data")
-        yield Static(id="about", markup=False)
-        yield ImagePage(self._services.picture_style, id="batch")
-        yield Static(id="chosen", markup=False)
-        yield Static(id="times", markup=False)
+        with Horizontal():
+            with Panel(title="Batch", id="panel"):
+                yield Static(id="about", markup=False)
+                yield ImagePage(style, id="batch")
+                yield Static(id="times", markup=False)
+            yield ImageDetail(style, id="detail")
         yield KeyLine()
 
-    def on_mount(self) -> None:
-        self.set_focus(None)
+    def on_resize(self, event: events.Resize) -> None:
+        width = width_beside(event.size)
+        detail = self.query_one(ImageDetail)
+        detail.display, detail.styles.width = bool(width), width
 
     def on_image_page_resized(self) -> None:
         if self._answer is None:
@@ -86,11 +96,36 @@ class BatchesScreen(Screen[None]):
         else:
             self._show()
 
+    def on_image_page_pointed(self, event: ImagePage.Pointed) -> None:
+        capacity = self._page.capacity
+        self._go(self._cursor // capacity * capacity + event.tile)
+        if event.again:
+            self.action_forward()
+
+    def on_image_page_turned(self, event: ImagePage.Turned) -> None:
+        self.action_page(event.by)
+
+    @property
+    def _panel(self) -> Panel:
+        return self.query_one("#panel", Panel)
+
     @property
     def _page(self) -> ImagePage:
         return self.query_one(ImagePage)
 
     # Keys
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action == "shuffle" and self._split == "test":
+            return "the test set is never shuffled"
+        if action == "epoch" and not self._shuffled:
+            return "every epoch has this order; s shuffles"
+        if self._answer is None and action in NEED_A_BATCH:
+            return "there is no batch yet"
+        if self._answer is not None and action == "batch":
+            at_end = self._number >= self._answer.batches - 1 if parameters == (1,) else self._number == 0
+            return f"this is the {'last' if parameters == (1,) else 'first'} batch" if at_end else ""
+        return ""
 
     def action_batch(self, by: int) -> None:
         last = self._answer.batches - 1 if self._answer else 0
@@ -143,6 +178,10 @@ class BatchesScreen(Screen[None]):
     def action_page(self, by: int) -> None:
         self._go(self._cursor + by * self._page.capacity)
 
+    def action_end(self, which: int) -> None:
+        if self._answer is not None:
+            self._go(0 if which < 0 else len(self._answer.labels) - 1)
+
     # Asking
 
     def _request(self) -> BatchRequest | None:
@@ -174,7 +213,7 @@ class BatchesScreen(Screen[None]):
             return
 
         def progress(done: int, total: int) -> None:
-            self.app.call_from_thread(update_text, self, "#times", f"timing: {done} of {total} loaders")
+            self.app.call_from_thread(self._panel.busy, f"timing: {done} of {total} loaders")
 
         if (timings := await self._answered(LoaderTimingsRequest(request), progress)) is not None:
             self._timings, self._timed_size = timings, request.batch_size
@@ -182,16 +221,19 @@ class BatchesScreen(Screen[None]):
 
     async def _answered(self, request: Request[A], progress: Progress = silent) -> A | None:
         """The worker process's answer; None where there is none, and then an error is shown."""
-        worker = self._services.worker
-        if not worker.ready:
-            update_text(self, "#about", "starting PyTorch …\n")
+        worker, panel = self._services.worker, self._panel
+        panel.busy("making the batch" if worker.ready else "starting PyTorch …")
         try:
-            return await asyncio.to_thread(worker.ask, request, progress)
+            answer = await asyncio.to_thread(worker.ask, request, progress)
         except InspectionCancelledError:
-            return None
+            return None  # another request has taken its place
         except EngineError as error:
-            update_text(self, "#about", Content.styled(str(error), "$text-error"))
+            panel.busy("")
+            panel.say(Content.styled(str(error), "$text-error"))
             return None
+        panel.busy("")
+        panel.say("")
+        return answer
 
     # Showing
 
@@ -206,7 +248,7 @@ class BatchesScreen(Screen[None]):
         self._cursor = cursor
         if same_page:
             self._page.move(cursor % capacity)
-            update_text(self, "#chosen", self._chosen(self._answer))
+            self._show_chosen(self._answer)
         else:
             self._show()
 
@@ -220,28 +262,38 @@ class BatchesScreen(Screen[None]):
             for at in range(first, min(first + capacity, len(answer.labels)))
         ]
         self._page.show(tiles, self._cursor - first)
-        seed = self._services.settings["seed"]
-        order = f"shuffled, seed {seed}, epoch {self._epoch + 1}" if self._shuffled else "in the files' order"
         update_text(
             self,
             "#about",
             Content.assemble(
                 (f"Feature batch shape: torch.Size({list(answer.shape)})", "bold"),
-                f" {answer.dtype}, {answer.low:.4g} to {answer.high:.4g}, on {answer.device}\n",
+                f" {answer.dtype}, {answer.low:.4g} to {answer.high:.4g}\n",
                 (f"Labels batch shape: torch.Size({list(answer.label_shape)})", "bold"),
-                f" {answer.label_dtype}\n",
-                f"{self._split} batch {count(answer.number + 1)} of {count(answer.batches)}, {order}; "
-                f"{self._loader_words(answer.loader)}: {1000 * answer.seconds:.1f} ms",
+                f" {answer.label_dtype}; both on {answer.device}",
             ),
         )
-        update_text(self, "#chosen", self._chosen(answer))
-        update_text(self, "#times", self._timing_lines())
+        seed = self._services.settings["seed"]
+        order = f"shuffled, seed {seed}, epoch {self._epoch + 1}" if self._shuffled else "in the files' order"
+        self._panel.describe(
+            title=f"{self._split} batch {count(answer.number + 1)} of {count(answer.batches)}",
+            right=order,
+            below_right=f"{self._loader_words(answer.loader)}: {1000 * answer.seconds:.1f} ms",
+        )
+        self._show_chosen(answer)
+        times = self._timing_lines()
+        self.query_one("#times").display = bool(str(times))
+        update_text(self, "#times", times)
+        self.refresh_bindings()
 
-    def _chosen(self, answer: BatchAnswer) -> Content:
+    def _show_chosen(self, answer: BatchAnswer) -> None:
         index, label = int(answer.indices[self._cursor]), int(answer.labels[self._cursor])
-        place = f"[{self._cursor}] of {len(answer.labels)}"
-        name = self._browse.classes[label]
-        return Content.assemble((f"X{place}", "bold"), f": image {index} of {self._split}, y {label} {name}")
+        name, place = self._browse.classes[label], f"X[{self._cursor}] of {len(answer.labels)}"
+        self._panel.describe(below=f"X[{self._cursor}]: image {index}, y {label} {name}")
+        marked = index in self._browse.marks[self._split]
+        image = answer.images[self._cursor]
+        self.query_one(ImageDetail).show(
+            Facts(image, index, self._split, label, name, marked, "", None, "", (), place=place)
+        )
 
     def _loader_words(self, loader: str) -> str:
         workers = NUM_WORKERS[self._loader]
@@ -254,9 +306,10 @@ class BatchesScreen(Screen[None]):
             return Content("")
         best = min(one.seconds for one in self._timings.loaders)
         size = self._timed_size
-        lines = [(f"a batch of {size}, after the first one; one loader after another on this machine\n", "dim")]
+        batches = " or ".join(map(str, sorted({one.batches for one in self._timings.loaders})))
+        lines = [(f"a batch of {size}, after the first one; mean of {batches}; one loader after another\n", "dim")]
         for one in self._timings.loaders:
-            ratio = "" if one.seconds == best else f", {one.seconds / best:.1f}× slower"
-            each = f"{1e6 * one.seconds / size:.1f} µs per image"
-            lines.append((f"{one.name:<26}{1000 * one.seconds:8.3f} ms, {each}{ratio} (mean of {one.batches})\n", ""))
+            ratio = "" if one.seconds == best else f"{one.seconds / best:8.1f}× slower"
+            each = f"{1e6 * one.seconds / size:8.1f} µs per image"
+            lines.append((f"{one.name:<26}{1000 * one.seconds:8.3f} ms{each}{ratio}\n", ""))
         return Content.assemble(*lines).rstrip()

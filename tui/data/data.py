@@ -14,7 +14,7 @@ from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
 from tui import crash
 from tui.config import declared
-from tui.data import prompts, reasons, status
+from tui.data import facts, prompts, reasons, status
 from tui.data.browse import Browse
 from tui.data.detail import ImageDetail, width_beside
 from tui.data.export import ExportAction
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from engine.data.open_dataset import Dataset, Preview
 
+ADVICE = "Press o for a model's predictions."
 FIGURE = 3, 3  # columns and rows of the tutorial's figure
 
 
@@ -61,7 +62,7 @@ class DataScreen(KeyScreen[None]):
         yield Static(id="banner", markup=False)
         with Horizontal():
             yield Panel(ImagePage(self._services.picture_style, id="page"), title="Images", id="images")
-            yield ImageDetail(self._services.picture_style, id="detail")
+            yield ImageDetail(self._services.picture_style, advice=ADVICE, id="detail")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -193,7 +194,7 @@ class DataScreen(KeyScreen[None]):
             self._images.describe(
                 title=edges.title, right=edges.right, below=edges.below, below_right=edges.below_right
             )
-        self._detail.show(self.browse)
+        self._detail.show(facts.of(self.browse))
 
     def _edges(self) -> status.Edges:
         return status.edges(self.browse, self._first, self._page.capacity, beside=bool(self._detail.display))

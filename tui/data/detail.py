@@ -4,7 +4,6 @@ from textual import events
 from textual.geometry import Size
 
 from tui.data import facts
-from tui.data.browse import Browse
 from tui.data.facts import FactLines, Facts
 from tui.widgets.image import PictureStyle
 from tui.widgets.large_picture import LargePicture
@@ -17,7 +16,6 @@ FRAME = 4  # cells of its borders and of the space within them
 LINES = 16  # of a screen that the picture leaves to the rest
 SHARE = 0.45  # of a screen's width that the panel takes, at most
 HALF = 14  # pixels of an image are an even number of half blocks at multiples of this
-ADVICE = "Press o for a model's predictions."
 
 
 def width_beside(screen: Size) -> int:
@@ -38,15 +36,16 @@ class ImageDetail(Panel):
     }
     """
 
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, style: PictureStyle, *, advice: str = "", id: str | None = None) -> None:  # noqa: A002
+        """`advice`: what is said where no prediction is known."""
         self._picture = LargePicture(style)
-        self._lines = FactLines(advice=lambda: ADVICE)
+        self._lines = FactLines(advice=advice)
         super().__init__(self._picture, self._lines, title="Image", id=id, focusable=False)
         self._facts: Facts | None = None
 
-    def show(self, browse: Browse) -> None:
-        """Other facts."""
-        self._facts = found = facts.of(browse)
+    def show(self, found: Facts | None) -> None:
+        """Other facts; None: there is no image."""
+        self._facts = found
         self._picture.show(None if found is None else found.image)
         self._lines.show(found)
         self._divide()
@@ -58,7 +57,7 @@ class ImageDetail(Panel):
             title=f"image {found.index} {found.name}",
             right=f"label {found.label}",
             below=duplicate,
-            below_right="✓ marked" if found.marked else "not marked",
+            below_right=found.place or ("✓ marked" if found.marked else "not marked"),
         )
 
     def ask_style(self, style: PictureStyle) -> None:

@@ -1,6 +1,5 @@
 """What is known of one image, and how it is shown beside the image."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from tui.widgets.lines import Line, Lines, padded
 if TYPE_CHECKING:
     from tui.widgets.image import Picture
 
-MOST = 8  # lines of a histogram of pixels
+MOST = 24  # lines of a histogram of pixels
 NAMES = 16  # cells of a class's name beside its bar, at most
 
 
@@ -41,6 +40,7 @@ class Facts:
     duplicate: str | None  # its near-duplicate, in words; "none"; None: nobody has looked for one
     model: str  # whose prediction is known; empty: nobody's
     chances: tuple[Chance, ...]  # the most probable classes first, and the label
+    place: str = ""  # where it stands in a batch, in words
 
     @property
     def right(self) -> bool:
@@ -101,7 +101,7 @@ class FactLines(Lines):
 
     DEFAULT_CSS = "FactLines { width: 1fr; height: 1fr; }"
 
-    def __init__(self, *, id: str | None = None, advice: Callable[[], str] = lambda: "") -> None:  # noqa: A002
+    def __init__(self, *, advice: str = "", id: str | None = None) -> None:  # noqa: A002
         """`advice`: what is said where no prediction is known."""
         super().__init__(id=id)
         self._facts: Facts | None = None
@@ -112,7 +112,7 @@ class FactLines(Lines):
         self.repaint(now=True)
 
     def paint(self, width: int, height: int) -> list[Line]:
-        return [] if self._facts is None else fact_lines(self._facts, self._advice(), width, height)
+        return [] if self._facts is None else fact_lines(self._facts, self._advice, width, height)
 
 
 def fact_lines(facts: Facts, advice: str, width: int, height: int) -> list[Line]:

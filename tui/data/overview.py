@@ -1,12 +1,13 @@
-"""A split as a whole: how many images each class has, the mean image of each, and the pixels' histogram."""
+"""A split as a whole: of each class its mean image, how many images it has and how many of them a model gets right; and
+the pixels' histogram."""
 
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.strip import Strip
 from textual.widget import Widget
@@ -14,8 +15,17 @@ from textual.widgets import Static
 
 from tui.dialogs.overlay import Overlay
 from tui.format import count, percent
-from tui.widgets.image import PictureStyle, half_block_lines, halved
+from tui.keys import bind
+from tui.widgets import tiling
+from tui.widgets.bars import bar
+from tui.widgets.histogram import histogram_lines
+from tui.widgets.image import PictureStyle, half_block_lines, resized
+from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines, padded
+from tui.widgets.palette import style_of
+from tui.widgets.panel import Panel
+from tui.widgets.text import update_text
+from tui.widgets.tiling import Grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +37,9 @@ if TYPE_CHECKING:
 
     Fractions = npt.NDArray[np.float64]
 
-BLOCKS = " ▁▂▃▄▅▆▇█"
-BINS = 64  # of the histogram, 4 values each
-PICTURE = 14  # cells of a mean image at half its size
+HISTOGRAM = 10  # lines, with one above
+TALL = 30  # lines in which the classes and the histogram fit together
+PERCENT = 8  # cells
 
 
 class OverviewScreen(Overlay[None]):
@@ -37,9 +47,13 @@ class OverviewScreen(Overlay[None]):
 
     AUTO_FOCUS = "#overview"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,o,q,enter", "dismiss", "Back", key_display="esc", id="overview.close"),
-        Binding("j,down", "scroll(1)", "Down", show=False, id="overview.down"),
-        Binding("k,up", "scroll(-1)", "Up", show=False, id="overview.up"),
+        bind("overview", "back", "Back", action="dismiss"),
+        bind("overview", "down", "Down", action="scroll(1)", show=False),
+        bind("overview", "up", "Up", action="scroll(-1)", show=False),
+        bind("overview", "page_down", action="scroll_page(1)", show=False),
+        bind("overview", "page_up", action="scroll_page(-1)", show=False),
+        bind("overview", "first", action="scroll_to_end(-1)", show=False),
+        bind("overview", "last", action="scroll_to_end(1)", show=False),
     ]
 
     def __init__(
@@ -56,129 +70,145 @@ class OverviewScreen(Overlay[None]):
         self._split, self._names, self._title, self._picture_style = split, classes, title, style
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="overview"):
-            yield Static(f"{self._title}, {self._split.name}: counting …", id="heading", markup=False)
-            yield ClassTable(id="classes")
-            yield MeanImages(self._picture_style, id="means")
+        title = f"Overview of {self._split.name} · {self._title}"
+        with Panel(title=title, id="frame", focusable=False), VerticalScroll(id="overview"):
+            yield ClassCards(self._picture_style, id="classes")
+            yield Static(id="channels", markup=False)
             yield Histogram(id="histogram")
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._count()
 
+    def on_resize(self, event: events.Resize) -> None:
+        room = event.size.height - 3
+        self.query_one(ClassCards).take_height(room - HISTOGRAM if room >= TALL else room)
+
     def action_scroll(self, lines: int) -> None:
         self.query_one("#overview").scroll_relative(y=lines, animate=False)
+
+    def action_scroll_page(self, by: int) -> None:
+        self.action_scroll(by * max(1, self.size.height - 4))
+
+    def action_scroll_to_end(self, which: int) -> None:
+        scroll = self.query_one("#overview")
+        scroll.scroll_home(animate=False) if which < 0 else scroll.scroll_end(animate=False)
 
     @work(exclusive=True, group="overview")
     async def _count(self) -> None:
         from engine.data import statistics
 
+        frame = self.query_one("#frame", Panel)
+        frame.busy("counting pixels")
         found = await asyncio.to_thread(statistics.of, self._split, len(self._names))
-        if not self.query("#heading"):
+        if not self.is_mounted:
             return  # closed meanwhile
-        heading = (
-            f"{self._title}, {self._split.name}: {count(len(self._split))} images in {len(self._names)} classes; "
-            f"pixels: mean {found.mean:.2f}, std {found.std:.2f} (÷ 255: {found.mean / 255:.4f}, {found.std / 255:.4f})"
+        frame.busy("")
+        correct, right = None, ""
+        if self._predictions is not None:
+            right = f"{self._predictions.title}: {percent(self._share_right())} right"
+            correct = statistics.accuracies(self._split, self._predictions.predicted, len(self._names))
+        frame.describe(
+            right=f"{count(len(self._split))} images in {len(self._names)} classes",
+            below=f"pixels: mean {found.mean:.2f}, std {found.std:.2f} "
+            f"(÷ 255: {found.mean / 255:.4f}, {found.std / 255:.4f})",
+            below_right=right,
         )
         if len(found.channels) == 3:
             means, stds = (", ".join(f"{moments[which] / 255:.4f}" for moments in found.channels) for which in (0, 1))
-            heading += f"; red, green, blue ÷ 255: means {means}, stds {stds}"
-        correct = None
-        if self._predictions is not None:
-            heading += f"; predictions of {self._predictions.title}"
-            correct = statistics.accuracies(self._split, self._predictions.predicted, len(self._names))
-        self.query_one("#heading", Static).update(heading)
-        self.query_one(ClassTable).show(found, self._names, correct)
-        self.query_one(MeanImages).show(found, self._names)
+            update_text(self, "#channels", f"red, green, blue ÷ 255: means {means}, stds {stds}")
+            self.query_one("#channels").display = True
+        self.query_one(ClassCards).show(found, self._names, correct)
         self.query_one(Histogram).show(found)
 
+    def _share_right(self) -> float | None:
+        assert self._predictions is not None
+        return float((self._predictions.predicted == self._split.labels).mean()) if len(self._split) else None
 
-class ClassTable(Lines):
-    """A bar for each class: how many images, and how much they differ from their mean image."""
 
-    DEFAULT_CSS = "ClassTable { height: auto; width: 1fr; }"
+class ClassCards(Widget):
+    """Of each class its mean image with its figures below, all of them at once where they fit."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    DEFAULT_CSS = "ClassCards { width: 1fr; height: 1; }"
+
+    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._picture_style: PictureStyle = style
         self._found: Statistics | None = None
         self._names: tuple[str, ...] = ()
         self._correct: Fractions | None = None
+        self._height = 1  # lines that it may take without being scrolled
+        self._grid: Grid | None = None
+        self._pictures: list[list[list[Segment]]] = []
 
     def show(self, found: "Statistics", classes: tuple[str, ...], correct: "Fractions | None" = None) -> None:
         """`correct`: float [classes], the model's accuracy on each class."""
         self._found, self._names, self._correct = found, classes, correct
-        self.styles.height = len(classes) + 2
-        self.repaint(now=True)
-
-    def paint(self, width: int, height: int) -> list[Line]:
-        if self._found is None:
-            return []
-        found, most = self._found, max(1, int(self._found.counts.max()))
-        room = max(8, width - 52 - 8 * (self._correct is not None))
-        columns = f"{'class':<18}{'images':>8}   {'share':>6}  {'spread':>6}"
-        lines: list[Line] = [[], [(columns + (f"  {'correct':>7}" if self._correct is not None else ""), "dim")]]
-        for label, name in enumerate(self._names):
-            number = int(found.counts[label])
-            share = number / max(1, int(found.counts.sum()))
-            bar = "━" * round(room * number / most)
-            lines.append(
-                [
-                    (f"{label:>2} {padded(name, 15)}", ""),
-                    (f"{count(number):>8}   {100 * share:5.1f}%  {found.spread[label]:6.1f}  ", ""),
-                    (f"{percent(float(self._correct[label])):>6}  " if self._correct is not None else "", "good"),
-                    (bar, "train"),
-                ]
-            )
-        return lines
-
-
-class MeanImages(Widget):
-    """The mean image of each class, with its name, as many beside one another as fit."""
-
-    DEFAULT_CSS = "MeanImages { height: auto; width: 1fr; margin-top: 1; }"
-
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._style: PictureStyle = style
-        self._pictures: list[list[list[Segment]]] = []
-        self._names: tuple[str, ...] = ()
-
-    def show(self, found: "Statistics", classes: tuple[str, ...]) -> None:
-        import numpy as np
-
-        self._names = classes
-        means = found.mean_images.round().astype(np.uint8)
-        self._pictures = [half_block_lines(halved(image), self._style) for image in means]
         self._lay_out()
 
-    def on_resize(self) -> None:
+    def take_height(self, lines: int) -> None:
+        """Take so many lines, more only where the classes need them."""
+        self._height = lines
         self._lay_out()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
+
+    def text(self) -> str:
+        """What stands below the pictures, a line a class."""
+        return "\n".join("  ".join(text for text, _ in self._caption(label)) for label in range(len(self._names)))
 
     def render_line(self, y: int) -> Strip:
-        base, columns = self.rich_style, self._columns
-        row, line = divmod(y, PICTURE // 2 + 1)
-        segments: list[Segment] = []
-        for label in range(row * columns, min((row + 1) * columns, len(self._pictures))):
-            if line < PICTURE // 2:
-                segments += self._pictures[label][line]
-            else:
-                segments.append(Segment(padded(self._names[label], PICTURE), base))
-            segments.append(Segment("  ", base))
+        base, grid = self.rich_style, self._grid
+        if grid is None:
+            return Strip.blank(self.size.width, base)
+        row, line = divmod(y, grid.down)
+        segments = [Segment(" " * grid.left, base)]
+        gap = Segment(" " * (grid.across - grid.width), base)
+        for label in range(row * grid.columns, min((row + 1) * grid.columns, len(self._pictures))):
+            if line < grid.lines:
+                segments += [*self._pictures[label][line], gap]
+                continue
+            texts = self._caption(label)
+            text, style = texts[line - grid.lines] if line - grid.lines < len(texts) else ("", "")
+            segments.append(Segment(padded(text, grid.across - 1) + " ", base + style_of(self.app, style)))
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
-    @property
-    def _columns(self) -> int:
-        return max(1, (self.size.width + 2) // (PICTURE + 2))
+    def _caption(self, label: int) -> list[tuple[str, str]]:
+        """The lines below a picture, with their styles."""
+        found = self._found
+        assert found is not None
+        lines = [
+            (f"{label} {self._names[label]}", "strong"),
+            (f"{count(int(found.counts[label]))} · std {found.spread[label]:.0f}", "dim"),
+        ]
+        if self._correct is not None:
+            share = float(self._correct[label])
+            lines.append((f"{percent(share)} right", "good"))
+            if self._grid is not None and self._grid.width >= 18 and share == share:  # NaN: the class is empty
+                lines[-1] = (f"{percent(share)} {bar(share, self._grid.width - PERCENT)}", "good")
+        return lines
 
     def _lay_out(self) -> None:
-        rows = -(-len(self._pictures) // self._columns)
-        self.styles.height = rows * (PICTURE // 2 + 1)
+        if self._found is None or not self.size.width:
+            return
+        import numpy as np
+
+        below = 2 + (self._correct is not None)
+        room = self.size.with_height(max(1, self._height))
+        grid = tiling.all_of(len(self._names), room, below=below)
+        if grid != self._grid or len(self._pictures) != len(self._names):
+            means = self._found.mean_images.round().astype(np.uint8)
+            self._pictures = [half_block_lines(resized(image, grid.width), self._picture_style) for image in means]
+        self._grid = grid
+        self.styles.height = max(self._height, grid.rows * grid.down)
         self.refresh(layout=True)
 
 
 class Histogram(Lines):
-    """How many pixels have which value, without the zeros, which are half of all."""
+    """How many pixels have which value."""
 
-    DEFAULT_CSS = "Histogram { height: 8; width: 1fr; margin-top: 1; }"
+    DEFAULT_CSS = f"Histogram {{ height: {HISTOGRAM - 1}; width: 1fr; margin-top: 1; }}"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -189,21 +219,4 @@ class Histogram(Lines):
         self.repaint(now=True)
 
     def paint(self, width: int, height: int) -> list[Line]:
-        if self._found is None:
-            return []
-        histogram = self._found.histogram
-        total, zeros = int(histogram.sum()), int(histogram[0])
-        counts = histogram.copy()
-        counts[0] = 0
-        bins = counts.reshape(BINS, -1).sum(axis=1)
-        most, rows = max(1, int(bins.max())), height - 3
-        heights = [int(8 * rows * int(number) / most + 0.5) for number in bins]
-        lines: list[Line] = [
-            [("pixels by value, 1 to 255", "strong"), (f"   0: {100 * zeros / max(1, total):.1f}% of all", "dim")]
-        ]
-        for row in range(rows - 1, -1, -1):
-            text = "".join(BLOCKS[max(0, min(8, level - 8 * row))] for level in heights)
-            lines.append([(text, "train")])
-        lines.append([("└" + "─" * (BINS - 2) + "┘", "dim")])
-        lines.append([(f"{'1':<{BINS // 2 - 2}}{'128':<{BINS // 2 - 1}}{'255':>3}", "dim")])
-        return lines
+        return [] if self._found is None else histogram_lines(self._found.histogram, width, height)

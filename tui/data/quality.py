@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 from engine.evaluation.quality import KINDS
 from tui.dialogs.overlay import Overlay
 from tui.format import count
+from tui.keys import bind
 
 
 class QualityScreen(Overlay[str | None]):
@@ -20,9 +21,10 @@ class QualityScreen(Overlay[str | None]):
 
     AUTO_FOCUS = "#kinds"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,Q,q", "dismiss", "Back", key_display="esc", id="quality.back"),
-        Binding("j", "move(1)", "Down", show=False, id="quality.down"),
-        Binding("k", "move(-1)", "Up", show=False, id="quality.up"),
+        bind("quality", "back", "Back", action="dismiss"),
+        bind("quality", "open", "Find and show", "where they are known: show"),
+        bind("quality", "down", action="move(1)", show=False),
+        bind("quality", "up", action="move(-1)", show=False),
     ]
 
     def __init__(self, known: Mapping[str, Mapping[str, int]]) -> None:
@@ -45,6 +47,9 @@ class QualityScreen(Overlay[str | None]):
     def action_move(self, by: int) -> None:
         kinds = self.query_one(OptionList)
         kinds.action_cursor_down() if by > 0 else kinds.action_cursor_up()
+
+    def action_open(self) -> None:
+        self.query_one(OptionList).action_select()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         name = str(event.option_id)

@@ -5,37 +5,46 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.data import transforms
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.training.config import is_file_reference
+from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
+from tui.keys import bind
 from tui.services import Services
+from tui.widgets import tiling
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.panel import Panel
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
     from tui.data.browse import Browse
 
+MOST_DRAWS = 23  # images after the original, at most
+FRAME = 5  # lines of the panel of steps besides them: borders, heads, the target
 
-class TransformsScreen(Screen[None]):
+
+class TransformsScreen(KeyScreen[None]):
     """Shows what training does to an image: each step, and the output for several seeds. Asks the worker process."""
 
+    AUTO_FOCUS = "#images"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,T", "dismiss", "Back", key_display="esc", id="transforms.back"),
-        Binding("e,enter", "edit", "Pipeline", id="transforms.edit", tooltip="edit it; the next run trains with it"),
-        Binding("r", "redraw", "Draw again", id="transforms.redraw", tooltip="random steps, with other seeds"),
-        Binding("right,l,n", "move(1)", "Next image", show=False, id="transforms.next"),
-        Binding("left,h,p", "move(-1)", "Previous image", show=False, id="transforms.previous"),
-        Binding("x", "none", "None", id="transforms.none", tooltip="no pipeline: ToTensor alone"),
+        bind("transforms", "back", "Back", action="dismiss"),
+        bind("transforms", "change", "Pipeline", "edit it; the next run trains with it", action="edit"),
+        bind("transforms", "again", "Draw again", "random steps, with other seeds", action="redraw"),
+        bind("transforms", "next", "Next image", action="move(1)"),
+        bind("transforms", "previous", "Previous", "the image before", action="move(-1)"),
+        bind("transforms", "right", "Next image", action="move(1)", show=False),
+        bind("transforms", "left", "Previous image", action="move(-1)", show=False),
+        bind("transforms", "reset", "None", "no pipeline: ToTensor alone", action="none"),
     ]
 
     def __init__(self, services: Services, browse: "Browse") -> None:
@@ -43,20 +52,27 @@ class TransformsScreen(Screen[None]):
         self._services, self._browse = services, browse
         self._seed = 0
         self._worked: str | None = None  # the last pipeline that did
+        self._random = False  # whether one of its steps is
 
     def compose(self) -> ComposeResult:
         yield TopBar("data")
-        yield Static(id="about", markup=False)
-        yield ImagePage(self._services.picture_style, id="draws")
-        yield StepTable(id="steps")
-        yield Static(id="target", markup=False)
+        with Panel(title="Transforms", id="images"):
+            yield ImagePage(self._services.picture_style, id="draws")
+        with Panel(title="Pipeline", id="pipeline", focusable=False):
+            yield StepTable(id="steps")
+            yield Static(id="target", markup=False)
         yield KeyLine()
-
-    def on_mount(self) -> None:
-        self.set_focus(None)
 
     def on_image_page_resized(self) -> None:
         self._ask()
+
+    def on_image_page_turned(self, event: ImagePage.Turned) -> None:
+        self.action_move(event.by)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action == "redraw" and not self._random:
+            return "no step of the pipeline is random"
+        return "there is no pipeline" if action == "none" and not self._pipeline else ""
 
     @property
     def _pipeline(self) -> str:
@@ -67,8 +83,13 @@ class TransformsScreen(Screen[None]):
             self._ask()
 
     def action_redraw(self) -> None:
-        self._seed += max(1, self.query_one(ImagePage).capacity - 1)
+        self._seed += self._draws
         self._ask()
+
+    @property
+    def _draws(self) -> int:
+        """Images that a random pipeline is drawn for."""
+        return min(MOST_DRAWS, max(1, tiling.filling(self.query_one(ImagePage).size).capacity - 1))
 
     def action_none(self) -> None:
         self._take("")
@@ -97,26 +118,26 @@ class TransformsScreen(Screen[None]):
     @work(group="transforms", exclusive=True)
     async def _ask(self) -> None:
         """Where the pipeline fails, the last one that worked takes its place."""
-        browse, services, page = self._browse, self._services, self.query_one(ImagePage)
+        browse, services, panel = self._browse, self._services, self.query_one("#images", Panel)
         if browse.dataset is None or browse.index is None:
             return
         request = PipelineRequest(
             browse.dataset.name, services.data_dir, browse.split, browse.index, self._pipeline, self._seed,
-            draws=min(12, max(1, page.capacity - 1)),
+            draws=self._draws,
         )  # fmt: skip
-        if not services.worker.ready:
-            update_text(self, "#about", "starting PyTorch …")
+        panel.busy("" if services.worker.ready else "starting PyTorch …")
         try:
             answer = await asyncio.to_thread(services.worker.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:
+            panel.busy("")
             self.notify(str(error), severity="error", timeout=15, markup=False)
             if self._worked is not None and self._worked != request.transform:
                 services.settings["transform"] = self._worked
                 self._ask()
             else:
-                update_text(self, "#about", Content.styled(str(error), "$text-error"))
+                panel.say(Content.styled(str(error), "$text-error"))
             return
         self._worked = request.transform
         self._show(answer)
@@ -126,20 +147,23 @@ class TransformsScreen(Screen[None]):
         sample = browse.sample(browse.index)
         if sample is None or not self.query(ImagePage):
             return
-        random = any(step.random for step in trace.steps)
+        self._random = any(step.random for step in trace.steps)
         tiles = [Tile(sample[0], "original")]
-        for draw, image in enumerate(trace.draws if random else trace.draws[:1]):
-            tiles.append(Tile(image, f"seed {self._seed + draw}" if random else "after"))
-        self.query_one(ImagePage).show(tiles, 0)
-        stretched = "; drawn with its minimum as black and its maximum as white" if trace.stretched else ""
-        update_text(
-            self,
-            "#about",
-            Content.assemble(
-                (self._pipeline or "ToTensor()", "bold"),
-                f"\n{browse.split} image {browse.index} {browse.classes[sample[1]]}. {trace.loader}{stretched}.",
-            ),
+        for draw, image in enumerate(trace.draws if self._random else trace.draws[:1]):
+            tiles.append(Tile(image, f"seed {self._seed + draw}" if self._random else "after"))
+        page, images = self.query_one(ImagePage), self.query_one("#images", Panel)
+        page.figure(*(() if self._random else (2, 1)))
+        page.show(tiles, 0)
+        images.busy("")
+        images.say("")
+        images.describe(
+            title=f"{browse.split} image {browse.index} {browse.classes[sample[1]]}",
+            right=trace.loader,
+            below="drawn with its minimum as black and its maximum as white" if trace.stretched else "",
         )
+        pipeline = self.query_one("#pipeline", Panel)
+        pipeline.describe(title=self._pipeline or "ToTensor()")
+        pipeline.styles.height = len(trace.steps) + FRAME
         self.query_one(StepTable).show(trace.steps)
         hot = ", ".join(f"{value:.0f}." for value in trace.one_hot)
         target = f"label {trace.label} as one-hot: tensor([{hot}])\n"
@@ -147,6 +171,7 @@ class TransformsScreen(Screen[None]):
         update_text(
             self, "#target", Content.assemble(("target ", "dim"), target, (f"{spelled}: for the mse loss", "dim"))
         )
+        self.refresh_bindings()
 
 
 class StepTable(Lines):

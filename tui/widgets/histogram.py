@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-WIDEST = 128  # bars: two values each
+VALUES = 255  # besides 0
 LEAST = 4  # lines: a heading, bars, the axis, its numbers
 
 
@@ -18,13 +18,13 @@ def histogram_lines(counts: "npt.NDArray[np.int64]", width: int, height: int) ->
     there is no room."""
     import numpy as np
 
-    bins = min(WIDEST, width)
+    bins = min(VALUES, width)
     rows = height - 3
     if bins < 16 or rows < 1:
         return []
     total, zeros = int(counts.sum()), int(counts[0])
-    heights = np.array([part.sum() for part in np.array_split(counts[1:], bins)])
-    levels = (8 * rows * heights / max(1, int(heights.max())) + 0.5).astype(int).tolist()
+    heights = np.array([part.mean() for part in np.array_split(counts[1:], bins)])  # a bar may stand for one value more
+    levels = (8 * rows * heights / (heights.max() or 1) + 0.5).astype(int).tolist()
     share = f"0: {100 * zeros / max(1, total):.1f}% of all"
     heading = "pixels by value, 1 to 255" if width >= 30 + len(share) else "pixels by value"
     lines: list[Line] = [[(heading, "strong"), (f"   {share}", "dim")]]

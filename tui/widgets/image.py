@@ -21,7 +21,6 @@ RAMP = " .:-=+*#%@"
 UPPER_HALF = "▀"
 PLAIN = Style()  # Textual's filters for NO_COLOR need a style, even an empty one
 CODES = {1: [0x010101], 3: [0x010000, 0x000100, 0x000001]}  # what a channel adds to 0xRRGGBB
-PIXEL = "  "  # a pixel of an enlarged picture, two cells wide: about square
 
 
 def picture_style(color_system: str | None, environ: Mapping[str, str], encoding: str | None = None) -> PictureStyle:
@@ -32,15 +31,6 @@ def picture_style(color_system: str | None, environ: Mapping[str, str], encoding
     encoding = encoding or locale.getpreferredencoding(False)
     greys = color_system in ("256", "truecolor") and not environ.get("NO_COLOR")
     return "blocks" if greys and encoding.lower().replace("-", "") == "utf8" else "ascii"
-
-
-def halved(image: "Picture") -> "Picture":
-    """The image at half its width and height: each pixel the mean of 2×2."""
-    import numpy as np
-
-    rows, columns = image.shape[:2]
-    half: Picture = image.reshape(rows // 2, 2, columns // 2, 2, *image.shape[2:]).mean(axis=(1, 3)).astype(np.uint8)
-    return half
 
 
 def resized(image: "Picture", side: int) -> "Picture":
@@ -110,20 +100,14 @@ def stretched(image: "Picture") -> "Picture":
     return spread
 
 
-def half_block_lines(image: "Picture", style: PictureStyle) -> list[list[Segment]]:
-    """The image with a cell for 1 × 2 pixels: `rows / 2` lines of `columns` cells."""
+def half_block_lines(image: "Picture", style: PictureStyle, *, spaces: bool = False) -> list[list[Segment]]:
+    """The image with a cell for 1 × 2 pixels: `rows / 2` lines of `columns` cells. `spaces`: a cell of one colour is a
+    space on it, half the bytes; for pictures that are drawn twice as large."""
     drawn = greyed(image) if style == "ascii" else _coded(image)
     pairs = drawn.reshape(drawn.shape[0] // 2, 2, drawn.shape[1])
     if style == "ascii":
-        return [_ramp_line(line, 1) for line in pairs.mean(axis=1)]
-    return [_line(UPPER_HALF, upper, lower) for upper, lower in pairs.tolist()]
-
-
-def large_lines(image: "Picture", style: PictureStyle) -> list[list[Segment]]:
-    """The image with two cells for each pixel: `rows` lines of `2 × columns` cells."""
-    if style == "ascii":
-        return [_ramp_line(row, 2) for row in greyed(image)]
-    return [_line(PIXEL, row, row) for row in _coded(image).tolist()]
+        return [_ramp_line(line) for line in pairs.mean(axis=1)]
+    return [_line(upper, lower, spaces) for upper, lower in pairs.tolist()]
 
 
 def _coded(image: "Picture") -> "npt.NDArray[np.uint32]":
@@ -135,17 +119,24 @@ def _coded(image: "Picture") -> "npt.NDArray[np.uint32]":
     return coded
 
 
-def _ramp_line(row: "npt.NDArray[np.number]", width: int) -> list[Segment]:
-    return [Segment("".join(RAMP[int(grey) * len(RAMP) // 256] * width for grey in row), PLAIN)]
+def _ramp_line(row: "npt.NDArray[np.number]") -> list[Segment]:
+    return [Segment("".join(RAMP[int(grey) * len(RAMP) // 256] for grey in row), PLAIN)]
 
 
-def _line(cell: str, upper: list[int], lower: list[int]) -> list[Segment]:
+def _line(upper: list[int], lower: list[int], spaces: bool) -> list[Segment]:
     """A line of cells, `upper` their colours, `lower` their backgrounds; alike neighbours are one segment: each is some
     40 bytes on the wire."""
-    return [
-        Segment(cell * len(list(alike)), _style(*colors))
-        for colors, alike in itertools.groupby(zip(upper, lower, strict=True))
-    ]
+    segments = []
+    for (top, bottom), alike in itertools.groupby(zip(upper, lower, strict=True)):
+        one = spaces and top == bottom
+        cell, style = (" ", _plane(top)) if one else (UPPER_HALF, _style(top, bottom))
+        segments.append(Segment(cell * len(list(alike)), style))
+    return segments
+
+
+@functools.lru_cache(maxsize=1024)
+def _plane(color: int) -> Style:
+    return Style(bgcolor=_color(color))
 
 
 @functools.lru_cache(maxsize=4096)  # more than a page has; all there can be would take 60 MB

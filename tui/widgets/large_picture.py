@@ -49,7 +49,7 @@ class LargePicture(Widget):
             self._drawn = []
         else:
             self._side = picture_side(max(self._image.shape[:2]), self.size.width, self.size.height)
-            self._drawn = half_block_lines(resized(self._image, self._side), self._picture_style)
+            self._drawn = half_block_lines(resized(self._image, self._side), self._picture_style, spaces=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

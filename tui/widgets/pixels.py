@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -20,6 +22,9 @@ class PixelTable(Widget):
     """Shows as many pixels around the cursor as fit, rows and columns numbered, each on its own grey."""
 
     DEFAULT_CSS = "PixelTable { width: 1fr; height: 1fr; }"
+
+    class Pointed(Message):
+        """A click put the cursor on another pixel."""
 
     def __init__(self, *, id: str | None = None, colours: bool = True) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -60,6 +65,16 @@ class PixelTable(Widget):
 
     def on_resize(self) -> None:
         self._scroll()
+
+    def on_click(self, event: events.Click) -> None:
+        row, column = self._top + event.y - 1, self._left + (event.x - HEAD) // self.cell
+        if event.y > 0 and event.x >= HEAD:
+            self.move(row - self.row, column - self.column)
+            self.post_message(self.Pointed())
+
+    def width_of(self, columns: int) -> int:
+        """Cells that so many columns of pixels take."""
+        return HEAD + columns * self.cell
 
     @property
     def cell(self) -> int:

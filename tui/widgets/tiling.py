@@ -62,6 +62,22 @@ def holding(columns: int, rows: int, room: Size, *, below: int = CAPTION) -> Gri
     return _spread(max(2, width // 2 * 2), columns, rows, room, below)
 
 
+def all_of(pictures: int, room: Size, *, below: int = CAPTION, least: int = 14) -> Grid:
+    """So many pictures at once, as large as they can be; of `least` cells where that is more than the room holds, in
+    rows that go on below it."""
+
+    def width(columns: int) -> int:
+        rows = -(-pictures // columns)
+        return min((room.width + GAP) // columns - GAP, 2 * (room.height // rows - below)) // 2 * 2
+
+    columns = max(range(1, max(1, pictures) + 1), key=width)
+    if width(columns) >= least:
+        return _spread(width(columns), columns, -(-pictures // columns), room, below)
+    columns = max(1, (room.width + GAP) // (least + GAP))
+    rows = -(-pictures // columns)
+    return _spread(least, columns, rows, Size(room.width, rows * (least // 2 + below)), below)
+
+
 def _spread(width: int, columns: int, rows: int, room: Size, below: int) -> Grid:
     """What is left of the room goes between the pictures, as far as that looks well; half of the rest before them."""
     across = min((room.width + GAP) // columns, width + GAP + SPREAD[0])

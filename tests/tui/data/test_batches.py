@@ -12,12 +12,13 @@ from engine.data.loader import epoch_order
 from engine.data.open_dataset import open_dataset
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import until
-from tests.tui.data.test_data import line, opened
+from tests.tui.data.test_data import about_image, line, opened
 from tui.app import FmnistApp
 from tui.data.batches import BatchesScreen
 from tui.data.transforms import StepTable, TransformsScreen
 from tui.runs.new_run import NewRunScreen
 from tui.widgets.image_page import ImagePage
+from tui.widgets.panel import Panel
 
 DEMO = open_dataset("demo", None, Path())
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -37,6 +38,12 @@ def no_forks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.data.loader.DataLoader", in_this_process)
 
 
+def border(app: FmnistApp, panel: str) -> str:
+    """What stands in a panel's border."""
+    shown = app.screen.query_one(panel, Panel)
+    return " · ".join((shown._title, shown._right, shown._below, shown._below_right))
+
+
 def captions(app: FmnistApp) -> list[str]:
     return [tile.caption for tile in app.screen.query_one(ImagePage)._tiles]
 
@@ -54,34 +61,34 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await pilot.press("right", "T")
         assert isinstance(app.screen, TransformsScreen)
         await until(pilot, lambda: captions(app) == ["original", "after"])
-        assert "ToTensor()" in line(app, "#about")
+        assert "ToTensor()" in border(app, "#pipeline")
         steps = app.screen.query_one(StepTable)
         assert "float32 1×28×28 0 to 0.4941" in " ".join(steps.text().split())
         assert max(len(row) for row in steps.text().splitlines()) < size[0]
         label = DEMO.train.labels[1]
         hot = ", ".join("1." if at == label else "0." for at in range(10))
         assert f"label {label} as one-hot: tensor([{hot}])" in line(app, "#target")
-        await pilot.press("e")
+        await pilot.press("c")
         await typed(pilot, "RandomCrop(28, padding=4); Normalize(0.286, 0.353)")
         await until(pilot, lambda: "seed 0" in captions(app))
         assert "RandomCrop(28, padding=4)  random" in steps.text()
-        assert "in a DataLoader; drawn with its minimum as black" in line(app, "#about")
+        assert "in a DataLoader · drawn with its minimum as black" in border(app, "#images")
         await pilot.press("r")
         await until(pilot, lambda: "seed 0" not in captions(app))
         await pilot.press("right")
-        await until(pilot, lambda: "train image 2 " in line(app, "#about"))
-        await pilot.press("e")
+        await until(pilot, lambda: "train image 2 " in border(app, "#images"))
+        await pilot.press("c")
         await typed(pilot, "RandomCrop(40)")
         screen = app.screen if isinstance(app.screen, TransformsScreen) else app.screen_stack[-2]
         assert isinstance(screen, TransformsScreen)
         screen.on_image_page_resized()  # another request takes the place of the first
         await until(pilot, lambda: len(app._notifications) > 0)
         assert "RandomCrop(40) raised" in next(iter(app._notifications)).message
-        await until(pilot, lambda: "RandomCrop(28, padding=4)" in line(app, "#about"))  # the last that worked
+        await until(pilot, lambda: "RandomCrop(28, padding=4)" in border(app, "#pipeline"))  # the last that worked
         await pilot.press("escape", "2")
         assert isinstance(app.screen, NewRunScreen)
         assert "RandomCrop(28, padding=4)" in app.screen._form.command_line  # the next run trains with it
-        await pilot.press("1", "T", "x")
+        await pilot.press("1", "T", "0")
         await until(pilot, lambda: captions(app) == ["original", "after"])
         assert app.settings["transform"] == ""
 
@@ -95,37 +102,40 @@ async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> Non
         assert isinstance(app.screen, BatchesScreen)
         await until(pilot, lambda: "torch.Size" in line(app, "#about"))
         about = line(app, "#about")
-        assert "Feature batch shape: torch.Size([64, 1, 28, 28]) torch.float32, 0 to 1, on cpu" in about
-        assert "Labels batch shape: torch.Size([64]) torch.int64" in about
-        assert "train batch 1 of 94, in the files' order; resident on the device" in about
+        assert "Feature batch shape: torch.Size([64, 1, 28, 28]) torch.float32, 0 to 1\n" in about
+        assert "Labels batch shape: torch.Size([64]) torch.int64; both on cpu" in about
+        assert "train batch 1 of 94 · in the files' order" in border(app, "#panel")
+        assert "resident on the device: " in border(app, "#panel")
         assert captions(app)[1] == f"1 {DEMO.classes[DEMO.train.labels[1]]}"
-        assert f"X[0] of 64: image 0 of train, y {DEMO.train.labels[0]} " in line(app, "#chosen")
+        assert f"X[0]: image 0, y {DEMO.train.labels[0]} " in border(app, "#panel")
+        if size[0] >= 110:
+            assert about_image(app).startswith(f"image 0 {DEMO.classes[DEMO.train.labels[0]]}")
         await pilot.press("n")
-        await until(pilot, lambda: "batch 2 of 94" in line(app, "#about"))
+        await until(pilot, lambda: "batch 2 of 94" in border(app, "#panel"))
         assert captions(app)[0].startswith("64 ")
         await pilot.press("s")
         order = epoch_order(6000, 0, 0)
-        await until(pilot, lambda: "shuffled, seed 0, epoch 1" in line(app, "#about"))
+        await until(pilot, lambda: "shuffled, seed 0, epoch 1" in border(app, "#panel"))
         assert captions(app)[0].startswith(f"{order[64]} ")
         await pilot.press("p")
         await until(pilot, lambda: captions(app)[0].startswith(f"{order[0]} "))
-        await pilot.press("E")
+        await pilot.press("greater_than_sign")
         await until(pilot, lambda: captions(app)[0].startswith(f"{epoch_order(6000, 0, 1)[0]} "))
-        await pilot.press("b")
+        await pilot.press("c")
         await typed(pilot, "16")
         await until(pilot, lambda: "torch.Size([16, 1, 28, 28])" in line(app, "#about"))
         assert app.settings["batch_size"] == 16
         await pilot.press("right", "down", "l")
-        assert line(app, "#chosen").startswith(f"X[{min(15, 2 + app.screen.query_one(ImagePage).grid[0])}] of 16")
+        assert f"X[{min(15, 2 + app.screen.query_one(ImagePage).grid[0])}]: " in border(app, "#panel")
         await pilot.press("pagedown", "pageup", "left", "up", "h")
-        await pilot.press("w")
-        await until(pilot, lambda: "DataLoader, num_workers=0, first batch" in line(app, "#about"))
-        await pilot.press("w", "w", "w")
-        await until(pilot, lambda: "resident" in line(app, "#about"))
+        await pilot.press("o")
+        await until(pilot, lambda: "DataLoader, num_workers=0, first batch" in border(app, "#panel"))
+        await pilot.press("o", "o", "o")
+        await until(pilot, lambda: "resident" in border(app, "#panel"))
         await pilot.press("t")
-        await until(pilot, lambda: "test batch 1 of 63, in the files' order" in line(app, "#about"))
+        await until(pilot, lambda: "test batch 1 of 63 · in the files' order" in border(app, "#panel"))
         if size[0] == 120:
-            await pilot.press("T")
+            await pilot.press("number_sign")
             await until(pilot, lambda: "DataLoader, num_workers=2" in line(app, "#times"))
             assert "× slower" in line(app, "#times")
             assert "µs per image" in line(app, "#times")

@@ -17,9 +17,9 @@ from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.data.detail import ImageDetail
 from tui.data.download import DownloadScreen
-from tui.data.enlarged import Enlarged, EnlargedScreen
+from tui.data.enlarged import EnlargedScreen
 from tui.data.facts import FactLines
-from tui.data.overview import ClassTable, Histogram
+from tui.data.overview import ClassCards, Histogram
 from tui.dialogs.prompt import PromptScreen
 from tui.widgets.image_page import WIDTHS, ImagePage
 from tui.widgets.large_picture import LargePicture
@@ -129,31 +129,60 @@ async def test_a_cursor_move_sends_two_captions_and_no_picture(home: Path) -> No
         assert old.height == new.height == 1
 
 
-async def test_the_enlarged_image_says_all_of_itself(home: Path) -> None:
+def frame(app: FmnistApp) -> str:
+    """What the border of what lies over the screen says."""
+    panel = app.screen.query_one("#frame", Panel)
+    return " · ".join((panel._title, panel._right, panel._below, panel._below_right))
+
+
+async def test_the_enlarged_image_says_all_of_itself_and_grows_with_the_window(home: Path) -> None:
     app = FmnistApp(home=home)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("right", "enter")
         assert isinstance(app.screen, EnlargedScreen)
         image, label = DEMO.train.images[1], DEMO.train.labels[1]
-        facts = line(app, "#facts")
-        assert DEMO.classes[label] in facts
-        assert f"label {label}" in facts
-        assert "image 1 of 6,000, demo data" in facts
-        assert f"pixels {image.min()}–{image.max()}, mean {image.mean():.1f}" in facts
-        assert app.screen.query_one(Enlarged).size == (56, 28)
-        await pilot.press("right", "escape")
+        assert f"train image 1 of 6,000 · {DEMO.classes[label]} · label {label} · demo data" in frame(app)
+        facts, picture = app.screen.query_one("#facts", FactLines), app.screen.query_one(LargePicture)
+        await until(pilot, lambda: f"pixels {image.min()}–{image.max()} · mean {image.mean():.1f}" in facts.text())
+        assert picture.side == 42
+        await pilot.resize_terminal(140, 45)
+        await until(pilot, lambda: picture.side == 84)
+        assert facts.display
+        await pilot.press("v")
+        pixels = app.screen.query_one(PixelTable)
+        await until(pilot, lambda: pixels.size == (116, 29))  # all of them
+        assert picture.region.x >= pixels.region.right
+        assert picture.side >= 20
+        assert facts.region.y >= pixels.region.bottom
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not facts.display)
+        assert pixels.region.right <= 79
+        await pilot.press("v", "right", "escape")
         assert isinstance(app.screen, DataScreen)
-        assert about_image(app).split()[1] == "2"
+        assert chosen(app) == 2
 
 
-async def test_the_enlarged_image_fits_a_small_terminal(home: Path) -> None:
+async def test_the_mouse_chooses_opens_and_turns_pages(home: Path) -> None:
     app = FmnistApp(home=home)
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
-        await pilot.press("enter")
-        assert app.screen.query_one(Enlarged).size == (28, 14)
-        assert app.screen.query_one("#frame").region.bottom <= 24
+        screen = await opened(pilot)
+        page = screen.query_one(ImagePage)
+        tiles = page.tiles
+        at = (tiles.left + tiles.across + 3, tiles.down + 1)  # the second of the second row
+        await pilot.click(ImagePage, offset=at)
+        assert chosen(app) == tiles.columns + 1
+        page.post_message(ImagePage.Turned(1))
+        await until(pilot, lambda: chosen(app) == tiles.columns + 1 + tiles.capacity)
+        page.post_message(ImagePage.Turned(-1))
+        await until(pilot, lambda: chosen(app) == tiles.columns + 1)
+        await pilot.click(ImagePage, offset=at)
+        await until(pilot, lambda: isinstance(app.screen, EnlargedScreen))
+        await pilot.press("v")
+        pixels = app.screen.query_one(PixelTable)
+        await pilot.click(PixelTable, offset=(4 + 4 * 5 + 1, 1 + 3))
+        assert (pixels.row, pixels.column) == (3, 5)
+        await until(pilot, lambda: "pixel [3, 5]: " in frame(app))
 
 
 async def test_sizes_and_styles_are_switched_by_key(home: Path) -> None:
@@ -384,14 +413,14 @@ async def test_the_pixels_are_shown_as_numbers_with_a_cursor(home: Path, size: t
             return "\n".join(table.render_line(y).text for y in range(table.size.height))
 
         await pilot.press(*["down"] * 27, *["right"] * 14)
-        assert f"pixel [27, 14]: {image[27, 14]}, for the network {image[27, 14] / 255:.4f}" in line(app, "#facts")
+        assert f"pixel [27, 14]: {image[27, 14]}, for the network {image[27, 14] / 255:.4f}" in frame(app)
         assert f"\n 27 {' '.join(f'{v:>3}' for v in image[27, :5])}" in shown() or size[0] < 120
         assert "\n 27 " in shown()
-        await pilot.press("u")
+        await pilot.press("U")
         assert f"{image[27, 14] / 255:.2f}" in shown()
         assert app.screen.query_one("#frame").region.bottom <= size[1]
         await pilot.press("n")
-        assert "image 2 of" in line(app, "#facts")
+        assert "image 2 of" in frame(app)
         await pilot.press("v", "escape")
         assert chosen(app) == 2
 
@@ -404,15 +433,17 @@ async def test_an_image_is_inverted_and_its_contrast_stretched(home: Path) -> No
         screen = app.screen
         assert isinstance(screen, EnlargedScreen)
         image = DEMO.train.images[0]
-        await pilot.press("i")
+        await pilot.press("I")
         shown = screen._shown()
         assert shown is not None
         assert (shown == 255 - image).all()
-        await pilot.press("i", "c")
+        await pilot.press("I", "C")
         shown = screen._shown()
         assert shown is not None
         assert (shown.min(), shown.max()) == (0, 255)
-        assert "contrast stretched" in line(app, "#facts")
+        assert "contrast stretched" in frame(app)
+        await pilot.press("0")
+        assert (screen._shown() == image).all()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -421,14 +452,16 @@ async def test_the_overview_counts_classes_and_pixels(home: Path, size: tuple[in
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
         await pilot.press("O")
-        await until(pilot, lambda: "6,000 images in 10 classes" in line(app, "#heading"))
-        table = app.screen.query_one(ClassTable).text()
-        for label, name in enumerate(DEMO.classes):
-            assert name in table
-            assert str(int((DEMO.train.labels == label).sum())) in table
+        await until(pilot, lambda: "6,000 images in 10 classes" in frame(app))
+        cards = app.screen.query_one(ClassCards)
+        await until(pilot, lambda: cards._grid is not None)
+        for label, (name, line) in enumerate(zip(DEMO.classes, cards.text().splitlines(), strict=True)):
+            assert line.startswith(f"{label} {name}  {int((DEMO.train.labels == label).sum())} · std ")
         mean = DEMO.train.images.mean()
-        assert f"mean {mean:.2f}" in line(app, "#heading")
-        assert f"{mean / 255:.4f}" in line(app, "#heading")
+        assert f"mean {mean:.2f}" in frame(app)
+        assert f"{mean / 255:.4f}" in frame(app)
+        shown = [cards.render_line(y).text for y in range(cards.size.height)]
+        assert sum(bool(set(line) & set("▀.:=+*#%@")) for line in shown) >= size[1] // 3  # they fill the window
         zeros = (DEMO.train.images == 0).mean()
         await until(pilot, lambda: f"{100 * zeros:.1f}% of all" in app.screen.query_one(Histogram).text())
         await pilot.press("down", "escape")

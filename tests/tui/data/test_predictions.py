@@ -19,10 +19,10 @@ from engine.sources import RunCheckpoint
 from engine.worker.client import WorkerClient
 from tests.support.made_up import MadeUpRun, ScreensApp
 from tests.support.waiting import until
-from tests.tui.data.test_data import about_image, drawn, line, opened, where
+from tests.tui.data.test_data import about_image, drawn, frame, line, opened, where
 from tui.app import FmnistApp
 from tui.cli.main import main
-from tui.data.overview import ClassTable
+from tui.data.overview import ClassCards
 from tui.data.quality import QualityScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.confusion import ConfusionMatrix
@@ -79,10 +79,12 @@ async def test_captions_show_the_prediction(home: Path, asked: list[tuple[str, s
         assert f"✓ {names[LABELS[0]]}" in about  # the label, which is not among the most probable
         assert "my run, epoch 3: 85.7% correct" in where(app)
         await pilot.press("O")
-        await until(pilot, lambda: "correct" in app.screen.query_one(ClassTable).text())
+        cards = app.screen.query_one(ClassCards)
+        await until(pilot, lambda: cards._grid is not None)
+        assert "my run, epoch 3: 85.7% right" in frame(app)
         shirts = LABELS == 0
         share = 100 * (made_up().predicted == LABELS)[shirts].mean()
-        assert f"{share:.1f}%" in app.screen.query_one(ClassTable).text().splitlines()[2]
+        assert f"  {share:.1f}% █" in cards.text().splitlines()[0]
         await pilot.press("escape")
         await pilot.press("W")
         assert where(app).endswith(f"of {len(range(0, 1000, 7))}")

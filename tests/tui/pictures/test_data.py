@@ -87,7 +87,7 @@ async def test_transforms(home: Path, picture: Picture) -> None:
         await still(pilot, READY)
         await pilot.press("right", "T")
         await picture(pilot, "ToTensor()", "original", name="none")
-        await pilot.press("e")
+        await pilot.press("c")
         await pilot.pause()
         pilot.app.screen.query_one(Input).value = "CenterCrop(20); Pad(4); Normalize(0.25, 0.5)"
         await pilot.press("enter")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tui.widgets.image import RAMP, half_block_lines, halved, large_lines, picture_style, resized
+from tui.widgets.image import RAMP, half_block_lines, picture_style, resized
 
 IMAGE = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
 
@@ -39,12 +39,6 @@ def test_a_half_block_is_two_pixels_one_above_the_other() -> None:
             assert style.bgcolor.triplet == (IMAGE[2 * y + 1, x],) * 3
 
 
-def test_a_large_pixel_is_two_cells_wide() -> None:
-    lines = large_lines(IMAGE, "blocks")
-    assert len(lines) == 28
-    assert all(sum(segment.cell_length for segment in line) == 56 for line in lines)
-
-
 def test_characters_go_from_dark_to_bright() -> None:
     ramp = np.repeat(np.linspace(0, 255, 28).astype(np.uint8)[None], 28, axis=0)
     (line, *_) = half_block_lines(ramp, "ascii")
@@ -52,12 +46,6 @@ def test_characters_go_from_dark_to_bright() -> None:
     assert (text[0], text[-1]) == (RAMP[0], RAMP[-1])
     assert [RAMP.index(character) for character in text] == sorted(RAMP.index(character) for character in text)
     assert all(segment.style is not None for segment in line)  # or Textual's NO_COLOR filter fails
-
-
-def test_half_size_is_the_mean_of_four_pixels() -> None:
-    half = halved(np.array([[0, 100], [200, 100]], dtype=np.uint8))
-    assert half.tolist() == [[100]]
-    assert halved(IMAGE).shape == (14, 14)
 
 
 def test_a_resized_picture_keeps_its_mean_and_its_colours_apart() -> None:
