@@ -32,9 +32,9 @@ class OptimizerEntry:
     fused: bool = True  # torch has a fused CUDA kernel for it
 
     def in_pytorch(self, values: Mapping[str, Any]) -> str:
-        """`torch.optim.SGD(lr=1e-3, momentum=0, weight_decay=0)`."""
+        """`torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0, weight_decay=0)`."""
         arguments = ", ".join(f"{name}={number_text(values[name])}" for name in self.settings)
-        return f"{self.torch_class}({arguments})"
+        return f"{self.torch_class}(model.parameters(), {arguments})"
 
     @property
     def live_settings(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class ScheduleEntry:
     settings: tuple[str, ...]  # which of our settings apply to it
     # The factor by the config, the epochs done since the warm-up, and the part that they are of the run (0 to 1).
     factor: Callable[[Any, float, float], float] | None = None  # None: 1 throughout
-    pytorch: Callable[[Mapping[str, Any]], str] = lambda values: ""  # the scheduler that does the same; T: the steps
+    pytorch: Callable[[Mapping[str, Any]], str] = lambda values: ""  # the scheduler that does the same
 
 
 def factor(config: HasSchedule, done: float) -> float:
@@ -60,12 +60,19 @@ def varies(config: HasSchedule) -> bool:
 
 
 def in_pytorch(values: Mapping[str, Any]) -> str:
-    """The scheduler of torch.optim.lr_scheduler that does the same; T: the steps of the run, W: of the warm-up."""
+    """The scheduler of torch.optim.lr_scheduler that does the same, with a step of it after each of the optimizer's."""
     spelled = SCHEDULES[values["schedule"]].pytorch(values)
     if not values["warmup"]:
         return spelled
-    warmup = f"LinearLR(optimizer, start_factor={WARMUP_FROM:g}, total_iters=W)"
-    return f"SequentialLR(optimizer, [{warmup}, {spelled}], [W])" if spelled else warmup
+    steps = _steps(values["warmup"])
+    warmup = f"LinearLR(optimizer, start_factor={WARMUP_FROM:g}, total_iters={steps})"
+    return f"SequentialLR(optimizer, [{warmup}, {spelled}], [{steps}])" if spelled else warmup
+
+
+def _steps(epochs: float) -> str:
+    """So many epochs in steps, in Python."""
+    steps = f"{number_text(epochs)} * len(loader)"
+    return steps if epochs == int(epochs) else f"round({steps})"
 
 
 def _step(config: Any, since: float, part: float) -> float:
@@ -93,19 +100,21 @@ SCHEDULES: dict[str, ScheduleEntry] = {
         settings=("warmup", "step_size", "gamma"),
         factor=_step,
         pytorch=lambda values: (
-            f"StepLR(optimizer, step_size={values['step_size']}, gamma={number_text(values['gamma'])})"
+            f"StepLR(optimizer, step_size={_steps(values['step_size'])}, gamma={number_text(values['gamma'])})"
         ),
     ),
     "cosine": ScheduleEntry(
         about="half a cosine, down to 0 at the end of the run",
         settings=("warmup",),
         factor=_half_cosine,
-        pytorch=lambda values: "CosineAnnealingLR(optimizer, T_max=T)",
+        pytorch=lambda values: f"CosineAnnealingLR(optimizer, T_max={_steps(values['epochs'] - values['warmup'])})",
     ),
     "one_cycle": ScheduleEntry(
         about="up to the learning rate in the first 30% of the run, then down",
         settings=(),
         factor=_one_cycle,
-        pytorch=lambda values: f"OneCycleLR(optimizer, max_lr={number_text(values['lr'])}, total_steps=T)",
+        pytorch=lambda values: (
+            f"OneCycleLR(optimizer, max_lr={number_text(values['lr'])}, total_steps={_steps(values['epochs'])})"
+        ),
     ),
 }

@@ -34,6 +34,7 @@ class Setting:
     # `settings.about` fill them in: {choices}, {explained} (the choices with what each does), {with} (see depends_on).
     help: str
     about: str
+    group: str = ""  # under which heading the form has it
     label: str = ""  # what the form calls it; empty: the name
     column: str = ""  # the title of a column with it; empty: the name
     unit: str = ""  # plural: "images", "epochs", "seconds"
@@ -42,7 +43,9 @@ class Setting:
     typed_choice: str = ""  # what to type after the last choice of the arrow keys, "own file…"; empty: there is none
     steps: Sequence[Any] | Callable[[Any, int], Any] = ()  # what the arrow keys step through, beside choices
     display: Display | None = None  # the value as the form shows it; None: as it is typed
-    pytorch: Callable[[Values], str] = lambda values: ""  # how PyTorch spells it with these values; empty: it doesn't
+    pytorch: Callable[[Values], str] = lambda values: (
+        ""
+    )  # the line of PyTorch that it is in, with these values; empty: there is none
     editable: bool = False  # whether it can be changed while a run trains
     depends_on: str = ""  # a setting whose chosen registry entry says whether this one applies
     strict: bool = False  # where it does not apply, a value other than the default is an error

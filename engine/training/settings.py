@@ -14,7 +14,7 @@ from engine.data import transforms
 from engine.data.custom.spec import FORMS
 from engine.device import default_threads, usable_cores
 from engine.errors import ConfigError
-from engine.models.names import MODELS
+from engine.models.names import MODELS, TORCHVISION
 from engine.training import freezing, references, schedules
 from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
@@ -37,6 +37,9 @@ ON_NON_FINITE = ("pause", "stop", "continue")
 OWN_FILE = "path/to/file.py:ClassName"
 OWN_DATA = ", ".join(FORMS)
 MOST = 1_000_000
+DATA, MODEL, OPTIMIZER, SCHEDULE, WATCHING = GROUPS = (
+    "Data", "Model", "Optimizer", "Schedule", "Saving and watching",
+)  # fmt: skip
 
 
 def _one_or_three(value: float, direction: int) -> float:
@@ -49,11 +52,43 @@ def _one_or_three(value: float, direction: int) -> float:
 
 
 def _optimizer(values: Values) -> str:
-    return OPTIMIZERS[values["optimizer"]].in_pytorch(values)
+    return f"optimizer = {OPTIMIZERS[values['optimizer']].in_pytorch(values)}"
+
+
+def _schedule(values: Values) -> str:
+    spelled = schedules.in_pytorch(values)
+    return f"scheduler = {spelled}" if spelled else ""
+
+
+def _train_set(values: Values) -> str:
+    name, transform = values["dataset"], values["transform"]
+    if references.is_file_reference(transform):
+        steps = [transform.rpartition(":")[2]]
+    else:
+        steps = list(map(str, transforms.parse(transform))) or ["ToTensor()"]
+    spelled = steps[0] if len(steps) == 1 else f"Compose([{', '.join(steps)}])"
+    made = "FashionMNIST(root, train=True" if name in ("auto", "fashion-mnist") else f"open_data({name!r}"
+    return f"train = {made}, transform={spelled})"
 
 
 def _data_loader(values: Values) -> str:
-    return f"DataLoader(batch_size={values['batch_size']}, shuffle={values['shuffle']})"
+    return f"loader = DataLoader(train, batch_size={values['batch_size']}, shuffle={values['shuffle']})"
+
+
+def _model(values: Values) -> str:
+    name = values["model"]
+    made = f"{name.rpartition(':')[2]}()"
+    if name in MODELS:
+        made = f"{MODELS[name].target.rpartition(':')[2]}()"
+    elif name.startswith(TORCHVISION):
+        made = f"torchvision.models.{name.removeprefix(TORCHVISION)}(num_classes=10)"
+    return f"model = {made}  # images [N, 1, 28, 28] → logits [N, 10]"
+
+
+def _frozen(values: Values) -> str:
+    if not values["freeze"]:
+        return ""
+    return f"for name in frozen: model.get_parameter(name).requires_grad_(False)  # {values['freeze']}"
 
 
 def _transform(value: Any) -> None:
@@ -76,35 +111,134 @@ def _keep(value: Any) -> None:
 
 _DECLARED = (
     Setting(
-        name="model",
-        default="mlp",
-        check=references.check_model,
-        choices=MODELS,
-        typed_choice="file.py:ClassName or torchvision:NAME",
-        help=f"{{choices}}, torchvision:NAME, or {OWN_FILE} for your own nn.Module",
-        about=f"The network. {{explained}}. Or your own nn.Module from a file, {OWN_FILE}; or torchvision:NAME.",
-        pytorch=lambda values: "model(images): [N, 1, 28, 28] → [N, 10] logits",
-    ),
-    Setting(
         name="dataset",
+        group=DATA,
         default="auto",
         check=references.check_dataset,
         choices=DATASETS,
         help="{choices} (auto: Fashion-MNIST where it is found, else the demo data), or your own: " + OWN_DATA,
         about="The data to train on. auto: Fashion-MNIST where its files are found, else the small built-in demo data "
         f"(named as demo on every screen). Or your own: {OWN_DATA}.",
+        pytorch=_train_set,
+    ),
+    Setting(
+        name="transform",
+        group=DATA,
+        default="",
+        check=_transform,
+        help="a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
+        about="What is applied to each image: transforms of torchvision.transforms.v2, separated by semicolons, such "
+        "as RandomCrop(28, padding=4); Normalize(0.286, 0.353); random ones apply to training only. Or your own, "
+        "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
+        display=or_if_empty("ToTensor()"),
+        pytorch=_train_set,
+    ),
+    Setting(
+        name="batch_size",
+        group=DATA,
+        column="batch",
+        default=64,
+        check=integer(1, MOST),
+        unit="images",
+        help="images per step",
+        about="Images in one step of the optimizer. While a run trains, a new batch size applies from the next epoch.",
+        steps=lambda value, direction: value * 2 if direction > 0 else value // 2,
+        display=with_unit("images"),
+        pytorch=_data_loader,
+        editable=True,
+    ),
+    Setting(
+        name="shuffle",
+        group=DATA,
+        default=False,
+        check=yes_or_no,
+        help="shuffle the training set in every epoch",
+        about="Shuffle the training images in every epoch, from the seed. The tutorial's run does not shuffle.",
+        steps=(False, True),
+        pytorch=_data_loader,
+    ),
+    Setting(
+        name="seed",
+        group=DATA,
+        default=0,
+        check=integer(0, 2**63 - 1),
+        help="for the initial weights and for shuffling",
+        about="For the initial weights and for shuffling: the same seed gives the same run.",
+        steps=lambda value, direction: value + direction,
+        pytorch=lambda values: f"torch.manual_seed({values['seed']})",
+    ),
+    Setting(
+        name="model",
+        group=MODEL,
+        default="mlp",
+        check=references.check_model,
+        choices=MODELS,
+        typed_choice="file.py:ClassName or torchvision:NAME",
+        help=f"{{choices}}, torchvision:NAME, or {OWN_FILE} for your own nn.Module",
+        about=f"The network. {{explained}}. Or your own nn.Module from a file, {OWN_FILE}; or torchvision:NAME.",
+        pytorch=_model,
+    ),
+    Setting(
+        name="weights",
+        group=MODEL,
+        default="",
+        check=text,
+        label="start from",
+        help="a file of weights to start from, of any origin: FILE, or 'FILE PREFIX. NEW=OLD' where names differ",
+        about="A file of weights to start from, in any format that Checkpoints reads; nothing in it is executed. FILE, "
+        "or FILE PREFIX to strip a prefix such as module. from the names, or NEW=OLD to rename. Empty: random weights "
+        "from the seed.",
+        display=or_if_empty("random, by the seed"),
+        pytorch=lambda values: f"model.load_state_dict(torch.load({values['weights']!r}))" if values["weights"] else "",
+    ),
+    Setting(
+        name="freeze",
+        group=MODEL,
+        default="",
+        check=_freeze,
+        label="frozen",
+        help="parameters not to train: names, modules or patterns, such as 'linear_relu_stack.0.*'; !NAME unfreezes",
+        about="Parameters not to train (requires_grad=False): names, modules, or patterns such as "
+        "linear_relu_stack.0.*, separated by commas; ! before one unfreezes it. f on the Model screen selects them. A "
+        "frozen batch norm still updates its running mean and variance.",
+        display=or_if_empty("nothing"),
+        pytorch=_frozen,
+    ),
+    Setting(
+        name="device",
+        group=MODEL,
+        default="auto",
+        check=references.check_device,
+        choices=("auto", "cpu"),  # the form adds what the machine has
+        help="auto, cpu, cuda, cuda:N, mps",
+        about="Where the computation runs: auto, cpu, cuda, cuda:N or mps. auto: a GPU if there is one, else the CPU.",
+        pytorch=lambda values: "model.to(device)" if values["device"] == "auto" else f"model.to({values['device']!r})",
+    ),
+    Setting(
+        name="threads",
+        group=MODEL,
+        default=0,
+        check=integer(0, 1024),
+        example="2",
+        help="PyTorch's CPU threads; 0: all usable cores but one",
+        about="PyTorch's CPU threads. 0: all usable cores but one, so that no other program stalls the training.",
+        steps=lambda value, direction: value + direction,
+        display=lambda value: str(value) if value else f"auto ({default_threads()} of {usable_cores()} cores)",
+        pytorch=lambda values: f"torch.set_num_threads({values['threads']})" if values["threads"] else "",
     ),
     Setting(
         name="loss",
+        group=OPTIMIZER,
         default="cross_entropy",
         check=one_of(LOSSES),
         choices=LOSSES,
         help="{choices}",
         about="What the optimizer minimizes, a mean over the batch. {explained}.",
-        pytorch=lambda values: LOSSES[values["loss"]].pytorch,
+        pytorch=lambda values: f"loss_fn = {LOSSES[values['loss']].pytorch}",
     ),
     Setting(
         name="optimizer",
+        group=OPTIMIZER,
         column="optim",
         default="sgd",
         check=one_of(OPTIMIZERS),
@@ -115,6 +249,7 @@ _DECLARED = (
     ),
     Setting(
         name="lr",
+        group=OPTIMIZER,
         default=1e-3,
         check=number(0, low_included=False),
         label="learning rate",
@@ -126,6 +261,7 @@ _DECLARED = (
     ),
     Setting(
         name="momentum",
+        group=OPTIMIZER,
         default=0.0,
         check=number(0, 1),
         help="for {with}",
@@ -139,6 +275,7 @@ _DECLARED = (
     ),
     Setting(
         name="weight_decay",
+        group=OPTIMIZER,
         column="decay",
         default=0.0,
         check=number(0),
@@ -152,48 +289,30 @@ _DECLARED = (
         strict=True,
     ),
     Setting(
-        name="batch_size",
-        column="batch",
-        default=64,
-        check=integer(1, MOST),
-        unit="images",
-        help="images per step",
-        about="Images in one step of the optimizer. While a run trains, a new batch size applies from the next epoch.",
-        steps=lambda value, direction: value * 2 if direction > 0 else value // 2,
-        display=with_unit("images"),
-        pytorch=_data_loader,
-        editable=True,
-    ),
-    Setting(
         name="epochs",
+        group=SCHEDULE,
         default=10,
         check=integer(1, MOST),
         help="passes over the training set",
         about="Passes over the training set. The test set is evaluated after each.",
         steps=lambda value, direction: value + direction,
+        pytorch=lambda values: f"for epoch in range({values['epochs']}):",
         editable=True,
     ),
     Setting(
-        name="shuffle",
-        default=False,
-        check=yes_or_no,
-        help="shuffle the training set in every epoch",
-        about="Shuffle the training images in every epoch, from the seed. The tutorial's run does not shuffle.",
-        steps=(False, True),
-        pytorch=_data_loader,
-    ),
-    Setting(
         name="schedule",
+        group=SCHEDULE,
         default="constant",
         check=one_of(SCHEDULES),
         choices=SCHEDULES,
         label="lr schedule",
         help="how the learning rate changes during the run: {choices}",
         about="How the learning rate changes during the run. {explained}.",
-        pytorch=schedules.in_pytorch,
+        pytorch=_schedule,
     ),
     Setting(
         name="warmup",
+        group=SCHEDULE,
         default=0.0,
         check=number(0, MOST),
         label="lr warm-up",
@@ -204,12 +323,13 @@ _DECLARED = (
         "none. one_cycle has its own warm-up.",
         steps=(0.0, 0.1, 0.5, 1.0, 2.0, 5.0),
         display=with_unit("epochs", "none"),
-        pytorch=schedules.in_pytorch,
+        pytorch=_schedule,
         depends_on="schedule",
         strict=True,
     ),
     Setting(
         name="step_size",
+        group=SCHEDULE,
         column="step",
         default=3,
         check=integer(1, MOST),
@@ -219,74 +339,24 @@ _DECLARED = (
         about="For the schedule {with}: epochs between two drops of the learning rate.",
         steps=lambda value, direction: value + direction,
         display=with_unit("epochs"),
-        pytorch=schedules.in_pytorch,
+        pytorch=_schedule,
         depends_on="schedule",
     ),
     Setting(
         name="gamma",
+        group=SCHEDULE,
         default=0.1,
         check=number(0, 1, low_included=False),
         label="lr step factor",
         help="for the schedule {with}: the factor on the learning rate at each drop",
         about="For the schedule {with}: each drop multiplies the learning rate by this factor.",
         steps=(0.1, 0.2, 0.5, 0.8, 0.9),
-        pytorch=schedules.in_pytorch,
+        pytorch=_schedule,
         depends_on="schedule",
     ),
     Setting(
-        name="seed",
-        default=0,
-        check=integer(0, 2**63 - 1),
-        help="for the initial weights and for shuffling",
-        about="For the initial weights and for shuffling: the same seed gives the same run.",
-        steps=lambda value, direction: value + direction,
-        pytorch=lambda values: f"torch.manual_seed({values['seed']})",
-    ),
-    Setting(
-        name="device",
-        default="auto",
-        check=references.check_device,
-        choices=("auto", "cpu"),  # the form adds what the machine has
-        help="auto, cpu, cuda, cuda:N, mps",
-        about="Where the computation runs: auto, cpu, cuda, cuda:N or mps. auto: a GPU if there is one, else the CPU.",
-        pytorch=lambda values: "model.to(device)",
-    ),
-    Setting(
-        name="threads",
-        default=0,
-        check=integer(0, 1024),
-        example="2",
-        help="PyTorch's CPU threads; 0: all usable cores but one",
-        about="PyTorch's CPU threads. 0: all usable cores but one, so that no other program stalls the training.",
-        steps=lambda value, direction: value + direction,
-        display=lambda value: str(value) if value else f"auto ({default_threads()} of {usable_cores()} cores)",
-        pytorch=lambda values: f"torch.set_num_threads({values['threads'] or '…'})",
-    ),
-    Setting(
-        name="on_non_finite",
-        column="at NaN",
-        default="pause",
-        check=one_of(ON_NON_FINITE),
-        choices=ON_NON_FINITE,
-        label="at a NaN loss",
-        help="at a NaN or infinite loss: {choices}",
-        about="What to do when the loss becomes NaN or infinite: pause (look, then decide), stop, or continue.",
-    ),
-    Setting(
-        name="inspect_every",
-        column="inspect",
-        default=100,
-        check=integer(0, 10**9),
-        label="inspect",
-        unit="steps",
-        help="sample the layers every so many steps: gradients, updates, activations; 0: never",
-        about="Steps between two samples of the layers: gradient and weight norms, updates, activations, with warnings "
-        "about vanishing and exploding gradients and dead ReLUs; i on Train shows them. 0: never.",
-        steps=(0, 1, 10, 50, 100, 500, 1000),
-        display=with_unit("steps", "never", "every {}"),
-    ),
-    Setting(
         name="checkpoint_every",
+        group=WATCHING,
         column="saved",
         default=60.0,
         check=number(0, MOST),
@@ -300,6 +370,7 @@ _DECLARED = (
     ),
     Setting(
         name="keep",
+        group=WATCHING,
         default="all",
         check=_keep,
         help="which checkpoints stay: of all epochs, or the newest N; the best and the last in any case",
@@ -309,38 +380,29 @@ _DECLARED = (
         display=lambda value: "all epochs" if value == "all" else f"the newest {value}",
     ),
     Setting(
-        name="weights",
-        default="",
-        check=text,
-        label="start from",
-        help="a file of weights to start from, of any origin: FILE, or 'FILE PREFIX. NEW=OLD' where names differ",
-        about="A file of weights to start from, in any format that Checkpoints reads; nothing in it is executed. FILE, "
-        "or FILE PREFIX to strip a prefix such as module. from the names, or NEW=OLD to rename. Empty: random weights "
-        "from the seed.",
-        display=or_if_empty("random, by the seed"),
-        pytorch=lambda values: "model.load_state_dict(…)" if values["weights"] else "",
+        name="inspect_every",
+        group=WATCHING,
+        column="inspect",
+        default=100,
+        check=integer(0, 10**9),
+        label="inspect",
+        unit="steps",
+        help="sample the layers every so many steps: gradients, updates, activations; 0: never",
+        about="Steps between two samples of the layers: gradient and weight norms, updates, activations, with warnings "
+        "about vanishing and exploding gradients and dead ReLUs; i on Train shows them. 0: never.",
+        steps=(0, 1, 10, 50, 100, 500, 1000),
+        display=with_unit("steps", "never", "every {}"),
     ),
     Setting(
-        name="freeze",
-        default="",
-        check=_freeze,
-        label="frozen",
-        help="parameters not to train: names, modules or patterns, such as 'linear_relu_stack.0.*'; !NAME unfreezes",
-        about="Parameters not to train (requires_grad=False): names, modules, or patterns such as "
-        "linear_relu_stack.0.*, separated by commas; ! before one unfreezes it. f on the Model screen selects them. A "
-        "frozen batch norm still updates its running mean and variance.",
-        display=or_if_empty("nothing"),
-        pytorch=lambda values: "parameter.requires_grad_(False)" if values["freeze"] else "",
-    ),
-    Setting(
-        name="transform",
-        default="",
-        check=_transform,
-        help="a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
-        about="What is applied to each image: transforms of torchvision.transforms.v2, separated by semicolons, such "
-        "as RandomCrop(28, padding=4); Normalize(0.286, 0.353); random ones apply to training only. Or your own, "
-        "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
-        display=or_if_empty("ToTensor()"),
+        name="on_non_finite",
+        group=WATCHING,
+        column="at NaN",
+        default="pause",
+        check=one_of(ON_NON_FINITE),
+        choices=ON_NON_FINITE,
+        label="at a NaN loss",
+        help="at a NaN or infinite loss: {choices}",
+        about="What to do when the loss becomes NaN or infinite: pause (look, then decide), stop, or continue.",
     ),
 )
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _DECLARED}

@@ -1,9 +1,9 @@
 """The settings of a new run, changed with the keyboard: arrow keys change a value, Enter edits it."""
 
-import textwrap
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
@@ -12,37 +12,61 @@ from textual.widgets import Input
 
 from engine.errors import ConfigError
 from engine.training.config import TrainConfig, option
+from tui.keys import bind, move_keys
 from tui.runs import form_fields as fields
-from tui.widgets.lines import Line, Lines, fit
+from tui.runs.form_lines import (
+    LABEL,
+    AboutSetting,
+    CommandLine,
+    FormLines,
+    FormState,
+    SettingRows,
+    Snippet,
+    StartRow,
+)
+from tui.widgets.panel import Panel
 
-LABEL = 18  # columns: the marker and the name of a setting
-WIDTH = 42  # columns of a whole row
+WIDE = 110  # columns from which the whole configuration stands beside the form in PyTorch
+MOST_COMMAND = 6  # rows
 
 
 class ConfigForm(Vertical, can_focus=True):
     """Holds the values typed so far; posts `Submitted` with a config that is valid as a whole."""
 
     DEFAULT_CSS = """
-    ConfigForm { height: 1fr; }
-    ConfigForm #upper { height: 1fr; }
-    ConfigForm #settings-box { width: 42; height: 1fr; }
-    ConfigForm #settings { height: 1fr; }
-    ConfigForm #typing {
-        position: absolute; offset: 18 0; width: 24; height: 1; border: none; padding: 0; display: none;
-        background: $boost;
+    ConfigForm {
+        height: 1fr;
+
+        #settings-panel { width: 1fr; min-width: 44; max-width: 60; }
+        &:focus-within #settings-panel > .panel-body {
+            border-left: round $text-primary;
+            border-right: round $text-primary;
+        }
+        #settings-box { height: 1fr; }
+        #settings { height: 1fr; }
+        #start { height: 1; }
+        #typing {
+            position: absolute; offset: 18 0; width: 24; height: 1; border: none; padding: 0; display: none;
+            background: $boost;
+        }
+        #right { width: 1fr; }
+        #about, #snippet, #command { margin: 0 1; }
+        #snippet-panel { display: none; }
+        &.-wide {
+            #settings-panel { width: 46; }
+            #right { width: 2fr; }
+            #about-panel { height: 12; }
+            #snippet-panel { display: block; }
+        }
     }
-    ConfigForm #about { width: 1fr; height: 1fr; margin: 0 1 0 2; }
-    ConfigForm #command { height: 4; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="form.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="form.down"),
-        Binding("home", "move(-99)", "First", show=False, id="form.first"),
-        Binding("end", "move(99)", "Last", show=False, id="form.last"),
-        Binding("left,h", "turn(-1)", "Less", show=False, id="form.less"),
-        Binding("right,l", "turn(1)", "More", show=False, id="form.more"),
-        Binding("enter", "edit", "Edit", id="form.edit"),
-        Binding("escape", "restore", "Revert", show=False, id="form.restore"),
+        *move_keys("form"),
+        bind("form", "left", "Less", action="turn(-1)", show=False),
+        bind("form", "right", "More", action="turn(1)", show=False),
+        bind("form", "open", "Edit", action="edit"),
+        bind("form", "back", "Revert", "what is being typed", action="restore", show=False),
+        bind("form", "undo", "Default", "of this setting", show=False),
         Binding("s", "submit", "Start training", id="form.start"),
     ]
 
@@ -71,20 +95,39 @@ class ConfigForm(Vertical, can_focus=True):
         self._asked_devices = False
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="upper"):
-            with Container(id="settings-box"):
-                yield _Settings(self, id="settings")
-                yield Input(id="typing", compact=True)
-            yield _About(self, id="about")
-        yield _Command(self, id="command")
+        with Horizontal():
+            with _FormPanel(self, title="New run", id="settings-panel"):
+                with Container(id="settings-box"):
+                    yield SettingRows(id="settings")
+                    yield Input(id="typing", compact=True)
+                yield StartRow(id="start")
+            with Vertical(id="right"):
+                with Panel(id="about-panel", focusable=False):
+                    yield AboutSetting(id="about")
+                with Panel(title="In PyTorch", id="snippet-panel", focusable=False):
+                    yield Snippet(id="snippet")
+                with Panel(title="On the command line", id="command-panel", focusable=False):
+                    yield CommandLine(id="command")
 
     def on_mount(self) -> None:
-        self._fit_height()
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        wide = event.size.width >= WIDE
+        self.set_class(wide, "-wide")
+        self.query_one(AboutSetting).in_pytorch = not wide
+        self.call_after_refresh(self._redraw)
+
+    def on_focus(self) -> None:
+        self._redraw()
+
+    def on_blur(self) -> None:
+        self._redraw()
 
     @property
     def names(self) -> list[str]:
-        """The settings that have a row now."""
-        return [name for name in fields.all_names() if name in self.errors or fields.is_shown(name, self.values)]
+        """The settings, in the order of their rows."""
+        return fields.all_names()
 
     @property
     def chosen(self) -> str:
@@ -124,10 +167,39 @@ class ConfigForm(Vertical, can_focus=True):
         self.devices = devices
         self._redraw()
 
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action == "submit" and self.starting:
+            return "the run is being started"
+        name = self.chosen
+        if action in ("turn", "edit", "undo") and name:
+            changed = fields.is_changed(name, self.values)
+            if action == "undo" and not changed:
+                return "it is at its default"
+            if not changed and (why := fields.why_not(name, self.values)):
+                return why
+        return ""
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "restore":
             return self.editing
-        return None if action == "submit" and self.starting else True
+        return None if self.why_not(action, parameters) else True
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a row; one on Start starts."""
+        if event.widget is self.query_one(StartRow):
+            self.action_submit()
+        elif event.widget is (rows := self.query_one(SettingRows)) and (name := rows.name_at(event.y)):
+            self.action_move(self.names.index(name) - self.cursor)
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * max(1, self.query_one(SettingRows).size.height - 2))
+
+    def action_end(self, which: int) -> None:
+        self.action_move(which * (len(self.names) + 1))
+
+    def action_undo(self) -> None:
+        if name := self.chosen:
+            self._set(name, fields.declared(name).default)
 
     def action_move(self, by: int) -> None:
         if self.editing and not self._accept():
@@ -192,7 +264,9 @@ class ConfigForm(Vertical, can_focus=True):
         typing = self._input
         typing.placeholder = fields.declared(self.chosen).typed_choice
         typing.value = text
-        typing.styles.offset = (LABEL, self.cursor - self.query_one(_Settings).top)
+        rows = self.query_one(SettingRows)
+        typing.styles.offset = (LABEL, rows.place(self.chosen))
+        typing.styles.width = max(8, rows.size.width - LABEL - 1)
         typing.display = True
         typing.focus()  # selects what stands there: typing replaces it
         self._redraw()
@@ -240,105 +314,35 @@ class ConfigForm(Vertical, can_focus=True):
             self.errors[error.field] = str(error).removeprefix(f"{option(error.field)}: ")
         self._redraw()
 
-    def _fit_height(self) -> None:
-        height = len(self.names) + 2  # all rows, an empty one, and the start
-        upper = self.query_one("#upper")
-        if upper.styles.max_height is None or upper.styles.max_height.value != height:
-            upper.styles.max_height = height
-
     def _redraw(self) -> None:
-        self._fit_height()
-        for widget in self.query(Lines):
-            widget.repaint()
+        form = FormState(
+            dict(self.values), self.chosen, dict(self.errors), self.editing, self.starting, self.command_line
+        )
+        for widget in self.query(FormLines).results(FormLines):
+            widget.show(form)
+        changed = sum(fields.is_changed(name, self.values) for name in self.names)
+        self.query_one("#settings-panel", Panel).describe(
+            right="a run is being started …" if self.starting else "",
+            below="* differs from the default" if changed else "",
+            below_right=f"{changed} of {len(self.names)}" if changed else "",
+        )
+        chosen = self.chosen
+        title = fields.declared(chosen).title if chosen else "Start training"
+        self.query_one("#about-panel", Panel).describe(title=title)
+        command = self.query_one(CommandLine)
+        if command.size.width:
+            rows = min(MOST_COMMAND, max(1, command.needed(command.size.width)))
+            self.query_one("#command-panel").styles.height = rows + 2
         self.refresh_bindings()
 
 
-class _Settings(Lines):
-    """A row for each setting, and the row that starts; scrolls where they don't all fit."""
+class _FormPanel(Panel):
+    """Has the focus while the form has it."""
 
-    top = 0  # the first row shown
-
-    def __init__(self, form: ConfigForm, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(self, form: ConfigForm, *, title: str, id: str) -> None:  # noqa: A002
+        super().__init__(title=title, id=id, focusable=False)
         self._form = form
 
-    def paint(self, width: int, height: int) -> list[Line]:
-        form = self._form
-        lines: list[Line] = []
-        for row, name in enumerate(form.names):
-            chosen, wrong = row == form.cursor, name in form.errors
-            label = fields.declared(name).title
-            value = fields.declared(name).shown(form.values[name])
-            room = width - LABEL - 4
-            if len(value) > room:
-                value = "…" + value[1 - room :]
-            turning = chosen and fields.turns(name) and not form.editing
-            marker = "✗ " if wrong else "› " if chosen else "  "
-            lines.append(
-                [
-                    (marker, "bad" if wrong else "strong"),
-                    (f"{label:<{LABEL - 4}}", "strong" if chosen else "dim"),
-                    ("‹ " if turning else "  ", "dim"),
-                    (value, "bad" if wrong else "strong" if chosen else ""),
-                    (" ›" if turning else "", "dim"),
-                ]
-            )
-        words = "starting… (importing PyTorch, reading the data)" if form.starting else "Start training"
-        here = not form.chosen
-        start: Line = [("› " if here else "  ", "strong"), (fit(words, width - 2), "good" if not here else "strong")]
-        lines += [[], start]
-        cursor = form.cursor + here  # the start row has an empty one above it
-        room = height - (cursor < len(lines) - 1)  # the row that says what is below
-        self.top = min(max(self.top, cursor - room + 1), cursor) if len(lines) > height else 0
-        shown = lines[self.top : self.top + height]
-        below = len(lines) - self.top - height
-        if below > 0 and len(shown) > 2:  # its last row says what is below
-            shown[-1] = [(fit(f"  ↓ {below + 1} more below", width), "dim")]
-        return shown
-
-
-class _About(Lines):
-    """What the chosen setting is, and what is wrong."""
-
-    def __init__(self, form: ConfigForm, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._form = form
-
-    def paint(self, width: int, height: int) -> list[Line]:
-        form = self._form
-        lines: list[Line] = []
-        if form.starting:
-            return _wrapped("starting… (importing PyTorch, reading the data)", width, "strong")
-        if "" in form.errors:
-            lines += [*_wrapped("Not started: " + form.errors[""], width, "bad"), []]
-        chosen = form.chosen
-        for name in (chosen, *(name for name in form.errors if name != chosen)):
-            if name in form.errors and name:
-                lines += [*_wrapped(f"{option(name)}: {form.errors[name]}", width, "bad"), []]
-        if not chosen:
-            words = "Enter or s starts the training. It keeps running when you close this program."
-            return lines + _wrapped(words, width, "")
-        lines += _wrapped(fields.about(chosen), width, "")
-        spelled = fields.in_pytorch(chosen, form.values)
-        if spelled:
-            lines += [[], *_wrapped(spelled, width, "train")]
-        keys = "← → to change · Enter to edit" if fields.turns(chosen) else "Enter to edit"
-        keys = "Enter: OK · Esc: revert" if form.editing else keys
-        return [*lines, [], [(fit(keys, width), "dim")]]
-
-
-class _Command(Lines):
-    """The command line that starts the same run."""
-
-    def __init__(self, form: ConfigForm, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._form = form
-
-    def paint(self, width: int, height: int) -> list[Line]:
-        return [[("  the same on the command line:", "dim")], *_wrapped(f"  {self._form.command_line}", width, "")]
-
-
-def _wrapped(text: str, width: int, style: str) -> list[Line]:
-    indent = " " * (len(text) - len(text.lstrip()))
-    lines = textwrap.wrap(text, max(10, width), subsequent_indent=indent, break_on_hyphens=False)
-    return [[(line, style)] for line in lines]
+    @property
+    def has_focus_within(self) -> bool:
+        return self._form.has_focus or self._form.has_focus_within

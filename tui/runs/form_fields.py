@@ -8,7 +8,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.training.config import TrainConfig
 from engine.training.setting import Kind, Setting, or_if_empty, text
-from engine.training.settings import SETTINGS, applies, defaults
+from engine.training.settings import GROUPS, SETTINGS, applies, applies_with, defaults
 from engine.training.settings import about as about_setting
 
 OWN_FILE = "own file…"  # the choice that opens the line for Setting.typed_choice
@@ -30,7 +30,9 @@ def declared(name: str) -> Setting:
 
 def all_names() -> list[str]:
     """Every row there can be, in order."""
-    return [*SETTINGS, RUN_NAME.name]
+    names = [*SETTINGS, RUN_NAME.name]
+    ranks = {group: rank for rank, group in enumerate(GROUPS)}
+    return sorted(names, key=lambda name: ranks.get(declared(name).group, len(GROUPS)))
 
 
 def start_values() -> dict[str, Any]:
@@ -38,9 +40,24 @@ def start_values() -> dict[str, Any]:
     return {**defaults(), RUN_NAME.name: RUN_NAME.default}
 
 
-def is_shown(name: str, values: Mapping[str, Any]) -> bool:
-    """Whether the row is shown: its setting applies with these values, or is not at its default."""
-    return name == RUN_NAME.name or applies(name, values) or values[name] != SETTINGS[name].default
+def groups() -> list[tuple[str, list[str]]]:
+    """The rows under their headings."""
+    found: dict[str, list[str]] = {group: [] for group in GROUPS}
+    for name in all_names():
+        found.setdefault(declared(name).group or GROUPS[-1], []).append(name)
+    return list(found.items())
+
+
+def why_not(name: str, values: Mapping[str, Any]) -> str:
+    """Why a setting means nothing with these values: `sgd and rmsprop only`; "" where it does."""
+    if name == RUN_NAME.name or applies(name, values):
+        return ""
+    return f"{' and '.join(applies_with(name))} only"
+
+
+def is_changed(name: str, values: Mapping[str, Any]) -> bool:
+    """Whether it is not at its default."""
+    return bool(values[name] != declared(name).default)
 
 
 def about(name: str) -> str:

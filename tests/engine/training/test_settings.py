@@ -97,9 +97,9 @@ def test_a_new_setting_is_on_the_command_line() -> None:
 def test_a_new_setting_is_in_the_form() -> None:
     values = form_fields.start_values()
     assert values["label_smoothing"] == 0.0
-    assert not form_fields.is_shown("label_smoothing", values)
+    assert form_fields.why_not("label_smoothing", values) == "margin only"
     values["loss"] = "margin"
-    assert form_fields.is_shown("label_smoothing", values)
+    assert not form_fields.why_not("label_smoothing", values)
     setting = form_fields.declared("label_smoothing")
     assert (setting.title, setting.shown(0.0), setting.shown(0.1)) == ("smoothing", "none", "0.1 parts")
     assert form_fields.about("label_smoothing") == SMOOTHING.about
@@ -185,7 +185,7 @@ def test_a_new_optimizer_is_one_entry() -> None:
     assert "--optimizer OPTIMIZER sgd, adam, adamw, rmsprop, adagrad (default: sgd)" in train_help()
     assert "adagrad" in about("optimizer")
     assert form_fields.turn("optimizer", "rmsprop", 1, []) == "adagrad"
-    spelled = "torch.optim.Adagrad(lr=0.25, weight_decay=0.5)"
+    spelled = "optimizer = torch.optim.Adagrad(model.parameters(), lr=0.25, weight_decay=0.5)"
     assert form_fields.in_pytorch("weight_decay", config.to_dict()) == spelled
     assert "adagrad: the step size falls with the sum of squared gradients" in option_table.markdown()
     with pytest.raises(ConfigError, match="adagrad has no momentum setting"):
@@ -213,7 +213,7 @@ def test_a_new_loss_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--loss LOSS cross_entropy, nll, mse, margin (default: cross_entropy)" in train_help()
     assert "margin: a margin." in about("loss")
     assert form_fields.turn("loss", "mse", 1, []) == "margin"
-    assert form_fields.in_pytorch("loss", {"loss": "margin"}) == "torch.nn.MultiMarginLoss()"
+    assert form_fields.in_pytorch("loss", {"loss": "margin"}) == "loss_fn = torch.nn.MultiMarginLoss()"
 
 
 def test_a_new_schedule_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from engine.errors import ConfigError, DataError
 from engine.training.config import TrainConfig, parse
 from tui.runs import form_fields as fields
 from tui.runs.form import ConfigForm
+from tui.runs.form_lines import AboutSetting, SettingRows, Snippet, StartRow
 from tui.widgets.lines import Lines
 
 
@@ -40,7 +41,11 @@ class FormApp(App[None]):
         return "\n".join(widget.text() for widget in self.query(Lines))
 
 
-ROWS = [name for name in fields.all_names() if fields.is_shown(name, fields.start_values())]  # at first
+ROWS = fields.all_names()
+
+
+def steps(start: str, name: str) -> list[str]:
+    return ["j"] * (ROWS.index(name) - ROWS.index(start))
 
 
 def down_to(name: str) -> list[str]:
@@ -54,6 +59,7 @@ async def test_every_setting_is_on_the_screen_with_its_value(size: tuple[int, in
         text = app.text()
         if size[1] < 30:
             assert "more below" in text
+            assert "Start training" in text, "always in sight"
             await pilot.press("end")
             text += app.text()
         for name in ROWS:
@@ -76,14 +82,15 @@ async def test_every_setting_explains_itself() -> None:
 async def test_arrows_and_letters_change_values_and_the_command_line_follows() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("right", "j", "j", "j", "l", "j", "l", "j", "j", "h")  # adam hides momentum
+        await pilot.press(*down_to("model"), "right", *steps("model", "optimizer"), "l", "j", "l")
+        await pilot.press("g", *down_to("batch_size"), "h")
         assert app.form.values["model"] == "cnn"
         assert app.form.values["optimizer"] == "adam"
         assert app.form.values["lr"] == 3e-3
         assert app.form.values["batch_size"] == 32
-        line = "fmnist-tui train --model cnn --optimizer adam --lr 3e-3 --batch-size 32"
+        line = "fmnist-tui train --batch-size 32 --model cnn --optimizer adam --lr 3e-3"
         assert app.form.command_line == line
-        assert line in app.text()
+        assert line in " ".join(app.text().split())
 
 
 async def test_a_typed_value_is_taken_with_enter_and_left_with_escape() -> None:
@@ -130,30 +137,62 @@ async def test_settings_that_do_not_go_together_are_refused_at_their_place() -> 
         assert not app.submitted
 
 
-async def test_only_the_settings_that_apply_have_a_row() -> None:
+async def test_what_does_not_apply_is_dim_says_why_and_can_not_be_changed() -> None:
     app = FormApp()
-    async with app.run_test(size=(120, 40)) as pilot:
-        assert "momentum" in app.form.names
-        assert not {"step_size", "gamma"} & set(app.form.names)
-        assert "lr step factor" not in app.text()
+    async with app.run_test(size=(120, 45)) as pilot:
+        assert "(step only)" in app.text()
         await pilot.press(*down_to("optimizer"), "right")  # adam
-        assert "momentum" not in app.form.names
-        await pilot.press(*["down"] * 6, "right")
-        assert (app.form.chosen, app.form.values["schedule"]) == ("schedule", "step")
-        assert "lr step factor" in app.text()
-        await pilot.press("down", "down", "down")
+        assert "(sgd and rmsprop only)" in app.text()
+        await pilot.press("down", "down", "right", "enter")
+        assert (app.form.chosen, app.form.values["momentum"], app.form.editing) == ("momentum", 0.0, False)
+        assert app.form.why_not("turn", (1,)) == "sgd and rmsprop only"
+        assert "Not with optimizer adam" in app.text()
+        app.form.values["gamma"] = 0.5  # not at its default: its value is shown, and can be taken back
+        await pilot.press(*["down"] * 6)
         assert app.form.chosen == "gamma"
-        await pilot.press("up", "up", "up", "right", "right")
-        assert app.form.values["schedule"] == "one_cycle"
-        assert not {"warmup", "step_size", "gamma"} & set(app.form.names)
-        app.form.values["gamma"] = 0.5  # not at its default: it is not hidden
-        assert "gamma" in app.form.names
+        assert "0.5 *" in app.text()
+        await pilot.press("u")
+        assert app.form.values["gamma"] == 0.1
+
+
+async def test_what_differs_from_the_defaults_is_marked_and_counted() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 45)) as pilot:
+        assert "*" not in app.text()
+        await pilot.press(*down_to("lr"), "right")
+        assert "3e-3 › *" in app.text()
+        assert f"1 of {len(ROWS)}" in app.text()
+
+
+async def test_the_whole_configuration_stands_beside_it_in_pytorch_with_the_setting_s_line_bright() -> None:
+    app = FormApp()
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press(*down_to("momentum"), "right", "right")
+        shown = app.query_one(Snippet)
+        bright = [text for line in shown._lines for text, style in line if style == "train"]
+        assert bright == ["optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=0)"]
+        assert "for epoch in range(10):" in shown.text()
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert not shown.region.area
+        assert "momentum=0.9" in app.query_one(AboutSetting).text(), "its line stands with what it means"
+
+
+async def test_a_click_chooses_a_row_and_one_on_start_starts() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 45)) as pilot:
+        rows = app.query_one(SettingRows)
+        await pilot.click(rows, offset=(3, rows.place("seed")))
+        assert app.form.chosen == "seed"
+        await pilot.click(StartRow)
+        await pilot.pause()
+        assert len(app.submitted) == 1
 
 
 async def test_a_model_of_ones_own_is_asked_for_and_kept() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("left")
+        await pilot.press(*down_to("model"), "left")
         assert app.form.editing
         await pilot.press(*"net.py:Net", "enter")
         assert app.form.values["model"] == "net.py:Net"
@@ -164,7 +203,7 @@ async def test_a_model_of_ones_own_is_asked_for_and_kept() -> None:
 async def test_start_gives_the_config_once_and_a_refusal_keeps_what_was_typed() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("right", *down_to("name"), "enter", *"try 1", "enter", "s", "s")
+        await pilot.press(*down_to("model"), "right", "end", "up", "enter", *"try 1", "enter", "s", "s")
         await pilot.pause()
         assert [(event.config, event.name) for event in app.submitted] == [(TrainConfig(model="cnn"), "try 1")]
         assert "starting… (importing PyTorch, reading the data)" in app.text()
