@@ -6,7 +6,8 @@ from engine.training.settings import SETTINGS, applies, defaults
 from engine.training.snippet import snippet
 
 RICH = defaults() | {
-    "transform": "RandomCrop(28, padding=4); Normalize(0.286, 0.353)", "schedule": "cosine", "warmup": 0.5, "threads": 2,
+    "transform": "RandomCrop(28, padding=4); Normalize(0.286, 0.353)", "schedule": "cosine", "warmup": 0.5,
+    "threads": 2,
     "weights": "a.pt", "freeze": "0.*", "optimizer": "adamw", "device": "cuda:0", "model": "torchvision:resnet18",
 }  # fmt: skip
 
