@@ -37,7 +37,9 @@ def test_only_the_settings_that_differ_have_columns() -> None:
 def test_settings_without_room_come_after_the_results() -> None:
     runs = [run("a"), run("b", lr=0.5, optimizer="adam", momentum=0.9, batch_size=128, seed=7, schedule="cosine")]
     titles = [column.title for column in table(runs, Order(), 78).columns]
-    assert titles.index("optim") < titles.index("best") < titles.index("seed")
+    results = titles.index("best")
+    assert titles.index("batch") < results < len(titles) - 1
+    assert {"batch", "seed", "optim", "lr"} & set(titles[results:]), titles
 
 
 def test_branches_stay_below_their_run_whatever_the_order() -> None:

@@ -283,7 +283,7 @@ async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, mon
     monkeypatch.setattr("engine.runs.client.start", start)
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("right", "s")
+        await pilot.press(*["down"] * 5, "right", "s")  # the model
         await until(pilot, lambda: isinstance(app.screen, WatchScreen))
         assert asked == [(TrainConfig(model="cnn", dataset="demo"), "")]
         assert app.watched == run.folder
@@ -297,7 +297,7 @@ async def test_a_start_that_is_refused_keeps_the_form(tmp_path: Path, monkeypatc
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         form = app.screen.query_one(ConfigForm)
-        await pilot.press("right", "s")
+        await pilot.press(*["down"] * 5, "right", "s")  # the model
         await until(pilot, lambda: "" in form.errors)
         assert isinstance(app.screen, NewRunScreen)
         assert form.values["model"] == "cnn"
