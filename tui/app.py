@@ -11,7 +11,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
-from textual.actions import parse
 from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -28,9 +27,10 @@ from engine.worker.client import WorkerClient
 from tui import crash
 from tui.config import declared
 from tui.config.preferences import Preferences
+from tui.dialogs.key_commands import key_commands
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
-from tui.keys import ExplainsKeys
+from tui.keys import reason_against
 from tui.network_source import NetworkSource
 from tui.screens import SCREENS
 from tui.settings_app import SettingsApp
@@ -157,12 +157,9 @@ class FmnistApp(SettingsApp):
             line.clear_reason()
         for node in [self.screen] if self.focused is None else self.focused.ancestors_with_self:
             for binding in bindings_of(node).get(event.key, ()):
-                _, action, parameters = parse(binding.action)
-                if node.check_action(action, parameters):
-                    return
-                reason = node.why_not(action, parameters) if isinstance(node, ExplainsKeys) else ""
-                for line in lines:
-                    line.explain(self.get_key_display(binding), binding.description, reason or "not possible now")
+                if reason := reason_against(node, binding):
+                    for line in lines:
+                        line.explain(self.get_key_display(binding), binding.description, reason)
                 return
 
     def pop_screen(self) -> AwaitComplete:
@@ -390,17 +387,7 @@ class FmnistApp(SettingsApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every key of this screen by its description, then what Textual offers."""
-        seen = set()
-        for _key, (node, binding, enabled, _tooltip) in screen.active_bindings.items():
-            if not enabled or not binding.description or binding.action in seen or (binding.id or "").count(".") == 0:
-                continue
-            seen.add(binding.action)
-            shown = self.get_key_display(binding)
-
-            def act(node: object = node, action: str = binding.action) -> None:
-                self.call_later(self.run_action, action, node)
-
-            yield SystemCommand(f"{binding.description}  ({shown})", f"press {shown}", act)
+        yield from key_commands(screen)
         for command in super().get_system_commands(screen):
             if command.title not in ("Quit", "Keys"):
                 yield command

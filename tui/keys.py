@@ -8,7 +8,9 @@ own, which stand beside their choices.
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from textual.actions import parse
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 
 ROWS, CHART = "rows", "chart"  # where a key has a meaning of its own: in a table or a page of images, in a chart
 
@@ -32,6 +34,15 @@ class ExplainsKeys(Protocol):
         ...
 
 
+def reason_against(node: DOMNode, binding: Binding) -> str:
+    """Why a binding that `node` holds does nothing now, "not now" where nobody says; "" where it acts."""
+    namespace, action, parameters = parse(binding.action)
+    holder = node.app if namespace == "app" else node
+    if holder.check_action(action, parameters):
+        return ""
+    return (holder.why_not(action, parameters) if isinstance(holder, ExplainsKeys) else "") or "not now"
+
+
 ACTS: dict[str, Act] = {
     # Moving
     "up": Act("up,k", "Up"),
@@ -46,7 +57,7 @@ ACTS: dict[str, Act] = {
     "previous": Act("p", "Previous"),
     "next_epoch": Act("greater_than_sign", "Next epoch", ">"),
     "open": Act("enter", "Open"),
-    "back": Act("escape", "Back, cancel, or show all again"),
+    "back": Act("escape", "Back"),
     "next_panel": Act("tab", "Next panel"),
     "previous_panel": Act("shift+tab", "Previous panel"),
     "view": Act("v", "Next view of this screen"),

@@ -6,7 +6,6 @@ from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
-from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -17,7 +16,7 @@ from textual.widgets import Input, Static
 
 from tui.columns import width_of
 from tui.dialogs.overlay import MODE_KEYS
-from tui.keys import ExplainsKeys
+from tui.keys import reason_against
 from tui.textual_private import bindings_of
 from tui.widgets.lines import padded
 from tui.widgets.text import set_text
@@ -132,7 +131,7 @@ def groups(screen: Screen[object]) -> list[Group]:
             if not binding.description or binding.id is None or "." not in binding.id:
                 continue
             words = f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
-            reason = "" if binding.priority else _reason(holder, binding)
+            reason = "" if binding.priority else reason_against(holder, binding)
             group = idle if reason else everywhere if binding.id.startswith("overlay.") else here
             shown = binding.key_display if binding.key_display and key == binding.key.split(",")[0] else ""
             line = Key(binding.action, words, reason)
@@ -158,14 +157,6 @@ def in_columns(shown: list[Group], width: int) -> Content:
             text += one[row] if row < len(one) else Content(" " * column)
         text += Content("\n")
     return text
-
-
-def _reason(holder: DOMNode, binding: Binding) -> str:
-    _, action, parameters = parse(binding.action)
-    node = holder.app if binding.action.startswith("app.") else holder
-    if node.check_action(action, parameters):
-        return ""
-    return (node.why_not(action, parameters) if isinstance(node, ExplainsKeys) else "") or "not now"
 
 
 def _matching(group: Group, wanted: str) -> Group:
