@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.data import transforms
 from engine.data.custom.spec import FORMS, KINDS, parse
 from engine.models.names import MODELS, TORCHVISION, known
 
@@ -44,3 +45,18 @@ def check_device(value: Any) -> None:
     if value in ("auto", "cpu", "cuda", "mps") or (kind == "cuda" and colon and index.isdecimal()):
         return
     raise ValueError(f"{value!r} is unknown; choose from auto, cpu, cuda, cuda:N, mps")
+
+
+def check_transform(value: Any) -> None:
+    """A pipeline of transforms, or path/to/file.py:NAME. Raises ValueError, or what `transforms.parse` raises."""
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is neither a pipeline of transforms nor path/to/file.py:NAME")
+    if not is_file_reference(value):
+        transforms.parse(value)
+
+
+def check_keep(value: Any) -> None:
+    """all, or an integer above 0. Raises ValueError."""
+    if value == "all" or (isinstance(value, str) and value.isdecimal() and int(value) > 0):
+        return
+    raise ValueError(f"{value!r} is neither all nor an integer above 0")

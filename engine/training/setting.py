@@ -195,3 +195,12 @@ def with_unit(unit: str, zero: str = "", template: str = "{}") -> Callable[[Any]
 def or_if_empty(words: str) -> Callable[[Any], str]:
     """Shows a text as it is, and an empty one as `words`."""
     return lambda value: str(value) or words
+
+
+def one_or_three(value: float, direction: int) -> float:
+    """The next of …, 1e-3, 3e-3, 1e-2, … above or below `value`."""
+    exponent = math.floor(math.log10(value))
+    ladder = [float(f"{m}e{e}") for e in range(exponent - 1, exponent + 3) for m in (1, 3)]
+    if direction > 0:
+        return next(step for step in ladder if step > value * (1 + 1e-9))
+    return next(step for step in reversed(ladder) if step < value * (1 - 1e-9))

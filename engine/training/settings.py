@@ -6,27 +6,25 @@ arrow keys and explanations, what can be changed while a run trains, and the doc
 obeys it. Imports no torch, so that a form can check what is typed at once.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.data import transforms
 from engine.data.custom.spec import FORMS
 from engine.device import default_threads, usable_cores
 from engine.errors import ConfigError
-from engine.models.names import MODELS, TORCHVISION
-from engine.training import freezing, references, schedules
+from engine.models.names import MODELS
+from engine.training import freezing, pytorch_code, references
 from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
 from engine.training.references import DATASETS
 from engine.training.schedules import SCHEDULES
 from engine.training.setting import (
     Setting,
-    Values,
     integer,
     number,
     number_text,
     one_of,
+    one_or_three,
     or_if_empty,
     text,
     with_unit,
@@ -42,71 +40,9 @@ DATA, MODEL, OPTIMIZER, SCHEDULE, WATCHING = GROUPS = (
 )  # fmt: skip
 
 
-def _one_or_three(value: float, direction: int) -> float:
-    """The next of …, 1e-3, 3e-3, 1e-2, … above or below `value`."""
-    exponent = math.floor(math.log10(value))
-    ladder = [float(f"{m}e{e}") for e in range(exponent - 1, exponent + 3) for m in (1, 3)]
-    if direction > 0:
-        return next(step for step in ladder if step > value * (1 + 1e-9))
-    return next(step for step in reversed(ladder) if step < value * (1 - 1e-9))
-
-
-def _optimizer(values: Values) -> str:
-    return f"optimizer = {OPTIMIZERS[values['optimizer']].in_pytorch(values)}"
-
-
-def _schedule(values: Values) -> str:
-    spelled = schedules.in_pytorch(values)
-    return f"scheduler = {spelled}" if spelled else ""
-
-
-def _train_set(values: Values) -> str:
-    name, transform = values["dataset"], values["transform"]
-    if references.is_file_reference(transform):
-        steps = [transform.rpartition(":")[2]]
-    else:
-        steps = list(map(str, transforms.parse(transform))) or ["ToTensor()"]
-    spelled = steps[0] if len(steps) == 1 else f"Compose([{', '.join(steps)}])"
-    made = "FashionMNIST(root, train=True" if name in ("auto", "fashion-mnist") else f"open_data({name!r}"
-    return f"train = {made}, transform={spelled})"
-
-
-def _data_loader(values: Values) -> str:
-    return f"loader = DataLoader(train, batch_size={values['batch_size']}, shuffle={values['shuffle']})"
-
-
-def _model(values: Values) -> str:
-    name = values["model"]
-    made = f"{name.rpartition(':')[2]}()"
-    if name in MODELS:
-        made = f"{MODELS[name].target.rpartition(':')[2]}()"
-    elif name.startswith(TORCHVISION):
-        made = f"torchvision.models.{name.removeprefix(TORCHVISION)}(num_classes=10)"
-    return f"model = {made}  # images [N, 1, 28, 28] → logits [N, 10]"
-
-
-def _frozen(values: Values) -> str:
-    if not values["freeze"]:
-        return ""
-    return f"for name in frozen: model.get_parameter(name).requires_grad_(False)  # {values['freeze']}"
-
-
-def _transform(value: Any) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is neither a pipeline of transforms nor path/to/file.py:NAME")
-    if not references.is_file_reference(value):
-        transforms.parse(value)
-
-
 def _freeze(value: Any) -> None:
     text(value)
     freezing.patterns(value)
-
-
-def _keep(value: Any) -> None:
-    if value == "all" or (isinstance(value, str) and value.isdecimal() and int(value) > 0):
-        return
-    raise ValueError(f"{value!r} is neither all nor an integer above 0")
 
 
 _DECLARED = (
@@ -119,19 +55,19 @@ _DECLARED = (
         help="{choices} (auto: Fashion-MNIST where it is found, else the demo data), or your own: " + OWN_DATA,
         about="The data to train on. auto: Fashion-MNIST where its files are found, else the small built-in demo data "
         f"(named as demo on every screen). Or your own: {OWN_DATA}.",
-        pytorch=_train_set,
+        pytorch=pytorch_code.train_set,
     ),
     Setting(
         name="transform",
         group=DATA,
         default="",
-        check=_transform,
+        check=references.check_transform,
         help="a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
         about="What is applied to each image: transforms of torchvision.transforms.v2, separated by semicolons, such "
         "as RandomCrop(28, padding=4); Normalize(0.286, 0.353); random ones apply to training only. Or your own, "
         "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
         display=or_if_empty("ToTensor()"),
-        pytorch=_train_set,
+        pytorch=pytorch_code.train_set,
     ),
     Setting(
         name="batch_size",
@@ -144,7 +80,7 @@ _DECLARED = (
         about="Images in one step of the optimizer. While a run trains, a new batch size applies from the next epoch.",
         steps=lambda value, direction: value * 2 if direction > 0 else value // 2,
         display=with_unit("images"),
-        pytorch=_data_loader,
+        pytorch=pytorch_code.data_loader,
         editable=True,
     ),
     Setting(
@@ -155,7 +91,7 @@ _DECLARED = (
         help="shuffle the training set in every epoch",
         about="Shuffle the training images in every epoch, from the seed. The tutorial's run does not shuffle.",
         steps=(False, True),
-        pytorch=_data_loader,
+        pytorch=pytorch_code.data_loader,
     ),
     Setting(
         name="seed",
@@ -176,7 +112,7 @@ _DECLARED = (
         typed_choice="file.py:ClassName or torchvision:NAME",
         help=f"{{choices}}, torchvision:NAME, or {OWN_FILE} for your own nn.Module",
         about=f"The network. {{explained}}. Or your own nn.Module from a file, {OWN_FILE}; or torchvision:NAME.",
-        pytorch=_model,
+        pytorch=pytorch_code.model,
     ),
     Setting(
         name="weights",
@@ -202,7 +138,7 @@ _DECLARED = (
         "linear_relu_stack.0.*, separated by commas; ! before one unfreezes it. f on the Model screen selects them. A "
         "frozen batch norm still updates its running mean and variance.",
         display=or_if_empty("nothing"),
-        pytorch=_frozen,
+        pytorch=pytorch_code.frozen,
     ),
     Setting(
         name="device",
@@ -245,7 +181,7 @@ _DECLARED = (
         choices=OPTIMIZERS,
         help="{choices}",
         about="How the parameters are updated from their gradients after each batch. {explained}.",
-        pytorch=_optimizer,
+        pytorch=pytorch_code.optimizer,
     ),
     Setting(
         name="lr",
@@ -255,8 +191,8 @@ _DECLARED = (
         label="learning rate",
         help="learning rate",
         about="The size of a step. Too large, and the loss rises or becomes NaN; too small, and it hardly falls.",
-        steps=_one_or_three,
-        pytorch=_optimizer,
+        steps=one_or_three,
+        pytorch=pytorch_code.optimizer,
         editable=True,
     ),
     Setting(
@@ -268,7 +204,7 @@ _DECLARED = (
         about="The part of the last step that is kept, from 0 to 1. For {with}.",
         example="0.9",
         steps=(0.0, 0.5, 0.9, 0.95, 0.99),
-        pytorch=_optimizer,
+        pytorch=pytorch_code.optimizer,
         editable=True,
         depends_on="optimizer",
         strict=True,
@@ -283,7 +219,7 @@ _DECLARED = (
         about="Pulls the parameters towards 0: an L2 penalty (adamw: decoupled from the gradient).",
         example="1e-4",
         steps=(0.0, 1e-5, 1e-4, 1e-3, 1e-2),
-        pytorch=_optimizer,
+        pytorch=pytorch_code.optimizer,
         editable=True,
         depends_on="optimizer",
         strict=True,
@@ -308,7 +244,7 @@ _DECLARED = (
         label="lr schedule",
         help="how the learning rate changes during the run: {choices}",
         about="How the learning rate changes during the run. {explained}.",
-        pytorch=_schedule,
+        pytorch=pytorch_code.schedule,
     ),
     Setting(
         name="warmup",
@@ -323,7 +259,7 @@ _DECLARED = (
         "none. one_cycle has its own warm-up.",
         steps=(0.0, 0.1, 0.5, 1.0, 2.0, 5.0),
         display=with_unit("epochs", "none"),
-        pytorch=_schedule,
+        pytorch=pytorch_code.schedule,
         depends_on="schedule",
         strict=True,
     ),
@@ -339,7 +275,7 @@ _DECLARED = (
         about="For the schedule {with}: epochs between two drops of the learning rate.",
         steps=lambda value, direction: value + direction,
         display=with_unit("epochs"),
-        pytorch=_schedule,
+        pytorch=pytorch_code.schedule,
         depends_on="schedule",
     ),
     Setting(
@@ -351,7 +287,7 @@ _DECLARED = (
         help="for the schedule {with}: the factor on the learning rate at each drop",
         about="For the schedule {with}: each drop multiplies the learning rate by this factor.",
         steps=(0.1, 0.2, 0.5, 0.8, 0.9),
-        pytorch=_schedule,
+        pytorch=pytorch_code.schedule,
         depends_on="schedule",
     ),
     Setting(
@@ -372,7 +308,7 @@ _DECLARED = (
         name="keep",
         group=WATCHING,
         default="all",
-        check=_keep,
+        check=references.check_keep,
         help="which checkpoints stay: of all epochs, or the newest N; the best and the last in any case",
         about="Which checkpoints stay on disk. all: the end of every epoch, and those you ask for. A number: the "
         "newest N. The best, the last, and one that a branch or a resume started from stay in any case.",
