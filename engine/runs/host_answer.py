@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import atomic
-from engine.errors import EngineError, RunError
+from engine.errors import RunError
 from engine.worker import wire
+from engine.worker.messages import Refused  # it can't start, for a reason that a person can mend
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,6 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """It can't start, for a reason that a person can mend. The error is whole: a misfit has its proposal."""
-
-    error: EngineError
-
-
-@dataclass(frozen=True)
 class Failed:
     """It can't start because of a bug, whose traceback is in the run's log."""
 
@@ -33,6 +27,7 @@ class Failed:
 
 
 Answer = Started | Refused | Failed
+__all__ = ["Answer", "Failed", "Refused", "Started", "read", "write"]
 
 
 def write(path: Path, answer: Answer) -> None:
