@@ -108,7 +108,7 @@ async def test_help_says_what_can_not_be_done_now(home: Path) -> None:
     async with app.run_test(size=(80, 60)) as pilot:
         await pilot.press("5", "question_mark")
         text = str(app.screen.query_one("#columns", Static).content)
-        assert "Compare: the two marked files (not now)" in text
+        assert "Compare: the two marked files (mark two files first, with m)" in " ".join(text.split())
         assert "Open a path: any file of weights, by its path" in " ".join(text.split())
         assert len(re.findall(r"(?m)^q ", text)) == 1
 

@@ -22,10 +22,6 @@ from tui.keys import ACTS, CHART, ROWS, bind, move_keys
 from tui.widgets.keyline import KeyLine
 
 EATEN = {"ctrl+a", "ctrl+b"}  # by screen and tmux
-# Screens that still have keys of their own making.
-NOT_YET = {
-    "Text", "Checkpoints", "Difference", "File",
-}  # fmt: skip
 
 
 def _is_no_dialog(cls: type) -> bool:
@@ -55,7 +51,7 @@ def test_a_screens_keys_are_those_of_the_table(title: str, cls: type) -> None:
         act = ACTS.get((binding.id or "").rpartition(".")[2])
         if act is None or act.keys != binding.key:
             strange.append(f"{binding.id}: {binding.key}")
-    assert bool(strange) == (title in NOT_YET), strange
+    assert not strange
 
 
 class Shelf(KeyScreen[None]):

@@ -8,7 +8,7 @@ declared by the settings of a run (`engine.training.settings`), `[keys]` by the 
 from collections.abc import Collection
 from typing import Any
 
-from tui.config.preference import Preference, first_of, integer_or_auto, names, number, one_of, same, switch
+from tui.config.preference import Preference, first_of, integer_or_auto, number, one_of, same, switch
 
 SCREENS = ("data", "train", "runs", "model", "checkpoints")
 IMAGE_STYLES = ("auto", "blocks", "ascii")
@@ -92,19 +92,6 @@ SORT_CHECKPOINTS = Preference(
     help="The same for *Checkpoints*. Empty: by run.",
     values="such as -accuracy",
 )
-
-
-def columns(table: str) -> Preference[tuple[str, ...]]:
-    """Which columns a table shows, in their order: `columns.runs`. A table that lets them be chosen has its own in
-    DECLARED."""
-    return Preference(
-        name=f"columns.{table}",
-        default=(),
-        read=names,
-        write=lambda value: value,
-        help=f"The columns of the table on *{table.capitalize()}*, in their order. Empty: the usual ones.",
-        values="a list of names",
-    )
 
 
 PRELOAD = Preference(

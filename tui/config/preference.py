@@ -98,13 +98,6 @@ def integer_or_auto(low: int, high: int) -> Callable[[object], int | None]:
     return read
 
 
-def names(value: object) -> tuple[str, ...]:
-    """A list of texts."""
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise ValueError('it must be a list of names, such as ["state", "model"]')
-    return tuple(value)
-
-
 def first_of(read: Callable[[object], T]) -> Callable[[str], T]:
     """Of a variable with several values and commas between them, the first that can be used."""
 

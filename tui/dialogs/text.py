@@ -3,12 +3,13 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from engine.terminal_text import shown, shown_lines
 from tui.dialogs.overlay import Overlay
+from tui.keys import bind
 
 
 class TextScreen(Overlay[None]):
@@ -16,10 +17,11 @@ class TextScreen(Overlay[None]):
 
     AUTO_FOCUS = "#text"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,p", "dismiss", "Back", key_display="esc", id="text.back"),
-        Binding("j,down", "scroll(1)", "Down", show=False, id="text.down"),
-        Binding("k,up", "scroll(-1)", "Up", show=False, id="text.up"),
-        Binding("y", "copy", "Copy", show=False, id="text.copy", tooltip="to your clipboard (OSC 52)"),
+        bind("text", "back", "Back", action="dismiss"),
+        bind("text", "open", "Back", action="dismiss", show=False),
+        bind("text", "down", action="scroll(1)", show=False),
+        bind("text", "up", action="scroll(-1)", show=False),
+        bind("text", "copy", "Copy", "to your clipboard (OSC 52)", show=False),
     ]
 
     def __init__(self, title: str, text: str) -> None:

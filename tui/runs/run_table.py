@@ -12,6 +12,7 @@ from tui import format as fmt
 from tui.columns import width_of
 from tui.runs.facts import model_name
 from tui.widgets.lines import fit_middle
+from tui.widgets.order import Order
 from tui.widgets.rows import Column, Row
 from tui.widgets.sparkline import sparkline
 
@@ -21,30 +22,6 @@ WIDE = 90  # cells of a table that shows the times beside the results
 MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, LEAST_CURVE = 40, 11, 16, 18, 8  # cells
 
 Value = str | float
-
-
-@dataclass(frozen=True)
-class Order:
-    """How the runs are sorted: by the column of a title, the largest first (`falling`). "": by when they began, the
-    newest first unless `falling`, and branches where they left their runs."""
-
-    title: str = ""
-    falling: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> "Order":
-        """Of what `str` makes of it."""
-        return cls(text.removeprefix("-"), text.startswith("-"))
-
-    def __str__(self) -> str:
-        return "-" * self.falling + self.title
-
-    @property
-    def words(self) -> str:
-        """`by loss`, `by best, the highest first`."""
-        if not self.title:
-            return "the oldest first" if self.falling else ""
-        return f"by {self.title}{', falling' if self.falling else ''}"
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from tui.runs.charts import MOST_RUNS, ShownRun
 from tui.runs.run_actions import RunActions
 from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
-from tui.runs.run_table import Order
 from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
 from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
+from tui.widgets.order import Order
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
 from tui.widgets.text import set_text

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -16,13 +17,16 @@ from engine.typed_path import typed_path
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.requests import ConvertRequest
 from tui import format as fmt
+from tui.config.declared import SORT_CHECKPOINTS
 from tui.dialogs.busy import LongRequests
 from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
+from tui.keys import bind
 from tui.services import Services
 from tui.weights import prompts
-from tui.weights.file_list import ListedFile, list_files, matches
+from tui.weights.file_list import ListedFile, in_order, list_files, matches
 from tui.weights.recent_files import remember
 from tui.widgets.keyline import KeyLine
+from tui.widgets.order import Order
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
@@ -34,7 +38,8 @@ COLUMNS = (
     Column("age", 7, right=True),
     Column("accuracy", 8, right=True, style="test"),
 )
-SORTS = ("run", "age", "size", "accuracy")
+# What `s` goes through: as the runs are listed, the newest, the largest, the best first.
+ORDERS = (Order(), Order("age"), Order("size", falling=True), Order("accuracy", falling=True))
 
 
 class CheckpointsScreen(TableScreen):
@@ -43,15 +48,16 @@ class CheckpointsScreen(TableScreen):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("checkpoints"),
-        Binding("enter", "open", "Open", id="checkpoints.open", tooltip="show what is in it, without executing it"),
-        Binding("o", "path", "Open a path", id="checkpoints.path", tooltip="any file of weights, by its path"),
+        bind("checkpoints", "open", "Open", "show what is in it, without executing it"),
+        bind("checkpoints", "other", "Open a path", "any file of weights, by its path", action="path"),
         filter_key("checkpoints", "by name, size or age"),
-        Binding("s", "sort", "Sort", id="checkpoints.sort", tooltip="by run, age, size or accuracy"),
-        Binding("m", "mark", "Mark", id="checkpoints.mark", tooltip="to compare two, or average several"),
-        Binding("d", "difference", "Compare", id="checkpoints.difference", tooltip="the two marked files"),
-        Binding("a", "average", "Average", id="checkpoints.average", tooltip="the weights of the marked files"),
-        Binding("r", "again", "Reload", show=False, id="checkpoints.again", tooltip="read the list again"),
-        Binding("escape", "all", "Show all", show=False, id="checkpoints.all", tooltip="clear the filter or the marks"),
+        bind("checkpoints", "sort", "Sort", "by run, age, size or accuracy"),
+        bind("checkpoints", "reverse", "Reverse", "the order", show=False),
+        bind("checkpoints", "mark", "Mark", "to compare two, or average several"),
+        bind("checkpoints", "compare", "Compare", "the two marked files", action="difference"),
+        bind("checkpoints", "compute", "Average", "the weights of the marked files", action="average"),
+        bind("checkpoints", "again", "Reload", "read the list again", show=False),
+        bind("checkpoints", "back", "Show all", "clear the filter or the marks", action="all", show=False),
     ]
 
     FILTER_ABOUT = (
@@ -66,7 +72,7 @@ class CheckpointsScreen(TableScreen):
         self._files: list[ListedFile] = []
         self._marked: list[Path] = []  # in the order in which they were marked
         self._left_out: list[str] = []  # what can't be read, a line each
-        self._sort = SORTS[0]
+        self._order = Order.parse(services.preferences.get(SORT_CHECKPOINTS))
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
@@ -89,20 +95,14 @@ class CheckpointsScreen(TableScreen):
 
     def _show(self) -> None:
         shown = [one for one in self._files if matches(one, self.filter_text)]
-        if self._sort == "age":
-            shown.sort(key=lambda one: -one.changed)
-        elif self._sort == "size":
-            shown.sort(key=lambda one: -one.bytes)
-        elif self._sort == "accuracy":
-            shown.sort(key=lambda one: -(one.accuracy or 0))
         now = time.time()
-        self.table.show([self._row(one, now) for one in shown])
+        self.table.show([self._row(one, now) for one in in_order(shown, self._order, now)])
         text = fmt.counted(len(shown), "file")
         if not self._files and not self._left_out:
             text = "No checkpoints yet: train a model (2), or press o to open any file of weights."
         text += f"; {self.describe_filter()}" if self.filter_text else ""
         text += f"; {len(self._marked)} marked" if self._marked else ""
-        text += f"; sorted by {self._sort}" if self._sort != SORTS[0] else ""
+        text += f"; sorted {words}" if (words := self._order.words) else ""
         if self._left_out:
             text += f"; {len(self._left_out)} left out: {printable(self._left_out[0])}"
         update_text(self, "#about", Content(text))
@@ -113,22 +113,38 @@ class CheckpointsScreen(TableScreen):
         name = f"✓ {one.name}" if one.path in self._marked else one.name
         return Row(str(one.path), (name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("open", "mark"):
-            return True if self.table.key is not None else None
-        if action == "difference":
-            return len(self._marked) == 2
-        if action == "average":
-            return len(self._marked) > 1
-        return bool(self.filter_text or self._marked or self._requests.doing) if action == "all" else True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action in ("open", "mark") and self.table.key is None:
+            return "there is no file"
+        if action == "difference" and len(self._marked) != 2:
+            return "mark two files first, with m"
+        if action == "average" and len(self._marked) < 2:
+            return "mark two files or more first, with m"
+        if action == "all" and not (self.filter_text or self._marked or self._requests.doing):
+            return "all files are shown, and none is marked"
+        return ""
 
     def action_again(self) -> None:
         self._read()
 
     def action_sort(self) -> None:
-        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        titles = [order.title for order in ORDERS]
+        here = titles.index(self._order.title) if self._order.title in titles else 0
+        self._sort(ORDERS[(here + 1) % len(ORDERS)])
+
+    def action_reverse(self) -> None:
+        self._sort(replace(self._order, falling=not self._order.falling))
+
+    def sort_by(self, title: str) -> None:
+        """By the column of a title; the other way round where it is that already."""
+        order = next((order for order in ORDERS if order.title == title), ORDERS[0])
+        self._sort(replace(order, falling=not self._order.falling) if order.title == self._order.title else order)
+
+    def _sort(self, order: Order) -> None:
+        self._order = order
+        self._services.preferences.keep(SORT_CHECKPOINTS, str(order))
         self._show()
-        self.table.reveal(self._sort)
+        self.table.reveal(order.title)
 
     def action_all(self) -> None:
         if self._requests.cancel():

@@ -1,11 +1,12 @@
 """Two files of weights, tensor by tensor."""
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -19,9 +20,11 @@ from tui import format as fmt
 from tui.dialogs.busy import LongRequests
 from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
 from tui.evaluation_text import comparison_lines
+from tui.keys import bind
 from tui.services import Services
 from tui.weights import difference_rows, prompts
 from tui.weights.difference_rows import COLUMNS, SORTED, SORTS, TITLES, VALUE_COLUMNS, WORDS
+from tui.weights.file_title import pair_title
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
@@ -34,15 +37,15 @@ class DifferenceScreen(TableScreen):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("difference"),
-        Binding("escape,q", "back", "Back", key_display="esc", id="difference.back"),
-        Binding("enter", "open", "Difference", id="difference.open", tooltip="its values, map and histogram"),
-        Binding("s", "sort", "Sort", id="difference.sort", tooltip="by a statistic, or in the files' order"),
+        bind("difference", "back"),
+        bind("difference", "open", "Difference", "its values, map and histogram"),
+        bind("difference", "sort", "Sort", "by a statistic, or in the files' order"),
         filter_key("difference", "by name, or by kind"),
-        Binding("v", "view", "Values", id="difference.view", tooltip="the tensors, or the other values that differ"),
-        Binding("E", "evaluate", "Evaluate", id="difference.evaluate", tooltip="which images it fixes and breaks"),
-        Binding("r", "again", "Compare again", show=False, id="difference.again"),
-        Binding("f", "on_data('fixed')", "Fixed", id="difference.fixed", tooltip="show those images on Data"),
-        Binding("w", "on_data('broken')", "Broken", id="difference.broken", tooltip="show those images on Data"),
+        bind("difference", "view", "Values", "the tensors, or the other values that differ"),
+        bind("difference", "evaluate", "Evaluate", "which images it fixes and breaks"),
+        bind("difference", "again", "Compare again", show=False),
+        bind("difference", "go_to", "Fixed", "show those images on Data", action="on_data('fixed')"),
+        bind("difference", "wrong", "Broken", "show those images on Data", action="on_data('broken')"),
     ]
 
     FILTER_ABOUT = f"Part of a name; or a kind: {', '.join(WORDS)}."
@@ -56,6 +59,7 @@ class DifferenceScreen(TableScreen):
         self._evaluated_as = ""  # which network, as it was typed
         self._sort = SORTS[0]
         self._shows_values = False  # instead of the tensors
+        self._title = printable(f"{first.name} → {second.name}")  # until it is known which runs they are of
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
@@ -67,12 +71,9 @@ class DifferenceScreen(TableScreen):
     def on_mount(self) -> None:
         self._ask()
 
-    @property
-    def _title(self) -> str:
-        return printable(f"{self._first.name} → {self._second.name}")
-
     @work(group="long", exclusive=True)
     async def _ask(self) -> None:
+        self._title = await asyncio.to_thread(pair_title, self._first, self._second)
         update_text(self, "#about", Content.styled(self._title, "bold"))
         found = await self._requests.ask(CompareRequest(self._first, self._second), "comparing", "tensors")
         if not self.query(Rows):
@@ -104,15 +105,16 @@ class DifferenceScreen(TableScreen):
             return difference_rows.values(found, part)
         return difference_rows.tensors(found, part, self._sort)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("sort", "view", "evaluate", "filter"):
-            return self._comparison is not None
-        if action == "open":
-            one = self._chosen
-            return one is not None and one.max_abs is not None
-        if action == "on_data":
-            return self._evaluated is not None
-        return True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if self._comparison is None and action in ("open", "sort", "view", "evaluate", "filter"):
+            return "the files are not compared"
+        if action == "sort" and self._shows_values:
+            return "only tensors are sorted: v goes to them"
+        if action == "open" and ((one := self._chosen) is None or one.max_abs is None):
+            return "it is not in both files with one shape"
+        if action == "on_data" and self._evaluated is None:
+            return "evaluate both files first, with E"
+        return ""
 
     @property
     def _chosen(self) -> Difference | None:
@@ -176,7 +178,7 @@ class DifferenceScreen(TableScreen):
             self._evaluated, self._evaluated_as = found, text
         found = self._evaluated
         self.refresh_bindings()
-        lines = [*comparison_lines(found), "", "After Esc, press f or w to show the fixed or broken images on Data."]
+        lines = [*comparison_lines(found), "", "After Esc, press i or W to show the fixed or broken images on Data."]
         numbers = f"{fmt.count(len(found.fixed))} fixed, {fmt.count(len(found.broken))} broken"
         self._requests.show_answer(
             "On the test set", "\n".join(lines), f"{self._title}: {numbers}; press E there for details"

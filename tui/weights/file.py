@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -19,10 +19,12 @@ from engine.weights.requests import FileListing, FileRequest
 from tui import format as fmt
 from tui.dialogs.busy import LongRequests
 from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
+from tui.keys import bind
 from tui.services import Services
 from tui.weights import file_rows
 from tui.weights.file_actions import FILE_ACTION_KEYS, FILE_ACTIONS, FileActions
 from tui.weights.file_rows import SORTS, VIEWS
+from tui.weights.file_title import file_title
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
@@ -41,10 +43,10 @@ class FileScreen(TableScreen):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("file"),
-        Binding("escape,q", "back", "Back", key_display="esc", id="file.back"),
-        Binding("enter", "open", "Values", id="file.open", tooltip="the tensor's values"),
-        Binding("v", "view", "Next list", id="file.view", tooltip="tensors, values, imports, modules, problems"),
-        Binding("s", "sort", "Sort", id="file.sort", tooltip="by name or a statistic, or in the file's order"),
+        bind("file", "back"),
+        bind("file", "open", "Values", "the tensor's values"),
+        bind("file", "view", "Next list", "tensors, values, imports, modules, problems"),
+        bind("file", "sort", "Sort", "by name or a statistic, or in the file's order"),
         *FILE_ACTION_KEYS,
         filter_key("file", "by name"),
     ]
@@ -64,6 +66,7 @@ class FileScreen(TableScreen):
         self._share = 0.0  # of the statistics
         self._view = VIEWS[0]
         self._sort = ""  # the title of a column, one of SORTS
+        self._title = ""  # which run's checkpoint it is, once that is known
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
@@ -83,6 +86,7 @@ class FileScreen(TableScreen):
         update_text(self, "#about", Content(f"reading {printable(str(self.path))} …"))
         part = "" if self._complete else self.filter_text
         try:
+            self._title = await asyncio.to_thread(file_title, self.path)
             listing = await asyncio.to_thread(self._services.worker.ask, FileRequest(self.path, part))
         except InspectionCancelledError:
             return
@@ -148,9 +152,9 @@ class FileScreen(TableScreen):
 
     def _about(self, listing: FileListing) -> Content:
         untrusted = any(not one.allowed for one in listing.imports)
-        title = (printable(str(self.path)), "bold")
         lines = [
-            Content.assemble(title, f": {listing.format}, {fmt.size(listing.bytes)}\n"),
+            Content.assemble((self._title, "bold"), f": {listing.format}, {fmt.size(listing.bytes)}\n"),
+            Content.styled(f"{printable(str(self.path))}\n", "$foreground 60%"),
             Content.styled(f"{listing.safety}\n", "$text-warning" if untrusted else ""),
             *(Content(f"{note}\n") for note in listing.notes),
             *(Content.styled(f"{problem}\n", "$text-error") for problem in listing.problems[:MOST_PROBLEMS]),
@@ -188,14 +192,16 @@ class FileScreen(TableScreen):
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "open":
-            return self._view == "tensors" and self.table.key is not None
-        if action == "sort":
-            return self._listing is not None and self._view == "tensors"
-        if action in ("view", "filter", *FILE_ACTIONS):
-            return self._listing is not None
-        return True
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if self._listing is None and action in ("open", "sort", "view", "filter", *FILE_ACTIONS):
+            return "the file is not read"
+        if action == "open" and (self._view != "tensors" or self.table.key is None):
+            return (
+                "only a tensor has values to show: v goes to them" if self._view != "tensors" else "there is no tensor"
+            )
+        if action == "sort" and self._view != "tensors":
+            return "only tensors are sorted: v goes to them"
+        return ""
 
     def action_back(self) -> None:
         if self._requests.cancel():

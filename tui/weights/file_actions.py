@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from engine import sources
@@ -25,18 +25,19 @@ from tui.dialogs.busy import LongRequests
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.source_prompt import prediction_prompt
 from tui.evaluation_text import evaluation_text
+from tui.keys import bind
 from tui.services import Services
 from tui.weights import prompts
 from tui.weights.recent_files import remember
 
 FILE_ACTION_KEYS: list[BindingType] = [
-    Binding("d", "difference", "Compare", id="file.difference", tooltip="with another file"),
-    Binding("E", "evaluate", "Evaluate", id="file.evaluate", tooltip="on the test set"),
-    Binding("b", "branch", "Branch", id="file.branch", tooltip="a new run that starts from this file"),
-    Binding("M", "model", "On Model", id="file.model", tooltip="inspect the network with these weights"),
-    Binding("D", "data", "On Data", show=False, id="file.data", tooltip="what it predicts for each image"),
-    Binding("c", "convert", "Convert", show=False, id="file.convert", tooltip="write only the weights to a new file"),
-    Binding("C", "check", "Check", show=False, id="file.check", tooltip="compare every byte with the checksums"),
+    bind("file", "compare", "Compare", "with another file", action="difference"),
+    bind("file", "evaluate", "Evaluate", "on the test set"),
+    bind("file", "branch", "Branch", "a new run that starts from this file"),
+    bind("file", "on_model", "On Model", "inspect the network with these weights", action="model"),
+    bind("file", "go_to", "On Data", "what it predicts for each image", action="data", show=False),
+    bind("file", "write", "Convert", "write only the weights to a new file", action="convert", show=False),
+    bind("file", "verify", "Check", "compare every byte with the checksums", action="check", show=False),
 ]
 FILE_ACTIONS = ("difference", "evaluate", "branch", "model", "data", "convert", "check")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from engine.runs import store
 from engine.terminal_text import printable
 from tui import format as fmt
 from tui.weights.recent_files import recent
+from tui.widgets.order import Order
 
 UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}  # bytes
 SPANS = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}  # seconds
@@ -78,6 +80,21 @@ def _listed(path: Path, name: str, what: str, left_out: list[str]) -> list[Liste
         left_out.append(f"{path} can't be read ({error.strerror})")
         return []
     return [ListedFile(path, name, what, status.st_size, status.st_mtime)]
+
+
+def in_order(files: Sequence[ListedFile], order: Order, now: float) -> list[ListedFile]:
+    """The files by a column's values; what has none comes last. Without a title: as they are listed, or the other way
+    round."""
+    keys: dict[str, Callable[[ListedFile], float | None]] = {
+        "age": lambda one: now - one.changed,
+        "size": lambda one: one.bytes,
+        "accuracy": lambda one: one.accuracy,
+    }
+    if (key := keys.get(order.title)) is None:
+        return list(files)[:: -1 if order.falling else 1]
+    known = [(value, one) for one in files if (value := key(one)) is not None]
+    known.sort(key=lambda pair: pair[0], reverse=order.falling)
+    return [*(one for _, one in known), *(one for one in files if key(one) is None)]
 
 
 def matches(one: ListedFile, text: str) -> bool:

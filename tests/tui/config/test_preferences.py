@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tui.config import file as config_file
-from tui.config import preferences as preferences_module
-from tui.config.declared import BY_NAME, DECLARED, IMAGES, SMOOTHING, START, THEME, TILE_SIZE, columns
+from tui.config.declared import DECLARED, IMAGES, SMOOTHING, SORT_RUNS, START, THEME, TILE_SIZE
 from tui.config.preference import Preference
 from tui.config.preferences import Preferences
 
@@ -81,21 +80,18 @@ def test_a_long_value_is_cut_in_what_is_told(path: Path) -> None:
     assert len(line) < 160
 
 
-def test_a_tables_columns_stand_in_a_table_of_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = columns("runs")
-    monkeypatch.setitem(BY_NAME, runs.name, runs)
-    monkeypatch.setattr(preferences_module, "DECLARED", (*DECLARED, runs))
-    assert read(path, "").get(runs) == ()
-    assert said(read(path, "[columns]\nrun = []")) == [
-        "config.toml, line 2: there is no setting columns.run; did you mean columns.runs?"
+def test_what_tables_are_sorted_by_stands_in_a_table_of_the_file(path: Path) -> None:
+    assert not read(path, "").get(SORT_RUNS)
+    assert said(read(path, "[sort]\nrun = ''")) == [
+        "config.toml, line 2: there is no setting sort.run; did you mean sort.runs?"
     ]
-    assert said(read(path, "[columns]\nruns = 3"))[0].endswith('it must be a list of names, such as ["state", "model"]')
-    assert said(read(path, "columns = 3"))[0].startswith("config.toml, line 1: there is no setting columns; ")
-    preferences = read(path, "# mine\n[columns] # here\nruns = ['state']\n")
-    assert preferences.get(runs) == ("state",)
-    preferences.keep(runs, ("lr", "state"))
+    assert said(read(path, "[sort]\nruns = 3"))[0].startswith("config.toml, line 2: sort.runs = 3 is not used; ")
+    assert said(read(path, "sort = 3"))[0].startswith("config.toml, line 1: there is no setting sort; ")
+    preferences = read(path, "# mine\n[sort] # here\nruns = 'loss'\n")
+    assert preferences.get(SORT_RUNS) == "loss"
+    preferences.keep(SORT_RUNS, "-best")
     preferences.close()
-    assert path.read_text() == '# mine\n[columns] # here\nruns = ["lr", "state"]\n'
+    assert path.read_text() == '# mine\n[sort] # here\nruns = "-best"\n'
 
 
 def test_the_form_takes_what_a_run_takes(path: Path) -> None:

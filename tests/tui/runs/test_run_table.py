@@ -3,7 +3,8 @@ from pathlib import Path
 from engine.home import Home
 from engine.runs.listing import RunSummary, SettingValue, differing, even, family
 from engine.training.settings import defaults
-from tui.runs.run_table import Order, in_order, orders, table
+from tui.runs.run_table import in_order, orders, table
+from tui.widgets.order import Order
 from tui.widgets.rows import Rows
 from tui.widgets.sparkline import sparkline
 

@@ -164,12 +164,12 @@ async def test_two_files_beside_each_other(home: Path, run: RunFolder) -> None:
         assert screen._evaluated is not None
         fixed, broken = screen._evaluated.fixed, screen._evaluated.broken
         for key, indices, words in (
-            ("f", fixed, "fixed by the second file"),
-            ("w", broken, "broken by the second file"),
+            ("i", fixed, "fixed by the second file"),
+            ("W", broken, "broken by the second file"),
         ):
             if not indices:
                 continue
-            await pilot.press("escape" if key == "f" else "5", key)
+            await pilot.press("escape" if key == "i" else "5", key)
             await until(pilot, lambda: isinstance(app.screen, DataScreen) and words in where(app))  # noqa: B023
             assert where(app).endswith(f"of {len(indices)}")
             assert about_image(app).startswith(f"image {indices[0]} ")
@@ -186,8 +186,8 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: RunFolder
         assert "▸✓ made · epoch-0001.pt" in table(app)
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in line(app, "#about"))
-        assert line(app, "#about").startswith("epoch-0002.pt → epoch-0001.pt")
-        await pilot.press("escape", "a")
+        assert line(app, "#about").startswith("made · epoch 2 → epoch 1")
+        await pilot.press("escape", "number_sign")
         await typed(pilot, f"{home / 'mean.pth'} nonsense")
         assert "after that, type a prefix" in line(app, "#verdict")
         await typed(pilot, f"{home}/the mean.pth section:model")  # a name with a space
@@ -265,7 +265,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
         await pilot.press("enter")
         await until(pilot, lambda: bool(body(app)))
         assert "mlp on demo data" in body(app)
-        await pilot.press("escape", "D")
+        await pilot.press("escape", "i")
         assert app.screen.query_one(Input).value == f"mlp={path}"
         await typed(pilot, f"mlp={path} linear_relu_stack=net")
         await until(pilot, lambda: isinstance(app.screen, DataScreen) and "theirs.pt (mlp)" in where(app))
@@ -298,14 +298,14 @@ async def test_every_byte_is_checked(home: Path, run: RunFolder) -> None:
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
-        await pilot.press("C")
+        await pilot.press("V")
         await until(pilot, lambda: len(app._notifications) > 0)
         assert "according to the SHA-256 in the run's manifest" in next(iter(app._notifications)).message
         record = read(path).records["0"]
         data = bytearray(path.read_bytes())
         data[record.offset] ^= 1
         path.write_bytes(data)
-        await pilot.press("C")
+        await pilot.press("V")
         await until(pilot, lambda: bool(body(app)))
         told = body(app)
         assert "the file is damaged" in told
@@ -334,7 +334,7 @@ async def test_what_takes_long_tells_how_far_it_is_and_ends_with_escape(
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in line(app, "#about"))
-        await pilot.press("C")
+        await pilot.press("V")
         await until(pilot, lambda: "checking every byte: 3.0 MiB of 10.0 MiB  (Esc cancels)" in line(app, "#progress"))
         await pilot.press("escape")
         await until(pilot, lambda: not line(app, "#progress"))
@@ -448,7 +448,7 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
         assert "no (untrusted)" in table(app)
         await pilot.press("M")
         assert app.screen.query_one(Input).value == f"mlp={path}"
-        await pilot.press("escape", "c")
+        await pilot.press("escape", "w")
         await typed(pilot, str(tmp_path / "out.safetensors"))
         await until(pilot, lambda: (tmp_path / "out.safetensors").exists())
     assert not (tmp_path / "made").exists()

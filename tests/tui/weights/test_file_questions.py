@@ -136,7 +136,7 @@ async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
     app = FmnistApp(home=home, dataset="demo", start="checkpoints")
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
-        await pilot.press("m", "G", "m", "a")  # c.pt, which was opened last, then a.pt
+        await pilot.press("m", "G", "m", "number_sign")  # c.pt, which was opened last, then a.pt
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         await typed(pilot, f"{tmp_path / 'mean.pth'} module. without:head")
         await until(pilot, lambda: "averaging 2 files …  (Esc cancels)" in line(app, "#progress"))

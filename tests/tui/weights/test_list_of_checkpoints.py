@@ -13,6 +13,7 @@ from tests.support.made_up import MadeUpRun
 from tests.support.waiting import until
 from tests.tui.data.test_data import line
 from tui.app import FmnistApp
+from tui.config.declared import SORT_CHECKPOINTS
 from tui.weights.checkpoints import CheckpointsScreen
 from tui.widgets.rows import Rows
 
@@ -57,6 +58,23 @@ async def test_each_order_is_of_its_figure(listed: FmnistApp) -> None:
         for order in ("a c ▸d b", "b ▸d a c", "c a ▸d b", "▸d c b a"):
             await pilot.press("s")
             assert shown(listed) == order
+
+
+async def test_an_order_is_reversed_clicked_and_kept(listed: FmnistApp, home: Path) -> None:
+    async with listed.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in line(listed, "#about"))
+        await pilot.press("S")
+        assert shown(listed) == "a b c ▸d"
+        await pilot.press("S", "s", "s", "s", "S")  # by accuracy, the worst first; what has none stays last
+        assert shown(listed) == "▸d a c b"
+        assert listed.preferences.get(SORT_CHECKPOINTS) == "accuracy"
+        table = listed.screen.query_one(Rows)
+        await pilot.click(table, offset=(table.text().splitlines()[0].index("size") + 1, 0))
+        assert shown(listed) == "b ▸d a c"
+    again = FmnistApp(home=home, dataset="demo", start="checkpoints", preferences=listed.preferences)
+    async with again.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: isinstance(again.screen, CheckpointsScreen) and "4 files" in line(again, "#about"))
+        assert shown(again) == "▸b d a c"
 
 
 async def test_a_filter_keeps_the_order_the_marks_and_the_cursor(listed: FmnistApp) -> None:
