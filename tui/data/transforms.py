@@ -166,11 +166,10 @@ class TransformsScreen(KeyScreen[None]):
         pipeline.styles.height = len(trace.steps) + FRAME
         self.query_one(StepTable).show(trace.steps)
         hot = ", ".join(f"{value:.0f}." for value in trace.one_hot)
-        target = f"label {trace.label} as one-hot: tensor([{hot}])\n"
+        room = self.size.width - 4  # of a line of the panel
+        target = fit(f"target for mse, label {trace.label}: tensor([{hot}])", room)
         spelled = f"Lambda(lambda y: torch.zeros({len(trace.one_hot)}).scatter_(0, torch.tensor(y), value=1))"
-        update_text(
-            self, "#target", Content.assemble(("target ", "dim"), target, (f"{spelled}: for the mse loss", "dim"))
-        )
+        update_text(self, "#target", Content.assemble(f"{target}\n", (fit(spelled, room), "dim")))
         self.refresh_bindings()
 
 

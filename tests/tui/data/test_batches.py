@@ -67,7 +67,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         assert max(len(row) for row in steps.text().splitlines()) < size[0]
         label = DEMO.train.labels[1]
         hot = ", ".join("1." if at == label else "0." for at in range(10))
-        assert f"label {label} as one-hot: tensor([{hot}])" in line(app, "#target")
+        assert f"target for mse, label {label}: tensor([{hot}])" in line(app, "#target")
         await pilot.press("c")
         await typed(pilot, "RandomCrop(28, padding=4); Normalize(0.286, 0.353)")
         await until(pilot, lambda: "seed 0" in captions(app))
