@@ -63,7 +63,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await until(pilot, lambda: captions(app) == ["original", "after"])
         assert "ToTensor()" in border(app, "#pipeline")
         steps = app.screen.query_one(StepTable)
-        assert "float32 1×28×28 0 to 0.4941" in " ".join(steps.text().split())
+        await until(pilot, lambda: "float32 1×28×28 0 to 0.4941" in " ".join(steps.text().split()))
         assert max(len(row) for row in steps.text().splitlines()) < size[0]
         label = DEMO.train.labels[1]
         hot = ", ".join("1." if at == label else "0." for at in range(10))
@@ -71,7 +71,7 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await pilot.press("c")
         await typed(pilot, "RandomCrop(28, padding=4); Normalize(0.286, 0.353)")
         await until(pilot, lambda: "seed 0" in captions(app))
-        assert "RandomCrop(28, padding=4)  random" in steps.text()
+        await until(pilot, lambda: "RandomCrop(28, padding=4)  random" in steps.text())
         assert "in a DataLoader · drawn with its minimum as black" in border(app, "#images")
         await pilot.press("r")
         await until(pilot, lambda: "seed 0" not in captions(app))
