@@ -10,6 +10,7 @@ data's bytes; the program's beside it is what Textual, Rich and numpy need.
 
 import os
 import random
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ from benchmarks.ui_tax import percentile
 from engine.data.open_dataset import open_dataset
 from tests.support.terminal import PROGRAM, Terminal
 
-MOST_BYTES = 24 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
+MOST_BYTES = 40 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
 
 
 def main() -> None:
@@ -52,9 +53,12 @@ def measure(home: Path, data_dir: Path | None, pages: int) -> list[Row]:
 
         terminal.wait_for_raw(b"Enlarge")
         time.sleep(3.0)  # read, and its brightness computed
+        shown = re.search(rb"0\xe2\x80\x93(\d+) of ", terminal.raw)
+        assert shown is not None, "the border says which images the page shows"
+        page = int(shown[1]) + 1  # images
         for _ in range(pages):
             press("i")
-            press(str(8 * drawn.randrange(len(data.train) // 8 - 2)))  # the first of a page's eight: the next is on it
+            press(str(page * drawn.randrange(len(data.train) // page - 2)))  # the first of a page: the next is on it
             press("enter")
             press("n", "page")
             press("l", "cursor")

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.dialogs.overlay import Overlay
@@ -21,6 +20,7 @@ from tui.widgets.bars import bar
 from tui.widgets.histogram import histogram_lines
 from tui.widgets.image import PictureStyle, half_block_lines, resized
 from tui.widgets.keyline import KeyLine
+from tui.widgets.line_widget import LineWidget
 from tui.widgets.lines import Line, Lines, padded
 from tui.widgets.palette import style_of
 from tui.widgets.panel import Panel
@@ -126,7 +126,7 @@ class OverviewScreen(Overlay[None]):
         return float((self._predictions.predicted == self._split.labels).mean()) if len(self._split) else None
 
 
-class ClassCards(Widget):
+class ClassCards(LineWidget):
     """Of each class its mean image with its figures below, all of them at once where they fit."""
 
     DEFAULT_CSS = "ClassCards { width: 1fr; height: 1; }"
@@ -159,7 +159,7 @@ class ClassCards(Widget):
         return "\n".join("  ".join(text for text, _ in self._caption(label)) for label in range(len(self._names)))
 
     def render_line(self, y: int) -> Strip:
-        base, grid = self.rich_style, self._grid
+        base, grid = self.base, self._grid
         if grid is None:
             return Strip.blank(self.size.width, base)
         row, line = divmod(y, grid.down)

@@ -6,10 +6,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
+
+from tui.widgets.line_widget import LineWidget
 
 
-class Cells(Widget):
+class Cells(LineWidget):
     """Shows text cells with the numbers of their rows and columns. `window` says which part is wanted."""
 
     DEFAULT_CSS = "Cells { height: 1fr; width: 1fr; }"
@@ -64,7 +65,7 @@ class Cells(Widget):
         self.row = self.column = self.top = self.left = 0
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
+        base = self.base
         head, cell = self._head, self._cell
         if not self._cells:
             return Strip.blank(self.size.width, base)

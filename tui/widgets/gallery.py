@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets.image import PictureStyle, fitted, half_block_lines
 from tui.widgets.image_page import Tile
+from tui.widgets.line_widget import LineWidget
 from tui.widgets.lines import padded
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ GAP = 2
 CURSOR = (255, 200, 0)
 
 
-class Gallery(Widget):
+class Gallery(LineWidget):
     """Shows as many as fit, line by line."""
 
     DEFAULT_CSS = f"Gallery {{ height: {SIDE // 2 + 1}; width: 1fr; }}"
@@ -84,7 +84,7 @@ class Gallery(Widget):
         return [tile.caption for tile in self._tiles[: self.across * max(1, self.size.height // self.line_height)]]
 
     def render_line(self, y: int) -> Strip:
-        base, across = self.rich_style, self.across
+        base, across = self.base, self.across
         line, inside = divmod(y, self.line_height)
         pictures = self._drawn[line * across : (line + 1) * across]
         if not pictures or (line + 1) * self.line_height > max(self.line_height, self.size.height):

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets.image import PLAIN, RAMP, PictureStyle, half_block_lines
+from tui.widgets.line_widget import LineWidget
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ LEVELS = 24  # of a colour's strength: few enough that neighbours are often alik
 BETWEEN = (40, 40, 56)  # the colour between pictures
 
 
-class HeatMap(Widget):
+class HeatMap(LineWidget):
     """A matrix as colours, two values a cell: blue below 0, red above; of one that has no values below 0, grey."""
 
     DEFAULT_CSS = "HeatMap { height: 1fr; width: 1fr; }"
@@ -59,7 +59,7 @@ class HeatMap(Widget):
         )
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
+        base = self.base
         if y >= len(self._lines):
             return Strip.blank(self.size.width, base)
         return Strip(self._lines[y]).adjust_cell_length(self.size.width, base)

@@ -9,10 +9,10 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets import tiling
 from tui.widgets.image import PictureStyle, half_block_lines, resized
+from tui.widgets.line_widget import LineWidget
 from tui.widgets.lines import padded
 from tui.widgets.tiling import Grid
 
@@ -30,7 +30,7 @@ class Tile:
     caption: str
 
 
-class ImagePage(Widget):
+class ImagePage(LineWidget):
     """Shows the tiles it is given and a cursor on one of them. Without another wish they have the size that fills the
     page. How many fit is `capacity`."""
 
@@ -127,7 +127,7 @@ class ImagePage(Widget):
         return lines
 
     def render_line(self, y: int) -> Strip:
-        grid, base = self.tiles, self.rich_style
+        grid, base = self.tiles, self.base
         row, line = divmod(y, grid.down)
         if row >= grid.rows or line > grid.lines:
             return Strip.blank(self.size.width, base)

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets.image import PictureStyle, half_block_lines, resized
+from tui.widgets.line_widget import LineWidget
 from tui.widgets.tiling import picture_side
 
 if TYPE_CHECKING:
     from tui.widgets.image import Picture
 
 
-class LargePicture(Widget):
+class LargePicture(LineWidget):
     """Square, in the middle of its width and at its top; it grows and shrinks with the widget."""
 
     DEFAULT_CSS = "LargePicture { width: 1fr; height: 1fr; }"
@@ -53,7 +53,7 @@ class LargePicture(Widget):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
+        base = self.base
         if y >= len(self._drawn):
             return Strip.blank(self.size.width, base)
         before = Segment(" " * max(0, (self.size.width - self._side) // 2), base)

@@ -8,16 +8,16 @@ from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from engine.terminal_text import shown
 from tui.columns import column
+from tui.widgets.line_widget import LineWidget
 from tui.widgets.palette import style_of
 
 Line = list[tuple[str, str]]  # pieces of text, each with the name of its style in the palette, "" for plain
 
 
-class Lines(Widget):
+class Lines(LineWidget):
     """Draws what `paint` gives; `repaint` refreshes only what differs from the screen."""
 
     interval = 0.0  # seconds between two paintings at least
@@ -50,8 +50,8 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
-            return Strip.blank(self.size.width, self.rich_style)
-        base = self.rich_style
+            return Strip.blank(self.size.width, self.base)
+        base = self.base
         segments = [Segment(text, base + style_of(self.app, style)) for text, style in self._lines[y]]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 

@@ -8,9 +8,9 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets.image import grey
+from tui.widgets.line_widget import LineWidget
 
 if TYPE_CHECKING:
     from tui.widgets.image import Picture
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEAD = 4  # columns of a row's number
 
 
-class PixelTable(Widget):
+class PixelTable(LineWidget):
     """Shows as many pixels around the cursor as fit, rows and columns numbered, each on its own grey."""
 
     DEFAULT_CSS = "PixelTable { width: 1fr; height: 1fr; }"
@@ -82,7 +82,7 @@ class PixelTable(Widget):
         return 5 if self.scaled else 4
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
+        base = self.base
         image = self._image
         if image is None:
             return Strip.blank(self.size.width, base)

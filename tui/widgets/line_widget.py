@@ -1,0 +1,17 @@
+"""A widget that is drawn line by line."""
+
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+class LineWidget(Widget):
+    """`base` is the style beneath what `render_line` draws. It is looked up in all the widget's ancestors, which takes
+    as long as drawing a line: so once for the lines that are drawn together."""
+
+    base = Style()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self.base = self.rich_style
+        return super().render_lines(crop)
