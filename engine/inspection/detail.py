@@ -1,4 +1,4 @@
-"""The thing under a cursor: of a parameter its first values and a picture, of a module its output for one image."""
+"""The thing under a cursor: of a tensor its first values and a picture, of a module its output for one image."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from engine.errors import InspectionError
-from engine.inspection.detail_requests import Detail, ModuleDetailRequest, ParameterDetailRequest
+from engine.inspection.detail_requests import Detail, ModuleDetailRequest, TensorDetailRequest
 from engine.inspection.forward import first_tensor, in_evaluation, mosaic, of_image
 from engine.inspection.networks import network
 from engine.inspection.samples import NO_VALUES, sample
@@ -20,7 +20,7 @@ from engine.progress import Progress
 MOST_PRINTED = 1000  # numbers of which all are printed, as PyTorch's own default
 
 
-def of_parameter(home: Path, request: ParameterDetailRequest, progress: Progress) -> Detail:
+def of_tensor(home: Path, request: TensorDetailRequest, progress: Progress) -> Detail:
     """The worker process's part. Raises InspectionError where it has no values."""
     tensor, written, image = tensor_of(home, request.tensor)
     if tensor.is_meta:

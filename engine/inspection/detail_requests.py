@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.inspection.image_requests import ImageRef
-from engine.inspection.tensor_refs import OptimizerState, Parameter
+from engine.inspection.tensor_refs import TensorRef
 from engine.inspection.tensor_stats import TensorStats
 from engine.sources import NetworkRef
 from engine.worker.request import Request
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ParameterDetailRequest(Request["Detail"]):
-    """Of a parameter, a buffer or an optimizer's state. The picture has at most `rows` × `columns` values, the printed
+class TensorDetailRequest(Request["Detail"]):
+    """Of a tensor, such as a parameter or one of a file. The picture has at most `rows` × `columns` values, the printed
     lines `width` characters."""
 
-    handler = "engine.inspection.detail:of_parameter"
-    tensor: Parameter | OptimizerState
+    handler = "engine.inspection.detail:of_tensor"
+    tensor: TensorRef
     rows: int = 0
     columns: int = 0
     width: int = 80

@@ -174,9 +174,10 @@ def mosaic(
     side by side, a column of NaN between them; else its values one after another, line by line. Enlarged by a whole
     number where there is room; what does not fit is left out; a NaN among the values becomes inf. `unit`: what a
     part is called; empty: a channel, or a unit."""
-    values = tensor.detach().float().nan_to_num(nan=float("inf"), posinf=float("inf"), neginf=float("-inf"))
-    if values.ndim == 3 and values.shape[1] * values.shape[2] > 1:
-        count, height, width = values.shape
+    most = max(1, rows) * max(1, columns)  # parts or numbers that can be drawn: no others are looked at
+    if tensor.ndim == 3 and tensor.shape[1] * tensor.shape[2] > 1:
+        count, height, width = tensor.shape
+        values = _drawn(tensor[:most])
         smaller = _smaller(count, height, width, rows, columns)
         if smaller != (height, width):
             values = functional.adaptive_avg_pool2d(values[None], smaller)[0]
@@ -195,20 +196,25 @@ def mosaic(
         description += f", each drawn as {smaller[0]} × {smaller[1]}" if smaller != tensor.shape[1:] else ""
         description += f", the first {shown} shown" if shown < count else ""
         return whole.numpy(), description
-    flat = values.reshape(-1)
+    count, flat = tensor.numel(), _drawn(tensor.reshape(-1)[:most])
     scale = 1
-    while scale < LARGEST_CELL and -(-len(flat) // max(1, columns // (scale + 1))) * (scale + 1) <= rows:
+    while scale < LARGEST_CELL and -(-count // max(1, columns // (scale + 1))) * (scale + 1) <= rows:
         scale += 1
     across = max(1, columns // scale)
-    lines = min(-(-len(flat) // across), max(1, rows // scale))
-    shown = min(len(flat), lines * across)
-    whole = torch.full((lines * min(across, len(flat)),), float("nan"))
+    lines = min(-(-count // across), max(1, rows // scale))
+    shown = min(count, lines * across)
+    whole = torch.full((lines * min(across, count),), float("nan"))
     whole[:shown] = flat[:shown]
     high = max(1, min(2 * scale, rows // max(1, lines)))  # higher than wide where that fills the picture
     whole = whole.reshape(lines, -1).repeat_interleave(high, 0).repeat_interleave(scale, 1)
-    description = f"{len(flat):,} {unit or 'unit'}{'s' * (len(flat) != 1)}, {min(across, len(flat))} per row"
-    description += f", the first {shown} shown" if shown < len(flat) else ""
+    description = f"{count:,} {unit or 'unit'}{'s' * (count != 1)}, {min(across, count)} per row"
+    description += f", the first {shown} shown" if shown < count else ""
     return whole.numpy(), description
+
+
+def _drawn(values: torch.Tensor) -> torch.Tensor:
+    """As float32; a NaN becomes inf."""
+    return values.detach().float().nan_to_num(nan=float("inf"), posinf=float("inf"), neginf=float("-inf"))
 
 
 def _scale(count: int, height: int, width: int, rows: int, columns: int) -> int:

@@ -9,6 +9,7 @@ from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.keys import bind, move_keys
 from tui.widgets.rows import Rows
+from tui.widgets.scrolled_lines import ScrolledLines
 
 
 def table_keys(screen: str) -> list[BindingType]:
@@ -16,9 +17,20 @@ def table_keys(screen: str) -> list[BindingType]:
     return move_keys(screen, sideways=("Columns before", "More columns"))
 
 
+def panel_keys(screen: str) -> list[BindingType]:
+    """The keys that go round the panels of a TableScreen; in one without a table, the keys that move scroll."""
+    return [
+        bind(screen, "next_panel", action="panel(1)", show=False),
+        bind(screen, "previous_panel", action="panel(-1)", show=False),
+    ]
+
+
 def filter_key(screen: str, by: str) -> Binding:
     """The key that asks for the filter; `by`: what it goes by, such as "by name"."""
     return bind(screen, "filter", "Filter", by)
+
+
+MOST_LINES = 1_000_000  # of a panel beside the table
 
 
 class TableScreen(KeyScreen[None]):
@@ -79,15 +91,39 @@ class TableScreen(KeyScreen[None]):
     def on_rows_headed(self, event: Rows.Headed) -> None:
         self.sort_by(event.title)
 
+    @property
+    def scrolled(self) -> ScrolledLines | None:
+        """The lines in the panel that has the focus, where that is not the table's: the keys scroll them."""
+        focused = self.focused
+        if focused is None or focused.query(Rows):
+            return None
+        return next((lines for lines in focused.query(ScrolledLines).results() if lines.display), None)
+
     def action_move(self, by: int) -> None:
+        if (lines := self.scrolled) is not None:
+            lines.scroll_by(by)
+            return
         self.table.move(by)
         self.moved()
 
     def action_page(self, by: int) -> None:
-        self.action_move(by * self.table.room)
+        lines = self.scrolled
+        self.action_move(by * (self.table.room if lines is None else max(1, lines.size.height - 1)))
 
     def action_end(self, which: int) -> None:
-        self.action_move(which * len(self.table.rows))
+        lines = self.scrolled
+        self.action_move(which * (len(self.table.rows) if lines is None else MOST_LINES))
+
+    def action_panel(self, by: int) -> None:
+        """The focus to the next panel, or to the one before."""
+        if by > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+
+    def why_not_panel(self) -> str:
+        """Why the focus has nowhere to go; "" where it has."""
+        return "" if len(self.focus_chain) > 1 else "there is one panel"
 
     def action_slide(self, by: int) -> None:
         self.table.slide(by)

@@ -24,12 +24,12 @@ from engine.inspection.autograd_requests import (
 from engine.inspection.image_requests import ImagesRef
 from engine.inspection.tensor_refs import StepTensor
 from tui import format as fmt
+from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind, move_keys
 from tui.model import autograd_text, prompts
 from tui.model.autograd_menu import AutogradMenu, Switches
 from tui.model.gradient_histogram import GradientHistogram
-from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel

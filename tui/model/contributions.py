@@ -14,10 +14,10 @@ from engine.inspection.forward_requests import Contributions, ContributionsReque
 from engine.inspection.image_requests import ImageRef
 from engine.sources import NetworkRef
 from tui import format as fmt
+from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind, move_keys
 from tui.model import prompts
-from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.keyline import KeyLine

@@ -16,12 +16,12 @@ from engine.inspection.forward_requests import ActivationRequest, ForwardPass, S
 from engine.inspection.image_requests import Edit, ImageRef
 from engine.inspection.tensor_refs import Activation
 from tui import format as fmt
+from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind, move_keys
 from tui.model import prompts
 from tui.model.answer_pane import AnswerPane, answer_words, image_words
 from tui.model.forward_questions import ForwardQuestions
-from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.keyline import KeyLine

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tui.model.value_histogram import histogram_lines
 from tui.widgets.lines import Line, Lines
+from tui.widgets.value_histogram import histogram_lines
 
 MOST = 14  # lines
 

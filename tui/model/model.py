@@ -12,23 +12,23 @@ from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
 from engine.home import RunFolder, expanded
-from engine.inspection.detail_requests import ModuleDetailRequest, ParameterDetailRequest
+from engine.inspection.detail_requests import ModuleDetailRequest, TensorDetailRequest
 from engine.inspection.image_requests import ImageRef
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
 from engine.runs import client, store
 from engine.sources import NetworkRef, NewModel, Source, WeightsFile
 from tui import format as fmt
 from tui import tensor_table
+from tui.detail.latest import LatestQuestion
+from tui.detail.pane import DetailPane
+from tui.detail.waiting import waiting
 from tui.dialogs.table_screen import TableScreen
 from tui.keys import bind, move_keys
 from tui.model import detail_text, model_text, module_table, parameter_table, prompts
-from tui.model.detail_pane import DetailPane
 from tui.model.followed_run import FollowedRun
 from tui.model.freezer import Freezer
-from tui.model.latest import LatestQuestion
 from tui.model.module_table import ModuleTable
 from tui.model.parameter_table import SORTS, ParametersTable
-from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
@@ -267,7 +267,7 @@ class ModelScreen(TableScreen):
         if self._shows_parameters:
             if (tensor := self.parameters.chosen) is not None:
                 subject = detail_text.of_tensor(tensor, self.parameters.histogram(tensor), missing)
-                self.detail.follow(subject, ParameterDetailRequest(tensor.ref(network)))
+                self.detail.follow(subject, TensorDetailRequest(tensor.ref(network)))
         elif (module := self.modules.chosen) is not None:
             split, index = self._services.image
             subject = detail_text.of_module(

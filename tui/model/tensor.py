@@ -15,10 +15,10 @@ from engine.inspection.tensor_refs import TensorRef
 from engine.inspection.tensor_requests import PicturesRequest, StatsRequest, TensorRequest, TensorWindow
 from engine.inspection.tensor_stats import TensorStats
 from tui import format as fmt
+from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.model import prompts
-from tui.model.waiting import waiting
 from tui.services import Services
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap, colours, legend, spark

@@ -9,10 +9,11 @@ import torch
 from engine import sources
 from engine.errors import InspectionError
 from engine.inspection import detail, networks
-from engine.inspection.detail_requests import Detail, ModuleDetailRequest, ParameterDetailRequest
+from engine.inspection.detail_requests import Detail, ModuleDetailRequest, TensorDetailRequest
+from engine.inspection.forward import mosaic
 from engine.inspection.image_requests import ImageRef
 from engine.inspection.samples import sample
-from engine.inspection.tensor_refs import Parameter
+from engine.inspection.tensor_refs import FileDifference, FileTensor, Parameter
 from engine.progress import silent
 from engine.sources import NetworkRef
 
@@ -24,8 +25,8 @@ def ref(source: str = "mlp") -> NetworkRef:
 
 
 def of_parameter(home: Path, name: str, source: str = "mlp") -> Detail:
-    request = ParameterDetailRequest(Parameter(ref(source), name), rows=60, columns=90, width=80)
-    return detail.of_parameter(home, request, silent)
+    request = TensorDetailRequest(Parameter(ref(source), name), rows=60, columns=90, width=80)
+    return detail.of_tensor(home, request, silent)
 
 
 def of_module(home: Path, name: str, source: str = "mlp", width: int = 80) -> Detail:
@@ -69,6 +70,37 @@ def test_a_modules_output_is_that_of_the_image(home: Path) -> None:
     assert inner.description.startswith("512 units")
     assert of_module(home, "flatten").description == "1 channel of 28 × 28"
     assert all(len(line) <= 44 for line in of_module(home, "linear_relu_stack.2", width=44).printed.splitlines())
+
+
+def test_a_files_tensor_is_printed_and_drawn_as_a_parameter_is(home: Path, tmp_path: Path) -> None:
+    weight = networks.network(home, ref()).model.get_parameter("linear_relu_stack.0.weight").detach()
+    torch.save({"w": weight, "b": weight + 1}, tmp_path / "x.pt")
+    both = [FileTensor(tmp_path / "x.pt", name) for name in ("w", "b")]
+    found = detail.of_tensor(home, TensorDetailRequest(both[0], rows=60, columns=90), silent)
+    assert found.printed == str(weight[:2])
+    assert found.expression == 'x.pt["w"][:2]'
+    assert found.description.startswith("512 rows of 28 × 28")
+    apart = detail.of_tensor(home, TensorDetailRequest(FileDifference(*both), rows=60, columns=90), silent)
+    assert apart.printed == str((weight + 1 - weight)[:2])
+
+
+def test_of_a_large_tensor_only_what_is_drawn_is_computed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    converted: list[int] = []
+    plain = torch.Tensor.float
+
+    def noted(self: torch.Tensor) -> torch.Tensor:
+        converted.append(self.numel())
+        return plain(self)
+
+    monkeypatch.setattr(torch.Tensor, "float", noted)
+    many = torch.ones(100_000, 3, 3)
+    _, words = mosaic(many, 20, 40, unit="kernel")
+    assert words.startswith("100,000 kernels of 3 × 3")
+    line = torch.arange(1_000_000.0)
+    values, words = mosaic(line, 20, 40, unit="number")
+    assert words == "1,000,000 numbers, 40 per row, the first 800 shown"
+    assert values[1, 0] == 40
+    assert max(converted) <= 20 * 40 * 9
 
 
 def test_what_has_no_values_says_so(home: Path) -> None:

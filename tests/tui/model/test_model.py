@@ -27,10 +27,10 @@ from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import HANG_S, until
 from tests.tui.data.test_data import line
 from tui.app import FmnistApp
+from tui.detail.latest import LatestQuestion
+from tui.detail.pane import DetailText
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
-from tui.model.detail_pane import DetailText
-from tui.model.latest import LatestQuestion
 from tui.model.model import ModelScreen
 from tui.model.tensor import TensorScreen
 from tui.runs.form import ConfigForm

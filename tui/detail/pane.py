@@ -1,5 +1,5 @@
-"""*Model*'s detail panel: the module or the parameter under the cursor, its figures at once, its values and picture
-when the worker process has answered."""
+"""The panel about the thing under a cursor, such as a parameter: its figures at once, its values and picture when the
+worker process has answered."""
 
 import asyncio
 from dataclasses import replace
@@ -8,40 +8,39 @@ from textual import work
 from textual.containers import Container
 from textual.widgets import Static
 
-from engine.errors import BugError, EngineError, InspectionCancelledError
-from engine.inspection.detail_requests import Detail, ModuleDetailRequest, ParameterDetailRequest
-from tui.model import detail_text
-from tui.model.detail_text import Subject
-from tui.model.latest import LatestQuestion
-from tui.model.waiting import waiting
+from engine.errors import BugError, EngineError
+from engine.inspection.detail_requests import Detail, ModuleDetailRequest, TensorDetailRequest
+from tui.detail import subject as subjects
+from tui.detail.latest import LatestQuestion
+from tui.detail.subject import Subject
+from tui.detail.waiting import waiting
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.image import PictureStyle
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Line
 from tui.widgets.panel import Panel
+from tui.widgets.scrolled_lines import ScrolledLines
 from tui.widgets.text import set_text
 
 LEAST_PICTURE = 6  # lines below the text
 STAYS_S = 0.06  # that the cursor stays before the worker process is asked
 
-DetailRequest = ModuleDetailRequest | ParameterDetailRequest
+DetailRequest = ModuleDetailRequest | TensorDetailRequest
 
 
-class DetailText(Lines):
-    """The lines of `detail_text`."""
-
-    DEFAULT_CSS = "DetailText { height: 1fr; width: 1fr; }"
+class DetailText(ScrolledLines):
+    """The lines of a subject."""
 
     def __init__(self) -> None:
         super().__init__(id="detail-text")
         self.subject: Subject | None = None
         self.detail: Detail | None = None
 
-    def paint(self, width: int, height: int) -> list[Line]:
-        return [] if self.subject is None else detail_text.lines(self.subject, self.detail, width, height)
+    def all_lines(self, width: int, height: int) -> list[Line]:
+        return [] if self.subject is None else subjects.lines(self.subject, self.detail, width)
 
 
 class DetailPane(Panel):
-    """Text, and a picture below it or, where it is wide (`put_picture`), beside it."""
+    """Text, which scrolls, and a picture below it or, where it is wide (`put_picture`), beside it."""
 
     DEFAULT_CSS = """
     DetailPane {
@@ -50,6 +49,7 @@ class DetailPane(Panel):
         & #detail-reason { color: $text-warning; display: none; }
         &.-refused #detail-reason { display: block; }
         &.-refused #detail-picture { display: none; }
+        &.-text-alone #detail-picture { display: none; }
         & #detail-parts.-wide { layout: horizontal; }
         & #detail-parts.-wide #detail-text { height: 1fr; width: 5fr; margin: 0 2 0 0; }
         & #detail-parts.-wide #detail-picture, & #detail-parts.-wide #detail-reason { width: 7fr; margin: 0; }
@@ -62,8 +62,9 @@ class DetailPane(Panel):
         self._picture = HeatMap(style, id="detail-picture")
         self._reason = Static("", id="detail-reason", markup=False)
         self._parts = Container(self._text, self._picture, self._reason, id="detail-parts")
-        super().__init__(self._parts, id="detail", focusable=False)
+        super().__init__(self._parts, id="detail")
         self._wide = False
+        self._asked: DetailRequest | None = None  # whose answer is awaited
 
     def put_picture(self, *, wide: bool) -> None:
         """The picture beside the text, or below it."""
@@ -71,22 +72,31 @@ class DetailPane(Panel):
         self._parts.set_class(wide, "-wide")
         self._fit()
 
-    def follow(self, subject: Subject, request: DetailRequest) -> None:
-        """Another thing: what is known of it at once, and the answer to `request` when it is there."""
+    def follow(self, subject: Subject, request: DetailRequest | None) -> None:
+        """Another thing: what is known of it at once, and the answer to `request` when it is there; None: that is all
+        there is, and it has no picture."""
+        if self._text.subject is None or subject.title != self._text.subject.title:
+            self._text.top = 0
         self._text.subject, self._text.detail = subject, None
+        self.set_class(request is None, "-text-alone")
         self.describe(title=subject.title, right=subject.kind, below="", below_right="")
         self._fit()
         self._text.repaint(now=True)
         self.set_class(False, "-refused")
         self._questions.leave()
+        self._asked = None
         self.busy("")
+        if subject.missing or request is None:
+            self._picture.clear()
+            if subject.missing:
+                self._refuse(subject.missing)
+            return
         sized = self._sized(request)
-        if subject.missing:
-            self._refuse(subject.missing)
-        elif sized is not None and (known := self._questions.known(sized)) is not None:
+        if sized is not None and (known := self._questions.known(sized)) is not None:
             self._take(known)
         else:
             self._picture.clear()
+            self._asked = request
             self._ask(request)
 
     @work(group="detail", exclusive=True)
@@ -98,17 +108,16 @@ class DetailPane(Panel):
         self.busy(waiting(self._questions.worker, "reading its values …"))
         try:
             answer = await asyncio.to_thread(self._questions.ask, sized)
-        except (InspectionCancelledError, BugError) as error:
-            if isinstance(error, BugError):
-                self.busy("")
-                raise
-            return
         except EngineError as error:
-            self.busy("")
-            self._refuse(str(error))
+            if self._asked is request:  # else another thing is followed by now
+                self.busy("")
+                if isinstance(error, BugError):
+                    raise
+                self._refuse(str(error))
             return
-        self.busy("")
-        self._take(answer)
+        if self._asked is request:
+            self.busy("")
+            self._take(answer)
 
     def _sized(self, request: DetailRequest) -> DetailRequest | None:
         """For what is to be seen; None before that is known, or where there is no room."""
@@ -134,11 +143,11 @@ class DetailPane(Panel):
 
     def _fit(self) -> None:
         subject = self._text.subject
-        if self._wide or subject is None:
+        if self._wide or subject is None or self.has_class("-text-alone"):
             self._text.styles.height = "1fr"
             return
         whole = self._parts.content_size.height
-        wanted = detail_text.height_above_a_picture(subject, self._text.size.width or 42)
+        wanted = subjects.height_above_a_picture(subject, self._text.size.width or 42)
         if subject.missing:
-            wanted = len(detail_text.lines(subject, None, self._text.size.width or 42, 0))
+            wanted = len(subjects.lines(subject, None, self._text.size.width or 42))
         self._text.styles.height = max(1, min(wanted, whole - LEAST_PICTURE - 1) if whole else wanted)

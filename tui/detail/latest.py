@@ -18,7 +18,8 @@ class LatestQuestion:
 
     def __init__(self, worker: WorkerClient) -> None:
         self.worker = worker
-        self._turn = threading.Lock()
+        self._changed = threading.Condition()
+        self._asking = False
         self._newest: object = None
         self._known: OrderedDict[Request[Any], Any] = OrderedDict()
 
@@ -33,15 +34,25 @@ class LatestQuestion:
 
     def leave(self) -> None:
         """No answer is wanted any more."""
-        self._newest = None
+        with self._changed:
+            self._newest = None
+            self._changed.notify_all()
 
     def ask(self, request: Request[A]) -> A:
         """Called from a thread. Raises EngineError; InspectionCancelledError where another question came meanwhile."""
-        self._newest = request
-        with self._turn:
+        with self._changed:
+            self._newest = request
+            self._changed.notify_all()  # one that waits leaves its thread: the app has only a few
+            self._changed.wait_for(lambda: not self._asking or self._newest is not request)
             if self._newest is not request:
                 raise InspectionCancelledError("another one is asked")
+            self._asking = True
+        try:
             answer = self.worker.ask(request)
+        finally:
+            with self._changed:
+                self._asking = False
+                self._changed.notify_all()
         self._known[request] = answer
         while len(self._known) > KEPT:
             self._known.popitem(last=False)

@@ -1,0 +1,80 @@
+"""What a detail panel says of the thing under a cursor, as lines. No widgets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.inspection.detail_requests import Detail
+from engine.inspection.tensor_stats import TensorStats
+from tui import format as fmt
+from tui.widgets.lines import Line, fit, padded
+from tui.widgets.value_histogram import histogram_lines
+
+LABEL = 14  # cells
+HISTOGRAM = 5  # lines
+PRINTED = 8  # lines, where a picture stands below them
+FACT = 3  # lines that one may take
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is known of the thing under the cursor before anything is asked."""
+
+    title: str
+    kind: str  # its type, or what it is
+    facts: tuple[tuple[str, str], ...]  # each a label and what it says
+    counts: Sequence[int] = ()  # of its histogram
+    ends: tuple[float, float] = (0.0, 0.0)  # of the histogram's axis
+    missing: str = ""  # why nothing more can be asked
+    picture_of: str = ""  # what its picture shows, in words
+
+
+def stats_facts(stats: TensorStats) -> list[tuple[str, str]]:
+    """The statistics of a tensor's values; none where it has none."""
+    if stats.mean is None:
+        return []
+    odd = f", {fmt.count(stats.not_finite)} not finite" if stats.not_finite else ""
+    return [
+        ("mean, std", f"{fmt.short(stats.mean)}, {fmt.short(stats.std)}"),
+        ("min, max", f"{fmt.short(stats.min)}, {fmt.short(stats.max)}"),
+        ("norm, zeros", f"{fmt.short(stats.norm)}, {fmt.percent(stats.zeros)}{odd}"),
+    ]
+
+
+def lines(subject: Subject, detail: Detail | None, width: int) -> list[Line]:
+    """All of it in lines of `width` cells."""
+    found: list[Line] = []
+    for label, text in subject.facts:
+        found += fact_lines(label, text, width)
+    if detail is not None and detail.stats is not None:
+        found.append([])
+        for label, text in stats_facts(detail.stats):
+            found += fact_lines(label, text, width)
+    bars = histogram_lines(subject.counts, *subject.ends, width, HISTOGRAM)
+    found += [[], *bars] if bars else []
+    if detail is None or not detail.printed:
+        return found
+    found += [[], [(fit(detail.expression, width), "strong")]]
+    return [*found, *([(fit(line, width), "")] for line in detail.printed.splitlines())]
+
+
+def height_above_a_picture(subject: Subject, width: int) -> int:
+    """The lines that `lines` may have, once the answer is there, where a picture stands below."""
+    return len(lines(subject, None, width)) + (2 if subject.counts else 6) + PRINTED
+
+
+def fact_lines(label: str, text: str, width: int, most: int = FACT, *, style: str = "") -> list[Line]:
+    """In a line; where it is longer, in up to `most`, broken between words."""
+    room = max(8, width - LABEL)
+    rows, row = list[str](), ""
+    for word in text.split(" "):
+        if row and len(row) + 1 + len(word) > room:
+            rows.append(row)
+            row = word
+        else:
+            row = f"{row} {word}" if row else word
+    rows.append(row)
+    if len(rows) > most:
+        rows = [*rows[: most - 1], fit(" ".join(rows[most - 1 :]), room - 1) + "…"]
+    return [
+        [(padded("" if at else label, LABEL), "dim"), (fit(one, room), style)] for at, one in enumerate(rows)
+    ]  # fmt: skip
