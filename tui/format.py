@@ -8,6 +8,7 @@ from engine.terminal_text import printable
 from engine.training import events as ev
 from engine.training.setting import number_text
 
+NUMBER = 8  # characters of a number in a column, without its sign
 NOTHING = "–"  # where a number is not known (yet)
 setting = number_text  # a setting exactly as it is: `1e-3`, `0.01`, `0`
 
@@ -80,6 +81,19 @@ def counted(number: int, word: str) -> str:
 def short(value: float | None) -> str:
     """To three significant digits; empty for None."""
     return "" if value is None else f"{value:.3g}"
+
+
+def alike(values: Sequence[float | None]) -> list[str]:
+    """The numbers of a column in one format, the smallest to three significant digits: as many decimals for all where
+    that is short, else all with an exponent. Empty for None."""
+    known = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
+    if not known or (all(value == int(value) for value in known) and max(known) < 1e7):
+        form = ".0f"
+    else:
+        decimals = max(0, 2 - math.floor(math.log10(min(known))))
+        whole = max(1, math.floor(math.log10(max(known))) + 1)
+        form = f".{decimals}f" if whole + decimals < NUMBER else ".2e"
+    return ["" if value is None else format(value, form) if value else "0" for value in values]
 
 
 def shape(sizes: Sequence[int]) -> str:

@@ -14,18 +14,23 @@ from engine.inspection.networks import network
 from engine.inspection.samples import NO_VALUES, sample
 from engine.inspection.stats import stats_of
 from engine.inspection.tensor_lookup import tensor_of
+from engine.inspection.tensor_refs import FileDifference, FileTensor, TensorRef
 from engine.inspection.tensors import parts_of, small
 from engine.progress import Progress
+from engine.weights import tensors as files
+from engine.weights.contents_cache import contents_of
 
 MOST_PRINTED = 1000  # numbers of which all are printed, as PyTorch's own default
 
 
 def of_tensor(home: Path, request: TensorDetailRequest, progress: Progress) -> Detail:
     """The worker process's part. Raises InspectionError where it has no values."""
+    _refuse_repeated(request.tensor)
     tensor, written, image = tensor_of(home, request.tensor)
     if tensor.is_meta:
         raise InspectionError(NO_VALUES)
     first = tensor[:2] if tensor.ndim else tensor
+    written = f"({written})" if isinstance(request.tensor, FileDifference) and tensor.ndim else written
     values, description = _picture(tensor.detach(), image, request.rows, request.columns)
     return Detail(
         expression=f"{written}[:2]" if tensor.ndim else written,
@@ -34,6 +39,17 @@ def of_tensor(home: Path, request: TensorDetailRequest, progress: Progress) -> D
         values=values,
         shape=tuple(tensor.shape),
     )
+
+
+def _refuse_repeated(ref: TensorRef) -> None:
+    """Of a file's tensor that repeats few stored numbers over and over, and may claim any size, no picture is made.
+    Raises CheckpointError."""
+    match ref:
+        case FileTensor(path, name):
+            files.whole(contents_of(path), name)
+        case FileDifference(first, second):
+            _refuse_repeated(first)
+            _refuse_repeated(second)
 
 
 def of_module(home: Path, request: ModuleDetailRequest, progress: Progress) -> Detail:

@@ -19,6 +19,17 @@ class FileRequest(Request["FileListing"]):
     handler = "engine.weights.listing:compute"
     file: Path
     filter: str = ""  # only parts with this in their names
+    most: int = MOST_LISTED  # parts of each list
+
+
+@dataclass(frozen=True)
+class Section:
+    """A dictionary or module of a file that holds tensors: "model", "optimizer"; "" for the whole file."""
+
+    name: str
+    tensors: int
+    elements: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Import:
 
 @dataclass(frozen=True, eq=False)
 class FileListing:
-    """What is in a file; of each list those that the filter lets through, MOST_LISTED at most."""
+    """What is in a file; of each list those that the filter lets through, as many as were asked for."""
 
     format: str  # in words
     bytes: int
@@ -46,6 +57,8 @@ class FileListing:
     problems: tuple[str, ...]
     counts: Mapping[str, int]  # how many there are without filter and limit, by the name of the list
     model: str = ""  # which network the file says that it is of; "": none
+    own: bool = False  # a checkpoint of this program
+    sections: tuple[Section, ...] = ()  # the likeliest weights first
 
     @property
     def whole_module(self) -> str:

@@ -65,3 +65,12 @@ def test_the_log_lines_are_the_tutorials() -> None:
 
 def test_an_age_is_in_its_largest_unit() -> None:
     assert [fmt.age(s) for s in (5, 200, 7300, 400000)] == ["< 1 min", "3 min", "2 h", "4 d"]
+
+
+def test_the_numbers_of_a_column_have_one_format() -> None:
+    assert fmt.alike([0.0181, -0.5, None, 0.0]) == ["0.0181", "-0.5000", "", "0"]
+    assert fmt.alike([235.0, 12.0]) == ["235", "12"]
+    assert fmt.alike([0.123, 1.7e-07]) == ["1.23e-01", "1.70e-07"]
+    assert fmt.alike([float("nan"), 2.5, float("-inf")]) == ["nan", "2.50", "-inf"]
+    assert fmt.alike([None, 0.0]) == ["", "0"]
+    assert all(len(text) <= 9 for text in fmt.alike([-1.2345e-30, 1234567.0, -99999.5, 0.001]))

@@ -9,7 +9,12 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from engine.errors import BugError, EngineError
-from engine.inspection.detail_requests import Detail, ModuleDetailRequest, TensorDetailRequest
+from engine.inspection.detail_requests import (
+    Detail,
+    DifferenceDetailRequest,
+    ModuleDetailRequest,
+    TensorDetailRequest,
+)
 from tui.detail import subject as subjects
 from tui.detail.latest import LatestQuestion
 from tui.detail.subject import Subject
@@ -24,7 +29,7 @@ from tui.widgets.text import set_text
 LEAST_PICTURE = 6  # lines below the text
 STAYS_S = 0.06  # that the cursor stays before the worker process is asked
 
-DetailRequest = ModuleDetailRequest | TensorDetailRequest
+DetailRequest = ModuleDetailRequest | TensorDetailRequest | DifferenceDetailRequest
 
 
 class DetailText(ScrolledLines):
@@ -56,13 +61,13 @@ class DetailPane(Panel):
     }
     """
 
-    def __init__(self, style: PictureStyle, questions: LatestQuestion) -> None:
+    def __init__(self, style: PictureStyle, questions: LatestQuestion, *, id: str = "detail") -> None:  # noqa: A002
         self._questions = questions
         self._text = DetailText()
         self._picture = HeatMap(style, id="detail-picture")
         self._reason = Static("", id="detail-reason", markup=False)
         self._parts = Container(self._text, self._picture, self._reason, id="detail-parts")
-        super().__init__(self._parts, id="detail")
+        super().__init__(self._parts, id=id)
         self._wide = False
         self._asked: DetailRequest | None = None  # whose answer is awaited
 

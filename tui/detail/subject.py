@@ -1,10 +1,11 @@
 """What a detail panel says of the thing under a cursor, as lines. No widgets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.inspection.detail_requests import Detail
 from engine.inspection.tensor_stats import TensorStats
+from engine.terminal_text import shown
 from tui import format as fmt
 from tui.widgets.lines import Line, fit, padded
 from tui.widgets.value_histogram import histogram_lines
@@ -26,6 +27,8 @@ class Subject:
     ends: tuple[float, float] = (0.0, 0.0)  # of the histogram's axis
     missing: str = ""  # why nothing more can be asked
     picture_of: str = ""  # what its picture shows, in words
+    lead: Callable[[int], list[Line]] | None = None  # lines above the facts, for a width in cells
+    answered: Callable[[Detail], list[tuple[str, str]]] | None = None  # the facts in the answer; None: its statistics
 
 
 def stats_facts(stats: TensorStats) -> list[tuple[str, str]]:
@@ -42,19 +45,26 @@ def stats_facts(stats: TensorStats) -> list[tuple[str, str]]:
 
 def lines(subject: Subject, detail: Detail | None, width: int) -> list[Line]:
     """All of it in lines of `width` cells."""
-    found: list[Line] = []
+    found: list[Line] = [] if subject.lead is None else subject.lead(width)
     for label, text in subject.facts:
         found += fact_lines(label, text, width)
-    if detail is not None and detail.stats is not None:
+    if detail is not None and (facts := (subject.answered or _statistics)(detail)):
         found.append([])
-        for label, text in stats_facts(detail.stats):
+        for label, text in facts:
             found += fact_lines(label, text, width)
-    bars = histogram_lines(subject.counts, *subject.ends, width, HISTOGRAM)
+    counts, ends = subject.counts, subject.ends
+    if detail is not None and detail.histogram and detail.stats is not None:
+        counts, ends = detail.histogram, (detail.stats.min or 0.0, detail.stats.max or 0.0)
+    bars = histogram_lines(counts, *ends, width, HISTOGRAM)
     found += [[], *bars] if bars else []
     if detail is None or not detail.printed:
         return found
     found += [[], [(fit(detail.expression, width), "strong")]]
     return [*found, *([(fit(line, width), "")] for line in detail.printed.splitlines())]
+
+
+def _statistics(detail: Detail) -> list[tuple[str, str]]:
+    return [] if detail.stats is None else stats_facts(detail.stats)
 
 
 def height_above_a_picture(subject: Subject, width: int) -> int:
@@ -63,10 +73,11 @@ def height_above_a_picture(subject: Subject, width: int) -> int:
 
 
 def fact_lines(label: str, text: str, width: int, most: int = FACT, *, style: str = "") -> list[Line]:
-    """In a line; where it is longer, in up to `most`, broken between words."""
+    """In a line; where it is longer, in up to `most`, broken between words, or in a word that is longer than a line,
+    such as a path."""
     room = max(8, width - LABEL)
     rows, row = list[str](), ""
-    for word in text.split(" "):
+    for word in _words(text, room):
         if row and len(row) + 1 + len(word) > room:
             rows.append(row)
             row = word
@@ -78,3 +89,9 @@ def fact_lines(label: str, text: str, width: int, most: int = FACT, *, style: st
     return [
         [(padded("" if at else label, LABEL), "dim"), (fit(one, room), style)] for at, one in enumerate(rows)
     ]  # fmt: skip
+
+
+def _words(text: str, room: int) -> list[str]:
+    """Parts of the text that fit a line."""
+    text = shown(text)
+    return [word[at : at + room] for word in text.split(" ") for at in range(0, max(1, len(word)), room)]

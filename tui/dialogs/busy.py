@@ -1,11 +1,9 @@
-"""Requests to the worker process that take a while: a line says how far it is, and escape cancels."""
+"""Requests to the worker process that take a while: the screen's first panel says how far it is, and escape cancels."""
 
 import asyncio
 from typing import Any, TypeVar
 
-from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
 from engine.weights.misfit import MisfitError
@@ -13,13 +11,13 @@ from engine.worker.request import Request
 from tui.dialogs.text import TextScreen
 from tui.format import count, size
 from tui.services import Services
-from tui.widgets.text import set_text
+from tui.widgets.panel import Panel
 
 A = TypeVar("A")
 
 
 class LongRequests:
-    """One at a time. The screen, which holds this, composes a Static `#progress`, without room while it is empty."""
+    """One at a time, for a screen, which holds this, with a panel."""
 
     def __init__(self, screen: Screen[Any], services: Services) -> None:
         self._screen, self._services = screen, services
@@ -76,9 +74,8 @@ class LongRequests:
         number = size if unit == "bytes" else count
         of_what = "" if unit in ("", "bytes") else f" {unit}"
         progress = f": {number(done)} of {number(total)}{of_what}" if total else " …"
-        self._show(Content.styled(f"{self.doing}{progress}  (Esc cancels)", "$text-accent"))
+        self._show(f"{self.doing}{progress} · Esc cancels")
 
-    def _show(self, text: str | Content) -> None:
-        for line in self._screen.query("#progress").results(Static):
-            set_text(line, text)
-            line.display = bool(str(text))
+    def _show(self, text: str) -> None:
+        if panels := list(self._screen.query(Panel)):  # none in a screen that was closed
+            panels[0].busy(text)

@@ -6,29 +6,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from engine.errors import BugError, EngineError, InspectionCancelledError
+from engine.inspection.detail_requests import TensorDetailRequest
+from engine.inspection.tensor_refs import FileTensor
 from engine.terminal_text import printable
 from engine.typed_path import typed_path
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
-from engine.weights.requests import ConvertRequest
+from engine.weights.requests import ConvertRequest, FileListing, FileRequest
 from tui import format as fmt
 from tui.config.declared import SORT_CHECKPOINTS
+from tui.detail.latest import LatestQuestion
+from tui.detail.pane import STAYS_S, DetailPane
+from tui.detail.subject import Subject
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.services import Services
-from tui.weights import prompts
+from tui.weights import file_facts, prompts
+from tui.weights.file_detail import FileDetail
+from tui.weights.file_facts import Fact
 from tui.weights.file_list import ListedFile, in_order, list_files, matches
 from tui.weights.recent_files import remember
 from tui.widgets.keyline import KeyLine
 from tui.widgets.order import Order
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows
-from tui.widgets.text import update_text
+from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 COLUMNS = (
@@ -38,6 +47,12 @@ COLUMNS = (
     Column("age", 7, right=True),
     Column("accuracy", 8, right=True, style="test"),
 )
+MARK = Column("", 1)  # where some are marked: a name is cut at its beginning
+WIDE = 110  # columns from which the chosen file has a panel
+LIST_EDGES, TENSORS_HEIGHT = 3, 10  # rows: a list's borders and titles, and the least that tensors below it need
+LISTED = 300  # tensors, and other values, of the chosen file
+LARGEST = 1 << 29  # bytes of a tensor that is drawn without being asked for
+EMPTY = "No checkpoints yet. Press N to train a model, or o to open any file of weights."
 # What `s` goes through: as the runs are listed, the newest, the largest, the best first.
 ORDERS = (Order(), Order("age"), Order("size", falling=True), Order("accuracy", falling=True))
 
@@ -45,7 +60,8 @@ ORDERS = (Order(), Order("age"), Order("size", falling=True), Order("accuracy", 
 class CheckpointsScreen(TableScreen):
     """Lists them in a thread when it is shown; opens one, compares two, averages several."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#files-panel"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("checkpoints"),
         bind("checkpoints", "open", "Open", "show what is in it, without executing it"),
@@ -57,6 +73,7 @@ class CheckpointsScreen(TableScreen):
         bind("checkpoints", "compare", "Compare", "the two marked files", action="difference"),
         bind("checkpoints", "compute", "Average", "the weights of the marked files", action="average"),
         bind("checkpoints", "again", "Reload", "read the list again", show=False),
+        *panel_keys("checkpoints"),
         bind("checkpoints", "back", "Show all", "clear the filter or the marks", action="all", show=False),
     ]
 
@@ -73,45 +90,175 @@ class CheckpointsScreen(TableScreen):
         self._marked: list[Path] = []  # in the order in which they were marked
         self._left_out: list[str] = []  # what can't be read, a line each
         self._order = Order.parse(services.preferences.get(SORT_CHECKPOINTS))
+        self._looked = False  # whether the list was read
+        self._listings = LatestQuestion(services.worker)  # what is in the file under the cursor
+        self._shown: Path | None = None  # the file that the panels beside the list are about
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
-        yield Static(id="about", markup=False)
-        yield Rows(COLUMNS, id="files")
-        yield Static(id="progress", markup=False)
+        with Horizontal():
+            with Vertical(id="left"):
+                with Panel(title="Checkpoints", id="files-panel"):
+                    yield Rows(COLUMNS, id="files")
+                    yield Static("", id="left-out", markup=False)
+                yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker), id="tensors")
+            yield FileDetail(id="file")
         yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.query_one("#tensors", DetailPane).put_picture(wide=True)
+        self._panel.busy("reading the list …")
 
     def on_screen_resume(self) -> None:
         self._read()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._show)  # when the panels have their new widths
+
+    @property
+    def _panel(self) -> Panel:
+        return self.query_one("#files-panel", Panel)
+
+    @property
+    def chosen(self) -> ListedFile | None:
+        """The file under the cursor."""
+        return next((one for one in self._files if str(one.path) == self.table.key), None)
+
     @work(group="files", exclusive=True)
     async def _read(self) -> None:
         found = await asyncio.to_thread(list_files, self._services.home)
+        if found.files != self._files:
+            self._forget()
         self._files, self._left_out = found.files, found.left_out
         if self.query(Rows):
             there = {one.path for one in self._files}
             self._marked = [path for path in self._marked if path in there]
+            self._looked = True
+            if not self._requests.doing:
+                self._panel.busy("")
             self._show()
 
+    def _forget(self) -> None:
+        """What was found in the files may be something else by now."""
+        self._shown = None
+        self._listings.forget()
+
+    # Showing
+
     def _show(self) -> None:
+        if not self._looked or not self.query(Rows):
+            return
         shown = [one for one in self._files if matches(one, self.filter_text)]
-        now = time.time()
-        self.table.show([self._row(one, now) for one in in_order(shown, self._order, now)])
-        text = fmt.counted(len(shown), "file")
-        if not self._files and not self._left_out:
-            text = "No checkpoints yet: train a model (2), or press o to open any file of weights."
-        text += f"; {self.describe_filter()}" if self.filter_text else ""
-        text += f"; {len(self._marked)} marked" if self._marked else ""
-        text += f"; sorted {words}" if (words := self._order.words) else ""
-        if self._left_out:
-            text += f"; {len(self._left_out)} left out: {printable(self._left_out[0])}"
-        update_text(self, "#about", Content(text))
+        now, order = time.time(), self._order
+        rows = [self._row(one, now) for one in in_order(shown, order, now)]
+        columns = (MARK, *COLUMNS) if self._marked else COLUMNS
+        self.table.fixed = len(columns) - len(COLUMNS) + 1
+        self.table.show(rows, columns, sorted_by=order.title, falling=order.falling)
+        left_out = self.query_one("#left-out", Static)
+        number = f"{len(self._left_out)} left out: " if self._left_out else ""
+        set_text(left_out, printable(f"{number}{self._left_out[0]}") if self._left_out else "")
+        left_out.display = bool(self._left_out)
+        nothing = f"No file matches the filter {self.filter_text!r}. Esc shows all." if self._files else EMPTY
+        self._panel.say("" if shown or self._left_out else nothing)
+        self._arrange()
+        self._describe()
+        self._show_chosen()
         self.refresh_bindings()
+
+    def _arrange(self) -> None:
+        """The chosen file's tensors stand below a short list, where there is room, else in the panel about the file."""
+        wide = self.size.width >= WIDE
+        needed = len(self.table.rows) + LIST_EDGES + bool(self._left_out)
+        tensors, chosen = self.query_one("#tensors"), self.chosen
+        tensors.display = wide and chosen is not None and self.size.height - 2 - needed >= TENSORS_HEIGHT
+        self._panel.styles.height = needed if tensors.display else "1fr"
+        self.query_one("#file").display = wide and chosen is not None
+
+    def _describe(self) -> None:
+        """What stands in the borders of the list."""
+        shown, of = len(self.table.rows), len(self._files)
+        parts = [fmt.counted(of, "file") if shown == of else f"{fmt.count(shown)} of {fmt.counted(of, 'file')}"]
+        parts += [f"{len(self._marked)} marked" if self._marked else "", self._order.words, self.describe_filter()]
+        below, place = "", ""
+        if (one := self.chosen) is not None:
+            accuracy = "" if one.accuracy is None else f"{fmt.percent(one.accuracy)} of the test images"
+            below = " · ".join(filter(None, [one.what, accuracy, f"written {_when(one.changed)}"]))
+            place = f"{self.table.cursor + 1} of {shown}"
+        right = " · ".join(filter(None, parts)) if of else ""
+        self._panel.describe(right=right, below=below, below_right=place)
+
+    def _show_chosen(self) -> None:
+        """The panels beside the list: what is known at once, the rest when the file was read."""
+        one = self.chosen
+        if one is None or not self.query_one("#file").display:
+            self._shown = None
+            self._listings.leave()
+            return
+        known = self._listings.known(_request(one.path))
+        if one.path == self._shown and known is None:
+            return  # it is being read, or could not be
+        self._shown = one.path
+        self._listings.leave()
+        if known is not None:
+            self._take(one, known)
+            return
+        self._put(one, None)
+        self._ask_listing(one)
+
+    @work(group="listing", exclusive=True)
+    async def _ask_listing(self, one: ListedFile) -> None:
+        detail = self.query_one(FileDetail)
+        await asyncio.sleep(STAYS_S)
+        if self._shown != one.path:
+            return
+        detail.busy("reading it …")
+        try:
+            found = await asyncio.to_thread(self._listings.ask, _request(one.path))
+        except InspectionCancelledError:
+            return
+        except EngineError as error:
+            if isinstance(error, BugError):
+                raise
+            if self._shown == one.path:
+                self._put(one, None, str(error))
+            return
+        finally:
+            if self._shown == one.path and self.query(FileDetail):
+                detail.busy("")
+        if self._shown == one.path and self.query(FileDetail):
+            self._take(one, found)
+
+    def _put(self, one: ListedFile, listing: FileListing | None, problem: str = "") -> None:
+        first = [Fact("file", str(one.path)), *([Fact("problem", problem, "bad")] if problem else [])]
+        if listing is None and not problem:
+            first.append(Fact("size", fmt.size(one.bytes)))
+        accuracy = "" if one.accuracy is None else fmt.percent(one.accuracy)
+        below = self.query_one("#tensors").display
+        self.query_one(FileDetail).show(one.name, first, listing, right=accuracy, with_tensors=not below)
+        if listing is None:
+            self.query_one("#tensors", DetailPane).follow(Subject("Tensors", "", (), missing=problem), None)
+
+    def _take(self, one: ListedFile, listing: FileListing) -> None:
+        self._put(one, listing)
+        pane = self.query_one("#tensors", DetailPane)
+        if not pane.display:
+            return
+        tensors = file_facts.in_order(listing)
+        drawn = next((each for each in tensors if len(each.tensor.shape) > 1 and each.tensor.bytes < LARGEST), None)
+        subject = Subject(
+            "Tensors",
+            fmt.counted(listing.counts["tensors"], "tensor"),
+            (),
+            lead=lambda width: file_facts.tensor_lines(tensors, width),
+            picture_of="" if drawn is None else drawn.name,
+        )
+        pane.follow(subject, None if drawn is None else TensorDetailRequest(FileTensor(one.path, drawn.name)))
 
     def _row(self, one: ListedFile, now: float) -> Row:
         accuracy = "" if one.accuracy is None else fmt.percent(one.accuracy)
-        name = f"✓ {one.name}" if one.path in self._marked else one.name
-        return Row(str(one.path), (name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy))
+        mark = ("✓" if one.path in self._marked else "",) if self._marked else ()
+        cells = (*mark, one.name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy)
+        return Row(str(one.path), cells)
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if action in ("open", "mark") and self.table.key is None:
@@ -122,9 +269,14 @@ class CheckpointsScreen(TableScreen):
             return "mark two files or more first, with m"
         if action == "all" and not (self.filter_text or self._marked or self._requests.doing):
             return "all files are shown, and none is marked"
-        return ""
+        return self.why_not_panel() if action == "panel" else ""
+
+    def moved(self) -> None:
+        self._describe()
+        self._show_chosen()
 
     def action_again(self) -> None:
+        self._forget()
         self._read()
 
     def action_sort(self) -> None:
@@ -205,3 +357,11 @@ class CheckpointsScreen(TableScreen):
         from tui.weights.file import FileScreen
 
         self.app.push_screen(FileScreen(self._services, path))
+
+
+def _request(path: Path) -> FileRequest:
+    return FileRequest(path, most=LISTED)
+
+
+def _when(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

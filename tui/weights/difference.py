@@ -4,37 +4,46 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
 from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationComparison, EvaluationSettings
+from engine.inspection.detail_requests import DifferenceDetailRequest
 from engine.inspection.tensor_refs import FileDifference, FileTensor
 from engine.terminal_text import printable
 from engine.weights.comparison import Comparison, Difference
 from engine.weights.misfit import MisfitError
 from engine.weights.requests import CompareRequest
 from tui import format as fmt
+from tui.detail.latest import LatestQuestion
+from tui.detail.pane import DetailPane
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.evaluation_text import comparison_lines
 from tui.keys import bind
 from tui.services import Services
 from tui.weights import difference_rows, prompts
-from tui.weights.difference_rows import COLUMNS, SORTED, SORTS, TITLES, VALUE_COLUMNS, WORDS
+from tui.weights.difference_rows import COLUMNS, SORTED, SORTS, TITLES, WORDS
 from tui.weights.file_title import pair_title
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
+
+WIDE = 110  # columns from which the chosen tensor has a panel
+STACKED = 0.6  # of the lines that the table may take which has the panel below it
+VALUE_LINES = 8  # of the panel about a value
 
 
 class DifferenceScreen(TableScreen):
     """The most changed first."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#differences-panel"
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("difference"),
         bind("difference", "back"),
@@ -46,6 +55,7 @@ class DifferenceScreen(TableScreen):
         bind("difference", "again", "Compare again", show=False),
         bind("difference", "go_to", "Fixed", "show those images on Data", action="on_data('fixed')"),
         bind("difference", "wrong", "Broken", "show those images on Data", action="on_data('broken')"),
+        *panel_keys("difference"),
     ]
 
     FILTER_ABOUT = f"Part of a name; or a kind: {', '.join(WORDS)}."
@@ -63,10 +73,19 @@ class DifferenceScreen(TableScreen):
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
-        yield Static(id="about", markup=False)
-        yield Rows(COLUMNS, id="differences")
-        yield Static(id="progress", markup=False)
+        with Container(id="panels"):
+            with Panel(title=self._title, id="differences-panel"):
+                yield Static(id="about", markup=False)
+                yield Rows(COLUMNS, id="differences")
+            yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker))
         yield KeyLine()
+
+    @property
+    def panel(self) -> Panel:
+        return self.query_one("#differences-panel", Panel)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._show)
 
     def on_mount(self) -> None:
         self._ask()
@@ -74,29 +93,70 @@ class DifferenceScreen(TableScreen):
     @work(group="long", exclusive=True)
     async def _ask(self) -> None:
         self._title = await asyncio.to_thread(pair_title, self._first, self._second)
-        update_text(self, "#about", Content.styled(self._title, "bold"))
+        if not self.query(Rows):
+            return
+        self.panel.describe(title=self._title)
         found = await self._requests.ask(CompareRequest(self._first, self._second), "comparing", "tensors")
         if not self.query(Rows):
             return
         if found is None:
-            text = self._requests.refused or "cancelled; press r to compare again"
-            update_text(self, "#about", Content.styled(text, "$text-error"))
+            text = self._requests.refused or "Cancelled. Press r to compare again."
+            self.panel.say(Content.styled(text, "$text-error" if self._requests.refused else ""))
             return
         self._comparison = found
+        self.panel.say("")
         self._show()
 
     def _show(self) -> None:
         found = self._comparison
-        assert found is not None
-        sorted_by = "" if self._shows_values else f"; sorted by {SORTED[self._sort]}"
-        about = Content.assemble(
-            (self._title, "bold"),
-            f"  ({found.alignment})\n{difference_rows.count_kinds(found)}{sorted_by}",
-            (f"; {self.describe_filter()}" if self.filter_text else "", "$text-accent"),
-        )
-        update_text(self, "#about", about)
-        self.table.show(self._rows(self.filter_text), VALUE_COLUMNS if self._shows_values else COLUMNS)
+        if found is None or not self.query(Rows):
+            return
+        update_text(self, "#about", Content(f"{difference_rows.count_kinds(found)}\n{found.alignment}"))
+        rows = self._rows(self.filter_text)
+        columns = difference_rows.value_columns(self.size.width - 2) if self._shows_values else COLUMNS
+        sorted_by = "" if self._shows_values else TITLES.get(self._sort, "")
+        self.table.show(rows, columns, sorted_by=sorted_by, falling=self._sort != "cosine")
+        every = len(found.metadata) if self._shows_values else len(found.tensors)
+        number = fmt.counted(every, "other value" if self._shows_values else "tensor")
+        parts = [number if len(rows) == every else f"{fmt.count(len(rows))} of {number}"]
+        parts += [] if self._shows_values else [f"by {SORTED[self._sort]}"]
+        parts += [self.describe_filter()] if self.filter_text else []
+        self.panel.describe(right=" · ".join(parts))
+        self._arrange()
+        self._show_chosen()
         self.refresh_bindings()
+
+    def _arrange(self) -> None:
+        """The panel about the chosen tensor, or value, stands below the table; in a narrow terminal there is none."""
+        detail, wide = self.query_one(DetailPane), self.size.width >= WIDE
+        detail.display = wide
+        room = self.size.height - 2  # the lines at the top and the bottom
+        needed = len(self.table.rows) + 5
+        most = room - VALUE_LINES if self._shows_values else int(STACKED * room)
+        self.panel.styles.height = min(needed, most) if wide else "1fr"
+        detail.put_picture(wide=True)
+
+    def _show_chosen(self) -> None:
+        key, found = self.table.key, self._comparison
+        if found is None:
+            return
+        place = f"{self.table.cursor + 1} of {fmt.count(len(self.table.rows))}" if self.table.rows else ""
+        detail = self.query_one(DetailPane)
+        wide, one, below = detail.display, self._chosen, ""
+        if key is not None and self._shows_values:
+            below = " → ".join(text for _, text in difference_rows.value_subject(key, found).facts)
+            if wide:
+                detail.follow(difference_rows.value_subject(key, found), None)
+        elif one is not None:
+            below = f"{one.name}: {WORDS[one.kind]}, {one.a or '–'} → {one.b or '–'}"
+            if wide:
+                first, second = (FileTensor(path, name) for path, name in zip(self._paths, one.names, strict=True))
+                detail.follow(difference_rows.subject_of(one), DifferenceDetailRequest(first, second))
+        self.panel.describe(below="" if wide else below, below_right=place)
+
+    @property
+    def _paths(self) -> tuple[Path, Path]:
+        return self._first, self._second
 
     def _rows(self, part: str) -> list[Row]:
         found = self._comparison
@@ -114,7 +174,7 @@ class DifferenceScreen(TableScreen):
             return "it is not in both files with one shape"
         if action == "on_data" and self._evaluated is None:
             return "evaluate both files first, with E"
-        return ""
+        return self.why_not_panel() if action == "panel" else ""
 
     @property
     def _chosen(self) -> Difference | None:
@@ -139,6 +199,7 @@ class DifferenceScreen(TableScreen):
         self._ask()
 
     def moved(self) -> None:
+        self._show_chosen()
         self.refresh_bindings()
 
     def action_sort(self) -> None:

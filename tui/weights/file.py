@@ -4,28 +4,34 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import BugError, EngineError, InspectionCancelledError
+from engine.inspection.detail_requests import TensorDetailRequest
 from engine.inspection.file_requests import FileStatsRequest
 from engine.inspection.tensor_refs import FileTensor
 from engine.inspection.tensor_stats import TensorStats
 from engine.terminal_text import printable
 from engine.weights.requests import FileListing, FileRequest
 from tui import format as fmt
+from tui.detail.latest import LatestQuestion
+from tui.detail.pane import DetailPane
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.services import Services
-from tui.weights import file_rows
+from tui.weights import file_rows, file_subject
 from tui.weights.file_actions import FILE_ACTION_KEYS, FILE_ACTIONS, FileActions
+from tui.weights.file_detail import FileDetail
 from tui.weights.file_rows import SORTS, VIEWS
 from tui.weights.file_title import file_title
 from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
 from tui.widgets.rows import Row, Rows
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
@@ -35,12 +41,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MOST_PROBLEMS = 3  # above the table
+WIDE = 110  # columns from which the chosen tensor has a panel
+STACKED = 0.6  # of the lines that a table may take which has a panel below it
 
 
 class FileScreen(TableScreen):
     """Asks the worker process: what is in the file at once, the tensors' statistics as they come."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#parts-panel"
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("file"),
         bind("file", "back"),
@@ -49,6 +57,7 @@ class FileScreen(TableScreen):
         bind("file", "sort", "Sort", "by name or a statistic, or in the file's order"),
         *FILE_ACTION_KEYS,
         filter_key("file", "by name"),
+        *panel_keys("file"),
     ]
 
     FILTER_ABOUT = "Part of a name."
@@ -70,20 +79,31 @@ class FileScreen(TableScreen):
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
-        yield Static(id="about", markup=False)
-        yield Rows(file_rows.TENSOR_COLUMNS, id="parts")
-        yield Static(id="chosen", markup=False)
-        yield Static(id="progress", markup=False)
+        with Container(id="panels"):
+            with Panel(title=printable(self.path.name), id="parts-panel"):
+                yield Static(id="about", markup=False)
+                yield Rows(file_rows.TENSOR_COLUMNS, id="parts")
+                yield Static(id="chosen", markup=False)
+            yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker))
+            yield FileDetail(id="facts")
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._ask()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+        self.call_after_refresh(self._show_chosen)
+
+    @property
+    def panel(self) -> Panel:
+        return self.query_one("#parts-panel", Panel)
+
     # Asking
 
     @work(group="file", exclusive=True)
     async def _ask(self) -> None:
-        update_text(self, "#about", Content(f"reading {printable(str(self.path))} …"))
+        self.panel.busy(f"reading {printable(str(self.path))} …")
         part = "" if self._complete else self.filter_text
         try:
             self._title = await asyncio.to_thread(file_title, self.path)
@@ -91,10 +111,18 @@ class FileScreen(TableScreen):
         except InspectionCancelledError:
             return
         except EngineError as error:
-            update_text(self, "#about", Content.styled(str(error), "$text-error"))
+            if isinstance(error, BugError):
+                raise
+            if self.query(Rows):
+                self.panel.describe(title=self._title)
+                self.panel.say(Content.styled(str(error), "$text-error"))
             return
+        finally:
+            if self.query(Rows):
+                self.panel.busy("")
         if not self.query(Rows):
             return
+        self.panel.say("")
         self._listing, self._share, self._listed = listing, 0.0, part
         if not part:
             self._complete = all(self._has_all(view) for view in VIEWS)
@@ -136,9 +164,30 @@ class FileScreen(TableScreen):
         if listing is None:
             return
         update_text(self, "#about", self._about(listing))
-        self.table.show(self._rows(self.filter_text), file_rows.COLUMNS[self._view])
+        sort = self._sort if self._view == "tensors" else ""
+        rows = self._rows(self.filter_text)
+        self.table.show(rows, file_rows.COLUMNS[self._view], sorted_by=sort, falling=sort not in ("", "tensor"))
+        self.panel.describe(title=self._title, right=self._state(listing))
+        self._arrange()
         self._show_chosen()
         self.refresh_bindings()
+
+    def _arrange(self) -> None:
+        """The panel about the chosen tensor, or value, stands below a table with many columns or few rows, beside a
+        long one; in a narrow terminal there is none."""
+        if self._listing is None or not self.query(Rows):
+            return
+        wide, tensors = self.size.width >= WIDE, self._view == "tensors"
+        room = self.size.height - 2  # the lines at the top and the bottom
+        needed = len(self.table.rows) + 3 + self._about(self._listing).plain.count("\n") + 1
+        most = int(STACKED * room)
+        stacked = wide and (tensors or needed <= most)
+        detail, facts = self.query_one(DetailPane), self.query_one(FileDetail)
+        detail.display, facts.display = wide and tensors, wide and not tensors
+        self.query_one("#chosen").display = not wide
+        self.query_one("#panels").set_class(stacked, "-stacked")
+        self.panel.styles.height = min(needed, most) if stacked else "1fr"
+        detail.put_picture(wide=stacked)
 
     def _rows(self, part: str) -> list[Row]:
         """Those of the view that is shown, with `part` in their names, or in what they say."""
@@ -153,8 +202,7 @@ class FileScreen(TableScreen):
     def _about(self, listing: FileListing) -> Content:
         untrusted = any(not one.allowed for one in listing.imports)
         lines = [
-            Content.assemble((self._title, "bold"), f": {listing.format}, {fmt.size(listing.bytes)}\n"),
-            Content.styled(f"{printable(str(self.path))}\n", "$foreground 60%"),
+            Content.assemble((f"{printable(str(self.path))}\n", "$foreground 60%")),
             Content.styled(f"{listing.safety}\n", "$text-warning" if untrusted else ""),
             *(Content(f"{note}\n") for note in listing.notes),
             *(Content.styled(f"{problem}\n", "$text-error") for problem in listing.problems[:MOST_PROBLEMS]),
@@ -162,33 +210,59 @@ class FileScreen(TableScreen):
         if (more := listing.counts["problems"] - MOST_PROBLEMS) > 0:
             lines.append(Content.styled(f"… and {fmt.counted(more, 'more problem')} (v)\n", "$text-error"))
         counts = listing.counts
-        text = f"{fmt.counted(counts['tensors'], 'tensor')} with {fmt.counted(listing.elements, 'element')}"
+        text = f"{listing.format}, {fmt.size(listing.bytes)}: {fmt.counted(counts['tensors'], 'tensor')}"
+        text += f" with {fmt.counted(listing.elements, 'number')}"
         if shared := counts["shared"]:
             text += f" ({fmt.counted(shared, 'shared storage')})"
-        text += f" (statistics: {100 * self._share:.0f}%)" if self._share < 1 else ""
         for view in VIEWS[1:]:
             text += f", {fmt.counted(counts[view], view[:-1])}" if counts[view] else ""
-        text += f"; shown: {self._view}"
+        return Content("").join([*lines, Content(text)])
+
+    def _state(self, listing: FileListing) -> str:
+        """What stands at the right of the upper border."""
+        shown, of = len(self.table.rows), listing.counts[self._view]
+        word = self._view[:-1]
+        parts = [fmt.counted(of, word) if shown == of else f"{fmt.count(shown)} of {fmt.counted(of, word)}"]
         if not self._complete and not self._listed and not self._has_all(self._view):
-            text += f", the first {fmt.count(len(getattr(listing, self._view)))} (/ finds others)"
-        text += f"; sorted by {SORTS[self._sort]}" if self._sort and self._view == "tensors" else ""
-        lines.append(Content(text))
-        lines.append(Content.styled(f"; {self.describe_filter()}" if self.filter_text else "", "$text-accent"))
-        return Content("").join(lines)
+            parts = [
+                f"the first {fmt.count(len(getattr(listing, self._view)))} of {fmt.counted(of, word)} (/ finds others)"
+            ]
+        parts += [f"statistics {100 * self._share:.0f}%"] if self._share < 1 and self._view == "tensors" else []
+        parts += [f"by {SORTS[self._sort]}"] if self._sort and self._view == "tensors" else []
+        parts += [self.describe_filter()] if self.filter_text else []
+        return " · ".join(parts)
 
     def _show_chosen(self) -> None:
-        text, key, listing = "", self.table.key, self._listing
-        if listing is not None and key is not None:
-            match self._view:
-                case "tensors":
-                    text = file_rows.describe_tensor(listing, key, self._stats)
-                case "modules":
-                    text = file_rows.describe_module(listing, key)
-                case "values":
-                    text = f"{key} = {listing.values[key]}"
-                case "problems":
-                    text = listing.problems[int(key)]  # the whole of it
-        update_text(self, "#chosen", Content(text))
+        key, listing = self.table.key, self._listing
+        if listing is None:
+            return
+        place = f"{self.table.cursor + 1} of {fmt.count(len(self.table.rows))}" if self.table.rows else ""
+        self.panel.describe(below_right=place)
+        update_text(self, "#chosen", Content(self._chosen_line(listing, key)))
+        if key is None:
+            return
+        if self._view == "tensors" and self.query_one(DetailPane).display:
+            one = next(one for one in listing.tensors if one.name == key)
+            subject = file_subject.of_tensor(listing, one, self._stats, self._histograms)
+            self.query_one(DetailPane).follow(subject, TensorDetailRequest(FileTensor(self.path, key)))
+        elif self._view != "tensors" and self.query_one(FileDetail).display:
+            first = file_subject.of_part(listing, self._view, key)
+            self.query_one(FileDetail).show("The file", first, listing)
+
+    def _chosen_line(self, listing: FileListing, key: str | None) -> str:
+        """What is said below the table where there is no panel for it."""
+        if key is None:
+            return ""
+        match self._view:
+            case "tensors":
+                return file_rows.describe_tensor(listing, key, self._stats)
+            case "modules":
+                return file_rows.describe_module(listing, key)
+            case "values":
+                return f"{key} = {listing.values[key]}"
+            case "problems":
+                return listing.problems[int(key)]  # the whole of it
+        return ""
 
     # Keys
 
@@ -201,7 +275,7 @@ class FileScreen(TableScreen):
             )
         if action == "sort" and self._view != "tensors":
             return "only tensors are sorted: v goes to them"
-        return ""
+        return self.why_not_panel() if action == "panel" else ""
 
     def action_back(self) -> None:
         if self._requests.cancel():

@@ -1,7 +1,7 @@
 """What is in a file of weights, as rows of tables."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.inspection.tensor_stats import TensorStats
@@ -55,7 +55,12 @@ def tensors(listing: FileListing, stats: Stats, histograms: Histograms, sort: st
         ones.sort(key=lambda one: -one.tensor.bytes)
     elif sort:
         ones.sort(key=lambda one: _falling(stats.get(one.name), sort))
-    return [_tensor(one, stats.get(one.name), histograms) for one in ones]
+    known = [stats.get(one.name) for one in ones]
+    figures = [
+        fmt.alike([None if each is None else getattr(each, name) for each in known])
+        for name in ("mean", "std", "min", "max", "norm")
+    ]
+    return [_tensor(one, each, histograms, texts) for one, each, *texts in zip(ones, known, *figures, strict=True)]
 
 
 def describe_tensor(listing: FileListing, name: str, stats: Stats) -> str:
@@ -88,16 +93,17 @@ def _falling(stats: TensorStats | None, sort: str) -> float:
     return math.inf if value is None or math.isnan(value) else -value
 
 
-def _tensor(one: Named, stats: TensorStats | None, histograms: Histograms) -> Row:
+def _tensor(one: Named, stats: TensorStats | None, histograms: Histograms, figures: Sequence[str]) -> Row:
+    """`figures`: its mean, std, min, max and norm, as the columns have them."""
     tensor = one.tensor
     cells = [one.name, fmt.shape(tensor.shape), tensor.dtype, fmt.size(tensor.bytes)]
     if stats is None:
         return Row(one.name, (*cells, *[""] * (len(TENSOR_COLUMNS) - len(cells))))
-    histogram = histograms.get(one.name)
+    histogram, (mean, std, low, high, norm) = histograms.get(one.name), figures
     cells += [
-        fmt.short(stats.mean), fmt.short(stats.std), "" if histogram is None else bars(histogram), fmt.short(stats.min),
-        fmt.short(stats.max), "" if stats.zeros is None else fmt.percent(stats.zeros),
-        fmt.count(stats.not_finite) if stats.not_finite else "", fmt.short(stats.norm),
+        mean, std, "" if histogram is None else bars(histogram), low, high,
+        "" if stats.zeros is None else fmt.percent(stats.zeros),
+        fmt.count(stats.not_finite) if stats.not_finite else "", norm,
     ]  # fmt: skip
     return Row(one.name, tuple(cells), "warning" if stats.zeros == 1 else "")
 

@@ -12,7 +12,9 @@ from engine.terminal_text import printable
 def file_title(path: Path) -> str:
     """`fast · epoch 10`, or the file's name. Reads the run's manifest, where it is in a run."""
     if (found := _in_run(path)) is None:
-        return printable(path.name)
+        run = RunFolder.of_checkpoint(path)
+        newest = path.absolute() == run.weights and run.run_json.is_file()
+        return printable(f"{store.title(run)} · {path.name}" if newest else path.name)
     run, entry = found
     return printable(f"{store.title(run)} · {_place(entry)}")
 

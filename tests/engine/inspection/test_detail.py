@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from engine import sources
-from engine.errors import InspectionError
-from engine.inspection import detail, networks
-from engine.inspection.detail_requests import Detail, ModuleDetailRequest, TensorDetailRequest
+from engine.errors import CheckpointError, InspectionError
+from engine.inspection import detail, difference_detail, networks
+from engine.inspection.detail_requests import Detail, DifferenceDetailRequest, ModuleDetailRequest, TensorDetailRequest
 from engine.inspection.forward import mosaic
 from engine.inspection.image_requests import ImageRef
 from engine.inspection.samples import sample
@@ -82,6 +82,34 @@ def test_a_files_tensor_is_printed_and_drawn_as_a_parameter_is(home: Path, tmp_p
     assert found.description.startswith("512 rows of 28 × 28")
     apart = detail.of_tensor(home, TensorDetailRequest(FileDifference(*both), rows=60, columns=90), silent)
     assert apart.printed == str((weight + 1 - weight)[:2])
+
+
+def test_a_difference_says_what_both_are_and_where_the_largest_is(home: Path, tmp_path: Path) -> None:
+    a = torch.linspace(-1, 1, 60).reshape(3, 4, 5)
+    b = a.clone()
+    b[1, 2, 3] += 0.5
+    b[2, 0, 0] = torch.nan
+    torch.save({"w": a}, tmp_path / "a.pt")
+    torch.save({"w": b}, tmp_path / "b.pt")
+    request = DifferenceDetailRequest(FileTensor(tmp_path / "a.pt", "w"), FileTensor(tmp_path / "b.pt", "w"), 20, 40)
+    found = difference_detail.compute(home, request, silent)
+    assert found.largest == (1, 2, 3)
+    assert found.there == (pytest.approx(float(a[1, 2, 3])), pytest.approx(float(b[1, 2, 3])))
+    assert found.first is not None
+    assert found.second is not None
+    assert found.stats is not None
+    assert found.first.norm == pytest.approx(float(a.norm()))
+    assert found.second.nan == 1
+    assert found.stats.max == pytest.approx(0.5)
+    assert sum(found.histogram) == 59
+    assert found.expression == '(b.pt["w"] - a.pt["w"])[:2]'
+    assert found.printed == str((b - a)[:2])
+
+
+def test_a_tensor_that_claims_any_size_is_not_expanded(home: Path, tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1).expand(1000, 1000, 100, 100)}, tmp_path / "huge.pt")
+    with pytest.raises(CheckpointError, match="repeats a few stored values"):
+        detail.of_tensor(home, TensorDetailRequest(FileTensor(tmp_path / "huge.pt", "w"), rows=60, columns=90), silent)
 
 
 def test_of_a_large_tensor_only_what_is_drawn_is_computed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

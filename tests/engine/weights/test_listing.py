@@ -11,13 +11,13 @@ from engine.weights import listing
 from engine.weights.contents import OWN_KEYS, Contents, Named
 from engine.weights.problems import number_doubles
 from engine.weights.records import Tensor
-from engine.weights.requests import FileListing, FileRequest, Import
+from engine.weights.requests import MOST_LISTED, FileListing, FileRequest, Import, Section
 from tests.engine.weights.test_reading import Evil
 from tests.support.hostile import checkpoint, holding, tensor
 
 
-def listed(path: Path, part: str = "") -> FileListing:
-    return listing.compute(Path("home"), FileRequest(path, part), silent)
+def listed(path: Path, part: str = "", most: int = MOST_LISTED) -> FileListing:
+    return listing.compute(Path("home"), FileRequest(path, part, most), silent)
 
 
 @pytest.fixture
@@ -55,6 +55,11 @@ def test_everything_that_is_in_a_file_is_listed(file: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_section_is_summed_up(file: Path) -> None:
+    found = listed(file, most=1)
+    assert (found.sections, found.own) == ((Section("model", 3, 17, 68),), True)
+
+
 def test_a_filter_holds_for_each_list_and_not_for_the_counts(file: Path) -> None:
     everything, found = listed(file), listed(file, "body")
     assert [one.name for one in found.tensors] == ["model.body.weight", "model.body.tied"]
@@ -64,15 +69,13 @@ def test_a_filter_holds_for_each_list_and_not_for_the_counts(file: Path) -> None
     assert (found.counts, found.elements) == (everything.counts, everything.elements)
 
 
-def test_a_list_is_bounded(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = listed(file)
-    monkeypatch.setattr(listing, "MOST_LISTED", 2)
-    found = listed(file)
+def test_a_list_is_bounded(file: Path) -> None:
+    everything, found = listed(file), listed(file, most=2)
     assert found.tensors == everything.tensors[:2]
     assert list(found.values) == list(everything.values)[:2]
     assert found.imports == everything.imports[:2]
     assert found.counts == everything.counts
-    assert [one.name for one in listed(file, "head").tensors] == ["model.head.bias"]  # a filter finds the others
+    assert [one.name for one in listed(file, "head", 2).tensors] == ["model.head.bias"]  # a filter finds the others
 
 
 def test_a_module_that_was_pickled_whole_is_a_tree(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ async def test_the_list(home: Path, picture: Picture) -> None:
     async with opened(home, "checkpoints").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("3 files",))
         await pilot.press("m", "down", "m", "s")
-        await picture(pilot, "2 marked", "sorted by age", name="marked")
+        await picture(pilot, "2 marked", "by age", name="marked")
 
 
 async def test_a_file(home: Path, picture: Picture) -> None:

@@ -21,6 +21,7 @@ from engine.weights.misfit import MisfitError
 from engine.weights.requests import ConvertRequest
 from engine.worker.client import WorkerClient
 from tests.support.at_once import at_once  # noqa: F401
+from tests.support.panels import said
 from tests.tui.data.test_data import line, until
 from tests.tui.weights.test_checkpoints import body, table, typed
 from tui.app import FmnistApp
@@ -62,12 +63,12 @@ async def test_two_files_that_do_not_fit_are_evaluated_with_the_mapping_that_is_
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=SIZE) as pilot:
         app.push_screen(DifferenceScreen(app, first, second))
-        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "6 changed" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "6 changed" in said(app))
         await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         await typed(pilot, "mlp")
         await until(pilot, lambda: app.screen.query_one(Input).value == "mlp net.")
-        assert "first.pt does not fit mlp: 6 missing" in line(app, "#about")
+        assert "first.pt does not fit mlp: 6 missing" in said(app)
         assert "prefix net. removed" in line(app, "#verdict")
         await pilot.press("enter")
         await until(pilot, lambda: bool(body(app)))
@@ -87,7 +88,7 @@ async def test_esc_at_a_proposal_leaves_the_file_as_it_is(home: Path, tmp_path: 
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=SIZE) as pilot:
         app.push_screen(FileScreen(app, path))
-        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "6 tensors" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "6 tensors" in said(app))
         await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         await typed(pilot, "mlp")
@@ -109,7 +110,7 @@ async def test_a_module_that_was_trusted_before_is_proposed_by_its_name(
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=SIZE) as pilot:
         app.push_screen(FileScreen(app, path))
-        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "pickled module" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "pickled module" in said(app))
         await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert app.screen.query_one(Input).value == "whole.pt"
@@ -125,8 +126,11 @@ async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
         remember(home, saved(tmp_path / name, seed, ""))
     cancelled = threading.Event()
     asked: list[ConvertRequest] = []
+    answered = WorkerClient.ask
 
     def slow(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
+        if not isinstance(request, ConvertRequest):
+            return answered(self, request, progress)
         asked.append(request)
         assert cancelled.wait(120)
         raise InspectionCancelledError("cancelled")
@@ -135,19 +139,19 @@ async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
     monkeypatch.setattr(WorkerClient, "cancel", lambda self: cancelled.set())
     app = FmnistApp(home=home, dataset="demo", start="checkpoints")
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "3 files" in said(app))
         await pilot.press("m", "G", "m", "number_sign")  # c.pt, which was opened last, then a.pt
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         await typed(pilot, f"{tmp_path / 'mean.pth'} module. without:head")
-        await until(pilot, lambda: "averaging 2 files …  (Esc cancels)" in line(app, "#progress"))
+        await until(pilot, lambda: "averaging 2 files … · Esc cancels" in said(app))
         mapping = KeyMapping("module.", without=("head",))
         assert asked == [ConvertRequest((tmp_path / "c.pt", tmp_path / "a.pt"), tmp_path / "mean.pth", mapping)]
         await pilot.press("escape")
-        await until(pilot, lambda: not line(app, "#progress"))
-        assert "2 marked" in line(app, "#about")
+        await until(pilot, lambda: "Esc cancels" not in said(app))
+        assert "2 marked" in said(app)
         assert not app._notifications
         await pilot.press("escape")
-        assert "marked" not in line(app, "#about")
+        assert "marked" not in said(app)
 
 
 async def test_a_branch_whose_names_do_not_fit_asks_again_with_the_mapping_that_is_proposed(

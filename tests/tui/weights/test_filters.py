@@ -8,8 +8,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support.at_once import at_once  # noqa: F401
+from tests.support.panels import said
 from tests.support.waiting import until
-from tests.tui.data.test_data import line
 from tui.app import FmnistApp
 from tui.weights.difference import DifferenceScreen
 from tui.weights.file import FileScreen
@@ -44,14 +44,14 @@ async def test_a_filter_of_a_files_tensors_keeps_their_order(home: Path, tmp_pat
         assert order(app) == "caB"  # by size; the cursor stays on its tensor
         await filtered(pilot, "l")
         assert order(app) == "cB"
-        assert "filter: l" in line(app, "#about")
-        assert "sorted by size" in line(app, "#about")
+        assert "filter: l" in said(app)
+        assert "by size" in said(app)
         await pilot.press("s")
-        assert "sorted by norm" in line(app, "#about")
+        assert "by norm" in said(app)
         assert order(app) == "cB"
         await pilot.press("escape")
         assert order(app) == "caB"
-        assert "sorted by norm" in line(app, "#about")
+        assert "by norm" in said(app)
         await pilot.press("down", "down", "down", "up")
         assert order(app) == "cAb"
 
@@ -66,15 +66,15 @@ async def test_a_filter_of_differences_keeps_their_order(home: Path, tmp_path: P
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         app.push_screen(DifferenceScreen(app, tmp_path / "first.pth", tmp_path / "second.pth"))
-        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "3 changed" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "3 changed" in said(app))
         assert order(app) == "Adbc"  # relative: 0.5, 0.1, 0.04; what is the same comes last
         await pilot.press("s")
         assert order(app) == "bdAc"  # by the largest difference: 4, 1, 0.5
         await filtered(pilot, "m")  # a.small, c.same, d.mild
         assert order(app) == "dAc"
-        assert "filter: m" in line(app, "#about")
+        assert "filter: m" in said(app)
         await filtered(pilot, "changed")
         assert order(app) == "bdA"
         await pilot.press("escape")
         assert order(app) == "bdAc"
-        assert "sorted by max |Δ|" in line(app, "#about")
+        assert "by max |Δ|" in said(app)

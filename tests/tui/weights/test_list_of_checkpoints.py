@@ -10,8 +10,8 @@ from textual.widgets import Input
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from tests.support.made_up import MadeUpRun
+from tests.support.panels import said
 from tests.support.waiting import until
-from tests.tui.data.test_data import line
 from tui.app import FmnistApp
 from tui.config.declared import SORT_CHECKPOINTS
 from tui.weights.checkpoints import CheckpointsScreen
@@ -53,7 +53,7 @@ async def filtered(pilot: Pilot[None], text: str) -> None:
 
 async def test_each_order_is_of_its_figure(listed: FmnistApp) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in line(listed, "#about"))
+        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
         assert shown(listed) == "▸d c b a"
         for order in ("a c ▸d b", "b ▸d a c", "c a ▸d b", "▸d c b a"):
             await pilot.press("s")
@@ -62,7 +62,7 @@ async def test_each_order_is_of_its_figure(listed: FmnistApp) -> None:
 
 async def test_an_order_is_reversed_clicked_and_kept(listed: FmnistApp, home: Path) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in line(listed, "#about"))
+        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
         await pilot.press("S")
         assert shown(listed) == "a b c ▸d"
         await pilot.press("S", "s", "s", "s", "S")  # by accuracy, the worst first; what has none stays last
@@ -73,31 +73,31 @@ async def test_an_order_is_reversed_clicked_and_kept(listed: FmnistApp, home: Pa
         assert shown(listed) == "b ▸d a c"
     again = FmnistApp(home=home, dataset="demo", start="checkpoints", preferences=listed.preferences)
     async with again.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(again.screen, CheckpointsScreen) and "4 files" in line(again, "#about"))
+        await until(pilot, lambda: isinstance(again.screen, CheckpointsScreen) and "4 files" in said(again))
         assert shown(again) == "▸b d a c"
 
 
 async def test_a_filter_keeps_the_order_the_marks_and_the_cursor(listed: FmnistApp) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in line(listed, "#about"))
+        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
         await pilot.press("s", "s", "m", "down", "down", "m", "up")  # by size; d and c are marked, a has the cursor
         assert shown(listed) == "b ✓d ▸a ✓c"
         await filtered(pilot, "<0.4KB")
         assert shown(listed) == "▸a ✓c"
-        about = line(listed, "#about")
-        assert "2 files" in about
+        about = said(listed)
+        assert "2 of 4 files" in about
         assert "2 marked" in about
-        assert "sorted by size" in about
+        assert "by size" in about
         await pilot.press("escape")  # the filter goes first, …
         assert shown(listed) == "b ✓d ▸a ✓c"
         await pilot.press("escape")  # … then the marks; the order stays
         assert shown(listed) == "b d ▸a c"
-        assert "sorted by size" in line(listed, "#about")
+        assert "by size" in said(listed)
 
 
 async def test_a_mark_is_taken_away_by_the_key_that_made_it(listed: FmnistApp) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in line(listed, "#about"))
+        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
         await pilot.press("m", "up", "m", "m")
         assert shown(listed) == "▸✓d c b a"
         await pilot.press("m", "down", "down", "down", "down", "m")

@@ -19,6 +19,7 @@ from engine.weights.reading import read
 from engine.weights.records import Storage, Tensor
 from engine.weights.tensors import load
 from tests.support.at_once import at_once  # noqa: F401
+from tests.support.panels import said
 from tests.tui.data.test_data import line, until
 from tui.app import FmnistApp
 from tui.cli.main import main
@@ -80,16 +81,16 @@ def test_converting_to_a_format_that_is_only_read_is_refused(row: Path, tmp_path
 async def test_the_screens_list_and_open_a_registered_format(home: Path, row: Path) -> None:
     app = FmnistApp(home=home, dataset="demo", start="checkpoints")
     async with app.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: "No checkpoints" in line(app, "#about"))
+        await until(pilot, lambda: "No checkpoints" in said(app))
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert ".row" in line(app, "#about")
         app.screen.query_one("#line").value = str(row)  # type: ignore[attr-defined]
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "a row of numbers" in line(app, "#about"))
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and "a row of numbers" in said(app))
         await until(pilot, lambda: "-0.0833" in app.screen.query_one("#parts").text())  # type: ignore[attr-defined]
         await pilot.press("escape")
-        await until(pilot, lambda: "1 file" in line(app, "#about"))
+        await until(pilot, lambda: "1 file" in said(app))
         assert "three.row" in app.screen.query_one("#files").text()  # type: ignore[attr-defined]
 
 
