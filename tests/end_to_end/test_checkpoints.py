@@ -52,7 +52,7 @@ def test_two_epochs_are_compared_down_to_the_images_they_differ_in(
         terminal.press("5", "escape")
         terminal.wait_for("2 marked")
         terminal.press("enter")
-        terminal.wait_for("a checkpoint of fmnist-tui")
+        terminal.wait_for("⏎ Values")
         terminal.press("V")
         terminal.wait_for(lambda screen: "SHA-256 in the" in screen)
         terminal.press("escape")
