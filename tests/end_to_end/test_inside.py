@@ -60,7 +60,7 @@ def test_a_whole_module_of_somebodys_is_looked_into_by_keys(home: Path, tmp_path
         terminal.wait_for("[2, 3]")
         terminal.press("escape")
         terminal.wait_for("Compare")
-        terminal.press("q")
+        terminal.press("escape")
         terminal.wait_for("Open a path")
         terminal.press("q")
         assert terminal.exit_code() == 0
