@@ -38,6 +38,7 @@ from tui.widgets.topbar import TopBar
 
 FOLLOW_S = 2.0  # between two looks for a newer checkpoint
 WIDE = 110  # columns from which on the detail panel is shown
+VALUELESS_LINES = 9  # of the detail panel, where it has no values to show
 STACKED = 0.6  # of the lines that a table may take which has the detail panel below it
 
 
@@ -236,7 +237,8 @@ class ModelScreen(TableScreen):
         one; in a narrow terminal there is none."""
         room = self.size.height - 2  # the lines at the top and the bottom
         needed = len(self.table.rows) + 3 + self.query_one("#problem").display
-        most = int(STACKED * room)
+        valueless = self._summary is not None and self._summary.valueless
+        most = room - VALUELESS_LINES if valueless else int(STACKED * room)
         stacked = self._has_detail and (needed <= most or self._shows_parameters)
         self.detail.display = self._has_detail
         self.query_one("#panels").set_class(stacked, "-stacked")

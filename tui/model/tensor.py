@@ -272,6 +272,8 @@ class TensorScreen(KeyScreen[None]):
         cells = self._cells
         if window.about.number:
             return cells.value
+        if not window.cells:  # no values, or no elements
+            return f"{size}{matrices}"
         return f"[{cells.row}, {cells.column}] = {cells.value}   of {size}{matrices}"
 
     def _arrange(self) -> None:

@@ -1,11 +1,11 @@
 """The layers of a run while it trains: gradients, weights, updates, activations, over time and at the newest sample."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
@@ -16,7 +16,7 @@ from engine.runs.state import RunState, place
 from engine.runs.store import title
 from engine.training import events as ev
 from tui import format as fmt
-from tui.dialogs.table_screen import TableScreen
+from tui.dialogs.table_screen import TableScreen, panel_keys
 from tui.keys import bind, move_keys
 from tui.runs.chart_export import export_chart
 from tui.runs.charts import layer_chart
@@ -58,14 +58,14 @@ ACTIVATIONS = (
     Metric("dead units", "dead"),
 )
 PARAMETER_COLUMNS = (
-    Column("parameter", -26, ends=True),
+    Column("parameter", -22, ends=True),
     Column("|gradient|", 10, right=True),
     Column("|w|", 9, right=True),
     Column("|Δw|÷|w|", 9, right=True, style="test"),
     Column("over time", 16, style="train"),
 )
 ACTIVATION_COLUMNS = (
-    Column("output of", -26, ends=True),
+    Column("output of", -18, ends=True),
     Column("mean", 9, right=True),
     Column("std", 9, right=True),
     Column("zeros", 6, right=True),
@@ -97,10 +97,11 @@ class LayerChart(RunChart):
 class LayerStatsScreen(TableScreen):
     """Follows the run in its own thread, as `WatchScreen` does."""
 
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#layers-panel"
     BINDINGS: ClassVar[list[BindingType]] = [
         *move_keys("layer_stats"),
         *chart_keys("layer_stats", ends=False),
+        *panel_keys("layer_stats"),
         bind("layer_stats", "view", "Parameters/outputs", "the other table"),
         bind("layer_stats", "go", "Pause/resume", "between two steps", action="pause"),
         bind("layer_stats", "one_step", "Step", "one training step", action="step"),
@@ -120,7 +121,7 @@ class LayerStatsScreen(TableScreen):
     def compose(self) -> ComposeResult:
         yield TopBar("train")
         yield Static(id="about", markup=False)
-        with Panel(title="Parameters", id="layers-panel", focusable=False):
+        with Panel(title="Parameters", id="layers-panel"):
             yield Rows(PARAMETER_COLUMNS, id="layers")
         with Panel(id="chart-panel", focusable=False):
             yield self._chart
@@ -161,17 +162,19 @@ class LayerStatsScreen(TableScreen):
         if not state.layer_stats:
             return
         layers = _layers(state.layer_stats[-1], outputs=self._outputs)
-        rows = [self._row(name, stats) for name, stats in layers.items()]
+        figures = _figures(list(layers.values()))
+        rows = [self._row(name, stats, texts) for (name, stats), texts in zip(layers.items(), figures, strict=True)]
         self.table.styles.height = min(len(rows) + 1, max(4, (self.size.height - 10) // 2))
         self.table.show(rows, ACTIVATION_COLUMNS if self._outputs else PARAMETER_COLUMNS)
         self._draw()
 
-    def _row(self, name: str, stats: Stats) -> Row:
+    def _row(self, name: str, stats: Stats, figures: Sequence[str]) -> Row:
+        """`figures`: its numbers, as their columns have them."""
+        cells = [name, *figures]
         if isinstance(stats, ev.ActivationStats):
-            cells = [name, _number(stats.mean), _number(stats.std), _share(stats.zeros), _share(stats.dead)]
+            cells += [_share(stats.zeros), _share(stats.dead)]
             wrong = stats.mean is None or stats.std is None
         else:
-            cells = [name, _number(stats.gradient_norm), _number(stats.weight_norm), _number(stats.update_ratio)]
             wrong = stats.gradient_norm is None or stats.weight_norm is None
         points = [value for _, value in self._history(name)]
         return Row(name, (*cells, spark(points)), "bad" if wrong else "")
@@ -193,6 +196,17 @@ class LayerStatsScreen(TableScreen):
         place = f"{self.table.cursor + 1} of {len(self.table.rows)}" if self.table.rows else ""
         self.query_one("#layers-panel", Panel).describe(title=title, right=place)
         self.query_one("#chart-panel", Panel).describe(title=self._chart.chart.title, below=CHART_HINT)
+        self._say_keys()
+
+    def _say_keys(self) -> None:
+        """In the borders, what the keys that move act on."""
+        chart = self._chart.has_focus
+        self.query_one("#layers-panel", Panel).describe(below="" if chart else "↑ ↓ another layer · tab to the chart")
+        keys = "← → home end the cursor · ↑ ↓ another layer · tab to the table" if chart else ""
+        self.query_one("#chart-panel", Panel).describe(below_right=keys)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._say_keys()
 
     def _made_chart(self) -> Chart:
         """The metric of the layer at the table's cursor."""
@@ -225,9 +239,6 @@ class LayerStatsScreen(TableScreen):
         set_text(self.query_one("#about", Static), text)
 
     # Keys
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.why_not(action, parameters) else True
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         """Why an action can't be done now; "" where it can."""
@@ -289,8 +300,12 @@ def _moved(sample: ev.LayerStats) -> str:
     return f"; changed most: {name}, by {ratio:.2g} of its norm"
 
 
-def _number(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.3g}"
+def _figures(layers: Sequence[Stats]) -> list[tuple[str, ...]]:
+    """The numbers of each layer, those of a column in one format."""
+    outputs = any(isinstance(one, ev.ActivationStats) for one in layers)
+    names = ("mean", "std") if outputs else ("gradient_norm", "weight_norm", "update_ratio")
+    columns = (fmt.alike([getattr(one, name) for one in layers]) for name in names)
+    return list(zip(*([text or "not finite" for text in column] for column in columns), strict=True))
 
 
 def _share(value: float | None) -> str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MOST_PROBLEMS = 3  # above the table
+NEED_VALUES = ("difference", "evaluate", "branch", "model", "data", "convert")
 WIDE = 110  # columns from which the chosen tensor has a panel
 STACKED = 0.6  # of the lines that a table may take which has a panel below it
 
@@ -68,6 +69,7 @@ class FileScreen(TableScreen):
         self._requests = LongRequests(self, services)
         self._actions = FileActions(self, services, self._requests, path, self._continue_stats)
         self._listing: FileListing | None = None
+        self._valueless = False  # whether its tensors have shapes alone
         self._complete = False  # whether all that is in the file is in the listing
         self._listed = ""  # the filter that the listing was made with
         self._stats: dict[str, TensorStats | None] = {}
@@ -124,6 +126,7 @@ class FileScreen(TableScreen):
             return
         self.panel.say("")
         self._listing, self._share, self._listed = listing, 0.0, part
+        self._valueless = bool(listing.tensors) and all(map(file_subject.valueless, listing.tensors))
         if not part:
             self._complete = all(self._has_all(view) for view in VIEWS)
         self._show()
@@ -273,9 +276,15 @@ class FileScreen(TableScreen):
             return (
                 "only a tensor has values to show: v goes to them" if self._view != "tensors" else "there is no tensor"
             )
+        if (action == "open" and self._chosen_is_valueless()) or (action in NEED_VALUES and self._valueless):
+            return "shapes but no values (PyTorch's meta device): o on Checkpoints opens another file"
         if action == "sort" and self._view != "tensors":
             return "only tensors are sorted: v goes to them"
         return self.why_not_panel() if action == "panel" else ""
+
+    def _chosen_is_valueless(self) -> bool:
+        ones = self._listing.tensors if self._listing is not None else ()
+        return any(one.name == self.table.key and file_subject.valueless(one) for one in ones)
 
     def action_back(self) -> None:
         if self._requests.cancel():

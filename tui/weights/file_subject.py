@@ -9,6 +9,10 @@ from tui.weights.file_facts import Fact
 from tui.weights.file_rows import Histograms, Stats
 
 LARGEST = 1 << 29  # bytes of a tensor whose values are read without being asked for
+VALUELESS = (
+    "It has a shape but no values: it was saved from PyTorch's meta device. "
+    "Esc goes back to Checkpoints, where o opens another file."
+)
 
 
 def of_tensor(listing: FileListing, one: Named, stats: Stats, histograms: Histograms) -> Subject:
@@ -29,8 +33,15 @@ def of_tensor(listing: FileListing, one: Named, stats: Stats, histograms: Histog
     found = histograms.get(one.name)
     counts = [] if found is None else [int(count) for count in found]
     ends = (0.0, 0.0) if known is None else (known.min or 0.0, known.max or 0.0)
+    if valueless(one):
+        return Subject(one.name, tensor.dtype, tuple(facts), missing=VALUELESS)
     missing = f"It is large: {fmt.size(tensor.bytes)}. Press Enter to read its values." if is_large(one) else ""
     return Subject(one.name, tensor.dtype, tuple(facts), counts, ends, missing)
+
+
+def valueless(one: Named) -> bool:
+    """Whether it has a shape, but no values."""
+    return one.tensor.layout == "meta"
 
 
 def is_large(one: Named) -> bool:

@@ -47,6 +47,7 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         table = app.screen.query_one(Rows)
         assert "0.weight" in table.text()
         assert "9.2" in table.text()
+        assert "over time" in table.text()
         chart = app.screen.query_one(ChartView)
         assert chart.chart.title == "gradient norm of 0.weight"
         assert chart.chart.log
@@ -55,6 +56,11 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         assert (series.places.epoch[-1], series.mean[-1]) == (0.91, pytest.approx(9.2))
         await pilot.press("down", "m", "m")
         assert chart.chart.title == "|Δw| ÷ |w| of 0.bias"
+        await pilot.press("tab", "left", "home")  # the keys that move are the chart's
+        assert chart.has_focus
+        assert (chart.view.cursor, table.key) == (0.0, "0.bias")
+        await pilot.press("shift+tab", "home", "end")
+        assert (chart.view.cursor, table.key) == (0.0, "0.bias")
         await pilot.press("v")
         assert "45.0%" in table.text()
         await pilot.press("m", "m", "m", "G", "down")

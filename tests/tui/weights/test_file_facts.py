@@ -10,7 +10,7 @@ from engine.progress import silent
 from engine.weights import listing
 from engine.weights.contents import OWN_KEYS
 from engine.weights.requests import FileListing, FileRequest, Import
-from tui.weights import difference_rows, file_facts
+from tui.weights import difference_rows, file_facts, file_subject
 from tui.weights.file_detail import FileText
 
 
@@ -89,6 +89,16 @@ def test_a_wide_panel_has_two_columns_and_no_line_is_too_long(own: FileListing) 
         assert all(len(line) <= width for line in written)
         assert any("Settings that differ from the defaults" in line for line in written)
         assert any("model.fc.bias" in line for line in written)
+
+
+def test_a_tensor_without_values_says_so_and_where_others_are_opened(tmp_path: Path) -> None:
+    content = {"w": torch.empty(2, 3, device="meta"), "tied": torch.zeros(4)}
+    found = listed(content | {"same": content["tied"]}, tmp_path / "meta.pt")
+    subjects = {one.name: file_subject.of_tensor(found, one, {}, {}) for one in found.tensors}
+    assert subjects["w"].missing.startswith("It has a shape but no values: it was saved from PyTorch's meta device.")
+    assert "o opens another file" in subjects["w"].missing
+    assert ("shared with", "same") in subjects["tied"].facts
+    assert not subjects["tied"].missing
 
 
 def test_other_values_have_the_room_that_their_names_leave() -> None:
