@@ -13,6 +13,7 @@ from tui.widgets.value_histogram import histogram_lines
 LABEL = 14  # cells
 HISTOGRAM = 5  # lines
 PRINTED = 8  # lines, where a picture stands below them
+BREAKS = "/\\._-=(,"  # behind which a long word is broken
 FACT = 3  # lines that one may take
 
 
@@ -92,6 +93,13 @@ def fact_lines(label: str, text: str, width: int, most: int = FACT, *, style: st
 
 
 def _words(text: str, room: int) -> list[str]:
-    """Parts of the text that fit a line."""
-    text = shown(text)
-    return [word[at : at + room] for word in text.split(" ") for at in range(0, max(1, len(word)), room)]
+    """Parts of the text that fit a line; a longer word, such as a path, is broken behind a sign in it."""
+    found = list[str]()
+    for word in shown(text).split(" "):
+        rest = word
+        while len(rest) > room:
+            at = max(rest.rfind(sign, room // 2, room) for sign in BREAKS) + 1 or room
+            found.append(rest[:at])
+            rest = rest[at:]
+        found.append(rest)
+    return found

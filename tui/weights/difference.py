@@ -7,17 +7,18 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.errors import BugError, EngineError
 from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationComparison, EvaluationSettings
 from engine.inspection.detail_requests import DifferenceDetailRequest
 from engine.inspection.tensor_refs import FileDifference, FileTensor
 from engine.terminal_text import printable
 from engine.weights.comparison import Comparison, Difference
 from engine.weights.misfit import MisfitError
-from engine.weights.requests import CompareRequest
+from engine.weights.requests import CompareRequest, FileListing, FileRequest
 from tui import format as fmt
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import DetailPane
@@ -28,7 +29,9 @@ from tui.keys import bind
 from tui.services import Services
 from tui.weights import difference_rows, prompts
 from tui.weights.difference_rows import COLUMNS, SORTED, SORTS, TITLES, WORDS
-from tui.weights.file_title import pair_title
+from tui.weights.file_detail import FileDetail
+from tui.weights.file_facts import Fact
+from tui.weights.file_title import file_title, pair_title
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Row, Rows
@@ -37,7 +40,7 @@ from tui.widgets.topbar import TopBar
 
 WIDE = 110  # columns from which the chosen tensor has a panel
 STACKED = 0.6  # of the lines that the table may take which has the panel below it
-VALUE_LINES = 8  # of the panel about a value
+LISTED = 300  # tensors, and other values, of a file in the panel about it
 
 
 class DifferenceScreen(TableScreen):
@@ -68,8 +71,10 @@ class DifferenceScreen(TableScreen):
         self._evaluated: EvaluationComparison | None = None
         self._evaluated_as = ""  # which network, as it was typed
         self._sort = SORTS[0]
+        self._files: tuple[FileListing | None, FileListing | None] | None = None  # what is in them, once it is asked
         self._shows_values = False  # instead of the tensors
-        self._title = printable(f"{first.name} → {second.name}")  # until it is known which runs they are of
+        self._titles: tuple[str, ...] = (printable(first.name), printable(second.name))
+        self._title = " → ".join(self._titles)  # until it is known which runs they are of
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
@@ -78,6 +83,9 @@ class DifferenceScreen(TableScreen):
                 yield Static(id="about", markup=False)
                 yield Rows(COLUMNS, id="differences")
             yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker))
+            with Horizontal(id="files"):
+                yield FileDetail(id="first")
+                yield FileDetail(id="second")
         yield KeyLine()
 
     @property
@@ -93,6 +101,7 @@ class DifferenceScreen(TableScreen):
     @work(group="long", exclusive=True)
     async def _ask(self) -> None:
         self._title = await asyncio.to_thread(pair_title, self._first, self._second)
+        self._titles = tuple([await asyncio.to_thread(file_title, path) for path in self._paths])
         if not self.query(Rows):
             return
         self.panel.describe(title=self._title)
@@ -127,13 +136,14 @@ class DifferenceScreen(TableScreen):
         self.refresh_bindings()
 
     def _arrange(self) -> None:
-        """The panel about the chosen tensor, or value, stands below the table; in a narrow terminal there is none."""
+        """The panel about the chosen tensor, or those about both files where other values are listed, stand below the
+        table; in a narrow terminal there are none."""
         detail, wide = self.query_one(DetailPane), self.size.width >= WIDE
-        detail.display = wide
+        detail.display = wide and not self._shows_values
+        self.query_one("#files").display = wide and self._shows_values
         room = self.size.height - 2  # the lines at the top and the bottom
         needed = len(self.table.rows) + 5
-        most = room - VALUE_LINES if self._shows_values else int(STACKED * room)
-        self.panel.styles.height = min(needed, most) if wide else "1fr"
+        self.panel.styles.height = min(needed, int(STACKED * room)) if wide else "1fr"
         detail.put_picture(wide=True)
 
     def _show_chosen(self) -> None:
@@ -141,18 +151,45 @@ class DifferenceScreen(TableScreen):
         if found is None:
             return
         place = f"{self.table.cursor + 1} of {fmt.count(len(self.table.rows))}" if self.table.rows else ""
-        detail = self.query_one(DetailPane)
-        wide, one, below = detail.display, self._chosen, ""
+        detail, one, below = self.query_one(DetailPane), self._chosen, ""
         if key is not None and self._shows_values:
-            below = " → ".join(text for _, text in difference_rows.value_subject(key, found).facts)
-            if wide:
-                detail.follow(difference_rows.value_subject(key, found), None)
+            below = " → ".join(map(difference_rows.value_text, found.metadata[key]))
+            self._show_files(key, found)
         elif one is not None:
             below = f"{one.name}: {WORDS[one.kind]}, {one.a or '–'} → {one.b or '–'}"
-            if wide:
+            if detail.display:
                 first, second = (FileTensor(path, name) for path, name in zip(self._paths, one.names, strict=True))
                 detail.follow(difference_rows.subject_of(one), DifferenceDetailRequest(first, second))
-        self.panel.describe(below="" if wide else below, below_right=place)
+        self.panel.describe(below="" if detail.display else below, below_right=place)
+
+    def _show_files(self, key: str, found: Comparison) -> None:
+        """Both files beside each other, with the value that is chosen, whole."""
+        if not self.query_one("#files").display:
+            return
+        if self._files is None:
+            self._files = (None, None)
+            self._ask_files()
+        panels = self.query(FileDetail).results(FileDetail)
+        for panel, path, title, listing, value in zip(
+            panels, self._paths, self._titles, self._files, found.metadata[key], strict=True
+        ):
+            first = [Fact("value", key, "strong"), Fact("is", difference_rows.value_text(value)), Fact("", "")]
+            panel.show(title, [*first, Fact("file", str(path))], listing, right=f"the {panel.id}")
+
+    @work(group="files", exclusive=True)
+    async def _ask_files(self) -> None:
+        """What is in each of them, for the panels about them."""
+        listings = list[FileListing | None]()
+        for path in self._paths:
+            try:
+                listings.append(await asyncio.to_thread(self._services.worker.ask, FileRequest(path, most=LISTED)))
+            except BugError:
+                raise
+            except EngineError:
+                listings.append(None)  # comparing them says why
+        self._files = (listings[0], listings[1])
+        if self.query(Rows):
+            self._show_chosen()
 
     @property
     def _paths(self) -> tuple[Path, Path]:

@@ -62,7 +62,7 @@ def tensors(comparison: Comparison, part: str, sort: str) -> list[Row]:
 def values(comparison: Comparison, part: str) -> list[Row]:
     """A row per other value that differs."""
     pairs = comparison.metadata.items()
-    return [Row(name, (name, _value(a), _value(b))) for name, (a, b) in pairs if part in name]
+    return [Row(name, (name, value_text(a), value_text(b))) for name, (a, b) in pairs if part in name]
 
 
 def value_columns(width: int) -> tuple[Column, ...]:
@@ -108,12 +108,6 @@ def answered(detail: Detail) -> list[tuple[str, str]]:
     return found
 
 
-def value_subject(name: str, comparison: Comparison) -> Subject:
-    """Another value that differs, both sides whole."""
-    first, second = comparison.metadata[name]
-    return Subject(name, "value", (("first", _value(first)), ("second", _value(second))))
-
-
 def _row(one: Difference, figures: tuple[str, ...]) -> Row:
     """`figures`: its |Δ|÷|a|, max |Δ| and |Δ|, as the column has them."""
     changed = _finite(one.changed)
@@ -128,5 +122,6 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _value(value: Value | None) -> str:
+def value_text(value: Value | None) -> str:
+    """One side of another value that differs."""
     return "missing" if value is None else str(value)

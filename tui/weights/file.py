@@ -30,6 +30,7 @@ from tui.weights.file_actions import FILE_ACTION_KEYS, FILE_ACTIONS, FileActions
 from tui.weights.file_detail import FileDetail
 from tui.weights.file_rows import SORTS, VIEWS
 from tui.weights.file_title import file_title
+from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Row, Rows
@@ -74,6 +75,7 @@ class FileScreen(TableScreen):
         self._listed = ""  # the filter that the listing was made with
         self._stats: dict[str, TensorStats | None] = {}
         self._histograms: dict[str, npt.NDArray[np.int64]] = {}
+        self._drawn: dict[str, str] = {}  # the histograms as text: drawing thousands takes long
         self._share = 0.0  # of the statistics
         self._view = VIEWS[0]
         self._sort = ""  # the title of a column, one of SORTS
@@ -156,6 +158,7 @@ class FileScreen(TableScreen):
             restart, done = False, found.done
             self._stats.update(found.stats)
             self._histograms.update(zip(found.stats, found.histograms, strict=True))
+            self._drawn.update({name: bars(one) for name, one in zip(found.stats, found.histograms, strict=True)})
             if done or found.share - self._share >= 0.05:
                 self._share = found.share
                 self._show()
@@ -197,7 +200,7 @@ class FileScreen(TableScreen):
         listing = self._listing
         assert listing is not None
         if self._view == "tensors":
-            rows = file_rows.tensors(listing, self._stats, self._histograms, self._sort)
+            rows = file_rows.tensors(listing, self._stats, self._drawn, self._sort)
         else:
             rows = file_rows.LISTED[self._view](listing)
         return [row for row in rows if part in (row.cells[0] if self._view == "problems" else row.key)]

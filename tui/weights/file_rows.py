@@ -8,7 +8,6 @@ from engine.inspection.tensor_stats import TensorStats
 from engine.weights.contents import Named
 from engine.weights.requests import FileListing
 from tui import format as fmt
-from tui.widgets.heatmap import bars
 from tui.widgets.rows import Column, Row
 
 if TYPE_CHECKING:
@@ -46,8 +45,9 @@ Stats = Mapping[str, TensorStats | None]  # by the tensor's name, as far as they
 Histograms = Mapping[str, "npt.NDArray[np.int64]"]
 
 
-def tensors(listing: FileListing, stats: Stats, histograms: Histograms, sort: str) -> list[Row]:
-    """A row per tensor. `sort`: one of SORTS; the largest first, what is not known yet last."""
+def tensors(listing: FileListing, stats: Stats, drawn: Mapping[str, str], sort: str) -> list[Row]:
+    """A row per tensor. `drawn`: the histograms by the tensors' names, as `bars` draws them. `sort`: one of SORTS; the
+    largest first, what is not known yet last."""
     ones = list(listing.tensors)
     if sort == "tensor":
         ones.sort(key=lambda one: one.name)
@@ -60,7 +60,10 @@ def tensors(listing: FileListing, stats: Stats, histograms: Histograms, sort: st
         fmt.alike([None if each is None else getattr(each, name) for each in known])
         for name in ("mean", "std", "min", "max", "norm")
     ]
-    return [_tensor(one, each, histograms, texts) for one, each, *texts in zip(ones, known, *figures, strict=True)]
+    return [
+        _tensor(one, each, drawn.get(one.name, ""), texts)
+        for one, each, *texts in zip(ones, known, *figures, strict=True)
+    ]
 
 
 def describe_tensor(listing: FileListing, name: str, stats: Stats) -> str:
@@ -93,15 +96,15 @@ def _falling(stats: TensorStats | None, sort: str) -> float:
     return math.inf if value is None or math.isnan(value) else -value
 
 
-def _tensor(one: Named, stats: TensorStats | None, histograms: Histograms, figures: Sequence[str]) -> Row:
+def _tensor(one: Named, stats: TensorStats | None, histogram: str, figures: Sequence[str]) -> Row:
     """`figures`: its mean, std, min, max and norm, as the columns have them."""
     tensor = one.tensor
     cells = [one.name, fmt.shape(tensor.shape), tensor.dtype, fmt.size(tensor.bytes)]
     if stats is None:
         return Row(one.name, (*cells, *[""] * (len(TENSOR_COLUMNS) - len(cells))))
-    histogram, (mean, std, low, high, norm) = histograms.get(one.name), figures
+    mean, std, low, high, norm = figures
     cells += [
-        mean, std, "" if histogram is None else bars(histogram), low, high,
+        mean, std, histogram, low, high,
         "" if stats.zeros is None else fmt.percent(stats.zeros),
         fmt.count(stats.not_finite) if stats.not_finite else "", norm,
     ]  # fmt: skip

@@ -176,6 +176,8 @@ async def test_two_files_beside_each_other(home: Path, run: RunFolder) -> None:
         assert f"norm {float(apart.norm()):.4g}" in said(app).replace("\n", " ")
         await pilot.press("escape", "v")
         assert "epoch" in table(app)
+        both = list(app.screen.query(FileText).results(FileText))
+        await until(pilot, lambda: [f"epoch {at}, step" in one.text() for at, one in enumerate(both, 1)] == [True] * 2)
         await pilot.press("E")
         await typed(pilot, "mlp")
         await until(pilot, lambda: bool(body(app)))
