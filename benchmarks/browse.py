@@ -22,6 +22,7 @@ from benchmarks.ui_tax import percentile
 from engine.data.open_dataset import open_dataset
 from tests.support.terminal import PROGRAM, Terminal
 
+QUIET_S = 0.3  # after which nothing more is expected
 MOST_BYTES = 40 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
 
 
@@ -46,7 +47,7 @@ def measure(home: Path, data_dir: Path | None, pages: int) -> list[Row]:
         def press(key: str, kind: str = "") -> None:
             since, begin = terminal.received, time.perf_counter()
             terminal.press(key, pause=0)
-            end, number = terminal.settle(since)
+            end, number = terminal.settle(since, quiet=QUIET_S)
             if kind:
                 times[kind].append(1000 * (end - begin))
                 sent[kind].append(number)

@@ -103,7 +103,7 @@ async def main(names: Sequence[str]) -> None:
 
 async def pictures_of_the_readme(home: Path, data_dir: Path | None) -> None:
     app = FmnistApp(home=home, data_dir=data_dir)
-    app.picture_style = "blocks"  # whatever terminal this is started in
+    app.pictures.style = "blocks"  # whatever terminal this is started in
     async with app.run_test(size=README) as pilot:
         await pilot.pause(2)
         await pilot.press("right", "right")
@@ -157,7 +157,7 @@ def training(home: Path, data_dir: Path | None, config: TrainConfig, name: str) 
 
 async def picture_of(shot: Shot, size: tuple[int, int], home: Path, data_dir: Path | None, run: RunFolder) -> None:
     app = FmnistApp(home=home, data_dir=data_dir, start=shot.start, watch=run if shot.watched else None)
-    app.picture_style = "blocks"
+    app.pictures.style = "blocks"
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.5)
         for key in shot.keys:

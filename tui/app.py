@@ -32,11 +32,10 @@ from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.keys import reason_against
 from tui.network_source import NetworkSource
+from tui.picture_app import PictureApp
 from tui.screens import SCREENS
-from tui.settings_app import SettingsApp
 from tui.terminal_filter import TerminalText
 from tui.textual_private import bindings_of, is_exiting, screens_of_mode, whole_screen
-from tui.widgets.image import PictureStyle, picture_style
 from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ FAILURE_S = 60  # that a failure is shown
 SCREENSHOT_S = 15  # that a screenshot's place is shown
 
 
-class FmnistApp(SettingsApp):
+class FmnistApp(PictureApp):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
     data_shown: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
@@ -72,6 +71,9 @@ class FmnistApp(SettingsApp):
         ),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains keeps going"),
+        Binding(
+            "ctrl+l", "redraw", "Redraw", show=False, priority=True, id="app.redraw", tooltip="the whole screen anew"
+        ),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere"),
     ]
 
@@ -83,14 +85,15 @@ class FmnistApp(SettingsApp):
         dataset: str = "auto",
         watch: RunFolder | None = None,
         start: str = "",
-        ascii_only: bool = False,
+        images: str = "",
         preferences: Preferences | None = None,
         preload: bool = False,
     ) -> None:
         """`watch`: the folder of a run to show first. `start`: the first screen else; empty: as the preferences say.
-        `ascii_only`: pictures as characters, whatever the terminal. `preferences`: None: the defaults, kept nowhere.
+        `images`: how they are drawn; empty: as the preferences say. `preferences`: None: the defaults, kept nowhere.
         `preload`: have the worker process import torch before anything is asked of it."""
-        super().__init__(preferences or Preferences(), watch_css=bool(os.environ.get("FMNIST_TUI_WATCH_CSS")))
+        watch_css = bool(os.environ.get("FMNIST_TUI_WATCH_CSS"))
+        super().__init__(preferences or Preferences(), images=images, watch_css=watch_css)
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, self))
         self._preload = preload
@@ -105,16 +108,6 @@ class FmnistApp(SettingsApp):
         self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
-        self.picture_style: PictureStyle = self._picture_style("ascii" if ascii_only else "")
-
-    def _picture_style(self, asked: str) -> PictureStyle:
-        """`asked`: empty: as the preferences say, which is what the terminal can show unless they name another."""
-        match asked or self.preferences.get(declared.IMAGES):
-            case "ascii":
-                return "ascii"
-            case "blocks":
-                return "blocks"
-        return picture_style(self.console.color_system, os.environ, encoding())
 
     async def on_mount(self) -> None:
         self._garbage = GcTuning(self)
@@ -126,8 +119,10 @@ class FmnistApp(SettingsApp):
         if self.watched:
             await self._show_watcher(self.watched)
         self.take_settings()
+        self.ask_terminal()
 
     def on_unmount(self) -> None:
+        self.forget_pictures()
         self.worker.close()
         self.preferences.close()
         threading.excepthook = self._excepthook
@@ -366,6 +361,9 @@ class FmnistApp(SettingsApp):
             self.notify(str(file), title="Screenshot", timeout=SCREENSHOT_S)
 
         self.run_worker(write(), name="screenshot", group="screenshot")
+
+    def action_redraw(self) -> None:
+        self.redraw()
 
     def action_help(self) -> None:
         from tui.dialogs.help import HelpScreen

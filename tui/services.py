@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from engine.sources import Source
     from engine.worker.client import WorkerClient
     from tui.config.preferences import Preferences
+    from tui.graphics.pictures import Pictures
     from tui.network_source import NetworkSource
-    from tui.widgets.image import PictureStyle
 
 
 class Services(Protocol):
@@ -25,7 +25,7 @@ class Services(Protocol):
     dataset: str  # that is browsed, as in TrainConfig.dataset
     watched: "RunFolder | None"  # the folder of the run that *Train* shows
     worker: "WorkerClient"
-    picture_style: "PictureStyle"
+    pictures: "Pictures"  # draws images for the widgets
     preferences: "Preferences"  # what the program remembers: `get` and `keep` what tui.config.declared declares
 
     @property
@@ -46,6 +46,10 @@ class Services(Protocol):
     @property
     def image(self) -> tuple[str, int]:
         """The split and the index of the image that is chosen on *Data*."""
+        ...
+
+    def change_picture_style(self) -> None:
+        """Draw images in the next way that the terminal has, on all screens."""
         ...
 
     # Going to another screen

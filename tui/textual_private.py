@@ -3,17 +3,116 @@ tests/tui/test_textual_private.py that fails where a new version of Textual chan
 
 import codecs
 import sys
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
-from rich.console import RenderableType
-from textual import keys
+from rich.color import ColorSystem
+from rich.console import Console, RenderableType
+from rich.control import Control
+from rich.segment import Segment
+from textual import events, keys
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.worker import WorkerFailed
+
+from tui.sgr import encoded
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Cells of the terminal that were written: `parts` of lines, each (line, first column, column after the last)."""
+
+    parts: Sequence[tuple[int, int, int]]
+
+    def touch(self, region: Region) -> bool:
+        """Whether one of them is in the region."""
+        return any(region.y <= y < region.bottom and x1 < region.right and x2 > region.x for y, x1, x2 in self.parts)
+
+
+class ShownLines:
+    """What the terminal shows, as far as that is known: the parts of its lines, by their first columns."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, dict[int, Strip]] = {}
+        self._texts: dict[int, str] = {}  # what those lines are on the way to the terminal
+
+    def clear(self) -> None:
+        """Nothing is known any more."""
+        self._lines.clear()
+        self._texts.clear()
+
+    def take(self, y: int, line: Iterable[Strip], colours: ColorSystem) -> str:
+        """Another line; what is to be sent for it, empty where it looks as it did."""
+        parts, x = {}, 0
+        for strip in line:
+            parts[x] = strip
+            x += strip.cell_length
+        text, before = encoded(chain.from_iterable(parts.values()), colours), self._text(y, colours)
+        self._lines[y], self._texts[y] = parts, text
+        return "" if text == before else text
+
+    def change(self, update: ChopsUpdate) -> None:
+        """Parts of lines were sent. Of a line of which half a part was sent, nothing is known any more."""
+        for y, spans in groupby(update.spans, key=itemgetter(0)):
+            sent = [(x1, x2) for _, x1, x2 in spans]
+            parts = {x: (x + strip.cell_length, strip) for x, strip in update.chops[y].items() if strip is not None}
+            touched = {x: part for x, part in parts.items() if any(x < x2 and part[0] > x1 for x1, x2 in sent)}
+            whole = all(any(x1 <= x and end <= x2 for x1, x2 in sent) for x, (end, _) in touched.items())
+            line = self._lines.get(y)
+            self._texts.pop(y, None)
+            if whole and line is not None and line.keys() == update.chops[y].keys():
+                line.update({x: strip for x, (_, strip) in touched.items()})
+            else:
+                self._lines.pop(y, None)
+
+    def _text(self, y: int, colours: ColorSystem) -> str | None:
+        if y in self._lines and y not in self._texts:
+            self._texts[y] = encoded(chain.from_iterable(self._lines[y].values()), colours)
+        return self._texts.get(y)
+
+
+class ChangedLines(LayoutUpdate):
+    """The whole screen, of which only the lines are sent that the terminal does not show yet. Textual sends all of it
+    whenever something is laid out anew, twice where a dialog opens."""
+
+    def __init__(self, whole: LayoutUpdate, shown: ShownLines) -> None:
+        """`shown`: brought up to date when this is sent."""
+        super().__init__(whole.strips, whole.region)
+        self._shown = shown
+        self.spans: list[tuple[int, int, int]] = []  # of what was sent
+
+    def render_segments(self, console: Console) -> str:
+        region, parts = self.region, []
+        for y, line in enumerate(self.strips, region.y):
+            if text := self._shown.take(y, line, console._color_system or ColorSystem.TRUECOLOR):
+                parts += [Control.move_to(region.x, y).segment.text, text]
+                self.spans.append((y, region.x, region.right))
+        return "".join(parts)
+
+
+class ChangedCells(ChopsUpdate):
+    """Parts of lines, in fewer bytes."""
+
+    def __init__(self, parts: ChopsUpdate, shown: ShownLines) -> None:
+        super().__init__(parts.chops, parts.spans, parts.chop_ends)
+        self._shown = shown
+
+    def render_segments(self, console: Console) -> str:
+        self._shown.change(self)
+        segments = self.__rich_console__(console, console.options)
+        kept = (one for one in segments if isinstance(one, Segment) and one.text != "\n")  # each part is moved to
+        return encoded(kept, console._color_system or ColorSystem.TRUECOLOR)
 
 
 class CrashHandlingApp(App[None]):
@@ -25,6 +124,44 @@ class CrashHandlingApp(App[None]):
 
     def handle_worker_failure(self, error: BaseException) -> None:
         """A worker of some screen failed. The app goes on."""
+
+    def painted(self, spans: Spans) -> None:
+        """These cells were written just now; what is sent from here is shown together with them."""
+
+    _update: object = None  # what is on its way to the terminal
+
+    @cached_property
+    def _lines_shown(self) -> ShownLines:
+        return ShownLines()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, LayoutUpdate):
+            renderable = ChangedLines(renderable, self._lines_shown)
+        elif isinstance(renderable, ChopsUpdate):
+            renderable = ChangedCells(renderable, self._lines_shown)
+        self._update = renderable
+        super()._display(screen, renderable)
+        self._update = None
+
+    def _end_update(self) -> None:
+        update, self._update = self._update, None
+        if isinstance(update, ChangedLines | ChangedCells):
+            self.painted(Spans(update.spans))
+        super()._end_update()
+
+    def redraw(self) -> None:
+        """Send the whole screen, whatever the terminal shows: another program may have written on it."""
+        self._lines_shown.clear()
+        self.refresh()
+
+    def _resume_signal(self) -> None:
+        self._lines_shown.clear()
+        super()._resume_signal()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Resize):  # what a terminal makes of its lines then is its own affair
+            self._lines_shown.clear()
+        await super().on_event(event)
 
     def _handle_exception(self, error: Exception) -> None:
         if isinstance(error, WorkerFailed):
@@ -42,11 +179,14 @@ class CrashHandlingApp(App[None]):
 class _TypedText:
     """What is typed, as text: UTF-8, or where it is not that, in the terminal's encoding; never an error."""
 
-    def __init__(self, encoding: str) -> None:
-        self._encoding = encoding
+    def __init__(self, encoding: str, take: Callable[[str], str]) -> None:
+        self._encoding, self._take = encoding, take
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def decode(self, data: bytes, final: bool = False) -> str:
+        return self._take(self._decoded(data, final))
+
+    def _decoded(self, data: bytes, final: bool) -> str:
         before = self._utf8.getstate()[0]
         try:
             return self._utf8.decode(data, final)
@@ -56,12 +196,37 @@ class _TypedText:
             return (before + data).decode(encoding, "replace")
 
 
-def take_any_input(encoding: str) -> None:
+def take_any_input(encoding: str, take: Callable[[str], str] = str) -> None:
     """From now on, an app's keyboard takes text that is not UTF-8 too: a byte of it would end the app. `encoding`: of
-    the terminal."""
+    the terminal. `take`: gets all that comes from the terminal, in the thread that reads it, and returns what of it is
+    typed."""
     from textual.drivers import linux_driver
 
-    linux_driver.getincrementaldecoder = lambda _: lambda: _TypedText(encoding)  # type: ignore[attr-defined, assignment]
+    linux_driver.getincrementaldecoder = lambda _: lambda: _TypedText(encoding, take)  # type: ignore[attr-defined, assignment]
+
+
+def send(app: App[Any], sequence: str) -> None:
+    """To the terminal, as it is, after what is on its way there. From any thread. Nothing where there is no terminal,
+    or no longer."""
+    driver = app._driver
+    if driver is not None and not driver.is_headless and getattr(driver, "_writer_thread", None) is not None:
+        driver.write(sequence)
+        driver.flush()
+
+
+def use_true_colour(app: App[Any]) -> None:
+    """Colours go to the terminal as they are from now on, whatever TERM says."""
+    app.console._color_system = ColorSystem.TRUECOLOR
+
+
+def every_screen(app: App[Any]) -> Collection[Screen[Any]]:
+    """Those of all modes."""
+    return {screen for stack in app._screen_stacks.values() for screen in stack}
+
+
+def screens_shown(app: App[Any]) -> Sequence[Screen[Any]]:
+    """The screens that are seen now, one over the other, the topmost last."""
+    return [*app._background_screens, app.screen]
 
 
 def is_exiting(app: App[Any]) -> bool:
@@ -103,7 +268,7 @@ def key_names() -> frozenset[str]:
     return frozenset(named | {key_name(chr(code)) for code in range(32, 127)})
 
 
-class LivingScreen(Screen[Any]):
+class LivingScreen(Screen[Result]):
     """A screen whose widgets go on changing beneath a dialog. Textual's own marks all that a change beneath a dialog
     touched as changed once more, without end."""
 

@@ -47,11 +47,13 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         draw: bool = True,
         nohup: bool = False,
+        replies: Mapping[bytes, bytes] | None = None,
     ) -> None:
         """`draw` False: what is sent is counted and kept, but no screen is made of it, which costs time. `nohup`: the
-        program is started with SIGHUP ignored."""
+        program is started with SIGHUP ignored. `replies`: what the terminal answers, by what it is asked."""
         self._draw = draw
         self._arrived: list[tuple[int, float]] = []  # bytes received so far, and when
+        self._replies = dict(replies or {})
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
@@ -103,6 +105,13 @@ class Terminal:
         """What the screen shows."""
         with self._changed:
             return "\n".join(self._screen.display)
+
+    def cells(self) -> list[list[tuple[object, ...]]]:
+        """What the screen shows, with its colours. Those of a blank's character are not seen."""
+        with self._changed:
+            screen = self._screen
+            lines = [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
+        return [[(cell.bg,) if cell.data == " " and not cell.reverse else cell for cell in line] for line in lines]
 
     def wait_for(self, what: str | Callable[[str], object], seconds: float = HANG_S) -> str:
         """The screen's text once it holds `what`. Fails with the screen where it never does."""
@@ -179,6 +188,8 @@ class Terminal:
                 self.received += len(data)
                 self.raw += data
                 self._arrived.append((self.received, now))
+                for question in [question for question in self._replies if question in self.raw]:
+                    os.write(self._master, self._replies.pop(question))
                 self._changed.notify_all()
                 if self._draw:
                     with contextlib.suppress(Exception):  # a sequence that pyte does not know

@@ -5,9 +5,12 @@ import inspect
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from textual import work
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
@@ -15,12 +18,20 @@ import tui
 from tests.support.waiting import until
 from tui.screenshot import svg
 from tui.textual_private import (
+    ChangedCells,
+    ChangedLines,
     CrashHandlingApp,
+    ShownLines,
+    Spans,
     bindings_of,
+    every_screen,
     is_exiting,
     key_name,
     key_names,
     screens_of_mode,
+    screens_shown,
+    send,
+    use_true_colour,
     whole_screen,
 )
 
@@ -157,3 +168,82 @@ def test_no_other_file_uses_what_is_private() -> None:
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("textual._"):
                 used.append(f"{path.name}: {ast.unparse(node)}")
     assert not used
+
+
+class TwoParts(Screen[None]):
+    DEFAULT_CSS = "TwoParts { layout: horizontal; } TwoParts Static { width: 1fr; height: 1fr; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("left\nhere", id="left")
+        yield Static("right\nthere", id="right")
+
+
+def update_of(screen: Screen[None], *, full: bool = False) -> LayoutUpdate | ChopsUpdate:
+    """What Textual is about to send."""
+    update = screen._compositor.render_update(full=full)
+    assert isinstance(update, LayoutUpdate if full else ChopsUpdate)
+    return update
+
+
+async def test_only_the_lines_that_the_terminal_does_not_show_are_sent() -> None:
+    app = App[None]()
+    console = Console(color_system="truecolor")
+    async with app.run_test(size=(20, 4)) as pilot:
+        await app.push_screen(screen := TwoParts())
+        await pilot.pause()
+        shown = ShownLines()
+
+        def sent(*, full: bool) -> tuple[str, list[int]]:
+            update = update_of(screen, full=full)
+            ours = ChangedLines(update, shown) if isinstance(update, LayoutUpdate) else ChangedCells(update, shown)
+            return ours.render_segments(console), sorted({y for y, _, _ in ours.spans})
+
+        text, lines = sent(full=True)
+        assert "left" in text
+        assert "there" in text
+        assert lines == [0, 1, 2, 3]
+        assert sent(full=True) == ("", [])
+        screen.query_one("#right", Static).update("right\nwhere")
+        screen._compositor.update_widgets({screen.query_one("#right")})
+        text, lines = sent(full=False)
+        assert "where" in text
+        assert "here" not in text.replace("where", "")
+        assert sent(full=True) == ("", [])  # a part that was sent is known
+        screen.query_one("#left", Static).update("left\nnow")
+        text, lines = sent(full=True)
+        assert (lines, "now" in text) == ([1], True)
+        screen.query_one("#left", Static).refresh(Region(0, 0, 2, 1))  # half a part of a line
+        screen._compositor._dirty_regions.add(Region(0, 0, 2, 1))
+        assert sent(full=False)[1] == [0]
+        assert sent(full=True)[1] == [0]  # nothing was known of that line
+
+
+async def test_what_is_written_is_told_before_the_update_ends_and_sent_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = TwoModes()
+    told: list[Spans] = []
+    monkeypatch.setattr(app, "painted", told.append)
+    async with app.run_test(size=(20, 4)) as pilot:
+        await pilot.pause()
+        send(app, "nowhere")  # there is no terminal: nothing happens
+        use_true_colour(app)
+        assert app.console.color_system == "truecolor"
+        app._update = ChangedLines(LayoutUpdate([], Region(0, 0, 20, 4)), ShownLines())
+        app._end_update()
+        assert told == [Spans([])]
+        assert app._update is None
+        await app.push_screen(second := Second())
+        await app.push_screen(dialog := ModalScreen[None]())
+        assert set(every_screen(app)) >= {second, dialog}
+        assert list(screens_shown(app))[-2:] == [second, dialog]
+
+
+def test_spans_touch_what_they_are_in() -> None:
+    spans = Spans([(3, 10, 20), (5, 0, 1)])
+    assert spans.touch(Region(19, 3, 5, 1))
+    assert spans.touch(Region(0, 0, 1, 6))
+    assert not spans.touch(Region(20, 3, 5, 1))
+    assert not spans.touch(Region(1, 5, 50, 1))
+    assert not spans.touch(Region(0, 4, 50, 1))
+    assert not spans.touch(Region(0, 0, 10, 5))

@@ -35,17 +35,17 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
     from tui.textual_private import take_any_input
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
-    take_any_input(encoding())
     preferences = Preferences.read(homes.config_file(options.config), os.environ)
     app = FmnistApp(
         home=home,
         data_dir=data_dir,
         dataset=absolute_dataset(parse("dataset", options.dataset)),
         watch=watch,
-        ascii_only=bool(options.ascii),
+        images=options.images,
         preferences=preferences,
         preload=preferences.get(declared.PRELOAD),
     )
+    take_any_input(encoding(), app.answers.take)
     # A terminal that is gone ends the app, also where it was started with the signal ignored (by nohup): else Textual
     # reads the end of its input again and again, at full speed.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -16,6 +16,7 @@ from tui.cli import (
 )
 from tui.cli.command import Commands, Parser, add_config, add_data_dir, add_home
 from tui.cli.output import DONE, say
+from tui.config.declared import IMAGE_STYLES
 
 # In the order of `--help`.
 GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_commands, data_commands, config_commands)
@@ -43,7 +44,16 @@ def make_parser() -> Parser:
     add_config(parser, default=None)
     parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     parser.add_argument("--dataset", metavar="DATASET", default="auto", help=help_text("dataset"))
-    parser.add_argument("--ascii", action="store_true", help="draw the app's images as characters on any terminal")
+    parser.add_argument(
+        "--images",
+        choices=IMAGE_STYLES,
+        default="",
+        help="how the app draws images: as pixels by kitty's protocol or as sixels, as half blocks, as characters; "
+        "auto asks the terminal what it can (default: as the configuration says)",
+    )
+    parser.add_argument(
+        "--ascii", dest="images", action="store_const", const="ascii", help="the same as --images ascii"
+    )
     parser.set_defaults(run=app_commands.app, isolated=False)
     commands = Commands(parser)
     for group in GROUPS:

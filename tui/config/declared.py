@@ -11,7 +11,7 @@ from typing import Any
 from tui.config.preference import Preference, first_of, integer_or_auto, number, one_of, same, switch
 
 SCREENS = ("data", "train", "runs", "model", "checkpoints")
-IMAGE_STYLES = ("auto", "blocks", "ascii")
+IMAGE_STYLES = ("auto", "kitty", "sixel", "blocks", "ascii")
 TILES = (4, 112)  # the narrowest and the widest thumbnail, in cells
 KEYS = "keys"  # the table of the file with other keys
 FORM = "form"  # the table of the file with what the form for a new run begins with
@@ -54,8 +54,9 @@ IMAGES = Preference(
     default="auto",
     read=one_of(lambda: IMAGE_STYLES),
     write=same,
-    help="How images are drawn: `blocks` are coloured half blocks, `ascii` characters. `auto`: what the terminal can "
-    "show. `--ascii` counts before it.",
+    help="How images are drawn: `kitty` and `sixel` as true pixels, by these two protocols; `blocks` as coloured half "
+    "blocks, `ascii` as characters. `auto`: the first of them that the terminal can show; it is asked once. `--images` "
+    "counts before it.",
     values=", ".join(IMAGE_STYLES),
 )
 TILE_SIZE = Preference[int | None](

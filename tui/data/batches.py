@@ -75,14 +75,14 @@ class BatchesScreen(KeyScreen[None]):
         self._timed_size = 0  # the batch size that was timed
 
     def compose(self) -> ComposeResult:
-        style = self._services.picture_style
+        pictures = self._services.pictures
         yield TopBar("data")
         with Horizontal():
             with Panel(title="Batch", id="panel"):
                 yield Static(id="about", markup=False)
-                yield ImagePage(style, id="batch")
+                yield ImagePage(pictures, id="batch")
                 yield Static(id="times", markup=False)
-            yield ImageDetail(style, id="detail")
+            yield ImageDetail(pictures, id="detail")
         yield KeyLine()
 
     def on_resize(self, event: events.Resize) -> None:

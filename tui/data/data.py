@@ -61,8 +61,8 @@ class DataScreen(KeyScreen[None]):
         yield TopBar("data")
         yield Static(id="banner", markup=False)
         with Horizontal():
-            yield Panel(ImagePage(self._services.picture_style, id="page"), title="Images", id="images")
-            yield ImageDetail(self._services.picture_style, advice=ADVICE, id="detail")
+            yield Panel(ImagePage(self._services.pictures, id="page"), title="Images", id="images")
+            yield ImageDetail(self._services.pictures, advice=ADVICE, id="detail")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -353,15 +353,15 @@ class DataScreen(KeyScreen[None]):
         if (dataset := self.browse.dataset) is not None:
             split = dataset.splits[self.browse.split]
             known = self.browse.predictions.get(split.name)
-            style = self._services.picture_style
-            self.app.push_screen(OverviewScreen(split, dataset.classes, dataset.title, style, known))
+            pictures = self._services.pictures
+            self.app.push_screen(OverviewScreen(split, dataset.classes, dataset.title, pictures, known))
 
     @work(group="prompt")
     async def action_enlarge(self) -> None:
         from tui.data.enlarged import EnlargedScreen
 
         if (dataset := self.browse.dataset) is not None and self.browse.total:
-            screen = EnlargedScreen(self.browse, dataset.title, self._services.picture_style)
+            screen = EnlargedScreen(self.browse, dataset.title, self._services.pictures)
             await self.app.push_screen_wait(screen)
             self.show_page()
 
@@ -394,7 +394,4 @@ class DataScreen(KeyScreen[None]):
         self.show_page()
 
     def action_style(self) -> None:
-        services = self._services
-        services.picture_style = "ascii" if services.picture_style == "blocks" else "blocks"
-        self._page.ask_style(services.picture_style)
-        self._detail.ask_style(services.picture_style)
+        self._services.change_picture_style()

@@ -5,7 +5,7 @@ from textual.geometry import Size
 
 from tui.data import facts
 from tui.data.facts import FactLines, Facts
-from tui.widgets.image import PictureStyle
+from tui.graphics.pictures import Pictures
 from tui.widgets.large_picture import LargePicture
 from tui.widgets.panel import Panel
 from tui.widgets.tiling import picture_side
@@ -36,9 +36,9 @@ class ImageDetail(Panel):
     }
     """
 
-    def __init__(self, style: PictureStyle, *, advice: str = "", id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, pictures: Pictures, *, advice: str = "", id: str | None = None) -> None:  # noqa: A002
         """`advice`: what is said where no prediction is known."""
-        self._picture = LargePicture(style)
+        self._picture = LargePicture(pictures)
         self._lines = FactLines(advice=advice)
         super().__init__(self._picture, self._lines, title="Image", id=id, focusable=False)
         self._facts: Facts | None = None
@@ -59,10 +59,6 @@ class ImageDetail(Panel):
             below=duplicate,
             below_right=found.place or ("✓ marked" if found.marked else "not marked"),
         )
-
-    def ask_style(self, style: PictureStyle) -> None:
-        """Draw in another way from now on."""
-        self._picture.ask_style(style)
 
     def on_resize(self, event: events.Resize) -> None:
         self._divide()

@@ -12,8 +12,9 @@ from tui.data.facts import FactLines
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.overlay import Overlay
 from tui.format import count
+from tui.graphics.image import inverted, stretched
+from tui.graphics.pictures import Pictures
 from tui.keys import bind
-from tui.widgets.image import PictureStyle, inverted, stretched
 from tui.widgets.keyline import KeyLine
 from tui.widgets.large_picture import LargePicture
 from tui.widgets.panel import Panel
@@ -22,7 +23,7 @@ from tui.widgets.tiling import picture_side
 
 if TYPE_CHECKING:
     from tui.data.browse import Browse
-    from tui.widgets.image import Picture
+    from tui.graphics.image import Picture
 
 CHANNELS = ("red", "green", "blue")
 WORDS = 34  # cells that the facts take beside the picture, at least
@@ -56,19 +57,19 @@ class EnlargedScreen(KeyScreen[None], Overlay[None]):
         bind("enlarged", "mark", "Mark", "for export"),
     ]
 
-    def __init__(self, browse: "Browse", title: str, style: PictureStyle) -> None:
+    def __init__(self, browse: "Browse", title: str, pictures: Pictures) -> None:
         super().__init__()
         self._browse = browse
-        self._title, self._picture_style = title, style
+        self._title, self._pictures = title, pictures
         self._inverted = self._stretched = self._numbers = False
 
     def compose(self) -> ComposeResult:
         with Panel(id="frame"), Horizontal():
             with Vertical(id="left"):
-                yield PixelTable(id="pixels", colours=self._picture_style == "blocks")
+                yield PixelTable(id="pixels", colours=self._pictures.cells == "blocks")
                 yield FactLines(id="facts")
             with Vertical(id="right"):
-                yield LargePicture(self._picture_style, id="picture")
+                yield LargePicture(self._pictures, id="picture")
                 yield FactLines(id="more")
         yield KeyLine()
 

@@ -11,7 +11,7 @@ from tui.widgets.histogram import LEAST, histogram_lines
 from tui.widgets.lines import Line, Lines, padded
 
 if TYPE_CHECKING:
-    from tui.widgets.image import Picture
+    from tui.graphics.image import Picture
 
 MOST = 24  # lines of a histogram of pixels
 NAMES = 16  # cells of a class's name beside its bar, at most

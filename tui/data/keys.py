@@ -38,7 +38,14 @@ DATA_KEYS: list[BindingType] = [
     bind("data", "transforms", "Transforms", "before and after, step by step", show=False),
     bind("data", "batches", "Batches", "as training gets them, and how long each takes", show=False),
     bind("data", "forward", "Forward pass", "through the network, by stages", show=False),
-    bind("data", "appearance", "Blocks/characters", "how the images are drawn", action="style", show=False),
+    bind(
+        "data",
+        "appearance",
+        "Appearance",
+        "how images are drawn: pixels, half blocks, characters",
+        action="style",
+        show=False,
+    ),
     bind("data", "again", "Try again", "to read the data", action="open"),
     bind("data", "download", "Download", "fetch Fashion-MNIST, 30 MB"),
 ]

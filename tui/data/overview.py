@@ -2,6 +2,7 @@
 the pixels' histogram."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -14,16 +15,16 @@ from textual.widgets import Static
 
 from tui.dialogs.overlay import Overlay
 from tui.format import count, percent
+from tui.graphics.pictures import Pictures, Placed
 from tui.keys import bind
 from tui.widgets import tiling
 from tui.widgets.bars import bar
 from tui.widgets.histogram import histogram_lines
-from tui.widgets.image import PictureStyle, half_block_lines, resized
 from tui.widgets.keyline import KeyLine
-from tui.widgets.line_widget import LineWidget
 from tui.widgets.lines import Line, Lines, padded
 from tui.widgets.palette import style_of
 from tui.widgets.panel import Panel
+from tui.widgets.picture_widget import PictureWidget
 from tui.widgets.text import update_text
 from tui.widgets.tiling import Grid
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.data.dataset import Split
     from engine.data.statistics import Statistics
     from engine.evaluation.predictions import Predictions
+    from tui.graphics.image import Picture
 
     Fractions = npt.NDArray[np.float64]
 
@@ -61,18 +63,18 @@ class OverviewScreen(Overlay[None]):
         split: "Split",
         classes: tuple[str, ...],
         title: str,
-        style: PictureStyle,
+        pictures: Pictures,
         predictions: "Predictions | None" = None,
     ) -> None:
         """`predictions`: a model's for the split."""
         super().__init__()
         self._predictions = predictions
-        self._split, self._names, self._title, self._picture_style = split, classes, title, style
+        self._split, self._names, self._title, self._pictures = split, classes, title, pictures
 
     def compose(self) -> ComposeResult:
         title = f"Overview of {self._split.name} · {self._title}"
         with Panel(title=title, id="frame", focusable=False), VerticalScroll(id="overview"):
-            yield ClassCards(self._picture_style, id="classes")
+            yield ClassCards(self._pictures, id="classes")
             yield Static(id="channels", markup=False)
             yield Histogram(id="histogram")
         yield KeyLine()
@@ -126,25 +128,35 @@ class OverviewScreen(Overlay[None]):
         return float((self._predictions.predicted == self._split.labels).mean()) if len(self._split) else None
 
 
-class ClassCards(LineWidget):
+class ClassCards(PictureWidget):
     """Of each class its mean image with its figures below, all of them at once where they fit."""
 
     DEFAULT_CSS = "ClassCards { width: 1fr; height: 1; }"
 
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._picture_style: PictureStyle = style
+    def __init__(self, pictures: Pictures, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(pictures, id=id)
         self._found: Statistics | None = None
         self._names: tuple[str, ...] = ()
         self._correct: Fractions | None = None
         self._height = 1  # lines that it may take without being scrolled
         self._grid: Grid | None = None
-        self._pictures: list[list[list[Segment]]] = []
+        self._means: list[Picture] = []
+        self._drawn: list[list[list[Segment]]] = []
 
     def show(self, found: "Statistics", classes: tuple[str, ...], correct: "Fractions | None" = None) -> None:
         """`correct`: float [classes], the model's accuracy on each class."""
         self._found, self._names, self._correct = found, classes, correct
         self._lay_out()
+
+    def redraw(self) -> None:
+        self._drawn = []
+        self._lay_out()
+
+    def placed(self) -> Iterable[Placed]:
+        if (grid := self._grid) is not None:
+            for label, image in enumerate(self._means):
+                row, column = divmod(label, grid.columns)
+                yield Placed(grid.left + column * grid.across, row * grid.down, image, grid.width)
 
     def take_height(self, lines: int) -> None:
         """Take so many lines, more only where the classes need them."""
@@ -165,9 +177,9 @@ class ClassCards(LineWidget):
         row, line = divmod(y, grid.down)
         segments = [Segment(" " * grid.left, base)]
         gap = Segment(" " * (grid.across - grid.width), base)
-        for label in range(row * grid.columns, min((row + 1) * grid.columns, len(self._pictures))):
+        for label in range(row * grid.columns, min((row + 1) * grid.columns, len(self._drawn))):
             if line < grid.lines:
-                segments += [*self._pictures[label][line], gap]
+                segments += [*self._drawn[label][line], gap]
                 continue
             texts = self._caption(label)
             text, style = texts[line - grid.lines] if line - grid.lines < len(texts) else ("", "")
@@ -197,9 +209,9 @@ class ClassCards(LineWidget):
         below = 2 + (self._correct is not None)
         room = self.size.with_height(max(1, self._height))
         grid = tiling.all_of(len(self._names), room, below=below)
-        if grid != self._grid or len(self._pictures) != len(self._names):
-            means = self._found.mean_images.round().astype(np.uint8)
-            self._pictures = [half_block_lines(resized(image, grid.width), self._picture_style) for image in means]
+        if grid != self._grid or len(self._drawn) != len(self._names):
+            self._means = list(self._found.mean_images.round().astype(np.uint8))
+            self._drawn = [self.pictures.lines(image, grid.width) for image in self._means]
         self._grid = grid
         self.styles.height = max(self._height, grid.rows * grid.down)
         self.refresh(layout=True)

@@ -57,7 +57,7 @@ class TransformsScreen(KeyScreen[None]):
     def compose(self) -> ComposeResult:
         yield TopBar("data")
         with Panel(title="Transforms", id="images"):
-            yield ImagePage(self._services.picture_style, id="draws")
+            yield ImagePage(self._services.pictures, id="draws")
         with Panel(title="Pipeline", id="pipeline", focusable=False):
             yield StepTable(id="steps")
             yield Static(id="target", markup=False)

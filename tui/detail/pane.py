@@ -19,8 +19,8 @@ from tui.detail import subject as subjects
 from tui.detail.latest import LatestQuestion
 from tui.detail.subject import Subject
 from tui.detail.waiting import waiting
+from tui.graphics.image import CellStyle
 from tui.widgets.heatmap import HeatMap
-from tui.widgets.image import PictureStyle
 from tui.widgets.lines import Line
 from tui.widgets.panel import Panel
 from tui.widgets.scrolled_lines import ScrolledLines
@@ -61,7 +61,7 @@ class DetailPane(Panel):
     }
     """
 
-    def __init__(self, style: PictureStyle, questions: LatestQuestion, *, id: str = "detail") -> None:  # noqa: A002
+    def __init__(self, style: CellStyle, questions: LatestQuestion, *, id: str = "detail") -> None:  # noqa: A002
         self._questions = questions
         self._text = DetailText()
         self._picture = HeatMap(style, id="detail-picture")

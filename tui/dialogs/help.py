@@ -20,6 +20,7 @@ from tui.keys import reason_against
 from tui.textual_private import bindings_of
 from tui.widgets.lines import padded
 from tui.widgets.text import set_text
+from tui.widgets.text_field import TextField
 
 GAP = 3  # cells between two columns
 WORDS = 34  # cells for what a key does, at least, where there are several columns
@@ -40,6 +41,9 @@ class Group:
 
     title: str
     keys: tuple[Key, ...]
+
+
+FRAME = 5  # cells of the border, the padding and the scroll bar
 
 
 class HelpScreen(ModalScreen[None]):
@@ -64,7 +68,7 @@ class HelpScreen(ModalScreen[None]):
         self._groups = groups(beneath)
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="part of a key's name or of what it does", id="search", compact=True)
+        yield TextField(placeholder="part of a key's name or of what it does", id="search")
         with VerticalScroll(id="keys"):
             yield Static(id="columns", markup=False)
         yield Static("/: search · Esc: close · Ctrl+P: find a command by name", id="hint", markup=False)
@@ -86,6 +90,7 @@ class HelpScreen(ModalScreen[None]):
     def action_search(self) -> None:
         search = self.query_one("#search", Input)
         search.display = True
+        self._show()
         search.focus()
 
     def action_back(self) -> None:
@@ -96,6 +101,7 @@ class HelpScreen(ModalScreen[None]):
             return
         search.value = ""
         search.display = False
+        self._show()
         self.query_one("#keys").focus()
 
     async def action_go(self, mode: str) -> None:
@@ -109,7 +115,9 @@ class HelpScreen(ModalScreen[None]):
     def _show(self) -> None:
         wanted = self.query_one("#search", Input).value.casefold().strip()
         shown = [found for group in self._groups if (found := _matching(group, wanted)).keys]
-        width = self.size.width - 8
+        width = self.size.width - FRAME
+        below = 1 + self.query_one("#search").display  # the hint, and the search
+        self.query_one("#keys").styles.max_height = max(3, self.size.height - below)
         text = in_columns(shown, width) if shown else Content("no key's name or description has that in it")
         set_text(self.query_one("#columns", Static), text)
 

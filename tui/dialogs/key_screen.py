@@ -2,12 +2,12 @@
 
 from typing import TypeVar
 
-from textual.screen import Screen
+from tui.textual_private import LivingScreen
 
 Result = TypeVar("Result")
 
 
-class KeyScreen(Screen[Result]):
+class KeyScreen(LivingScreen[Result]):
     """An action that `why_not` has a reason against is left out of the line at the bottom; its key, when it is pressed,
     shows the reason there."""
 

@@ -5,11 +5,13 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from tui.textual_private import LivingScreen
+
 Result = TypeVar("Result")
 MODE_KEYS = {"1": "data", "2": "train", "3": "runs", "4": "model", "5": "checkpoints"}
 
 
-class Overlay(ModalScreen[Result]):
+class Overlay(LivingScreen[Result], ModalScreen[Result]):
     """It is still there when the person comes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

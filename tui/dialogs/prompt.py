@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from engine.errors import EngineError
 from engine.terminal_text import shown, shown_lines
 from tui.dialogs.paths import PathSuggester
+from tui.widgets.text_field import TextField
 
 MOST_CHOICES = 12
 MOST_KEPT = 50  # earlier entries of a prompt
@@ -56,7 +57,7 @@ class PromptScreen(ModalScreen[str | None]):
         with Vertical(id="prompt"):
             yield Static(shown(self._title), id="title", markup=False)
             yield Static(shown_lines(self._about), id="about", markup=False)
-            yield Input(self._value, id="line", compact=True, select_on_focus=False, suggester=self._suggester)
+            yield TextField(self._value, id="line", select_on_focus=False, suggester=self._suggester)
             yield Static("", id="verdict", markup=False)
             completes = " · Tab: complete the path" if self._suggester is not None else ""
             earlier = " · ↑: earlier entries" if self._earlier else ""

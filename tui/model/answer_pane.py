@@ -9,10 +9,10 @@ from textual.widgets import Static
 
 from engine.inspection.forward_requests import ForwardPass, Saliency
 from tui import format as fmt
+from tui.graphics.pictures import Pictures
 from tui.widgets.bars import Bars, Opinion
 from tui.widgets.gallery import Gallery
 from tui.widgets.heatmap import colours, limit_of
-from tui.widgets.image import PictureStyle
 from tui.widgets.image_page import Tile
 from tui.widgets.text import update_text
 
@@ -36,16 +36,16 @@ class AnswerPane(Vertical):
     AnswerPane.-short #bars { margin: 1 0 0 0; }
     """
 
-    def __init__(self, style: PictureStyle) -> None:
+    def __init__(self, pictures: Pictures) -> None:
         super().__init__(id="answer")
-        self._style = style
+        self._pictures = pictures
         self._passed: ForwardPass | None = None
         self._edits = 0
         self._saliency: Saliency | None = None
         self._first = 0  # of the pictures: the image, its gradient, what occlusion does
 
     def compose(self) -> ComposeResult:
-        yield Gallery(self._style, id="gallery")
+        yield Gallery(self._pictures, id="gallery")
         with Vertical():
             yield Static(id="note", markup=False)
             yield Bars(id="bars")
@@ -104,7 +104,7 @@ class AnswerPane(Vertical):
             return ""
         name, patch = self._passed.classes[self._saliency.target], self._saliency.patch
         occluded = f"{patch}×{patch} occluded"
-        if self._style == "ascii":
+        if self._pictures.cells == "ascii":
             return f"∂ logit / ∂ pixel of {name}, and with {occluded}: the denser, the larger the magnitude"
         return f"∂ logit / ∂ pixel of {name}; blue: less likely with {occluded}"
 

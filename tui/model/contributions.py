@@ -66,7 +66,7 @@ class ContributionsScreen(KeyScreen[None]):
         with Panel(id="sum", title="Sum behind an output"):
             yield Static(id="about", markup=False)
             with Container(id="parts"):
-                yield HeatMap(self._services.picture_style, id="products")
+                yield HeatMap(self._services.pictures.cells, id="products")
                 yield Rows(COLUMNS, id="contributions")
         yield KeyLine()
 

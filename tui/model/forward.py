@@ -82,15 +82,15 @@ class ForwardScreen(KeyScreen[None]):
         self._half = "stages"  # the panel that is shown where both do not fit
 
     def compose(self) -> ComposeResult:
-        style = self._services.picture_style
+        pictures = self._services.pictures
         yield TopBar(self.app.current_mode)
         with Horizontal():
             with Panel(id="stages-panel"):
                 yield Rows(COLUMNS, id="stages")
                 yield Static(id="stage", markup=False)
-                yield HeatMap(style, id="activation")
+                yield HeatMap(pictures.cells, id="activation")
             with Panel(id="answer-panel"):
-                yield AnswerPane(style)
+                yield AnswerPane(pictures)
         yield KeyLine()
 
     def on_mount(self) -> None:

@@ -88,7 +88,7 @@ class ModelScreen(TableScreen):
                 yield Static(id="problem", markup=False)
                 yield ModuleTable()
                 yield parameters
-            yield DetailPane(self._services.picture_style, self._details)
+            yield DetailPane(self._services.pictures.cells, self._details)
         yield KeyLine()
 
     def on_mount(self) -> None:

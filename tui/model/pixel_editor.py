@@ -62,7 +62,7 @@ class PixelEditorScreen(KeyScreen[tuple[Edit, ...]]):
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
         with Panel(id="editor"):
-            yield AnswerPane(self._services.picture_style)
+            yield AnswerPane(self._services.pictures)
         yield KeyLine()
 
     def on_mount(self) -> None:

@@ -78,8 +78,8 @@ class TensorScreen(KeyScreen[None]):
         with Panel(id="tensor", title=str(self._tensor)):
             yield Static(id="about", markup=False)
             yield Cells(id="cells")
-            yield HeatMap(self._services.picture_style, id="map")
-            yield ImagePage(self._services.picture_style, id="pictures")
+            yield HeatMap(self._services.pictures.cells, id="map")
+            yield ImagePage(self._services.pictures, id="pictures")
             yield Static(id="value", markup=False)
         yield KeyLine()
 
@@ -200,7 +200,7 @@ class TensorScreen(KeyScreen[None]):
         parts = zip(answer.pictures, answer.captions, strict=True)
         drawn = [Tile(colours(part, answer.limit, signed=answer.signed), caption) for part, caption in parts]
         page.show(drawn, 0)
-        style = self._services.picture_style
+        style = self._services.pictures.cells
         self._pictures_legend = legend(style, signed=answer.signed, limit=answer.limit, odd=answer.odd, letters=False)
         self._total = answer.total
         self._describe()

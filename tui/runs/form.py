@@ -25,6 +25,7 @@ from tui.runs.form_lines import (
     StartRow,
 )
 from tui.widgets.panel import Panel
+from tui.widgets.text_field import TextField
 
 WIDE = 110  # columns from which the whole configuration stands beside the form in PyTorch
 MOST_COMMAND = 6  # rows
@@ -99,7 +100,7 @@ class ConfigForm(Vertical, can_focus=True):
             with _FormPanel(self, title="New run", id="settings-panel"):
                 with Container(id="settings-box"):
                     yield SettingRows(id="settings")
-                    yield Input(id="typing", compact=True)
+                    yield TextField(id="typing")
                 yield StartRow(id="start")
             with Vertical(id="right"):
                 with Panel(id="about-panel", focusable=False):

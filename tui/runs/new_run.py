@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from engine import device
 from engine.errors import ConfigError, EngineError
@@ -16,11 +15,12 @@ from tui import crash
 from tui.runs.form import ConfigForm
 from tui.runs.run_bar import RunTopBar
 from tui.services import Services
+from tui.textual_private import LivingScreen
 from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
 
 
-class NewRunScreen(Screen[None]):
+class NewRunScreen(LivingScreen[None]):
     """Starts the run that the form describes, and keeps what was typed for the next one."""
 
     AUTO_FOCUS = ""

@@ -37,7 +37,7 @@ from tui.widgets.keyline import KeyLine
 LIVE_RUNS_S = 2.0  # between two looks for other live runs
 
 
-class WatchScreen(LivingScreen):
+class WatchScreen(LivingScreen[None]):
     """Shows one run, turns keys into commands for its host, and goes round the runs that train."""
 
     AUTO_FOCUS = ""

@@ -101,7 +101,7 @@ class CheckpointsScreen(TableScreen):
                 with Panel(title="Checkpoints", id="files-panel"):
                     yield Rows(COLUMNS, id="files")
                     yield Static("", id="left-out", markup=False)
-                yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker), id="tensors")
+                yield DetailPane(self._services.pictures.cells, LatestQuestion(self._services.worker), id="tensors")
             yield FileDetail(id="file")
         yield KeyLine()
 

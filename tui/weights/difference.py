@@ -82,7 +82,7 @@ class DifferenceScreen(TableScreen):
             with Panel(title=self._title, id="differences-panel"):
                 yield Static(id="about", markup=False)
                 yield Rows(COLUMNS, id="differences")
-            yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker))
+            yield DetailPane(self._services.pictures.cells, LatestQuestion(self._services.worker))
             with Horizontal(id="files"):
                 yield FileDetail(id="first")
                 yield FileDetail(id="second")

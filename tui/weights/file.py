@@ -88,7 +88,7 @@ class FileScreen(TableScreen):
                 yield Static(id="about", markup=False)
                 yield Rows(file_rows.TENSOR_COLUMNS, id="parts")
                 yield Static(id="chosen", markup=False)
-            yield DetailPane(self._services.picture_style, LatestQuestion(self._services.worker))
+            yield DetailPane(self._services.pictures.cells, LatestQuestion(self._services.worker))
             yield FileDetail(id="facts")
         yield KeyLine()
 

@@ -1,34 +1,34 @@
 """Pictures side by side, each with its caption, and a cursor on one pixel of the first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from textual import events
 from textual.strip import Strip
 
-from tui.widgets.image import PictureStyle, fitted, half_block_lines
+from tui.graphics.image import fitted
+from tui.graphics.pictures import Pictures, Placed
 from tui.widgets.image_page import Tile
-from tui.widgets.line_widget import LineWidget
 from tui.widgets.lines import padded
+from tui.widgets.picture_widget import PictureWidget
 
 if TYPE_CHECKING:
-    from tui.widgets.image import Picture
+    from tui.graphics.image import Picture
 
 SIDE = 28  # cells across, and twice the lines: pixels of the smallest picture
 GAP = 2
 CURSOR = (255, 200, 0)
 
 
-class Gallery(LineWidget):
+class Gallery(PictureWidget):
     """Shows as many as fit, line by line."""
 
     DEFAULT_CSS = f"Gallery {{ height: {SIDE // 2 + 1}; width: 1fr; }}"
 
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._picture_style: PictureStyle = style
+    def __init__(self, pictures: Pictures, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(pictures, id=id)
         self._tiles: tuple[Tile, ...] = ()
+        self._images: list[Picture] = []  # as they are drawn
         self._drawn: list[list[list[Segment]]] = []  # of each picture, its lines
         self._cursor: tuple[int, int] | None = None
         self._wanted = (1, SIDE // 2 + 1)  # pictures that there will be, and lines that they may take
@@ -58,17 +58,27 @@ class Gallery(LineWidget):
         """Lines of a picture, with its caption."""
         return self._side // 2 + 1
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         self.fit_to(*self._wanted)
+
+    def redraw(self) -> None:
+        self.show(self._tiles, self._cursor)
+
+    def placed(self) -> Iterable[Placed]:
+        for index, image in enumerate(self._images[: self._shown]):
+            line, column = divmod(index, self.across)
+            yield Placed(column * (self._side + GAP), line * self.line_height + 1, image, self._side)
 
     def show(self, tiles: Sequence[Tile], cursor: tuple[int, int] | None = None) -> None:
         """Other pictures. `cursor`: row and column of a pixel of the first."""
         self._tiles, self._cursor = tuple(tiles), cursor
-        pictures = [fitted(tile.image, self._side) for tile in tiles]
+        pixels = self.pictures.pixels
+        pictures = [fitted(tile.image, max(tile.image.shape[:2]) if pixels else self._side) for tile in tiles]
         if cursor is not None and tiles:
             pictures[0] = _marked(pictures[0], cursor, tiles[0].image.shape[:2])
+        self._images = pictures
         self._drawn = [
-            [[Segment(padded(tile.caption, self._side))], *half_block_lines(picture, self._picture_style)]
+            [[Segment(padded(tile.caption, self._side))], *self.pictures.lines(picture, self._side)]
             for tile, picture in zip(tiles, pictures, strict=True)
         ]
         self.refresh()
@@ -81,7 +91,12 @@ class Gallery(LineWidget):
     @property
     def captions(self) -> list[str]:
         """Of the pictures that fit."""
-        return [tile.caption for tile in self._tiles[: self.across * max(1, self.size.height // self.line_height)]]
+        return [tile.caption for tile in self._tiles[: self._shown]]
+
+    @property
+    def _shown(self) -> int:
+        """Pictures that there is room for."""
+        return self.across * max(1, self.size.height // self.line_height)
 
     def render_line(self, y: int) -> Strip:
         base, across = self.base, self.across

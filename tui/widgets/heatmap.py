@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rich.segment import Segment
 from textual.strip import Strip
 
-from tui.widgets.image import PLAIN, RAMP, PictureStyle, half_block_lines
+from tui.graphics.image import PLAIN, RAMP, CellStyle, half_block_lines
 from tui.widgets.line_widget import LineWidget
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ class HeatMap(LineWidget):
 
     DEFAULT_CSS = "HeatMap { height: 1fr; width: 1fr; }"
 
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, style: CellStyle, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._picture_style: PictureStyle = style
+        self._style: CellStyle = style
         self._lines: list[list[Segment]] = []
         self._signed, self._limit, self._not_finite = True, 0.0, False
 
@@ -35,14 +35,14 @@ class HeatMap(LineWidget):
 
         self._signed, self._limit = bool((values < 0).any()), limit_of(values)
         self._not_finite = bool((np.isinf(values) if gaps else ~np.isfinite(values)).any())
-        if self._picture_style == "ascii":
+        if self._style == "ascii":
             self._lines = _signed_lines(values)
             self.refresh()
             return
         image = colours(values, self._limit, gaps=gaps)
         if len(image) % 2:
             image = np.concatenate([image, np.zeros_like(image[:1])])
-        self._lines = half_block_lines(image, self._picture_style)
+        self._lines = half_block_lines(image, self._style)
         self.refresh()
 
     def clear(self) -> None:
@@ -54,9 +54,7 @@ class HeatMap(LineWidget):
     @property
     def legend(self) -> str:
         """What its colours, or its characters, mean."""
-        return legend(
-            self._picture_style, signed=self._signed or self._not_finite, limit=self._limit, odd=self._not_finite
-        )
+        return legend(self._style, signed=self._signed or self._not_finite, limit=self._limit, odd=self._not_finite)
 
     def render_line(self, y: int) -> Strip:
         base = self.base
@@ -90,7 +88,7 @@ def _signed_lines(values: "npt.NDArray[np.float32]") -> list[list[Segment]]:
     return lines
 
 
-def legend(style: PictureStyle, *, signed: bool, limit: float, odd: bool = False, letters: bool = True) -> str:
+def legend(style: CellStyle, *, signed: bool, limit: float, odd: bool = False, letters: bool = True) -> str:
     """What the colours of `colours`, or the characters, mean. `odd`: some values are not finite. `letters`: without
     colours, letters stand for values below 0, as in a HeatMap; else magnitudes alone are drawn."""
     from tui import format as fmt

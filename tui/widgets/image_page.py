@@ -1,5 +1,6 @@
 """A page of labelled thumbnails with a cursor, drawn by lines: only what changed is sent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,17 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.graphics.image import half_block_lines, resized
+from tui.graphics.pictures import Pictures, Placed
 from tui.widgets import tiling
-from tui.widgets.image import PictureStyle, half_block_lines, resized
-from tui.widgets.line_widget import LineWidget
 from tui.widgets.lines import padded
+from tui.widgets.picture_widget import PictureWidget
 from tui.widgets.tiling import Grid
 
 if TYPE_CHECKING:
-    from tui.widgets.image import Picture
+    from tui.graphics.image import Picture
 
-WIDTHS = (8, 10, 14, 18, 22, 28, 36, 42, 56, 70, 84, 112)  # cells of a picture that can be asked for
+WIDTHS = (6, 8, 10, 14, 18, 22, 28, 36, 42, 56, 70, 84, 112)  # cells of a picture that can be asked for
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Tile:
     caption: str
 
 
-class ImagePage(LineWidget):
+class ImagePage(PictureWidget):
     """Shows the tiles it is given and a cursor on one of them. Without another wish they have the size that fills the
     page. How many fit is `capacity`."""
 
@@ -53,14 +55,13 @@ class ImagePage(LineWidget):
             super().__init__()
             self.by = by
 
-    def __init__(self, style: PictureStyle, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._picture_style: PictureStyle = style
+    def __init__(self, pictures: Pictures, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(pictures, id=id)
         self._tiles: list[Tile] = []
         self._cursor = 0
         self._figure: tuple[int, int] | None = None  # columns and rows that shall be seen at once
         self._width_asked: int | None = None
-        self._pictures: dict[tuple[int, int], list[list[Segment]]] = {}
+        self._drawn: dict[tuple[int, int], list[list[Segment]]] = {}
         self._grid_known: Grid | None = None
 
     @property
@@ -70,7 +71,7 @@ class ImagePage(LineWidget):
             return tiling.holding(*self._figure, self.size)
         if self._width_asked is not None:
             return tiling.of_width(self._width_asked, self.size)
-        return tiling.filling(self.size)
+        return tiling.many(self.size) if self.pictures.pixels else tiling.filling(self.size)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -96,11 +97,10 @@ class ImagePage(LineWidget):
             return next((width for width in WIDTHS if now < width <= largest), now)
         return next((width for width in reversed(WIDTHS) if width < now), now)
 
-    def ask_style(self, style: PictureStyle) -> None:
-        """Draw in another way from now on."""
-        self._picture_style = style
-        self._pictures.clear()
+    def redraw(self) -> None:
+        self._drawn.clear()
         self.refresh()
+        self.on_resize()
 
     def figure(self, columns: int = 0, rows: int = 0) -> None:
         """Show so many beside and below one another, as large as they can be; without numbers, a page again."""
@@ -110,7 +110,7 @@ class ImagePage(LineWidget):
     def show(self, tiles: list[Tile], cursor: int) -> None:
         """Another page."""
         self._tiles, self._cursor = tiles, cursor
-        self._pictures.clear()
+        self._drawn.clear()
         self.refresh()
 
     def move(self, cursor: int) -> None:
@@ -120,11 +120,19 @@ class ImagePage(LineWidget):
 
     def text(self) -> list[str]:
         """The page's lines in characters alone."""
-        style = self._picture_style
-        self.ask_style("ascii")
+        known, self._drawn = self._drawn, {}
+        grid = self.tiles
+        for index in range(len(self._tiles)):
+            self._drawn[index, grid.width] = half_block_lines(resized(self._tiles[index].image, grid.width), "ascii")
         lines = [self.render_line(y).text for y in range(self.size.height)]
-        self.ask_style(style)
+        self._drawn = known
         return lines
+
+    def placed(self) -> Iterable[Placed]:
+        grid = self.tiles
+        for index, tile in enumerate(self._tiles[: grid.capacity]):
+            row, column = divmod(index, grid.columns)
+            yield Placed(grid.left + column * grid.across, row * grid.down, tile.image, grid.width)
 
     def render_line(self, y: int) -> Strip:
         grid, base = self.tiles, self.base
@@ -140,7 +148,7 @@ class ImagePage(LineWidget):
                 segments += self._caption(index, grid.across, base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
-    def on_resize(self, _event: events.Resize) -> None:
+    def on_resize(self) -> None:
         if self.tiles != self._grid_known:
             self._grid_known = self.tiles
             self.post_message(self.Resized())
@@ -162,9 +170,9 @@ class ImagePage(LineWidget):
 
     def _picture(self, index: int, width: int) -> list[list[Segment]]:
         key = (index, width)
-        if key not in self._pictures:
-            self._pictures[key] = half_block_lines(resized(self._tiles[index].image, width), self._picture_style)
-        return self._pictures[key]
+        if key not in self._drawn:
+            self._drawn[key] = self.pictures.lines(self._tiles[index].image, width)
+        return self._drawn[key]
 
     def _caption(self, index: int, width: int, base: Style) -> list[Segment]:
         chosen = index == self._cursor

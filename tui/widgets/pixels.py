@@ -9,11 +9,11 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.widgets.image import grey
+from tui.graphics.image import grey
 from tui.widgets.line_widget import LineWidget
 
 if TYPE_CHECKING:
-    from tui.widgets.image import Picture
+    from tui.graphics.image import Picture
 
 HEAD = 4  # columns of a row's number
 

@@ -10,6 +10,8 @@ GAP = 2  # cells between two pictures, at least
 CAPTION = 1  # lines below a picture
 FILLING = range(14, 38, 2)  # widths among which the one that fills is looked for
 NATIVE = 28  # pixels, so cells, of a picture that is drawn as it is
+MANY = 100  # pictures that a page is to hold where they are true pixels
+SMALLEST = 6  # cells, some 60 pixels, of such a picture
 SPREAD = (12, 2)  # cells and lines that a gap grows by at most, where there is room left
 
 
@@ -54,6 +56,13 @@ def filling(room: Size, *, below: int = CAPTION) -> Grid:
         return covered / max(1, room.area) + 0.1 * min(grid.width, NATIVE) / NATIVE - few
 
     return max((of_width(width, room, below=below) for width in FILLING), key=score)
+
+
+def many(room: Size, *, below: int = CAPTION) -> Grid:
+    """Pictures that are sharp however small: the largest size at which `MANY` of them fit, and not below `SMALLEST`."""
+    widths = range(max(SMALLEST, min(room.width, NATIVE)) // 2 * 2, SMALLEST, -2)
+    sizes = (of_width(width, room, below=below) for width in widths)
+    return next((grid for grid in sizes if grid.capacity >= MANY), of_width(SMALLEST, room, below=below))
 
 
 def holding(columns: int, rows: int, room: Size, *, below: int = CAPTION) -> Grid:

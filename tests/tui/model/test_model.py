@@ -301,7 +301,7 @@ def test_a_map_without_colours_tells_signs_by_letters() -> None:
 
 async def test_a_view_is_described_as_what_it_is(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
-    app.picture_style = "blocks"
+    app.pictures.style = "blocks"
     weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")

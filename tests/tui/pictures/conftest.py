@@ -86,7 +86,7 @@ def answers(at_once: list[str], monkeypatch: pytest.MonkeyPatch) -> None:  # noq
 def opened(home: Path, start: str = "data", **options: Any) -> FmnistApp:
     """The app on the demo data; images are drawn in colours whatever terminal the test runs in."""
     app = FmnistApp(home=home, dataset="demo", start=start, **options)
-    app.picture_style = "blocks"
+    app.pictures.style = "blocks"
     app.theme = THEME
     return app
 

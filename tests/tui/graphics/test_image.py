@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tui.widgets.image import RAMP, half_block_lines, picture_style, resized
+from tui.graphics.image import RAMP, cell_style, half_block_lines, resized
 
 IMAGE = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
 
@@ -21,7 +21,7 @@ IMAGE = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
 def test_pictures_are_drawn_with_what_the_terminal_has(
     colors: str | None, environ: dict[str, str], encoding: str, style: str
 ) -> None:
-    assert picture_style(colors, environ, encoding) == style
+    assert cell_style(colors, environ, encoding) == style
 
 
 def test_a_half_block_is_two_pixels_one_above_the_other() -> None:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]  # (rows, columns) grey, or (rows, columns, 3) red, green, blue
 
-PictureStyle = Literal["blocks", "ascii"]
+CellStyle = Literal["blocks", "ascii"]
 RAMP = " .:-=+*#%@"
 UPPER_HALF = "▀"
 PLAIN = Style()  # Textual's filters for NO_COLOR need a style, even an empty one
 CODES = {1: [0x010101], 3: [0x010000, 0x000100, 0x000001]}  # what a channel adds to 0xRRGGBB
 
 
-def picture_style(color_system: str | None, environ: Mapping[str, str], encoding: str | None = None) -> PictureStyle:
+def cell_style(color_system: str | None, environ: Mapping[str, str], encoding: str | None = None) -> CellStyle:
     """What a terminal can show: half blocks need at least 256 colours and UTF-8, and that nobody asked for no colour.
 
     `color_system` is Rich's: None, "standard", "256" or "truecolor".
@@ -100,7 +100,7 @@ def stretched(image: "Picture") -> "Picture":
     return spread
 
 
-def half_block_lines(image: "Picture", style: PictureStyle, *, spaces: bool = False) -> list[list[Segment]]:
+def half_block_lines(image: "Picture", style: CellStyle, *, spaces: bool = False) -> list[list[Segment]]:
     """The image with a cell for 1 × 2 pixels: `rows / 2` lines of `columns` cells. `spaces`: a cell of one colour is a
     space on it, half the bytes; for pictures that are drawn twice as large."""
     drawn = greyed(image) if style == "ascii" else _coded(image)
