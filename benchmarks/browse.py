@@ -23,6 +23,7 @@ from engine.data.open_dataset import open_dataset
 from tests.support.terminal import PROGRAM, Terminal
 
 QUIET_S = 0.3  # after which nothing more is expected
+QUIET_S = 0.3  # after which nothing more is expected
 MOST_BYTES = 40 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
 
 
