@@ -22,7 +22,7 @@ from tui import tensor_table
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import DetailPane
 from tui.detail.waiting import waiting
-from tui.dialogs.table_screen import TableScreen
+from tui.dialogs.table_screen import TableScreen, panel_keys
 from tui.keys import bind, move_keys
 from tui.model import detail_text, model_text, module_table, parameter_table, prompts
 from tui.model.followed_run import FollowedRun
@@ -48,6 +48,7 @@ class ModelScreen(TableScreen):
     AUTO_FOCUS = "#tables"
     BINDINGS: ClassVar[list[BindingType]] = [
         *move_keys("model", sideways=("Columns before", "More columns")),
+        *panel_keys("model"),
         bind("model", "open", "Open", "a parameter's values; a module: fold it; the network: as PyTorch prints it"),
         bind("model", "view", "Modules/parameters", "the other table"),
         bind("model", "other", "Other network", "a model by name, a run, a checkpoint, or weights from a file"),
@@ -223,9 +224,7 @@ class ModelScreen(TableScreen):
         if (sort := self.parameters.sort) != SORTS[0]:
             order = f"by {sort}"
         order = f"{order} reversed".strip() if self.parameters.reversed else order
-        return model_text.state(
-            rows, len(self.parameters.tensors), "tensor", self.filter_text, order, summary.freeze
-        )  # fmt: skip
+        return model_text.state(rows, len(self.parameters.tensors), "tensor", self.filter_text, order, summary.freeze)
 
     @property
     def _has_detail(self) -> bool:
@@ -272,16 +271,15 @@ class ModelScreen(TableScreen):
                 self.detail.follow(subject, TensorDetailRequest(tensor.ref(network)))
         elif (module := self.modules.chosen) is not None:
             split, index = self._services.image
-            subject = detail_text.of_module(
-                module, summary, self.parameters.tensors, f"{split} image {fmt.count(index)}", missing
-            )  # fmt: skip
+            image = f"{split} image {fmt.count(index)}"
+            subject = detail_text.of_module(module, summary, self.parameters.tensors, image, missing)
             self.detail.follow(subject, ModuleDetailRequest(network, ImageRef(split, index), module.name))
 
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        if action in ("other", "reload") or action.startswith("focus_"):
-            return ""
+        if action in ("other", "reload", "panel") or action.startswith("focus_"):
+            return self.why_not_panel() if action == "panel" else ""
         if self._summary is None:
             return "no network is shown yet"
         if action in ("freeze", "freeze_some") and not self._freezer.possible:

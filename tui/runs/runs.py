@@ -18,7 +18,7 @@ from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import format as fmt
 from tui.config.declared import SORT_RUNS
-from tui.dialogs.table_screen import TableScreen, filter_key, table_keys
+from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.runs import run_actions, run_table, run_text
 from tui.runs.chart_export import export_chart
@@ -52,6 +52,7 @@ class RunsScreen(TableScreen):
     FILTER_ABOUT = "Words that are in a name, a model, a data set or a state, separated by spaces."
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("runs"),
+        *panel_keys("runs"),
         bind("runs", "open", "Watch"),
         bind("runs", "go", "Pause/resume", "also a run that ended, from its newest checkpoint", action="pause"),
         bind("runs", "new_run", "New run"),
@@ -244,7 +245,7 @@ class RunsScreen(TableScreen):
             return "the run has no checkpoint yet"
         if action == "unfilter" and not self.filter_text:
             return "no filter is set"
-        return ""
+        return self.why_not_panel() if action == "panel" else ""
 
     def moved(self) -> None:
         self._describe(len(self.table.rows))
