@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.errors import InspectionError
 from engine.inspection import detail
 from engine.inspection.detail_requests import Detail, DifferenceDetail, DifferenceDetailRequest, TensorDetailRequest
 from engine.inspection.running_stats import BLOCK, RunningStats
@@ -13,11 +14,19 @@ from engine.inspection.tensor_lookup import tensor_of
 from engine.inspection.tensor_refs import FileDifference
 from engine.inspection.tensor_stats import TensorStats
 from engine.progress import Progress
+from engine.weights import tensors as files
+from engine.weights.contents_cache import contents_of
+
+MOST = 1 << 25  # numbers: a second's work
 
 
 @torch.no_grad()
 def compute(home: Path, request: DifferenceDetailRequest, progress: Progress) -> DifferenceDetail:
-    """The worker process's part. Raises EngineError where their values can't be read, or have two shapes."""
+    """The worker process's part. Raises EngineError where their values can't be read, have two shapes, or are so many
+    that other questions would wait for long."""
+    count = files.find(contents_of(request.first.path), request.first.name).tensor.count
+    if count > MOST:
+        raise InspectionError(f"It has {count:,} numbers: Enter shows their difference.")
     apart = FileDifference(request.first, request.second)
     shown = detail.of_tensor(
         home, TensorDetailRequest(apart, request.rows, request.columns, request.width), progress

@@ -18,8 +18,8 @@ COLUMNS = (
     Column("|Δ|", 9, right=True),
     Column("cosine", 9, right=True),
     Column("changed", 8, right=True),
-    Column("first", 18),
-    Column("second", 18),
+    Column("first", 20),
+    Column("second", 20),
 )
 SORTS = ("relative", "max_abs", "l2", "cosine", "changed", "order")  # fields of Difference, and the files' order
 TITLES = {"relative": "|Δ|÷|a|", "max_abs": "max |Δ|", "l2": "|Δ|", "cosine": "cosine", "changed": "changed"}

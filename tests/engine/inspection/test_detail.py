@@ -84,7 +84,9 @@ def test_a_files_tensor_is_printed_and_drawn_as_a_parameter_is(home: Path, tmp_p
     assert apart.printed == str((weight + 1 - weight)[:2])
 
 
-def test_a_difference_says_what_both_are_and_where_the_largest_is(home: Path, tmp_path: Path) -> None:
+def test_a_difference_says_what_both_are_and_where_the_largest_is(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a = torch.linspace(-1, 1, 60).reshape(3, 4, 5)
     b = a.clone()
     b[1, 2, 3] += 0.5
@@ -104,6 +106,9 @@ def test_a_difference_says_what_both_are_and_where_the_largest_is(home: Path, tm
     assert sum(found.histogram) == 59
     assert found.expression == '(b.pt["w"] - a.pt["w"])[:2]'
     assert found.printed == str((b - a)[:2])
+    monkeypatch.setattr(difference_detail, "MOST", 59)
+    with pytest.raises(InspectionError, match="It has 60 numbers: Enter shows their difference"):
+        difference_detail.compute(home, request, silent)
 
 
 def test_a_tensor_that_claims_any_size_is_not_expanded(home: Path, tmp_path: Path) -> None:
