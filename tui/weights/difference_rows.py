@@ -12,14 +12,14 @@ from tui.widgets.rows import Column, Row
 
 COLUMNS = (
     Column("tensor", -28, ends=True),
-    Column("", 8),
+    Column("", 7),
     Column("|Δ|÷|a|", 9, right=True, style="test"),
     Column("max |Δ|", 9, right=True),
     Column("|Δ|", 9, right=True),
     Column("cosine", 9, right=True),
-    Column("changed", 8, right=True),
-    Column("first", 20),
-    Column("second", 20),
+    Column("changed", 7, right=True),
+    Column("first", 19),
+    Column("second", 19),
 )
 SORTS = ("relative", "max_abs", "l2", "cosine", "changed", "order")  # fields of Difference, and the files' order
 TITLES = {"relative": "|Δ|÷|a|", "max_abs": "max |Δ|", "l2": "|Δ|", "cosine": "cosine", "changed": "changed"}
