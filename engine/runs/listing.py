@@ -15,6 +15,7 @@ from engine.runs.unreadable import UnreadableError
 from engine.training import events as ev
 from engine.training.settings import SETTINGS
 
+STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepared")  # of a summary
 CURVE = 48  # values of the training loss that a summary holds at most
 
 SettingValue = str | int | float | bool
@@ -28,9 +29,7 @@ class RunSummary:
 
     id: str
     name: str
-    # training, paused, finished, stopped, failed, ended (its host ended without a word), or prepared (made,
-    # not begun)
-    state: str
+    state: str  # one of STATES; ended: its host ended without a word; prepared: made, not begun
     model: str
     dataset: str  # title
     demo: bool
@@ -53,6 +52,11 @@ class RunSummary:
     def title(self) -> str:
         """What the run is called on screens: its name, or its id."""
         return self.name or self.id
+
+    @property
+    def state_words(self) -> str:
+        """Its state, in more words than a column has room for."""
+        return "ended without finishing" if self.state == "ended" else self.state
 
     def to_dict(self) -> dict[str, Any]:
         loss = self.loss if self.loss is not None and math.isfinite(self.loss) else None

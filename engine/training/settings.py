@@ -165,6 +165,7 @@ _DECLARED = (
     Setting(
         name="loss",
         group=OPTIMIZER,
+        column="loss_fn",  # beside the loss itself
         default="cross_entropy",
         check=one_of(LOSSES),
         choices=LOSSES,

@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
-    runs = commands.add("runs", _runs, "list the runs", "runs --json | jq '.[0].accuracy'")
+    runs = commands.add("runs", _runs, "list the runs", "runs --filter 'lr>=1e-3 best>=85 -state:failed' --json")
     runs.add_argument("--json", action="store_true", help="as a JSON list")
+    runs.add_argument(
+        "--filter",
+        metavar="TEXT",
+        default="",
+        help="only the runs for which all of this holds: words that are in a name, id, model, data set or state; "
+        "comparisons (= != < <= > >=, : contains) of a setting, or of state, name, id, epoch, best, accuracy (in %%), "
+        "loss, time (5min) or age (2d); - excludes: --filter=-state:failed (docs/training.md)",
+    )
     for name, summary in (
         ("pause", "pause a run between two steps"),
         ("unpause", "resume a paused run"),
@@ -33,15 +41,19 @@ def declare(commands: Commands) -> None:
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from engine.runs import listing
+    from engine.runs import listing, run_filter
 
+    wanted = run_filter.parse(options.filter)
     home = home_of(options)
     look = listing.Listing(home)
-    found, unreadable = look.look(), look.unreadable
+    every, unreadable = look.look(), look.unreadable
+    found = [run for run in every if wanted.passes(run)]
     if options.json:
         say_json([run.to_dict() for run in found])
     elif found:
         _print_runs(found)
+    elif every:
+        say(f"no run of {len(every)} passes the filter {wanted.text}")
     elif not unreadable:
         say(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
     if unreadable:
@@ -64,10 +76,9 @@ def _print_runs(found: "list[RunSummary]") -> None:
         table.add_column(heading, overflow="fold")
     for depth, run in family(found):
         label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
-        state = "ended without finishing" if run.state == "ended" else run.state
         best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
         began = age(time.time() - run.started)
-        cells = (label, state, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, began)
+        cells = (label, run.state_words, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, began)
         table.add_row(*map(shown, cells))
     console(width=None if sys.stdout.isatty() else 200).print(table)
 

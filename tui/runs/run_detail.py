@@ -42,7 +42,7 @@ class RunDetail(Panel):
             self.page.act("reset", charts[0])
             self.page.point(charts[0], None)
         self.say("")
-        self.describe(title=run.title, right=run_text.state_words(run), below=run_text.began(run))
+        self.describe(title=run.title, right=run.state_words, below=run_text.began(run))
         for chart, there in zip(charts, (state.curve, state.tests), strict=True):
             chart.display = bool(there)
             chart.show_run(state, parent=parent, now=another)

@@ -14,14 +14,8 @@ from engine.terminal_text import printable
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 
-ENDED = "ended without finishing"
 MOST_CHECKPOINTS = 6  # that are listed
 LEFT_OUT = ("model",)  # settings that the list beside it has anyway
-
-
-def state_words(run: RunSummary) -> str:
-    """Its state, in more words than the column has room for."""
-    return ENDED if run.state == "ended" else run.state
 
 
 def origin(run: RunSummary, runs: Iterable[RunSummary]) -> str:

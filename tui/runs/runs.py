@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
-from engine.runs import listing
+from engine.runs import listing, run_filter
 from engine.runs.listing import RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
@@ -49,7 +49,7 @@ class RunsScreen(TableScreen):
 
     AUTO_FOCUS = "#runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-    FILTER_ABOUT = "Words that are in a name, a model, a data set or a state, separated by spaces."
+    FILTER_ABOUT = run_filter.ABOUT
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("runs"),
         *panel_keys("runs"),
@@ -58,7 +58,7 @@ class RunsScreen(TableScreen):
         bind("runs", "new_run", "New run"),
         bind("runs", "stop", "Stop"),
         bind("runs", "branch", "Branch", "a new run from its newest checkpoint"),
-        filter_key("runs", "by name, model, data set or state"),
+        filter_key("runs", "by words and comparisons, such as lr>=1e-3 -state:failed"),
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
         bind("runs", "reverse", "Reverse", "the order", show=False),
         bind("runs", "on_model", "On Model", "with the weights of its newest checkpoint"),
@@ -134,8 +134,9 @@ class RunsScreen(TableScreen):
     # Showing
 
     def _matching(self, text: str) -> list[RunSummary]:
-        words = text.casefold().split()
-        return [run for run in self._runs if all(word in _searched(run) for word in words)]
+        """The runs that pass a filter. Raises FilterError where it can't be read."""
+        wanted = run_filter.parse(text)
+        return [run for run in self._runs if wanted.passes(run)]
 
     def _show(self) -> None:
         if not self._looked:
@@ -147,7 +148,7 @@ class RunsScreen(TableScreen):
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, self._left_out)
         left_out.display = bool(self._left_out)
-        nothing = f"No run matches the filter {self.filter_text!r}. Esc shows all." if self._runs else EMPTY
+        nothing = f"No run passes the filter {self.filter_text}. Esc shows all." if self._runs else EMPTY
         self._panel.say("" if shown or self._left_out else nothing)
         self._describe(len(shown))
         self._show_curves([run for run in run_table.in_order(shown, order) if run.curve])
@@ -189,7 +190,7 @@ class RunsScreen(TableScreen):
         below = ""
         if run is not None:
             place = f"{self.table.cursor + 1} of {len(self.table.rows)}"
-            words = run_text.state_words(run)
+            words = run.state_words
             facts = [run_text.origin(run, self._runs), words if words != run.state else "", run_text.began(run)]
             below = " · ".join(filter(None, [*facts, run.id]))
             self._panel.describe(below_right=place)
@@ -322,8 +323,3 @@ class RunsScreen(TableScreen):
 
 
 _ENDS = {"finished": "is finished", "stopped": "is stopped", "failed": "has failed", "prepared": "has not begun"}
-
-
-def _searched(run: RunSummary) -> str:
-    words = (run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", run_text.state_words(run))
-    return " ".join(words).casefold()
