@@ -28,7 +28,7 @@ NAMES = {
     "left_square_bracket": "[", "right_square_bracket": "]", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "comma": ",", "exclamation_mark": "!", "asterisk": "*", "less_than_sign": "<", "greater_than_sign": ">",
     "underscore": "_", "number_sign": "#", "apostrophe": "'", "circumflex_accent": "^",
-    "colon": ":", "semicolon": ";", "at": "@",
+    "vertical_line": "|", "colon": ":", "semicolon": ";", "at": "@",
 }  # fmt: skip
 
 

@@ -66,6 +66,7 @@ ACTS: dict[str, Act] = {
     "go_to": Act("i", "Go to an index, or to these images"),
     "sort": Act("s", "Sort", only_in=ROWS),
     "reverse": Act("S", "Reverse the order"),
+    "columns": Act("vertical_line", "Choose the columns", "|"),
     "mark": Act("m", "Mark, or choose", only_in=ROWS),
     "only_marked": Act("apostrophe", "Only what is marked", "'"),
     # Charts

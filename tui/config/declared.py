@@ -8,7 +8,16 @@ declared by the settings of a run (`engine.training.settings`), `[keys]` by the 
 from collections.abc import Collection
 from typing import Any
 
-from tui.config.preference import Preference, first_of, integer_or_auto, number, one_of, same, switch
+from tui.config.preference import (
+    Preference,
+    first_of,
+    integer_or_auto,
+    names_of,
+    number,
+    one_of,
+    same,
+    switch,
+)
 
 SCREENS = ("data", "train", "runs", "model", "checkpoints")
 IMAGE_STYLES = ("auto", "kitty", "sixel", "blocks", "ascii")
@@ -21,6 +30,12 @@ def _themes() -> Collection[str]:
     from tui.themes import names
 
     return names()
+
+
+def _columns_of_runs() -> Collection[str]:
+    from tui.run_columns import columns
+
+    return columns()
 
 
 def _text(value: object) -> str:
@@ -93,7 +108,15 @@ SORT_CHECKPOINTS = Preference(
     help="The same for *Checkpoints*. Empty: by run.",
     values="such as -accuracy",
 )
-
+COLUMNS_RUNS = Preference[tuple[str, ...]](
+    name="columns.runs",
+    default=(),
+    read=names_of(_columns_of_runs),
+    write=lambda value: value,
+    help="The columns of *Runs*, by their titles, in their order. Empty: those that differ among the runs and fit. `|` "
+    "there chooses them, and they are kept.",
+    values='such as `["state", "run", "lr", "best"]`',
+)
 
 PRELOAD = Preference(
     name="preload",
@@ -117,5 +140,6 @@ DECLARED: tuple[Preference[Any], ...] = (
     PRELOAD,
     SORT_RUNS,
     SORT_CHECKPOINTS,
+    COLUMNS_RUNS,
 )
 BY_NAME = {one.name: one for one in DECLARED}

@@ -64,6 +64,23 @@ def one_of(choices: Callable[[], Collection[str]]) -> Callable[[object], str]:
     return read
 
 
+def names_of(choices: Callable[[], Collection[str]]) -> Callable[[object], tuple[str, ...]]:
+    """A list of names, each of them one of `choices`, which are looked up where the list has any."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ValueError("it must be a list of names")
+        names = choices() if value else ()
+        for one in value:
+            if one not in names:
+                close = difflib.get_close_matches(one, names, 1)
+                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+                raise ValueError(f"there is no {one!r}; {hint}")
+        return tuple(dict.fromkeys(value))
+
+    return read
+
+
 def switch(value: object) -> bool:
     """true or false; of a variable also 1 or 0."""
     found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())

@@ -10,6 +10,7 @@ from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 from tui.columns import width_of
+from tui.run_columns import OWN_COLUMNS, column_of
 from tui.runs.facts import model_name
 from tui.widgets.lines import fit_middle
 from tui.widgets.order import Order
@@ -17,8 +18,8 @@ from tui.widgets.rows import Column, Row
 from tui.widgets.sparkline import sparkline
 
 STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad"}  # of a state
-OWN_COLUMNS = ("model", "dataset", "epochs")  # settings that have a column whatever they are
 WIDE = 90  # cells of a table that shows the times beside the results
+NAME, FIXED = "run", 2  # the column that is always there, and how many of the first ones are always in view
 MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, LEAST_CURVE = 40, 11, 16, 18, 8  # cells
 
 Value = str | float
@@ -31,18 +32,24 @@ class RunTable:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def fixed(self) -> int:
+        """How many of the first columns are always in view: as far as the name, where that is near."""
+        return _fixed([column.title for column in self.columns])
 
-def table(runs: Sequence[RunSummary], order: Order, width: int) -> RunTable:
-    """The runs as a table for so many cells; settings that have no room there come last, where the keys reach them."""
+
+def table(runs: Sequence[RunSummary], order: Order, width: int, chosen: Sequence[str] = ()) -> RunTable:
+    """The runs as a table for so many cells. `chosen`: the titles of its columns; without any, what the runs don't have
+    alike, and settings that have no room come last, where the keys reach them."""
     now = time.time()
     tree = listing.family(in_order(runs, order), by_place=not order.title)
-    settings = _settings(runs)
-    cells = {run.id: _cells(run, depth, now) | {_title(name): _setting(run, name) for name in settings}
+    settings = _settings(runs, chosen)
+    cells = {run.id: _cells(run, depth, now) | {column_of(name): _setting(run, name) for name in settings}
              for depth, run in tree}  # fmt: skip
-    columns = _columns(runs, settings, list(cells.values()), width, order.title)
+    columns = _columns(runs, settings, list(cells.values()), width, order.title, chosen)
     titles = [column.title for column in columns]
     room = _left_over(columns, width)
-    name = next(column.width for column in columns if column.title == "run")
+    name = next(column.width for column in columns if column.title == NAME)
     rows = []
     for depth, run in tree:
         branch = "  " * (depth - 1) + "└ " * bool(depth)
@@ -55,9 +62,11 @@ def table(runs: Sequence[RunSummary], order: Order, width: int) -> RunTable:
     return RunTable(columns, tuple(rows))
 
 
-def orders(runs: Sequence[RunSummary]) -> list[Order]:
+def orders(runs: Sequence[RunSummary], chosen: Sequence[str] = ()) -> list[Order]:
     """The orders in turn: the newest first, then by each column, with the best or the most at the top."""
-    titles = ["state", "run", "model", *map(_title, _settings(runs)), *_RESULTS, "data"]
+    titles = ["state", NAME, "model", *map(column_of, _settings(runs)), *_RESULTS, "data"]
+    if chosen:
+        titles = [title for title in _with_name(chosen) if title not in ("curve", "age")]
     return [Order(), *(Order(title, title in _FALLING) for title in titles)]
 
 
@@ -76,13 +85,21 @@ def in_order(runs: Sequence[RunSummary], order: Order) -> list[RunSummary]:
     return [*(run for _, run in there), *(run for value, run in found if value is None)]
 
 
-def _settings(runs: Sequence[RunSummary]) -> list[str]:
+def _settings(runs: Sequence[RunSummary], chosen: Sequence[str] = ()) -> list[str]:
+    """Those that have columns."""
+    if chosen:
+        return [name for name in SETTINGS if name not in OWN_COLUMNS and column_of(name) in chosen]
     return [name for name in listing.differing(runs) if name not in OWN_COLUMNS]
 
 
-def _title(name: str) -> str:
-    """A setting's column."""
-    return SETTINGS[name].column or name.replace("_", " ")
+def _with_name(chosen: Sequence[str]) -> list[str]:
+    """The name is always there: no other column says which run a row is."""
+    return [*([] if NAME in chosen else [NAME]), *chosen]
+
+
+def _fixed(titles: Sequence[str]) -> int:
+    at = titles.index(NAME) + 1
+    return at if at <= FIXED else 1
 
 
 def _setting(run: RunSummary, name: str) -> str:
@@ -124,12 +141,17 @@ def _value(run: RunSummary, title: str) -> Value | None:
     own = {"state": run.state, "run": run.title, "model": run.model, "data": run.dataset}
     if title in own:
         return own[title]
-    name = next((one for one in SETTINGS if _title(one) == title), "")
+    name = next((one for one in SETTINGS if column_of(one) == title), "")
     return run.settings.get(name)
 
 
 def _columns(
-    runs: Sequence[RunSummary], settings: Sequence[str], cells: Sequence[Mapping[str, str]], width: int, marked: str
+    runs: Sequence[RunSummary],
+    settings: Sequence[str],
+    cells: Sequence[Mapping[str, str]],
+    width: int,
+    marked: str,
+    titles: Sequence[str],
 ) -> tuple[Column, ...]:
     def of(
         title: str, most: int = 99, *, least: int = 0, right: bool = False, style: str = "", ends: bool = False
@@ -137,20 +159,24 @@ def _columns(
         needed = width_of([title + " " * (title == marked), *(one[title] for one in cells)])
         return Column(title, max(least, min(most, needed)), right, style, ends)
 
-    name = of("run", max(LEAST_NAME, min(MOST_NAME, width // 5)), least=LEAST_NAME)
+    name = of(NAME, max(LEAST_NAME, min(MOST_NAME, width // 5)), least=LEAST_NAME)
     first = [of("state", least=len("finished")), name, of("model", max(5, min(MOST_MODEL, width // 10)))]
     results = [
         of("epochs", right=True), of("best", right=True, style="test"), of("loss", right=True, style="train"),
         Column("curve", -LEAST_CURVE, style="train"),
     ]  # fmt: skip
     last = [of("age", right=True)]
-    (last if width < WIDE else results).insert(0 if width < WIDE else -1, of("time", right=True))
-    if any(run.demo for run in runs) or len({run.dataset for run in runs}) > 1:
-        last.insert(-1, of("data", 16))
     chosen = [
-        of(_title(name), MOST_SETTING, right=not isinstance(SETTINGS[name].default, str | bool), ends=True)
+        of(column_of(name), MOST_SETTING, right=not isinstance(SETTINGS[name].default, str | bool), ends=True)
         for name in settings
     ]
+    time_column, data = of("time", right=True), of("data", 16)
+    if titles:
+        there = {column.title: column for column in (*first, *chosen, *results, time_column, data, *last)}
+        return tuple(there[title] for title in _with_name(titles))
+    (last if width < WIDE else results).insert(0 if width < WIDE else -1, time_column)
+    if any(run.demo for run in runs) or len({run.dataset for run in runs}) > 1:
+        last.insert(-1, data)
     room = width - 1 - sum(abs(column.width) + 1 for column in [*first, *results])
     if sum(column.width + 1 for column in [*chosen, *last]) > room:
         room -= 3  # for the signs that there are more

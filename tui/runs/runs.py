@@ -17,7 +17,9 @@ from engine.runs.listing import RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import format as fmt
-from tui.config.declared import SORT_RUNS
+from tui import run_columns
+from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
+from tui.dialogs.columns import ColumnsDialog
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.runs import run_actions, run_table, run_text
@@ -61,6 +63,7 @@ class RunsScreen(TableScreen):
         filter_key("runs", "by words and comparisons, such as lr>=1e-3 -state:failed"),
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
         bind("runs", "reverse", "Reverse", "the order", show=False),
+        bind("runs", "columns", "Columns", "which, and in which order; they are kept", show=False),
         bind("runs", "on_model", "On Model", "with the weights of its newest checkpoint"),
         bind("runs", "back", "All runs", "clear the filter", action="unfilter", show=False),
     ]
@@ -133,6 +136,16 @@ class RunsScreen(TableScreen):
 
     # Showing
 
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The titles that were chosen; none: the table chooses."""
+        return self._services.preferences.get(COLUMNS_RUNS)
+
+    @property
+    def _width(self) -> int:
+        """Cells of the table."""
+        return self.table.size.width or self.size.width - 2
+
     def _matching(self, text: str) -> list[RunSummary]:
         """The runs that pass a filter. Raises FilterError where it can't be read."""
         wanted = run_filter.parse(text)
@@ -143,7 +156,8 @@ class RunsScreen(TableScreen):
             return
         shown = self._matching(self.filter_text)
         order = self._order_of(shown)
-        made = run_table.table(shown, order, self.table.size.width or self.size.width - 2)
+        made = run_table.table(shown, order, self._width, self._columns)
+        self.table.fixed = made.fixed
         self.table.show(made.rows, made.columns, sorted_by=order.title, falling=order.falling)
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, self._left_out)
@@ -176,7 +190,7 @@ class RunsScreen(TableScreen):
 
     def _order_of(self, shown: list[RunSummary]) -> Order:
         """The order that was chosen, where the runs have its column; else the newest first."""
-        titles = [one.title for one in run_table.orders(shown)]
+        titles = [one.title for one in run_table.orders(shown, self._columns)]
         return self._order if self._order.title in titles else Order()
 
     def _describe(self, shown: int) -> None:
@@ -238,7 +252,7 @@ class RunsScreen(TableScreen):
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         run = self.selected
-        if run is None and action in ("open", "pause", "stop", "branch", "on_model", "sort", "reverse"):
+        if run is None and action in ("open", "pause", "stop", "branch", "on_model", "sort", "reverse", "columns"):
             return "there is no run" if not self._runs else "no run is chosen"
         if run is not None and action == "stop" and run.state not in LIVE:
             return f"the run {_ENDS.get(run.state, 'has ended')}"
@@ -287,7 +301,7 @@ class RunsScreen(TableScreen):
         self.clear_filter()
 
     def action_sort(self) -> None:
-        every = run_table.orders(self._matching(self.filter_text))
+        every = run_table.orders(self._matching(self.filter_text), self._columns)
         titles = [one.title for one in every]
         at = titles.index(self._order.title) if self._order.title in titles else 0
         self._sort(every[(at + 1) % len(every)])
@@ -295,11 +309,21 @@ class RunsScreen(TableScreen):
     def action_reverse(self) -> None:
         self._sort(Order(self._order.title, not self._order.falling))
 
+    @work(group="columns", exclusive=True)
+    async def action_columns(self) -> None:
+        automatic = run_table.table(self._matching(self.filter_text), Order(), self._width).columns
+        titles = [one.title for one in automatic]
+        dialog = ColumnsDialog("Runs", run_columns.columns(), self._columns, titles, run_table.NAME)
+        chosen = await self.app.push_screen_wait(dialog)
+        if chosen is not None and chosen != self._columns:
+            self._services.preferences.keep(COLUMNS_RUNS, chosen)
+            self._show()
+
     def sort_by(self, title: str) -> None:
         if title == self._order.title:
             self.action_reverse()
             return
-        every = run_table.orders(self._matching(self.filter_text))
+        every = run_table.orders(self._matching(self.filter_text), self._columns)
         chosen = next((one for one in every if one.title == title), Order() if title == "age" else None)
         if chosen is not None:
             self._sort(chosen)

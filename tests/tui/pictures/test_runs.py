@@ -40,6 +40,22 @@ async def test_several_with_branches(home: Path, picture: Picture) -> None:
         await picture(pilot, "1 of 5 runs", name="filtered")
 
 
+async def test_choosing_columns(home: Path, picture: Picture) -> None:
+    family(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("my run", "live one"))
+        await pilot.press("|")
+        await picture(pilot, "automatic: those that differ and fit")
+
+
+async def test_a_filter_that_cannot_be_read(home: Path, picture: Picture) -> None:
+    family(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("my run", "live one"))
+        await typed(pilot, "slash", "best>=85 lr>=x", enter=False)
+        await picture(pilot, "lr is compared with a number")
+
+
 async def test_stopping_one(home: Path, picture: Picture) -> None:
     family(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:

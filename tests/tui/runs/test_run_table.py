@@ -3,6 +3,7 @@ from pathlib import Path
 from engine.home import Home
 from engine.runs.listing import RunSummary, SettingValue, differing, even, family
 from engine.training.settings import defaults
+from tui.run_columns import columns
 from tui.runs.run_table import in_order, orders, table
 from tui.widgets.order import Order
 from tui.widgets.rows import Rows
@@ -10,12 +11,12 @@ from tui.widgets.sparkline import sparkline
 
 
 def run(
-    name: str, *, parent: str = "", best: float | None = 0.5, loss: float = 1.0, **settings: SettingValue
+    name: str, *, parent: str = "", best: float | None = 0.5, loss_value: float = 1.0, **settings: SettingValue
 ) -> RunSummary:
     return RunSummary(
         id=name, name=name, state="finished", model="mlp", dataset="Fashion-MNIST", demo=False, epoch=1, epochs=1,
         accuracy=best, best_accuracy=best, started=0.0, folder=Home(Path("home")).run(name), parent=parent,
-        parent_epoch=1, parent_step=1, loss=loss, seconds=5.0, settings={**defaults(), **settings},
+        parent_epoch=1, parent_step=1, loss=loss_value, seconds=5.0, settings={**defaults(), **settings},
         curve=(2.0, 1.0),
     )  # fmt: skip
 
@@ -43,6 +44,27 @@ def test_settings_without_room_come_after_the_results() -> None:
     assert {"batch", "seed", "optim", "lr"} & set(titles[results:]), titles
 
 
+def test_the_columns_that_are_chosen_stand_in_their_order() -> None:
+    runs = [run("a", lr=0.1), run("b", lr=0.01, parent="a")]
+    made = table(runs, Order(), 120, ["best", "loss_fn", "age", "lr"])
+    assert [column.title for column in made.columns] == ["run", "best", "loss_fn", "age", "lr"]
+    assert made.fixed == 1
+    assert [row.cells[0] for row in made.rows] == ["a", "└ b"]
+    assert made.rows[0].cells[1:3] == ("50.0%", "cross_entropy")
+    assert table(runs, Order(), 120, ["state", "run", "curve"]).fixed == 2
+    assert table(runs, Order(), 120, ["state", "lr", "run"]).fixed == 1
+    assert [str(order) for order in orders(runs, ["lr", "best", "age"])] == ["", "run", "lr", "-best"]
+    every = list(columns())
+    assert [column.title for column in table(runs, Order(), 120, every).columns] == every
+
+
+def test_the_loss_stays_where_the_runs_have_different_loss_functions() -> None:
+    made = table([run("a", loss_value=0.25), run("b", loss="mse")], Order(), 200)
+    titles = [column.title for column in made.columns]
+    assert [row.cells[titles.index("loss")] for row in made.rows] == ["0.2500", "1.0000"]
+    assert [row.cells[titles.index("loss_fn")] for row in made.rows] == ["cross_entropy", "mse"]
+
+
 def test_branches_stay_below_their_run_whatever_the_order() -> None:
     runs = [run("c", best=0.9), run("b1", parent="a", best=0.2), run("b2", parent="a", best=0.3), run("a", best=0.1)]
     assert names(runs, Order("best", falling=True)) == ["c", "a", "└ b2", "└ b1"]
@@ -51,7 +73,7 @@ def test_branches_stay_below_their_run_whatever_the_order() -> None:
 
 
 def test_numbers_are_sorted_as_numbers_and_what_is_unknown_is_last() -> None:
-    runs = [run("a", lr=0.5), run("b", lr=1e-3), run("c", lr=10.0, best=None, loss=float("nan"))]
+    runs = [run("a", lr=0.5), run("b", lr=1e-3), run("c", lr=10.0, best=None, loss_value=float("nan"))]
     assert [one.id for one in in_order(runs, Order("lr"))] == ["b", "a", "c"]
     assert [one.id for one in in_order(runs, Order("best", falling=True))][-1] == "c"
     assert [one.id for one in in_order(runs, Order("loss", falling=True))][-1] == "c"

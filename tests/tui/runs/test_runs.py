@@ -11,7 +11,7 @@ from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
-from tui.config.declared import SORT_RUNS
+from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.runs.new_run import NewRunScreen
 from tui.runs.run_detail import RunDetail
 from tui.runs.runs import EMPTY, RunsScreen
@@ -288,3 +288,19 @@ async def test_the_panel_beside_the_list_is_about_the_chosen_run(home: Path) -> 
         assert "Every setting is at its default" in about()
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: not detail.display)
+
+
+async def test_columns_that_are_chosen_are_shown_and_kept(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 3)
+        app.preferences.keep(COLUMNS_RUNS, ("run", "lr", "best"))
+        await typed(pilot, "best>=50")
+        assert shown(app)[0].split() == ["run", "lr", "best"]
+        assert rows(app) == [["gone", "1e-3", "51.0%"], ["first", "1e-3", "52.0%"]]
+        await pilot.press("vertical_line", "G", "space", "enter")
+        await until(pilot, lambda: len(rows(app)[0]) == 4)
+        assert app.preferences.get(COLUMNS_RUNS) == ("run", "lr", "best", "age")
+        await pilot.press("vertical_line", "0", "enter")
+        await until(pilot, lambda: "curve" in shown(app)[0])
+        assert app.preferences.get(COLUMNS_RUNS) == ()

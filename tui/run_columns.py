@@ -1,0 +1,50 @@
+"""The columns that the table of *Runs* can have."""
+
+from collections.abc import Mapping
+
+from engine.training.settings import SETTINGS, help_text
+
+OWN_COLUMNS = ("model", "dataset", "epochs")  # settings that have a column whatever they are
+_FIRST = {
+    "state": "training, paused, finished, stopped, failed or ended",
+    "run": "its name, or its id",
+    "model": "its name, or its class",
+}
+_LAST = {
+    "epochs": "that are done, and that were asked for",
+    "best": "the best accuracy on the test data",
+    "loss": "the newest of the training",
+    "curve": "of the training loss",
+    "time": "of training, pauses left out",
+    "data": "the data set",
+    "age": "since its start",
+}
+_ABOUT = {  # of settings whose names in the form do not say it here
+    "transform": "what is applied to each image",
+    "weights": "the file that it starts from",
+    "freeze": "parameters that are not trained",
+    "device": "where it runs",
+    "threads": "PyTorch's CPU threads",
+    "loss": "loss function",
+    "step_size": "epochs between two drops of the lr",
+    "gamma": "factor on the lr at each drop",
+    "checkpoint_every": "seconds between two checkpoints within an epoch",
+    "keep": "which checkpoints stay",
+    "inspect_every": "steps between two samples of the layers",
+}
+
+
+def column_of(name: str) -> str:
+    """The title of a setting's column."""
+    return SETTINGS[name].column or name.replace("_", " ")
+
+
+def columns() -> Mapping[str, str]:
+    """What is in each, by title, in the order in which they stand."""
+    return {**_FIRST, **{column_of(name): _about(name) for name in SETTINGS if name not in OWN_COLUMNS}, **_LAST}
+
+
+def _about(name: str) -> str:
+    """What a setting is, in so many words as a line has room for."""
+    title = SETTINGS[name].title
+    return _ABOUT.get(name) or (title if title != column_of(name) else help_text(name))
