@@ -62,7 +62,7 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], *, as_json: bool) -> i
 
 
 def _serve(folder: RunFolder, resume: Mapping[str, Any] | None, *, as_json: bool) -> int:
-    tell("importing PyTorch, reading the data …")
+    tell("starting PyTorch, reading the data …")
     from engine.runs.host import take
 
     host = take(folder, resume)

@@ -11,7 +11,7 @@ from tui.runs import form_fields as fields
 from tui.widgets.lines import Line, Lines, fit
 
 LABEL = 18  # columns: the marker and the name of a setting
-STARTING = "starting… (importing PyTorch, reading the data)"
+STARTING = "starting PyTorch, reading the data …"
 INDENT = 4  # of what is wrapped, beside its own
 
 

@@ -19,7 +19,7 @@ from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
 from tui.services import Services
 
-STARTING = "(importing PyTorch, reading the data)"
+STARTING = "starting PyTorch, reading the data …"
 
 
 class RunActions:
@@ -99,7 +99,7 @@ class RunActions:
 
     async def _resume(self, folder: RunFolder, name: str, epochs: int | None) -> None:
         notify = self._screen.notify
-        notify(f"{name}: resuming… {STARTING}", timeout=3, markup=False)
+        notify(f"{name} goes on: {STARTING}", timeout=3, markup=False)
         try:
             resumed = await asyncio.to_thread(client.resume, folder, epochs=epochs)
         except EngineError as error:
@@ -138,7 +138,7 @@ class RunActions:
             self._work(self._branch(folder, at, changes, name), "start run")
 
     async def _branch(self, folder: RunFolder, at: str, changes: dict[str, str], name: str) -> None:
-        self._screen.notify(f"starting the branch… {STARTING}", timeout=3, markup=False)
+        self._screen.notify(f"the branch: {STARTING}", timeout=3, markup=False)
         try:
             new = await asyncio.to_thread(client.branch, folder, at, changes, name=name)
         except EngineError as error:

@@ -187,7 +187,7 @@ class FileActions:
         """Start the new run, and watch it. Raises the EngineError that says why it can't start."""
         services, settings = self._services, dict(changes)
         name = settings.pop("name", "")
-        self._screen.notify("starting the run… (importing PyTorch, reading the data)", timeout=3, markup=False)
+        self._screen.notify("the run: starting PyTorch, reading the data …", timeout=3, markup=False)
 
         def start() -> RunFolder:
             folder = from_weights.prepare(services.home, self._path, settings, name=name, data_dir=services.data_dir)

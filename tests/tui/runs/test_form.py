@@ -206,7 +206,7 @@ async def test_start_gives_the_config_once_and_a_refusal_keeps_what_was_typed() 
         await pilot.press(*down_to("model"), "right", "end", "up", "enter", *"try 1", "enter", "s", "s")
         await pilot.pause()
         assert [(event.config, event.name) for event in app.submitted] == [(TrainConfig(model="cnn"), "try 1")]
-        assert "starting… (importing PyTorch, reading the data)" in app.text()
+        assert "starting PyTorch, reading the data …" in app.text()
         app.form.refuse(DataError("Fashion-MNIST is not here; fetch it in Data"))
         assert "Fashion-MNIST is not here" in " ".join(app.text().split())
         assert app.form.values["name"] == "try 1"
