@@ -1,8 +1,7 @@
-"""A chart in a file: its numbers as CSV, or a picture as one would print it, by matplotlib, which is an extra."""
+"""A chart in a file: its numbers as CSV, or a picture as one would print it, by matplotlib."""
 
 import csv
 import io
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +23,10 @@ MARKERS_SHOWN = 12  # on a line
 
 
 def check_ending(path: Path) -> None:
-    """Raises PathError where a file of that ending can't be made here."""
+    """Raises PathError where a file of that ending can't be made."""
     ending = path.suffix.lower()
     if ending != ".csv" and ending not in PICTURES:
         raise PathError(f"end the name in .csv for the numbers, or in {', '.join(PICTURES)} for a picture")
-    if ending in PICTURES and find_spec("matplotlib") is None:
-        raise PathError("a picture needs matplotlib: pip install 'fmnist-tui[figures]'; .csv works without it")
 
 
 def export(path: Path, chart: Chart, view: View) -> None:

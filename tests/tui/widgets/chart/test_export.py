@@ -2,7 +2,6 @@
 
 import csv
 import io
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,14 +45,6 @@ def test_what_can_not_be_written_is_said_in_a_line(tmp_path: Path) -> None:
         export(tmp_path / "no" / "loss.csv", SHOWN, View())
 
 
-@pytest.mark.skipif(find_spec("matplotlib") is not None, reason="matplotlib is here")
-def test_a_picture_without_matplotlib_says_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(PathError, match=r"pip install 'fmnist-tui\[figures\]'"):
-        export(tmp_path / "loss.png", SHOWN, View())
-    assert not (tmp_path / "loss.png").exists()
-
-
-@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not here")
 def test_a_picture_is_one(tmp_path: Path) -> None:
     export(tmp_path / "loss.svg", SHOWN, View(smoothing=0.6, log="y"))
     assert "<svg" in (tmp_path / "loss.svg").read_text()

@@ -1,0 +1,39 @@
+"""What a run has written down."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from engine.errors import RunError
+from engine.home import RunFolder
+from engine.runs import log, store
+from engine.training.events import KINDS, encode
+from engine.training.events import Event as LogEvent
+from fmnist_tui.places import PathLike, home_of
+
+Event = dict[str, Any]
+PART = 1 << 20  # bytes of a log that are read at once
+
+
+def events(run: str = "last", *kinds: str, home: PathLike | None = None) -> Iterator[Event]:
+    """The events of a run from its beginning on, each a dict as a line of its log is JSON: its `kind`, its time `t`
+    (Unix seconds) and the fields that docs/events.md describes. A resume voids those that came after its checkpoint; it
+    is an event itself. `run`: an id, the beginning of one, a name, or "last". `kinds`: those that are wanted, such as
+    "epoch_finished"; none: all. A log of any length is read in parts.
+
+    Raises Error where there is no such run or kind, or the log can't be read.
+    """
+    if unknown := set(kinds) - set(KINDS):
+        raise RunError(f"there is no event {sorted(unknown)[0]!r}; there are {', '.join(KINDS)}")
+    folder = store.find(home_of(home), run)
+    return _read(folder, [KINDS[kind] for kind in kinds] if kinds else None)
+
+
+def _read(folder: RunFolder, kinds: list[type[LogEvent]] | None) -> Iterator[Event]:
+    since = 0
+    while True:
+        part = log.read(folder, since, kinds=kinds, most=PART)
+        yield from (json.loads(encode(event)) for event in part.events)
+        if part.end == since:
+            return
+        since = part.end

@@ -1,0 +1,31 @@
+"""Networks with the weights of runs, and the tensors of files."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine import sources
+from engine.inspection.networks import network
+from engine.sources import NetworkRef
+from engine.weights import reading, tensors
+from fmnist_tui.places import PathLike, folder_of, home_of
+
+
+def load(source: str = "last", *, data_dir: PathLike | None = None, home: PathLike | None = None) -> nn.Module:
+    """A network in evaluation mode, on the CPU. `source` as for `fmnist-tui model`: a run's checkpoint ("last",
+    "RUN@best", "RUN@3"), a model with new weights ("mlp", "cnn", "model.py:Net"), or weights of any file ("mlp=FILE").
+
+    No file is unpickled but those that `torch.load(weights_only=True)` takes; a file of a class is Python, and is
+    executed. Each call returns a module of its own. Raises Error where there is no such source, or its weights do not
+    fit.
+    """
+    found = network(home_of(home), NetworkRef(sources.parse(source), data_dir=folder_of(data_dir)))
+    return deepcopy(found.model).eval()
+
+
+def tensor(file: PathLike, name: str) -> torch.Tensor:
+    """A tensor of a file of weights (PyTorch, safetensors, …) by its name, on the CPU. Nothing of the file is executed.
+    It is a copy. Raises Error where the file has no such tensor, or can't be read."""
+    return tensors.load(reading.read(Path(file).expanduser()), name).clone()
