@@ -52,3 +52,7 @@ class BugError(InspectionError):
 
 class InspectionCancelledError(InspectionError):
     """The person took the question back."""
+
+
+class LabError(EngineError):
+    """A document of the lab that can't be opened or saved, or a kernel that can't be had."""

@@ -9,6 +9,7 @@ from tui.cli import (
     app_commands,
     config_commands,
     data_commands,
+    lab_commands,
     model_commands,
     run_commands,
     train_commands,
@@ -19,7 +20,16 @@ from tui.cli.output import DONE, say
 from tui.config.declared import IMAGE_STYLES
 
 # In the order of `--help`.
-GROUPS = (train_commands, app_commands, run_commands, model_commands, weights_commands, data_commands, config_commands)
+GROUPS = (
+    train_commands,
+    app_commands,
+    run_commands,
+    model_commands,
+    weights_commands,
+    data_commands,
+    lab_commands,
+    config_commands,
+)
 
 
 class _Version(argparse.Action):

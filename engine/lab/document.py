@@ -1,0 +1,212 @@
+"""Documents of cells: `.ipynb`, and `.py` in the percent format (`# %%` before each cell). Opening one runs nothing."""
+
+import json
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from engine import atomic
+from engine.errors import LabError
+from engine.terminal_text import path_text, printable
+
+CellKind = Literal["code", "markdown", "raw"]
+Spelling = tuple[int | None, bool, str]  # of JSON: its indent, whether it is ASCII alone, how it ends
+ENDINGS = (".ipynb", ".py")
+PERCENT = "py:percent"
+MAJOR = 4  # of the notebook format; older ones are converted
+IDS_SINCE = 5  # the minor version from which on cells have ids
+LARGEST = 512 * 2**20  # bytes of a file that is opened
+PYTHON = "python3"  # the kernel that a document runs in unless it names another
+
+
+@dataclass
+class Cell:
+    """A cell: what nbformat's version 4 has of it, unknown keys too."""
+
+    node: dict[str, Any]
+
+    @property
+    def kind(self) -> CellKind:
+        kind = self.node.get("cell_type")
+        return kind if kind in ("code", "markdown") else "raw"
+
+    @property
+    def source(self) -> str:
+        return _joined(self.node.get("source", ""))
+
+    @source.setter
+    def source(self, text: str) -> None:
+        as_lines = isinstance(self.node.get("source"), list)
+        self.node["source"] = text.splitlines(keepends=True) if as_lines else text
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """As nbformat has them; empty for a cell that is no code."""
+        found = self.node.get("outputs", [])
+        return found if isinstance(found, list) else []
+
+    def take_outputs(self, outputs: Iterable[dict[str, Any]], count: int | None) -> None:
+        """What a run of the cell has put out. `count`: of the kernel's executions."""
+        self.node["outputs"], self.node["execution_count"] = list(outputs), count
+
+
+@dataclass
+class Document:
+    """A file of cells. What nobody edited is written as it was read, byte for byte."""
+
+    path: Path
+    content: dict[str, Any]  # a notebook of version 4, as in JSON
+    _text: str = ""  # as it was read
+    _as_read: dict[str, Any] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cells = [Cell(node) for node in self.content["cells"]]
+        self._as_read = deepcopy(self._whole())
+
+    @property
+    def kernel(self) -> str:
+        """The name of the kernel that it asks for."""
+        spec = self.content.get("metadata", {}).get("kernelspec", {})
+        name = spec.get("name") if isinstance(spec, dict) else None
+        return name if isinstance(name, str) and name else PYTHON
+
+    @property
+    def code(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.kind == "code"]
+
+    @property
+    def edited(self) -> bool:
+        """Whether it differs from what was read."""
+        return self._whole() != self._as_read
+
+    def text(self, ending: str = "") -> str:
+        """What is written into a file of that ending; empty: of its own."""
+        ending = ending or self.path.suffix.lower()
+        if ending == self.path.suffix.lower() and not self.edited and self._text:
+            return self._text
+        return _script(self._whole()) if ending == ".py" else self._json()
+
+    def save(self, path: Path | None = None) -> None:
+        """Write it, whole or not at all; `path`: elsewhere, in the format of that ending. Raises LabError."""
+        target = path or self.path
+        check_ending(target)
+        try:
+            atomic.write_bytes(target, self.text(target.suffix.lower()).encode("utf-8"))
+        except OSError as error:
+            raise LabError(f"cannot write {path_text(target)} ({error.strerror})") from error
+
+    def _whole(self) -> dict[str, Any]:
+        return {**self.content, "cells": [cell.node for cell in self.cells]}
+
+    def _json(self) -> str:
+        """Spelled as the file was, where its spelling is one of a JSON library's; else as Jupyter spells it."""
+        spelling: Spelling = (1, False, "\n")
+        if self._text and self.path.suffix.lower() == ".ipynb":
+            read = json.loads(self._text)
+            spellings = product((1, 2, 4, None), (False, True), ("\n", ""))
+            spelling = next((one for one in spellings if _spelled(read, *one) == self._text), spelling)
+        return _spelled(self._whole(), *spelling)
+
+
+def check_ending(path: Path) -> None:
+    """Raises LabError where a document can't have that name."""
+    if path.suffix.lower() not in ENDINGS:
+        raise LabError(f"{path_text(path)} is no document of the lab: its name must end in {' or '.join(ENDINGS)}")
+
+
+def open_document(path: Path) -> Document:
+    """The document in a file. Raises LabError, with a line for the person, where there is none."""
+    check_ending(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise LabError(f"{path_text(path)} is larger than {LARGEST >> 20} MiB")
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path_text(path)} is not text in UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise LabError(f"cannot read {path_text(path)} ({error.strerror})") from error
+    content = _notebook(path, text) if path.suffix.lower() == ".ipynb" else _from_script(path, text)
+    return Document(path, content, text)
+
+
+def new_cell(document: Document, kind: CellKind, source: str = "") -> Cell:
+    """A cell for the document, which is not in it yet."""
+    node: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
+    if kind == "code":
+        node |= {"execution_count": None, "outputs": []}
+    if document.content.get("nbformat_minor", 0) >= IDS_SINCE:
+        node["id"] = uuid4().hex[:8]
+    return Cell(node)
+
+
+def _notebook(path: Path, text: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        raise LabError(f"{path_text(path)} is no notebook: its JSON is broken ({where})") from error
+    if not isinstance(content, dict) or not isinstance(content.get("nbformat"), int):
+        raise LabError(f"{path_text(path)} is no notebook: it names no nbformat")
+    version = content["nbformat"]
+    if version > MAJOR:
+        raise LabError(f"{path_text(path)} is a notebook of format {version}, newer than this program reads ({MAJOR})")
+    if version < MAJOR:
+        content = _converted(path, text)
+    cells = content.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise LabError(f"{path_text(path)} is no notebook: it has no list of cells")
+    if not isinstance(content.get("metadata"), dict):
+        raise LabError(f"{path_text(path)} is no notebook: its metadata are no object")
+    return content
+
+
+def _converted(path: Path, text: str) -> dict[str, Any]:
+    """An old notebook as one of version 4."""
+    import nbformat
+
+    try:
+        newer = nbformat.reads(text, as_version=MAJOR)
+        content: dict[str, Any] = json.loads(nbformat.writes(newer))
+    except Exception as error:  # whatever its converters meet in a file that is not what it says
+        raise LabError(
+            f"{path_text(path)} can't be converted to format {MAJOR}: {printable(str(error), 200)}"
+        ) from error
+    return content
+
+
+def _from_script(path: Path, text: str) -> dict[str, Any]:
+    import jupytext
+
+    try:
+        notebook = jupytext.reads(text, fmt=PERCENT)
+    except Exception as error:  # such as a header that is no YAML
+        raise LabError(f"{path_text(path)} can't be read in cells: {printable(str(error), 200)}") from error
+    if not text.startswith("# ---"):  # no header where there was none
+        notebook.metadata.setdefault("jupytext", {})["notebook_metadata_filter"] = "-all"
+    content: dict[str, Any] = json.loads(json.dumps(notebook))
+    for cell in content["cells"]:  # made anew at each reading: nothing to compare, and nothing to keep
+        cell.pop("id", None)
+    content["nbformat_minor"] = IDS_SINCE - 1
+    return content
+
+
+def _script(content: dict[str, Any]) -> str:
+    import jupytext
+    import nbformat
+
+    plain = {**content, "cells": [{**cell, "source": _joined(cell.get("source", ""))} for cell in content["cells"]]}
+    return str(jupytext.writes(nbformat.from_dict(plain), fmt=PERCENT))
+
+
+def _spelled(content: Any, indent: int | None, ascii_only: bool, end: str) -> str:
+    return json.dumps(content, indent=indent, ensure_ascii=ascii_only) + end
+
+
+def _joined(source: Any) -> str:
+    """A source as one text: JSON may have it in lines."""
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)

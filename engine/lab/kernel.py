@@ -1,0 +1,207 @@
+"""A Jupyter kernel: started, run cells in, interrupted, ended. It listens on Unix sockets in a folder that is its
+owner's alone, never on a port."""
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.errors import LabError
+from engine.lab.document import PYTHON
+from engine.lab.outputs import Failure, Outputs, failure_of
+from engine.terminal_text import printable
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+READY_S = 60.0  # that a kernel may take to start
+OBEYS_S = 5.0  # that a cell may take to end when it is interrupted; then the kernel is killed
+POLL_S = 0.2
+MAIN = Path(__file__).with_name("kernel_main.py")
+INLINE = "module://matplotlib_inline.backend_inline"
+NO_HISTORY = "--HistoryManager.enabled=False"
+Status = Literal["ok", "error", "interrupted", "died"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a cell ended. `failure`: of "error", and of the others why."""
+
+    status: Status
+    outputs: Outputs
+    count: int | None  # of the kernel's executions
+    seconds: float
+    failure: Failure | None = None
+
+
+class Kernel:
+    """One kernel. Not for several threads at once, but for `interrupt` and `end`."""
+
+    def __init__(self, name: str, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+        """Start it. `cwd`: the folder that its code runs in. Raises LabError where there is no such kernel, or it does
+        not start."""
+        from jupyter_client.kernelspec import NoSuchKernel
+        from jupyter_client.manager import KernelManager
+
+        self.name = name
+        self._folder = Path(tempfile.mkdtemp(prefix="fmnist-lab-"))  # of mode 0700, and short: a socket's path is
+        self._manager: KernelManager = KernelManager(
+            kernel_name=name, transport="ipc", ip=str(self._folder / "k"),
+            connection_file=str(self._folder / "kernel.json"),
+        )  # fmt: skip
+        self._client: BlockingKernelClient | None = None
+        try:
+            spec = self._manager.kernel_spec
+            assert spec is not None
+            python = any("ipykernel" in part for part in spec.argv)
+            if name == PYTHON:
+                spec.argv = [sys.executable, str(MAIN), "-f", "{connection_file}"]
+            self._manager.start_kernel(
+                cwd=str(cwd),
+                env={**os.environ, "MPLBACKEND": INLINE, **(env or {})},
+                extra_arguments=[NO_HISTORY] if python else [],
+                stdout=subprocess.DEVNULL,
+                stderr=self._log(),
+            )
+            self._client = self._manager.client()
+            self._client.start_channels()
+            self._client.wait_for_ready(timeout=READY_S)
+        except NoSuchKernel as error:
+            self.end()
+            raise LabError(f"there is no kernel {printable(name)!r}; there are {', '.join(kernels())}") from error
+        except (RuntimeError, OSError) as error:
+            said = self._said()
+            self.end()
+            raise LabError(f"the kernel {printable(name)!r} did not start: {said or printable(str(error))}") from error
+
+    @property
+    def pid(self) -> int | None:
+        provisioner = self._manager.provisioner
+        found = getattr(provisioner, "pid", None)
+        return int(found) if found else None
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._manager.is_alive())
+
+    def run(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_output: Callable[[str, dict[str, Any]], None] = lambda kind, content: None,
+    ) -> Ran:
+        """Run a cell to its end. `timeout`: seconds after which it is interrupted, and the kernel killed where that
+        does not help. `on_output`: gets each output as it comes, as the kernel's messages have it."""
+        assert self._client is not None
+        outputs, begin = Outputs(), time.monotonic()
+        message = self._client.execute(code, allow_stdin=False, stop_on_error=True)
+        deadline = None if timeout is None else begin + timeout
+        interrupted = False
+        while True:
+            if deadline is not None and time.monotonic() > deadline:
+                if interrupted:
+                    self._kill()
+                    return self._ended("interrupted", outputs, begin, f"did not obey an interrupt for {OBEYS_S:g} s")
+                self.interrupt()
+                interrupted, deadline = True, time.monotonic() + OBEYS_S
+            try:
+                found = self._client.get_iopub_msg(timeout=POLL_S)
+            except queue.Empty:
+                if not self.alive:
+                    return self._ended("died", outputs, begin, self._why_dead())
+                continue
+            if found["parent_header"].get("msg_id") != message:
+                continue
+            kind, content = found["msg_type"], found["content"]
+            if kind == "status" and content.get("execution_state") == "idle":
+                break
+            if outputs.take(kind, content):
+                on_output(kind, content)
+        return self._reply(message, outputs, begin, interrupted=interrupted, timeout=timeout)
+
+    def interrupt(self) -> None:
+        """Ask the cell that runs to end, by a KeyboardInterrupt."""
+        with contextlib.suppress(RuntimeError, OSError):
+            self._manager.interrupt_kernel()
+
+    def end(self) -> None:
+        """End the kernel, and forget it. May be called twice."""
+        if self._client is not None:
+            self._client.stop_channels()
+            self._client = None
+        with contextlib.suppress(RuntimeError, OSError):
+            if self._manager.has_kernel:
+                self._manager.shutdown_kernel(now=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> "Kernel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _reply(self, message: str, outputs: Outputs, begin: float, *, interrupted: bool, timeout: float | None) -> Ran:
+        """What the kernel answers when the cell's outputs are all there."""
+        assert self._client is not None
+        seconds = time.monotonic() - begin
+        while True:
+            try:
+                reply = self._client.get_shell_msg(timeout=READY_S)
+            except queue.Empty:
+                return self._ended("died", outputs, begin, self._why_dead())
+            if reply["parent_header"].get("msg_id") == message:
+                break
+        content = reply["content"]
+        count = content.get("execution_count")
+        if content.get("status") == "ok":
+            return Ran("ok", outputs, count, seconds)
+        failure = outputs.failure or failure_of(content, count)
+        if interrupted:
+            why = Failure("KeyboardInterrupt", f"interrupted after {timeout:g} s", failure.traceback, failure.line)
+            return Ran("interrupted", outputs, count, seconds, why)
+        return Ran("error", outputs, count, seconds, failure)
+
+    def _ended(self, status: Status, outputs: Outputs, begin: float, why: str) -> Ran:
+        name = "KernelDied" if status == "died" else "KernelKilled"
+        return Ran(status, outputs, None, time.monotonic() - begin, Failure(name, why))
+
+    def _why_dead(self) -> str:
+        code = None
+        with contextlib.suppress(AttributeError):
+            code = self._manager.provisioner.process.poll()  # type: ignore[union-attr]
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+            memory = "; the machine may have run out of memory" if -code == signal.SIGKILL else ""
+            return f"the kernel was ended by {name}{memory}"
+        return f"the kernel ended by itself{'' if code is None else f' with exit code {code}'}"
+
+    def _kill(self) -> None:
+        with contextlib.suppress(RuntimeError, OSError):
+            self._manager.shutdown_kernel(now=True)
+
+    def _log(self) -> Any:
+        return open(self._folder / "stderr", "wb")
+
+    def _said(self) -> str:
+        """The last line that the kernel wrote on stderr."""
+        with contextlib.suppress(OSError):
+            lines = (self._folder / "stderr").read_text(encoding="utf-8", errors="replace").split("\n")
+            return printable(next((line.strip() for line in reversed(lines) if line.strip()), ""), 200)
+        return ""
+
+
+def kernels() -> list[str]:
+    """The names of the kernels of this machine."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return sorted(KernelSpecManager().find_kernel_specs())

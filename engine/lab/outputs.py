@@ -1,0 +1,164 @@
+"""What a cell puts out: from the kernel's messages to a notebook's outputs, with an end."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+HEAD, TAIL = 1000, 1000  # lines that are kept of a stream
+LONGEST = 100_000  # characters of a line
+SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
+PLAIN = "text/plain"
+CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
+
+
+def clean(text: str) -> str:
+    """The text without what commands a terminal; a line that returns to its beginning shows what it shows last."""
+    text = SEQUENCE.sub("", text)
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return "".join(character for character in "\n".join(lines) if character >= " " or character in "\n\t")
+
+
+@dataclass
+class Stream:
+    """One stream of a cell, stdout or stderr. Of a long one the first and the last lines are kept."""
+
+    name: str
+    head: list[str] = field(default_factory=list)  # whole lines, without their ends
+    tail: list[str] = field(default_factory=list)
+    left_out: int = 0  # lines between them
+    _open: str = ""  # the last line, which is not ended yet
+
+    def add(self, text: str) -> None:
+        *whole, self._open = (self._open + text).split("\n")
+        for line in whole:
+            self._line(line[:LONGEST])
+        if len(self._open) > LONGEST:
+            self._open = self._open.rpartition("\r")[2][-LONGEST:]
+
+    def _line(self, line: str) -> None:
+        if len(self.head) < HEAD:
+            self.head.append(line)
+            return
+        self.tail.append(line)
+        if len(self.tail) > 2 * TAIL:
+            self.left_out += len(self.tail) - TAIL
+            del self.tail[:-TAIL]
+
+    @property
+    def text(self) -> str:
+        """What is kept, and between its two parts how many lines are not."""
+        cut = max(0, len(self.tail) - TAIL)
+        left_out = self.left_out + cut
+        lines = [*self.head, *([f"… {left_out:,} lines left out …"] if left_out else []), *self.tail[cut:]]
+        return clean("".join(line + "\n" for line in lines) + self._open)
+
+    def node(self) -> dict[str, Any]:
+        return {"output_type": "stream", "name": self.name, "text": self.text}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception that ended a cell."""
+
+    name: str  # of its class
+    value: str
+    traceback: tuple[str, ...] = ()  # lines of text, without colours
+    line: int | None = None  # of the cell, from 1
+
+    def __str__(self) -> str:
+        value = " ".join(self.value.split())
+        what = f"{self.name}: {value}" if value else self.name
+        return f"line {self.line}: {what}" if self.line else what
+
+    def node(self) -> dict[str, Any]:
+        return {"output_type": "error", "ename": self.name, "evalue": self.value, "traceback": list(self.traceback)}
+
+
+class Outputs:
+    """The outputs of one cell, as its messages come."""
+
+    def __init__(self) -> None:
+        self._parts: list[Stream | dict[str, Any]] = []
+        self._clear_at_next = False
+        self.failure: Failure | None = None
+        self.count: int | None = None  # of the kernel's executions
+
+    def take(self, kind: str, content: dict[str, Any]) -> bool:
+        """A message of the kernel's iopub channel. Whether it is an output."""
+        if kind == "execute_input":
+            self.count = content.get("execution_count")
+            return False
+        if kind == "clear_output":
+            self._clear_at_next = bool(content.get("wait"))
+            if not self._clear_at_next:
+                self._parts.clear()
+            return True
+        if kind not in ("stream", "execute_result", "display_data", "update_display_data", "error"):
+            return False
+        if self._clear_at_next:
+            self._parts.clear()
+            self._clear_at_next = False
+        if kind == "stream":
+            self._stream(str(content.get("name", "stdout"))).add(str(content.get("text", "")))
+        elif kind == "error":
+            self.failure = failure_of(content, self.count)
+            self._parts.append(self.failure.node())
+        else:
+            self._display(kind, content)
+        return True
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """As nbformat's version 4 has them."""
+        return [part.node() if isinstance(part, Stream) else part for part in self._parts]
+
+    def _stream(self, name: str) -> Stream:
+        last = self._parts[-1] if self._parts else None
+        if not isinstance(last, Stream) or last.name != name:
+            last = Stream(name)
+            self._parts.append(last)
+        return last
+
+    def _display(self, kind: str, content: dict[str, Any]) -> None:
+        data = dict(content.get("data", {}))
+        if isinstance(data.get(PLAIN), str):
+            data[PLAIN] = clean(data[PLAIN])
+        shown = content.get("transient", {}).get("display_id")
+        if kind == "update_display_data":
+            for part in self._parts:
+                if isinstance(part, dict) and shown is not None and part.get("_display_id") == shown:
+                    part |= {"data": data, "metadata": content.get("metadata", {})}
+            return
+        node = {"output_type": kind, "data": data, "metadata": content.get("metadata", {})}
+        if kind == "execute_result":
+            node["execution_count"] = content.get("execution_count")
+        if shown is not None:
+            node["_display_id"] = shown
+        self._parts.append(node)
+
+
+def saved(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The outputs as a notebook holds them."""
+    return [{key: value for key, value in node.items() if key != "_display_id"} for node in nodes]
+
+
+def text_of(node: dict[str, Any]) -> str:
+    """What a terminal shows of an output: its text, or what it is."""
+    if node["output_type"] == "stream":
+        return str(node["text"])
+    if node["output_type"] == "error":
+        return "\n".join(node["traceback"]) + "\n"
+    data = node["data"]
+    plain = data.get(PLAIN)
+    if plain is None:
+        return f"[{', '.join(sorted(data))}]\n"
+    return f"{plain if isinstance(plain, str) else ''.join(plain)}\n"
+
+
+def failure_of(content: dict[str, Any], count: int | None = None) -> Failure:
+    """The exception that an `error` message, or the reply to a request, tells of. `count`: of the execution, so that
+    its line is one of this cell."""
+    traceback = clean("\n".join(map(str, content.get("traceback", [])))).split("\n")
+    found = CELL_LINE.findall("\n".join(traceback))
+    lines = [int(line) for cell, line in found if count is None or int(cell) == count]
+    name, value = str(content.get("ename", "Error")), clean(str(content.get("evalue", "")))
+    return Failure(name, value, tuple(traceback), lines[-1] if lines else None)

@@ -1,0 +1,110 @@
+"""`fmnist-tui lab run` as a person types it, with a real kernel."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from tests.support.waiting import HANG_S, wait_for
+
+PROGRAM = [str(Path(sys.executable).with_name("fmnist-tui"))]
+CELLS = """\
+# %% [markdown]
+# # Ones
+# %%
+import fmnist_tui as ft
+train = ft.dataset("demo")
+print(len(train), train.classes[0])
+# %%
+image, label = train[0]
+image.size, label
+# %%
+ft.load("nobody")
+# %%
+print("never")
+"""
+
+
+def lab(*arguments: str, cwd: Path, home: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*PROGRAM, "--home", str(home), "lab", "run", *arguments], capture_output=True, text=True, cwd=cwd,
+        timeout=HANG_S, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_document_runs_up_to_its_mistake_and_is_saved(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "cells.py").write_text(CELLS)
+    done = lab("cells.py", "--save", "out.ipynb", cwd=tmp_path, home=home)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0].startswith("6000 ")
+    assert "((28, 28), " in done.stdout
+    assert "never" not in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("fmnist-tui: cells.py, cell 3: line 1: InspectionError: ")
+    assert (tmp_path / "cells.py").read_text() == CELLS
+    saved = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    nbformat.validate(saved)
+    assert [len(cell.outputs) for cell in saved.cells if cell.cell_type == "code"] == [1, 1, 1, 0]
+
+
+@pytest.mark.slow
+def test_each_output_is_a_line_of_json(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "cells.py").write_text("# %%\nprint('a')\n1\n# %%\nwhile True: pass\n")
+    done = lab("cells.py", "--json", "--timeout", "1", cwd=tmp_path, home=home)
+    assert done.returncode == 1
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(event["v"] == 1 for event in events)
+    begun, stream, result, first, error, second, finished = events
+    assert begun == {"v": 1, "kind": "begun", "file": "cells.py", "cells": 2, "kernel": "python3"}
+    assert (stream["type"], stream["name"], stream["text"]) == ("stream", "stdout", "a\n")
+    assert (result["type"], result["data"]) == ("result", {"text/plain": "1"})
+    assert (first["cell"], first["status"]) == (1, "ok")
+    assert (error["type"], error["name"]) == ("error", "KeyboardInterrupt")
+    assert (second["status"], second["line"]) == ("interrupted", 1)
+    assert finished["status"] == "interrupted"
+    assert done.stderr == "fmnist-tui: cells.py, cell 2: line 1: KeyboardInterrupt: interrupted after 1 s\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing.py"], "cannot read nothing.py"),
+        (["broken.ipynb"], "its JSON is broken"),
+        (["good.py", "--kernel", "nobody"], "there is no kernel 'nobody'"),
+        (["good.py", "--save", "out.txt"], "its name must end in"),
+        (["good.py", "--timeout", "never"], "'never' is not a number of seconds"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, home: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "good.py").write_text("# %%\n1\n")
+    (tmp_path / "broken.ipynb").write_text("{")
+    done = lab(*arguments, cwd=tmp_path, home=home)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert words in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_kernel_ends_with_the_command(tmp_path: Path, home: Path, number: int) -> None:
+    (tmp_path / "cells.py").write_text("# %%\nimport os, time\nprint(os.getpid(), flush=True)\ntime.sleep(1e6)\n")
+    command = [*PROGRAM, "--home", str(home), "lab", "run", "--json", "cells.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        kernel = int(json.loads(process.stdout.readline())["text"])
+        assert psutil.pid_exists(kernel)
+        os.kill(process.pid, number)
+        process.wait(timeout=HANG_S)
+        wait_for(lambda: not psutil.pid_exists(kernel), "the end of the kernel")
+        assert process.returncode != 0
+        if number != signal.SIGKILL:
+            assert "Traceback" not in (process.stderr.read() if process.stderr else "")

@@ -1,0 +1,158 @@
+"""A real Jupyter kernel: cells, failures, interrupts, and its end."""
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.errors import LabError
+from engine.lab import kernel as kernels
+from engine.lab.document import open_document
+from engine.lab.kernel import Kernel
+from engine.lab.run import CellRan, run_all
+from tests.support.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with Kernel("python3", tmp_path_factory.mktemp("work"), {"GREETING": "hello"}) as started:
+        yield started
+
+
+def texts(ran: kernels.Ran) -> list[str]:
+    return [str(node.get("text", node.get("data", {}).get("text/plain"))) for node in ran.outputs.nodes()]
+
+
+def test_a_cell_has_outputs_and_the_names_stay(kernel: Kernel) -> None:
+    ran = kernel.run("x = 20\nprint('printed')\nx + 1")
+    assert ran.status == "ok"
+    assert texts(ran) == ["printed\n", "21"]
+    assert texts(kernel.run("x")) == ["20"]
+    assert kernel.run("y = 1").outputs.nodes() == []
+
+
+def test_outputs_come_as_they_are_made(kernel: Kernel) -> None:
+    came: list[str] = []
+    kernel.run("for i in range(3): print(i, flush=True)\ni", on_output=lambda kind, content: came.append(kind))
+    assert came[-1] == "execute_result"
+    assert set(came[:-1]) == {"stream"}
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "name"),
+    [
+        ("a = 1\n\nraise KeyError('k')", 3, "KeyError"),
+        ("def f():\n    return 1 / 0\n\nf()", 2, "ZeroDivisionError"),
+        ("x = (\n", 1, "_IncompleteInputError"),
+        ("import torch\ntorch.ones(2) @ torch.ones(3)", 2, "RuntimeError"),
+        ("input('name? ')", 1, "StdinNotImplementedError"),
+    ],
+)
+def test_a_cell_that_raises_says_where(kernel: Kernel, code: str, line: int, name: str) -> None:
+    ran = kernel.run(code)
+    assert ran.status == "error"
+    assert ran.failure is not None
+    assert ran.failure.line == line
+    assert name in (ran.failure.name, "_IncompleteInputError") or ran.failure.name == "SyntaxError"
+    assert texts(kernel.run("1")) == ["1"]
+
+
+def test_nothing_of_it_is_anybody_elses(kernel: Kernel) -> None:
+    assert texts(kernel.run("import os; os.environ['GREETING']")) == ["'hello'"]
+    assert kernel.pid is not None
+    process = psutil.Process(kernel.pid)
+    assert not [one for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+    folder = kernel._folder
+    assert not stat.S_IMODE(folder.stat().st_mode) & 0o077
+    assert {path.name for path in folder.iterdir()} >= {"kernel.json", "k-1"}
+    assert texts(kernel.run("get_ipython().history_manager.enabled")) == ["False"]
+
+
+def test_an_endless_loop_is_interrupted_and_the_names_stay(kernel: Kernel) -> None:
+    kernel.run("kept = 5")
+    ran = kernel.run("while True: pass", timeout=0.5)
+    assert ran.status == "interrupted"
+    assert str(ran.failure) == "line 1: KeyboardInterrupt: interrupted after 0.5 s"
+    assert texts(kernel.run("kept")) == ["5"]
+
+
+def test_an_interrupt_from_another_thread_ends_a_cell(kernel: Kernel) -> None:
+    running = threading.Event()
+
+    def interrupt() -> None:
+        running.wait()
+        kernel.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    ran = kernel.run("print('on', flush=True)\nimport time\ntime.sleep(1e6)", on_output=lambda *_: running.set())
+    thread.join()
+    assert ran.status == "error"
+    assert ran.failure is not None
+    assert ran.failure.name == "KeyboardInterrupt"
+
+
+def test_what_a_forked_process_prints_is_there_too(kernel: Kernel) -> None:
+    child = "import os\npid = os.fork()\nif not pid:\n    print('from the child', flush=True)\n    os._exit(0)\n"
+    came = texts(kernel.run(child + "os.waitpid(pid, 0)[1]"))
+    while not any("from the child" in text for text in came):  # it may come after the cell's end
+        came += texts(kernel.run("import time; time.sleep(0.1)"))
+
+
+@pytest.mark.slow
+def test_a_kernel_that_does_not_obey_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "OBEYS_S", 0.5)
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+    with Kernel("python3", tmp_path) as stubborn:
+        pid = stubborn.pid
+        ran = stubborn.run(code, timeout=1)
+        assert ran.status == "interrupted"
+        assert str(ran.failure) == "KernelKilled: did not obey an interrupt for 0.5 s"
+        assert pid is not None
+        wait_for(lambda: not psutil.pid_exists(pid), "the end of the kernel")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os; os._exit(3)", "the kernel ended by itself with exit code 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL; the machine may have run out"),
+    ],
+)
+def test_a_kernel_that_dies_is_named(tmp_path: Path, code: str, words: str) -> None:
+    with Kernel("python3", tmp_path) as dying:
+        folder = dying._folder
+        ran = dying.run(f"print('before', flush=True)\n{code}")
+        assert ran.status == "died"
+        assert words in str(ran.failure)
+    assert not folder.exists()
+
+
+def test_no_such_kernel_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with pytest.raises(LabError, match=r"there is no kernel 'nobody'; there are .*python3"):
+        Kernel("nobody", tmp_path)
+    assert not list(tmp_path.glob("fmnist-lab-*"))
+
+
+@pytest.mark.slow
+def test_a_document_runs_up_to_the_cell_that_fails(tmp_path: Path) -> None:
+    path = tmp_path / "cells.py"
+    path.write_text("# %%\nimport os\nprint(os.getcwd())\n# %%\n\n# %%\n1 / 0\n# %%\nprint('never')\n")
+    document = open_document(path)
+    document.code[-1].take_outputs([{"output_type": "stream", "name": "stdout", "text": "of another run"}], 9)
+    ended: list[CellRan] = []
+    failed = run_all(document, on_cell=ended.append)
+    assert failed is ended[-1]
+    assert [(one.number, one.ran.status) for one in ended] == [(1, "ok"), (3, "error")]
+    assert document.code[0].outputs == [{"output_type": "stream", "name": "stdout", "text": f"{tmp_path}\n"}]
+    assert document.code[2].outputs[0]["ename"] == "ZeroDivisionError"
+    assert document.code[3].outputs == []
+    document.save(tmp_path / "out.ipynb")
+    again = open_document(tmp_path / "out.ipynb")
+    assert again.code[0].outputs == document.code[0].outputs

@@ -1,0 +1,87 @@
+"""Outputs: cleaned, with an end, and where a cell failed."""
+
+import pytest
+
+from engine.lab.outputs import HEAD, TAIL, Outputs, clean, failure_of, saved, text_of
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07x\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "xlink"),
+        ("\x1bP0;1q#0;2;0;0;0~\x1b\\after", "after"),
+        ("\x1b_Gi=1;AAAA\x1b\\after", "after"),
+        ("10%\r50%\r100%\ndone", "100%\ndone"),
+        ("crlf\r\nline", "crlf\nline"),
+        ("tab\tbell\x07nul\x00", "tab\tbellnul"),
+        ("\x1b[2J\x1b[H\x1bc", ""),
+        ("한국어 ⠿", "한국어 ⠿"),
+    ],
+)
+def test_nothing_commands_the_terminal(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+def stream(outputs: Outputs, text: str, name: str = "stdout") -> None:
+    assert outputs.take("stream", {"name": name, "text": text})
+
+
+def test_a_stream_in_pieces_is_one_output_and_the_two_streams_are_two() -> None:
+    outputs = Outputs()
+    for piece in ("a", "b\nc", "\n"):
+        stream(outputs, piece)
+    stream(outputs, "warning\n", "stderr")
+    stream(outputs, "d")
+    assert [(node["name"], node["text"]) for node in outputs.nodes()] == [
+        ("stdout", "ab\nc\n"),
+        ("stderr", "warning\n"),
+        ("stdout", "d"),
+    ]
+
+
+def test_a_million_lines_keep_their_head_and_tail() -> None:
+    outputs = Outputs()
+    for first in range(0, 1_000_000, 10_000):
+        stream(outputs, "".join(f"{number}\n" for number in range(first, first + 10_000)))
+    (node,) = outputs.nodes()
+    lines = node["text"].split("\n")
+    assert lines[:HEAD] == [str(number) for number in range(HEAD)]
+    assert lines[HEAD] == f"… {1_000_000 - HEAD - TAIL:,} lines left out …"
+    assert lines[HEAD + 1 :] == [str(number) for number in range(1_000_000 - TAIL, 1_000_000)] + [""]
+
+
+def test_a_line_without_an_end_takes_little_memory() -> None:
+    outputs = Outputs()
+    for _ in range(50):
+        stream(outputs, "x" * 100_000 + "\r")
+    assert len(outputs.nodes()[0]["text"]) <= 200_000
+
+
+def test_results_displays_and_what_replaces_them() -> None:
+    outputs = Outputs()
+    outputs.take("display_data", {"data": {"text/plain": "1%"}, "metadata": {}, "transient": {"display_id": "bar"}})
+    outputs.take("update_display_data", {"data": {"text/plain": "9%"}, "transient": {"display_id": "bar"}})
+    outputs.take("execute_result", {"data": {"text/plain": "\x1b[1m2\x1b[0m"}, "metadata": {}, "execution_count": 4})
+    outputs.take("display_data", {"data": {"image/png": "iVBO"}, "metadata": {}})
+    first, second, third = saved(outputs.nodes())
+    assert first == {"output_type": "display_data", "data": {"text/plain": "9%"}, "metadata": {}}
+    assert second["execution_count"] == 4
+    assert [text_of(node) for node in (first, second, third)] == ["9%\n", "2\n", "[image/png]\n"]
+    outputs.take("clear_output", {"wait": True})
+    assert len(outputs.nodes()) == 3
+    stream(outputs, "new")
+    assert len(outputs.nodes()) == 1
+    outputs.take("clear_output", {})
+    assert outputs.nodes() == []
+    assert not outputs.take("status", {"execution_state": "busy"})
+
+
+def test_the_line_of_a_failure_is_one_of_its_own_cell() -> None:
+    traceback = ["\x1b[31mCell In[7], line 3\x1b[0m", "      f()", "Cell In[2], line 40, in f()", "ValueError: a\nb"]
+    content = {"ename": "ValueError", "evalue": "a\nb", "traceback": traceback}
+    failure = failure_of(content, 7)
+    assert failure.line == 3
+    assert str(failure) == "line 3: ValueError: a b"
+    assert failure.traceback[0] == "Cell In[7], line 3"
+    assert str(failure_of({"ename": "KeyboardInterrupt", "evalue": "", "traceback": []})) == "KeyboardInterrupt"
