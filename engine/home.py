@@ -48,6 +48,11 @@ class Home:
         return self.path / "recent-files.json"
 
     @property
+    def lab_progress(self) -> Path:
+        """Which exercises of the lab's course are done."""
+        return self.path / "lab-progress.json"
+
+    @property
     def worker_log(self) -> Path:
         """Tracebacks of the worker process, and what torch prints there."""
         return self.path / "worker.log"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import LabError
 from engine.lab.document import PYTHON
-from engine.lab.outputs import Failure, Outputs, failure_of
+from engine.lab.outputs import PLAIN, Failure, Outputs, clean, failure_of
 from engine.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ OBEYS_S = 5.0  # that a cell may take to end when it is interrupted; then the ke
 POLL_S = 0.2
 MAIN = Path(__file__).with_name("kernel_main.py")
 INLINE = "module://matplotlib_inline.backend_inline"
+ASKED = "asked"  # the name of the expression that is evaluated
 NO_HISTORY = "--HistoryManager.enabled=False"
 Status = Literal["ok", "error", "interrupted", "died"]
 
@@ -41,6 +42,7 @@ class Ran:
     count: int | None  # of the kernel's executions
     seconds: float
     failure: Failure | None = None
+    value: str | None = None  # of `evaluate`: as IPython shows it
 
 
 class Kernel:
@@ -103,8 +105,19 @@ class Kernel:
         """Run a cell to its end. `timeout`: seconds after which it is interrupted, and the kernel killed where that
         does not help. `on_output`: gets each output as it comes, as the kernel's messages have it."""
         assert self._client is not None
-        outputs, begin = Outputs(), time.monotonic()
         message = self._client.execute(code, allow_stdin=False, stop_on_error=True)
+        return self._follow(message, timeout, on_output)
+
+    def evaluate(self, expression: str, *, timeout: float | None = None) -> Ran:
+        """The value of an expression, which no count of executions and no `_` remembers. Its failure is the Ran's."""
+        assert self._client is not None
+        message = self._client.execute("", silent=True, user_expressions={ASKED: expression}, allow_stdin=False)
+        return self._follow(message, timeout, lambda kind, content: None)
+
+    def _follow(self, message: str, timeout: float | None, on_output: Callable[[str, dict[str, Any]], None]) -> Ran:
+        """A request to its end."""
+        assert self._client is not None
+        outputs, begin = Outputs(), time.monotonic()
         deadline = None if timeout is None else begin + timeout
         interrupted = False
         while True:
@@ -163,8 +176,11 @@ class Kernel:
                 break
         content = reply["content"]
         count = content.get("execution_count")
-        if content.get("status") == "ok":
-            return Ran("ok", outputs, count, seconds)
+        asked = content.get("user_expressions", {}).get(ASKED, {})
+        if content.get("status") == "ok" and asked.get("status", "ok") == "ok":
+            value = asked.get("data", {}).get(PLAIN)
+            return Ran("ok", outputs, count, seconds, value=None if value is None else clean(value))
+        content = asked or content
         failure = outputs.failure or failure_of(content, count)
         if interrupted:
             why = Failure("KeyboardInterrupt", f"interrupted after {timeout:g} s", failure.traceback, failure.line)

@@ -11,7 +11,9 @@ import nbformat
 import psutil
 import pytest
 
+from engine.lab import course, progress
 from tests.support.waiting import HANG_S, wait_for
+from tui.cli.main import main
 
 PROGRAM = [str(Path(sys.executable).with_name("fmnist-tui"))]
 CELLS = """\
@@ -108,3 +110,59 @@ def test_the_kernel_ends_with_the_command(tmp_path: Path, home: Path, number: in
         assert process.returncode != 0
         if number != signal.SIGKILL:
             assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "run needs FILE"),
+        (["run", "good.py", "--progress"], "run takes no --progress"),
+        (["course", "good.py"], "course takes no FILE"),
+        (["course", "--timeout", "3"], "course takes no --timeout"),
+        (["course", "--lang", "fr"], "invalid choice: 'fr'"),
+        (["course", "--copy", "good.py"], "cannot write to good.py"),
+    ],
+)
+def test_options_of_the_other_action_are_refused(
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "good.py").write_text("# %%\n1\n")
+    monkeypatch.chdir(tmp_path)
+    assert in_process(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert words in line
+
+
+def in_process(*arguments: str) -> int:
+    try:
+        return main(["lab", *arguments])
+    except SystemExit as ended:
+        return int(str(ended.code))
+
+
+def test_the_course_is_listed_copied_and_its_progress_told(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert in_process("course") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1  Tensors"
+    assert lines[1].startswith("   ")
+    assert in_process("course", "--copy", str(tmp_path / "mine")) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == str(tmp_path / "mine" / "1_tensors.py")
+    assert Path(first).read_text(encoding="utf-8").startswith("# %% [markdown]\n")
+    assert in_process("course", "--copy", str(tmp_path / "mine")) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("1_tensors.py (it is there already, and stays as it is)")
+    chapter = course.chapters("en")[0]
+    progress.mark(home, chapter.name, chapter.exercises[0])
+    assert in_process("course", "--progress") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"1   1 of {len(chapter.exercises):2}  Tensors"
+    assert told[-1].startswith("1 of ")

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 HOME = Path("/somewhere/home")
 PATHS = {
     "runs": Home(HOME).runs, "data": Home(HOME).data, "cache": Home(HOME).cache, "trusted.json": Home(HOME).trusted,
-    "recent-files.json": Home(HOME).recent_files, "worker.log": Home(HOME).worker_log,
+    "recent-files.json": Home(HOME).recent_files, "lab-progress.json": Home(HOME).lab_progress,
+    "worker.log": Home(HOME).worker_log,
     "fmnist-tui.log": Home(HOME).app_log,
 }  # fmt: skip
 RUN = Home(HOME).run("20260101-101010-aaaa")

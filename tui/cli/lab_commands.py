@@ -1,4 +1,4 @@
-"""`lab`: documents of cells, run by a Jupyter kernel."""
+"""`lab`: documents of cells, run by a Jupyter kernel, and the course."""
 
 import argparse
 from pathlib import Path
@@ -6,24 +6,38 @@ from pathlib import Path
 from tui.cli.command import Commands, home_of
 from tui.cli.output import DONE, FAILED, complain, say_line_of_json, say_text, tell
 
+# Options of one action, which the other refuses.
+OF_A_RUN = ("file", "json", "timeout", "save", "kernel")
+OF_THE_COURSE = ("lang", "copy", "progress")
+
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
     lab = commands.add(
         "lab",
         _lab,
-        "run a document of cells (.py with # %%, .ipynb) in a Jupyter kernel, and print what it puts out",
+        "run a document of cells (.py with # %%, .ipynb) in a Jupyter kernel, and print what it puts out; or list the "
+        "chapters of the course",
         "lab run chapter.py --timeout 60 --save chapter.ipynb",
         data=True,
     )
     lab.add_argument(
-        "action", metavar="run", choices=("run",), help="run all code cells in order, up to one that fails"
+        "action",
+        metavar="run|course",
+        choices=("run", "course"),
+        help="run all code cells of FILE in order, up to one that fails; or the chapters of the course",
     )
-    lab.add_argument("file", type=Path, metavar="FILE", help="the document")
+    lab.add_argument("file", type=Path, metavar="FILE", nargs="?", help="the document")
     lab.add_argument("--json", action="store_true", help="print each output as a line of JSON (docs/lab.md)")
     lab.add_argument("--timeout", type=_seconds, metavar="S", help="seconds that a cell may take (default: any)")
     lab.add_argument("--save", type=Path, metavar="OUT", help="write the document with its outputs, .ipynb or .py")
     lab.add_argument("--kernel", metavar="NAME", default="", help="the kernel (default: the one that FILE names)")
+    lab.add_argument(
+        "--lang", choices=("en", "ko"), default="", help="the course's language (default: the locale's, else en)"
+    )
+    lab.add_argument("--copy", type=Path, metavar="DIR", help="copy the course's chapters there; overwrites nothing")
+    lab.add_argument("--progress", action="store_true", help="which exercises of the course are done")
+    lab.set_defaults(parser=lab)
 
 
 def _seconds(text: str) -> float:
@@ -37,6 +51,21 @@ def _seconds(text: str) -> float:
 
 
 def _lab(options: argparse.Namespace) -> int:
+    run = options.action == "run"
+    if run and options.file is None:
+        options.parser.error("run needs FILE, the document")
+    of_the_other = OF_THE_COURSE if run else OF_A_RUN
+    if strange := next((name for name in of_the_other if getattr(options, name)), None):
+        spelled = strange.upper() if strange == "file" else f"--{strange}"
+        options.parser.error(f"{options.action} takes no {spelled}")
+    if run:
+        return _run(options)
+    from tui.cli.course import course
+
+    return course(home_of(options), options.lang, options.copy, progress=options.progress)
+
+
+def _run(options: argparse.Namespace) -> int:
     from engine.lab.document import check_ending, open_document
     from engine.lab.run import run_all
     from tui.cli.lab import Report

@@ -60,6 +60,37 @@ def test_a_cell_that_raises_says_where(kernel: Kernel, code: str, line: int, nam
     assert texts(kernel.run("1")) == ["1"]
 
 
+def test_an_expression_is_evaluated_and_leaves_no_trace(kernel: Kernel) -> None:
+    kernel.run("sizes = [2, 3]\n'of the last cell'")
+    count = kernel.run("_").count
+    found = kernel.evaluate("(print('aside'), tuple(sizes))[1]")
+    assert (found.status, found.value) == ("ok", "(2, 3)")
+    again = kernel.run("_")
+    assert texts(again) == ["'of the last cell'"]
+    assert (again.count or 0) == (count or 0) + 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "failure"),
+    [
+        ("nowhere", "NameError: name 'nowhere' is not defined"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("x = (", "SyntaxError"),
+    ],
+)
+def test_an_expression_that_raises_says_why(kernel: Kernel, expression: str, failure: str) -> None:
+    found = kernel.evaluate(expression)
+    assert (found.status, found.value) == ("error", None)
+    assert found.failure is not None
+    assert failure in f"{found.failure.name}: {found.failure.value}"
+
+
+def test_an_endless_expression_is_interrupted(kernel: Kernel) -> None:
+    found = kernel.evaluate("all(iter(int, 1)) or [0 for _ in iter(int, 1)]", timeout=0.5)
+    assert found.status == "interrupted"
+    assert texts(kernel.run("1")) == ["1"]
+
+
 def test_nothing_of_it_is_anybody_elses(kernel: Kernel) -> None:
     assert texts(kernel.run("import os; os.environ['GREETING']")) == ["'hello'"]
     assert kernel.pid is not None

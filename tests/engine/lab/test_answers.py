@@ -1,0 +1,142 @@
+"""Predictions as people type them, right, wrong and odd."""
+
+import pytest
+
+from engine.lab import answers
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        (" -1.5 ", -1.5),
+        ("−2", -2),
+        ("+4", 4),
+        ("1e-3", 0.001),
+        ("1/4", 0.25),
+        ("3 * 28 * 28", 2352),
+        ("10 %", 0.1),
+        ("nan", pytest.approx(float("nan"), nan_ok=True)),
+        ("-inf", float("-inf")),
+        ("True", True),
+        ("[1, 2]", [1, 2]),
+        ("(1, 2.)", [1, 2.0]),
+        ("[[1], [2]]", [[1], [2]]),
+        ("tensor([4., 2.])", [4.0, 2.0]),
+        ("tensor([[4.]], dtype=torch.float64, grad_fn=<MulBackward0>)", [[4.0]]),
+        ("tensor(2, dtype=torch.int64)", 2),
+        ("array([1, 2])", [1, 2]),
+        ("torch.float32", "float32"),
+        ("int64", "int64"),
+        ("'a word'", "a word"),
+        ("ankle boot", "ankle boot"),
+        ("[a, b]", ["a", "b"]),
+        ("None", "None"),
+        ("", None),
+        ("(((", None),
+        ("1/0", None),
+        ("__import__('os').system('x')", None),
+        ("open('x')", None),
+        ("[1 for x in y]", None),
+        ("9 ** 9 ** 9", None),
+        ("[" * 5000, None),
+        ("-" * 5000 + "1", None),
+        ("9" * 30_000, None),
+        ("\x00", None),
+    ],
+)
+def test_what_is_typed_is_read_and_never_executed(text: str, value: object) -> None:
+    found = answers.read(text)
+    assert found == value
+    assert type(found) is type(value) or not isinstance(value, bool)
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("[2, 3]", [2, 3]),
+        ("(2, 3)", [2, 3]),
+        ("2x3", [2, 3]),
+        ("2 × 3", [2, 3]),
+        ("2 3", [2, 3]),
+        ("2*3", [2, 3]),
+        ("torch.Size([2, 3])", [2, 3]),
+        ("(3,)", [3]),
+        ("3", [3]),
+        ("torch.Size([])", []),
+        ("()", []),
+        ("scalar", []),
+        ("[64, 1, 28, 28]", [64, 1, 28, 28]),
+        ("", None),
+        ("two by three", None),
+        ("[2, -3]", None),
+        ("2.5", None),
+        ("[" + "9" * 50 + "]", None),
+    ],
+)
+def test_a_shape_in_any_spelling(text: str, sizes: list[int] | None) -> None:
+    assert answers.shape(text) == sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a, b", ["a", "b"]),
+        ("b a", ["b", "a"]),
+        ("a and b", ["a", "b"]),
+        ("['a', 'b']", ["a", "b"]),
+        ("{'linear.weight'}", ["linear.weight"]),
+        ("a; a", ["a"]),
+        ("none", []),
+        ("없음", []),
+        ("", []),
+        ("set()", []),
+        ("a + b", None),
+        ("1, 2", None),
+    ],
+)
+def test_names_in_any_order(text: str, found: list[str] | None) -> None:
+    assert answers.names(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("Yes", True), ("no.", False), ("네", True), ("아니요", False), ("perhaps", None)]
+)
+def test_yes_and_no(text: str, found: bool | None) -> None:
+    assert answers.yes(text) == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "typed", "text"),
+    [
+        (4, 4, ""),
+        (4, 4.0, ""),
+        (4, 5, "it is 4, not 5"),
+        (4, True, "it is 4, not True"),
+        (1, True, "it is 1, not True"),
+        (2.302585, 2.3, ""),
+        (1 / 3, 0.33, ""),
+        (2.302585, 2.2, "it is 2.30259, not 2.2"),
+        (0.0, 0.0000001, ""),
+        (float("nan"), float("nan"), ""),
+        (float("inf"), 1e300, "it is inf, not 1e+300"),
+        (5, "word", "it is 5, not word"),
+        ("torch.float32", "float32", ""),
+        ("Ankle Boot", "ankle boot", ""),
+        ([4.0, 2.0], [4, 2], ""),
+        ([4.0, 2.0], [2, 4], "at [0] it is 4, not 2 (2 of 2 differ)"),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 5]], "at [1, 1] it is 4, not 5"),
+        ([1, 2, 3], [1, 2], "it is [1, 2, 3]: its shape is [3], not [2]"),
+        ([[1], [2, 3]], [[1, 2], [3]], "at [0] it is [1], not [1, 2] (2 of 2 differ)"),
+        ([5], 5, ""),
+        ([], [], ""),
+        ([1, 2], 1, "it is [1, 2], not 1"),
+        (1, [1], "it is 1, not [1]"),
+    ],
+)
+def test_what_differs_is_said_in_one_line(answer: answers.Answer, typed: answers.Answer, text: str) -> None:
+    assert answers.difference(answer, typed) == text
+
+
+def test_what_commands_a_terminal_is_not_repeated() -> None:
+    assert "\x1b" not in answers.difference("a", "\x1b[2J")

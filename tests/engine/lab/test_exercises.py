@@ -1,0 +1,135 @@
+"""Exercises: found in documents, their truth from a kernel, predictions compared with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import LabError
+from engine.lab.document import open_document
+from engine.lab.exercises import Exercise, Kind, Truth, check, exercises, read_truth, truth
+from engine.lab.kernel import Kernel
+
+TEXT = """\
+# %% [markdown]
+# # A chapter
+# %% [markdown] ask="x.shape" kind="shape"
+# What shape has `x`?
+#
+# Think first.
+#
+# Why: two rows.
+# And three columns.
+# %%
+x = 1
+# %% [markdown] ask="f(d['k'])[0]" kind="value"
+# 무엇일까요?
+#
+# 이유: 그렇습니다.
+# %%
+y = 2
+# %% [markdown] ask="y" kind="value"
+# Before text: no exercise.
+# %% [markdown] ask="y" kind="colour"
+# Of no known kind.
+# %%
+z = 3
+# %% [markdown] ask="" kind="value"
+# Asks nothing.
+# %%
+# %% [markdown] ask="y" kind="value"
+# At the end.
+"""
+
+
+def test_exercises_are_found_with_their_question_and_why(tmp_path: Path) -> None:
+    path = tmp_path / "chapter.py"
+    path.write_text(TEXT, encoding="utf-8")
+    assert exercises(open_document(path)) == [
+        Exercise(1, 1, "What shape has `x`?\n\nThink first.", "two rows.\nAnd three columns.", "x.shape", "shape"),
+        Exercise(2, 3, "무엇일까요?", "그렇습니다.", "f(d['k'])[0]", "value"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "true", "typed", "right", "text"),
+    [
+        ("value", "[4.0, 2.0]", "4, 2", True, "Right: [4, 2]"),
+        ("value", "669706", "669,706", True, "Right: 669706"),
+        ("value", "669706", "669_706", True, "Right: 669706"),
+        ("value", "True", "yes", True, "Right: True"),
+        ("value", "True", "False", False, "it is True, not False"),
+        ("value", "'torch.int64'", "torch.int64", True, "Right: torch.int64"),
+        ("value", "3", "?", False, "write a value, such as 3"),
+        ("shape", "torch.Size([2, 3])", "2x3", True, "Right: [2, 3]"),
+        ("shape", "(2, 3)", "[3, 2]", False, "it is [2, 3], not [3, 2]"),
+        ("shape", "(6,)", "2, 3", False, "it is [6]: 1 dimension, not 2"),
+        ("shape", "(6,)", "flat", False, "write a shape, such as [2, 3]"),
+        ("names", "['t', 'n']", "n and t", True, "Right: t, n"),
+        ("names", "['t', 'n']", "n, u, v", False, "also: t; not: u, v"),
+        ("names", "[]", "none", True, "Right: none"),
+        ("names", "{'a'}", "a + b", False, "write names, such as a, b"),
+    ],
+)
+def test_a_prediction_is_compared_with_the_truth(kind: Kind, true: str, typed: str, right: bool, text: str) -> None:
+    verdict = check(read_truth(kind, true), typed)
+    assert (verdict.right, verdict.text) == (right, text)
+    assert verdict.understood == (not text.startswith("write"))
+
+
+@pytest.mark.parametrize(
+    ("error", "typed", "right", "text"),
+    [
+        ("RuntimeError", "yes", True, "Right: it raises RuntimeError"),
+        ("RuntimeError", "no", False, "it raises RuntimeError"),
+        ("RuntimeError", "RuntimeError", True, "Right: it raises RuntimeError"),
+        ("RuntimeError", "builtins.TypeError", False, "it raises RuntimeError, not TypeError"),
+        ("", "no", True, "Right: it raises nothing"),
+        ("", "예", False, "it raises nothing"),
+        ("", "ValueError", False, "it raises nothing"),
+        ("", "maybe", False, "write yes or no, such as yes"),
+    ],
+)
+def test_a_prediction_of_what_raises(error: str, typed: str, right: bool, text: str) -> None:
+    verdict = check(Truth("raises", bool(error), error), typed)
+    assert (verdict.right, verdict.text) == (right, text)
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with Kernel("python3", tmp_path_factory.mktemp("work")) as started:
+        started.run("import torch\nt = torch.ones(2, 3)\nshared = {'t', 'n'}")
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "expected"),
+    [
+        ("t.shape", "shape", Truth("shape", [2, 3])),
+        ("t.sum().shape", "shape", Truth("shape", [])),
+        ("t.tolist()", "value", Truth("value", [[1.0] * 3] * 2)),
+        ("torch.arange(2000).tolist()[-1]", "value", Truth("value", 1999)),
+        ("str(t.dtype)", "value", Truth("value", "torch.float32")),
+        ("t.is_leaf", "value", Truth("value", True)),
+        ("sorted(shared)", "names", Truth("names", ["n", "t"])),
+        ("t @ t", "raises", Truth("raises", True, "RuntimeError")),
+        ("t + t", "raises", Truth("raises", False)),
+    ],
+)
+def test_the_truth_is_the_kernels(kernel: Kernel, ask: str, kind: Kind, expected: Truth) -> None:
+    assert truth(kernel, Exercise(1, 0, "", "", ask, kind)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "words"),
+    [
+        ("nowhere", "value", "nowhere has no value here (NameError"),
+        ("t.sum", "shape", "is no shape"),
+        ("object()", "value", "is no value"),
+    ],
+)
+def test_what_has_no_truth_is_one_line(kernel: Kernel, ask: str, kind: Kind, words: str) -> None:
+    with pytest.raises(LabError) as raised:
+        truth(kernel, Exercise(1, 0, "", "", ask, kind))
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
