@@ -73,6 +73,13 @@ def amount(number: float) -> str:
     raise AssertionError  # every number has a unit
 
 
+def counts(numbers: Sequence[int], width: int) -> list[str]:
+    """The counts of a column in one format: whole where all of them fit `width` cells, else to three digits. Empty for
+    0."""
+    form = count if all(len(count(number)) <= width for number in numbers) else amount
+    return [form(number) if number else "" for number in numbers]
+
+
 def counted(number: int, word: str) -> str:
     """`1 tensor`, `1,200 tensors`."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"

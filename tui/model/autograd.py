@@ -33,7 +33,7 @@ from tui.model.gradient_histogram import GradientHistogram
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Rows
+from tui.widgets.rows import Rows, whole_numbers
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -180,7 +180,8 @@ class AutogradScreen(KeyScreen[None]):
         self._show_strip()
         graph, gradients = self.query_one("#graph", Rows), self.query_one("#gradients", Rows)
         graph.show(autograd_text.graph_rows(answer, before))
-        gradients.show(autograd_text.gradient_rows(answer, gradients.rows))
+        rows = autograd_text.gradient_rows(answer, gradients.rows)
+        gradients.show(rows, whole_numbers(autograd_text.PARAMETER_COLUMNS, rows))
         nodes = fmt.counted(len(answer.graph), "node") if answer.graph else ""
         self.query_one("#graph-panel", Panel).describe(right=nodes)
         self.query_one("#graph-panel", Panel).say(autograd_text.no_graph(answer))

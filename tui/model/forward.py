@@ -1,6 +1,7 @@
 """One image's forward pass: each stage, what the network says, and which pixels make it say so."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ from tui.services import Services
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Column, Row, Rows, whole_numbers
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -203,7 +204,8 @@ class ForwardScreen(KeyScreen[None]):
         self._stages_panel.describe(title=image, right=answer)
         title = passed.title if self._wide else image
         self.query_one("#answer-panel", Panel).describe(title=title, right=answer)
-        self._stages.show([_row(at, stage) for at, stage in enumerate(passed.stages)])
+        rows = _rows(passed.stages)
+        self._stages.show(rows, whole_numbers(COLUMNS, rows))
         self._show_stage()
         self._pane.show(passed, self._other, edits=edits)
         self._draw()
@@ -342,19 +344,21 @@ def _notes(stage: StageRow) -> list[str]:
     return notes
 
 
-def _row(at: int, stage: StageRow) -> Row:
+def _rows(stages: Sequence[StageRow]) -> list[Row]:
+    """The numbers of a column have one format."""
+    known = [stage.stats for stage in stages]
+    figures = [
+        fmt.alike([None if stats is None else getattr(stats, name) for stats in known])
+        for name in ("mean", "min", "max", "std")
+    ]
+    return [_row(at, stage, *texts) for at, (stage, *texts) in enumerate(zip(stages, *figures, strict=True))]
+
+
+def _row(at: int, stage: StageRow, mean: str, low: str, high: str, std: str) -> Row:
     shape = stage.after.removeprefix("[1, ").removesuffix("]").replace(", ", "×")
     name, stats = f"{stage.name} {stage.type}", stage.stats
     if stats is None:
         return Row(str(at), (name, shape, "", "", "", "", ""))
     zeros = "" if stats.zeros is None else f"{100 * stats.zeros:.0f}%"
-    cells = (
-        name,
-        shape,
-        fmt.short(stats.mean),
-        fmt.short(stats.min),
-        fmt.short(stats.max),
-        zeros,
-        fmt.short(stats.std),
-    )
+    cells = (name, shape, mean, low, high, zeros, std)
     return Row(str(at), cells, "bad" if stats.not_finite else "")

@@ -4,10 +4,11 @@ from engine.inspection.model_requests import ModelSummary, ModuleRow
 from tui import format as fmt
 from tui.widgets.rows import Column, Row, Rows
 
+COUNT = 12  # cells of a number of parameters
 COLUMNS = (
-    Column("module", -36),
+    Column("module", -36, parts=True),
     Column("out", 16),
-    Column("parameters", 12, right=True),
+    Column("parameters", COUNT, right=True),
     Column("multiply-adds", 13, right=True),
     Column("share", 6, right=True),
     Column("trains", 6),
@@ -35,14 +36,14 @@ class ModuleTable(Rows):
         """The modules whose name, or whose type at the root, matches the pattern."""
         self._summary = summary
         total = max(1, summary.totals.parameters)
-        self.show(
-            [
-                self._row(module, total)
-                for module in summary.modules
-                if matches(pattern, module.name or module.type)
-                and not any(module.name.startswith(f"{folded}.") for folded in self._folded)
-            ]
-        )
+        shown = [
+            module
+            for module in summary.modules
+            if matches(pattern, module.name or module.type)
+            and not any(module.name.startswith(f"{folded}.") for folded in self._folded)
+        ]
+        counts = fmt.counts([module.parameters for module in shown], COUNT)
+        self.show([self._row(module, count, total) for module, count in zip(shown, counts, strict=True)])
 
     @property
     def chosen(self) -> ModuleRow | None:
@@ -57,13 +58,13 @@ class ModuleTable(Rows):
         self._folded ^= {module.name}
         self.show_modules(self._summary, pattern)
 
-    def _row(self, module: ModuleRow, total: int) -> Row:
+    def _row(self, module: ModuleRow, count: str, total: int) -> Row:
         fold = " +" if module.name in self._folded else ""
         label = f"{'  ' * module.depth}{module.name.rpartition('.')[2]} {module.type}({module.extra}){fold}"
         cells = (
             label if module.depth else label.strip(),
             _compact(module.outputs),
-            fmt.count(module.parameters) if module.parameters else "",
+            count,
             fmt.amount(module.multiply_adds) if module.multiply_adds else "",
             fmt.percent(module.parameters / total) if module.parameters else "",
             _trains(module),

@@ -1,17 +1,20 @@
 """*Model*'s table of parameters, buffers and optimizer state, which can be sorted."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.inspection.model_requests import ParameterTable, TensorRow
 from tui import format as fmt
 from tui.model.module_table import matches
 from tui.widgets.heatmap import bars
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Column, Row, Rows, whole_numbers
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+COUNT = 11  # cells of a number of elements
 COLUMNS = (
     Column("name", -28, ends=True),
     Column("shape", 13),
@@ -25,10 +28,11 @@ COLUMNS = (
     Column("change", 9, right=True, style="test"),
     Column("zeros", 6, right=True),
     Column("not finite", 10, right=True, style="bad"),
-    Column("count", 11, right=True),
+    Column("count", COUNT, right=True),
     Column("dtype", 8),
     Column("device", 6),
 )
+OF_VALUES = ("mean", "std", "histogram", "min", "max", "norm", "change", "zeros", "not finite")  # columns
 SORTS = ("order", "count", "norm", "std", "change")
 
 
@@ -79,7 +83,10 @@ class ParametersTable(Rows):
             rows.sort(key=lambda row: -_sort_value(row[0], self.sort))
         if self.reversed:
             rows.reverse()
-        self.show([_row(tensor, counts) for tensor, counts in rows])
+        has_values = any(tensor.stats is not None and tensor.stats.mean is not None for tensor, _ in rows)
+        places = [at for at, column in enumerate(COLUMNS) if has_values or column.title not in OF_VALUES]
+        made = [replace(row, cells=tuple(row.cells[at] for at in places)) for row in _rows(rows)]
+        self.show(made, whole_numbers([COLUMNS[at] for at in places], made))
 
     def sort_next(self) -> None:
         """By the next of SORTS; the caller shows the table."""
@@ -99,7 +106,32 @@ def _sort_value(tensor: TensorRow, sort: str) -> float:
     return float(getattr(tensor.stats, sort) or 0.0)
 
 
-def _row(tensor: TensorRow, counts: "npt.NDArray[np.int64]") -> Row:
+def _rows(tensors: "Sequence[tuple[TensorRow, npt.NDArray[np.int64]]]") -> list[Row]:
+    """The numbers of a column have one format."""
+    known = [tensor.stats for tensor, _ in tensors]
+    figures = [
+        fmt.alike([None if stats is None else getattr(stats, name) for stats in known])
+        for name in ("mean", "std", "min", "max", "norm")
+    ]
+    changes = fmt.alike([tensor.change for tensor, _ in tensors])
+    counts = fmt.counts([0 if stats is None else stats.count for stats in known], COUNT)
+    return [
+        _row(tensor, histogram, *texts)
+        for (tensor, histogram), *texts in zip(tensors, *figures, changes, counts, strict=True)
+    ]
+
+
+def _row(
+    tensor: TensorRow,
+    histogram: "npt.NDArray[np.int64]",
+    mean: str,
+    std: str,
+    low: str,
+    high: str,
+    norm: str,
+    change: str,
+    count: str,
+) -> Row:
     stats = tensor.stats
     if stats is None:
         return Row(tensor.name, (tensor.name, "no shape yet", *("",) * (len(COLUMNS) - 2)), "dim")
@@ -107,16 +139,16 @@ def _row(tensor: TensorRow, counts: "npt.NDArray[np.int64]") -> Row:
         tensor.name,
         fmt.shape(stats.shape),
         "yes" if stats.requires_grad else "no",
-        fmt.short(stats.mean),
-        fmt.short(stats.std),
-        bars(counts),
-        fmt.short(stats.min),
-        fmt.short(stats.max),
-        fmt.short(stats.norm),
-        fmt.short(tensor.change),
+        mean,
+        std,
+        bars(histogram),
+        low,
+        high,
+        norm,
+        change,
         "" if stats.zeros is None else fmt.percent(stats.zeros),
         fmt.count(stats.not_finite) if stats.not_finite else "",
-        fmt.count(stats.count),
+        count,
         tensor.dtype,
         tensor.device,
     )

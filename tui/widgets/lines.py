@@ -108,6 +108,37 @@ def fit_middle(text: str, width: int) -> str:
     return begin + fit_end(text, width - cell_len(begin) + 1)[1:]
 
 
+def fit_parts(text: str, width: int) -> str:
+    """`text`, as the terminal may have it, in at most `width` cells, cut where that can be between the arguments of a
+    call: `Linear(in_features=12, …`."""
+    text = shown(text)
+    if cell_len(text) <= width:
+        return text
+    depth, end = 0, 0
+    for at, character in enumerate(text):
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 1 and cell_len(text[: at + 1]) < width:
+            end = at + 1
+    if not end:
+        return fit(text, width)
+    return text[:end] + (" …" if cell_len(text[:end]) + 2 <= width else "…")
+
+
+def fit_facts(text: str, width: int) -> str:
+    """`text`, as the terminal may have it, in at most `width` cells: of facts with " · " or commas between them, whole
+    ones and an ellipsis, so that no number loses a digit."""
+    text = shown(text)
+    if cell_len(text) <= width:
+        return text
+    for between in (" · ", ", "):
+        facts = text.split(between)
+        for kept in range(len(facts) - 1, 0, -1):
+            line = between.join([*facts[:kept], "…"])
+            if cell_len(line) <= width:
+                return line
+    return fit(text, width)
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` cells, cut or filled with spaces behind it, or before it (`right`)."""
     return column(fit(text, width), width, right=right)

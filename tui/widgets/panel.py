@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from engine.terminal_text import encoding
 from tui.columns import width_of
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines, fit_facts
 from tui.widgets.text import set_text
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -201,5 +201,5 @@ def _both(left: str, right: str, room: int, *, keep_right: bool) -> tuple[str, s
     """The two texts in `room` cells with a line between them: a text at the right is whole, or it is not there."""
     beside = room - width_of([right]) - 3  # for the left one
     if right and (beside >= width_of([left]) or (keep_right and beside >= min(room // 3, width_of([left])))):
-        return fit(left, beside), right
-    return fit(left, room), ""
+        return fit_facts(left, beside), right
+    return fit_facts(left, room), ""

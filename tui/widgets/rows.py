@@ -1,13 +1,13 @@
 """A table of many rows with a cursor, of which only what is in view is drawn, and only what changed is sent."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from textual import events
 from textual.message import Message
 
 from tui.columns import width_of
-from tui.widgets.lines import Line, Lines, fit, fit_end, padded
+from tui.widgets.lines import Line, Lines, fit, fit_end, fit_parts, padded
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Column:
     right: bool = False
     style: str = ""
     ends: bool = False  # what does not fit is cut at its beginning: names such as those of tensors differ at their ends
+    parts: bool = False  # what does not fit is cut behind a comma: a number among the arguments of a call stays whole
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Row:
     cells: tuple[str, ...]
     style: str = ""
     styles: Mapping[str, str] = field(default_factory=dict)
+
+
+def whole_numbers(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns, those of numbers (`right`) as wide as their widest cell: a number that is cut is another number."""
+    return tuple(
+        replace(column, width=width_of([column.title, *(row.cells[place] for row in rows)])) if column.right else column
+        for place, column in enumerate(columns)
+    )
 
 
 class Rows(Lines):
@@ -84,7 +93,7 @@ class Rows(Lines):
         self.sorted_by, self.falling = sorted_by, falling
         self.rows = tuple(rows)
         if columns is not None:
-            if self.columns != tuple(columns):
+            if [one.title for one in self.columns] != [one.title for one in columns]:
                 self._across = 0
             self.columns = tuple(columns)
         found = next((at for at, row in enumerate(self.rows) if row.key == key), None)
@@ -181,7 +190,8 @@ class Rows(Lines):
             line: Line = [("▸" if here else " ", "chosen" if here else "")]
             for place, cells in shown:
                 column = self.columns[place]
-                text = (fit_end if column.ends else fit)(row.cells[place], cells)
+                cut = fit_end if column.ends else fit_parts if column.parts else fit
+                text = cut(row.cells[place], cells)
                 style = "chosen" if here else row.styles.get(column.title) or row.style or column.style
                 line.append(((gap if place else "") + padded(text, cells, right=column.right), style))
             lines.append(line)

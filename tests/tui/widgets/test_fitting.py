@@ -1,0 +1,55 @@
+"""What does not fit is cut where no number loses a digit."""
+
+import pytest
+
+from tui.format import counts
+from tui.widgets.lines import fit_facts, fit_parts
+from tui.widgets.rows import Column, Row, whole_numbers
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (60, "out Linear(in_features=12, out_features=10, bias=True)"),
+        (50, "out Linear(in_features=12, out_features=10, …"),
+        (28, "out Linear(in_features=12, …"),
+        (27, "out Linear(in_features=12,…"),
+        (26, "out Linear(in_features=12…"),
+        (8, "out Lin…"),
+    ],
+)
+def test_a_call_is_cut_between_its_arguments(width: int, shown: str) -> None:
+    assert fit_parts("out Linear(in_features=12, out_features=10, bias=True)", width) == shown
+    assert len(shown) <= width
+
+
+def test_an_argument_with_commas_of_its_own_stays_whole() -> None:
+    assert fit_parts("0 Conv2d(3, 64, kernel_size=(3, 3), stride=(1, 1))", 33) == "0 Conv2d(3, 64, …"
+    assert (
+        fit_parts("0 Conv2d(3, 64, kernel_size=(3, 3), stride=(1, 1))", 37) == "0 Conv2d(3, 64, kernel_size=(3, 3), …"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("branch of a at epoch 2, step 100 · started 2026-01-01", 60, None),
+        ("branch of a at epoch 2, step 100 · started 2026-01-01", 52, "branch of a at epoch 2, step 100 · …"),
+        ("branch of a at epoch 2, step 100 · started 2026-01-01", 31, "branch of a at epoch 2, …"),
+        ("torchvision:vgg16, without values, 1,000 classes", 45, "torchvision:vgg16, without values, …"),
+        ("138,357,544", 8, "138,357…"),
+    ],
+)
+def test_facts_are_whole_or_not_there(text: str, width: int, shown: str | None) -> None:
+    assert fit_facts(text, width) == (shown or text)
+
+
+def test_counts_are_whole_where_all_of_them_fit() -> None:
+    assert counts([138_357_544, 1_792, 0], 12) == ["138,357,544", "1,792", ""]
+    assert counts([1_138_357_544, 1_792, 0], 12) == ["1.14 G", "1.79 k", ""]
+
+
+def test_a_column_of_numbers_is_as_wide_as_they_are() -> None:
+    columns = (Column("name", -4), Column("mean", 6, right=True), Column("zeros", 9, right=True))
+    made = whole_numbers(columns, [Row("a", ("a-long-name", "-0.000175", "0%"))])
+    assert [column.width for column in made] == [-4, 9, 5]
