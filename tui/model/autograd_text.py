@@ -137,27 +137,40 @@ def graph_rows(answer: AutogradState, before: AutogradState | None) -> list[Row]
 
 
 def gradient_rows(answer: AutogradState, before: Sequence[Row]) -> list[Row]:
-    """A row a parameter; the cells that differ from those `before` stand out."""
-    rows = [_gradient_row(row, counts) for row, counts in zip(answer.parameters, answer.histograms, strict=True)]
+    """A row a parameter, the numbers of a column in one format; the cells that differ from those `before` stand out."""
+    every = answer.parameters
+    norms = fmt.alike([None if row.gradient is None else row.gradient.norm for row in every])
+    figures = [fmt.alike([getattr(row, name) for row in every]) for name in ("before", "ratio", "weight")]
+    rows = [_gradient_row(*cells) for cells in zip(every, answer.histograms, norms, *figures, strict=True)]
     known = {row.key: row.cells for row in before}
     titles = [column.title for column in PARAMETER_COLUMNS]
     marked = []
     for row in rows:
         old = known.get(row.key, row.cells)
-        changed = {title: "changed" for title, a, b in zip(titles, row.cells, old, strict=True) if a != b}
+        changed = {title: "changed" for title, a, b in zip(titles, row.cells, old, strict=True) if not _alike(a, b)}
         marked.append(replace(row, styles=changed))
     return marked
 
 
-def _gradient_row(row: GradientRow, counts: "npt.NDArray[np.int64]") -> Row:
+def _alike(one: str, other: str) -> bool:
+    """Whether two cells say the same, to three digits, whatever the formats of their columns are."""
+    try:
+        return fmt.short(float(one)) == fmt.short(float(other))
+    except ValueError:
+        return one == other
+
+
+def _gradient_row(
+    row: GradientRow, counts: "npt.NDArray[np.int64]", norm: str, earlier: str, ratio: str, weight: str
+) -> Row:
     gradient = row.gradient
     cells = (
         row.name if row.requires_grad else f"{row.name} (frozen)",
-        "None" if gradient is None else fmt.short(gradient.norm),
-        fmt.short(row.before),
-        fmt.short(row.ratio),
+        "None" if gradient is None else norm,
+        earlier,
+        ratio,
         "" if gradient is None else f"{100 * (gradient.zeros or 0):.0f}%",
         bars(counts),
-        fmt.short(row.weight),
+        weight,
     )
     return Row(row.name, cells, "dim" if gradient is None else "")
