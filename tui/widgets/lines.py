@@ -1,5 +1,6 @@
 """A widget made of styled lines that sends the terminal only the cells that changed: the base of what shows a run."""
 
+import re
 from time import monotonic
 
 from rich.cells import cell_len
@@ -125,18 +126,19 @@ def fit_parts(text: str, width: int) -> str:
 
 
 def fit_facts(text: str, width: int) -> str:
-    """`text`, as the terminal may have it, in at most `width` cells: of facts with " · " or commas between them, whole
-    ones and an ellipsis, so that no number loses a digit."""
+    """As `fit`, but where that would cut a number, only whole facts, which have " · " or commas between them."""
+    cut = fit(text, width)
     text = shown(text)
-    if cell_len(text) <= width:
-        return text
+    kept = len(cut) - 1
+    if cut == text or not (re.search(r"\d[.,:-]?$", text[:kept]) and re.match(r"[.,:-]?\d", text[kept:])):
+        return cut
     for between in (" · ", ", "):
         facts = text.split(between)
         for kept in range(len(facts) - 1, 0, -1):
             line = between.join([*facts[:kept], "…"])
             if cell_len(line) <= width:
                 return line
-    return fit(text, width)
+    return cut
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:

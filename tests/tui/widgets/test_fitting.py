@@ -34,9 +34,11 @@ def test_an_argument_with_commas_of_its_own_stays_whole() -> None:
     ("text", "width", "shown"),
     [
         ("branch of a at epoch 2, step 100 · started 2026-01-01", 60, None),
-        ("branch of a at epoch 2, step 100 · started 2026-01-01", 52, "branch of a at epoch 2, step 100 · …"),
+        ("branch of a at epoch 2, step 100 · started 2026-01-01", 50, "branch of a at epoch 2, step 100 · …"),
+        ("branch of a at epoch 2, step 100 · started 2026-01-01", 40, "branch of a at epoch 2, step 100 · star…"),
         ("branch of a at epoch 2, step 100 · started 2026-01-01", 31, "branch of a at epoch 2, …"),
-        ("torchvision:vgg16, without values, 1,000 classes", 45, "torchvision:vgg16, without values, …"),
+        ("torchvision:vgg16, without values, 1,000 classes", 45, "torchvision:vgg16, without values, 1,000 cla…"),
+        ("torchvision:vgg16, without values, 1,000 classes", 37, "torchvision:vgg16, without values, …"),
         ("138,357,544", 8, "138,357…"),
     ],
 )
