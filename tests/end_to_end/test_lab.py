@@ -116,6 +116,9 @@ def test_the_kernel_ends_with_the_command(tmp_path: Path, home: Path, number: in
     ("arguments", "words"),
     [
         (["run"], "run needs FILE"),
+        (["run", "--json", "nothing.py"], "cannot read nothing.py"),
+        (["run", "--json", "good.py", "more.py"], "unrecognized arguments: good.py more.py"),
+        (["run", "--nothing"], "unrecognized arguments: --nothing"),
         (["run", "good.py", "--progress"], "run takes no --progress"),
         (["course", "good.py"], "course takes no FILE"),
         (["course", "--timeout", "3"], "course takes no --timeout"),

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.training.settings import help_text
@@ -73,11 +74,13 @@ def make_parser() -> Parser:
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was given. argparse takes no positional arguments after an option if there were some before: `branch RUN
-    --at 3 lr=3e-4`."""
+    --at 3 lr=3e-4`, `lab run --json FILE`."""
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     if hasattr(options, "changes") and all("=" in text and not text.startswith("-") for text in rest):
         options.changes += rest
+    elif len(rest) == 1 and getattr(options, "file", "") is None and not rest[0].startswith("-"):
+        options.file = Path(rest[0])
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options
