@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 1. Tensors
 #
-# Making tensors, from lists and from NumPy; shape, dtype and device; slices; products; memory that two names share.
+# Making tensors, from lists and from NumPy; shape, dtype and device; slices; products; memory that two names
+# share.
 #
 # A tensor is an array of numbers of one type, in any number of dimensions. Inputs, weights and gradients of a
 # network are tensors. Run the cells from top to bottom. Before some of them you are asked what will happen.
@@ -18,16 +19,16 @@ print("PyTorch", torch.__version__)
 # %% [markdown]
 # ## From lists and from images
 #
-# `torch.tensor` copies numbers into a new tensor. It takes the type from them: Python integers become `int64`, floats
-# become `float32`.
+# `torch.tensor` copies numbers into a new tensor. It takes the type from them: Python integers become
+# `int64`, floats become `float32`.
 
 # %%
 scores = torch.tensor([[3, 1, 2], [0, 5, 4]])
 scores
 
 # %% [markdown]
-# The program's own data work as well. `"auto"` means Fashion-MNIST where this machine has it, else the demo data, which
-# the program draws itself. Both have grey images of 28 × 28 pixels in ten classes.
+# The program's own data work as well. `"auto"` means Fashion-MNIST where this machine has it, else the demo
+# data, which the program draws itself. Both have grey images of 28 × 28 pixels in ten classes.
 
 # %%
 train = ft.dataset("auto")
@@ -47,8 +48,8 @@ weights
 # %% [markdown]
 # ## Shared memory with NumPy
 #
-# `torch.from_numpy` and `Tensor.numpy()` copy nothing: array and tensor are two names for the same memory. That is
-# fast. It also means that a change through one name is seen through the other.
+# `torch.from_numpy` and `Tensor.numpy()` copy nothing: array and tensor are two names for the same memory.
+# That is fast. It also means that a change through one name is seen through the other.
 
 # %%
 column = torch.ones(4)
@@ -59,14 +60,16 @@ print(same, own)
 # %% [markdown] ask="same.tolist()" kind="value"
 # `add_` changes a tensor in place. After the next cell, what is in the array `same`?
 #
-# Why: `same` is a NumPy view of the memory of `column`, so it changes with it. `own` was made from a clone and keeps its ones.
+# Why: `same` is a NumPy view of the memory of `column`, so it changes with it. `own` was made from a clone
+# and keeps its ones.
 
 # %%
 column.add_(1)
 print(same, own)
 
 # %% [markdown] ask="[n for n in ('a', 'b', 'c') if {'a': a, 'b': b, 'c': c}[n][0] == 7]" kind="names"
-# The next cell makes three tensors of one array, then writes 7 into the array. Which of `a`, `b` and `c` have a 7?
+# The next cell makes three tensors of one array, then writes 7 into the array. Which of `a`, `b` and `c` have
+# a 7?
 #
 # Why: `from_numpy` and `as_tensor` keep the memory of the array where they can. `torch.tensor` always copies.
 
@@ -88,7 +91,8 @@ print(torch.ones_like(scores))
 print(torch.rand_like(scores, dtype=torch.float32))
 
 # %% [markdown]
-# `rand` draws from 0 to 1, `randn` from a normal distribution. After the same `manual_seed` come the same numbers.
+# `rand` draws from 0 to 1, `randn` from a normal distribution. After the same `manual_seed` come the same
+# numbers.
 
 # %%
 size = (2, 3)
@@ -102,9 +106,9 @@ print("the same:", torch.equal(first, again))
 # %% [markdown]
 # ## Shape, dtype, device
 #
-# Three attributes describe a tensor: its sizes, the type of its numbers, and where they are. The accelerator is the
-# GPU, if there is one. `.to` copies a tensor to another device or into another dtype; where nothing changes, it returns
-# the tensor itself.
+# Three attributes describe a tensor: its sizes, the type of its numbers, and where they are. The accelerator
+# is the GPU, if there is one. `.to` copies a tensor to another device or into another dtype; where nothing
+# changes, it returns the tensor itself.
 
 # %%
 print(image.shape, image.dtype, image.device)
@@ -122,8 +126,8 @@ print(pixels.dtype, pixels.max().item())
 # %% [markdown]
 # ## Slices
 #
-# Indexing works as in NumPy: the first index is the row, `-1` is the last one, `...` stands for all dimensions that are not
-# named. A slice is a view. It shares the memory of the whole.
+# Indexing works as in NumPy: the first index is the row, `-1` is the last one, `...` stands for all
+# dimensions that are not named. A slice is a view. It shares the memory of the whole.
 
 # %%
 grid = torch.arange(12).reshape(3, 4)
@@ -142,8 +146,8 @@ grid
 # %% [markdown]
 # ## Joining: cat and stack
 #
-# `cat` joins along a dimension that exists. `stack` makes a new dimension, so all parts must have the same shape. That
-# is how single images become a batch.
+# `cat` joins along a dimension that exists. `stack` makes a new dimension, so all parts must have the same
+# shape. That is how single images become a batch.
 
 # %%
 part = torch.rand(2, 3)
@@ -161,8 +165,8 @@ batch.shape
 # %% [markdown]
 # ## Products
 #
-# `@` or `matmul` is the matrix product: rows times columns. `*` or `mul` multiplies element by element. With `out=` the result
-# goes into a tensor that exists, and no new memory is taken.
+# `@` or `matmul` is the matrix product: rows times columns. `*` or `mul` multiplies element by element. With
+# `out=` the result goes into a tensor that exists, and no new memory is taken.
 
 # %%
 m = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -177,8 +181,8 @@ print(m * m, m.mul(m), torch.mul(m, m, out=target), sep="\n")
 # %% [markdown] ask="torch.rand(3, 4) @ torch.rand(3, 4)" kind="raises"
 # The next cell multiplies 3 × 4 by 4 × 3. Would 3 × 4 by 3 × 4 raise?
 #
-# Why: In a matrix product the columns of the left must be as many as the rows of the right: 4 is not 3. Elementwise, with `*`, it
-# would work.
+# Why: In a matrix product the columns of the left must be as many as the rows of the right: 4 is not 3.
+# Elementwise, with `*`, it would work.
 
 # %%
 (torch.rand(3, 4) @ torch.rand(4, 3)).shape
@@ -194,8 +198,8 @@ print(total, type(total.item()))
 print("mean brightness:", round(pixels.mean().item(), 4))
 
 # %% [markdown]
-# Methods whose name ends in `_` work in place: `add_`, `zero_`, `copy_`. They save memory, but what was there before is gone. The computation
-# of gradients may still need it, so networks use them with care (chapter 5).
+# Methods whose name ends in `_` work in place: `add_`, `zero_`, `copy_`. They save memory, but what was there
+# before is gone. The computation of gradients may still need it, so networks use them with care (chapter 5).
 
 # %%
 print(m.t_())
