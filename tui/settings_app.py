@@ -8,7 +8,7 @@ from textual import work
 from tui import themes
 from tui.config import declared
 from tui.config.preferences import Preferences, problem_lines
-from tui.textual_private import CrashHandlingApp
+from tui.textual_private import CrashHandlingApp, parse_css_once
 
 PROBLEMS_S = 20  # that what is wrong with the settings is shown
 
@@ -17,6 +17,7 @@ class SettingsApp(CrashHandlingApp):
     """An app with the theme and the keys that the file says; a theme that is chosen is kept."""
 
     def __init__(self, preferences: Preferences, **options: Any) -> None:
+        parse_css_once()
         super().__init__(**options)
         self.preferences = preferences
         for theme in themes.OWN.values():

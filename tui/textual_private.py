@@ -18,6 +18,8 @@ from textual import events, keys
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding
+from textual.css.model import RuleSet
+from textual.css.stylesheet import CSSLocation, Stylesheet
 from textual.dom import DOMNode
 from textual.geometry import Region
 from textual.screen import Screen
@@ -27,6 +29,7 @@ from textual.worker import WorkerFailed
 from tui.sgr import encoded
 
 Result = TypeVar("Result")
+MOST_SHEETS = 2000  # parsed ones that are kept: those of some ten themes
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,33 @@ def take_any_input(encoding: str, take: Callable[[str], str] = str) -> None:
     from textual.drivers import linux_driver
 
     linux_driver.getincrementaldecoder = lambda _: lambda: _TypedText(encoding, take)  # type: ignore[attr-defined, assignment]
+
+
+def parse_css_once() -> None:
+    """From now on, a style sheet is parsed once for the same variables: Textual parses all of them again when the app's
+    first screen is made, and when it is shown, which takes as long as drawing it."""
+    parse = Stylesheet._parse_rules
+    if getattr(parse, "parses_once", False):
+        return
+    known: dict[object, list[RuleSet]] = {}
+
+    def parsed(
+        sheet: Stylesheet,
+        css: str,
+        read_from: CSSLocation,
+        is_default_rules: bool = False,
+        tie_breaker: int = 0,
+        scope: str = "",
+    ) -> list[RuleSet]:
+        key = (css, read_from, is_default_rules, tie_breaker, scope, tuple(sheet._variables.items()))
+        if key not in known:
+            if len(known) >= MOST_SHEETS:
+                known.clear()
+            known[key] = parse(sheet, css, read_from, is_default_rules, tie_breaker, scope)
+        return known[key]
+
+    parsed.parses_once = True  # type: ignore[attr-defined]
+    Stylesheet._parse_rules = parsed  # type: ignore[method-assign, assignment]
 
 
 def send(app: App[Any], sequence: str) -> None:

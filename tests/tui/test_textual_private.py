@@ -3,6 +3,7 @@
 import ast
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,8 @@ from textual import work
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding
+from textual.css.parse import parse
+from textual.css.stylesheet import Stylesheet
 from textual.geometry import Region
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -28,6 +31,7 @@ from tui.textual_private import (
     is_exiting,
     key_name,
     key_names,
+    parse_css_once,
     screens_of_mode,
     screens_shown,
     send,
@@ -247,3 +251,31 @@ def test_spans_touch_what_they_are_in() -> None:
     assert not spans.touch(Region(1, 5, 50, 1))
     assert not spans.touch(Region(0, 4, 50, 1))
     assert not spans.touch(Region(0, 0, 10, 5))
+
+
+async def test_a_style_sheet_is_parsed_once_for_the_same_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse_css_once()
+    parse_css_once()
+    parsed: list[str] = []
+
+    def counted(scope: str, css: str, *rest: Any, **more: Any) -> Any:
+        parsed.append(css)
+        return parse(scope, css, *rest, **more)
+
+    monkeypatch.setattr("textual.css.stylesheet.parse", counted)
+
+    def sheet(colour: str, css: str) -> Stylesheet:
+        made = Stylesheet(variables={"mine": colour})
+        made.add_source(css, read_from=("nowhere", "here"))
+        made.parse()
+        return made
+
+    css = "Static { color: $mine; } /* of this test alone */"
+    first, again, other = sheet("red", css), sheet("red", css), sheet("blue", css)
+    assert parsed == [css, css]
+    colours = [one.rules[0].styles.color.hex for one in (first, again, other)]
+    assert colours == ["#FF0000", "#FF0000", "#0000FF"]
+    again.set_variables({"mine": "green"})
+    again.reparse()
+    assert again.rules[0].styles.color.hex == "#008000"
+    assert first.rules[0].styles.color.hex == "#FF0000"
