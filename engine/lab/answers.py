@@ -16,6 +16,8 @@ NO = ("no", "n", "false", "아니요", "아니오", "아뇨", "거짓")
 NONE = ("", "none", "no", "nothing", "nobody", "no names", "-", "없음", "없다")
 UNIFORM = str.maketrans({"−": "-", "–": "-", "×": "x", "“": '"', "”": '"', "‘": "'", "’": "'", "，": ",", "\xa0": " "})
 SHAPE = re.compile(r"(?:(?:torch\.)?Size|shape)?\s*[=:]?\s*[(\[]*\s*((?:\d+\s*(?:[,x* ]\s*)*)*)[)\]]*", re.IGNORECASE)
+NAME = re.compile(r"[^\W\d][\w.]*(?:\[\d+\])?")
+AND = re.compile(r"\band\b|(?<![가-힣])(?:와|과|랑|이랑|하고)(?=\s)")  # also the Korean ones, after a name
 NUMBERS = {"inf": math.inf, "nan": math.nan, "infinity": math.inf}
 
 
@@ -58,11 +60,12 @@ def names(text: str) -> list[str] | None:
     text = text.strip().translate(UNIFORM)
     if text.lower() in NONE or text in ("[]", "{}", "()", "set()"):
         return []
-    words = re.findall(r"[^\W\d][\w.]*(?:\[\d+\])?", text)
-    left = re.sub(r"[^\W\d][\w.]*(?:\[\d+\])?", "", text)
+    text = AND.sub(" ", text)
+    words = NAME.findall(text)
+    left = NAME.sub("", text)
     if not words or len(text) > MOST or not re.fullmatch(r"""[\s,;&'"(){}\[\]]*""", left):
         return None
-    return list(dict.fromkeys(word for word in words if word not in ("and", "와", "과")))
+    return list(dict.fromkeys(words))
 
 
 def yes(text: str) -> bool | None:

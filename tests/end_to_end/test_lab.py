@@ -169,3 +169,5 @@ def test_the_course_is_listed_copied_and_its_progress_told(
     told = capsys.readouterr().out.splitlines()
     assert told[0] == f"1   1 of {len(chapter.exercises):2}  Tensors"
     assert told[-1].startswith("1 of ")
+    assert in_process("course", "--progress", "--lang", "ko") == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"1   1 of {len(chapter.exercises):2}  텐서"

@@ -20,7 +20,7 @@ def course(home: Path, lang: str, folder: Path | None, *, progress: bool) -> int
     elif folder is None:
         for chapter in chapters:
             say(f"{chapter.number}  {chapter.title}")
-            _say_paragraph(chapter.subjects)
+            _say_paragraph(chapter.subjects.replace("`", ""))
     return DONE
 
 
