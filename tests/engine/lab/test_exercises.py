@@ -133,3 +133,11 @@ def test_what_has_no_truth_is_one_line(kernel: Kernel, ask: str, kind: Kind, wor
         truth(kernel, Exercise(1, 0, "", "", ask, kind))
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_notebook_keeps_the_exercises_of_a_script(tmp_path: Path) -> None:
+    path = tmp_path / "chapter.py"
+    path.write_text(TEXT, encoding="utf-8")
+    document = open_document(path)
+    document.save(tmp_path / "chapter.ipynb")
+    assert exercises(open_document(tmp_path / "chapter.ipynb")) == exercises(document)

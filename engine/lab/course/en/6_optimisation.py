@@ -191,8 +191,7 @@ for epoch in range(epochs):
 # ## Ten epochs
 #
 # Ten epochs on Fashion-MNIST are one command, with these very settings as its defaults:
-# `fmnist-tui train --dataset fashion-mnist`. It takes a minute or two. Over six seeds it gave, as mean ±
-# standard deviation:
+# `fmnist-tui train --dataset fashion-mnist`. Over six seeds it gave, as mean ± standard deviation:
 #
 # | epoch | test accuracy in % | test loss |
 # |---|---|---|
