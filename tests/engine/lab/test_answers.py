@@ -16,6 +16,11 @@ from engine.lab import answers
         ("1/4", 0.25),
         ("3 * 28 * 28", 2352),
         ("10 %", 0.1),
+        ("5 - 2 + 1", 4),
+        ("5 - 'a'", None),
+        ("-'a'", None),
+        ("2 ** 3", None),
+        ("[1, open('x')]", None),
         ("nan", pytest.approx(float("nan"), nan_ok=True)),
         ("-inf", float("-inf")),
         ("True", True),
@@ -49,6 +54,23 @@ def test_what_is_typed_is_read_and_never_executed(text: str, value: object) -> N
     found = answers.read(text)
     assert found == value
     assert type(found) is type(value) or not isinstance(value, bool)
+
+
+def test_words_and_commas_are_read_as_the_answer_wants_them() -> None:
+    assert answers.read("yes") == "yes"
+    assert answers.read("yes", yes_and_no=True) is True
+    assert answers.read("no", yes_and_no=True) is False
+    assert answers.read("3", yes_and_no=True) == 3
+    assert answers.read("1,234") == [1, 234]
+    assert answers.read("-1,234,567", thousands=True) == -1234567
+    assert answers.read("1, 234", thousands=True) == [1, 234]
+
+
+@pytest.mark.parametrize(
+    ("answer", "example"), [(True, "yes"), (3, "3"), (0.5, "1.5"), ("float32", "a word"), ([1.0], "[1, 2]")]
+)
+def test_the_example_is_of_the_answers_type_and_tells_nothing(answer: answers.Answer, example: str) -> None:
+    assert answers.example(answer) == example
 
 
 @pytest.mark.parametrize(
@@ -132,6 +154,8 @@ def test_yes_and_no(text: str, found: bool | None) -> None:
         ([1, 2, 3], [1, 2], "it is [1, 2, 3]: its shape is [3], not [2]"),
         ([[1], [2, 3]], [[1, 2], [3]], "at [0] it is [1], not [1, 2] (2 of 2 differ)"),
         ([5], 5, ""),
+        ([5], 6, "it is [5], not 6"),
+        (True, 1, "it is True, not 1"),
         ([], [], ""),
         ([1, 2], 1, "it is [1, 2], not 1"),
         (1, [1], "it is 1, not [1]"),
