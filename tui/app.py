@@ -36,6 +36,7 @@ from tui.picture_app import PictureApp
 from tui.screens import SCREENS
 from tui.terminal_filter import TerminalText
 from tui.textual_private import bindings_of, is_exiting, screens_of_mode, whole_screen
+from tui.type_ahead import TypeAhead
 from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class FmnistApp(PictureApp):
         self.worker = WorkerClient(home)
         self._terminal_text = TerminalText()
         self._garbage: GcTuning | None = None
+        self._type_ahead = TypeAhead(self)
         self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
@@ -143,6 +145,12 @@ class FmnistApp(PictureApp):
             return  # typed after the q: no screen opens any more
         if self._garbage is not None and isinstance(event, events.Key):
             self._garbage.key_pressed()
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if self._type_ahead.hold(event):
+                return
+            with self._type_ahead.handing():
+                await super().on_event(event)
+            return
         await super().on_event(event)
 
     def on_key(self, event: events.Key) -> None:
