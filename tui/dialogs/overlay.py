@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 MODE_KEYS = {"1": "data", "2": "train", "3": "runs", "4": "model", "5": "checkpoints"}
 
 
-class Overlay(LivingScreen[Result], ModalScreen[Result]):
+class Overlay(ModalScreen[Result], LivingScreen[Result]):  # in this order: style sheets know the first base alone
     """It is still there when the person comes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
