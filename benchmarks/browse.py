@@ -66,7 +66,7 @@ def measure(home: Path, data_dir: Path | None, pages: int) -> list[Row]:
             press("l", "cursor")
         for names in ("sneaker", "bag, 3", "shirt", "t-shirt, coat, dress, boot"):
             press("/")
-            press("\x15")  # ctrl+u: the line is empty again
+            terminal.press("\x15", pause=QUIET_S)  # ctrl+u: the line is empty again, or still, and nothing is sent
             press(names)
             press("enter", "filter")
         for _ in range(12):
