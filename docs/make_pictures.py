@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from engine.errors import RunError
 from engine.home import RunFolder
 from engine.runs import client, store
@@ -34,6 +36,8 @@ SIZES = ((140, 45), (80, 24))
 HALF_WAY = 5.6  # epochs
 HALF_CELL = 12.2  # the height of "▀" in the units of Rich's SVG, where a line is 24.4 high and its baseline at 18.5
 STILL_S = 1.2  # without a change, before a picture is taken
+TEMPORARY, SHOWN_FOR_IT = r"/tmp/tmp[a-z0-9_]{8}", "/home/researcher"  # of the same length
+WAIT = "wait:"  # among the keys, before a text that is waited for
 LONGEST_S = 60.0  # that a picture waits for its screen
 
 
@@ -47,6 +51,10 @@ class Shot:
     keys: tuple[str, ...] = ()
     until: str = ""
     watched: bool = False  # begin with the run that trains
+    first: str = ""  # what is on the first screen before the keys are pressed
+
+
+PARAMETERS = "669,706"  # of the tutorial's network
 
 
 SHOTS = (
@@ -62,22 +70,43 @@ SHOTS = (
     Shot("layers", "Its layers while it trains", "train", ("v",), "", watched=True),
     Shot("matrix", "Its confusion matrix", "train", ("enter",), "predicted", watched=True),
     Shot("runs", "All runs", "runs", ("down",), "fast"),
-    Shot("model", "A model's modules", "model", ("down", "down"), "Linear"),
-    Shot("parameters", "Its parameters", "model", ("v", "down"), "weight"),
-    Shot("tensor", "The values of a tensor", "model", ("v", "enter"), "0.0"),
-    Shot("forward", "An image through the network", "model", ("F",), "Linear"),
-    Shot("sum", "The sum behind an output", "model", ("F", "end", "number_sign"), "bias"),
-    Shot("editor", "Change an image, and see what the network says", "model", ("F", "c"), "Paint"),
-    Shot("autograd", "Autograd, step by step", "model", ("A", "space", "space", "space"), "AccumulateGrad"),
+    Shot("model", "A model's modules", "model", ("down", "down"), "Linear", first=PARAMETERS),
+    Shot("parameters", "Its parameters", "model", ("v", "down"), "weight", first=PARAMETERS),
+    Shot("tensor", "The values of a tensor", "model", ("v", "enter"), "0.0", first=PARAMETERS),
+    Shot("forward", "An image through the network", "model", ("F",), "largest", first=PARAMETERS),
+    Shot(
+        "sum",
+        "The sum behind an output",
+        "model",
+        ("F", "wait:largest", "end", "number_sign"),
+        "products",
+        first=PARAMETERS,
+    ),
+    Shot(
+        "editor",
+        "An image changed by keys",
+        "model",
+        ("F", "wait:largest", "c", "down", "space"),
+        "edited",
+        first=PARAMETERS,
+    ),
+    Shot(
+        "autograd",
+        "Autograd, step by step",
+        "model",
+        ("A", "space", "space", "space"),
+        "is freed",
+        first=PARAMETERS,
+    ),
     Shot("checkpoints", "Checkpoints, and other files of weights", "checkpoints", (), "epoch"),
-    Shot("file", "What is in a file", "checkpoints", ("enter",), "float32"),
-    Shot("difference", "Two checkpoints compared", "checkpoints", ("m", "down", "m", "d"), "changed"),
+    Shot("file", "What is in a file", "checkpoints", ("enter",), "float32", first="epoch"),
+    Shot("difference", "Two checkpoints compared", "checkpoints", ("m", "down", "m", "d"), "changed", first="epoch"),
     Shot("help", "The keys of a screen", "runs", ("question_mark",), "Keys"),
 )
 
 
 async def main(names: Sequence[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.environ["HOME"] = folder  # the pictures say ~, whoever makes them
         os.environ["FMNIST_TUI_CONFIG"] = f"{folder}/config.toml"
         home, data_dir = Path(folder) / "fmnist-tui", None
@@ -94,8 +123,7 @@ async def main(names: Sequence[str]) -> None:
                 for shot in chosen:
                     for size in SIZES:
                         await picture_of(shot, size, home, data_dir, run)
-        if not names:
-            write_page()
+        write_page()
 
 
 # The README's
@@ -159,20 +187,28 @@ async def picture_of(shot: Shot, size: tuple[int, int], home: Path, data_dir: Pa
     app = FmnistApp(home=home, data_dir=data_dir, start=shot.start, watch=run if shot.watched else None)
     app.pictures.style = "blocks"
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(1.5)
+        await still(app, pilot, shot, shot.first)
         for key in shot.keys:
-            await pilot.press(key)
-            await pilot.pause(0.6)
-        before, still, waited = "", 0.0, 0.0
-        while waited < LONGEST_S and (still < STILL_S or shot.until not in plain(before)):
-            await pilot.pause(0.2)
-            waited += 0.2
-            now = app.export_screenshot()
-            still = still + 0.2 if now == before or shot.watched else 0.0
-            before = now
-        if shot.until not in plain(before):
-            raise SystemExit(f"{shot.name}: {shot.until!r} never came on the screen")
+            if key.startswith(WAIT):
+                await still(app, pilot, shot, key.removeprefix(WAIT))
+            else:
+                await pilot.press(key)
+                await pilot.pause(0.6)
+        await still(app, pilot, shot, shot.until)
         write(app, HERE / "screens" / f"{shot.name}-{size[0]}x{size[1]}.svg")
+
+
+async def still(app: FmnistApp, pilot: Pilot[None], shot: Shot, text: str) -> None:
+    """Wait until the text is on the screen, and nothing changes any more."""
+    before, quiet, waited = "", 0.0, 0.0
+    while waited < LONGEST_S and (quiet < STILL_S or text not in plain(before)):
+        await pilot.pause(0.2)
+        waited += 0.2
+        now = app.export_screenshot()
+        quiet = quiet + 0.2 if now == before or shot.watched else 0.0
+        before = now
+    if text not in plain(before):
+        raise SystemExit(f"{shot.name}: {text!r} never came on the screen")
 
 
 def plain(svg: str) -> str:
@@ -183,7 +219,11 @@ def plain(svg: str) -> str:
 def write_page() -> None:
     """docs/screens.md: every picture, by its name."""
     lines = ["# The screens", "", "<!-- Made by docs/make_pictures.py; do not edit. -->", ""]
-    lines += ["Each at 140×45 and at 80×24 cells, on Fashion-MNIST with five runs.", ""]
+    lines += [
+        "Each at 140×45 and at 80×24 cells, on Fashion-MNIST with five runs. Images are half blocks here; in kitty,",
+        "Ghostty and terminals with sixels they are [true pixels](data.md#images-as-pixels).",
+        "",
+    ]
     for shot in SHOTS:
         lines += [f"## {shot.about}", ""]
         lines += [
@@ -200,6 +240,7 @@ def write(app: FmnistApp, path: Path) -> None:
 def tidy(svg: str) -> str:
     """Rich's SVG at half its size: no web fonts (a picture in a page may not load them), short names, no clipping of
     single lines, and each `▀` a rectangle that fills its half of the cell, which not every font's glyph does."""
+    svg = re.sub(TEMPORARY, SHOWN_FOR_IT, svg)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"terminal-\d+-", "", svg)
     svg = re.sub(r' clip-path="url\(#line-\d+\)"', "", svg)

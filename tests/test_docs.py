@@ -168,6 +168,14 @@ def test_what_a_document_points_to_is_there(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+def test_the_page_of_screens_has_every_picture_and_no_other_is_kept() -> None:
+    page = (ROOT / "docs" / "screens.md").read_text()
+    shown = set(re.findall(r"\]\(screens/([^)]+)\)", page))
+    assert shown == {path.name for path in (ROOT / "docs" / "screens").iterdir()}
+    made = re.findall(r'Shot\(\s*"(\w+)"', (ROOT / "docs" / "make_pictures.py").read_text())
+    assert shown == {f"{name}-{size}.svg" for name in made for size in ("140x45", "80x24")}
+
+
 @pytest.mark.parametrize("picture", ["data.svg", "train.svg"])
 def test_the_pictures_are_small_and_show_the_real_data(picture: str) -> None:
     path = ROOT / "docs" / picture
