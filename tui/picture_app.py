@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from textual.geometry import Region
-from textual.widgets._toast import Toast
 
 from engine.terminal_text import encoding
 from tui.config import declared
@@ -134,7 +133,7 @@ class PictureApp(SettingsApp):
         screens = screens_shown(self)
         for index, screen in enumerate(screens):
             above = [widget.region for one in screens[index + 1 :] for widget in one.children]
-            above += [toast.region for toast in self.screen.query(Toast)]
+            above += [toast.region for toast in self.screen.query("Toast")]
             for widget in screen.query(PictureWidget):
                 if not (content := widget.content_region):
                     continue

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
@@ -70,9 +70,21 @@ def _change(before: Look, after: Look) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16384)
 def _look(style: Style, colours: ColorSystem) -> Look:
-    attributes = tuple(number for name, number in ATTRIBUTES.items() if getattr(style, name))
-    colour, background = (
-        ";".join(one.downgrade(colours).get_ansi_codes(foreground)) if one is not None else default
-        for one, foreground, default in ((style.color, True, "39"), (style.bgcolor, False, "49"))
+    """A page of images has thousands of styles that were never seen before, so this must be quick the first time, too:
+    the attributes are looked up as Rich keeps them, in the bits of a number."""
+    set_bits = style._attributes & style._set_attributes
+    return (
+        _attributes(set_bits) if set_bits else (),
+        "39" if style.color is None else _colour(style.color, colours, True),
+        "49" if style.bgcolor is None else _colour(style.bgcolor, colours, False),
     )
-    return attributes, colour, background
+
+
+@lru_cache(maxsize=1024)
+def _attributes(bits: int) -> tuple[str, ...]:
+    return tuple(number for bit, number in enumerate(ATTRIBUTES.values()) if bits >> bit & 1)
+
+
+@lru_cache(maxsize=4096)
+def _colour(colour: Color, colours: ColorSystem, foreground: bool) -> str:
+    return ";".join(colour.downgrade(colours).get_ansi_codes(foreground))

@@ -16,7 +16,7 @@ from textual.worker import Worker
 LONGEST_S = 1.0  # that a key waits for those before it
 OPENS_S = 0.5  # that a prompt may take to open, of those that read something first
 POLL_S = 0.005
-GROUPS = ("prompt", "export", "stop")  # of the workers that ask the person something
+GROUPS = ("prompt", "export", "stop", "columns", "confusion")  # of the workers that ask the person something
 
 
 class TypeAhead:

@@ -8,6 +8,7 @@ from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
+from tui import sgr
 from tui.sgr import encoded
 
 ATTRIBUTES = ("bold", "italic", "underline", "reverse", "strike")
@@ -89,3 +90,12 @@ def test_links_and_control_segments_stand_as_they_are() -> None:
 def test_every_colour_system(colours: ColorSystem) -> None:
     text = encoded([Segment("x", RED)], colours)
     assert text == as_rich_says([Segment("x", RED)], colours)
+
+
+@pytest.mark.parametrize("attribute", sgr.ATTRIBUTES)
+def test_every_attribute(attribute: str) -> None:
+    style = Style.parse(attribute)
+    assert encoded([Segment("x", style)], ColorSystem.TRUECOLOR) == as_rich_says(
+        [Segment("x", style)], ColorSystem.TRUECOLOR
+    )
+    assert encoded([Segment("x", Style.parse(f"not {attribute}"))], ColorSystem.TRUECOLOR) == "x"

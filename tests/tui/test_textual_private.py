@@ -279,3 +279,10 @@ async def test_a_style_sheet_is_parsed_once_for_the_same_variables(monkeypatch: 
     again.reparse()
     assert again.rules[0].styles.color.hex == "#008000"
     assert first.rules[0].styles.color.hex == "#FF0000"
+
+
+async def test_a_notice_is_a_toast_on_its_screen() -> None:
+    app = App[None]()
+    async with app.run_test(size=(60, 10), notifications=True) as pilot:
+        app.notify("something")
+        await until(pilot, lambda: any(toast.region for toast in app.screen.query("Toast")))
