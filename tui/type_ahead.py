@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.app import App
@@ -28,6 +29,7 @@ class TypeAhead:
         self._waiting: deque[events.Key] = deque()
         self._next: events.Key | None = None  # it waited, and is on its way to the app again
         self._workers: set[Worker[Any]] = set()  # that there were before the key
+        self._askers: WeakKeyDictionary[Screen[Any], list[Worker[Any]]] = WeakKeyDictionary()  # what opened a screen
         self._busy_since: float | None = None  # with the key before; None: with none
 
     def hold(self, key: events.Key) -> bool:
@@ -64,23 +66,29 @@ class TypeAhead:
 
     def _settled(self, screen: Screen[Any]) -> None:
         """The next key, if this one opens and closes nothing; else when what it opens is there, or what is beneath has
-        taken the answer."""
+        taken the answer. None where the app has ended meanwhile."""
+        if not self._app.screen_stack:
+            return
         top = self._app.screen
         opened = top is not screen and screen in self._app.screen_stack
         if opened:
+            self._askers[top] = self._begun()
             if not top.call_later(self._free):
                 self._free()
-        elif self._asks(before=top is not screen) and not self._late(OPENS_S):
+        elif self._asks(screen, closed=top is not screen) and not self._late(OPENS_S):
             self._app.set_timer(POLL_S, partial(self._settled, screen))
         else:
             self._free()
 
-    def _asks(self, *, before: bool) -> bool:
-        """Whether the key has begun to ask the person something. `before`: whether anything else has."""
-        return any(
-            worker.group in GROUPS and not worker.is_finished and (before or worker not in self._workers)
-            for worker in self._app.workers
-        )
+    def _asks(self, screen: Screen[Any], *, closed: bool) -> bool:
+        """Whether the key has begun to ask the person something; of a screen that it `closed`, whether what opened that
+        is still at work."""
+        askers = self._askers.get(screen, list(self._app.workers)) if closed else self._begun()
+        return any(worker.group in GROUPS and not worker.is_finished for worker in askers)
+
+    def _begun(self) -> list[Worker[Any]]:
+        """The workers that the key has begun."""
+        return [worker for worker in self._app.workers if worker not in self._workers]
 
     def _free(self) -> None:
         self._busy_since = None

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import pytest
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.support.waiting import until
+from tests.support.waiting import HANG_S, until
+from tui import type_ahead
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
+from tui.data.transforms import TransformsScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.textual_private import screens_of_mode
 
@@ -62,3 +65,18 @@ async def test_a_key_that_takes_long_does_not_hold_the_others_for_ever(tmp_path:
         app._type_ahead._busy_since = 0.0  # a key of long ago, whose end was never told
         type_at_once(app, ("right", None))
         await until(pilot, lambda: data.browse.index == 1)
+
+
+async def test_a_prompt_over_a_screen_that_is_waited_for_holds_up_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker that opened the screen of transforms waits for it all the time: it asks nothing."""
+    monkeypatch.setattr(type_ahead, "OPENS_S", HANG_S)
+    monkeypatch.setattr(type_ahead, "LONGEST_S", HANG_S)
+    app = FmnistApp(home=tmp_path, dataset="demo")
+    async with app.run_test(size=(120, 36)) as pilot:
+        data = await opened(pilot, app)
+        type_at_once(app, ("T", "T"))
+        await until(pilot, lambda: isinstance(app.screen, TransformsScreen))
+        type_at_once(app, ("c", "c"), ("enter", "\r"), ("escape", None), ("right", None))
+        await until(pilot, lambda: app.screen is data and data.browse.index == 1)

@@ -41,23 +41,27 @@ def resized(image: "Picture", side: int) -> "Picture":
     longest = max(image.shape[:2])
     if side >= 2 * longest or image.shape[:2] == (side, side):
         return fitted(image, side)
-    height, width = (max(1, round(pixels * side / longest)) for pixels in image.shape[:2])
-    down, across = _coverage(image.shape[0], height), _coverage(image.shape[1], width)
-    small = np.einsum("ij,jk...,lk->il...", down, image.astype(np.float32), across, optimize=True)
+    rows, columns = image.shape[:2]
+    height, width = (max(1, round(pixels * side / longest)) for pixels in (rows, columns))
+    channels = np.moveaxis(np.atleast_3d(image), 2, 0).astype(np.float64)
+    sums = (_coverage(rows, height) @ channels @ _coverage(columns, width).T).astype(np.int64)
+    parts = rows * columns
+    small = np.moveaxis((2 * sums + parts) // (2 * parts), 0, 2).reshape(height, width, *image.shape[2:])
     whole = np.zeros((side, side, *image.shape[2:]), np.uint8)
-    whole[(side - height) // 2 :, (side - width) // 2 :][:height, :width] = small.round()
+    whole[(side - height) // 2 :, (side - width) // 2 :][:height, :width] = small
     return whole
 
 
 @functools.lru_cache(maxsize=256)
-def _coverage(pixels: int, size: int) -> "npt.NDArray[np.float32]":
-    """How much each of `size` new pixels in a row takes of each of `pixels` old ones: [size, pixels], rows sum to 1."""
+def _coverage(pixels: int, size: int) -> "npt.NDArray[np.float64]":
+    """How much each of `size` new pixels in a row takes of each of `pixels` old ones: [size, pixels], whole numbers,
+    rows sum to `pixels`. Sums of whole numbers are exact, in whatever order a machine adds them."""
     import numpy as np
 
-    edges = np.arange(size + 1, dtype=np.float64)[:, None] * pixels / size
-    ends = np.minimum(edges[1:], np.arange(1, pixels + 1))
-    starts = np.maximum(edges[:-1], np.arange(pixels))
-    covered: npt.NDArray[np.float32] = (np.clip(ends - starts, 0, None) * size / pixels).astype(np.float32)
+    edges = np.arange(size + 1)[:, None] * pixels
+    ends = np.minimum(edges[1:], np.arange(1, pixels + 1) * size)
+    starts = np.maximum(edges[:-1], np.arange(pixels) * size)
+    covered: npt.NDArray[np.float64] = np.clip(ends - starts, 0, None).astype(np.float64)
     return covered
 
 
@@ -81,7 +85,10 @@ def greyed(image: "Picture") -> "Picture":
     """Its luminance: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as Pillow's mode L."""
     import numpy as np
 
-    return image if image.ndim == 2 else (image @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    if image.ndim == 2:
+        return image
+    luminance: Picture = ((image.astype(np.int64) @ np.array([299, 587, 114]) + 500) // 1000).astype(np.uint8)
+    return luminance
 
 
 def inverted(image: "Picture") -> "Picture":

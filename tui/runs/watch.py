@@ -267,7 +267,7 @@ class WatchScreen(LivingScreen[None]):
         except EngineError as error:
             self.notify(str(error), severity="error", timeout=15, markup=False)
             return
-        if folder == self.folder:
+        if folder == self.folder and self.query(RunChart):  # none where the app ended meanwhile
             self._entries = entries
             self._looked_otherwise()
 

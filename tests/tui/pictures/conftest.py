@@ -135,7 +135,7 @@ def picture(snapshot: SnapshotAssertion, place: Path) -> Picture:
     async def take(pilot: Pilot[None], *words: str, name: str = "", keys: tuple[str, ...] = ()) -> None:
         """`words`: what must be on the screen before the picture is taken. `keys`: pressed before. Both at each
         size."""
-        differ = []
+        differ, seen_so = list[str](), list[str]()
         for width, height in [*SIZES[1:], SIZES[0]]:  # the next keys are pressed at the smallest
             await pilot.resize_terminal(width, height)
             if keys:
@@ -148,7 +148,9 @@ def picture(snapshot: SnapshotAssertion, place: Path) -> Picture:
             size = f"{name}-{width}x{height}".strip("-")
             if stored(name=size) != text:
                 differ.append(size)
-        assert not differ, f"these pictures differ: {', '.join(differ)} (see CONTRIBUTING, Pictures)"
+                seen_so.append(f"{size}:\n{text}")
+        shown = "\n".join(seen_so)
+        assert not differ, f"these pictures differ: {', '.join(differ)} (see CONTRIBUTING, Pictures)\n{shown}"
 
     return take
 
