@@ -64,6 +64,7 @@ class Pictures:
         self._styles: tuple[PictureStyle, ...] = tuple(dict.fromkeys((style, "blocks", "ascii")))
         self._send, self._ready, self._tmux = send, ready, tmux
         self._numbers: OrderedDict[Hashable, int] = OrderedDict()  # kitty's, the least recently drawn first
+        self._drawn: set[int] = set()  # kitty's numbers of the images that are not forgotten
         self._next_number = random.randrange(1 << 16, kitty.LARGEST_NUMBER)  # others may draw in this terminal too
         self._sixels: OrderedDict[Hashable, str] = OrderedDict()
         self._wanted: set[Hashable] = set()
@@ -111,7 +112,8 @@ class Pictures:
         self._closed = True
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
-        self._send("".join(kitty.deletion(number, tmux=self._tmux) for number in self._numbers.values()))
+        for number in self._numbers.values():
+            self._forget(number)
         self._numbers.clear()
 
     # Kitty
@@ -129,16 +131,24 @@ class Pictures:
 
     def _add(self, key: Hashable, image: "Picture", side: int) -> None:
         while len(self._numbers) >= KEPT:
-            self._send(kitty.deletion(self._numbers.popitem(last=False)[1], tmux=self._tmux))
+            self._forget(self._numbers.popitem(last=False)[1])
         self._next_number = self._next_number % kitty.LARGEST_NUMBER + 1
         number = self._numbers[key] = self._next_number
+        self._drawn.add(number)
         self._later(lambda: self._transmit(number, image, side))
 
     def _transmit(self, number: int, image: "Picture", side: int) -> None:
         file = BytesIO()
         _pillow(self._in_pixels(image, side)).save(file, "PNG")
-        if not self._closed:
-            self._send(kitty.transmission(number, file.getvalue(), side, side // 2, tmux=self._tmux))
+        with self._lock:
+            if number in self._drawn:  # else it was forgotten meanwhile
+                self._send(kitty.transmission(number, file.getvalue(), side, side // 2, tmux=self._tmux))
+
+    def _forget(self, number: int) -> None:
+        """Have the terminal forget an image, whether it has it yet or not."""
+        with self._lock:
+            self._drawn.discard(number)
+            self._send(kitty.deletion(number, tmux=self._tmux))
 
     def _in_pixels(self, image: "Picture", side: int) -> "Picture":
         """No more pixels than are seen; of an image with much fewer, squares of them. In between, as it is: the
