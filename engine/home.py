@@ -48,6 +48,14 @@ class Home:
         return self.path / "recent-files.json"
 
     @property
+    def labs(self) -> Path:
+        """The lab folders."""
+        return self.path / "lab"
+
+    def lab(self, lab_id: str) -> "LabFolder":
+        return LabFolder(self.labs / lab_id)
+
+    @property
     def lab_progress(self) -> Path:
         """Which exercises of the lab's course are done."""
         return self.path / "lab-progress.json"
@@ -145,6 +153,50 @@ class RunFolder:
     def weights(self) -> Path:
         """The newest checkpoint's weights as a bare state_dict, as the tutorial saves them."""
         return self.checkpoints / "model_weights.pth"
+
+
+@dataclass(frozen=True)
+class LabFolder:
+    """The folder of one lab, `<home>/lab/<lab id>`: of one document, as long as its host lives and after it."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def home(self) -> Home:
+        return Home(self.path.parent.parent)
+
+    @property
+    def lab_json(self) -> Path:
+        """Which document it is of, and what it was started with."""
+        return self.path / "lab.json"
+
+    @property
+    def host_json(self) -> Path:
+        """Which process holds the kernel."""
+        return self.path / "host.json"
+
+    @property
+    def host_log(self) -> Path:
+        """The host's standard error, with tracebacks."""
+        return self.path / "host.log"
+
+    @property
+    def host_lock(self) -> Path:
+        """Locked by the lab's one host."""
+        return self.path / "host.lock"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.path / "control.sock"
+
+    @property
+    def events(self) -> Path:
+        """The log: what was run, and what came out."""
+        return self.path / "events.jsonl"
 
 
 def expanded(path: str | Path) -> Path:

@@ -102,6 +102,24 @@ class FileDifference:
         return self.second.name
 
 
+@dataclass(frozen=True)
+class KernelTensor:
+    """Of a lab's kernel, where alone it can be found. `expression`: as the person writes it, such as `w.grad`."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return self.expression
+
+
 TensorRef = (
-    Parameter | OptimizerState | ModelInput | Activation | BatchTensor | StepTensor | FileTensor | FileDifference
+    Parameter
+    | OptimizerState
+    | ModelInput
+    | Activation
+    | BatchTensor
+    | StepTensor
+    | FileTensor
+    | FileDifference
+    | KernelTensor
 )

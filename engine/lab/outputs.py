@@ -1,6 +1,7 @@
 """What a cell puts out: from the kernel's messages to a notebook's outputs, with an end."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,8 +78,9 @@ class Failure:
 class Outputs:
     """The outputs of one cell, as its messages come."""
 
-    def __init__(self) -> None:
-        self._parts: list[Stream | dict[str, Any]] = []
+    def __init__(self, nodes: Iterable[dict[str, Any]] = ()) -> None:
+        """`nodes`: those that are there already, as nbformat has them."""
+        self._parts: list[Stream | dict[str, Any]] = list(nodes)
         self._clear_at_next = False
         self.failure: Failure | None = None
         self.count: int | None = None  # of the kernel's executions

@@ -1,0 +1,125 @@
+"""What a lab's host tells: frozen dataclasses, one JSON object a line in the lab's log."""
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+VERSION = 1
+KernelPhase = Literal["starting", "ready", "busy", "ended", "died"]
+RunStatus = Literal["ok", "error", "interrupted", "died", "skipped"]  # skipped: a cell before it failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabEvent:
+    """Base of all. `seq` counts up from 1 in one log; 0: it is not in the log, but for who follows at the time."""
+
+    kind: ClassVar[str] = ""
+    seq: int = 0
+    t: float = 0.0  # Unix seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelChanged(LabEvent):
+    """The kernel is in another phase. `died`: it ended by itself; `ended`: as it was asked for, or by being idle."""
+
+    kind = "kernel"
+    phase: KernelPhase
+    generation: int  # kernels that this lab has had, from 1; with another one its variables are gone
+    name: str = ""  # of the kernel, such as python3
+    why: str = ""  # in one line, of `ended` and `died`
+    pid: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunQueued(LabEvent):
+    """A cell is to be run. `run`: the number of this run of it, which counts up from 1 in a lab."""
+
+    kind = "queued"
+    run: int
+    cell: str  # as the app calls it
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(LabEvent):
+    """A run's turn has come."""
+
+    kind = "started"
+    run: int
+    generation: int  # of the kernel
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutput(LabEvent):
+    """An output as the kernel's message has it (`engine.lab.outputs.Outputs.take`); parts of a stream that come within
+    a moment are joined."""
+
+    kind = "output"
+    run: int
+    type: str  # of the message: stream, execute_result, display_data, update_display_data, clear_output, error
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutputs(LabEvent):
+    """All outputs so far, as nbformat has them: of a run whose many lines are not told one by one any more."""
+
+    kind = "outputs"
+    run: int
+    nodes: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputAsked(LabEvent):
+    """The code calls input(), and waits."""
+
+    kind = "input"
+    run: int
+    prompt: str
+    password: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputAnswered(LabEvent):
+    """It has got its line."""
+
+    kind = "answered"
+    run: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(LabEvent):
+    """A run has ended, or will not begin (`skipped`)."""
+
+    kind = "finished"
+    run: int
+    status: RunStatus
+    count: int | None = None  # of the kernel's executions
+    seconds: float = 0.0
+    error: str = ""  # in one line, where the status is not "ok"
+    line: int | None = None  # of the cell, from 1
+
+
+EVENTS: dict[str, type[LabEvent]] = {
+    event.kind: event
+    for event in (
+        KernelChanged, RunQueued, RunStarted, RunOutput, RunOutputs, InputAsked, InputAnswered, RunFinished
+    )
+}  # fmt: skip
+
+
+def encode(event: LabEvent) -> str:
+    """One line of JSON, without its end."""
+    content = {field.name: getattr(event, field.name) for field in fields(event)}
+    return json.dumps({"v": VERSION, "kind": event.kind, **content}, ensure_ascii=False)
+
+
+def decode(line: bytes | str) -> LabEvent | None:
+    """The event of a line; None for one of an unknown kind or shape."""
+    try:
+        content = json.loads(line)
+        cls = EVENTS[content["kind"]]
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in names})
+    except (ValueError, KeyError, TypeError):
+        return None
