@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from engine.data.report import DataReport, FileReport, SplitReport
+from engine.hosting.process import HostRecord
 from engine.runs.listing import RunSummary
-from engine.runs.process import HostRecord
 from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
 from engine.training.settings import SETTINGS

@@ -20,11 +20,11 @@ from engine import device
 from engine.checkpoints import manifest
 from engine.errors import RunError
 from engine.home import CHECKPOINTS, RunFolder, expanded
+from engine.hosting.process import HostRecord, is_here
 from engine.models.user_code import file_hash
 from engine.runs import host_answer, listing, store
 from engine.runs.branch import plan_branch
 from engine.runs.control import ask
-from engine.runs.process import HostRecord, is_here
 from engine.training.config import TrainConfig, absolute_dataset, is_file_reference
 from engine.weights.key_mapping import file_and_mapping
 

@@ -5,22 +5,16 @@
 """
 
 import contextlib
-import errno
 import json
-import os
 import selectors
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from engine.errors import RunError
 from engine.home import RunFolder
+from engine.hosting.unix_socket import PrivateSocket
 
-LONGEST_PATH = 100  # bytes; the kernel takes 107 of a Unix socket's path
-OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # for the socket, where the folder for temporary files won't do
 LONGEST_LINE = 64 * 1024  # bytes
 
 Answer = dict[str, Any]
@@ -39,65 +33,23 @@ class ControlServer:
         self._selector = selector
         self._answer = answer
         self._buffers: dict[socket.socket, bytes] = {}
-        self._own_folder: Path | None = None
-        self.path = run_folder.control_socket
         try:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._bind_somewhere()
-            self._socket.listen(16)
-            self._socket.setblocking(False)
+            self._bound = PrivateSocket(run_folder.control_socket)
         except OSError as error:
-            self._remove()
             raise RunError(
-                f"cannot make the run's control socket {self.path} ({error.strerror}); "
+                f"cannot make the run's control socket {run_folder.control_socket} ({error.strerror}); "
                 "set TMPDIR to a folder on a file system that takes Unix sockets"
             ) from None
+        self.path, self._socket = self._bound.path, self._bound.socket
+        self._socket.listen(16)
+        self._socket.setblocking(False)
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:
         for connection in list(self._buffers):
             self._drop(connection)
         self._selector.unregister(self._socket)
-        self._socket.close()
-        self._remove()
-
-    def _remove(self) -> None:
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-        if self._own_folder:
-            shutil.rmtree(self._own_folder, ignore_errors=True)
-
-    def _bind_somewhere(self) -> None:
-        """In the run's folder, or in a new one for temporary files. Raises OSError."""
-        with contextlib.suppress(OSError):
-            self._bind()
-            return
-        *places, last = [tempfile.gettempdir(), *filter(os.path.isdir, OTHER_PLACES)]
-        for place in places:
-            with contextlib.suppress(OSError):
-                self._bind_in_own_folder(place)
-                return
-        self._bind_in_own_folder(last)
-
-    def _bind_in_own_folder(self, place: str) -> None:
-        self._own_folder = Path(tempfile.mkdtemp(prefix="fmnist-tui-", dir=place))
-        self.path = RunFolder(self._own_folder).control_socket
-        try:
-            self._bind()
-        except OSError:
-            self._remove()
-            raise
-
-    def _bind(self) -> None:
-        if len(os.fsencode(self.path)) > LONGEST_PATH:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()  # left by a host that was killed
-        before = os.umask(0o177)
-        try:
-            self._socket.bind(os.fspath(self.path))
-        finally:
-            os.umask(before)
+        self._bound.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine import device
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
+from engine.hosting import unix_socket
+from engine.hosting.process import HostRecord
 from engine.runs import host_answer, store
 from engine.runs.control import Answer, ControlServer
-from engine.runs.process import HostRecord
 from engine.terminal_text import printable
 from engine.training import events as ev
 from engine.training import running_time
@@ -376,12 +377,8 @@ def _clear_away(folder: RunFolder, record: HostRecord | None) -> None:
     for place in (folder.path, folder.checkpoints):
         for half in place.glob(".*.part"):
             half.unlink(missing_ok=True)
-    if record and record.socket:
-        own = Path(record.socket).parent
-        if own.name.startswith("fmnist-tui-"):
-            with contextlib.suppress(OSError):
-                Path(record.socket).unlink(missing_ok=True)
-                own.rmdir()
+    if record:
+        unix_socket.remove_left(record.socket)
 
 
 def _end_process(code: int) -> NoReturn:

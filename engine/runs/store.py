@@ -1,17 +1,14 @@
 """The store of runs: create, find, read and write their folders, and whether their host lives. Imports no torch."""
 
 import contextlib
-import fcntl
 import json
 import math
-import os
 import re
 import secrets
 import shutil
 import stat
-import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +16,9 @@ from typing import Any
 from engine import atomic
 from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
-from engine.runs import process
-from engine.runs.process import HostRecord
+from engine.hosting import process, record_file
+from engine.hosting.process import HostRecord
 from engine.runs.unreadable import UnreadableError, left_out_words
-
-SKEW_S = 86400.0  # clocks may differ by so much
-HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long counts as dead
 
 
 def create(home: Path, request: dict[str, Any]) -> RunFolder:
@@ -87,20 +81,16 @@ def write_host(folder: RunFolder, socket_path: str, pid: int | None = None) -> N
 
 def restore_host(folder: RunFolder, record: HostRecord) -> None:
     """Write host.json as it was read."""
-    atomic.write_text(folder.host_json, json.dumps({"v": 1, **asdict(record)}, indent=1) + "\n")
+    record_file.write(folder.host_json, record)
 
 
 def read_host(folder: RunFolder) -> HostRecord | None:
     """host.json; None where there is none, or what is there is no such record. Raises UnreadableError where it can't be
     looked at."""
     try:
-        return process.from_dict(json.loads(folder.host_json.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
+        return record_file.read(folder.host_json)
     except OSError as error:
         raise UnreadableError(folder.host_json, error, run=folder.id) from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def alive(folder: RunFolder) -> bool:
@@ -111,41 +101,13 @@ def alive(folder: RunFolder) -> bool:
 
 
 def lives(folder: RunFolder, record: HostRecord | None) -> bool:
-    """Whether the process of the run's host.json lives.
-
-    Of a host on another machine, or in another container (a home that these share), only its heartbeat can be seen.
-    """
-    if record is None:
-        return False
-    if process.is_here(record):
-        living = process.lives(record)
-        if living is not None:
-            return living
-    try:
-        beaten = folder.host_json.stat().st_mtime
-    except OSError:
-        return False
-    silent = time.time() - beaten
-    if HEARTBEAT_S <= abs(silent) < SKEW_S:  # the clock may have been set, or the file server's be another one
-        silent = _file_system_time(folder) - beaten
-    return abs(silent) < HEARTBEAT_S
-
-
-def _file_system_time(folder: RunFolder) -> float:
-    """The time by the clock that stamps the files there, in Unix seconds."""
-    try:
-        with tempfile.TemporaryFile(dir=folder.path) as file:
-            file.write(b"x")
-            file.flush()
-            return os.fstat(file.fileno()).st_mtime
-    except OSError:
-        return time.time()
+    """Whether the process of the run's host.json lives; of one on another machine, whether its heart beats."""
+    return record_file.lives(folder.host_json, record)
 
 
 def beat(folder: RunFolder) -> None:
     """The host's sign of life, for other machines."""
-    with contextlib.suppress(OSError):
-        os.utime(folder.host_json)
+    record_file.beat(folder.host_json)
 
 
 def lock(folder: RunFolder) -> int:
@@ -154,27 +116,12 @@ def lock(folder: RunFolder) -> int:
     Raises RunError where another process is.
     """
     try:
-        descriptor = os.open(folder.host_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = record_file.lock(folder.host_lock, folder.host_json)
     except OSError as error:
         raise RunError(f"cannot write to {folder.host_lock} ({error.strerror})") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        taken = False
-    except BlockingIOError:
-        taken = True
-    except OSError:  # a file system without locks
-        taken = _is_taken(folder)
-    if taken:
-        os.close(descriptor)
+    if descriptor is None:
         raise RunError(f"{folder.id} is trained by another process; watch it with: fmnist-tui watch {folder.id}")
     return descriptor
-
-
-def _is_taken(folder: RunFolder) -> bool:
-    """Whether host.json names another process that lives. Who made the run stands for its host until that is there:
-    this process, or the one that started it."""
-    record = read_host(folder)
-    return record is not None and lives(folder, record) and not process.is_ours(record)
 
 
 def branches_from(folder: RunFolder) -> set[str]:

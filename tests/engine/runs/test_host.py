@@ -17,6 +17,7 @@ import torch
 from engine.checkpoints.read import newest_good
 from engine.errors import ConfigError, DataError, DeviceError, ModelError, RunError
 from engine.home import RunFolder
+from engine.hosting import record_file
 from engine.models.registry import build
 from engine.runs import client, listing, store
 from engine.runs.follower import Follower
@@ -145,7 +146,7 @@ def test_a_host_on_another_machine_is_known_by_its_heartbeat(home: Path) -> None
     assert store.alive(folder)
     with pytest.raises(RunError, match="is training on elsewhere; send commands there"):
         client.command(folder, "pause")
-    long_ago = time.time() - 2 * store.HEARTBEAT_S
+    long_ago = time.time() - 2 * record_file.HEARTBEAT_S
     os.utime(folder.host_json, (long_ago, long_ago))
     assert not store.alive(folder)
     store.beat(folder)

@@ -1,4 +1,4 @@
-"""Which process trains a run: told apart from every other one, whatever is done to the clock or to the machine's name.
+"""Which process is a host: told apart from every other one, whatever is done to the clock or to the machine's name.
 
 A process id is given again after its process has ended, so it counts only together with when the process started. On
 Linux that is field 22 of /proc/PID/stat, in clock ticks since the machine's start (proc(5)), which no setting of the
@@ -21,7 +21,7 @@ NAMESPACES = ("pid", "time")  # process ids mean something in one, ticks since t
 
 @dataclass(frozen=True)
 class HostRecord:
-    """Who trains a run: `host.json`."""
+    """Which process is the host of a run or a lab: `host.json`."""
 
     pid: int
     started: float  # Unix seconds, by the clock as it was then
