@@ -190,6 +190,11 @@ class LabFolder:
         return self.path / "host.lock"
 
     @property
+    def start_lock(self) -> Path:
+        """Locked by who starts a host."""
+        return self.path / "start.lock"
+
+    @property
     def control_socket(self) -> Path:
         return self.path / "control.sock"
 

@@ -2,34 +2,21 @@
 owner's alone, never on a port."""
 
 import contextlib
-import os
 import queue
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import LabError
-from engine.lab.document import PYTHON
+from engine.lab.kernel_process import OBEYS_S, READY_S, KernelFolder, exit_code, no_such_kernel, why_ended
 from engine.lab.outputs import PLAIN, Failure, Outputs, clean, failure_of
-from engine.terminal_text import printable
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
-READY_S = 60.0  # that a kernel may take to start
-OBEYS_S = 5.0  # that a cell may take to end when it is interrupted; then the kernel is killed
 POLL_S = 0.2
-MAIN = Path(__file__).with_name("kernel_main.py")
-INLINE = "module://matplotlib_inline.backend_inline"
 ASKED = "asked"  # the name of the expression that is evaluated
-NO_HISTORY = "--HistoryManager.enabled=False"
 Status = Literal["ok", "error", "interrupted", "died"]
 
 
@@ -55,35 +42,25 @@ class Kernel:
         from jupyter_client.manager import KernelManager
 
         self.name = name
-        self._folder = Path(tempfile.mkdtemp(prefix="fmnist-lab-"))  # of mode 0700, and short: a socket's path is
+        self._folder = KernelFolder()
         self._manager: KernelManager = KernelManager(
-            kernel_name=name, transport="ipc", ip=str(self._folder / "k"),
-            connection_file=str(self._folder / "kernel.json"),
+            kernel_name=name, transport="ipc", ip=str(self._folder.sockets),
+            connection_file=str(self._folder.connection_file),
         )  # fmt: skip
         self._client: BlockingKernelClient | None = None
         try:
-            spec = self._manager.kernel_spec
-            assert spec is not None
-            python = any("ipykernel" in part for part in spec.argv)
-            if name == PYTHON:
-                spec.argv = [sys.executable, str(MAIN), "-f", "{connection_file}"]
-            self._manager.start_kernel(
-                cwd=str(cwd),
-                env={**os.environ, "MPLBACKEND": INLINE, **(env or {})},
-                extra_arguments=[NO_HISTORY] if python else [],
-                stdout=subprocess.DEVNULL,
-                stderr=self._log(),
-            )
+            with self._folder.launch(self._manager, name, cwd, env) as arguments:
+                self._manager.start_kernel(**arguments)
             self._client = self._manager.client()
             self._client.start_channels()
             self._client.wait_for_ready(timeout=READY_S)
         except NoSuchKernel as error:
             self.end()
-            raise LabError(f"there is no kernel {printable(name)!r}; there are {', '.join(kernels())}") from error
+            raise no_such_kernel(name) from error
         except (RuntimeError, OSError) as error:
-            said = self._said()
+            why = self._folder.not_started(name, error)
             self.end()
-            raise LabError(f"the kernel {printable(name)!r} did not start: {said or printable(str(error))}") from error
+            raise why from error
 
     @property
     def pid(self) -> int | None:
@@ -155,7 +132,7 @@ class Kernel:
         with contextlib.suppress(RuntimeError, OSError):
             if self._manager.has_kernel:
                 self._manager.shutdown_kernel(now=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
     def __enter__(self) -> "Kernel":
         return self
@@ -192,32 +169,8 @@ class Kernel:
         return Ran(status, outputs, None, time.monotonic() - begin, Failure(name, why))
 
     def _why_dead(self) -> str:
-        code = None
-        with contextlib.suppress(AttributeError):
-            code = self._manager.provisioner.process.poll()  # type: ignore[union-attr]
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-            memory = "; the machine may have run out of memory" if -code == signal.SIGKILL else ""
-            return f"the kernel was ended by {name}{memory}"
-        return f"the kernel ended by itself{'' if code is None else f' with exit code {code}'}"
+        return why_ended(exit_code(self._manager))
 
     def _kill(self) -> None:
         with contextlib.suppress(RuntimeError, OSError):
             self._manager.shutdown_kernel(now=True)
-
-    def _log(self) -> Any:
-        return open(self._folder / "stderr", "wb")
-
-    def _said(self) -> str:
-        """The last line that the kernel wrote on stderr."""
-        with contextlib.suppress(OSError):
-            lines = (self._folder / "stderr").read_text(encoding="utf-8", errors="replace").split("\n")
-            return printable(next((line.strip() for line in reversed(lines) if line.strip()), ""), 200)
-        return ""
-
-
-def kernels() -> list[str]:
-    """The names of the kernels of this machine."""
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    return sorted(KernelSpecManager().find_kernel_specs())

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-HEAD, TAIL = 1000, 1000  # lines that are kept of a stream
+HEAD, TAIL = 1000, 1000  # lines that are kept of a stream …
+MOST = 1_000_000  # … and characters, of each of the two
+PARTS = 1000  # outputs that are kept of a cell, the first and the last ones …
+DATA = 64 * 2**20  # … and bytes of what is displayed
 LONGEST = 100_000  # characters of a line
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
 PLAIN = "text/plain"
@@ -28,6 +31,8 @@ class Stream:
     tail: list[str] = field(default_factory=list)
     left_out: int = 0  # lines between them
     _open: str = ""  # the last line, which is not ended yet
+    _head_size: int = 0  # characters
+    _tail_size: int = 0
 
     def add(self, text: str) -> None:
         *whole, self._open = (self._open + text).split("\n")
@@ -37,18 +42,31 @@ class Stream:
             self._open = self._open.rpartition("\r")[2][-LONGEST:]
 
     def _line(self, line: str) -> None:
-        if len(self.head) < HEAD:
+        if len(self.head) < HEAD and self._head_size < MOST and not self.tail:
             self.head.append(line)
+            self._head_size += len(line)
             return
         self.tail.append(line)
-        if len(self.tail) > 2 * TAIL:
-            self.left_out += len(self.tail) - TAIL
-            del self.tail[:-TAIL]
+        self._tail_size += len(line)
+        if len(self.tail) > 2 * TAIL or self._tail_size > 2 * MOST:
+            cut = self._cut()
+            self.left_out += cut
+            del self.tail[:cut]
+            self._tail_size = sum(map(len, self.tail))
+
+    def _cut(self) -> int:
+        """How many lines of the tail are too many."""
+        cut, size = max(0, len(self.tail) - TAIL), self._tail_size
+        size -= sum(map(len, self.tail[:cut]))
+        while size > MOST and cut < len(self.tail) - 1:
+            size -= len(self.tail[cut])
+            cut += 1
+        return cut
 
     @property
     def text(self) -> str:
         """What is kept, and between its two parts how many lines are not."""
-        cut = max(0, len(self.tail) - TAIL)
+        cut = self._cut()
         left_out = self.left_out + cut
         lines = [*self.head, *([f"… {left_out:,} lines left out …"] if left_out else []), *self.tail[cut:]]
         return clean("".join(line + "\n" for line in lines) + self._open)
@@ -81,6 +99,8 @@ class Outputs:
     def __init__(self, nodes: Iterable[dict[str, Any]] = ()) -> None:
         """`nodes`: those that are there already, as nbformat has them."""
         self._parts: list[Stream | dict[str, Any]] = list(nodes)
+        self._left_out = 0  # outputs
+        self._sizes: dict[int, int] = {}  # bytes of what is displayed, by the id of its part
         self._clear_at_next = False
         self.failure: Failure | None = None
         self.count: int | None = None  # of the kernel's executions
@@ -93,31 +113,50 @@ class Outputs:
         if kind == "clear_output":
             self._clear_at_next = bool(content.get("wait"))
             if not self._clear_at_next:
-                self._parts.clear()
+                self._clear()
             return True
         if kind not in ("stream", "execute_result", "display_data", "update_display_data", "error"):
             return False
         if self._clear_at_next:
-            self._parts.clear()
+            self._clear()
             self._clear_at_next = False
         if kind == "stream":
             self._stream(str(content.get("name", "stdout"))).add(str(content.get("text", "")))
         elif kind == "error":
             self.failure = failure_of(content, self.count)
-            self._parts.append(self.failure.node())
+            self._add(self.failure.node())
         else:
             self._display(kind, content)
         return True
 
     def nodes(self) -> list[dict[str, Any]]:
         """As nbformat's version 4 has them."""
-        return [part.node() if isinstance(part, Stream) else part for part in self._parts]
+        nodes = [part.node() if isinstance(part, Stream) else part for part in self._parts]
+        if self._left_out:
+            text = f"… {self._left_out:,} outputs left out …\n"
+            nodes.insert(len(nodes) // 2, {"output_type": "stream", "name": "stderr", "text": text})
+        return nodes
+
+    def _clear(self) -> None:
+        self._parts.clear()
+        self._sizes.clear()
+        self._left_out = 0
+
+    def _add(self, part: Stream | dict[str, Any]) -> None:
+        """One more; of very many, one in the middle goes."""
+        self._parts.append(part)
+        if isinstance(part, dict):
+            self._sizes[id(part)] = size_of(part.get("data", {}))
+        while len(self._parts) > PARTS or (len(self._parts) > 2 and sum(self._sizes.values()) > DATA):
+            gone = self._parts.pop(len(self._parts) // 2)
+            self._sizes.pop(id(gone), None)
+            self._left_out += 1
 
     def _stream(self, name: str) -> Stream:
         last = self._parts[-1] if self._parts else None
         if not isinstance(last, Stream) or last.name != name:
             last = Stream(name)
-            self._parts.append(last)
+            self._add(last)
         return last
 
     def _display(self, kind: str, content: dict[str, Any]) -> None:
@@ -135,7 +174,12 @@ class Outputs:
             node["execution_count"] = content.get("execution_count")
         if shown is not None:
             node["_display_id"] = shown
-        self._parts.append(node)
+        self._add(node)
+
+
+def size_of(data: dict[str, Any]) -> int:
+    """About how many bytes what is displayed has, in all its forms."""
+    return sum(len(value) if isinstance(value, str) else len(str(value)) for value in data.values())
 
 
 def saved(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:

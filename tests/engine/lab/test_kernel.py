@@ -96,7 +96,7 @@ def test_nothing_of_it_is_anybody_elses(kernel: Kernel) -> None:
     assert kernel.pid is not None
     process = psutil.Process(kernel.pid)
     assert not [one for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
-    folder = kernel._folder
+    folder = kernel._folder.path
     assert not stat.S_IMODE(folder.stat().st_mode) & 0o077
     assert {path.name for path in folder.iterdir()} >= {"kernel.json", "k-1"}
     assert texts(kernel.run("get_ipython().history_manager.enabled")) == ["False"]
@@ -156,7 +156,7 @@ def test_a_kernel_that_does_not_obey_is_killed(tmp_path: Path, monkeypatch: pyte
 )
 def test_a_kernel_that_dies_is_named(tmp_path: Path, code: str, words: str) -> None:
     with Kernel("python3", tmp_path) as dying:
-        folder = dying._folder
+        folder = dying._folder.path
         ran = dying.run(f"print('before', flush=True)\n{code}")
         assert ran.status == "died"
         assert words in str(ran.failure)
