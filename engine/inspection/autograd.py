@@ -160,11 +160,16 @@ def kept(found: Network, asked: Workbench) -> Bench:
 def graph_of(root: torch.Tensor | None, parameters: Mapping[str, torch.Tensor]) -> list[GraphNode]:
     """The graph that leads to a tensor, from it on backwards. The longest path goes on at the same indent; what else
     meets in a node stands before it, one further in. Empty: no graph."""
+    names = {id(parameter): name for name, parameter in parameters.items()}
+    return [row for _, row in nodes_of(root, names)]
+
+
+def nodes_of(root: torch.Tensor | None, names: Mapping[int, str]) -> list[tuple[Any, GraphNode]]:
+    """The rows of `graph_of`, each with PyTorch's own node. `names`: those of the leaves, by `id`."""
     if root is None or root.grad_fn is None:
         return []
-    names = {id(parameter): name for name, parameter in parameters.items()}
     heights = _heights(root.grad_fn)
-    rows: list[GraphNode] = []
+    rows: list[tuple[Any, GraphNode]] = []
     seen: set[Any] = set()
     stack: list[tuple[Any, int]] = [(root.grad_fn, 0)]
     while stack and len(rows) < MOST_NODES:
@@ -172,7 +177,7 @@ def graph_of(root: torch.Tensor | None, parameters: Mapping[str, torch.Tensor]) 
         variable = getattr(node, "variable", None)
         leaf = names.get(id(variable), "a leaf") if variable is not None else ""
         again = node in seen
-        rows.append(GraphNode(node.name(), _shape(node), leaf, indent, again))
+        rows.append((node, GraphNode(node.name(), _shape(node), leaf, indent, again)))
         if again:
             continue
         seen.add(node)

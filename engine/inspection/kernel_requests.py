@@ -69,6 +69,7 @@ class SavedTensor:
     dtype: str
     size: int  # bytes
     variable: str = ""  # the person's name for it
+    modified: bool = False  # changed in place since: a backward would raise. What else is known of it is not told then
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from engine.errors import InspectionError
 from engine.inspection import autograd, batches
 from engine.inspection.forward import trace
+from engine.inspection.kernel_namespace import shell, tensor_in
 from engine.inspection.networks import Network, network
 from engine.inspection.samples import sample
 from engine.inspection.summary import made
@@ -16,6 +17,7 @@ from engine.inspection.tensor_refs import (
     BatchTensor,
     FileDifference,
     FileTensor,
+    KernelTensor,
     ModelInput,
     OptimizerState,
     Parameter,
@@ -41,6 +43,8 @@ def tensor_of(home: Path, ref: TensorRef) -> tuple[torch.Tensor, str, tuple[int,
         case BatchTensor(batch, name):
             X, y = batches.tensors(home, batch)
             return X if name == "X" else y, name, tuple(X.shape[1:])
+        case KernelTensor(expression):
+            return _in_kernel(expression), expression, GRAY
         case StepTensor(bench):
             found = network(home, bench.network)
             tensor, written = _of_bench(autograd.kept(found, bench), ref)
@@ -91,6 +95,18 @@ def _of_bench(bench: autograd.Bench, ref: StepTensor) -> tuple[torch.Tensor, str
             f"{name} has no gradient now" if ref.which == "grad" else "no optimizer step has been done"
         )
     return tensor, f"{spelled(name)}.grad" if ref.which == "grad" else f"{spelled(name)}, before the step"
+
+
+@lru_cache(maxsize=4)
+def _in_kernel(expression: str) -> torch.Tensor:
+    """Kept until the next cell: statistics that come bit by bit are of one tensor, though `Out[7][0]` makes another
+    each time."""
+    return tensor_in(shell().user_ns, expression)
+
+
+def forget() -> None:
+    """Keep nothing of the tensors of a lab's kernel."""
+    _in_kernel.cache_clear()
 
 
 def parameter(found: Network, name: str) -> torch.Tensor:

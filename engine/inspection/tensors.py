@@ -12,8 +12,9 @@ import torch
 from torch.nn import functional
 
 from engine.errors import InspectionError
-from engine.inspection import views
+from engine.inspection import tensor_lookup, views
 from engine.inspection.expressions import spelled
+from engine.inspection.kernel_namespace import version_of
 from engine.inspection.running_stats import RunningStats
 from engine.inspection.samples import NO_VALUES
 from engine.inspection.stats import as_real, histogram, stats_of
@@ -38,7 +39,7 @@ LARGEST_CELL = 16  # pixels along a side of one number of a small matrix
 def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWindow:
     """The worker process's part. Raises EngineError."""
     tensor, written, _ = tensor_of(home, request.tensor)
-    evaluated = _evaluated(tensor, tensor._version, request.view)
+    evaluated = _evaluated(tensor, version_of(tensor), request.view)
     view = evaluated.tensor
     matrix, pages = page(view, request.page)
     height, width = matrix.shape
@@ -64,7 +65,7 @@ def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWin
 def continue_stats(home: Path, request: StatsRequest, progress: Progress) -> StatsProgress:
     """Some milliseconds of the work on the statistics of a tensor that is too large for them to come at once."""
     tensor, _, _ = tensor_of(home, request.tensor)
-    work = _running(tensor, tensor._version, request.view)
+    work = _running(tensor, version_of(tensor), request.view)
     done = work.turn()
     return StatsProgress(done, work.share, work.stats() if done else None, work.histogram)
 
@@ -77,7 +78,7 @@ def pictures(home: Path, request: PicturesRequest, progress: Progress) -> Tensor
     tensor, _, image = tensor_of(home, request.tensor)
     if tensor.is_meta:
         raise InspectionError(f"there are no pictures of it: {NO_VALUES}")
-    parts, caption = parts_of(_evaluated(tensor, tensor._version, request.view).tensor, image)
+    parts, caption = parts_of(_evaluated(tensor, version_of(tensor), request.view).tensor, image)
     chosen = parts[request.first : request.first + request.count].float()
     odd = not bool(parts.isfinite().all())
     return TensorPictures(
@@ -86,8 +87,15 @@ def pictures(home: Path, request: PicturesRequest, progress: Progress) -> Tensor
         limit=float(parts.nan_to_num(0.0, 0.0, 0.0).abs().max()) if parts.numel() else 0.0,
         signed=odd or bool((parts < 0).any()),
         odd=odd,
-        pictures=chosen.numpy(),
+        pictures=chosen.cpu().numpy(),
     )
+
+
+def forget() -> None:
+    """Keep nothing of the tensors of a lab's kernel."""
+    _evaluated.cache_clear()
+    _running.cache_clear()
+    tensor_lookup.forget()
 
 
 def page(view: torch.Tensor, number: int) -> tuple[torch.Tensor, int]:
@@ -179,13 +187,13 @@ def _cells_of(evaluated: views.View, window: torch.Tensor) -> tuple[tuple[str, .
 
 
 @lru_cache(maxsize=1)
-def _evaluated(tensor: torch.Tensor, _version: int, text: str) -> views.View:
+def _evaluated(tensor: torch.Tensor, _version: int | None, text: str) -> views.View:
     """A view, made once for all the windows of it that are asked for."""
     return views.evaluate(tensor, text)
 
 
 @lru_cache(maxsize=1)
-def _running(tensor: torch.Tensor, version: int, text: str) -> RunningStats:
+def _running(tensor: torch.Tensor, version: int | None, text: str) -> RunningStats:
     return RunningStats(_evaluated(tensor, version, text).tensor)
 
 

@@ -71,7 +71,8 @@ def evaluate(tensor: torch.Tensor, text: str) -> View:
         what = error.msg if isinstance(error, SyntaxError) else type(error).__name__
         raise InspectionError(f"{text} is not Python: {what}; type for example {EXAMPLE}") from None
     given = tensor
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):  # its result says whether gradients flow through it
+    drawn = [given.device] if given.device.type == "cuda" else []  # whose generators stay as they are
+    with torch.enable_grad(), torch.random.fork_rng(devices=drawn):  # its result says whether gradients flow through it
         if given.layout == torch.strided and not given.is_meta and not given.is_quantized:
             # First with shapes alone: how large would it become?
             shapes = torch.empty_strided(given.shape, given.stride(), dtype=given.dtype, device="meta")

@@ -1,12 +1,21 @@
 """The program of the program's own kernel: ipykernel's, without the TCP port that it opens for the output of forked
 processes. They send it through a Unix socket beside the kernel's other ones.
 
-It runs as a script, in the document's folder, and imports nothing of the program: whatever modules lie in that folder,
-or beside this file, are nobody's business before the person's own code runs.
+It runs as a script, in the document's folder, and imports nothing of the program itself: whatever modules lie in that
+folder, or beside this file, are nobody's business before the person's own code runs. Once the kernel is up, a thread
+imports torch and what answers the program's requests (`engine.lab.kernel_side`), never from the document's folder.
 """
 
+import ast
+import builtins
+import contextlib
+import importlib
 import os
 import sys
+import threading
+import types
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +24,148 @@ sys.path.pop(0)  # this file's folder
 import zmq
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
 from zmq.eventloop.zmqstream import ZMQStream
 
 LINGER_MS = 3000  # that a forked process waits for its last output to be taken
+LOW_PRIORITY = 10  # niceness
+ROOT = Path(__file__).resolve().parents[2]  # that holds the package `engine`
+ENGINE = "engine"
+ONCE = ("torch", "numpy")  # can be loaded once in a process: where the folder has its own, the program's are not
+SIDE = "engine.lab.kernel_side"
+LOADED = (
+    "torch", "engine.worker.server", "engine.inspection.tensors", "engine.inspection.kernel_variables",
+    "engine.inspection.kernel_graph", SIDE,
+)  # fmt: skip
+NOTE = "fmnist_tui_kernel"  # a module in sys.modules; its `why`: why the program's requests can't be answered here
 
 
-def main() -> None:
-    connection_file = Path(sys.argv[sys.argv.index("-f") + 1])
-    place = f"ipc://{connection_file.with_name('pipe')}"
+class _Depth(threading.local):
+    depth = 0
+
+
+class Aside:
+    """Stands in the place of Python's own finder of modules on sys.path. In a thread that is within `with aside:`, a
+    top-level module is found as ever, but not in the document's folder; and `engine` is the one that this file is of.
+    Other threads notice nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._thread = _Depth()
+
+    def __enter__(self) -> "Aside":
+        self._thread.depth += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.depth -= 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(PathFinder, name)
+
+    def stand_in(self) -> None:
+        """Take its place among the finders."""
+        sys.meta_path[:] = [self if finder is PathFinder else finder for finder in sys.meta_path]
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if path is None and self._thread.depth:
+            path = [str(ROOT)] if name == ENGINE else [one for one in sys.path if not self._is_folder(one)]
+        return PathFinder.find_spec(name, path, target)
+
+    def _is_folder(self, entry: str) -> bool:
+        with contextlib.suppress(OSError):
+            return not entry or os.path.samefile(entry, self._folder) or os.path.samefile(entry, os.curdir)
+        return False
+
+
+class Loading:
+    """The thread that imports what answers the program's requests."""
+
+    def __init__(self, shell: Any, folder: Path) -> None:
+        self._shell = shell
+        self._theirs = modules_of(folder)
+        self._aside = Aside(folder)
+        self._note = types.ModuleType(NOTE)
+        self._say("")
+        self._number: int | None = None  # the thread's, as the system has it
+        self._thread = threading.Thread(target=self._work, daemon=True, name="what answers requests")
+
+    def begin(self) -> None:
+        sys.modules[NOTE] = self._note
+        taken = next((name for name in (ENGINE, *ONCE) if name in self._theirs), None)
+        if taken is not None:
+            self._say(f"the document's folder has a module {taken} of its own")
+            return
+        self._aside.stand_in()
+        self._shell.events.register("pre_run_cell", self._wait)
+        self._thread.start()
+
+    def _say(self, why: str) -> None:
+        vars(self._note)["why"] = why
+
+    def _work(self) -> None:
+        self._number = threading.get_native_id()
+        with contextlib.suppress(OSError):  # on Linux a priority is a thread's own
+            os.setpriority(os.PRIO_PROCESS, self._number, LOW_PRIORITY)
+        before = set(sys.modules)
+        try:
+            with self._aside:
+                for name in LOADED:
+                    importlib.import_module(name)
+                sys.modules[SIDE].start(self._shell, self._aside)
+        except Exception as error:
+            sys.modules.pop(SIDE, None)
+            self._say(f"{type(error).__name__}: {error}".splitlines()[0])
+        for name in set(sys.modules) - before:  # the person's own code gets those of its folder
+            if name.partition(".")[0] in self._theirs - {ENGINE}:
+                sys.modules.pop(name, None)
+
+    def _wait(self, info: Any) -> None:
+        """Before a cell that may import something: `import torch.nn` in one thread and `import torch` in another stop
+        each other, and Python ends that with an error (_DeadlockError) in one of them."""
+        if not self._thread.is_alive():
+            self._shell.events.unregister("pre_run_cell", self._wait)
+        elif may_import(info.raw_cell):
+            if self._number is not None:
+                with contextlib.suppress(OSError):  # somebody waits now; only a privileged process may do this
+                    os.setpriority(os.PRIO_PROCESS, self._number, 0)
+            with contextlib.suppress(KeyboardInterrupt):
+                self._thread.join()
+
+
+def modules_of(folder: Path) -> set[str]:
+    """The names of the top-level modules and packages of a folder. A folder named `engine` counts in any case, unless
+    it is the program's."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for entry in folder.iterdir():
+            name, _, ending = entry.name.partition(".")
+            if (ending and ending.rpartition(".")[2] in ("py", "pyc", "so", "pyd")) or (
+                entry.is_dir() and (name == ENGINE or any(entry.glob("__init__.*")))
+            ):
+                found.add(name)
+    with contextlib.suppress(OSError):
+        if os.path.samefile(folder / ENGINE, ROOT / ENGINE):
+            found.discard(ENGINE)
+    return found
+
+
+def may_import(code: str) -> bool:
+    """Whether a cell may import a module: it is not plain Python, has an import, or calls more than built-ins."""
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return any(
+        isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.With | ast.AsyncWith)
+        or (isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id)))
+        or (isinstance(node, ast.Name) and node.id == "__import__")
+        for node in nodes
+    )
+
+
+def without_port(place: str) -> tuple[Callable[[Any], None], Callable[[Any], tuple[Any, Any]]]:
+    """Both ends of the pipe for the output of forked processes, at `place`."""
 
     def setup_in(thread: Any) -> None:
         thread._pipe_uuid = os.urandom(16)
@@ -39,9 +182,19 @@ def main() -> None:
         pipe.connect(place)
         return context, pipe
 
+    return setup_in, setup_out
+
+
+def main() -> None:
+    connection_file = Path(sys.argv[sys.argv.index("-f") + 1])
+    setup_in, setup_out = without_port(f"ipc://{connection_file.with_name('pipe')}")
     IOPubThread._setup_pipe_in = setup_in  # type: ignore[method-assign]
     IOPubThread._setup_pipe_out = setup_out  # type: ignore[method-assign]
-    IPKernelApp.launch_instance()
+    app: Any = IPKernelApp.instance()
+    app.initialize()
+    loading = Loading(app.shell, Path.cwd())
+    IOLoop.current().add_callback(loading.begin)
+    app.start()
 
 
 if __name__ == "__main__":

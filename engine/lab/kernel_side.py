@@ -1,0 +1,68 @@
+"""What answers the program's requests inside a lab's kernel, where alone the person's variables are. No torch.
+
+The lab's host has the kernel evaluate `__import__("sys").modules["engine.lab.kernel_side"].answer(TEXT)`, which leaves
+no trace: no name, no count, nothing printed.
+"""
+
+import base64
+import contextlib
+import importlib
+import io
+import sys
+from typing import Any
+
+from engine import home
+from engine.errors import EngineError
+from engine.lab import kernel_objects
+from engine.progress import silent
+from engine.worker import bugs, wire
+from engine.worker.messages import Answered, Refused
+from engine.worker.server import handler_of
+
+TENSORS = "engine.inspection.tensors"  # keeps tensors, for the next window of the same one
+
+_aside: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+
+
+def start(shell: Any, aside: contextlib.AbstractContextManager[Any]) -> None:
+    """Get ready, once. `shell`: IPython's. `aside`: within it, no module is imported from the document's folder."""
+    global _aside
+    _aside = aside
+    shell.events.register("pre_run_cell", forget)
+    kernel_objects.register(shell.display_formatter.mimebundle_formatter)
+
+
+def forget(info: object = None) -> None:
+    """Keep none of the person's tensors any longer: the cell that is about to run may delete them, or change them."""
+    tensors = sys.modules.get(TENSORS)
+    if tensors is not None:
+        tensors.forget()
+
+
+def answer(text: str) -> str:
+    """`text`: a request in the wire's form, in base64. Gives an `Answered` or a `Refused`, written so."""
+    message: Answered | Refused
+    with _aside:
+        try:
+            request = wire.receive(io.BytesIO(base64.b64decode(text)))
+            message = Answered(_computed(request))
+            return _written(message)
+        except EngineError as error:
+            message = Refused(error)
+        except Exception as error:
+            message = Refused(bugs.record(home.resolve(), error))
+        return _written(message)
+
+
+def _computed(request: Any) -> Any:
+    handler = handler_of(request)
+    torch = importlib.import_module("torch")
+    # What the person has set for their own code holds for that alone: a default device, a subclass's functions.
+    with torch._C.DisableTorchFunction():
+        return handler(home.resolve(), request, silent)
+
+
+def _written(message: object) -> str:
+    stream = io.BytesIO()
+    wire.send(stream, message)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
