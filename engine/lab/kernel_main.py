@@ -19,7 +19,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
-sys.path.pop(0)  # this file's folder
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder
 
 import zmq
 from ipykernel.iostream import IOPubThread
