@@ -80,7 +80,7 @@ def test_a_question_leaves_no_trace(kernel: Kernel) -> None:
     said = kernel.evaluate(f"{SIDE}.answer({written(VariablesRequest(next(ASKED)))!r})")
     assert said.outputs.nodes() == []
     ask(kernel, KernelGraphRequest("loss"))
-    window(kernel, "w", whole=True, view="@ t")
+    window(kernel, "w", whole=True, view="t * t")
     after = run(kernel, "_")
     assert (after.outputs.nodes()[0]["data"]["text/plain"], after.count) == ("'last'", (before.count or 0) + 1)
     state = run(kernel, "(w._version, w.grad, w.requires_grad, bool((torch.get_rng_state() == random).all()))")
@@ -236,7 +236,10 @@ def modules_everywhere(folder: Path, left_out: tuple[str, ...]) -> Path:
 
 
 @pytest.mark.parametrize("own", [(), ("torch",), ("numpy",), ("engine",)])
-def test_nothing_of_the_folder_runs_by_itself(tmp_path: Path, own: tuple[str, ...]) -> None:
+def test_nothing_of_the_folder_runs_by_itself(
+    tmp_path: Path, own: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # its modules come before the folder's
     folder = tmp_path / "work"
     folder.mkdir()
     ran = modules_everywhere(folder, tuple({"torch", "numpy", "engine"} - set(own)))
