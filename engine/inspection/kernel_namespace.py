@@ -33,7 +33,7 @@ def persons(names: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[str, An
     nothing = object()
     found = {
         name: value for name, value in list(names.items())
-        if not name.startswith("_") and hidden.get(name, nothing) is not value
+        if name.isidentifier() and not name.startswith("_") and hidden.get(name, nothing) is not value
         and not issubclass(type(value), types.ModuleType)
     }  # fmt: skip
     last = (types.FunctionType, type)
@@ -61,7 +61,7 @@ def tensor_in(names: Mapping[str, Any], expression: str) -> torch.Tensor:
     """The tensor, or an array's memory as one: of a read-only array, or one in another byte order, a copy. Raises
     InspectionError where it is neither, or has no values to show."""
     value = value_of(names, expression)
-    if isinstance(value, np.ndarray):
+    if issubclass(type(value), np.ndarray):
         return of_array(value, expression)
     if value is None:
         why = "no gradient has come to it" if expression.endswith(".grad") else "it is no tensor"

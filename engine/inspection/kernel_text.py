@@ -22,8 +22,15 @@ DEPTH = 2  # lists in lists
 BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")")}
 SHOWN_BITS = 1000  # of a whole number: Python refuses to write one of many thousand digits
 
+_class_name = type.__dict__["__name__"].__get__  # of a class, whatever its metaclass says
+
 _plain = reprlib.Repr()
 _plain.maxstring = _plain.maxother = _plain.maxlong = LONGEST
+
+
+def type_of(value: Any) -> str:
+    """The name of its class."""
+    return printable(_class_name(type(value)), LONGEST)
 
 
 def text_of(value: Any) -> str:
@@ -67,7 +74,7 @@ def short(value: Any, depth: int = DEPTH) -> str:
         return repr(value)
     if cls is torch.Size:
         return repr(value)
-    if issubclass(cls, np.generic) and cls.__module__ == "numpy":
+    if issubclass(cls, np.generic) and not issubclass(cls, np.void) and cls.__module__ == "numpy":
         return repr(value)
     if issubclass(cls, PurePath) and cls.__module__.partition(".")[0] == "pathlib":
         return str(value)
@@ -80,7 +87,7 @@ def short(value: Any, depth: int = DEPTH) -> str:
         return left + ", ".join(items) + ("," if cls is tuple and len(value) == 1 and depth else "") + right
     if issubclass(cls, torch.Tensor | np.ndarray):
         return f"{cls.__name__}{list(value.shape)}"
-    return cls.__name__ if depth < DEPTH else ""
+    return type_of(value) if depth < DEPTH else ""
 
 
 def _first(values: Any) -> list[Any]:

@@ -26,7 +26,7 @@ from torch import nn
 from engine.inspection.kernel_memory import WHOLE, Region, checksum, region_of, shared
 from engine.inspection.kernel_namespace import has_gradient, persons, shell, version_of
 from engine.inspection.kernel_requests import Mark, Variable, Variables, VariablesRequest
-from engine.inspection.kernel_text import text_of
+from engine.inspection.kernel_text import text_of, type_of
 from engine.progress import Progress
 
 MOST = 500  # names that are listed
@@ -100,7 +100,7 @@ def listed(names: Mapping[str, Any], marks: Marks, count: int) -> Variables:
 
 
 def _described(name: str, value: Any) -> Variable:
-    found = Variable(name, type(value).__name__)
+    found = Variable(name, type_of(value))
     try:
         found = replace(found, text=text_of(value))
         if issubclass(type(value), torch.Tensor):

@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]  # that holds the package `engine`
 ENGINE = "engine"
 ONCE = ("torch", "numpy")  # can be loaded once in a process: where the folder has its own, the program's are not
 SIDE = "engine.lab.kernel_side"
+LIBRARIES = ("numpy",)  # its threads begin as it is loaded, and have the priority of who loads it for good
 LOADED = (
     "torch", "engine.worker.server", "engine.inspection.tensors", "engine.inspection.kernel_variables",
     "engine.inspection.kernel_graph", SIDE,
@@ -105,12 +106,14 @@ class Loading:
         vars(self._note)["why"] = why
 
     def _work(self) -> None:
-        self._number = threading.get_native_id()
-        with contextlib.suppress(OSError):  # on Linux a priority is a thread's own
-            os.setpriority(os.PRIO_PROCESS, self._number, LOW_PRIORITY)
         before = set(sys.modules)
         try:
             with self._aside:
+                for name in LIBRARIES:
+                    importlib.import_module(name)
+                self._number = threading.get_native_id()
+                with contextlib.suppress(OSError):  # on Linux a priority is a thread's own
+                    os.setpriority(os.PRIO_PROCESS, self._number, LOW_PRIORITY)
                 for name in LOADED:
                     importlib.import_module(name)
                 sys.modules[SIDE].start(self._shell, self._aside)

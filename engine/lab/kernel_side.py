@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 from engine import home
@@ -44,22 +45,25 @@ def answer(text: str) -> str:
     message: Answered | Refused
     with _aside:
         try:
-            request = wire.receive(io.BytesIO(base64.b64decode(text)))
-            message = Answered(_computed(request))
-            return _written(message)
+            folder = home.resolve()
+            try:
+                message = Answered(_computed(folder, wire.receive(io.BytesIO(base64.b64decode(text)))))
+                return _written(message)
+            except EngineError:
+                raise
+            except Exception as error:
+                message = Refused(bugs.record(folder, error))
         except EngineError as error:
             message = Refused(error)
-        except Exception as error:
-            message = Refused(bugs.record(home.resolve(), error))
         return _written(message)
 
 
-def _computed(request: Any) -> Any:
+def _computed(folder: Path, request: Any) -> Any:
     handler = handler_of(request)
     torch = importlib.import_module("torch")
     # What the person has set for their own code holds for that alone: a default device, a subclass's functions.
     with torch._C.DisableTorchFunction():
-        return handler(home.resolve(), request, silent)
+        return handler(folder, request, silent)
 
 
 def _written(message: object) -> str:

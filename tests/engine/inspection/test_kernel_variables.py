@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 import torch
 from PIL import Image
@@ -231,7 +231,9 @@ class Hostile:
 def test_nothing_of_the_persons_objects_is_run() -> None:
     class Loud(torch.Tensor):
         @classmethod
-        def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_dispatch__(  # type: ignore[override]
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             raise AssertionError(f"{func} was called")
 
     loud = torch.Tensor._make_wrapper_subclass(Loud, (2, 3))  # type: ignore[attr-defined]
