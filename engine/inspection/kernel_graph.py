@@ -1,5 +1,6 @@
 """The autograd graph of a tensor in a lab's kernel: what each node has saved, and what has come to the leaves."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from engine.inspection.tensors import AT_ONCE
 from engine.progress import Progress
 
 SAVED = "_saved_"  # how the attributes of a node begin that are what it keeps for backward
+RAW = "_raw_saved_"
 UNNAMED = "a leaf"
 
 Place = tuple[Any, ...]  # what tells a view of a memory from another
@@ -96,13 +98,16 @@ def _read(
     freed = False
     for name, read in () if row.again else _kept(node):
         try:
+            if _hooked(node, name):
+                saved.append(SavedTensor(name, (), "", 0, hooked=True))
+                continue
             values = read()
         except RuntimeError as error:
             if "inplace" in str(error) or "in-place" in str(error):
                 saved.append(SavedTensor(name, (), "", 0, modified=True))
             freed = freed or "freed" in str(error)
             continue
-        except Exception:  # a hook of the person's that takes saved tensors back
+        except Exception:  # of a kind that PyTorch has no object for in Python
             continue
         several = isinstance(values, tuple | list)
         for at, value in enumerate(values if several else (values,)):
@@ -126,12 +131,20 @@ def _kept(node: Any) -> Iterator[tuple[str, Any]]:
             yield attribute.removeprefix(SAVED), lambda attribute=attribute: getattr(node, attribute)
 
 
+def _hooked(node: Any, name: str) -> bool:
+    """Whether the person's own code gives back what was saved (`saved_tensors_hooks`): it may copy or load it."""
+    raw = getattr(node, f"{RAW}{name.removeprefix('saved_')}", None)
+    return any(
+        getattr(one, "unpack_hook", None) is not None for one in (raw if isinstance(raw, tuple | list) else (raw,))
+    )
+
+
 def _count(tensor: torch.Tensor, storages: dict[tuple[str, int], int]) -> None:
     """Add the memory of a tensor, unless it is there already."""
-    found = region_of(tensor)
-    if found is not None:
-        region, _ = found
-        storages[region.device, region.begin] = region.end - region.begin
+    with contextlib.suppress(Exception):  # a tensor that only seems to be one
+        if (found := region_of(tensor)) is not None:
+            region, _ = found
+            storages[region.device, region.begin] = region.end - region.begin
 
 
 def _place(tensor: torch.Tensor) -> Place | None:

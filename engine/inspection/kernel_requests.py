@@ -69,7 +69,8 @@ class SavedTensor:
     dtype: str
     size: int  # bytes
     variable: str = ""  # the person's name for it
-    modified: bool = False  # changed in place since: a backward would raise. What else is known of it is not told then
+    modified: bool = False  # changed in place since: a backward would raise. Then only the name is known
+    hooked: bool = False  # the person's own hooks keep it, such as save_on_cpu. Then only the name is known
 
 
 @dataclass(frozen=True)

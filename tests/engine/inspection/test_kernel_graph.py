@@ -95,6 +95,30 @@ y = Square.apply(w)
     assert graph_in(code + "y.sum().backward()", "y").freed
 
 
+@pytest.mark.parametrize("keep", ["w * w", "Twice.apply(w)"])
+def test_hooks_of_the_persons_are_not_run(keep: str) -> None:
+    code = f"""
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 2
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+ran = []
+w = torch.ones(3, requires_grad=True)
+with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: ran.append(t) or t):
+    y = {keep}
+"""
+    names: dict[str, Any] = {"torch": torch}
+    exec(code, names)
+    found = graph("y", names, {"w": names["w"]})
+    assert names["ran"] == []
+    assert {one.hooked for one in found.nodes[0].saved} == {True}
+    assert found.saved_bytes == 0
+
+
 @pytest.mark.parametrize(
     ("code", "why"),
     [
