@@ -83,8 +83,8 @@ class Aside:
 class Loading:
     """The thread that imports what answers the program's requests."""
 
-    def __init__(self, shell: Any, folder: Path) -> None:
-        self._shell = shell
+    def __init__(self, kernel: Any, folder: Path) -> None:
+        self._kernel, self._shell = kernel, kernel.shell
         self._theirs = modules_of(folder)
         self._aside = Aside(folder)
         self._note = types.ModuleType(NOTE)
@@ -99,7 +99,8 @@ class Loading:
             self._say(f"the document's folder has a module {taken} of its own")
             return
         self._aside.stand_in()
-        self._shell.events.register("pre_run_cell", self._wait)
+        self._shell.events.register("pre_run_cell", self._before_cell)
+        self._kernel.do_complete = self._complete
         self._thread.start()
 
     def _say(self, why: str) -> None:
@@ -124,17 +125,28 @@ class Loading:
             if name.partition(".")[0] in self._theirs - {ENGINE}:
                 sys.modules.pop(name, None)
 
-    def _wait(self, info: Any) -> None:
-        """Before a cell that may import something: `import torch.nn` in one thread and `import torch` in another stop
-        each other, and Python ends that with an error (_DeadlockError) in one of them."""
+    def _before_cell(self, info: Any) -> None:
         if not self._thread.is_alive():
-            self._shell.events.unregister("pre_run_cell", self._wait)
+            self._shell.events.unregister("pre_run_cell", self._before_cell)
         elif may_import(info.raw_cell):
-            if self._number is not None:
-                with contextlib.suppress(OSError):  # somebody waits now; only a privileged process may do this
-                    os.setpriority(os.PRIO_PROCESS, self._number, 0)
             with contextlib.suppress(KeyboardInterrupt):
-                self._thread.join()
+                self._wait()
+
+    def _complete(self, *args: Any, **named: Any) -> Any:
+        """In the place of the kernel's `do_complete`: after `from torch.nn import`, IPython imports torch.nn to see
+        what is in it."""
+        self._wait()
+        del self._kernel.do_complete
+        return self._kernel.do_complete(*args, **named)
+
+    def _wait(self) -> None:
+        """For the end of the thread, before something else may import a module. Where one thread is within
+        `import torch` and another begins with `import torch.nn`, each has what the other needs: Python lets one of them
+        go on with half a module, and that raises."""
+        if self._number is not None:
+            with contextlib.suppress(OSError):  # somebody waits now; only a privileged process may do this
+                os.setpriority(os.PRIO_PROCESS, self._number, 0)
+        self._thread.join()
 
 
 def modules_of(folder: Path) -> set[str]:
@@ -196,7 +208,7 @@ def main() -> None:
     IOPubThread._setup_pipe_out = setup_out  # type: ignore[method-assign]
     app: Any = IPKernelApp.instance()
     app.initialize()
-    loading = Loading(app.shell, Path.cwd())
+    loading = Loading(app.kernel, Path.cwd())
     IOLoop.current().add_callback(loading.begin)
     app.start()
 

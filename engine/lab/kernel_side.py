@@ -9,6 +9,9 @@ import contextlib
 import importlib
 import io
 import sys
+import threading
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +46,7 @@ def forget(info: object = None) -> None:
 def answer(text: str) -> str:
     """`text`: a request in the wire's form, in base64. Gives an `Answered` or a `Refused`, written so."""
     message: Answered | Refused
-    with _aside:
+    with _aside, _silent():
         try:
             folder = home.resolve()
             try:
@@ -64,6 +67,22 @@ def _computed(folder: Path, request: Any) -> Any:
     # What the person has set for their own code holds for that alone: a default device, a subclass's functions.
     with torch._C.DisableTorchFunction():
         return handler(folder, request, silent)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """This thread's warnings are not shown: nobody's cell has made them."""
+    shown, own = warnings.showwarning, threading.get_ident()
+
+    def show(*args: Any, **named: Any) -> None:
+        if threading.get_ident() != own:
+            shown(*args, **named)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def _written(message: object) -> str:

@@ -19,7 +19,7 @@ from engine.lab.kernel import Kernel, Ran
 from engine.lab.kernel_objects import MIME, bundle, describe
 from engine.worker.messages import Refused
 from tests.support.lab_kernel import NOTE, SIDE, ask, read, wait_until_ready, written
-from tests.support.waiting import wait_for
+from tests.support.waiting import HANG_S, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,18 @@ def test_a_question_leaves_no_trace(kernel: Kernel) -> None:
     assert (after.outputs.nodes()[0]["data"]["text/plain"], after.count) == ("'last'", (before.count or 0) + 1)
     state = run(kernel, "(w._version, w.grad, w.requires_grad, bool((torch.get_rng_state() == random).all()))")
     assert state.outputs.nodes()[0]["data"]["text/plain"] == "(0, None, True, True)"
+
+
+def test_a_warning_of_pytorchs_is_not_shown(kernel: Kernel) -> None:
+    run(kernel, "import warnings; warnings.simplefilter('always'); was = warnings.showwarning")
+    run(
+        kernel, "class Odd(torch.Tensor):\n    @property\n    def x(self): warnings.warn('odd'); return self\no = Odd()"
+    )
+    said = kernel.evaluate(f"{SIDE}.answer({written(TensorRequest(KernelTensor('o.x')))!r})")
+    assert (said.status, said.outputs.nodes()) == ("ok", [])
+    kept = run(kernel, "warnings.warn('mine')\nwarnings.resetwarnings(); warnings.showwarning is was")
+    assert "mine" in kept.outputs.nodes()[0]["text"]
+    assert kept.outputs.nodes()[-1]["data"]["text/plain"] == "True"
 
 
 def test_what_is_deleted_is_freed_at_once(kernel: Kernel) -> None:
@@ -228,7 +240,7 @@ def modules_everywhere(folder: Path, left_out: tuple[str, ...]) -> Path:
     """Modules of every name that a kernel may look for, each of which writes its name down when it is run."""
     ran = folder.parent / "ran"
     names = set(sys.stdlib_module_names) | {name.partition(".")[0] for name in sys.modules}
-    names |= {"torch", "numpy", "engine", "sympy", "networkx", "debugpy", "matplotlib", "pandas", "PIL", "packaging"}
+    names |= {"torch", "numpy", "engine", "torchvision", "sympy", "debugpy", "matplotlib", "pandas", "PIL", "packaging"}
     for name in names - set(left_out):
         if name.isidentifier() and name != "__main__":
             (folder / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write('{name} ')\n")
@@ -252,7 +264,7 @@ def test_nothing_of_the_folder_runs_by_itself(
             wait_until_ready(kernel)
             assert variables(kernel).variables == ()
         assert not ran.exists()
-        mine = own[0] if own else "networkx"
+        mine = own[0] if own else "torchvision"  # which what answers requests has loaded, too
         shown = kernel.run(f"import {mine}\n{mine}.__file__")
         assert shown.outputs.nodes()[-1]["data"]["text/plain"] == repr(str(folder / f"{mine}.py"))
     assert ran.read_text() == f"{mine} "
@@ -278,6 +290,17 @@ def test_a_cell_may_import_torch_while_the_kernel_does(tmp_path: Path, code: str
         assert ran.outputs.nodes()[-1]["data"]["text/plain"] == "torch.Size([1, 2])"
         wait_until_ready(kernel)
         assert by_name(variables(kernel)).keys() <= {"f"}
+
+
+def test_what_is_typed_may_be_completed_while_the_kernel_imports(tmp_path: Path) -> None:
+    with Kernel("python3", tmp_path) as kernel:
+        assert kernel.run("1 + 1").status == "ok"
+        assert kernel._client is not None
+        for code in ("from torch.nn import Lin", "from torch.utils.data import Data"):
+            reply = kernel._client.complete(code, reply=True, timeout=HANG_S)
+            assert {"Linear", "DataLoader"} & set(reply["content"]["matches"])
+        wait_until_ready(kernel)
+        assert kernel.evaluate("'do_complete' in vars(get_ipython().kernel)").value == "False"
 
 
 @pytest.mark.parametrize(
