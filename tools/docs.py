@@ -38,6 +38,8 @@ def cli() -> str:
     lines = ["# The command line", "", MADE, "", *_command("fmnist-tui", parser)]
     for name, one in commands(parser).items():
         lines += ["", *_command(f"fmnist-tui {name}", one)]
+        for action, its in commands(one).items():
+            lines += ["", *_command(f"fmnist-tui {name} {action}", its)]
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import LabError
@@ -15,7 +15,8 @@ from engine.lab.hosted_kernel import HostedKernel, KernelGoneError
 from engine.lab.outputs import PLAIN, clean
 from engine.terminal_text import printable
 
-BUSY_S = 2.0  # that a completion or a docstring may take
+BUSY_S = 2.0  # that a completion or a docstring may wait for the kernel …
+SLOW_S = 10.0  # … and that it may take
 LOADS_S = 20.0  # after the kernel's start, that the module which shows variables may take to be loaded
 AGAIN_S = 0.2
 SHOWS = '__import__("sys").modules["engine.lab.kernel_side"].answer("{}")'
@@ -32,6 +33,7 @@ class Aside:
     send: Send
     answer: "asyncio.Future[Fields]"
     interrupts: bool
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Asides:
@@ -56,12 +58,15 @@ class Asides:
 
     def kernel_gone(self, gone: KernelGoneError) -> None:
         while self.waiting:
-            self._waiting.popleft().answer.set_exception(LabError(str(gone)))
+            aside = self._waiting.popleft()
+            aside.answer.set_exception(LabError(str(gone)))
+            aside.begun.set()
 
     async def run_next(self, kernel: HostedKernel) -> None:
         """Have the first of those that wait computed."""
         aside = self.running = self._waiting.popleft()
         self._kernel = kernel
+        aside.begun.set()
         try:
             content = await kernel.reply(aside.send(kernel))
             if not aside.answer.done():
@@ -102,18 +107,26 @@ class Asides:
             await asyncio.sleep(AGAIN_S)
 
     async def _soon(self, send: Send) -> Fields:
+        aside = self._add(send, interrupts=False)
         try:
-            return await asyncio.wait_for(self._get(send, interrupts=False), BUSY_S)
+            await asyncio.wait_for(aside.begun.wait(), BUSY_S)
+            return await asyncio.wait_for(aside.answer, SLOW_S)
         except TimeoutError:
             raise LabError("the kernel is busy") from None
+        finally:
+            aside.answer.cancel()
 
     async def _get(self, send: Send, *, interrupts: bool) -> Fields:
-        aside = Aside(send, asyncio.get_running_loop().create_future(), interrupts)
-        self._waiting.append(aside)
-        self._wake()
+        aside = self._add(send, interrupts=interrupts)
         try:
             return await aside.answer
         except asyncio.CancelledError:
             if aside is self.running and aside.interrupts and self._kernel is not None:
                 await self._kernel.interrupt()
             raise
+
+    def _add(self, send: Send, *, interrupts: bool) -> Aside:
+        aside = Aside(send, asyncio.get_running_loop().create_future(), interrupts)
+        self._waiting.append(aside)
+        self._wake()
+        return aside

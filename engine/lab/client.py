@@ -22,8 +22,9 @@ from engine.hosting import process, record_file
 from engine.hosting.process import HostRecord
 from engine.lab import log, record
 from engine.lab.document import open_document
+from engine.lab.durations import IDLE_S
 from engine.lab.events import KernelChanged, LabEvent, decode
-from engine.lab.record import IDLE_S, LabRecord
+from engine.lab.record import LabRecord
 from engine.progress import Progress, silent
 from engine.terminal_text import path_text, printable
 from engine.worker import wire

@@ -18,7 +18,7 @@ from engine.errors import LabError
 from engine.home import LabFolder
 from engine.hosting import process, record_file, unix_socket
 from engine.hosting.unix_socket import PrivateSocket
-from engine.lab import record
+from engine.lab import durations, record
 from engine.lab.asides import Asides
 from engine.lab.events import KernelChanged, KernelPhase, LabEvent
 from engine.lab.host_server import Fields, LabServer
@@ -240,7 +240,7 @@ class Host:
             if self.runs.running is not None:
                 left = self.record.idle
             if left <= 0:
-                self._leave(f"idle for {duration(self.record.idle)}")
+                self._leave(f"idle for {durations.words(self.record.idle)}")
             await asyncio.sleep(max(left, 0.01))
 
     # What is told
@@ -259,14 +259,6 @@ class Host:
         self.server.event(before, self.log.append(event))
         if (run := getattr(event, "run", None)) is not None:
             self.server.forget(run)
-
-
-def duration(seconds: float) -> str:
-    """Such as 12 h."""
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= unit and seconds % unit == 0:
-            return f"{seconds / unit:g} {name}"
-    return f"{seconds:g} s"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,10 +11,10 @@ from engine import atomic
 from engine.errors import LabError
 from engine.home import Home, LabFolder
 from engine.lab.document import PYTHON
+from engine.lab.durations import IDLE_S
 from engine.terminal_text import path_text
 
 VERSION = 1
-IDLE_S = 12 * 3600.0  # that a kernel may be idle
 
 
 @dataclass(frozen=True)

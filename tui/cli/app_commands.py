@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine import home as homes
 from engine.home import RunFolder
+from engine.lab import durations
 from engine.terminal_text import encoding
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import Commands, add_run, home_of
@@ -18,6 +19,14 @@ def declare(commands: Commands) -> None:
     """Add the commands of this group."""
     watch = commands.add("watch", _watch, "open the app on a run", "watch last", data=True, config=True)
     add_run(watch, nargs="?", default="last")
+
+
+def idle(text: str) -> float:
+    """A time that was typed, in seconds."""
+    try:
+        return durations.seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
 def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
@@ -44,6 +53,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         images=options.images,
         preferences=preferences,
         preload=preferences.get(declared.PRELOAD),
+        lab_idle=preferences.get(declared.LAB_IDLE) if options.idle is None else options.idle,
     )
     take_any_input(encoding(), app.answers.take)
     # A terminal that is gone ends the app, also where it was started with the signal ignored (by nohup): else Textual

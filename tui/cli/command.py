@@ -22,10 +22,13 @@ class Parser(argparse.ArgumentParser):
 
 
 class Commands:
-    """The commands of the program; each group of them declares its own."""
+    """The commands of the program; each group of them declares its own. Also the actions of one command."""
 
-    def __init__(self, parser: Parser) -> None:
-        self._subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    def __init__(self, parser: Parser, *, of: str = "") -> None:
+        """`of`: the command whose actions these are."""
+        title, metavar = ("actions", "ACTION") if of else ("commands", "COMMAND")
+        self._before = f"{of} " if of else ""
+        self._subparsers = parser.add_subparsers(title=title, metavar=metavar)
 
     def add(
         self,
@@ -41,7 +44,10 @@ class Commands:
         """A command. `data`: it takes --data-dir. `config`: it takes --config. `isolated`: it reads other people's
         files, so it runs in a process of its own."""
         made: Parser = self._subparsers.add_parser(
-            name, help=summary, description=summary, epilog=f"example: fmnist-tui {example}"
+            name,
+            help=summary.replace("%", "%%"),
+            description=summary,
+            epilog=f"example: fmnist-tui {self._before}{example}",
         )
         # These may stand before the command too: given here or not, they must not undo what stood there.
         add_home(made, default=argparse.SUPPRESS)

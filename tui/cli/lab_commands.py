@@ -1,43 +1,44 @@
-"""`lab`: documents of cells, run by a Jupyter kernel, and the course."""
+"""`lab`: the labs that live; documents of cells, run by a Jupyter kernel; the course."""
 
 import argparse
+import sys
+import time
 from pathlib import Path
 
 from tui.cli.command import Commands, home_of
-from tui.cli.output import DONE, FAILED, complain, say_line_of_json, say_text, tell
-
-# Options of one action, which the other refuses.
-OF_A_RUN = ("file", "json", "timeout", "save", "kernel")
-OF_THE_COURSE = ("lang", "copy", "progress")
+from tui.cli.output import DONE, FAILED, complain, console, say, say_json, say_line_of_json, say_text, tell
 
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
-    lab = commands.add(
-        "lab",
-        _lab,
-        "run a document of cells (.py with # %%, .ipynb) in a Jupyter kernel, and print what it puts out; or list the "
-        "chapters of the course",
-        "lab run chapter.py --timeout 60 --save chapter.ipynb",
+    lab = commands.add("lab", _list, "list the labs that live: documents whose kernel waits or runs", "lab")
+    lab.add_argument("--json", action="store_true", help="print them as JSON (docs/lab.md)")
+    actions = Commands(lab, of="lab")
+    run = actions.add(
+        "run",
+        _run,
+        "run a document of cells (.py with # %%, .ipynb) in a Jupyter kernel, and print what it puts out",
+        "run chapter.py --timeout 60 --save chapter.ipynb",
         data=True,
     )
-    lab.add_argument(
-        "action",
-        metavar="run|course",
-        choices=("run", "course"),
-        help="run all code cells of FILE in order, up to one that fails; or the chapters of the course",
+    run.add_argument(
+        "file", type=Path, metavar="FILE", help="the document: all its code cells run in order, up to one that fails"
     )
-    lab.add_argument("file", type=Path, metavar="FILE", nargs="?", help="the document")
-    lab.add_argument("--json", action="store_true", help="print each output as a line of JSON (docs/lab.md)")
-    lab.add_argument("--timeout", type=_seconds, metavar="S", help="seconds that a cell may take (default: any)")
-    lab.add_argument("--save", type=Path, metavar="OUT", help="write the document with its outputs, .ipynb or .py")
-    lab.add_argument("--kernel", metavar="NAME", default="", help="the kernel (default: the one that FILE names)")
-    lab.add_argument(
+    run.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS,
+        help="print each output as a line of JSON (docs/lab.md)",
+    )  # fmt: skip
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="seconds that a cell may take (default: any)")
+    run.add_argument("--save", type=Path, metavar="OUT", help="write the document with its outputs, .ipynb or .py")
+    run.add_argument("--kernel", metavar="NAME", default="", help="the kernel (default: the one that FILE names)")
+    stop = actions.add("stop", _stop, "end a lab that lives, with its kernel", "stop chapter.py")
+    stop.add_argument("which", metavar="NAME", help="the document's file or its name, or a name that `lab` lists")
+    course = actions.add("course", _course, "list or copy the chapters of the course about PyTorch", "course --lang ko")
+    course.add_argument(
         "--lang", choices=("en", "ko"), default="", help="the course's language (default: the locale's, else en)"
     )
-    lab.add_argument("--copy", type=Path, metavar="DIR", help="copy the course's chapters there; overwrites nothing")
-    lab.add_argument("--progress", action="store_true", help="which exercises of the course are done")
-    lab.set_defaults(parser=lab)
+    course.add_argument("--copy", type=Path, metavar="DIR", help="copy the chapters there; overwrites nothing")
+    course.add_argument("--progress", action="store_true", help="which exercises of the course are done")
 
 
 def _seconds(text: str) -> float:
@@ -50,16 +51,46 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _lab(options: argparse.Namespace) -> int:
-    run = options.action == "run"
-    if run and options.file is None:
-        options.parser.error("run needs FILE, the document")
-    of_the_other = OF_THE_COURSE if run else OF_A_RUN
-    if strange := next((name for name in of_the_other if getattr(options, name)), None):
-        spelled = strange.upper() if strange == "file" else f"--{strange}"
-        options.parser.error(f"{options.action} takes no {spelled}")
-    if run:
-        return _run(options)
+def _list(options: argparse.Namespace) -> int:
+    from engine.lab import listing
+
+    labs = listing.living(home_of(options))
+    if options.json:
+        say_json([lab.to_dict() for lab in labs])
+        return DONE
+    if not labs:
+        say("no lab lives here; a document that is opened in the app has one")
+        return DONE
+    from rich.table import Table
+
+    from engine.terminal_text import shown
+    from tui.format import age, duration, size
+
+    table, now = Table(box=None, pad_edge=False), time.time()
+    for heading in ("lab", "kernel", "state", "memory", "last used", "document"):
+        table.add_column(heading, overflow="fold")
+    for lab in labs:
+        state = f"{lab.phase} for {duration(now - lab.since)}"
+        cells = (lab.id, lab.kernel, state, size(lab.memory), age(now - lab.used), lab.document)
+        table.add_row(*map(shown, cells))
+    console(width=None if sys.stdout.isatty() else 200).print(table)
+    return DONE
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from engine.lab import listing
+
+    home = home_of(options)
+    lab = listing.find(home, options.which)
+    if lab is None:
+        complain(f"no lab {options.which!r} lives here; see them with: fmnist-tui lab")
+        return FAILED
+    listing.stop(home, lab)
+    say(f"{lab.id}: ended")
+    return DONE
+
+
+def _course(options: argparse.Namespace) -> int:
     from tui.cli.course import course
 
     return course(home_of(options), options.lang, options.copy, progress=options.progress)

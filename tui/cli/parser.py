@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from engine.training.settings import help_text
@@ -65,6 +64,11 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--ascii", dest="images", action="store_const", const="ascii", help="the same as --images ascii"
     )
+    parser.add_argument(
+        "--idle", type=app_commands.idle, metavar="TIME", default=None,
+        help="how long a lab's kernel may have nothing to do before it ends, such as 30m, 12h or 2d (default: as the "
+        "configuration says)",
+    )  # fmt: skip
     parser.set_defaults(run=app_commands.app, isolated=False)
     commands = Commands(parser)
     for group in GROUPS:
@@ -74,13 +78,11 @@ def make_parser() -> Parser:
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was given. argparse takes no positional arguments after an option if there were some before: `branch RUN
-    --at 3 lr=3e-4`, `lab run --json FILE`."""
+    --at 3 lr=3e-4`."""
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     if hasattr(options, "changes") and all("=" in text and not text.startswith("-") for text in rest):
         options.changes += rest
-    elif len(rest) == 1 and getattr(options, "file", "") is None and not rest[0].startswith("-"):
-        options.file = Path(rest[0])
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options

@@ -8,6 +8,8 @@ declared by the settings of a run (`engine.training.settings`), `[keys]` by the 
 from collections.abc import Collection
 from typing import Any
 
+from engine.lab import durations
+from engine.lab.durations import IDLE_S
 from tui.config.preference import (
     Preference,
     first_of,
@@ -131,6 +133,16 @@ PRELOAD = Preference(
     read_environment=switch,
 )
 
+LAB_IDLE = Preference(
+    name="lab.idle",
+    default=IDLE_S,
+    read=durations.seconds,
+    write=durations.typed,
+    help="How long a lab's kernel may have nothing to do before it ends: a number with s, m, h or d. `--idle` counts "
+    "before it.",
+    values='such as `"30m"` or `"2d"`',
+)
+
 DECLARED: tuple[Preference[Any], ...] = (
     THEME,
     START,
@@ -141,5 +153,6 @@ DECLARED: tuple[Preference[Any], ...] = (
     SORT_RUNS,
     SORT_CHECKPOINTS,
     COLUMNS_RUNS,
+    LAB_IDLE,
 )
 BY_NAME = {one.name: one for one in DECLARED}
