@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
 POLL_S = 0.2
+ALONE = {"FMNIST_TUI_KERNEL_ALONE": "1"}  # for the environment of a kernel that is asked nothing: it loads no torch
 ASKED = "asked"  # the name of the expression that is evaluated
 Status = Literal["ok", "error", "interrupted", "died"]
 

@@ -39,6 +39,7 @@ LOADED = (
     "torch", "engine.worker.server", "engine.inspection.tensors", "engine.inspection.kernel_variables",
     "engine.inspection.kernel_graph", SIDE,
 )  # fmt: skip
+ALONE = "FMNIST_TUI_KERNEL_ALONE"  # in the environment: nobody will ask anything
 NOTE = "fmnist_tui_kernel"  # a module in sys.modules; its `why`: why the program's requests can't be answered here
 
 
@@ -167,17 +168,28 @@ def modules_of(folder: Path) -> set[str]:
 
 
 def may_import(code: str) -> bool:
-    """Whether a cell may import a module: it is not plain Python, has an import, or calls more than built-ins."""
+    """Whether a cell may import a module that is not of Python's own: it is not plain Python, has such an import, or
+    calls more than built-ins. Submodules of Python's own count too, as another thread may be within the package."""
     try:
         nodes = list(ast.walk(ast.parse(code)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
-    return any(
-        isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.With | ast.AsyncWith)
-        or (isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id)))
-        or (isinstance(node, ast.Name) and node.id == "__import__")
-        for node in nodes
-    )
+    return any(_may_import(node) for node in nodes)
+
+
+def _may_import(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return any(one.name not in sys.stdlib_module_names for one in names)
+        case ast.ImportFrom(module=name):
+            return name not in sys.stdlib_module_names
+        case ast.Call(func=ast.Name(id=name)):
+            return not hasattr(builtins, name) or name in ("__import__", "eval", "exec")
+        case ast.Call() | ast.ClassDef() | ast.With() | ast.AsyncWith():
+            return True
+        case ast.Name(id=name):
+            return name == "__import__"
+    return False
 
 
 def without_port(place: str) -> tuple[Callable[[Any], None], Callable[[Any], tuple[Any, Any]]]:
@@ -208,8 +220,8 @@ def main() -> None:
     IOPubThread._setup_pipe_out = setup_out  # type: ignore[method-assign]
     app: Any = IPKernelApp.instance()
     app.initialize()
-    loading = Loading(app.kernel, Path.cwd())
-    IOLoop.current().add_callback(loading.begin)
+    if not os.environ.pop(ALONE, ""):
+        IOLoop.current().add_callback(Loading(app.kernel, Path.cwd()).begin)
     app.start()
 
 

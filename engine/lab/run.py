@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.lab.document import Document
-from engine.lab.kernel import Kernel, Ran
+from engine.lab.kernel import ALONE, Kernel, Ran
 from engine.lab.outputs import saved
 
 
@@ -35,7 +35,7 @@ def run_all(
     Raises LabError where the kernel does not start.
     """
     failed: CellRan | None = None
-    with Kernel(kernel or document.kernel, Path(document.path).absolute().parent, env) as started:
+    with Kernel(kernel or document.kernel, Path(document.path).absolute().parent, {**(env or {}), **ALONE}) as started:
         for number, cell in enumerate(document.code, 1):
             if failed is not None or not cell.source.strip():
                 cell.take_outputs([], None)

@@ -286,6 +286,9 @@ class TensorScreen(KeyScreen[None]):
         if mode == "pictures":  # how many depends on its size, which it has once it is shown
             self._arrange()
             self.call_after_refresh(self._ask_pictures)
+        elif not self.query_one(SHOWN[mode]).size:  # it was never shown
+            self._arrange()
+            self.call_after_refresh(self._ask)
         else:
             self._ask()  # shown when it is there: once
 

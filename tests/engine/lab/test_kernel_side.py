@@ -15,7 +15,7 @@ from engine.inspection.kernel_requests import KernelGraphRequest, Storage, Varia
 from engine.inspection.tensor_refs import KernelTensor
 from engine.inspection.tensor_requests import PicturesRequest, StatsRequest, TensorRequest, TensorWindow
 from engine.lab import kernel_main, kernel_side
-from engine.lab.kernel import Kernel, Ran
+from engine.lab.kernel import ALONE, Kernel, Ran
 from engine.lab.kernel_objects import MIME, bundle, describe
 from engine.worker.messages import Refused
 from tests.support.lab_kernel import NOTE, SIDE, ask, read, wait_until_ready, written
@@ -106,6 +106,20 @@ def test_what_is_deleted_is_freed_at_once(kernel: Kernel) -> None:
     ask(kernel, StatsRequest(KernelTensor("big")))
     ran = run(kernel, "del big\ngone() is None")
     assert ran.outputs.nodes()[0]["data"]["text/plain"] == "True"
+
+
+def test_nothing_large_is_copied_to_be_looked_at(kernel: Kernel) -> None:
+    peak = "import resource; resource.getrusage(resource.RUSAGE_SELF).ru_maxrss"
+    run(kernel, "small = torch.ones(2)")
+    window(kernel, "small", whole=True, map_rows=2, map_columns=2)  # what is loaded once
+    run(kernel, "big = torch.ones(1 << 14, 1 << 13); n = big.numpy(); wide = big.t(); leaf = nn.Parameter(big)")
+    before = int(run(kernel, peak).outputs.nodes()[-1]["data"]["text/plain"])
+    variables(kernel)
+    for expression in ("big", "n", "wide", "leaf", "n[5:]"):
+        assert window(kernel, expression, whole=True, map_rows=20, map_columns=60).cells[0] == ("1.",) * 4
+        ask(kernel, StatsRequest(KernelTensor(expression)))
+    after = int(run(kernel, peak).outputs.nodes()[-1]["data"]["text/plain"])
+    assert after - before < 64 << 10  # KiB; each of them has 512 MiB
 
 
 def test_the_statistics_of_a_large_tensor_come_bit_by_bit(kernel: Kernel) -> None:
@@ -270,6 +284,17 @@ def test_nothing_of_the_folder_runs_by_itself(
     assert ran.read_text() == f"{mine} "
 
 
+def test_a_kernel_that_is_asked_nothing_loads_nothing(tmp_path: Path) -> None:
+    with Kernel("python3", tmp_path, ALONE) as kernel:
+        found = run(
+            kernel, "import os, sys\n[name in sys.modules for name in ('torch', 'engine', 'fmnist_tui_kernel')]"
+        )
+        assert found.outputs.nodes()[-1]["data"]["text/plain"] == "[False, False, False]"
+        assert run(kernel, "[name for name in os.environ if 'ALONE' in name]").outputs.nodes()[-1]["data"] == {
+            "text/plain": "[]"
+        }
+
+
 def test_a_folder_that_holds_the_program_is_no_other_program() -> None:
     assert "engine" not in kernel_main.modules_of(kernel_main.ROOT)
 
@@ -310,9 +335,12 @@ def test_what_is_typed_may_be_completed_while_the_kernel_imports(tmp_path: Path)
         ("x = [len('a'), print(2)]", False),
         ("def f(): return 1", False),
         ("f()", True),
-        ("import os", True),
+        ("import os, random\nfrom pathlib import Path", False),
+        ("import unittest.mock", True),
+        ("import torch", True),
+        ("from . import x", True),
         ("%matplotlib inline", True),
-        ("def f():\n    from os import path", True),
+        ("def f():\n    from torch import nn", True),
         ("a.b(1)", True),
         ("__import__('os')", True),
         ("getattr(__builtins__, '__import__')('os')", True),
