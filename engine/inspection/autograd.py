@@ -174,7 +174,7 @@ def nodes_of(root: torch.Tensor | None, names: Mapping[int, str]) -> list[tuple[
     stack: list[tuple[Any, int]] = [(root.grad_fn, 0)]
     while stack and len(rows) < MOST_NODES:
         node, indent = stack.pop()
-        variable = getattr(node, "variable", None)
+        variable = leaf_of(node)
         leaf = names.get(id(variable), "a leaf") if variable is not None else ""
         again = node in seen
         rows.append((node, GraphNode(node.name(), _shape(node), leaf, indent, again)))
@@ -186,6 +186,11 @@ def nodes_of(root: torch.Tensor | None, names: Mapping[int, str]) -> list[tuple[
         way_on = below[-1] if below and heights[below[-1]] > 2 else None
         stack += [(child, indent + (child is not way_on)) for child in reversed(below)]
     return rows
+
+
+def leaf_of(node: Any) -> torch.Tensor | None:
+    """The leaf to whose .grad a node adds; None: it is another one."""
+    return node.variable if node.name().endswith("AccumulateGrad") else None
 
 
 def _begin(found: Network, images: ImagesRef) -> Bench:

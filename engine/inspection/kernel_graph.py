@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from engine.errors import InspectionError
-from engine.inspection.autograd import nodes_of
+from engine.inspection.autograd import leaf_of, nodes_of
 from engine.inspection.autograd_requests import GraphNode
 from engine.inspection.kernel_memory import plain, region_of
 from engine.inspection.kernel_namespace import has_gradient, persons, shell, spelled_in, tensor_in, value_of
@@ -56,7 +56,7 @@ def graph(name: str, names: Mapping[str, Any], own: Mapping[str, Any]) -> Kernel
     nodes, leaves = [], list[LeafGradient]()
     for node, row in nodes_of(root, called):
         nodes.append(_read(node, row, places, storages))
-        variable = getattr(node, "variable", None)
+        variable = leaf_of(node)
         if variable is not None and not row.again:
             leaves += _leaf(variable, row.leaf)
     return KernelGraph(

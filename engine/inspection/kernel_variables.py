@@ -11,6 +11,7 @@ the length and the first and last items count, of a dictionary or a set the firs
 buffers.
 """
 
+import contextlib
 import itertools
 import weakref
 import zlib
@@ -101,8 +102,9 @@ def listed(names: Mapping[str, Any], marks: Marks, count: int) -> Variables:
 
 def _described(name: str, value: Any) -> Variable:
     found = Variable(name, type_of(value))
-    try:
+    with contextlib.suppress(Exception):  # numbers that can't be printed, or a device that has failed
         found = replace(found, text=text_of(value))
+    try:
         if issubclass(type(value), torch.Tensor):
             return _tensor(found, value)
         if issubclass(type(value), np.ndarray):
@@ -113,7 +115,7 @@ def _described(name: str, value: Any) -> Variable:
             )  # fmt: skip
         if type(value).__module__.partition(".")[0] == "pandas" and type(value).__name__ in ("DataFrame", "Series"):
             return replace(found, shape=tuple(int(side) for side in value.shape))
-    except Exception:  # a broken object, or a device that has failed: its type is known
+    except Exception:  # a broken object: its type is known
         return found
     return found
 
@@ -153,20 +155,16 @@ def _item_size(value: Any) -> int:
 
 def _seen(value: Any) -> _Seen:
     version = contents = summed = alive = None
-    try:
+    with contextlib.suppress(Exception):  # a broken object, or bytes that can't be read
         if issubclass(type(value), torch.Tensor):
-            version, summed = version_of(value), checksum(value)
-        elif issubclass(type(value), np.ndarray):
-            summed = checksum(value)
+            version = version_of(value)
         else:
             contents = _contents(value)
-    except Exception:
-        version = contents = summed = None
+        if issubclass(type(value), torch.Tensor | np.ndarray):
+            summed = checksum(value)
     if type(value) not in VALUES:
-        try:
+        with contextlib.suppress(TypeError):
             alive = weakref.ref(value)
-        except TypeError:
-            alive = None
     return _Seen(id(value), type(value) in VALUES, alive, version, contents, summed)
 
 

@@ -81,6 +81,7 @@ class Square(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x, x * 2)
+        ctx.variable = "a name of the person's"
         return x * x
     @staticmethod
     def backward(ctx, g):

@@ -254,6 +254,8 @@ def test_nothing_of_the_persons_objects_is_run() -> None:
         lambda: nn.LazyLinear(2).weight,
         lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
         lambda: torch.ones(0),
+        lambda: torch.ones(2).to(torch.float8_e5m2),
+        lambda: torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
         lambda: np.zeros(3, [("a", np.int32), ("b", object)]),
         lambda: np.ma.masked_array([1, 2], [True, False]),
     ],
@@ -266,6 +268,7 @@ def test_an_odd_tensor_is_listed_all_the_same(make: Callable[[], Any]) -> None:
         (found,) = listed({"x": make()}, seen, after).variables
         assert found.name == "x"
         assert found.storage is None
+        assert found.dtype
 
 
 def test_a_tensor_whose_memory_was_given_back_is_not_read() -> None:
