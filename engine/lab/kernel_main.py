@@ -29,12 +29,10 @@ from tornado.ioloop import IOLoop
 from zmq.eventloop.zmqstream import ZMQStream
 
 LINGER_MS = 3000  # that a forked process waits for its last output to be taken
-LOW_PRIORITY = 10  # niceness
 ROOT = Path(__file__).resolve().parents[2]  # that holds the package `engine`
 ENGINE = "engine"
 ONCE = ("torch", "numpy")  # can be loaded once in a process: where the folder has its own, the program's are not
 SIDE = "engine.lab.kernel_side"
-LIBRARIES = ("numpy",)  # its threads begin as it is loaded, and have the priority of who loads it for good
 LOADED = (
     "torch", "engine.worker.server", "engine.inspection.tensors", "engine.inspection.kernel_variables",
     "engine.inspection.kernel_graph", SIDE,
@@ -82,7 +80,8 @@ class Aside:
 
 
 class Loading:
-    """The thread that imports what answers the program's requests."""
+    """The thread that imports what answers the program's requests. Its priority is the kernel's: on a busy machine one
+    of low priority would keep the interpreter's lock for long, and the threads that NumPy starts would inherit it."""
 
     def __init__(self, kernel: Any, folder: Path) -> None:
         self._kernel, self._shell = kernel, kernel.shell
@@ -90,7 +89,6 @@ class Loading:
         self._aside = Aside(folder)
         self._note = types.ModuleType(NOTE)
         self._say("")
-        self._number: int | None = None  # the thread's, as the system has it
         self._thread = threading.Thread(target=self._work, daemon=True, name="what answers requests")
 
     def begin(self) -> None:
@@ -111,11 +109,6 @@ class Loading:
         before = set(sys.modules)
         try:
             with self._aside:
-                for name in LIBRARIES:
-                    importlib.import_module(name)
-                self._number = threading.get_native_id()
-                with contextlib.suppress(OSError):  # on Linux a priority is a thread's own
-                    os.setpriority(os.PRIO_PROCESS, self._number, LOW_PRIORITY)
                 for name in LOADED:
                     importlib.import_module(name)
                 sys.modules[SIDE].start(self._shell, self._aside)
@@ -144,9 +137,6 @@ class Loading:
         """For the end of the thread, before something else may import a module. Where one thread is within
         `import torch` and another begins with `import torch.nn`, each has what the other needs: Python lets one of them
         go on with half a module, and that raises."""
-        if self._number is not None:
-            with contextlib.suppress(OSError):  # somebody waits now; only a privileged process may do this
-                os.setpriority(os.PRIO_PROCESS, self._number, 0)
         self._thread.join()
 
 
