@@ -10,7 +10,9 @@ LONGEST_S = 365 * 86400.0
 
 def seconds(text: object) -> float:
     """Of `90s`, `30m`, `12h` or `2d`. Raises ValueError, with what it must be."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhd])", text.strip()) if isinstance(text, str) else None
+    found = (
+        re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhd])", text.strip(), re.ASCII) if isinstance(text, str) else None
+    )
     length = float(found[1]) * UNITS[found[2]] if found else math.nan
     if not 1 <= length <= LONGEST_S:
         raise ValueError("it must be a time from 1s to 365d, such as 30m, 12h or 2d")

@@ -23,11 +23,15 @@ def read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[list[La
         return
     with open(path, "rb") as file:
         file.seek(begin)
-        while end is None or file.tell() < end:
-            lines = file.readlines(PART if end is None else min(PART, end - file.tell()))
-            if not lines:
-                return
-            yield [event for line in lines if line.endswith(b"\n") and (event := decode(line)) is not None]
+        place, part, size = begin, list[LabEvent](), 0
+        while (end is None or place < end) and (line := file.readline()):
+            place, size = place + len(line), size + len(line)
+            if line.endswith(b"\n") and (event := decode(line)) is not None:
+                part.append(event)
+            if size >= PART:
+                yield part
+                part, size = [], 0
+        yield part
 
 
 def line_of(event: LabEvent) -> bytes:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from engine.lab import course, progress
+from tests.support.labs import end, opened
 from tests.support.waiting import HANG_S, wait_for
 from tui.cli.main import main
 
@@ -173,3 +174,74 @@ def test_the_course_is_listed_copied_and_its_progress_told(
     assert told[-1].startswith("1 of ")
     assert in_process("course", "--progress", "--lang", "ko") == 0
     assert capsys.readouterr().out.splitlines()[0] == f"1   1 of {len(chapter.exercises):2}  텐서"
+
+
+def told(*arguments: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*PROGRAM, "--home", str(home), "lab", *arguments], capture_output=True, text=True, timeout=HANG_S,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_labs_that_live_are_listed_and_ended(tmp_path: Path, home: Path) -> None:
+    nothing = told(home=home)
+    assert (nothing.returncode, nothing.stdout) == (
+        0,
+        "no lab lives here; a document that is opened in the app has one\n",
+    )
+    try:
+        first = opened(home, tmp_path / "first.py").ready()
+        second = opened(home, tmp_path / "second.py").ready()
+        (name,) = second.begin("print('on', flush=True)\nwhile True: pass")
+        second.says(name, "on")
+        listed = {Path(lab["document"]).name: lab for lab in json.loads(told("--json", home=home).stdout)}
+        assert {name: lab["phase"] for name, lab in listed.items()} == {"first.py": "idle", "second.py": "busy"}
+        one = listed["first.py"]
+        assert (one["kernel"], one["kernel_pid"], one["host_pid"]) == ("python3", first.state.pid, first.host.pid)
+        assert one["memory"] > 10 * 2**20
+        lines = told(home=home).stdout.splitlines()
+        assert lines[0].split() == ["lab", "kernel", "state", "memory", "last", "used", "document"]
+        assert any(
+            one["id"] in line and "idle for" in line and line.rstrip().endswith("first.py") for line in lines[1:]
+        )
+
+        stopped = told("stop", str(tmp_path / "first.py"), home=home)
+        assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, f"{one['id']}: ended\n", "")
+        assert not psutil.pid_exists(one["kernel_pid"])
+        again = told("stop", "first.py", home=home)
+        assert (again.returncode, again.stdout) == (1, "")
+        assert again.stderr == "fmnist-tui: no lab 'first.py' lives here; see them with: fmnist-tui lab\n"
+        assert told("stop", "second", home=home).returncode == 0
+        wait_for(lambda: second.lost, "the end of the lab")
+        assert second.state.cells[name].phase == "interrupted"
+        assert json.loads(told("--json", home=home).stdout) == []
+    finally:
+        end(home, tmp_path / "first.py")
+        end(home, tmp_path / "second.py")
+
+
+@pytest.mark.slow
+def test_two_labs_of_one_name_are_told_apart(tmp_path: Path, home: Path) -> None:
+    documents = [tmp_path / name / "same.py" for name in ("one", "other")]
+    try:
+        for document in documents:
+            document.parent.mkdir()
+            opened(home, document)
+        both = told("stop", "same.py", home=home)
+        assert both.returncode == 2
+        (line,) = both.stderr.splitlines()
+        assert "same.py is the name of 2 labs: same-" in line
+        assert told("stop", str(documents[0]), home=home).returncode == 0
+        assert told("stop", "same.py", home=home).returncode == 0
+    finally:
+        for document in documents:
+            end(home, document)
+
+
+@pytest.mark.parametrize(("given", "words"), [("12", "'12': it must be a time"), ("0s", "from 1s to 365d")])
+def test_a_time_that_is_none_is_refused(given: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--idle", given])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line

@@ -73,7 +73,7 @@ def _list(options: argparse.Namespace) -> int:
         state = f"{lab.phase} for {duration(now - lab.since)}"
         cells = (lab.id, lab.kernel, state, size(lab.memory), age(now - lab.used), lab.document)
         table.add_row(*map(shown, cells))
-    console(width=None if sys.stdout.isatty() else 200).print(table)
+    console(width=None if sys.stdout.isatty() else 1000).print(table)  # paths are long
     return DONE
 
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from engine.errors import LabError
 from engine.lab import log
 from engine.lab.events import InputAnswered, InputAsked, KernelChanged, RunOutput, RunOutputs
 from engine.lab.state import fold
-from tests.engine.lab.following import Following, end, opened, text_of
+from tests.support.labs import Following, end, opened, text_of
 from tests.support.waiting import wait_for
 
 STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\nwhile True: pass"
@@ -99,7 +98,8 @@ def test_an_interrupt_of_nothing_does_nothing(shared: Following) -> None:
 
 
 def test_what_a_thread_prints_after_the_end_is_of_its_cell(shared: Following) -> None:
-    code = "import threading, time\ndef late():\n    time.sleep(0.3)\n    print('late')\nthreading.Thread(target=late).start()"
+    late = "import threading, time\ndef late():\n    time.sleep(0.3)\n    print('late')\n"
+    code = f"{late}threading.Thread(target=late).start()"
     (run,) = shared.run(code)
     assert "late" not in text_of(run)
     shared.says(run.cell, "late")
@@ -172,7 +172,7 @@ def test_a_kernel_that_does_not_obey_is_killed(own: Following) -> None:
     assert own.ended(waiting).phase == "skipped"
     own.until(lambda state: state.phase == "died", "the end of the kernel")
     assert own.state.why == "the kernel did not obey an interrupt for 5 s, and was killed"
-    with pytest.raises(LabError, match="there is no kernel: .* restart it"):
+    with pytest.raises(LabError, match=r"there is no kernel: .* restart it"):
         own.begin("1")
     own.client.restart()
     own.ready()
@@ -262,12 +262,9 @@ def test_an_idle_lab_ends(tmp_path: Path, home: Path) -> None:
 
 def test_an_idle_host_does_nothing(shared: Following) -> None:
     process = psutil.Process(shared.host.pid)
-    before, begin = process.cpu_times(), time.monotonic()
-    switches = process.num_ctx_switches().voluntary
+    before = process.num_ctx_switches().voluntary
     time.sleep(1)
-    after = process.cpu_times()
-    assert process.num_ctx_switches().voluntary - switches < 50
-    assert after.user + after.system - before.user - before.system < 0.1 * (time.monotonic() - begin) + 0.02
+    assert process.num_ctx_switches().voluntary - before < 50  # a few for what went before
 
 
 @pytest.mark.slow
@@ -289,7 +286,5 @@ def alive(pid: int) -> bool:
 
 
 def _kernel_folder(pid: int) -> Path:
-    (found,) = [
-        Path(part).parent for part in psutil.Process(pid).cmdline() if part.startswith(tempfile.gettempdir()) and part.endswith("kernel.json")
-    ]  # fmt: skip
+    (found,) = [Path(part).parent for part in psutil.Process(pid).cmdline() if part.endswith("kernel.json")]
     return found

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.lab import outputs as outputs_module
 from engine.lab.outputs import HEAD, TAIL, Outputs, clean, failure_of, saved, text_of
 
 
@@ -85,3 +86,35 @@ def test_the_line_of_a_failure_is_one_of_its_own_cell() -> None:
     assert str(failure) == "line 3: ValueError: a b"
     assert failure.traceback[0] == "Cell In[7], line 3"
     assert str(failure_of({"ename": "KeyboardInterrupt", "evalue": "", "traceback": []})) == "KeyboardInterrupt"
+
+
+def test_of_long_lines_the_first_and_the_last_characters_are_kept() -> None:
+    stream = outputs_module.Stream("stdout")
+    for number in range(300):
+        stream.add(f"{number} {'x' * 50_000}\n")
+    text = stream.text
+    assert text.startswith("0 xxx")
+    assert text.splitlines()[-1].startswith("299 xxx")
+    assert "lines left out …" in text
+    assert len(text) < 3 * outputs_module.MOST
+
+
+def test_of_very_many_outputs_the_first_and_the_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs_module, "PARTS", 10)
+    many = Outputs()
+    for number in range(30):
+        many.take("display_data", {"data": {"text/plain": str(number)}, "metadata": {}})
+    texts = [node.get("text", node.get("data", {}).get("text/plain")) for node in many.nodes()]
+    assert texts == ["0", "1", "2", "3", "4", "… 20 outputs left out …\n", "25", "26", "27", "28", "29"]
+    many.take("clear_output", {"wait": False})
+    assert many.nodes() == []
+
+
+def test_of_very_large_outputs_the_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs_module, "DATA", 1000)
+    many = Outputs()
+    for number in range(30):
+        many.take("display_data", {"data": {"image/png": str(number) * 100}, "metadata": {}})
+    pictures = [node["data"]["image/png"] for node in many.nodes() if "data" in node]
+    assert pictures[-1] == "29" * 100
+    assert sum(map(len, pictures)) <= 1000

@@ -1,5 +1,7 @@
 """A lab for tests: its client, and the state that its events amount to."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 from engine.errors import LabError
 from engine.hosting import record_file
 from engine.hosting.process import HostRecord
+from engine.lab import listing
 from engine.lab.client import LabClient, open_lab
 from engine.lab.events import LabEvent
 from engine.lab.state import CellRun, LabState
@@ -78,21 +81,19 @@ def text_of(run: CellRun) -> str:
     return "".join(str(node.get("text", node.get("data", {}).get("text/plain"))) for node in run.nodes)
 
 
-def opened(home: Path, document: Path, **more: float) -> Following:
+def opened(home: Path, document: Path, *, kernel: str = "", idle: float | None = None) -> Following:
+    """Follow the lab of a document, which is made where it is missing."""
     if not document.exists():
         document.write_text("# %%\n1\n")
-    return Following(open_lab(home, document, **more))  # type: ignore[arg-type]
+    return Following(open_lab(home, document, kernel=kernel, idle=idle))
 
 
 def end(home: Path, document: Path) -> None:
-    """End the lab of a document, if it lives."""
-    from engine.lab import listing
-
-    if (lab := listing.find(home, str(document))) is not None:
-        try:
-            listing.stop(home, lab)
-        except LabError:
-            import os
-            import signal
-
-            os.kill(lab.host_pid, signal.SIGKILL)
+    """End the lab of a document, if it lives: by force, where it does not end as it is told."""
+    lab = listing.find(home, str(document))
+    if lab is None:
+        return
+    try:
+        listing.stop(home, lab)
+    except LabError:
+        os.kill(lab.host_pid, signal.SIGKILL)

@@ -1,0 +1,102 @@
+"""A lab's log: what is cut off, what is too much, and a disk that is full."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from engine.lab import log
+from engine.lab.events import KernelChanged, LabEvent, RunFinished, RunOutput, RunQueued, RunStarted
+from engine.lab.log import LabLog
+from engine.lab.state import fold
+
+
+def events_of(path: Path) -> list[LabEvent]:
+    return [event for part in log.read(path) for event in part]
+
+
+def run(number: int, cell: str, text: str) -> list[LabEvent]:
+    return [
+        RunQueued(run=number, cell=cell, source="print()"),
+        RunStarted(run=number, generation=1),
+        RunOutput(run=number, type="stream", content={"name": "stdout", "text": text}),
+        RunFinished(run=number, status="ok", count=number, seconds=0.25),
+    ]
+
+
+def test_events_are_numbered_and_read_back(tmp_path: Path) -> None:
+    written = LabLog(tmp_path / "events.jsonl")
+    for event in run(1, "a", "é\ud800"):
+        written.append(event)
+    written.close()
+    found = events_of(tmp_path / "events.jsonl")
+    assert [event.seq for event in found] == [1, 2, 3, 4]
+    assert fold(found).cells["a"].nodes[0]["text"] == "é\ud800"
+    assert stat.S_IMODE((tmp_path / "events.jsonl").stat().st_mode) == 0o600
+    assert LabLog(tmp_path / "events.jsonl").state.seq == 4
+
+
+def test_a_log_is_read_between_two_places(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    written = LabLog(path)
+    sizes = [0]
+    for number in range(1, 6):
+        written.append(RunQueued(run=number, cell="a", source=""))
+        sizes.append(written.size)
+    for begin in range(6):
+        for end in range(begin, 6):
+            found = [event for part in log.read(path, sizes[begin], sizes[end]) for event in part]
+            assert [event.seq for event in found] == list(range(begin + 1, end + 1))
+
+
+def test_a_line_that_was_cut_off_is_passed_over_and_stands_alone(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    written = LabLog(path)
+    written.append(RunQueued(run=1, cell="a", source=""))
+    written.append(RunQueued(run=2, cell="b", source=""))
+    written.close()
+    os.truncate(path, written.size - 7)
+    again = LabLog(path)
+    again.append(RunQueued(run=3, cell="c", source=""))
+    assert [event.run for event in events_of(path) if isinstance(event, RunQueued)] == [1, 3]
+    assert again.state.seq == 2
+
+
+def test_a_large_log_keeps_the_last_run_of_each_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "events.jsonl"
+    written = LabLog(path)
+    written.append(KernelChanged(phase="ready", generation=3, name="python3"))
+    for event in (*run(1, "a", "first"), *run(2, "b", "other"), *run(3, "a", "second")):
+        written.append(event)
+    written.append(RunQueued(run=4, cell="c", source="waits"))
+    written.close()
+    assert LabLog(path).size == written.size
+    monkeypatch.setattr(log, "LARGEST", 100)
+    before, again = written.state, LabLog(path)
+    assert again.size < written.size
+    state = fold(events_of(path))
+    assert state.seq == again.state.seq == len(events_of(path))
+    assert (state.generation, state.kernel) == (3, "python3")
+    assert set(state.cells) == {"a", "b", "c"}
+    for name, one in state.cells.items():
+        old = before.cells[name]
+        assert (one.run, one.phase, one.count, one.nodes) == (old.run, old.phase, old.count, old.nodes)
+
+
+def test_what_a_full_disk_refuses_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "events.jsonl"
+    written, write = LabLog(path), os.write
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    line = written.append(RunQueued(run=1, cell="a", source=""))
+    assert written.trouble == "No space left on device"
+    assert (written.waiting, events_of(path)) == (line, [])
+    monkeypatch.setattr(os, "write", write)
+    written.retry()
+    assert (written.trouble, written.waiting, written.size) == ("", b"", len(line))
+    assert [event.seq for event in events_of(path)] == [1]
