@@ -8,7 +8,7 @@ from typing import Any
 HEAD, TAIL = 1000, 1000  # lines that are kept of a stream …
 MOST = 1_000_000  # … and characters, of each of the two
 PARTS = 1000  # outputs that are kept of a cell, the first and the last ones …
-DATA = 64 * 2**20  # … and bytes of what is displayed
+DATA = 32 * 2**20  # … and characters of them all
 LONGEST = 100_000  # characters of a line
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
 PLAIN = "text/plain"
@@ -71,6 +71,11 @@ class Stream:
         lines = [*self.head, *([f"… {left_out:,} lines left out …"] if left_out else []), *self.tail[cut:]]
         return clean("".join(line + "\n" for line in lines) + self._open)
 
+    @property
+    def size(self) -> int:
+        """Characters that are kept, about."""
+        return self._head_size + self._tail_size
+
     def node(self) -> dict[str, Any]:
         return {"output_type": "stream", "name": self.name, "text": self.text}
 
@@ -100,7 +105,8 @@ class Outputs:
         """`nodes`: those that are there already, as nbformat has them."""
         self._parts: list[Stream | dict[str, Any]] = list(nodes)
         self._left_out = 0  # outputs
-        self._sizes: dict[int, int] = {}  # bytes of what is displayed, by the id of its part
+        self._sizes: dict[int, int] = {}  # characters, by the id of a part
+        self._size = 0  # all of them
         self._clear_at_next = False
         self.failure: Failure | None = None
         self.count: int | None = None  # of the kernel's executions
@@ -140,17 +146,23 @@ class Outputs:
     def _clear(self) -> None:
         self._parts.clear()
         self._sizes.clear()
-        self._left_out = 0
+        self._left_out = self._size = 0
 
     def _add(self, part: Stream | dict[str, Any]) -> None:
-        """One more; of very many, one in the middle goes."""
+        """One more; of very many, some in the middle go."""
+        if self._parts and isinstance(last := self._parts[-1], Stream):
+            self._measure(last, last.size)  # it is complete
         self._parts.append(part)
         if isinstance(part, dict):
-            self._sizes[id(part)] = size_of(part.get("data", {}))
-        while len(self._parts) > PARTS or (len(self._parts) > 2 and sum(self._sizes.values()) > DATA):
+            self._measure(part, size_of(part.get("data", {})))
+        while len(self._parts) > PARTS or (len(self._parts) > 2 and self._size > DATA):
             gone = self._parts.pop(len(self._parts) // 2)
-            self._sizes.pop(id(gone), None)
+            self._size -= self._sizes.pop(id(gone), 0)
             self._left_out += 1
+
+    def _measure(self, part: Stream | dict[str, Any], size: int) -> None:
+        self._size += size - self._sizes.get(id(part), 0)
+        self._sizes[id(part)] = size
 
     def _stream(self, name: str) -> Stream:
         last = self._parts[-1] if self._parts else None
@@ -168,6 +180,7 @@ class Outputs:
             for part in self._parts:
                 if isinstance(part, dict) and shown is not None and part.get("_display_id") == shown:
                     part |= {"data": data, "metadata": content.get("metadata", {})}
+                    self._measure(part, size_of(data))
             return
         node = {"output_type": kind, "data": data, "metadata": content.get("metadata", {})}
         if kind == "execute_result":
@@ -178,7 +191,7 @@ class Outputs:
 
 
 def size_of(data: dict[str, Any]) -> int:
-    """About how many bytes what is displayed has, in all its forms."""
+    """About how many characters what is displayed has, in all its forms."""
     return sum(len(value) if isinstance(value, str) else len(str(value)) for value in data.values())
 
 

@@ -11,7 +11,7 @@ from engine.lab.outputs import Outputs, size_of
 JOIN_S = 0.05  # parts of a stream that come within it are one event
 LINES = 1000  # of a run's outputs that are told one by one …
 STREAMED = 1_000_000  # … and characters of its streams …
-DISPLAYED = 16 * 2**20  # … and bytes of what it displays; then all outputs so far are told now and then
+DISPLAYED = 4 * 2**20  # … and of what it displays; then all outputs so far are told now and then
 SHOWS_S = 0.25  # between two times that they are told to those who follow, at least
 SHOWN_PER_S = 4 * 2**20  # bytes
 LOGS_S = 1.0, 60.0  # the first and the longest pause between two times that they are written into the log
