@@ -70,7 +70,6 @@ class LabClient:
         gone, with the reason in one line; nothing comes after it."""
         try:
             connection = self._connect(None)
-            connection.sendall(_line({"do": "follow"}))
         except OSError as error:
             raise self._no_answer(error) from None
         self._following = connection
@@ -116,7 +115,7 @@ class LabClient:
         """The answer of `engine.lab.kernel_side` in the kernel; waits while a cell runs. Raises EngineError."""
         message = io.BytesIO()
         wire.send(message, request)
-        answer = self._do("ask", waits=True, request=base64.b64encode(message.getvalue()).decode("ascii"))["answer"]
+        answer = self._do("ask", None, request=base64.b64encode(message.getvalue()).decode("ascii"))["answer"]
         try:
             told = wire.receive(io.BytesIO(base64.b64decode(answer)))
         except (ValueError, EOFError) as error:
@@ -135,9 +134,9 @@ class LabClient:
             for connection in self._asking:
                 _hang_up(connection)
 
-    def status(self) -> Fields:
+    def status(self, timeout: float = ANSWERS_S) -> Fields:
         """`document`, `kernel`, `phase`, `since`, `used` (Unix seconds), `kernel_pid`, `trouble` (of the disk)."""
-        return self._do("status")
+        return self._do("status", timeout)
 
     def close(self) -> None:
         """Follow no more. The lab lives on."""
@@ -146,12 +145,12 @@ class LabClient:
             _hang_up(self._following)
         self.cancel()
 
-    def _do(self, what: str, *, waits: bool = False, **fields: Any) -> Fields:
-        """Have the host do something. `waits`: for as long as it takes, until `cancel`."""
+    def _do(self, what: str, timeout: float | None = ANSWERS_S, **fields: Any) -> Fields:
+        """Have the host do something. `timeout`: seconds; None: it may take as long as it takes, until `cancel`."""
         connection = None
         try:
-            connection = self._connect(None if waits else ANSWERS_S)
-            if waits:
+            connection = self._connect(timeout)
+            if timeout is None:
                 with self._lock:
                     self._asking.add(connection)
             connection.sendall(_line({"do": what, **fields}))
@@ -204,6 +203,7 @@ class LabClient:
     ) -> None:
         ended = ""
         with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
+            connection.sendall(_line({"do": "follow"}))
             for events in self._events(stream):
                 if self._closed:
                     return

@@ -15,6 +15,8 @@ from engine.lab import record
 from engine.lab.client import LabClient
 from engine.terminal_text import path_text
 
+ANSWERS_S = 3.0  # that a host may take to be listed with what it does
+
 
 @dataclass(frozen=True)
 class LabSummary:
@@ -85,7 +87,7 @@ def _summary(folder: LabFolder) -> LabSummary | None:
     phase, since, used, kernel_pid = "no answer", host.started, host.started, 0
     if process.is_here(host):
         with contextlib.suppress(LabError):
-            status = LabClient(folder).status()
+            status = LabClient(folder).status(ANSWERS_S)
             phase = "idle" if status["phase"] == "ready" else str(status["phase"])
             since, used, kernel_pid = float(status["since"]), float(status["used"]), int(status["kernel_pid"])
     return LabSummary(

@@ -1,17 +1,21 @@
 """A real Jupyter kernel: cells, failures, interrupts, and its end."""
 
+import os
 import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from engine.errors import LabError
+from engine.hosting import process, record_file
 from engine.lab import kernel as kernels
 from engine.lab.document import open_document
 from engine.lab.kernel import Kernel
+from engine.lab.kernel_process import KernelFolder
 from engine.lab.run import CellRan, run_all
 from tests.support.waiting import wait_for
 
@@ -94,8 +98,8 @@ def test_an_endless_expression_is_interrupted(kernel: Kernel) -> None:
 def test_nothing_of_it_is_anybody_elses(kernel: Kernel) -> None:
     assert texts(kernel.run("import os; os.environ['GREETING']")) == ["'hello'"]
     assert kernel.pid is not None
-    process = psutil.Process(kernel.pid)
-    assert not [one for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+    running = psutil.Process(kernel.pid)
+    assert not [one for one in running.net_connections("inet") if one.status == psutil.CONN_LISTEN]
     folder = kernel._folder.path
     assert not stat.S_IMODE(folder.stat().st_mode) & 0o077
     assert {path.name for path in folder.iterdir()} >= {"kernel.json", "k-1"}
@@ -169,6 +173,30 @@ def test_no_such_kernel_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypat
     with pytest.raises(LabError, match=r"there is no kernel 'nobody'; there are .*python3"):
         Kernel("nobody", tmp_path)
     assert not list(tmp_path.glob("fmnist-lab-*"))
+
+
+def test_the_folders_of_processes_that_were_killed_go_and_those_of_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    here = process.record()
+    owners = {
+        "dead": replace(here, ticks=here.ticks + 1),
+        "alive": here,
+        "elsewhere": replace(here, ticks=1, boot_id="another", hostname="elsewhere"),
+    }
+    for name, owner in owners.items():
+        (tmp_path / f"fmnist-lab-{name}").mkdir()
+        record_file.write(tmp_path / f"fmnist-lab-{name}" / "owner.json", owner)
+    for name in ("new", "old"):
+        (tmp_path / f"fmnist-lab-{name}").mkdir()
+    os.utime(tmp_path / "fmnist-lab-old", (0, 0))
+    made = KernelFolder()
+    assert sorted(path.name.removeprefix("fmnist-lab-") for path in tmp_path.iterdir() if path != made.path) == [
+        "alive", "elsewhere", "new",
+    ]  # fmt: skip
+    made.remove()
+    assert not made.path.exists()
 
 
 @pytest.mark.slow
