@@ -29,6 +29,7 @@ from engine.lab.runs import Runs
 from engine.terminal_text import path_text, printable
 
 BEAT_S = 10.0  # between two signs of life for other machines, and tries to write what a full disk refused
+BEGINS_S = 1.0  # that a kernel may take to begin a cell which is to be interrupted
 LEAVES_S = 1.0  # that those who follow may take for the last events
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TAKEN = 3  # the exit code where the lab has a host already
@@ -189,6 +190,11 @@ class Host:
         kernel, running = self.kernel, self.runs.interrupt()
         if kernel is None or (running is None and not self.asides.running):
             return
+        if running is not None:
+            with contextlib.suppress(TimeoutError):  # a kernel ignores what comes before it has begun
+                await asyncio.wait_for(running.begun.wait(), BEGINS_S)
+            if running.over:
+                return
         await kernel.interrupt()
         if self._obeying is None or self._obeying.done():
             self._obeying = asyncio.create_task(self._kill_if_busy(kernel, running))

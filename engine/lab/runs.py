@@ -1,9 +1,10 @@
 """The runs of a lab's cells: those that wait, the one that runs, and those that may still put something out."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import LabError
@@ -35,6 +36,7 @@ class Run:
     stop_on_error: bool
     recorder: Recorder | None = None
     began: float = 0.0  # by the monotonic clock
+    begun: asyncio.Event = field(default_factory=asyncio.Event)  # in the kernel
     interrupted: bool = False
     asks: bool = False  # for a line
     over: bool = False
@@ -99,8 +101,11 @@ class Runs:
 
     def put_out(self, request: str, kind: str, content: dict[str, Any]) -> None:
         run = self._by_request.get(request)
-        if run is not None and run.recorder is not None:
-            run.recorder.take(kind, content)
+        if run is None or run.recorder is None:
+            return
+        if kind == "execute_input":
+            run.begun.set()
+        run.recorder.take(kind, content)
 
     def asked_for_input(self, request: str, content: dict[str, Any]) -> None:
         run = self._by_request.get(request)
@@ -166,6 +171,7 @@ class Runs:
         failure: Failure | None = None,
     ) -> None:
         run.over, run.asks = True, False
+        run.begun.set()
         if run is self.running:
             self.running = None
         if run.recorder is not None:

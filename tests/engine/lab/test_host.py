@@ -92,6 +92,14 @@ def test_an_interrupt_ends_a_cell_that_waits_for_a_line(shared: Following) -> No
     assert shared.ended(name).asked is None
 
 
+def test_an_interrupt_right_after_the_start_is_not_lost(shared: Following) -> None:
+    for _ in range(10):
+        (name,) = shared.begin("while True: pass")
+        shared.client.interrupt()
+        assert shared.ended(name).phase in ("interrupted", "skipped")
+    assert text_of(*shared.run("'alive'")) == "'alive'"
+
+
 def test_an_interrupt_of_nothing_does_nothing(shared: Following) -> None:
     shared.client.interrupt()
     assert text_of(*shared.run("2 + 2")) == "4"
@@ -220,6 +228,16 @@ def test_a_signal_ends_the_kernel_and_the_host(own: Following, number: signal.Si
     wait_for(lambda: not alive(host), "the end of the host")
     assert own.client.folder.host_log.read_text() == ""
     assert not Path(own.host.socket).exists()
+
+
+def test_a_lab_is_ended_while_its_kernel_starts(tmp_path: Path, home: Path) -> None:
+    lab = opened(home, tmp_path / "own.py")
+    process = psutil.Process(lab.host.pid)
+    (kernel,) = wait_for(process.children, "a kernel")
+    lab.client.shut_down()
+    wait_for(lambda: not psutil.pid_exists(kernel.pid), "the end of the kernel")
+    wait_for(lambda: lab.lost, "the end of the lab")
+    assert lab.client.folder.host_log.read_text() == ""
 
 
 @pytest.mark.slow
