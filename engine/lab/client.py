@@ -62,6 +62,7 @@ class LabClient:
         self._lock = threading.Lock()
         self._asking: set[socket.socket] = set()
         self._cancelled: set[socket.socket] = set()
+        self._cancels = 0  # how often it was called
         self._following: socket.socket | None = None
         self._closed = False
 
@@ -130,6 +131,7 @@ class LabClient:
     def cancel(self) -> None:
         """What was asked is not wanted any more: `ask` raises InspectionCancelledError."""
         with self._lock:
+            self._cancels += 1
             self._cancelled |= self._asking
             for connection in self._asking:
                 _hang_up(connection)
@@ -147,12 +149,14 @@ class LabClient:
 
     def _do(self, what: str, timeout: float | None = ANSWERS_S, **fields: Any) -> Fields:
         """Have the host do something. `timeout`: seconds; None: it may take as long as it takes, until `cancel`."""
-        connection = None
+        connection, cancels = None, self._cancels
         try:
             connection = self._connect(timeout)
             if timeout is None:
                 with self._lock:
                     self._asking.add(connection)
+                    if self._cancels != cancels:
+                        raise InspectionCancelledError("the question was taken back")
             connection.sendall(_line({"do": what, **fields}))
             with connection.makefile("rb") as stream:
                 line = stream.readline()
