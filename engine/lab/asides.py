@@ -44,6 +44,7 @@ class Asides:
         self._waiting: deque[Aside] = deque()
         self._kernel: HostedKernel | None = None
         self._ready_at = 0.0
+        self._ending: asyncio.Task[None] | None = None
         self.running: Aside | None = None
 
     @property
@@ -121,9 +122,15 @@ class Asides:
         try:
             return await aside.answer
         except asyncio.CancelledError:
-            if aside is self.running and aside.interrupts and self._kernel is not None:
-                await self._kernel.interrupt()
+            if aside is self.running and aside.interrupts:
+                self._ending = asyncio.create_task(self._end(aside))
             raise
+
+    async def _end(self, aside: Aside) -> None:
+        """Have the kernel go on. It ignores an interrupt that comes before it has begun, so there may be several."""
+        while aside is self.running and self._kernel is not None:
+            await self._kernel.interrupt()
+            await asyncio.sleep(AGAIN_S)
 
     def _add(self, send: Send, *, interrupts: bool) -> Aside:
         aside = Aside(send, asyncio.get_running_loop().create_future(), interrupts)
