@@ -30,6 +30,7 @@ from engine.terminal_text import path_text, printable
 
 BEAT_S = 10.0  # between two signs of life for other machines, and tries to write what a full disk refused
 BEGINS_S = 1.0  # that a kernel may take to begin a cell which is to be interrupted
+SETTLES_S = 0.2
 LEAVES_S = 1.0  # that those who follow may take for the last events
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TAKEN = 3  # the exit code where the lab has a host already
@@ -193,6 +194,8 @@ class Host:
         if running is not None:
             with contextlib.suppress(TimeoutError):  # a kernel ignores what comes before it has begun
                 await asyncio.wait_for(running.begun.wait(), BEGINS_S)
+            if time.monotonic() - running.began < SETTLES_S:  # nor is one safe before the cell's own code runs
+                await asyncio.sleep(SETTLES_S)
             if running.over:
                 return
         await kernel.interrupt()

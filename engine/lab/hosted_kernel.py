@@ -205,8 +205,15 @@ class HostedKernel:
         if kind == "status":
             if content.get("execution_state") == "idle" and parent in self._idle:
                 self._idle[parent].set()
+                asyncio.get_running_loop().call_later(IDLE_AFTER_S, self._settle, parent)
             return
         self._listener.put_out(parent, kind, content)
+
+    def _settle(self, request: str) -> None:
+        """A kernel that is idle and has not answered was interrupted in its own code, between two of the person's."""
+        waiting = self._replies.get(request)
+        if waiting is not None and not waiting.done():
+            waiting.set_result({"status": "error", "ename": "KeyboardInterrupt", "evalue": ""})
 
     def _take_reply(self, message: dict[str, Any]) -> None:
         waiting = self._replies.get(message["parent_header"].get("msg_id", ""))
