@@ -48,6 +48,16 @@ class Home:
         return self.path / "recent-files.json"
 
     @property
+    def recent_documents(self) -> Path:
+        """The paths of the lab's documents that were opened last."""
+        return self.path / "recent-documents.json"
+
+    @property
+    def documents(self) -> Path:
+        """Documents of the lab that the program makes: the person's copy of the course, and a scratch page."""
+        return self.path / "documents"
+
+    @property
     def labs(self) -> Path:
         """The lab folders."""
         return self.path / "lab"

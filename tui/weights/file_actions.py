@@ -12,7 +12,7 @@ from engine import sources
 from engine.checkpoints.requests import VerifyRequest
 from engine.errors import EngineError
 from engine.evaluation.requests import EvaluationRequest, EvaluationSettings, TrustRequest
-from engine.home import RunFolder
+from engine.home import Home, RunFolder
 from engine.runs import checkpoint_refs, client, from_weights
 from engine.sources import RunCheckpoint, WeightsFile
 from engine.training.config import typed_pairs
@@ -26,9 +26,9 @@ from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.source_prompt import prediction_prompt
 from tui.evaluation_text import evaluation_text
 from tui.keys import bind
+from tui.recent_files import remember
 from tui.services import Services
 from tui.weights import prompts
-from tui.weights.recent_files import remember
 
 FILE_ACTION_KEYS: list[BindingType] = [
     bind("file", "compare", "Compare", "with another file", action="difference"),
@@ -86,7 +86,7 @@ class FileActions:
 
         if (text := await self._ask(prompts.other_file(self._path))) is not None:
             other = typed_path(text).absolute()
-            remember(self._services.home, other)
+            remember(Home(self._services.home).recent_files, other)
             self._screen.app.push_screen(DifferenceScreen(self._services, self._path, other))
 
     # Evaluating

@@ -12,7 +12,7 @@ from engine.home import Home
 from engine.runs import store
 from engine.terminal_text import printable
 from tui import format as fmt
-from tui.weights.recent_files import recent
+from tui.recent_files import recent
 from tui.widgets.order import Order
 
 UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}  # bytes
@@ -59,7 +59,7 @@ def list_files(home: Path) -> FileList:
             found += _listed(weights, f"{name} · {weights.name}", "the newest weights", left_out)
     known = {one.path for one in found}
     try:
-        paths = [path for path in recent(home) if path not in known]
+        paths = [path for path in recent(Home(home).recent_files) if path not in known]
     except (OSError, ValueError) as error:
         why = (error.strerror or "") if isinstance(error, OSError) else str(error)
         left_out.append(f"{Home(home).recent_files} can't be read ({why})")

@@ -18,7 +18,7 @@ from engine.checkpoints.verify import sha256
 from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
 from engine.evaluation.requests import EvaluationRequest
-from engine.home import RunFolder
+from engine.home import Home, RunFolder
 from engine.models.registry import build
 from engine.progress import Progress, silent
 from engine.runs import store
@@ -34,6 +34,7 @@ from tests.support.panels import said
 from tests.support.waiting import until
 from tests.tui.data.test_data import about_image, line, where
 from tests.tui.model.test_model import edges, shown
+from tui import recent_files
 from tui.app import FmnistApp
 from tui.data.data import DataScreen
 from tui.detail.pane import DetailText
@@ -42,7 +43,6 @@ from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
 from tui.model.model import ModelScreen
 from tui.model.tensor import TensorScreen
-from tui.weights import recent_files
 from tui.weights.checkpoints import CheckpointsScreen
 from tui.weights.difference import DifferenceScreen
 from tui.weights.file import FileScreen
@@ -147,7 +147,7 @@ async def test_two_files_beside_each_other(home: Path, run: RunFolder) -> None:
         assert "no such file" in line(app, "#verdict")
         await typed(pilot, str(first))
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in said(app))
-        assert recent_files.recent(home) == [first]
+        assert recent_files.recent(Home(home).recent_files) == [first]
         await pilot.press("d")
         await typed(pilot, str(second))
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in said(app))
@@ -273,7 +273,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
     state = torch.load(run.weights, weights_only=True)
     path = tmp_path / "theirs.pt"
     torch.save({f"net.{name.removeprefix('linear_relu_stack.')}": value for name, value in state.items()}, path)
-    recent_files.remember(home, path)
+    recent_files.remember(Home(home).recent_files, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press("5")
@@ -300,7 +300,7 @@ async def test_names_that_differ_are_proposed_and_taken_when_that_is_said(
 async def test_what_is_odd_about_a_file_is_a_list_of_its_own(home: Path, tmp_path: Path) -> None:
     odd = {f"x{at}": tensor((9,), (1,)) for at in range(5)}
     path = checkpoint(holding(good=tensor((4,), (1,)), **odd), tmp_path / "odd.pt")
-    recent_files.remember(home, path)
+    recent_files.remember(Home(home).recent_files, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -405,7 +405,7 @@ async def test_a_run_goes_on_from_anybodys_file(home: Path, run: RunFolder, tmp_
     model(torch.rand(2, 1, 28, 28)).sum().backward()
     optimizer.step()
     torch.save({"model_state_dict": model.state_dict(), "optimizer_state_dict": optimizer.state_dict()}, path)
-    recent_files.remember(home, path)
+    recent_files.remember(Home(home).recent_files, path)
     app = FmnistApp(home=home, dataset="demo")
     begun: list[RunFolder] = []
     app.watch_run = begun.append  # type: ignore[assignment]
@@ -441,7 +441,7 @@ async def test_a_file_that_another_torchs_list_judges_says_so(
     monkeypatch.setattr("engine.weights.contents.installed", lambda: of("2.99.0"))
     path = tmp_path / "weights.pt"
     torch.save({"w": torch.zeros(3)}, path)
-    recent_files.remember(home, path)
+    recent_files.remember(Home(home).recent_files, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -455,7 +455,7 @@ async def test_a_file_that_another_torchs_list_judges_says_so(
 async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "evil.pt"
     torch.save({"w": torch.zeros(3), "evil": Evil(tmp_path / "made")}, path)
-    recent_files.remember(home, path)
+    recent_files.remember(Home(home).recent_files, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -482,7 +482,7 @@ async def test_a_file_that_would_run_something_is_shown_and_does_not(home: Path,
 async def test_a_whole_module_is_loaded_only_after_its_name_was_typed(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "whole.pt"
     torch.save(build("mlp"), path)
-    recent_files.remember(home, path)
+    recent_files.remember(Home(home).recent_files, path)
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("5")
@@ -559,6 +559,6 @@ def test_paths_are_completed_and_remembered(tmp_path: Path) -> None:
         assert asyncio.run(among.get_suggestion(f"{before}{tmp_path}/wei")) == f"{before}{tmp_path}/weights.pt"
     assert asyncio.run(among.get_suggestion("l")) is None  # `last`, and no file of the folder one is in
     for name in ("weights.pt", "weather.txt", "weights.pt"):
-        recent_files.remember(tmp_path, tmp_path / name)
+        recent_files.remember(Home(tmp_path).recent_files, tmp_path / name)
     (tmp_path / "weather.txt").unlink()
-    assert recent_files.recent(tmp_path) == [tmp_path / "weights.pt"]
+    assert recent_files.recent(Home(tmp_path).recent_files) == [tmp_path / "weights.pt"]

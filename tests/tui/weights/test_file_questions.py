@@ -12,7 +12,7 @@ from engine.checkpoints.verify import sha256
 from engine.errors import InspectionCancelledError
 from engine.evaluation import trusted
 from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationRequest
-from engine.home import RunFolder
+from engine.home import Home, RunFolder
 from engine.models.registry import build
 from engine.progress import Progress, silent
 from engine.runs import store
@@ -26,10 +26,10 @@ from tests.tui.data.test_data import line, until
 from tests.tui.weights.test_checkpoints import body, table, typed
 from tui.app import FmnistApp
 from tui.dialogs.prompt import PromptScreen
+from tui.recent_files import remember
 from tui.weights.checkpoints import CheckpointsScreen
 from tui.weights.difference import DifferenceScreen
 from tui.weights.file import FileScreen
-from tui.weights.recent_files import remember
 
 SIZE = (140, 45)
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -123,7 +123,7 @@ async def test_averaging_is_cancelled_with_esc_and_keeps_the_marks(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed, name in enumerate(("a.pt", "b.pt", "c.pt")):
-        remember(home, saved(tmp_path / name, seed, ""))
+        remember(Home(home).recent_files, saved(tmp_path / name, seed, ""))
     cancelled = threading.Event()
     asked: list[ConvertRequest] = []
     answered = WorkerClient.ask

@@ -1,26 +1,25 @@
-"""The files of weights that were opened recently."""
+"""The files that were opened recently: of weights, and documents. Each kind has a list, a file in the home folder."""
 
 import json
 from pathlib import Path
 
 from engine import atomic
-from engine.home import Home
 
 MOST = 20
 
 
-def recent(home: Path) -> list[Path]:
+def recent(file: Path) -> list[Path]:
     """Those that still exist, the most recent first. Raises OSError where the list can't be read, ValueError where it
     is none."""
-    return [path for path in _listed(home) if _is_there(path)][:MOST]
+    return [path for path in _listed(file) if _is_there(path)][:MOST]
 
 
-def remember(home: Path, path: Path) -> None:
+def remember(file: Path, path: Path) -> None:
     """Put a file first. An error of the disk is ignored; a list that can't be read stays as it is."""
     try:
-        paths = [str(path), *(str(one) for one in recent(home) if one != path)]
-        home.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(Home(home).recent_files, json.dumps(paths[:MOST]))
+        paths = [str(path), *(str(one) for one in recent(file) if one != path)]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(file, json.dumps(paths[:MOST]))
     except (OSError, ValueError):
         pass
 
@@ -36,9 +35,9 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _listed(home: Path) -> list[Path]:
+def _listed(file: Path) -> list[Path]:
     try:
-        listed = json.loads(Home(home).recent_files.read_text(encoding="utf-8"))
+        listed = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except (UnicodeDecodeError, RecursionError):
