@@ -111,3 +111,20 @@ class KernelGraphRequest(Request[KernelGraph]):
 
     handler = "engine.inspection.kernel_graph:compute"
     name: str
+
+
+@dataclass(frozen=True)
+class EvaluateRequest(Request["Evaluated"]):
+    """The value of an expression of the person's, which no count of executions and no `_` remembers."""
+
+    handler = "engine.inspection.kernel_values:evaluate"
+    expression: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """`value`: as Python's repr spells it; None where it raised `error`, the exception's name, with `words`."""
+
+    value: str | None
+    error: str = ""
+    words: str = ""

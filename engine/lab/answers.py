@@ -5,6 +5,7 @@ import math
 import re
 from typing import TypeAlias
 
+from engine.lab.verdict_words import ENGLISH, VerdictWords
 from engine.terminal_text import printable
 
 Answer: TypeAlias = float | str | list["Answer"]  # a bool and an int are floats to the types
@@ -74,19 +75,19 @@ def yes(text: str) -> bool | None:
     return True if word in YES else False if word in NO else None
 
 
-def difference(answer: Answer, typed: Answer) -> str:
+def difference(answer: Answer, typed: Answer, words: VerdictWords = ENGLISH) -> str:
     """What differs, in one line that says what is right; empty: nothing."""
     if isinstance(answer, list) and isinstance(typed, list):
         sizes, typed_sizes = _sizes(answer), _sizes(typed)
         if sizes != typed_sizes:
-            return f"it is {spelled(answer)}: its shape is {sizes}, not {typed_sizes}"
+            return words.other_shape.format(spelled(answer), sizes, typed_sizes)
         wrong = _differing(answer, typed, [])
         if not wrong:
             return ""
         at, one, other = wrong[0]
-        count = f" ({len(wrong)} of {math.prod(sizes)} differ)" if len(wrong) > 1 else ""
-        return f"at {at} it is {spelled(one)}, not {spelled(other)}{count}"
-    return "" if _same(answer, typed) else f"it is {spelled(answer)}, not {spelled(typed)}"
+        count = words.differ.format(len(wrong), math.prod(sizes)) if len(wrong) > 1 else ""
+        return words.at.format(at, spelled(one), spelled(other)) + count
+    return "" if _same(answer, typed) else words.other.format(spelled(answer), spelled(typed))
 
 
 def spelled(answer: Answer) -> str:

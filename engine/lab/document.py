@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -45,9 +44,9 @@ class Cell:
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
-        """As nbformat has them; empty for a cell that is no code."""
+        """As nbformat has them; empty for a cell that is no code. What is no output at all is left out."""
         found = self.node.get("outputs", [])
-        return found if isinstance(found, list) else []
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
     def take_outputs(self, outputs: Iterable[dict[str, Any]], count: int | None) -> None:
         """What a run of the cell has put out. `count`: of the kernel's executions."""
@@ -80,6 +79,19 @@ class Document:
         return [cell for cell in self.cells if cell.kind == "code"]
 
     @property
+    def keeps_outputs(self) -> bool:
+        """Whether its file has the cells' outputs: a notebook, no script."""
+        return self.path.suffix.lower() == ".ipynb"
+
+    def copy(self) -> "Document":
+        """For a thread that writes it while this one is edited. Outputs are shared: they are
+        replaced, never changed."""
+        nodes = [{**cell.node, "metadata": deepcopy(cell.node.get("metadata", {}))} for cell in self.cells]
+        copy = Document(self.path, {**self.content, "cells": []}, self._text)
+        copy.cells, copy._as_read = [Cell(node) for node in nodes], self._as_read
+        return copy
+
+    @property
     def edited(self) -> bool:
         """Whether it differs from what was read."""
         return self._whole() != self._as_read
@@ -104,13 +116,14 @@ class Document:
         return {**self.content, "cells": [cell.node for cell in self.cells]}
 
     def _json(self) -> str:
-        """Spelled as the file was, where its spelling is one of a JSON library's; else as Jupyter spells it."""
-        spelling: Spelling = (1, False, "\n")
-        if self._text and self.path.suffix.lower() == ".ipynb":
-            read = json.loads(self._text)
-            spellings = product((1, 2, 4, None), (False, True), ("\n", ""))
-            spelling = next((one for one in spellings if _spelled(read, *one) == self._text), spelling)
-        return _spelled(self._whole(), *spelling)
+        """Spelled as the file was, as far as a JSON library spells so; else as Jupyter does."""
+        read = self._text if self.path.suffix.lower() == ".ipynb" else ""
+        return _spelled(self._whole(), *(_spelling(read) if read else (1, False, "\n")))
+
+
+def preload() -> None:
+    """Import what reads documents: the first one opens sooner then."""
+    import jupytext  # noqa: F401
 
 
 def check_ending(path: Path) -> None:
@@ -132,6 +145,19 @@ def open_document(path: Path) -> Document:
         raise LabError(f"cannot read {path_text(path)} ({error.strerror})") from error
     content = _notebook(path, text) if path.suffix.lower() == ".ipynb" else _from_script(path, text)
     return Document(path, content, text)
+
+
+def new_document(path: Path) -> Document:
+    """A document with one empty cell, which is in no file yet."""
+    content: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": MAJOR, "nbformat_minor": IDS_SINCE - 1}
+    if path.suffix.lower() == ".py":
+        content["metadata"] = {"jupytext": {"notebook_metadata_filter": "-all"}}
+    else:
+        content["nbformat_minor"] = IDS_SINCE
+        content["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": PYTHON}}
+    document = Document(path, content)
+    document.cells.append(new_cell(document, "code"))
+    return document
 
 
 def new_cell(document: Document, kind: CellKind, source: str = "") -> Cell:
@@ -201,6 +227,15 @@ def _script(content: dict[str, Any]) -> str:
 
     plain = {**content, "cells": [{**cell, "source": _joined(cell.get("source", ""))} for cell in content["cells"]]}
     return str(jupytext.writes(nbformat.from_dict(plain), fmt=PERCENT))
+
+
+def _spelling(text: str) -> Spelling:
+    """How a JSON text is spelled: the indent of its second line, whether it has escapes in place of other than ASCII,
+    and how it ends."""
+    first, newline, rest = text[:1000].lstrip().partition("\n")
+    indent = len(rest) - len(rest.lstrip(" ")) if newline and len(first) < 3 else None
+    ascii_only = text.isascii() and "\\u" in text
+    return indent, ascii_only, "\n" if text.endswith("\n") else ""
 
 
 def _spelled(content: Any, indent: int | None, ascii_only: bool, end: str) -> str:

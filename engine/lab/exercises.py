@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.errors import LabError
-from engine.lab import answers
+from engine.lab import answers, verdict_words
 from engine.lab.document import Cell, Document
 from engine.lab.kernel import Kernel
+from engine.lab.verdict_words import VerdictWords
 
 Kind = Literal["value", "shape", "names", "raises"]
 WHY = re.compile(r"(?:^|\n\s*\n)(?:Why|이유):\s*", re.ASCII)  # begins the paragraph that explains the answer
@@ -83,55 +84,63 @@ def read_truth(kind: Kind, text: str) -> Truth:
     return Truth(kind, answer)
 
 
-def check(truth: Truth, typed: str) -> Verdict:
-    """Compare a prediction with the answer: floats by about a hundredth, shapes in any spelling, names in any order."""
+def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
+    """Compare a prediction with the answer: floats by about a hundredth, shapes in any spelling, names in any order.
+    `lang`: what the verdict is in, "en" or "ko"."""
+    words = verdict_words.words(lang)
     if truth.kind == "raises":
-        return _raises(truth, typed)
+        return _raises(truth, typed, words)
     if truth.kind == "shape":
         predicted = answers.shape(typed)
-        return _not_read("a shape", "[2, 3]") if predicted is None else _shape(truth.answer, predicted)
+        if predicted is None:
+            return _not_read(words.a_shape, "[2, 3]", words)
+        return _shape(truth.answer, predicted, words)
     if truth.kind == "names":
         named = answers.names(typed)
-        return _not_read("names", "a, b") if named is None else _names(truth.answer, named)
+        return _not_read(words.names, "a, b", words) if named is None else _names(truth.answer, named, words)
     value = answers.read(typed, yes_and_no=isinstance(truth.answer, bool), thousands=isinstance(truth.answer, int))
     if value is None:
-        return _not_read("a value", answers.example(truth.answer))
-    difference = answers.difference(truth.answer, value)
-    return Verdict(not difference, difference or f"Right: {answers.spelled(truth.answer)}")
+        return _not_read(words.a_value, answers.example(truth.answer), words)
+    difference = answers.difference(truth.answer, value, words)
+    return Verdict(not difference, difference or words.right.format(answers.spelled(truth.answer)))
 
 
-def _raises(truth: Truth, typed: str) -> Verdict:
+def _raises(truth: Truth, typed: str, words: VerdictWords) -> Verdict:
     yes = answers.yes(typed)
-    what = f"it raises {truth.error}" if truth.answer else "it raises nothing"
+    what = words.raises.format(truth.error) if truth.answer else words.raises_nothing
+    right = yes == truth.answer
     if yes is None:  # perhaps the exception's name
         named = re.fullmatch(r"(?:\w+\.)*(\w*(?:Error|Exception|Warning))(?:\(\))?", typed.strip())
         if named is None:
-            return _not_read("yes or no", "yes")
+            return _not_read(words.yes_or_no, "yes", words)
         right = named[1] == truth.error
-        return Verdict(right, f"Right: {what}" if right else f"{what}, not {named[1]}" if truth.answer else what)
-    return Verdict(yes == truth.answer, f"Right: {what}" if yes == truth.answer else what)
+        if truth.answer and not right:
+            what = words.raises_other.format(truth.error, named[1])
+    return Verdict(right, words.right.format(what) if right else what)
 
 
-def _shape(answer: answers.Answer, predicted: list[int]) -> Verdict:
+def _shape(answer: answers.Answer, predicted: list[int], words: VerdictWords) -> Verdict:
     if answer == predicted:
-        return Verdict(True, f"Right: {answer}")
+        return Verdict(True, words.right.format(answer))
     assert isinstance(answer, list)
     if len(answer) != len(predicted):
-        count = f"{len(answer)} dimension{'' if len(answer) == 1 else 's'}"
-        return Verdict(False, f"it is {answer}: {count}, not {len(predicted)}")
-    return Verdict(False, f"it is {answer}, not {predicted}")
+        template = words.one_dimension if len(answer) == 1 else words.dimensions
+        return Verdict(False, template.format(answer, len(answer), len(predicted)))
+    return Verdict(False, words.other.format(answer, predicted))
 
 
-def _names(answer: answers.Answer, named: list[str]) -> Verdict:
+def _names(answer: answers.Answer, named: list[str], words: VerdictWords) -> Verdict:
     assert isinstance(answer, list)
     missing = [str(name) for name in answer if name not in named]
     wrong = [name for name in named if name not in answer]
-    parts = [f"{what}: {', '.join(some)}" for what, some in (("also", missing), ("not", wrong)) if some]
-    return Verdict(not parts, "; ".join(parts) or f"Right: {', '.join(map(str, answer)) or 'none'}")
+    both = ((words.also, missing), (words.not_these, wrong))
+    parts = [template.format(", ".join(some)) for template, some in both if some]
+    right = words.right.format(", ".join(map(str, answer)) or words.none)
+    return Verdict(not parts, "; ".join(parts) or right)
 
 
-def _not_read(what: str, example: str) -> Verdict:
-    return Verdict(False, f"write {what}, such as {example}", understood=False)
+def _not_read(what: str, example: str, words: VerdictWords) -> Verdict:
+    return Verdict(False, words.write.format(what, example), understood=False)
 
 
 def _asked(cell: Cell) -> tuple[str, Kind] | None:

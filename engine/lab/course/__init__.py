@@ -69,6 +69,15 @@ def copy(course: list[Chapter], folder: Path) -> list[Copied]:
     return copied
 
 
+def copy_file(chapter: Path, path: Path) -> None:
+    """One chapter's file as a person's own, where that is not there yet. Raises LabError."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _written(path, chapter.read_bytes())
+    except OSError as error:
+        raise LabError(f"cannot write {path_text(path)} ({error.strerror})") from error
+
+
 def _written(path: Path, content: bytes) -> bool:
     """Write a new file. False where the name is taken."""
     try:

@@ -141,3 +141,15 @@ def test_a_notebook_keeps_the_exercises_of_a_script(tmp_path: Path) -> None:
     document = open_document(path)
     document.save(tmp_path / "chapter.ipynb")
     assert exercises(open_document(tmp_path / "chapter.ipynb")) == exercises(document)
+
+
+def test_a_verdict_may_be_in_korean() -> None:
+    assert check(Truth("shape", [2, 3]), "[2, 3]", "ko") == check(Truth("shape", [2, 3]), "(2, 3)", "ko")
+    assert check(Truth("shape", [2, 3]), "[2, 3]", "ko").text == "맞았습니다: [2, 3]"
+    assert check(Truth("value", [1.0, 2.0]), "[1, 3]", "ko").text == "[1] 위치의 값은 2입니다 (입력: 3)"
+    assert check(Truth("raises", True, "RuntimeError"), "ValueError", "ko").text == (
+        "RuntimeError 예외가 발생합니다 (입력: ValueError)"
+    )
+    assert check(Truth("names", ["a", "b"]), "b, c", "ko").text == "빠진 이름: a; 해당하지 않는 이름: c"
+    assert not check(Truth("value", 3), "?!", "ko").understood
+    assert "예: 3" in check(Truth("value", 3), "?!", "ko").text

@@ -1,0 +1,212 @@
+"""A document while a person edits it: cells with names, undo, a clipboard, and the file that it is saved to."""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from engine.errors import LabError
+from engine.lab.document import Cell, CellKind, Document, new_cell, open_document
+from engine.terminal_text import path_text
+
+MOST_UNDONE = 200  # steps
+
+
+class Notebook:
+    """Of a document that is open. Nothing here writes to the disk but `Draft.save`, which may be called in a thread."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.version = 0  # counts up with every change
+        self.saved_version = 0
+        self._on_disk = _digest_of(document.path)
+        self._names: dict[int, str] = {}  # by the identity of a cell, which lives as long as this
+        self._kept: list[Cell] = []  # those that were cut too: an undo brings back the same cell, and its outputs
+        self._clipboard: list[Cell] = []
+        self._undo: list[tuple[list[Cell], int]] = []  # the cells before a change, and the place of the cursor then
+        if not document.cells:
+            document.cells.append(new_cell(document, "code"))
+
+    @property
+    def cells(self) -> list[Cell]:
+        return self.document.cells
+
+    @property
+    def edited(self) -> bool:
+        """Whether something is not saved yet."""
+        return self.version != self.saved_version
+
+    def name(self, cell: Cell) -> str:
+        """What the lab calls a cell: its id, where the file has one, else a name of this notebook's."""
+        found = self._names.get(id(cell))
+        if found is None:
+            given = cell.node.get("id")
+            taken = given in self._names.values()
+            found = given if isinstance(given, str) and given and not taken else uuid4().hex[:8]
+            self._names[id(cell)] = found
+            self._kept.append(cell)
+        return found
+
+    def place(self, name: str) -> int | None:
+        """Where the cell of that name stands; None: nowhere any more."""
+        return next((at for at, cell in enumerate(self.cells) if self.name(cell) == name), None)
+
+    def write(self, at: int, source: str) -> None:
+        """Another text for a cell."""
+        if self.cells[at].source != source:
+            self.cells[at].source = source
+            self.version += 1
+
+    def insert(self, at: int, kind: CellKind = "code", source: str = "") -> None:
+        """A new cell before the one at `at`, or at the end."""
+        self._remember(at)
+        self.cells.insert(at, new_cell(self.document, kind, source))
+
+    def cut(self, at: int) -> None:
+        """The clipboard gets the cell. Of the last one an empty cell stays."""
+        self._remember(at)
+        self._clipboard = [self.cells.pop(at)]
+        if not self.cells:
+            self.cells.append(new_cell(self.document, "code"))
+
+    @property
+    def can_paste(self) -> bool:
+        return bool(self._clipboard)
+
+    def paste(self, at: int) -> None:
+        """A copy of the clipboard's cell before the one at `at`."""
+        self._remember(at)
+        for cell in self._clipboard:
+            copy = new_cell(self.document, cell.kind, cell.source)
+            copy.node = {**deepcopy(cell.node), **({"id": copy.node["id"]} if "id" in copy.node else {})}
+            self.cells.insert(at, copy)
+
+    def move(self, at: int, by: int) -> int:
+        """A cell up or down. Returns its new place."""
+        to = max(0, min(len(self.cells) - 1, at + by))
+        if to != at:
+            self._remember(at)
+            self.cells.insert(to, self.cells.pop(at))
+        return to
+
+    def change_kind(self, at: int, kind: CellKind) -> None:
+        """Have a cell be code or text. Its outputs go where it is no code."""
+        if self.cells[at].kind == kind:
+            return
+        self._remember(at)
+        before = self.cells[at]
+        changed = new_cell(self.document, kind, before.source)
+        changed.node["metadata"] = deepcopy(before.node.get("metadata", {}))
+        if "id" in before.node:
+            changed.node["id"] = before.node["id"]
+        self._names[id(changed)] = self.name(before)
+        self._kept.append(changed)
+        self.cells[at] = changed
+
+    def take_outputs(self, name: str, outputs: Iterable[dict[str, Any]], number: int | None) -> None:
+        """What a run of the cell of that name has put out."""
+        at = self.place(name)
+        if at is None or self.cells[at].kind != "code":
+            return
+        cell, found = self.cells[at], list(outputs)
+        if cell.outputs != found or cell.node.get("execution_count") != number:
+            cell.take_outputs(found, number)
+            self.version += self.document.keeps_outputs
+
+    def forget_outputs(self) -> None:
+        """Of all cells."""
+        for cell in self.cells:
+            if cell.kind == "code" and (cell.outputs or cell.node.get("execution_count") is not None):
+                cell.take_outputs([], None)
+                self.version += self.document.keeps_outputs
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._undo)
+
+    def undo(self) -> int:
+        """Take back the last insertion, cut, paste, move or change of a kind: not what was typed in a cell. Returns the
+        place of the cursor then."""
+        cells, at = self._undo.pop()
+        self.document.cells[:] = cells
+        self.version += 1
+        return min(at, len(cells) - 1)
+
+    def _remember(self, at: int) -> None:
+        self._undo = [*self._undo[1 - MOST_UNDONE :], (list(self.cells), at)]
+        self.version += 1
+
+    # The file
+
+    def changed_on_disk(self) -> bool:
+        """Whether somebody else wrote the file since it was read or saved. Reads it."""
+        found = _digest_of(self.document.path)
+        return found is not None and found != self._on_disk
+
+    def draft(self) -> "Draft":
+        """The document as it is now, for a thread that saves it."""
+        return Draft(self.document.copy(), self.version)
+
+    def saved(self, draft: "Draft") -> None:
+        """The draft is on the disk."""
+        self.saved_version = max(self.saved_version, draft.version)
+        self._on_disk = draft.digest
+
+    def keep_mine(self) -> None:
+        """What somebody else wrote into the file does not count: the next save overwrites it."""
+        self._on_disk = _digest_of(self.document.path)
+        self.version += 1
+
+    def reopened(self) -> "Notebook":
+        """The document as it is on the disk now. Raises LabError."""
+        return Notebook(open_document(self.document.path))
+
+
+@dataclass
+class Draft:
+    """What is to be saved. `digest`: of the file, once it is."""
+
+    document: Document
+    version: int
+    digest: str | None = field(default=None)
+
+    def save(self, path: Path | None = None) -> None:
+        """Write it, whole or not at all. Raises LabError."""
+        self.document.save(path)
+        self.digest = _digest_of(path or self.document.path)
+
+
+def restored(cells: Sequence[tuple[str, str]], runs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Which run's cell is which cell of a document that was opened again, whose cells have no ids in the file: the
+    same source, the last run for the last cell that has it. `cells`, in their order, and `runs`, the last one last:
+    names and sources. From the runs' names to the cells'."""
+    by_name = dict(cells)
+    found = {run: run for run, source in runs if by_name.get(run) == source}
+    left = [(name, source) for name, source in cells if name not in found]
+    for run, source in reversed(runs):
+        if run in found:
+            continue
+        at = next((at for at in reversed(range(len(left))) if left[at][1] == source), None)
+        if at is not None:
+            found[run] = left.pop(at)[0]
+    return found
+
+
+def empty_document(path: Path) -> Document:
+    """A document that is not on the disk yet, with one empty cell. Raises LabError where a file is there already."""
+    from engine.lab.document import check_ending, new_document
+
+    check_ending(path)
+    if path.exists():
+        raise LabError(f"{path_text(path)} is there already")
+    return new_document(path)
+
+
+def _digest_of(path: Path) -> str | None:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None

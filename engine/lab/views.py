@@ -1,0 +1,176 @@
+"""What a screen shows of a cell's outputs: short lines, and what can be opened. Made in a thread: of a large output it
+takes a while."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.lab.outputs import PLAIN, clean
+from engine.terminal_text import shown_lines
+
+OBJECT = "application/vnd.fmnist-tui.object+json"
+IMAGES = ("image/png", "image/jpeg", "image/gif")
+MOST_LINES, MOST_OF_OBJECT = 24, 12  # of an output in the document; the rest opens
+LONGEST = 2000  # characters of a line
+KEPT_LINES = 3000  # of an output that is opened
+UNKNOWN = "[an output of an unknown kind]"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+ViewKind = Literal["text", "warning", "error", "result", "object", "image"]
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """What is known of an output that is a tensor, an array, a table or an image."""
+
+    type: str
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+    device: str = ""
+    requires_grad: bool = False
+    grad_fn: str = ""
+    images: bool = False  # it has the shape of images
+
+
+@dataclass(frozen=True, eq=False)
+class OutputView:
+    """An output. `lines`: at most MOST_LINES of it,
+    of an object MOST_OF_OBJECT; `more`: how many it has besides."""
+
+    kind: ViewKind
+    lines: tuple[str, ...]
+    more: int = 0
+    at: int = 0  # its place among the cell's outputs
+    facts: ObjectFacts | None = None
+    expression: str = ""  # under which the kernel still has the object, such as `Out[3]`
+    image: bytes = b""  # a file: PNG, JPEG or GIF
+    cell_line: int | None = None  # of an error: the line of the cell, from 1
+
+    @property
+    def opens(self) -> bool:
+        """Whether there is more to see than these lines."""
+        return bool(self.more or self.image or self.kind == "error" or self.expression)
+
+
+def views(
+    nodes: Iterable[dict[str, Any]], count: int | None = None, error_line: int | None = None
+) -> tuple[OutputView, ...]:
+    """Of the outputs as nbformat has them. `count`: of the kernel that still has them: what it gives can be opened."""
+    return tuple(_view(node, at, count, error_line) for at, node in enumerate(nodes))
+
+
+def whole_text(node: dict[str, Any]) -> str:
+    """All of an output, to be read; cut in its middle where it is very long."""
+    lines = _clean(_whole(node)).split("\n")
+    if len(lines) > KEPT_LINES:
+        half = KEPT_LINES // 2
+        lines = [*lines[:half], f"… {len(lines) - 2 * half:,} lines left out …", *lines[-half:]]
+    return "\n".join(line[:LONGEST] for line in lines)
+
+
+def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | None) -> OutputView:
+    kind = node.get("output_type")
+    if kind == "stream":
+        lines, more = _cut(_joined(node.get("text", "")), tail=True)
+        return OutputView("warning" if node.get("name") == "stderr" else "text", lines, more, at)
+    if kind == "error":
+        name, value = str(node.get("ename", "Error")), _clean(str(node.get("evalue", "")))
+        lines, more = _cut(f"{name}: {value}" if value else name)
+        traceback = node.get("traceback") or []
+        return OutputView("error", lines, more, at, cell_line=error_line if traceback or error_line else None)
+    data = node.get("data")
+    if not isinstance(data, dict):
+        return OutputView("text", (UNKNOWN,), 0, at)
+    image = next((found for mime in IMAGES if (found := _decoded(data.get(mime)))), b"")
+    facts = _facts(data.get(OBJECT))
+    most = MOST_OF_OBJECT if facts is not None else MOST_LINES
+    text = _joined(data.get(PLAIN, "")).rstrip("\n")
+    lines, more = _cut(text, most) if PLAIN in data else ((_short(_named(data)),), 0)
+    result = kind == "execute_result" and count is not None and facts is not None
+    number = node.get("execution_count")
+    expression = f"Out[{number}]" if result and number == count and _opens(facts) else ""
+    what: ViewKind = "image" if image else "object" if facts is not None else "result"
+    return OutputView(what, lines, more, at, facts, expression, image)
+
+
+def _opens(facts: ObjectFacts | None) -> bool:
+    """Whether the tensor view takes it."""
+    return facts is not None and facts.type in ("Tensor", "Parameter", "ndarray", "Buffer")
+
+
+def _cut(text: str, most: int = MOST_LINES, *, tail: bool = False) -> tuple[tuple[str, ...], int]:
+    """The first lines, and how many more there are. `tail`: of a stream the last ones are shown too."""
+    text = text.removesuffix("\n")
+    lines = text.split("\n") if text else []
+    if len(lines) <= most:
+        return tuple(_short(line) for line in lines), 0
+    head = most * 2 // 3 if tail else most
+    kept = [_short(line) for line in lines[:head]]
+    more = len(lines) - head
+    if tail:
+        last = most - head
+        more -= last
+        kept += [f"… {more:,} more lines (Enter opens) …", *(_short(line) for line in lines[-last:])]
+    return tuple(kept), more
+
+
+def _short(line: str) -> str:
+    return shown_lines(_clean(line[: 2 * LONGEST]))[:LONGEST].expandtabs(4)
+
+
+def _clean(text: str) -> str:
+    return clean(text)
+
+
+def _joined(text: object) -> str:
+    """Text of a notebook, which may stand there in lines."""
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def _whole(node: dict[str, Any]) -> str:
+    """All of its text. Of an error the traceback, where it has one."""
+    if node.get("output_type") == "stream":
+        return _joined(node.get("text", ""))
+    if node.get("output_type") == "error":
+        traceback = node.get("traceback")
+        lines = traceback if isinstance(traceback, list) else []
+        return "\n".join(map(str, lines or [f"{node.get('ename', 'Error')}: {node.get('evalue', '')}"])) + "\n"
+    data = node.get("data")
+    if not isinstance(data, dict):
+        return UNKNOWN
+    return f"{_joined(data[PLAIN])}\n" if PLAIN in data else f"{_named(data)}\n"
+
+
+def _named(data: dict[str, Any]) -> str:
+    """What stands in place of an output without text."""
+    if WIDGET in data:
+        return "[a widget: shown in a browser only]"
+    if "text/html" in data:
+        text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", _joined(data["text/html"]), flags=re.DOTALL)
+        return " ".join(text.split())[:LONGEST] or "[HTML]"
+    return f"[{', '.join(sorted(map(str, data)))}]" if data else "[nothing]"
+
+
+def _decoded(data: object) -> bytes:
+    try:
+        return base64.b64decode(_joined(data), validate=False) if data else b""
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _facts(content: object) -> ObjectFacts | None:
+    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
+        return None
+    shape = content.get("shape")
+    sizes = tuple(shape) if isinstance(shape, list) and all(isinstance(size, int) for size in shape) else None
+    return ObjectFacts(
+        type=content["type"],
+        shape=sizes,
+        dtype=str(content.get("dtype") or "").removeprefix("torch."),
+        device=str(content.get("device") or ""),
+        requires_grad=bool(content.get("requires_grad")),
+        grad_fn=str(content.get("grad_fn") or ""),
+        images=bool(content.get("images")),
+    )
