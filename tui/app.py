@@ -5,7 +5,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,21 +18,19 @@ from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from engine.data.selection import Selection
 from engine.errors import EngineError
 from engine.home import RunFolder
-from engine.sources import RunCheckpoint, Source
 from engine.terminal_text import encoding, shown_lines
 from engine.worker.client import WorkerClient
 from tui import crash
+from tui.cells import GivesCell
 from tui.config import declared
 from tui.config.preferences import Preferences
 from tui.dialogs.key_commands import key_commands
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.keys import reason_against
-from tui.network_source import NetworkSource
-from tui.picture_app import PictureApp
+from tui.rooms_app import RoomsApp
 from tui.screens import SCREENS
 from tui.terminal_filter import TerminalText
 from tui.textual_private import bindings_of, is_exiting, screens_of_mode, whole_screen
@@ -41,10 +39,8 @@ from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
-    from engine.evaluation.requests import Suspects
-    from engine.inspection.tensor_refs import TensorRef
-    from tui.data.data import DataScreen
     from tui.runs.watch import WatchScreen
+    from tui.services import Services
 
 HERE = Path(__file__).parent
 PLAIN_KEYS = {"⏎": "enter", "⌫": "backspace"}  # on terminals that lack the signs
@@ -54,7 +50,7 @@ FAILURE_S = 60  # that a failure is shown
 SCREENSHOT_S = 15  # that a screenshot's place is shown
 
 
-class FmnistApp(PictureApp):
+class FmnistApp(RoomsApp):
     """A disposable viewer: it may die at any moment, the runs it shows are other processes."""
 
     data_shown: reactive[tuple[str, bool]] = reactive(("", False))  # the browsed data's title; whether it is the demo
@@ -71,6 +67,15 @@ class FmnistApp(PictureApp):
             for key, mode in MODE_KEYS.items()
         ),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="the keys of this screen"),
+        Binding(
+            "percent_sign",
+            "as_cell",
+            "Into the Lab",
+            show=False,
+            key_display="%",
+            id="app.as_cell",
+            tooltip="what is chosen here, as a cell",
+        ),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="a run that trains keeps going"),
         Binding(
             "ctrl+l", "redraw", "Redraw", show=False, priority=True, id="app.redraw", tooltip="the whole screen anew"
@@ -282,11 +287,6 @@ class FmnistApp(PictureApp):
         """What the next branch of a run keeps frozen, by the run's folder, where it was set on *Model*."""
         return {}
 
-    @cached_property
-    def network(self) -> NetworkSource:
-        """The network that *Model*, and what goes on from there, looks into."""
-        return NetworkSource(self)
-
     @property
     def image(self) -> tuple[str, int]:
         """The split and the index of the image that is chosen on *Data*; before that, the first test image."""
@@ -297,64 +297,14 @@ class FmnistApp(PictureApp):
                 return screen.browse.split, screen.browse.index
         return "test", 0
 
-    # Data
-
     def show_data_title(self, title: str, demo: bool) -> None:
         """Name the browsed data on every screen."""
         self.data_shown = (title, demo)
 
-    def show_confused(self, folder: RunFolder, epoch: int, true: int, predicted: int) -> None:
-        """On *Data*, the test images of one class that a run's checkpoint predicts as another."""
-        selection = Selection(classes=frozenset({true}), predicted_as=predicted, sort="margin")
-        self.show_predictions(RunCheckpoint(folder.id, str(epoch)), selection)
-
-    def show_predictions(self, source: Source, selection: Selection | None = None) -> None:
-        """On *Data*, a model's predictions for the test images."""
-        self._on_data(lambda screen: screen.predictions.show(source, "test", selection))
-
-    def show_suspects(self, found: "Suspects", checksum: str) -> None:
-        """On *Data*, a list of test images; `checksum`: of the data that they are of."""
-        self._on_data(lambda screen: screen.predictions.show_suspects(found, checksum))
-
-    def _on_data(self, show: "Callable[[DataScreen], None]") -> None:
-        from tui.data.data import DataScreen
-
-        async def go() -> None:
-            await self.switch_mode("data")
-            while not isinstance(self.screen, DataScreen) and len(self.screen_stack) > 1:  # an image that is enlarged
-                await self.pop_screen()
-            assert isinstance(self.screen, DataScreen)
-            show(self.screen)
-
-        self.run_worker(go(), name="on data", group="attach", exclusive=True)
-
-    # Model
-
-    def show_network(self, source: str) -> None:
-        """Another network on *Model*, and on what goes on from there."""
-        self.network.choose(source)
-        self.run_worker(self._to_model(), name="to model", group="attach", exclusive=True)
-
-    async def _to_model(self) -> None:
-        await self.switch_mode("model")
-
-    def open_tensor(self, tensor: "TensorRef") -> None:
-        """Over the screen that is shown, one tensor."""
-        from tui.model.tensor import TensorScreen
-
-        self.push_screen(TensorScreen(self, tensor))
-
-    def open_forward(self, split: str, index: int) -> None:
-        """Over the screen that is shown, one image's forward pass."""
-        from tui.model.forward import ForwardScreen
-
-        self.push_screen(ForwardScreen(self, split, index))
-
-    def open_autograd(self, split: str, index: int) -> None:
-        """Over the screen that is shown, the training step by step."""
-        from tui.model.autograd import AutogradScreen
-
-        self.push_screen(AutogradScreen(self, split, index))
+    @property
+    def services(self) -> "Services":
+        """The app, as screens see it."""
+        return self
 
     # Keys
 
@@ -372,6 +322,18 @@ class FmnistApp(PictureApp):
             self.notify(str(file), title="Screenshot", timeout=SCREENSHOT_S)
 
         self.run_worker(write(), name="screenshot", group="screenshot")
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why a key does nothing now; "" where it acts."""
+        source = self.screen.as_cell() if action == "as_cell" and isinstance(self.screen, GivesCell) else ""
+        return "nothing is chosen here that a cell could have" if action == "as_cell" and not source else ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if action == "as_cell" and self.why_not(action, parameters) else True
+
+    def action_as_cell(self) -> None:
+        if isinstance(self.screen, GivesCell):
+            self.put_into_lab(self.screen.as_cell())
 
     def action_redraw(self) -> None:
         self.redraw()
@@ -392,6 +354,7 @@ class FmnistApp(PictureApp):
                 done = listing.quick_state(self.watched).done
             if not done:
                 self.farewell = f"Run {run} keeps going without the app. Come back with: fmnist-tui watch {run}"
+        self.farewell = "\n".join(filter(None, (self.farewell, self.lab_farewell)))
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

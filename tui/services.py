@@ -10,11 +10,30 @@ if TYPE_CHECKING:
     from engine.evaluation.requests import Suspects
     from engine.home import RunFolder
     from engine.inspection.tensor_refs import TensorRef
+    from engine.progress import Progress
     from engine.sources import Source
     from engine.worker.client import WorkerClient
+    from engine.worker.request import Request
     from tui.config.preferences import Preferences
     from tui.graphics.pictures import Pictures
     from tui.network_source import NetworkSource
+
+
+class Asks(Protocol):
+    """What answers requests about tensors: the worker process, or a lab's kernel. May be called from any thread."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has imported torch."""
+        ...
+
+    def ask(self, request: "Request[Any]", progress: "Progress" = ...) -> Any:
+        """The answer; waits for the requests before it. Raises EngineError."""
+        ...
+
+    def cancel(self) -> None:
+        """Cancel every request that was made so far."""
+        ...
 
 
 class Services(Protocol):
@@ -26,6 +45,7 @@ class Services(Protocol):
     watched: "RunFolder | None"  # the folder of the run that *Train* shows
     worker: "WorkerClient"
     pictures: "Pictures"  # draws images for the widgets
+    lab_idle: float  # seconds that the kernel of a lab may have nothing to do
     preferences: "Preferences"  # what the program remembers: `get` and `keep` what tui.config.declared declares
 
     @property
@@ -98,12 +118,21 @@ class Services(Protocol):
         """On *Model*, another network."""
         ...
 
-    def open_tensor(self, tensor: "TensorRef") -> None:
-        """Over this screen, a tensor: its values, a map, statistics."""
+    def open_tensor(self, tensor: "TensorRef", *, asks: "Asks | None" = None, pictures: bool = False) -> None:
+        """Over this screen, a tensor: its values, a map, statistics. `asks`: who knows it; None: the worker process.
+        `pictures`: first as pictures."""
         ...
 
     def open_forward(self, split: str, index: int) -> None:
         """Over this screen, one image's forward pass through the network."""
+        ...
+
+    def open_document(self, path: Path, *, chapter: str = "", lang: str = "en") -> None:
+        """On *Lab*, a document, which is made where it is not there. `chapter`: of the course."""
+        ...
+
+    def put_into_lab(self, source: str) -> None:
+        """On *Lab*, a cell with that source, in the document that is open, else in a scratch page."""
         ...
 
     def open_autograd(self, split: str, index: int) -> None:
