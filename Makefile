@@ -43,6 +43,7 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.browse
 	$(BIN)/python -m benchmarks.inside
 	$(BIN)/python -m benchmarks.inspect
+	$(BIN)/python -m benchmarks.lab
 	$(BIN)/python -m benchmarks.ui_tax
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.inspection_cost

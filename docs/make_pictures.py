@@ -24,6 +24,7 @@ from textual.pilot import Pilot
 
 from engine.errors import RunError
 from engine.home import RunFolder
+from engine.lab import listing
 from engine.runs import client, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold
@@ -55,6 +56,38 @@ class Shot:
 
 
 PARAMETERS = "669,706"  # of the tutorial's network
+CELLS = """\
+# %% [markdown]
+# ## Shared memory, and a graph
+
+# %%
+import torch
+import torch.nn.functional as F
+
+t = torch.ones(5)
+n = t.numpy()
+rows = torch.arange(12.0).view(3, 4)
+last = rows[:, -1]
+
+# %%
+t.add_(1)
+
+# %%
+w = torch.randn(5, 3, requires_grad=True)
+b = torch.zeros(3, requires_grad=True)
+loss = F.binary_cross_entropy_with_logits(t @ w + b, torch.zeros(3))
+loss.backward()
+loss
+
+# %%
+loss.backward()
+"""  # of the document that is shown
+DOCUMENT = "cells.py"
+OPENS_DOCUMENT = (
+    "o", "wait:Open a document", *f"~/{DOCUMENT}", "enter", "wait:idle", *"jrrr", "wait:grad_fn", "r",
+    "wait:RuntimeError", "k", "k",
+)  # fmt: skip
+OPENS_CHAPTER = ("enter", "wait:idle", *"rrrrrrrr")
 
 
 SHOTS = (
@@ -101,6 +134,9 @@ SHOTS = (
     Shot("checkpoints", "Checkpoints, and other files of weights", "checkpoints", (), "epoch"),
     Shot("file", "What is in a file", "checkpoints", ("enter",), "float32", first="epoch"),
     Shot("difference", "Two checkpoints compared", "checkpoints", ("m", "down", "m", "d"), "changed", first="epoch"),
+    Shot("course", "The lab: the course, and documents", "lab", (), "exercises"),
+    Shot("lab", "A document, its variables, and the graph", "lab", OPENS_DOCUMENT, "RuntimeError", first="exercises"),
+    Shot("prediction", "An exercise asks for a prediction", "lab", OPENS_CHAPTER, "no prediction", first="exercises"),
     Shot("help", "The keys of a screen", "runs", ("question_mark",), "Keys"),
 )
 
@@ -110,6 +146,7 @@ async def main(names: Sequence[str]) -> None:
         os.environ["HOME"] = folder  # the pictures say ~, whoever makes them
         os.environ["FMNIST_TUI_CONFIG"] = f"{folder}/config.toml"
         home, data_dir = Path(folder) / "fmnist-tui", None
+        (Path(folder) / DOCUMENT).write_text(CELLS)
         if found := os.environ.pop("FMNIST_TUI_DATA", ""):
             data_dir = Path(folder) / "data"
             data_dir.symlink_to(Path(found).absolute())
@@ -123,6 +160,8 @@ async def main(names: Sequence[str]) -> None:
                 for shot in chosen:
                     for size in SIZES:
                         await picture_of(shot, size, home, data_dir, run)
+            for lab in listing.living(home):
+                listing.stop(home, lab)
         write_page()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import Widget
 
 from engine.training import option_table
 from tui.app import FmnistApp
@@ -28,7 +29,7 @@ NAMES = {
     "left_square_bracket": "[", "right_square_bracket": "]", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "comma": ",", "exclamation_mark": "!", "asterisk": "*", "less_than_sign": "<", "greater_than_sign": ">",
     "underscore": "_", "number_sign": "#", "apostrophe": "'", "circumflex_accent": "^",
-    "vertical_line": "|", "colon": ":", "semicolon": ";", "at": "@",
+    "vertical_line": "|", "percent_sign": "%", "colon": ":", "semicolon": ";", "at": "@",
 }  # fmt: skip
 
 
@@ -119,8 +120,9 @@ def _acts() -> list[str]:
     return lines
 
 
-def screens() -> list[tuple[str, type[Screen[object]]]]:
-    """The program's own screens and dialogs, by the name of their class, in the order of their folders."""
+def screens() -> list[tuple[str, type[Widget]]]:
+    """The program's own screens and dialogs, and the widgets that have keys, by the name of their class, in the order
+    of their folders."""
     import importlib
     import pkgutil
 
@@ -128,12 +130,16 @@ def screens() -> list[tuple[str, type[Screen[object]]]]:
 
     found: dict[type, str] = {}
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
-        if module.name.split(".")[1] in ("data", "runs", "model", "weights", "dialogs"):
+        if module.name.split(".")[1] in ("data", "runs", "model", "weights", "lab", "dialogs"):
             for value in vars(importlib.import_module(module.name)).values():
-                if isinstance(value, type) and issubclass(value, Screen) and value.__module__ == module.name:
+                if isinstance(value, type) and value.__module__ == module.name and _has_keys(value):
                     found[value] = module.name
     ordered = sorted(found, key=lambda cls: (found[cls], cls.__name__))
     return [(re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__.removesuffix("Screen")), cls) for cls in ordered]
+
+
+def _has_keys(cls: type) -> bool:
+    return issubclass(cls, Screen) or (issubclass(cls, Widget) and "BINDINGS" in vars(cls))
 
 
 def _keys(title: str, cls: type) -> list[str]:

@@ -12,7 +12,8 @@ from textual.actions import parse
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-ROWS, CHART = "rows", "chart"  # where a key has a meaning of its own: in a table or a page of images, in a chart
+# Where a key has a meaning of its own: in a table or a page of images, in a chart, in a document of the lab, in a form.
+ROWS, CHART, CELLS, FORM = "rows", "chart", "cells", "form"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Act:
     keys: str  # by Textual's names, apart by commas
     meaning: str
     display: str = ""  # how the key is shown, where Textual's name is not that
-    only_in: str = ""  # ROWS or CHART: a chart that has the focus gives the letter another meaning than a table
+    only_in: str = ""  # ROWS, CHART, CELLS or FORM: what has the focus gives the letter another meaning
 
 
 @runtime_checkable
@@ -85,6 +86,7 @@ ACTS: dict[str, Act] = {
     "more": Act("plus,equals_sign", "More: larger, faster, brighter", "+"),
     "less": Act("minus", "Less: smaller, slower, darker", "-"),
     "change": Act("c", "Change settings"),
+    "start": Act("s", "Start the run", only_in=FORM),
     "stop": Act("x", "Stop"),
     "again": Act("r", "Again: reload, retry, draw anew"),
     "undo": Act("u", "Undo"),
@@ -110,7 +112,22 @@ ACTS: dict[str, Act] = {
     "shift_up": Act("K,shift+up", "Shift the image up"),
     "shift_right": Act("L,shift+right", "Shift the image right", only_in=ROWS),
     "unit": Act("U", "Unit of the pixels: 0–255 or 0–1"),
+    # Cells of a document
+    "run": Act("r", "Run the cell, and go on", only_in=CELLS),
+    "run_here": Act("f5,ctrl+r", "Run the cell", "F5"),
+    "run_above": Act("R", "Run all cells up to this one", only_in=CELLS),
+    "insert_above": Act("a", "Insert a cell above", only_in=CELLS),
+    "insert_below": Act("b", "Insert a cell below", only_in=CELLS),
+    "cut": Act("x", "Cut the cell", only_in=CELLS),
+    "paste": Act("p", "Paste it below", only_in=CELLS),
+    "cell_up": Act("K,shift+up", "Move the cell up", only_in=CELLS),
+    "cell_down": Act("J,shift+down", "Move the cell down", only_in=CELLS),
+    "code_cell": Act("c", "Make it code", only_in=CELLS),
+    "text_cell": Act("m", "Make it text (Markdown)", only_in=CELLS),
+    "interrupt": Act("i", "Interrupt", only_in=CELLS),
+    "restart": Act("0", "Restart the kernel", only_in=CELLS),
     # Going elsewhere
+    "as_cell": Act("percent_sign", "Into the Lab, as a cell", "%"),
     "other": Act("o", "Open another: network, file, loader, channel"),
     "forward": Act("F", "Forward pass"),
     "autograd": Act("A", "Autograd"),

@@ -35,4 +35,10 @@ def _checkpoints(services: Services) -> Screen[None]:
     return CheckpointsScreen(services)
 
 
-SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "checkpoints": _checkpoints}
+def _lab(services: Services) -> Screen[None]:
+    from tui.lab.documents import DocumentsScreen
+
+    return DocumentsScreen(services)
+
+
+SCREENS = {"data": _data, "train": _train, "runs": _runs, "model": _model, "checkpoints": _checkpoints, "lab": _lab}

@@ -76,3 +76,9 @@ def test_inspect() -> None:
     assert rows["the file"]["value"] > 4  # MiB
     assert rows["memory of listing"]["value"] < 4
     assert rows["checking the checkpoint"]["value"] > 0
+
+
+def test_lab() -> None:
+    rows = {row["what"]: row for row in benchmark("lab", "--cells", "2", "--letters", "3")["rows"]}
+    assert rows["the app's memory with it"]["value"] > 20  # MiB
+    assert rows["a cell through the app, p50"]["value"] > 0

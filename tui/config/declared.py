@@ -21,7 +21,7 @@ from tui.config.preference import (
     switch,
 )
 
-SCREENS = ("data", "train", "runs", "model", "checkpoints")
+SCREENS = ("data", "train", "runs", "model", "checkpoints", "lab")
 IMAGE_STYLES = ("auto", "kitty", "sixel", "blocks", "ascii")
 TILES = (4, 112)  # the narrowest and the widest thumbnail, in cells
 KEYS = "keys"  # the table of the file with other keys

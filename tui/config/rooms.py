@@ -10,7 +10,7 @@ from textual.dom import DOMNode
 import tui
 from tui.config.keymap import Room
 
-FOLDERS = ("data", "runs", "model", "weights", "dialogs", "widgets")
+FOLDERS = ("data", "runs", "model", "weights", "lab", "dialogs", "widgets")
 
 
 def rooms(app: type[App[None]]) -> list[Room]:

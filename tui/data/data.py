@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
-from tui import crash
+from tui import cells, crash
 from tui.config import declared
 from tui.data import facts, prompts, reasons, status
 from tui.data.browse import Browse
@@ -231,6 +231,11 @@ class DataScreen(KeyScreen[None]):
         busy, dataset = bool(self.predictions.busy), self._services.dataset
         return reasons.why_not(action, self.browse, problem=bool(self._problem), dataset=dataset, busy=busy)
 
+    def as_cell(self) -> str:
+        """The image under the cursor, for the lab."""
+        browse = self.browse
+        return "" if browse.index is None else cells.image(self._services.dataset, browse.split, browse.index)
+
     def go_to(self, position: int) -> None:
         """Choose an image by its place in what is shown; turn to its page."""
         first = self._first
@@ -253,11 +258,8 @@ class DataScreen(KeyScreen[None]):
     def action_page(self, by: int) -> None:
         self.go_to(self.browse.position + by * self._page.capacity)
 
-    def action_first(self) -> None:
-        self.go_to(0)
-
-    def action_last(self) -> None:
-        self.go_to(self.browse.total - 1)
+    def action_end(self, which: int) -> None:
+        self.go_to(0 if which < 0 else self.browse.total - 1)
 
     def action_split(self) -> None:
         """Show the other split; one that is not read yet appears when it is."""

@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 from tui.textual_private import LivingScreen
 
 Result = TypeVar("Result")
-MODE_KEYS = {"1": "data", "2": "train", "3": "runs", "4": "model", "5": "checkpoints"}
+MODE_KEYS = {"1": "data", "2": "train", "3": "runs", "4": "model", "5": "checkpoints", "6": "lab"}
 
 
 class Overlay(ModalScreen[Result], LivingScreen[Result]):  # in this order: style sheets know the first base alone

@@ -41,15 +41,19 @@ class PromptScreen(ModalScreen[str | None]):
         *,
         value: str = "",
         suggester: PathSuggester | None = None,
+        password: bool = False,
+        kept: bool = True,
     ) -> None:
         """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't.
-        `suggester`: completes what is typed, at right what it shows, at tab as far as that is certain."""
+        `suggester`: completes what is typed, at right what it shows, at tab as far as that is certain. `password`: what
+        is typed is not shown. `kept`: among the earlier entries of this prompt."""
         super().__init__()
         self._title = title
         self._about = about
         self._check = check
         self._value = value
         self._suggester = suggester
+        self._password, self._kept = password, kept and not password
         self._recalled = 0  # how many entries back; 0 is what is being typed
         self._typed = value
 
@@ -57,7 +61,9 @@ class PromptScreen(ModalScreen[str | None]):
         with Vertical(id="prompt"):
             yield Static(shown(self._title), id="title", markup=False)
             yield Static(shown_lines(self._about), id="about", markup=False)
-            yield TextField(self._value, id="line", select_on_focus=False, suggester=self._suggester)
+            yield TextField(
+                self._value, id="line", select_on_focus=False, suggester=self._suggester, password=self._password
+            )
             yield Static("", id="verdict", markup=False)
             completes = " · Tab: complete the path" if self._suggester is not None else ""
             earlier = " · ↑: earlier entries" if self._earlier else ""
@@ -91,7 +97,7 @@ class PromptScreen(ModalScreen[str | None]):
         return _entries.setdefault(self.app, {}).setdefault(self._title, [])
 
     def _keep(self, text: str) -> None:
-        if text.strip():
+        if text.strip() and self._kept:
             others = [entry for entry in self._earlier if entry != text]
             self._earlier[:] = [*others[1 - MOST_KEPT :], text]
 

@@ -11,20 +11,20 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
-from engine.home import RunFolder, expanded
+from engine.home import RunFolder
 from engine.inspection.detail_requests import ModuleDetailRequest, TensorDetailRequest
 from engine.inspection.image_requests import ImageRef
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
 from engine.runs import client, store
 from engine.sources import NetworkRef, NewModel, Source, WeightsFile
+from tui import cells
 from tui import format as fmt
-from tui import tensor_table
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import DetailPane
 from tui.detail.waiting import waiting
 from tui.dialogs.table_screen import TableScreen, panel_keys
 from tui.keys import bind, move_keys
-from tui.model import detail_text, model_text, module_table, parameter_table, prompts
+from tui.model import detail_text, model_text, module_table, parameter_table, prompts, table_export
 from tui.model.followed_run import FollowedRun
 from tui.model.freezer import Freezer
 from tui.model.module_table import ModuleTable
@@ -372,6 +372,13 @@ class ModelScreen(TableScreen):
                 self.modules.fold(module, self.filter_text)
                 self._show()
 
+    def as_cell(self) -> str:
+        """The network, and the module or parameter under the cursor, for the lab."""
+        parameters = self._shows_parameters
+        chosen = self.parameters.chosen if parameters else self.modules.chosen
+        name = "" if chosen is None or getattr(chosen, "kind", "parameter") != "parameter" else chosen.name
+        return cells.network(self._services.network.source, name, parameter=parameters)
+
     def action_forward(self) -> None:
         self._services.open_forward(*self._services.image)
 
@@ -388,13 +395,4 @@ class ModelScreen(TableScreen):
 
     @work(group="prompt")
     async def action_export(self) -> None:
-        tensors = self.parameters.tensors
-        if (text := await self.app.push_screen_wait(prompts.export(len(tensors)))) is None:
-            return
-        path = expanded(text.strip())
-        try:
-            tensor_table.write(path, tensors)
-        except OSError as error:
-            self.notify(f"{path} can't be written: {error.strerror}", severity="error", markup=False)
-        else:
-            self.notify(f"{fmt.counted(len(tensors), 'row')} written to {path}", markup=False)
+        await table_export.ask(self, self.parameters.tensors)

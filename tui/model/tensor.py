@@ -19,7 +19,7 @@ from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.model import prompts
-from tui.services import Services
+from tui.services import Asks, Services
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap, colours, legend, spark
 from tui.widgets.image_page import ImagePage, Tile
@@ -60,9 +60,14 @@ class TensorScreen(KeyScreen[None]):
         bind("tensor", "export", "Copy code", "the Python expression", action="copy_code", show=False),
     ]
 
-    def __init__(self, services: Services, tensor: TensorRef) -> None:
+    def __init__(
+        self, services: Services, tensor: TensorRef, *, asks: Asks | None = None, pictures: bool = False
+    ) -> None:
+        """`asks`: who knows the tensor; None: the worker process. `pictures`: begin with those of its parts."""
         super().__init__()
         self._services, self._tensor = services, tensor
+        self._asks: Asks = services.worker if asks is None else asks
+        self._pictures_first = pictures
         self._view, self._matrix, self._mode = "", 0, MODES[0]
         self._window: TensorWindow | None = None
         self._shown: str | None = None  # the view that `_window` is of
@@ -86,6 +91,8 @@ class TensorScreen(KeyScreen[None]):
     def on_mount(self) -> None:
         self._arrange()
         self.call_after_refresh(self._ask)
+        if self._pictures_first:
+            self.call_after_refresh(self._switch, "pictures")
 
     def on_resize(self) -> None:
         if self._window is not None:
@@ -123,9 +130,9 @@ class TensorScreen(KeyScreen[None]):
         )
         panel = self.query_one(Panel)
         if self._window is None:
-            panel.busy(waiting(self._services.worker, "reading its values …"))
+            panel.busy(waiting(self._asks, "reading its values …"))
         try:
-            window = await asyncio.to_thread(self._services.worker.ask, request)
+            window = await asyncio.to_thread(self._asks.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:
@@ -169,7 +176,7 @@ class TensorScreen(KeyScreen[None]):
         done = False
         while not done and self._view == view:
             try:
-                answer = await asyncio.to_thread(self._services.worker.ask, StatsRequest(self._tensor, view))
+                answer = await asyncio.to_thread(self._asks.ask, StatsRequest(self._tensor, view))
             except BugError:
                 raise
             except EngineError:
@@ -188,7 +195,7 @@ class TensorScreen(KeyScreen[None]):
         page = self.query_one(ImagePage)
         request = PicturesRequest(self._tensor, self._first, page.capacity, self._view)
         try:
-            answer = await asyncio.to_thread(self._services.worker.ask, request)
+            answer = await asyncio.to_thread(self._asks.ask, request)
         except InspectionCancelledError:
             return
         except EngineError as error:

@@ -16,8 +16,8 @@ from engine.runs import listing, run_filter
 from engine.runs.listing import RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
+from tui import cells, run_columns
 from tui import format as fmt
-from tui import run_columns
 from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.dialogs.columns import ColumnsDialog
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
@@ -133,6 +133,10 @@ class RunsScreen(TableScreen):
         """The run under the cursor."""
         key = next((table.key for table in self.query(Rows)), None)
         return next((run for run in self._runs if run.id == key), None)
+
+    def as_cell(self) -> str:
+        """The run under the cursor, for the lab."""
+        return "" if self.selected is None else cells.run(self.selected.id)
 
     # Showing
 

@@ -16,6 +16,7 @@ from engine.home import Home, RunFolder
 from engine.runs import log, store
 from engine.runs.checkpoint_refs import name_of
 from engine.runs.state import RunState, fold
+from tui import cells
 from tui import format as fmt
 from tui.config import declared
 from tui.keys import bind
@@ -239,6 +240,10 @@ class WatchScreen(LivingScreen[None]):
     @work(group="export")
     async def _export(self, run_chart: RunChart) -> None:
         await export_chart(self, run_chart)
+
+    def as_cell(self) -> str:
+        """The run, for the lab."""
+        return "" if self.folder is None else cells.run(self.folder.id)
 
     def action_choose(self, by: int) -> None:
         """Move the charts' cursor to the next checkpoint; from none, to the newest."""

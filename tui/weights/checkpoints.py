@@ -13,12 +13,14 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from engine.errors import BugError, EngineError, InspectionCancelledError
+from engine.home import Home
 from engine.inspection.detail_requests import TensorDetailRequest
 from engine.inspection.tensor_refs import FileTensor
 from engine.terminal_text import printable
 from engine.typed_path import typed_path
 from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.requests import ConvertRequest, FileListing, FileRequest
+from tui import cells
 from tui import format as fmt
 from tui.config.declared import SORT_CHECKPOINTS
 from tui.detail.latest import LatestQuestion
@@ -27,12 +29,12 @@ from tui.detail.subject import Subject
 from tui.dialogs.busy import LongRequests
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
+from tui.recent_files import remember
 from tui.services import Services
 from tui.weights import file_facts, prompts
 from tui.weights.file_detail import FileDetail
 from tui.weights.file_facts import Fact
 from tui.weights.file_list import ListedFile, in_order, list_files, matches
-from tui.weights.recent_files import remember
 from tui.widgets.keyline import KeyLine
 from tui.widgets.order import Order
 from tui.widgets.panel import Panel
@@ -123,6 +125,14 @@ class CheckpointsScreen(TableScreen):
     def chosen(self) -> ListedFile | None:
         """The file under the cursor."""
         return next((one for one in self._files if str(one.path) == self.table.key), None)
+
+    def as_cell(self) -> str:
+        """The file under the cursor, for the lab."""
+        one = self.chosen
+        if one is None:
+            return ""
+        of_run = one.path.is_relative_to(Home(self._services.home).runs) and one.path.suffix == ".pt"
+        return cells.network(str(one.path)) if of_run else cells.weights(one.path)
 
     @work(group="files", exclusive=True)
     async def _read(self) -> None:
@@ -338,7 +348,7 @@ class CheckpointsScreen(TableScreen):
         found = await self._requests.ask(ConvertRequest(files, target, mapping), f"averaging {len(files)} files")
         if found is not None:
             self.notify(f"wrote {fmt.counted(found.tensors, 'tensor')} to {target}", timeout=8, markup=False)
-            remember(self._services.home, target)
+            remember(Home(self._services.home).recent_files, target)
             self._read()
 
     def action_open(self) -> None:
@@ -350,7 +360,7 @@ class CheckpointsScreen(TableScreen):
         text = await self.app.push_screen_wait(prompts.open_path())
         if text is not None:
             path = typed_path(text).absolute()
-            remember(self._services.home, path)
+            remember(Home(self._services.home).recent_files, path)
             self._open(path)
 
     def _open(self, path: Path) -> None:

@@ -18,6 +18,7 @@ from engine.inspection.tensor_refs import FileTensor
 from engine.inspection.tensor_stats import TensorStats
 from engine.terminal_text import printable
 from engine.weights.requests import FileListing, FileRequest
+from tui import cells
 from tui import format as fmt
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import DetailPane
@@ -237,6 +238,11 @@ class FileScreen(TableScreen):
         parts += [f"by {SORTS[self._sort]}"] if self._sort and self._view == "tensors" else []
         parts += [self.describe_filter()] if self.filter_text else []
         return " · ".join(parts)
+
+    def as_cell(self) -> str:
+        """The tensor under the cursor, or the file, for the lab."""
+        of_tensor = self._view == "tensors" and self.table.key is not None
+        return cells.tensor(self.path, self.table.key or "") if of_tensor else cells.weights(self.path)
 
     def _show_chosen(self) -> None:
         key, listing = self.table.key, self._listing

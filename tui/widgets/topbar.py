@@ -14,6 +14,7 @@ SCREENS = (
     ("3", "Runs", "runs"),
     ("4", "Model", "model"),
     ("5", "Checkpoints", "checkpoints"),
+    ("6", "Lab", "lab"),
 )
 
 

@@ -57,7 +57,7 @@ def test_the_variable_counts_before_the_file(path: Path) -> None:
     ("text", "line"),
     [
         ('theme = "nrod"', "theme = \"nrod\" is not used; did you mean 'nord'?"),
-        ("start = 3", "start = 3 is not used; it must be one of data, train, runs, model, checkpoints"),
+        ("start = 3", "start = 3 is not used; it must be one of data, train, runs, model, checkpoints, lab"),
         ("tile_size = 1", 'tile_size = 1 is not used; it must be "auto" or an integer from 4 to 112'),
         ("tile_size = true", 'tile_size = true is not used; it must be "auto" or an integer from 4 to 112'),
         ('smoothing = "x"', 'smoothing = "x" is not used; it must be a number from 0 to less than 1'),

@@ -1,0 +1,154 @@
+"""Predictions: asked for before a cell runs, and judged by what the kernel has then."""
+
+import json
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.inspection.kernel_requests import Evaluated, EvaluateRequest
+from tests.support.documents import block, on_screen, opened, sees, told, written
+from tests.support.fake_lab import FakeLab, Script, failure
+from tests.support.made_up import ScreensApp
+from tests.support.waiting import until
+from tui.dialogs.prompt import PromptScreen
+
+ASKS = """\
+# %% [markdown] ask="t.tolist()" kind="value"
+# What does `t` hold **now**?
+#
+# Why: It *shares* its memory.
+
+# %%
+t += 1
+
+# %% [markdown] ask="t.shape" kind="shape"
+# Which shape?
+
+# %%
+t = t[None]
+
+# %% [markdown] ask="t.numpy()" kind="raises"
+# Does it raise?
+
+# %%
+t.requires_grad_()
+"""
+ASKED = "Before you run the cell below, you are asked for your prediction."
+
+
+async def asked(pilot: Pilot[None]) -> Input:
+    await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen))
+    await pilot.pause()
+    return pilot.app.screen.query_one(Input)
+
+
+async def predicts(pilot: Pilot[None], text: str) -> None:
+    line = await asked(pilot)
+    line.value = text
+    await pilot.pause()
+    await pilot.press("enter")
+
+
+def done(home: Path) -> object:
+    file = home / "lab-progress.json"
+    return json.loads(file.read_text())["done"] if file.exists() else None
+
+
+async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.values = {"t.tolist()": Evaluated("[2.0, 2.0]"), "t.shape": Evaluated("torch.Size([1, 2])"),
+                  "t.numpy()": Evaluated(None, "RuntimeError", "Can't call numpy()")}  # fmt: skip
+    app = ScreensApp(home, "lab")
+    path = written(tmp_path, ASKS)
+    async with app.run_test(size=(220, 50)) as pilot:
+        screen = await opened(pilot, path, chapter="1_tensors")
+        await sees(pilot, "What does t hold now?", ASKED)
+        assert not on_screen(pilot, "shares its memory")
+        await pilot.press("j", "f5")
+        line = await asked(pilot)
+        await sees(pilot, "Your prediction", "What does t hold now?", "a value, such as 3, [1, 2] or float32")
+        assert "no prediction" in str(app.screen.query_one("#verdict", Static).content)
+        await pilot.press("escape")  # cancelled: nothing runs
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.pause()
+        assert lab.ran == []
+        # wrong
+        await pilot.press("f5")
+        await predicts(pilot, "[1, 1]")
+        await until(pilot, lambda: lab.ran == ["t += 1"])
+        await sees(pilot, "✗ [1, 1]:", "It *shares* its memory.")
+        assert [one.expression for one in lab.asked(EvaluateRequest)] == ["t.tolist()"]
+        assert done(home) is None
+        # it has been answered: no second question
+        await pilot.press("f5")
+        await until(pilot, lambda: lab.ran == ["t += 1"] * 2)
+        assert app.screen is screen
+        # not to be read as a shape: asked again, then right
+        await pilot.press("j", "j", "f5")
+        line = await asked(pilot)
+        assert line.value == ""
+        await predicts(pilot, "round")
+        await sees(pilot, "✗ round: write a shape, such as [2, 3]. Run the cell again to answer.")
+        assert not on_screen(pilot, "✓")
+        await pilot.press("f5")
+        await predicts(pilot, "1x2")
+        await sees(pilot, "✓ Right: [1, 2]")
+        await until(pilot, lambda: done(home) == {"1_tensors": ["t.shape"]})
+        # the exception's name
+        await pilot.press("j", "j", "f5")
+        await predicts(pilot, "yes")
+        await sees(pilot, "✓ Right: it raises RuntimeError")
+        await until(pilot, lambda: done(home) == {"1_tensors": ["t.numpy()", "t.shape"]})
+        screen = await opened(pilot, path, chapter="1_tensors")
+    again = ScreensApp(home, "lab")
+    async with again.run_test(size=(220, 50)) as pilot:
+        await opened(pilot, path, chapter="1_tensors")
+        await sees(pilot, "✓ done before", ASKED)
+        assert path.read_text() == ASKS
+
+
+async def test_without_an_answer_a_cell_runs_too(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["t += 1"] = Script((failure("NameError", "name 't' is not defined"),), "error", "NameError")
+    lab.values = {"t.shape": Evaluated("nothing of a shape")}
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(220, 50)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ASKS))
+        await pilot.press("j", "f5")
+        await predicts(pilot, "  ")
+        await until(pilot, lambda: lab.ran == ["t += 1"])
+        await until(pilot, lambda: block(screen, 1).phase == "error")
+        assert lab.asked(EvaluateRequest) == []
+        assert on_screen(pilot, ASKED)
+        # the expression has no value: said, and no app that ends
+        await pilot.press("f5")
+        await predicts(pilot, "[1]")
+        await sees(pilot, "your prediction could not be checked: t.tolist() has no value: NameError")
+        await pilot.press("j", "j", "j", "f5")
+        await predicts(pilot, "[1]")
+        await sees(pilot, "your prediction could not be checked: 'nothing of a shape' is no shape")
+        assert done(home) is None
+        # all cells at once ask nothing
+        await pilot.press("G", "R")
+        await until(pilot, lambda: block(screen, 5).phase is not None)
+        assert app.screen is screen
+
+
+async def test_a_document_of_no_course_keeps_nothing_and_what_can_not_be_kept_is_said(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.values = {"t.tolist()": Evaluated("[2.0]"), "t.shape": Evaluated("[1]")}
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(220, 50)) as pilot:
+        await opened(pilot, written(tmp_path, ASKS))
+        await pilot.press("j", "f5")
+        await predicts(pilot, "[2]")
+        await sees(pilot, "✓ Right: [2]")
+        assert done(home) is None
+    app = ScreensApp(home, "lab")
+    (home / "lab-progress.json").mkdir()
+    async with app.run_test(size=(220, 50)) as pilot:
+        await opened(pilot, written(tmp_path, ASKS), chapter="1_tensors")
+        await pilot.press("j", "f5")
+        await predicts(pilot, "[2]")
+        await sees(pilot, "✓ Right: [2]")
+        await until(pilot, lambda: any("cannot write" in one for one in told(pilot)))

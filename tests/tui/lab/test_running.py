@@ -1,0 +1,366 @@
+"""What comes from the lab: outputs, errors, input(), and a kernel or a host that is gone."""
+
+import base64
+import json
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from textual.widgets import Input, Static
+
+from engine.lab import events as ev
+from tests.support.documents import CELLS, block, on_screen, opened, sees, sources, told, written
+from tests.support.fake_lab import FakeLab, Script, failure, result, shows, stream
+from tests.support.made_up import ScreensApp
+from tests.support.waiting import until
+from tui.dialogs.choice import ChoiceScreen
+from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.text import TextScreen
+from tui.lab.documents import DocumentsScreen
+from tui.lab.image_screen import ImageScreen
+from tui.model.tensor import TensorScreen
+
+ONES = "t = torch.ones(5)\nt"
+ABC = "# %%\na\n\n# %%\nb\n\n# %% [markdown]\n# text\n\n# %%\nc\n"
+
+
+async def test_cells_run_in_their_order_and_the_cursor_goes_on(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["b"] = Script(waits=True, seconds=2.5)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        assert screen.why_not("interrupt", ()) == "nothing runs"
+        await pilot.press("r", "r", "r", "f5", "f5")  # text does not run; F5 stays
+        await sees(pilot, "waits for its turn")
+        await until(pilot, lambda: [block(screen, at).phase for at in (0, 1, 3)] == ["ok", "running", "queued"])
+        await sees(pilot, "[1] │ a", "[*] │ b", "[*] │ c", "running")
+        assert screen.pane.cells.cursor == 3
+        lab.put_out(stream("half"))
+        await sees(pilot, "half")
+        lab.put_out(stream("way\n"))
+        await sees(pilot, "halfway")
+        lab.finish()
+        await until(pilot, lambda: block(screen, 3).phase == "ok")
+        await sees(pilot, "took 2 s", "[2] │ b", "[4] │ c", "idle")
+        assert lab.ran == ["a", "b", "c", "c"]
+        await pilot.press("r")  # the last one: a new cell below it
+        await until(pilot, lambda: lab.ran == ["a", "b", "c", "c", "c"])
+        assert (sources(screen)[-1], screen.pane.cells.cursor) == ("", 4)
+        await pilot.press("r")  # an empty one: no more of them
+        assert len(sources(screen)) == 5
+        lab.calls.clear()
+        await pilot.press("g", "j", "R")
+        await until(pilot, lambda: lab.ran == ["a", "b"])
+        assert screen.pane.cells.cursor == 1
+        await until(pilot, lambda: not screen.why_not("interrupt", ()))
+        await pilot.press("i")
+        await until(pilot, lambda: block(screen, 1).phase == "interrupted")
+        await sees(pilot, "interrupted after 2 s")
+        assert lab.told("interrupt") == [()]
+
+
+async def test_what_is_run_before_the_lab_is_there_waits_for_it(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.gate.clear()
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC), connected=False)
+        await sees(pilot, "starting the kernel …")
+        await pilot.press("r", "r")
+        await pilot.pause()
+        assert lab.ran == []
+        lab.gate.set()
+        await until(pilot, lambda: lab.ran == ["a", "b"])
+        await until(pilot, lambda: block(screen, 1).phase == "ok")
+        assert len(lab.told("open")) == 1
+        await sees(pilot, "idle")
+
+
+async def test_a_lab_that_can_not_be_opened_is_one_line_and_tried_again(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.trouble = "there is no kernel 'nobody'"
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC), connected=False)
+        await until(pilot, lambda: told(pilot) == [lab.trouble])
+        await sees(pilot, "no kernel", lab.trouble)
+        lab.trouble = ""
+        await pilot.press("r")  # asks for it again
+        await until(pilot, lambda: lab.ran == ["a"])
+        await until(pilot, lambda: block(screen, 0).phase == "ok")
+        assert not on_screen(pilot, "there is no kernel 'nobody'", "no kernel")
+
+
+async def test_an_error_marks_its_line_is_explained_and_enter_goes_there(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    document = "# %%\ndef f(x):\n    y = x\n    return y.grad.item()\n\n# %%\n1\nbad()\n2\n\n# %%\nf(3)\n\n# %%\nelse\n"
+    lab.scripts["1\nbad()\n2"] = Script(
+        (failure("RuntimeError", "grad can be implicitly created only for scalar outputs", "Traceback",
+                 "Cell In[2], line 2\n  bad()"),),
+        "error", "line 2: RuntimeError: grad can be …", 2,
+    )  # fmt: skip
+    lab.scripts["f(3)"] = Script(
+        (failure("AttributeError", "no grad", "Cell In[3], line 1\n f(3)", "Cell In[1], line 3, in f(x)\n return"),),
+        "error", "AttributeError: no grad", 1,
+    )  # fmt: skip
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, document))
+        cells = screen.pane.cells
+        await pilot.press("r", "r")
+        await until(pilot, lambda: block(screen, 1).phase == "error")
+        assert block(screen, 1).error_line == 2
+        await sees(pilot, "RuntimeError: grad can be implicitly", "at line 2 of this cell", "Reduce it first")
+        await pilot.press("k")
+        assert cells.output is not None
+        assert cells.output.kind == "error"
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, TextScreen))
+        assert "bad()" in str(app.screen.query_one("#body", Static).content)
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: cells.editing is not None)
+        assert cells.cursor == 1
+        assert cells.editing is not None
+        assert cells.editing.cursor_location == (1, 0)
+        await pilot.press("x")  # another text: the mark is of the one before
+        assert block(screen, 1).error_line is None
+        await pilot.press("escape", "j", "j", "f5")
+        await until(pilot, lambda: block(screen, 2).phase == "error")
+        await pilot.press("j", "enter")  # the line is another cell's
+        await until(pilot, lambda: cells.editing is not None)
+        assert cells.cursor == 0
+        assert cells.editing.cursor_location == (2, 0)
+        await pilot.press("escape", "G", "R")  # what comes after an error is not run
+        await sees(pilot, "not run: a cell before it failed")
+
+
+async def test_in_korean_where_the_chapter_is(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script(
+        (failure("RuntimeError", "only tensors of floating point can require gradients"),), "error"
+    )
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, written(tmp_path, ABC), lang="ko")
+        await pilot.press("f5")
+        await sees(pilot, "정수에는 기울기가 없습니다")
+
+
+async def test_a_tensor_opens_as_long_as_its_kernel_lives(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts[ONES] = Script(
+        (result("tensor([1., 1., 1., 1., 1.])", shape=[2, 28, 28], images=True, device="cuda:0"),)
+    )
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path))
+        assert screen.why_not("view", ()) == "the cursor is on no tensor's output, and on no error"
+        await pilot.press("j", "j", "f5")
+        await sees(pilot, "[2, 28, 28] · float32 · cuda:0 · v: pictures")
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen))
+        await sees(pilot, "Out[1]", "0.2", "1.1")
+        await pilot.press("escape", "v")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and app.screen._mode == "pictures")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.pane.cells.cursor == 2
+        # another kernel has no Out[1]
+        lab.restart()
+        await until(pilot, lambda: block(screen, 2).outputs[0].expression == "")
+        assert screen.pane.cells.output is None
+        assert on_screen(pilot, "tensor([1.")
+
+
+async def test_images_are_drawn_and_open(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    file = BytesIO()
+    Image.linear_gradient("L").resize((28, 28)).save(file, format="PNG")
+    picture = base64.b64encode(file.getvalue()).decode()
+    lab.scripts[ONES] = Script(
+        (
+            shows({"image/png": picture, "text/plain": "<Figure>"}),
+            shows({"image/png": "bm9uZQ==", "text/plain": "<Bad>"}),
+        )
+    )
+    app = ScreensApp(home, "lab")
+    app.pictures.style = "blocks"
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path))
+        await pilot.press("j", "j", "f5")
+        await sees(pilot, "▀▀", "<Bad>")
+        assert not on_screen(pilot, "<Figure>")
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ImageScreen))
+        await sees(pilot, "28 × 28")
+        await pilot.press("escape", "j", "enter")
+        await sees(pilot, "The image can't be read.")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_a_cell_asks_for_a_line(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script(asks="name? ")
+    lab.scripts["b"] = Script(asks="", password=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await sees(pilot, "name?", "The cell waits for a line.")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        await sees(pilot, "name? ▌")
+        await pilot.press("k", "enter")  # later
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert not app.screen.query_one(Input).password
+        await pilot.press(*"Ann", "enter")
+        await until(pilot, lambda: lab.told("answer") == [("Ann",)])
+        await sees(pilot, "got Ann")
+        assert block(screen, 0).asked is None
+        await pilot.press("j", "f5")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert app.screen.query_one(Input).password
+        await sees(pilot, "input()")
+        await pilot.press(*"pw", "enter")
+        await until(pilot, lambda: lab.told("answer")[1:] == [("pw",)])
+
+
+async def test_input_is_told_of_on_another_screen(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 0).phase == "running")
+        await pilot.press("1")
+        await until(pilot, lambda: app.current_mode == "data")
+        lab._tell(ev.InputAsked(run=1, prompt="now? "))
+        await until(pilot, lambda: "a cell of some.py waits for input" in told(pilot))
+        assert app.current_mode == "data"
+        await pilot.press("6", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await sees(pilot, "now?")
+
+
+async def test_a_kernel_that_died_is_said_and_restarted(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["b"] = Script((stream("so far\n"),), waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("r", "r", "j", "r")
+        await until(pilot, lambda: block(screen, 1).phase == "running")
+        lab.die()
+        await until(pilot, lambda: block(screen, 1).phase == "died")
+        await sees(pilot, "died", "the kernel was killed by SIGKILL; 0 starts another kernel", "so far",
+                   "the kernel was killed by SIGKILL; 0 restarts it")  # fmt: skip
+        await pilot.press("g", "f5")
+        await until(pilot, lambda: "there is no kernel: restart it" in told(pilot))
+        await pilot.press("0")  # there is nothing to lose: no question
+        await until(pilot, lambda: lab.told("restart") == [()])
+        await sees(pilot, "idle", "so far")
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 0).phase == "ok")
+        assert sources(screen)[:2] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("key", "ran", "outputs"), [("r", [], True), ("a", ["a", "b", "c"], True), ("c", [], False)])
+async def test_a_restart_asks_first(
+    tmp_path: Path, home: Path, lab: FakeLab, key: str, ran: list[str], outputs: bool
+) -> None:
+    lab.scripts["b"] = Script((stream("out\n"),))
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("j", "f5")
+        await until(pilot, lambda: block(screen, 1).phase == "ok")
+        lab.calls.clear()
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await sees(pilot, "Restart the kernel?", "restart and run all", "restart and clear the outputs")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert lab.told("restart") == []
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("z")  # no answer
+        if key == "a":
+            await pilot.press("j", "j", "k", "enter")
+        else:
+            await pilot.press(key)
+        await until(pilot, lambda: lab.told("restart") == [()])
+        await until(pilot, lambda: lab.ran == ran)
+        if ran:
+            await until(pilot, lambda: block(screen, 3).phase == "ok")
+        else:
+            await until(pilot, lambda: block(screen, 1).phase is None)
+        await until(pilot, lambda: bool(block(screen, 1).outputs) == outputs)
+
+
+async def test_a_host_that_is_gone_is_said_and_another_one_starts(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 0).phase == "ok")
+        lab.lose()
+        await sees(pilot, "no kernel", "the lab's host process has ended; 0 restarts it")
+        assert screen.why_not("interrupt", ()) == "nothing runs"
+        await pilot.press("0")
+        await until(pilot, lambda: len(lab.told("open")) == 2)
+        await sees(pilot, "idle")
+        await pilot.press("j", "f5")
+        await until(pilot, lambda: block(screen, 1).phase == "ok")
+        lab.lose("the lab has ended: nothing was done for 12 h")
+        await sees(pilot, "the lab has ended: nothing was done for 12 h")
+        await pilot.press("j", "j", "f5")  # running starts one too
+        await until(pilot, lambda: len(lab.told("open")) == 3)
+        await until(pilot, lambda: block(screen, 3).phase == "ok")
+
+
+async def test_a_document_that_is_left_comes_back_with_what_has_run(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["b"] = Script((stream("so far\n"),), waits=True)
+    path = written(tmp_path, ABC)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, path)
+        await pilot.press("r", "r")
+        await until(pilot, lambda: block(screen, 1).phase == "running")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, DocumentsScreen))
+        assert lab.told("shut_down") == []
+        lab.put_out(stream("meanwhile\n"))
+        path.write_text("# %%\nnew = 1\n\n" + ABC)  # a cell more, whose names are others
+        screen = await opened(pilot, path)
+        await sees(pilot, "so far", "meanwhile", "[*] │ b", "[1] │ a", "[ ] │ new = 1")
+        assert [block(screen, at).phase for at in range(3)] == [None, "ok", "running"]
+        await pilot.press("q")  # a cell runs: it goes on without the app
+        await until(pilot, lambda: not app.is_running)
+    assert lab.told("interrupt") == []
+    assert lab.told("shut_down") == []
+    assert path.read_text() == "# %%\nnew = 1\n\n" + ABC
+
+
+async def test_a_saved_notebook_has_the_outputs(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts[ONES] = Script((stream("hello\n"), result("tensor(1)", shape=[])))
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, CELLS))
+        await pilot.press("G", "f5")
+        await until(pilot, lambda: block(screen, 2).phase == "ok")
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        line, verdict = app.screen.query_one(Input), app.screen.query_one("#verdict", Static)
+        for text, words in {
+            str(tmp_path / "some.py"): "is there already", str(tmp_path / "no" / "where.py"): "there is no folder",
+            "x.txt": "its name must end in", "": "type the path", str(tmp_path / "o.py"): "a script keeps no outputs",
+            str(tmp_path / "out.ipynb"): "with the outputs",
+        }.items():  # fmt: skip
+            line.value = text
+            await pilot.pause()
+            assert words in str(verdict.content)
+        await pilot.press("enter")
+        await until(pilot, lambda: any("written: " in one for one in told(pilot)))
+    saved = json.loads((tmp_path / "out.ipynb").read_text())
+    assert saved["cells"][2]["outputs"][0]["text"] == "hello\n"
+    assert saved["cells"][2]["execution_count"] == 1
+    assert (tmp_path / "some.py").read_text() == CELLS

@@ -1,0 +1,1 @@
+"""*Lab*: documents of cells, the kernel that runs them, and what it holds."""

@@ -1,0 +1,263 @@
+"""A cell on the screen: its source, its outputs, and what is said of it, as lines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+
+from engine.lab.document import CellKind
+from engine.lab.state import CellPhase
+from engine.lab.views import OutputView
+from engine.terminal_text import shown
+from tui import format as fmt
+from tui.lab.highlighting import code_lines, markdown_lines, segments
+from tui.widgets.lines import fit
+from tui.widgets.palette import style_of
+
+CODE_GUTTER, TEXT_GUTTER = 8, 3  # cells before the text: the mark of the cursor, the number and a line of code
+SLOW_S = 1.0  # from which on a cell says how long it took
+PICTURE_LINES = 22  # of an image among the outputs, at most
+
+
+@dataclass(eq=False)
+class Block:
+    """A cell, as it is shown. `version`: counts up with what changes in it."""
+
+    name: str
+    kind: CellKind
+    source: str
+    display: str = ""  # shown in place of the source while it is not edited: of an exercise, the question alone
+    phase: CellPhase | None = None  # of its last run
+    count: int | None = None
+    seconds: float = 0.0
+    outputs: tuple[OutputView, ...] = ()
+    error: str = ""  # of its last run, in one line
+    error_line: int | None = None
+    asked: str | None = None  # input() waits, with this prompt
+    notes: tuple[tuple[str, str], ...] = ()  # lines beneath it, each with its style: what a prediction was worth
+    folded: bool = False  # its outputs are
+    language: str = "python"
+    version: int = 0
+
+    def changed(self) -> None:
+        self.version += 1
+
+    @property
+    def gutter(self) -> int:
+        """Cells before the text."""
+        return CODE_GUTTER if self.kind == "code" else TEXT_GUTTER
+
+
+@dataclass
+class Stop:
+    """Where the cursor can stand in a block besides the cell itself: an output that can be opened."""
+
+    output: int
+    first: int  # lines of the block
+    last: int
+
+
+@dataclass
+class BlockLines:
+    """The lines of a block. `source`: the first line of the source, and how many there are."""
+
+    lines: list[list[Segment]] = field(default_factory=list)
+    source: tuple[int, int] = (0, 0)
+    stops: list[Stop] = field(default_factory=list)
+    pictures: list[tuple[int, int, OutputView]] = field(default_factory=list)  # first line, lines, the output
+
+
+def lines_of(
+    app: App[object],
+    block: Block,
+    width: int,
+    *,
+    editing: int = 0,
+    picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
+) -> BlockLines:
+    """A block in `width` cells. `editing`: the lines that its source takes where it is being edited, which are left
+    empty; 0: it is not. `picture_lines`: draws an image in so many cells and lines at most."""
+    made, room = BlockLines(), max(4, width - block.gutter)
+    if editing:
+        source: list[list[Segment]] = [[] for _ in range(editing)]
+    elif block.kind == "markdown":
+        text = (block.display or block.source).strip() or "(empty text)"
+        source = markdown_lines(app, text, room)
+    else:
+        source = _code(app, block, room)
+    label = _label(block) if block.kind == "code" else ""
+    style = {"running": "changed", "queued": "dim", "error": "bad", "died": "bad", "interrupted": "warning"}.get(
+        block.phase or "", "dim"
+    )
+    made.source = (0, len(source))
+    for at, line in enumerate(source):
+        made.lines.append([*_source_gutter(app, block, label if not at else "", style), *line])
+    if block.kind == "code":
+        _add_outputs(app, block, room, made, picture_lines)
+    for text, note_style in block.notes:
+        made.lines += [
+            [_blank(block), Segment(part, style_of(app, note_style))] for part in wrapped_words(app, text, room)
+        ]
+    made.lines.append([])
+    return made
+
+
+def _code(app: App[object], block: Block, room: int) -> list[list[Segment]]:
+    lines = []
+    for number, pieces in enumerate(code_lines(block.source, block.language if block.kind == "code" else ""), 1):
+        line = _cropped(segments(app, pieces), room)
+        if number == block.error_line:
+            line = [Segment(one.text, (one.style or Style()) + style_of(app, "bad")) for one in line]
+        lines.append(line)
+    return lines
+
+
+def _add_outputs(
+    app: App[object],
+    block: Block,
+    room: int,
+    made: BlockLines,
+    picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
+) -> None:
+    if block.folded and block.outputs:
+        made.lines.append([_blank(block), Segment("… outputs folded", style_of(app, "dim"))])
+        return
+    for at, output in enumerate(block.outputs):
+        first = len(made.lines)
+        for line in _output(app, output, room, picture_lines, made):
+            made.lines.append([_blank(block), *line])
+        if output.opens and len(made.lines) > first:
+            made.stops.append(Stop(at, first, len(made.lines) - 1))
+    if block.asked is not None:
+        made.lines.append([_blank(block), Segment(fit(f"{block.asked}▌", room), style_of(app, "changed"))])
+    said = _said(block)
+    if said:
+        made.lines.append([_blank(block), Segment(fit(said, room), style_of(app, "dim"))])
+
+
+def _output(
+    app: App[object],
+    output: OutputView,
+    room: int,
+    picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
+    made: BlockLines,
+) -> list[list[Segment]]:
+    if output.image:
+        drawn = picture_lines(output, room, PICTURE_LINES)
+        if drawn:
+            made.pictures.append((len(made.lines), len(drawn), output))
+            return drawn
+    style = style_of(app, {"warning": "warning", "error": "bad"}.get(output.kind, ""))
+    texts = (
+        [part for text in output.lines for part in wrapped_words(app, text, room)]
+        if output.kind == "error"
+        else [part for text in output.lines for part in wrapped(text, room)]
+    )
+    lines = [[Segment(part, style)] for part in texts]
+    facts = facts_text(output)
+    if facts:
+        last = cell_len(lines[-1][0].text) if len(lines) == 1 else room
+        beside = room - last - 3
+        if lines and len(lines) == 1 and cell_len(facts) <= beside:
+            lines[0].append(Segment(" " * (room - last - cell_len(facts)) + facts, style_of(app, "test")))
+        else:
+            lines.append([Segment(fit(facts, room), style_of(app, "test"))])
+    if output.more and output.kind not in ("text", "warning"):  # a stream says it where it is cut
+        lines.append([Segment(fit(f"… {fmt.count(output.more)} more lines (Enter opens)", room), style_of(app, "dim"))])
+    if output.kind == "error" and output.cell_line:
+        lines.append([Segment(fit(f"at line {output.cell_line} of this cell", room), style_of(app, "dim"))])
+    return lines
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """As PyTorch prints it: `[5, 3]`."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def facts_text(output: OutputView) -> str:
+    """What is known of an output that is an object, besides what PyTorch prints of it: `[5] · float32`."""
+    facts, printed = output.facts, "\n".join(output.lines)
+    if facts is None:
+        return ""
+    parts = [
+        "" if facts.shape is None else shape_text(facts.shape),
+        facts.dtype,
+        facts.device if facts.device not in ("", "cpu") else "",
+        "requires_grad" if facts.requires_grad and not facts.grad_fn and "requires_grad" not in printed else "",
+        f"grad_fn {facts.grad_fn}" if facts.grad_fn and "grad_fn" not in printed else "",
+        "v: pictures" if facts.images and output.expression else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _said(block: Block) -> str:
+    if block.phase == "queued":
+        return "waits for its turn"
+    if block.phase == "skipped":
+        return "not run: a cell before it failed"
+    if block.phase == "interrupted":
+        return f"interrupted after {fmt.duration(block.seconds)}"
+    if block.phase == "died":
+        return f"{block.error or 'the kernel ended while this ran'}; 0 starts another kernel"
+    if block.phase == "ok" and block.seconds >= SLOW_S:
+        return f"took {fmt.duration(block.seconds)}"
+    return ""
+
+
+def _label(block: Block) -> str:
+    if block.phase in ("running", "queued"):
+        return "[*]"
+    return f"[{block.count}]" if block.count else "[ ]"
+
+
+def _source_gutter(app: App[object], block: Block, label: str, style: str) -> list[Segment]:
+    if block.kind != "code":
+        return [_blank(block)]
+    return [
+        Segment(set_cell_size(f" {shown(label)}", CODE_GUTTER - 2), style_of(app, style)),
+        Segment(shown("│") + " ", style_of(app, "track")),
+    ]
+
+
+def _blank(block: Block) -> Segment:
+    return Segment(" " * block.gutter)
+
+
+def wrapped_words(app: App[object], text: str, room: int) -> list[str]:
+    """A text in lines of at most `room` cells, broken between words where there are any."""
+    from rich.text import Text
+
+    return [line.plain.rstrip() for line in Text(shown(text)).wrap(app.console, room)]
+
+
+def wrapped(text: str, room: int) -> Sequence[str]:
+    """A line in parts of at most `room` cells, as a terminal wraps it."""
+    text = shown(text)
+    if cell_len(text) <= room:
+        return (text,)
+    parts, part, used = [], "", 0
+    for character in text:
+        width = cell_len(character)
+        if used + width > room:
+            parts.append(part)
+            part, used = "", 0
+        part += character
+        used += width
+    return (*parts, part)
+
+
+def _cropped(line: list[Segment], room: int) -> list[Segment]:
+    """Cut with an ellipsis where it is longer: code is not wrapped."""
+    if sum(one.cell_length for one in line) <= room:
+        return line
+    kept, used = list[Segment](), 0
+    for one in line:
+        if used + one.cell_length >= room:
+            kept.append(Segment(set_cell_size(one.text, max(0, room - 1 - used)) + "…", one.style))
+            break
+        kept.append(one)
+        used += one.cell_length
+    return kept

@@ -1,0 +1,398 @@
+"""A document of the lab: its cells at the left, what the kernel holds at the right."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from engine.errors import EngineError, LabError
+from engine.inspection.tensor_refs import KernelTensor
+from engine.lab.document import open_document
+from engine.lab.notebook import Notebook
+from engine.lab.views import OutputView
+from engine.terminal_text import path_text
+from tui import format as fmt
+from tui.dialogs.choice import Choice, ChoiceScreen
+from tui.dialogs.key_screen import KeyScreen
+from tui.dialogs.prompt import PromptScreen
+from tui.keys import bind
+from tui.lab import assistance, prompts
+from tui.lab.cells_view import CellsView
+from tui.lab.code_field import CodeField
+from tui.lab.document_blocks import DocumentBlocks
+from tui.lab.document_pane import DocumentPane
+from tui.lab.inside import Inside
+from tui.lab.lab_session import News, RunView
+from tui.lab.running import Runner
+from tui.lab.saving import Saver
+from tui.services import Services
+from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
+from tui.widgets.rows import Rows
+from tui.widgets.topbar import TopBar
+
+WIDE = 110  # columns from which the kernel's panels stand beside the document
+ENDS_S = 3.0  # that the app waits at its end for a lab that is left
+PHASES = {"starting": "the kernel starts …", "ready": "idle", "busy": "running", "ended": "ended", "died": "died"}
+
+
+class DocumentScreen(KeyScreen[None]):
+    """Opened from the list of documents; the lab lives on when it is left."""
+
+    AUTO_FOCUS = "CellsView"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("lab", "interrupt", "Interrupt", "the cell that runs"),
+        bind("lab", "restart", "Restart", "another kernel: its variables are gone", show=False),
+        bind("lab", "view", "Pictures", "of a tensor; the traceback of an error", show=False),
+        bind("lab", "other", "Open", "another document", show=False),
+        bind("lab", "write", "Save as", show=False),
+        bind("lab", "open", "Open", "in the tensor view"),
+        bind("lab", "down", action="move(1)", show=False),
+        bind("lab", "up", action="move(-1)", show=False),
+        bind("lab", "right", "More columns", action="slide(1)", show=False),
+        bind("lab", "left", "Columns before", action="slide(-1)", show=False),
+        bind("lab", "page_down", action="page(1)", show=False),
+        bind("lab", "page_up", action="page(-1)", show=False),
+        bind("lab", "first", action="end(-1)", show=False),
+        bind("lab", "last", action="end(1)", show=False),
+        bind("lab", "next_panel", "Variables", "and the graph; then back to the cells", action="panel(1)"),
+        bind("lab", "previous_panel", action="panel(-1)", show=False),
+        bind("lab", "back", "Back"),
+    ]
+
+    def __init__(self, services: Services, path: Path, *, chapter: str = "", lang: str = "en") -> None:
+        """`chapter`: of the course, whose exercises are kept as done. `lang`: what explanations are in."""
+        super().__init__()
+        self._services, self.path = services, path
+        self._runner = Runner(self, self, services.home, path, chapter, lang)
+        self._saver = Saver(self, self._reopen, self._describe)
+        self._runner.on_outputs = self._saver.changed
+        self._to_insert: list[str] = []  # cells that came before the document was there
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("lab")
+        with Horizontal(id="panels"):
+            yield DocumentPane(self._services.pictures, title=path_text(self.path.name))
+            yield Inside(lambda: self._runner.session)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.pane.busy("reading the document …")
+        self._arrange()
+        self.run_worker(self._open(), group="open", name="open document")
+
+    async def _open(self) -> None:
+        try:
+            notebook = Notebook(await asyncio.to_thread(open_document, self.path))
+            blocks = DocumentBlocks(notebook)
+            outputs = await asyncio.to_thread(blocks.prepare)
+        except LabError as error:
+            self.pane.busy("")
+            self.pane.say(str(error))
+            return
+        if self.query(DocumentPane):
+            self._show_notebook(notebook, blocks, outputs)
+            await self._open_lab()
+
+    async def _open_lab(self) -> None:
+        assert self.pane.notebook is not None
+        self.pane.busy("starting the kernel …")
+        document = self.pane.notebook.document
+        idle = self._services.lab_idle
+        await self._runner.open(kernel=document.kernel, data_dir=self._services.data_dir, idle=idle)
+        if self.query(DocumentPane):
+            self.pane.busy("")
+            if self._runner.trouble:
+                self.notify(self._runner.trouble, severity="error", timeout=20, markup=False)
+            self._describe()
+
+    def _reopen(self, notebook: Notebook) -> None:
+        """The file has changed on the disk."""
+        blocks = DocumentBlocks(notebook)
+        self._show_notebook(notebook, blocks, blocks.prepare())
+
+    def _show_notebook(
+        self, notebook: Notebook, blocks: DocumentBlocks, outputs: Mapping[str, tuple[OutputView, ...]]
+    ) -> None:
+        self._runner.start(notebook, blocks)
+        self._saver.start(notebook)
+        self.pane.busy("")
+        self.pane.show_notebook(notebook, blocks, outputs)
+        waiting, self._to_insert = self._to_insert, []
+        for source in waiting:
+            self.pane.insert_source(source)
+        self._describe()
+        self.refresh_bindings()
+
+    def insert_source(self, source: str) -> None:
+        """A cell that another screen asks for."""
+        if self.query(DocumentPane) and self.pane.notebook is not None:
+            self.pane.insert_source(source)
+            self.set_focus(self.pane.cells)
+        else:
+            self._to_insert.append(source)
+
+    # What is shown
+
+    @property
+    def pane(self) -> DocumentPane:
+        return self.query_one(DocumentPane)
+
+    @property
+    def inside(self) -> Inside:
+        return self.query_one(Inside)
+
+    def _describe(self) -> None:
+        if not self.query(DocumentPane) or self.pane.notebook is None:
+            return
+        news, cells = self._runner.news, self.pane.cells
+        phase = "no kernel" if news is None or news.lost else PHASES[news.phase]
+        phase = PHASES["starting"] if self._runner.opening else phase
+        why = "" if news is None else news.lost or news.why
+        saved = "not saved" if self._saver.trouble else "edited" if self.pane.notebook.edited else ""
+        place = f"cell {cells.cursor + 1} of {fmt.count(len(cells.blocks))}"
+        mode = "typing (Esc ends)" if cells.editing is not None else ""
+        right = " · ".join(part for part in (saved, place, mode, phase) if part)
+        name = path_text(self.pane.notebook.document.path.name)
+        self.pane.describe(title=name, right=right, below=f"{why}; 0 restarts it" if why else self._runner.trouble)
+
+    def news_shown(self, news: News) -> None:
+        """The blocks have changed, or the kernel's phase."""
+        self.pane.cells.refresh_blocks()
+        if news.lost or news.phase in ("ended", "died", "starting"):
+            self.inside.forget(news.lost or news.why)
+        elif news.phase == "ready":
+            self.inside.ask(news.finished)
+        self._describe()
+        self.refresh_bindings()
+
+    # Input
+
+    def input_asked(self, run: RunView) -> None:
+        """A cell calls input()."""
+        if self.is_current:
+            self._answer_input()
+        else:
+            self.notify(f"a cell of {path_text(self.path.name)} waits for input", timeout=10, markup=False)
+
+    def on_document_pane_answers(self, event: DocumentPane.Answers) -> None:
+        self._answer_input()
+
+    @work(group="prompt", exclusive=True)
+    async def _answer_input(self) -> None:
+        asked = self._runner.asked
+        if asked is None:
+            return
+        about = "The cell waits for a line. Esc: later, with Enter on the cell."
+        prompt = PromptScreen(
+            asked.prompt.strip() or "input()", about, lambda text: "", password=asked.password, kept=False
+        )
+        text = await self.app.push_screen_wait(prompt)
+        if text is not None:
+            await self._ask_host(self._runner.session.answer_input, text)
+
+    # Layout
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._arrange()
+        self._describe()
+
+    def _arrange(self) -> None:
+        """Both sides, or on a narrow screen the one that has the focus."""
+        wide = self.size.width >= WIDE
+        inside = self.inside.has_focus_within
+        self.pane.display = wide or not inside
+        self.inside.display = wide or inside
+        self.inside.show_one(None if wide else self.focused)
+
+    # Keys
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if not self.query(DocumentPane) or self.pane.notebook is None:
+            return "" if action in ("back", "other") else "the document is not there yet"
+        if self.pane.cells.editing is not None and action != "interrupt":
+            return "a cell is being edited (Esc ends that)"
+        if action == "interrupt" and not self._runner.busy:
+            return "nothing runs"
+        if action == "open" and not self.inside.opens:
+            return "no tensor is under the cursor"
+        if action == "view" and self._viewed is None:
+            return "the cursor is on no tensor's output, and on no error"
+        return ""
+
+    @property
+    def _viewed(self) -> OutputView | None:
+        """The output under the cursor that has another view."""
+        output = self.pane.cells.output
+        return output if output is not None and (output.expression or output.kind == "error") else None
+
+    async def action_back(self) -> None:
+        if self.inside.has_focus_within:
+            self._focus(self.pane.cells)
+            return
+        await self._saver.save()
+        await asyncio.to_thread(self._runner.close)
+        self.dismiss()
+
+    def on_unmount(self) -> None:
+        """Also where the app ends: a lab in which nothing was run ends with it."""
+        self._saver.save_at_once()
+        ending = threading.Thread(target=self._runner.close, name="leave the lab", daemon=True)
+        ending.start()
+        ending.join(ENDS_S)
+
+    @property
+    def farewell(self) -> str:
+        """For the shell, once the app is gone; "" where nothing is left behind."""
+        if not self._runner.session.used:
+            return ""
+        name = path_text(self.path.name)
+        return f"The kernel of {name} keeps running without the app. End it with: fmnist-tui lab stop {name}"
+
+    def action_panel(self, by: int) -> None:
+        panels: list[Widget] = [self.pane.cells, *self.inside.query(Panel).results(Panel)]
+        at = next((n for n, one in enumerate(panels) if one.has_focus_within), 0)
+        self._focus(panels[(at + by) % len(panels)])
+
+    def _focus(self, wanted: Widget) -> None:
+        self.pane.display = self.inside.display = True  # what is not shown takes no focus
+        self.inside.show_one(wanted if self.size.width < WIDE else None)
+        self.set_focus(wanted)
+
+    @property
+    def _rows(self) -> Rows | None:
+        """The table of the panel that has the focus."""
+        panels = self.inside.query(Panel).results(Panel)
+        return next((panel.query_one(Rows) for panel in panels if panel.has_focus), None)
+
+    def action_move(self, by: int) -> None:
+        if (rows := self._rows) is not None:
+            rows.move(by)
+            if rows is self.inside.table:
+                self.inside.moved()
+            self.refresh_bindings()
+
+    def action_slide(self, by: int) -> None:
+        if (rows := self._rows) is not None:
+            rows.slide(by)
+
+    def action_page(self, by: int) -> None:
+        if (rows := self._rows) is not None:
+            self.action_move(by * rows.room)
+
+    def action_end(self, which: int) -> None:
+        if (rows := self._rows) is not None:
+            self.action_move(which * max(1, len(rows.rows)))
+
+    def action_open(self) -> None:
+        if opens := self.inside.opens:
+            self._open_tensor(opens)
+
+    def action_view(self) -> None:
+        if (output := self._viewed) is not None and not self.pane.read_traceback():
+            self._open_tensor(output.expression, pictures=output.facts is not None and output.facts.images)
+
+    def _open_tensor(self, expression: str, *, pictures: bool = False) -> None:
+        self._services.open_tensor(KernelTensor(expression), asks=self._runner.session, pictures=pictures)
+
+    # From the cells
+
+    def on_document_pane_changed(self, event: DocumentPane.Changed) -> None:
+        self._saver.changed()
+
+    def on_document_pane_moved(self, event: DocumentPane.Moved) -> None:
+        self._describe()
+        self.refresh_bindings()
+
+    def on_document_pane_opens(self, event: DocumentPane.Opens) -> None:
+        self._open_tensor(event.output.expression)
+
+    @work(group="prompt")
+    async def on_document_pane_runs(self, event: DocumentPane.Runs) -> None:
+        if event.ask and not await self._runner.predict(event.places[0]):
+            return
+        try:
+            there = await self._runner.run(event.places)
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        if not there and not self._runner.opening:
+            await self._open_lab()
+
+    # Assistance while typing
+
+    def on_code_field_completes(self, event: CodeField.Completes) -> None:
+        if (field := self.pane.cells.editing) is not None:
+            self.run_worker(assistance.complete(self, field, self._runner.session), group="assist", exclusive=True)
+
+    def on_code_field_asks_about(self, event: CodeField.AsksAbout) -> None:
+        if (field := self.pane.cells.editing) is not None:
+            self.run_worker(assistance.explain(self, field, self._runner.session), group="assist", exclusive=True)
+
+    # The kernel
+
+    async def _ask_host(self, what: "object", *arguments: object) -> None:
+        try:
+            await asyncio.to_thread(what, *arguments)  # type: ignore[arg-type]
+        except EngineError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+
+    @work(group="interrupt", exclusive=True)
+    async def action_interrupt(self) -> None:
+        await self._ask_host(self._runner.session.interrupt)
+
+    @work(group="prompt", exclusive=True)
+    async def action_restart(self) -> None:
+        if not self._runner.session.connected:
+            await self._open_lab()
+            return
+        if self._runner.news is not None and self._runner.news.phase in ("ended", "died"):
+            await self._ask_host(self._runner.session.restart)
+            return
+        choices = (
+            Choice("r", "restart", "all variables are gone; the cells and their outputs stay"),
+            Choice("a", "restart and run all", "the code cells in their order, up to one that fails"),
+            Choice("c", "restart and clear the outputs"),
+        )
+        answer = await self.app.push_screen_wait(ChoiceScreen("Restart the kernel?", "", choices))
+        if answer is None:
+            return
+        await self._ask_host(self._runner.session.restart)
+        if answer == "c" and self.pane.notebook is not None:
+            self.pane.forget_outputs()
+        if answer == "a":
+            self.pane.post_message(DocumentPane.Runs(range(len(self.pane.cells.blocks)), ask=False))
+
+    # Files
+
+    @work(group="prompt", exclusive=True)
+    async def action_other(self) -> None:
+        path = await prompts.document_path(self.app)
+        if path is not None:
+            self._services.open_document(path)
+
+    @work(group="prompt", exclusive=True)
+    async def action_write(self) -> None:
+        assert self.pane.notebook is not None
+        path = await prompts.save_as(self.app, self.pane.notebook.document.path)
+        if path is None:
+            return
+        try:
+            await asyncio.to_thread(self.pane.notebook.draft().save, path)
+        except LabError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        self.notify(f"written: {path_text(path)}", timeout=6, markup=False)
+
+
+__all__ = ["CellsView", "DocumentScreen"]

@@ -1,0 +1,364 @@
+"""The panel with a document's cells: moving, editing, cutting, pasting, searching. It runs nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.binding import BindingType
+from textual.message import Message
+
+from engine.errors import LabError
+from engine.lab.document import CellKind
+from engine.lab.notebook import Notebook
+from engine.lab.views import OutputView, whole_text
+from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.text import TextScreen
+from tui.format import counted
+from tui.graphics.pictures import Pictures
+from tui.keys import bind
+from tui.lab.blocks import Block
+from tui.lab.cells_view import CellsView
+from tui.lab.code_field import CodeField
+from tui.lab.document_blocks import DocumentBlocks
+from tui.lab.failure_place import place_of
+from tui.lab.image_screen import ImageScreen
+from tui.widgets.panel import Panel
+
+
+class DocumentPane(Panel):
+    """Two modes: in a field over a cell one types; else keys act on the cells."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("cells", "open", "Edit", "edit the cell, or open the output"),
+        bind("cells", "run", "Run"),
+        bind("cells", "run_here", "Run, and stay", show=False),
+        bind("cells", "run_above", "Run above", show=False),
+        bind("cells", "insert_below", "Insert", action="insert(1)"),
+        bind("cells", "insert_above", "Insert above", action="insert(0)", show=False),
+        bind("cells", "cut", "Cut"),
+        bind("cells", "paste", "Paste", show=False),
+        bind("cells", "undo", "Undo", "what was done to cells", show=False),
+        bind("cells", "code_cell", "Code", action="kind('code')", show=False),
+        bind("cells", "text_cell", "Text", action="kind('markdown')", show=False),
+        bind("cells", "cell_up", action="move_cell(-1)", show=False),
+        bind("cells", "cell_down", action="move_cell(1)", show=False),
+        bind("cells", "filter", "Search", action="find", show=False),
+        bind("cells", "next", "Next match", action="find_next", show=False),
+        bind("cells", "copy", "Copy", "the cell or the output, to your clipboard (OSC 52)", show=False),
+        bind("cells", "down", action="move(1)", show=False),
+        bind("cells", "up", action="move(-1)", show=False),
+        bind("cells", "page_down", action="page(1)", show=False),
+        bind("cells", "page_up", action="page(-1)", show=False),
+        bind("cells", "first", action="end(-1)", show=False),
+        bind("cells", "last", action="end(1)", show=False),
+    ]
+
+    class Changed(Message):
+        """The document has changed."""
+
+    class Moved(Message):
+        """The cursor stands elsewhere, or the mode is another."""
+
+    class Runs(Message):
+        """Run these cells, by their places."""
+
+        def __init__(self, places: Sequence[int], *, ask: bool) -> None:
+            """`ask`: for a prediction first, where an exercise stands before."""
+            super().__init__()
+            self.places, self.ask = tuple(places), ask
+
+    class Opens(Message):
+        """The tensor of an output."""
+
+        def __init__(self, output: OutputView) -> None:
+            super().__init__()
+            self.output = output
+
+    class Answers(Message):
+        """The line that input() waits for."""
+
+    def __init__(self, pictures: Pictures, *, title: str) -> None:
+        self._pictures = pictures
+        super().__init__(CellsView(pictures, id="cells"), title=title, id="document", focusable=False)
+        self.notebook: Notebook | None = None
+        self.blocks: DocumentBlocks | None = None
+        self._sought = ""
+
+    def show_notebook(
+        self, notebook: Notebook, blocks: DocumentBlocks, outputs: Mapping[str, tuple[OutputView, ...]]
+    ) -> None:
+        """This one, in place of the one that was shown."""
+        self.cells.leave()
+        self.notebook, self.blocks = notebook, blocks
+        self.cells.show(blocks.blocks(outputs))
+
+    @property
+    def cells(self) -> CellsView:
+        return self.query_one(CellsView)
+
+    @property
+    def _notebook(self) -> Notebook:
+        assert self.notebook is not None
+        return self.notebook
+
+    def show(self) -> None:
+        """The cells as they are now."""
+        if self.blocks is not None:
+            self.cells.show(self.blocks.blocks())
+            self.post_message(self.Moved())
+
+    def _changed(self, to: int | None = None) -> None:
+        """The cells are others; the cursor goes to the one at `to`."""
+        self.show()
+        if to is not None:
+            self.cells.go(to)
+        self.post_message(self.Changed())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if self.why_not(action, parameters) else True
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why a key does nothing now; "" where it acts."""
+        if self.notebook is None:
+            return "the document is not there yet"
+        if self.cells.editing is not None:
+            return "a cell is being edited (Esc ends that)"
+        if action == "paste" and not self.notebook.can_paste:
+            return "no cell was cut"
+        if action == "undo" and not self.notebook.can_undo:
+            return "nothing was done to cells"
+        if action == "find_next" and not self._sought:
+            return "nothing was searched for (/)"
+        return ""
+
+    # Moving
+
+    def action_move(self, by: int) -> None:
+        self.cells.move(by)
+        self.post_message(self.Moved())
+
+    def action_page(self, by: int) -> None:
+        self.cells.page(by)
+        self.post_message(self.Moved())
+
+    def action_end(self, which: int) -> None:
+        self.cells.go(0 if which < 0 else len(self.cells.blocks) - 1)
+        self.post_message(self.Moved())
+
+    def on_cells_view_pointed(self, event: CellsView.Pointed) -> None:
+        event.stop()
+        self.post_message(self.Moved())
+        if event.again:
+            self.call_later(self.run_action, "open")
+
+    def on_code_field_leaves(self, event: CodeField.Leaves) -> None:
+        """Past the first or the last line: into the cell above or below, which is edited too."""
+        event.stop()
+        to = self.cells.cursor + event.by
+        if 0 <= to < len(self.cells.blocks):
+            self.stop_editing()
+            self.cells.go(to)
+            self.cells.edit(at_end=event.by < 0)
+            self.post_message(self.Moved())
+
+    # Editing
+
+    def edit(self) -> CodeField:
+        """The cell under the cursor, in a field."""
+        field = self.cells.edit()
+        self.post_message(self.Moved())
+        return field
+
+    def stop_editing(self) -> bool:
+        """Whether a cell was being edited."""
+        if self.cells.editing is None:
+            return False
+        self._take_text()
+        self.cells.leave()
+        self.show()
+        return True
+
+    def on_code_field_ends(self, event: CodeField.Ends) -> None:
+        event.stop()
+        self.stop_editing()
+
+    def on_code_field_runs(self, event: CodeField.Runs) -> None:
+        event.stop()
+        self._run(go_on=True)
+
+    def on_cells_view_edited(self, event: CellsView.Edited) -> None:
+        event.stop()
+        self._take_text()
+        self.post_message(self.Changed())
+
+    def _take_text(self) -> None:
+        field = self.cells.editing
+        if field is not None:
+            self._notebook.write(self.cells.cursor, field.text)
+
+    def action_open(self) -> None:
+        """Edit the cell; or open the output that the cursor is on."""
+        output, block = self.cells.output, self.cells.block
+        if block is None:
+            return
+        if block.asked is not None:
+            self.post_message(self.Answers())
+        elif output is None:
+            self.edit()
+        elif output.expression:
+            self.post_message(self.Opens(output))
+        elif output.kind == "error":
+            self._to_failure(block)
+        elif output.image:
+            self.app.push_screen(ImageScreen(self._pictures, output.image))
+        else:
+            self._read(block, output)
+
+    def _to_failure(self, block: Block) -> None:
+        """Edit the line that raised: of this cell, or of the one whose function did."""
+        at = self._notebook.place(block.name)
+        nodes = self._notebook.cells[at].outputs if at is not None else []
+        failed = next((node for node in nodes if node.get("output_type") == "error"), {})
+        name, line = place_of(self.cells.blocks, block, failed)
+        at = self._notebook.place(name)
+        if at is not None:
+            self.cells.go(at)
+            field = self.edit()
+            field.move_cursor((max(0, min(line - 1, field.document.line_count - 1)), 0))
+
+    def _read(self, block: Block, output: OutputView) -> None:
+        """All of an output, as text."""
+        text = self._text_of(block, output)
+        self.app.push_screen(TextScreen(f"Output of cell [{block.count or ' '}]", text))
+
+    def _text_of(self, block: Block, output: OutputView) -> str:
+        at = self._notebook.place(block.name)
+        nodes = self._notebook.cells[at].outputs if at is not None else []
+        return whole_text(nodes[output.at]) if output.at < len(nodes) else "\n".join(output.lines)
+
+    def read_traceback(self) -> bool:
+        """Show the traceback of the error under the cursor. False: there is none."""
+        output, block = self.cells.output, self.cells.block
+        if output is None or block is None or output.kind != "error":
+            return False
+        self._read(block, output)
+        return True
+
+    # Cells
+
+    def action_run(self) -> None:
+        """Run the cell; the cursor goes to the next one, a new one at the end."""
+        self._run(go_on=True)
+
+    def action_run_here(self) -> None:
+        """Run the cell, and stay on it."""
+        self._run(go_on=False)
+
+    def _run(self, *, go_on: bool) -> None:
+        typing = self.stop_editing()
+        at = self.cells.cursor
+        self.post_message(self.Runs((at,), ask=True))
+        if not go_on:
+            return
+        if at + 1 < len(self.cells.blocks):
+            self.cells.go(at + 1)
+            self.post_message(self.Moved())
+        elif self.cells.blocks[at].source.strip():
+            self._notebook.insert(at + 1)
+            self._changed(at + 1)
+            if typing:
+                self.edit()
+
+    def action_run_above(self) -> None:
+        self.stop_editing()
+        self.post_message(self.Runs(range(self.cells.cursor + 1), ask=False))
+
+    def action_insert(self, below: int) -> None:
+        self.stop_editing()
+        at = self.cells.cursor + below
+        self._notebook.insert(at)
+        self._changed(at)
+
+    def insert_source(self, source: str) -> int:
+        """A code cell with that source, below the cursor; in place of it where that is an empty one. Its place."""
+        self.stop_editing()
+        at = self.cells.cursor
+        here = self._notebook.cells[at]
+        if here.kind == "code" and not here.source.strip():
+            self._notebook.write(at, source)
+        else:
+            at += 1
+            self._notebook.insert(at, "code", source)
+        self._changed(at)
+        return at
+
+    def forget_outputs(self) -> None:
+        """Of all cells."""
+        self._notebook.forget_outputs()
+        for block in self.cells.blocks:
+            block.outputs, block.count, block.phase, block.error_line = (), None, None, None
+            block.notes = block.notes if block.kind == "markdown" else ()
+            block.changed()
+        self._changed()
+
+    def action_cut(self) -> None:
+        at = self.cells.cursor
+        self._notebook.cut(at)
+        self._changed(min(at, len(self._notebook.cells) - 1))
+
+    def action_paste(self) -> None:
+        at = self.cells.cursor + 1
+        self._notebook.paste(at)
+        self._changed(at)
+
+    def action_undo(self) -> None:
+        self._changed(self._notebook.undo())
+
+    def action_kind(self, kind: CellKind) -> None:
+        self._notebook.change_kind(self.cells.cursor, kind)
+        self._changed(self.cells.cursor)
+
+    def action_move_cell(self, by: int) -> None:
+        self._changed(self._notebook.move(self.cells.cursor, by))
+
+    def action_copy(self) -> None:
+        block, output = self.cells.block, self.cells.output
+        if block is not None:
+            self.app.copy_to_clipboard(block.source if output is None else self._text_of(block, output))
+            self.notify("copied", timeout=2)
+
+    # Searching
+
+    def _matches(self, text: str) -> list[int]:
+        """The places of the cells that hold a text, in their sources or in what is shown of their outputs. Capitals
+        count where it has some."""
+        found = []
+        for at, block in enumerate(self.cells.blocks):
+            whole = "\n".join([block.source, *(line for output in block.outputs for line in output.lines)])
+            if text in (whole if text != text.lower() else whole.lower()):
+                found.append(at)
+        return found
+
+    @work(group="prompt", exclusive=True)
+    async def action_find(self) -> None:
+        def count(text: str) -> str:
+            if not text:
+                return ""
+            found = self._matches(text)
+            if not found:
+                raise LabError("no cell has that")
+            return counted(len(found), "cell")
+
+        about = "A part of a cell's text or output. n goes to the next match."
+        text = await self.app.push_screen_wait(PromptScreen("Search", about, count, value=self._sought))
+        if text:
+            self._sought = text
+            found = self._matches(text)
+            self.cells.go(next((at for at in found if at >= self.cells.cursor), found[0]))
+            self.post_message(self.Moved())
+
+    def action_find_next(self) -> None:
+        found = self._matches(self._sought)
+        if found:
+            self.cells.go(next((at for at in found if at > self.cells.cursor), found[0]))
+            self.post_message(self.Moved())

@@ -1,0 +1,197 @@
+"""The first screen of *Lab*: the course, labs that live, documents that were opened recently."""
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from engine.errors import LabError
+from engine.lab import document, listing
+from engine.terminal_text import path_text
+from tui import format as fmt
+from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
+from tui.keys import bind
+from tui.lab import highlighting, prompts
+from tui.lab.document_list import COLUMNS, Documents, Listed, documents, made, row
+from tui.services import Services
+from tui.widgets.keyline import KeyLine
+from tui.widgets.panel import Panel
+from tui.widgets.rows import Rows
+from tui.widgets.text import set_text
+from tui.widgets.topbar import TopBar
+
+ABOUT = (
+    "Cells of Python beside what they do to tensors, memory and the autograd graph. Enter opens a document; its kernel "
+    "keeps running when you leave, also without the app."
+)
+WIDE = 110  # columns from which the chosen document has a panel
+REFRESH_S = 3.0
+
+
+class DocumentsScreen(TableScreen):
+    """Lists them in a thread when it is shown."""
+
+    AUTO_FOCUS = "#documents-panel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *table_keys("documents"),
+        bind("documents", "open", "Open"),
+        bind("documents", "other", "Open a path", "a notebook, or Python in cells; a new name makes a new document"),
+        filter_key("documents", "by name"),
+        bind("documents", "stop", "Stop", "end the kernel of this document"),
+        bind("documents", "again", "Reload", "read the list again", show=False),
+        *panel_keys("documents"),
+        bind("documents", "back", "Show all", "clear the filter", action="all", show=False),
+    ]
+    FILTER_ABOUT = "A part of a document's name or folder."
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._found: Documents | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TopBar("lab")
+        with Horizontal():
+            with Panel(title="Lab", id="documents-panel"):
+                yield Rows(COLUMNS, id="documents")
+                yield Static("", id="left-out", markup=False)
+            with Panel(title="Document", id="about-panel", focusable=False):
+                yield Static("", id="about", markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._panel.busy("reading the list …")
+        self._preload()
+        self.set_interval(REFRESH_S, self._read_again)
+
+    def on_screen_resume(self) -> None:
+        self._read()
+
+    @work(thread=True, group="preload")
+    def _preload(self) -> None:
+        document.preload()
+        highlighting.preload()
+
+    def on_resize(self) -> None:
+        self.query_one("#about-panel").display = self.size.width >= WIDE
+
+    def _read_again(self) -> None:
+        """What lives may have changed; an equal list draws nothing."""
+        if self.is_current:
+            self._read()
+
+    @work(group="documents", exclusive=True)
+    async def _read(self) -> None:
+        found = await asyncio.to_thread(documents, self._services.home, "")
+        if self.query(Rows):
+            self._found = found
+            self._panel.busy("")
+            self._show()
+
+    @property
+    def _panel(self) -> Panel:
+        return self.query_one("#documents-panel", Panel)
+
+    @property
+    def chosen(self) -> Listed | None:
+        """Under the cursor."""
+        if self._found is None:
+            return None
+        return next((one for one in self._found.listed if str(one.path) == self.table.key), None)
+
+    def _matching(self, text: str) -> list[Listed]:
+        assert self._found is not None
+        words = text.lower().split()
+        return [
+            one
+            for one in self._found.listed
+            if all(word in f"{one.title} {one.chapter} {one.path}".lower() for word in words)
+        ]
+
+    def _show(self) -> None:
+        if self._found is None:
+            return
+        shown = self._matching(self.filter_text)
+        self.table.show([row(one) for one in shown], COLUMNS)
+        self._panel.say("" if shown else f"No document has {self.filter_text}. Esc shows all.")
+        self._panel.describe(right=fmt.counted(len(shown), "document"), below=self.describe_filter())
+        left_out = self.query_one("#left-out", Static)
+        set_text(left_out, "\n".join(self._found.left_out))
+        left_out.display = bool(self._found.left_out)
+        self.moved()
+
+    def moved(self) -> None:
+        one = self.chosen
+        done = f"{one.done} exercises done" if one is not None and one.done else ""
+        parts = [] if one is None else [one.title, one.about, done, path_text(one.path)]
+        if one is not None and one.kernel:
+            parts.append(f"its kernel is {one.kernel}" + (f", {fmt.size(one.memory)}" if one.memory else ""))
+        set_text(self.query_one("#about", Static), "\n\n".join(part for part in (*parts, ABOUT) if part))
+        self.refresh_bindings()
+
+    def count_matching(self, text: str) -> str:
+        if self._found is None:
+            return ""
+        return f"{len(self._matching(text))} of {fmt.counted(len(self._found.listed), 'document')}"
+
+    def filter_changed(self) -> None:
+        self._show()
+
+    # Keys
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action in ("open", "stop") and self.chosen is None:
+            return "no document is under the cursor"
+        if action == "stop" and self.chosen is not None and not self.chosen.kernel:
+            return "it has no kernel that lives"
+        if action == "panel":
+            return self.why_not_panel()
+        if action == "all" and not self.filter_text:
+            return "there is no filter"
+        return ""
+
+    @work(group="open", exclusive=True)
+    async def action_open(self) -> None:
+        one, found = self.chosen, self._found
+        if one is None or found is None:
+            return
+        try:
+            path = await asyncio.to_thread(made, one)
+        except LabError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+            return
+        self._services.open_document(path, chapter=one.chapter, lang=found.language)
+
+    @work(group="prompt", exclusive=True)
+    async def action_other(self) -> None:
+        path: Path | None = await prompts.document_path(self.app)
+        if path is not None:
+            self._services.open_document(path)
+
+    @work(group="stop", exclusive=True)
+    async def action_stop(self) -> None:
+        one = self.chosen
+        if one is None:
+            return
+        try:
+            await asyncio.to_thread(self._stop, one.path)
+        except LabError as error:
+            self.notify(str(error), severity="error", timeout=12, markup=False)
+        self._read()
+
+    def _stop(self, path: Path) -> None:
+        """In a thread: it waits for the kernel's end."""
+        lab = listing.find(self._services.home, str(path))
+        if lab is not None:
+            listing.stop(self._services.home, lab)
+
+    def action_again(self) -> None:
+        self._read()
+
+    def action_all(self) -> None:
+        self.clear_filter()

@@ -1,0 +1,18 @@
+"""Where an error came from: the cell and the line of the innermost frame that is in a cell."""
+
+from collections.abc import Mapping, Sequence
+
+from engine.lab.outputs import CELL_LINE, clean
+from tui.lab.blocks import Block
+
+
+def place_of(blocks: Sequence[Block], failed: Block, node: Mapping[str, object]) -> tuple[str, int]:
+    """The name of the cell, and the line from 1. `node`: the error, as nbformat has it. Of an error that names no cell,
+    such as one of another language, the first line of the cell that failed."""
+    traceback = node.get("traceback")
+    text = clean("\n".join(map(str, traceback))) if isinstance(traceback, list) else ""
+    names = {block.count: block.name for block in blocks if block.count is not None}
+    for number, line in reversed(CELL_LINE.findall(text)):
+        if int(number) in names:
+            return names[int(number)], int(line)
+    return failed.name, failed.error_line or 1

@@ -1,0 +1,53 @@
+"""The autograd graph of one of the kernel's tensors, and the gradients of its leaves, as rows."""
+
+from engine.inspection.kernel_requests import KernelGraph
+from tui import format as fmt
+from tui.lab.blocks import shape_text
+from tui.widgets.rows import Column, Row
+
+COLUMNS = (Column("operation", -30, ends=False), Column("shape", 12), Column("saved for backward", 26))
+LEAF = "leaf:"  # begins the key of a leaf's row
+
+
+def rows(found: KernelGraph) -> list[Row]:
+    """The tree from the tensor back to its leaves, then each leaf with its gradient."""
+    made = []
+    if found.freed:
+        made.append(Row("freed", ("backward() has freed what was saved", "", ""), "warning"))
+    for at, one in enumerate(found.nodes):
+        node = one.node
+        op = node.op.removeprefix("torch::autograd::")
+        what = f"{node.leaf}  {op}" if node.leaf else op
+        again = "  (again, see above)" if node.again else ""
+        shape = "" if node.shape is None else shape_text(node.shape)
+        saved = "freed" if one.freed else ", ".join(_saved(tensor.name, tensor.variable, tensor.shape)
+                                                     for tensor in one.saved)  # fmt: skip
+        style = "test" if node.leaf else "dim" if one.freed else ""
+        made.append(Row(str(at), (f"{'  ' * node.indent}{what}{again}", shape, saved), style))
+    for leaf in found.leaves:
+        known = leaf.gradient is not None
+        cells = (f"{leaf.name}.grad = {leaf.text}", shape_text(leaf.shape), "")
+        made.append(Row(f"{LEAF}{leaf.opens or leaf.name}", cells, "changed" if known else "dim"))
+    return made
+
+
+def opens(found: KernelGraph, key: str | None) -> str:
+    """The expression that a row opens in the tensor view; "" for none."""
+    if key is None or not key.startswith(LEAF):
+        return ""
+    return next((leaf.opens for leaf in found.leaves if key == f"{LEAF}{leaf.opens}"), "")
+
+
+def _saved(name: str, variable: str, shape: tuple[int, ...]) -> str:
+    return f"{variable or name} {shape_text(shape)}"
+
+
+def title(found: KernelGraph) -> str:
+    return f"Graph of {found.name}" if found.name else "Graph"
+
+
+def summary(found: KernelGraph) -> str:
+    """For the border."""
+    if not found.nodes:
+        return ""
+    return "freed" if found.freed else f"{fmt.size(found.saved_bytes)} saved for backward"

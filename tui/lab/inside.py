@@ -1,0 +1,172 @@
+"""What the kernel holds: its variables, and the graph of the one under the cursor."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from engine.errors import BugError, EngineError, InspectionCancelledError
+from engine.inspection.kernel_requests import KernelGraph, KernelGraphRequest, Variable, Variables, VariablesRequest
+from tui.lab import graph, variables
+from tui.lab.lab_session import LabSession
+from tui.widgets.lines import Line, fit
+from tui.widgets.panel import Panel
+from tui.widgets.rows import Rows
+from tui.widgets.scrolled_lines import ScrolledLines
+
+EMPTY = "Nothing yet: the names that your cells define are listed here."
+NO_GRAPH = "Choose a tensor that has a grad_fn: its autograd graph is drawn here."
+
+
+class FactLines(ScrolledLines):
+    """What is known of one variable."""
+
+    DEFAULT_CSS = "FactLines { height: auto; max-height: 9; }"
+
+    def __init__(self) -> None:
+        super().__init__(id="facts")
+        self._facts: list[tuple[str, str]] = []
+
+    def show(self, facts: list[tuple[str, str]]) -> None:
+        self._facts = facts
+        self.styles.height = min(9, len(facts))
+        self.repaint(now=True)
+
+    def all_lines(self, width: int, height: int) -> list[Line]:
+        return [[(fit(text, width), style)] for text, style in self._facts]
+
+
+class Inside(Vertical):
+    """Two panels. Asks the kernel when it is idle."""
+
+    def __init__(self, session: Callable[[], LabSession | None]) -> None:
+        super().__init__(id="inside")
+        self._session = session
+        self._found: Variables | None = None
+        self._graph: KernelGraph | None = None
+        self._after = -1  # the runs that had ended when the variables were asked for
+
+    def compose(self) -> ComposeResult:
+        with Panel(title="Variables", id="variables-panel"):
+            yield Rows(variables.COLUMNS, gap=1, fixed=1, id="variables")
+            yield FactLines()
+        with Panel(title="Graph", id="graph-panel"):
+            yield Rows(graph.COLUMNS, gap=1, fixed=1, id="graph")
+
+    def on_mount(self) -> None:
+        self._variables_panel.say(EMPTY)
+        self._graph_panel.say(NO_GRAPH)
+
+    @property
+    def _variables_panel(self) -> Panel:
+        return self.query_one("#variables-panel", Panel)
+
+    @property
+    def _graph_panel(self) -> Panel:
+        return self.query_one("#graph-panel", Panel)
+
+    @property
+    def table(self) -> Rows:
+        return self.query_one("#variables", Rows)
+
+    @property
+    def graph_table(self) -> Rows:
+        return self.query_one("#graph", Rows)
+
+    def show_one(self, focused: Widget | None) -> None:
+        """On a narrow screen, the panel that has the focus, or gets it; None: both."""
+        one = focused if focused in (self._variables_panel, self._graph_panel) else None
+        for panel in (self._variables_panel, self._graph_panel):
+            panel.display = one is None or panel is one
+
+    @property
+    def chosen(self) -> Variable | None:
+        """The variable under the cursor."""
+        if self._found is None:
+            return None
+        return next((one for one in self._found.variables if one.name == self.table.key), None)
+
+    @property
+    def opens(self) -> str:
+        """The expression that `enter` opens in the tensor view; "" for none."""
+        if self._graph_panel.has_focus_within:
+            return "" if self._graph is None else graph.opens(self._graph, self.graph_table.key)
+        chosen = self.chosen
+        return "" if chosen is None else chosen.opens
+
+    def forget(self, why: str = "") -> None:
+        """Another kernel, or none."""
+        self._found, self._graph, self._after = None, None, -1
+        self.table.show([])
+        self._show_facts()
+        self._variables_panel.describe(title="Variables", right="", below="")
+        self._variables_panel.say(why or EMPTY)
+        self._graph_panel.describe(title="Graph", right="")
+        self._graph_panel.say(NO_GRAPH)
+
+    def ask(self, finished: int) -> None:
+        """The kernel is idle, and so many runs have ended."""
+        if finished != self._after:
+            self._after = finished
+            self.run_worker(self._ask(finished), group="variables", exclusive=True)
+
+    async def _ask(self, finished: int) -> None:
+        found = await self._answer(VariablesRequest(finished), self._variables_panel)
+        if found is None or not self.is_mounted:
+            return
+        self._found = found
+        rows = variables.rows(found)
+        before = self.table.key
+        with self.app.batch_update():
+            self.table.show(rows, variables.COLUMNS)
+            marked = next((one.name for one in reversed(found.variables) if one.mark and one.shape is not None), None)
+            if marked is not None and (before is None or not self._is_marked(before)):
+                self.table.find(lambda row: row.key == marked)
+            self._variables_panel.say("" if rows else EMPTY)
+            self._variables_panel.describe(title=variables.title(found), right=variables.changes(found))
+            self._show_facts()
+        self.moved()
+
+    def _is_marked(self, name: str) -> bool:
+        return self._found is not None and any(one.mark for one in self._found.variables if one.name == name)
+
+    def moved(self) -> None:
+        """The cursor is on another variable."""
+        self._show_facts()
+        chosen = self.chosen
+        if chosen is not None and (chosen.grad_fn or chosen.requires_grad) and chosen.opens:
+            self.run_worker(self._ask_graph(chosen.opens), group="graph", exclusive=True)
+
+    def _show_facts(self) -> None:
+        chosen = self.chosen
+        facts = variables.describe(chosen, self._found) if chosen is not None and self._found is not None else []
+        self.query_one(FactLines).show(facts)
+
+    async def _ask_graph(self, name: str) -> None:
+        found = await self._answer(KernelGraphRequest(name), self._graph_panel)
+        if found is None or not self.is_mounted:
+            return
+        self._graph = found
+        rows = graph.rows(found)
+        self.graph_table.show(rows, graph.COLUMNS)
+        self._graph_panel.say("" if rows else found.why or NO_GRAPH)
+        self._graph_panel.describe(title=graph.title(found), right=graph.summary(found))
+
+    async def _answer(self, request: Any, panel: Panel) -> Any:
+        """None where there is none: then the panel says why."""
+        session = self._session()
+        if session is None:
+            return None
+        try:
+            return await asyncio.to_thread(session.ask, request)
+        except (InspectionCancelledError, BugError) as error:
+            if isinstance(error, BugError):
+                raise
+            return None
+        except EngineError as error:
+            if self.is_mounted:
+                panel.say(str(error))
+            return None

@@ -1,0 +1,60 @@
+"""What the lab asks for in a line of text: the paths of documents."""
+
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from engine.errors import LabError
+from engine.home import expanded
+from engine.lab.document import check_ending
+from engine.terminal_text import path_text
+from engine.typed_path import typed_path
+from tui.dialogs.paths import PathSuggester
+from tui.dialogs.prompt import PromptScreen
+from tui.lab.saving import free_name
+
+
+async def document_path(app: App[Any]) -> Path | None:
+    """Which document to open; a name that is not there yet is a new document."""
+
+    def check(text: str) -> str:
+        path = _document(text)
+        if path.is_dir():
+            raise LabError(f"{path_text(path)} is a folder; type the name of a document in it")
+        if not path.exists() and not path.parent.is_dir():
+            raise LabError(f"there is no folder {path_text(path.parent)}")
+        return f"open {path_text(path.name)}" if path.exists() else f"a new document: {path_text(path.name)}"
+
+    about = "The path of a notebook (.ipynb) or of Python in cells (.py, with # %%). A new name makes a new document."
+    text = await app.push_screen_wait(PromptScreen("Open a document", about, check, suggester=PathSuggester()))
+    return None if text is None else _document(text)
+
+
+async def save_as(app: App[Any], path: Path) -> Path | None:
+    """Where to write a copy."""
+
+    def check(text: str) -> str:
+        target = _document(text)
+        if target.exists():
+            raise LabError(f"{path_text(target)} is there already")
+        if not target.parent.is_dir():
+            raise LabError(f"there is no folder {path_text(target.parent)}")
+        outputs = "with the outputs" if target.suffix.lower() == ".ipynb" else "a script keeps no outputs"
+        return f"write {path_text(target.name)} ({outputs})"
+
+    about = "A copy, as .ipynb (with the outputs) or .py. The document that is open stays as it is."
+    value = path_text(free_name(path))
+    text = await app.push_screen_wait(
+        PromptScreen("Save a copy as", about, check, value=value, suggester=PathSuggester())
+    )
+    return None if text is None else _document(text)
+
+
+def _document(text: str) -> Path:
+    """Raises LabError where a document can't have that name."""
+    if not text.strip():
+        raise LabError("type the path of a document")
+    path = expanded(typed_path(text))
+    check_ending(path)
+    return path.absolute()

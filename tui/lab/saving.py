@@ -1,0 +1,148 @@
+"""Saves a document by itself, a second after the last change, and asks where somebody else wrote its file."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.screen import Screen
+from textual.timer import Timer
+
+from engine.errors import LabError
+from engine.lab.notebook import Notebook
+from engine.terminal_text import path_text
+from tui.dialogs.choice import Choice, ChoiceScreen
+
+SAVE_S = 1.0  # from the last change to the file
+LOOK_S = 2.0  # between two looks whether somebody else wrote it
+CHOICES = (
+    Choice("r", "read it again", "your changes since the last save are lost"),
+    Choice("k", "keep yours", "the next save overwrites what is on the disk"),
+    Choice("b", "keep both", "yours goes on under another name; the file stays as it is"),
+)
+
+
+class Saver:
+    """For one screen. `reopen` is called with a notebook in place of the one that is shown."""
+
+    def __init__(self, screen: Screen[Any], reopen: Callable[[Notebook], None], describe: Callable[[], None]) -> None:
+        self._screen, self._reopen, self._describe = screen, reopen, describe
+        self.notebook: Notebook | None = None
+        self.trouble = ""  # why it can't be saved
+        self._later: Timer | None = None
+        self._asking = False
+        self._disk = asyncio.Lock()  # a look between a save and what is noted of it would see somebody else's writing
+
+    def start(self, notebook: Notebook) -> None:
+        """Another notebook is shown."""
+        first = self.notebook is None
+        self.notebook, self.trouble = notebook, ""
+        if first:
+            self._screen.set_interval(LOOK_S, self._look)
+
+    def changed(self) -> None:
+        """Save it soon."""
+        if self._later is not None:
+            self._later.stop()
+        self._later = self._screen.set_timer(SAVE_S, self.save_now)
+        self._describe()
+
+    def save_now(self) -> None:
+        self._screen.run_worker(self.save(), group="save", name="save")
+
+    async def save(self) -> None:
+        """Write what is not written yet. Nothing is overwritten that somebody else wrote."""
+        notebook = self.notebook
+        if notebook is None or not notebook.edited or self._asking:
+            return
+        async with self._disk:
+            changed = await asyncio.to_thread(notebook.changed_on_disk)
+            if not changed:
+                await self._write(notebook)
+        if changed:
+            await self._ask()
+
+    async def _write(self, notebook: Notebook) -> None:
+        draft = notebook.draft()
+        try:
+            await asyncio.to_thread(draft.save)
+        except LabError as error:
+            if str(error) != self.trouble:
+                self.trouble = str(error)
+                self._screen.notify(self.trouble, severity="error", timeout=12, markup=False)
+            self._later = self._screen.set_timer(5 * SAVE_S, self.save_now)
+        else:
+            self.trouble = ""
+            notebook.saved(draft)
+        self._describe()
+
+    def save_at_once(self) -> None:
+        """Without a thread, where the screen goes: what can't be saved then is lost, and was said before."""
+        notebook = self.notebook
+        if notebook is None or not notebook.edited or notebook.changed_on_disk():
+            return
+        draft = notebook.draft()
+        try:
+            draft.save()
+        except LabError as error:
+            self.trouble = str(error)
+        else:
+            notebook.saved(draft)
+
+    def _look(self) -> None:
+        if self._screen.is_current and not self._asking:
+            self._screen.run_worker(self._look_once(), group="look", exclusive=True)
+
+    async def _look_once(self) -> None:
+        notebook = self.notebook
+        if notebook is None:
+            return
+        async with self._disk:
+            changed = await asyncio.to_thread(notebook.changed_on_disk)
+        if changed and not self._asking and notebook is self.notebook:
+            await self._ask()
+
+    async def _ask(self) -> None:
+        """Somebody else wrote the file. What nobody changed here is read again without a question."""
+        notebook = self.notebook
+        assert notebook is not None
+        self._asking = True
+        try:
+            path = path_text(notebook.document.path.name)
+            answer: str | None = "r"
+            if notebook.edited:
+                about = "Another program, or another window of this one, wrote the file while it was open here."
+                answer = await self._screen.app.push_screen_wait(
+                    ChoiceScreen(f"{path} changed on disk", about, CHOICES)
+                )
+            if answer == "r":
+                self._reopen(await asyncio.to_thread(notebook.reopened))
+                self._screen.notify(f"{path} was read again: it changed on disk", timeout=6, markup=False)
+            elif answer == "b":
+                await self._keep_both(notebook)
+            else:
+                notebook.keep_mine()
+                self.changed()
+        except LabError as error:
+            notebook.keep_mine()
+            self._screen.notify(str(error), severity="error", timeout=12, markup=False)
+        finally:
+            self._asking = False
+
+    async def _keep_both(self, notebook: Notebook) -> None:
+        """This one goes on beside the file, under a name that is free."""
+        path = free_name(notebook.document.path)
+        notebook.document.path = path
+        notebook.keep_mine()
+        await asyncio.to_thread(notebook.draft().save)
+        notebook.keep_mine()
+        self.changed()
+        self._screen.notify(f"yours goes on as {path_text(path.name)}", timeout=8, markup=False)
+
+
+def free_name(path: Path) -> Path:
+    """`chapter-2.py` beside `chapter.py`, or the next number that is free."""
+    number = 2
+    while (found := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    return found
