@@ -14,6 +14,7 @@ from textual import events, work
 from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -323,17 +324,22 @@ class FmnistApp(RoomsApp):
 
         self.run_worker(write(), name="screenshot", group="screenshot")
 
+    @property
+    def _cell_source(self) -> str:
+        """What is chosen on the screen, as Python; "" where nothing is, or the screen is not composed yet."""
+        with contextlib.suppress(NoMatches):
+            return self.screen.as_cell() if isinstance(self.screen, GivesCell) else ""
+        return ""
+
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         """Why a key does nothing now; "" where it acts."""
-        source = self.screen.as_cell() if action == "as_cell" and isinstance(self.screen, GivesCell) else ""
-        return "nothing is chosen here that a cell could have" if action == "as_cell" and not source else ""
+        return "nothing is chosen here that a cell could have" if action == "as_cell" and not self._cell_source else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if action == "as_cell" and self.why_not(action, parameters) else True
+        return None if action == "as_cell" and not self._cell_source else True
 
     def action_as_cell(self) -> None:
-        if isinstance(self.screen, GivesCell):
-            self.put_into_lab(self.screen.as_cell())
+        self.put_into_lab(self._cell_source)
 
     def action_redraw(self) -> None:
         self.redraw()

@@ -25,6 +25,7 @@ from textual.dom import DOMNode
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widgets import TextArea
 from textual.worker import WorkerFailed
 
 from tui.sgr import encoded
@@ -178,6 +179,21 @@ class CrashHandlingApp(App[None]):
         assert error is not None
         self.handle_crash(error)
         self._close_messages_no_wait()
+
+
+class KeyedTextArea(TextArea):
+    """A text area some of whose keys are its class's own, before Textual types them."""
+
+    def take_key(self, key: events.Key) -> bool:
+        """Whether the key is done with."""
+        return False
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self.take_key(event):
+            event.stop()
+            event.prevent_default()
+        else:
+            await super()._on_key(event)
 
 
 class _TypedText:

@@ -125,7 +125,7 @@ async def test_help_stands_in_columns_is_searched_and_has_what_can_not_act_at_it
         assert isinstance(app.screen, HelpScreen)
         text = _help(app)
         lines = text.splitlines()
-        assert any("Sort: by name" in line and "Model" in line for line in lines), text  # side by side
+        assert any("Sort: by name" in line and "Checkpoints" in line for line in lines), text  # side by side
         assert len(lines) < 20
         assert "Export (there is nothing to" in text
         order = [group.title for group in app.screen._groups]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from textual import work
+from textual import events, work
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding
@@ -24,6 +24,7 @@ from tui.textual_private import (
     ChangedCells,
     ChangedLines,
     CrashHandlingApp,
+    KeyedTextArea,
     ShownLines,
     Spans,
     bindings_of,
@@ -286,3 +287,23 @@ async def test_a_notice_is_a_toast_on_its_screen() -> None:
     async with app.run_test(size=(60, 10), notifications=True) as pilot:
         app.notify("something")
         await until(pilot, lambda: any(toast.region for toast in app.screen.query("Toast")))
+
+
+class Shouting(KeyedTextArea):
+    """Has its own x."""
+
+    def take_key(self, key: events.Key) -> bool:
+        if key.key == "x":
+            self.insert("!")
+        return key.key == "x"
+
+
+async def test_a_text_area_has_its_own_keys_before_textuals() -> None:
+    class Typing(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Shouting()
+
+    app = Typing()
+    async with app.run_test() as pilot:
+        await pilot.press("a", "x", "b", "enter")
+        assert app.query_one(Shouting).text == "a!b\n"

@@ -7,9 +7,9 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import TextArea
 
 from tui.lab.highlighting import code_lines
+from tui.textual_private import KeyedTextArea
 from tui.widgets.palette import style_of
 
 INDENT = 4
@@ -17,7 +17,7 @@ OPENS_BLOCK = re.compile(r":\s*(#.*)?$")
 LEAVES_BLOCK = re.compile(r"^\s*(return|pass|break|continue|raise)\b")
 
 
-class CodeField(TextArea):
+class CodeField(KeyedTextArea):
     """The text of one cell. It sends nothing by itself: the cursor does not blink."""
 
     DEFAULT_CSS = """
@@ -102,28 +102,21 @@ class CodeField(TextArea):
             return super().get_line(line_index)
         return line
 
-    async def _on_key(self, event: events.Key) -> None:
+    def take_key(self, key: events.Key) -> bool:
         row, column = self.cursor_location
         before = self.document.get_line(row)[:column]
-        if event.key == "enter" and self._lexer_name:
-            event.stop()
-            event.prevent_default()
+        if key.key == "enter" and self._lexer_name:
             self._break_line(before)
-        elif event.key == "backspace" and self.selection.is_empty and before and not before.strip():
-            event.stop()
-            event.prevent_default()
+        elif key.key == "backspace" and self.selection.is_empty and before and not before.strip():
             back = (len(before) - 1) % INDENT + 1
             self.delete((row, column - back), (row, column), maintain_selection_offset=False)
-        elif event.key == "up" and row == 0 and self.wrapped_document.location_to_offset((row, column)).y == 0:
-            event.stop()
-            event.prevent_default()
+        elif key.key == "up" and row == 0 and self.wrapped_document.location_to_offset((row, column)).y == 0:
             self.post_message(self.Leaves(-1))
-        elif event.key == "down" and row == self.document.line_count - 1:
-            event.stop()
-            event.prevent_default()
+        elif key.key == "down" and row == self.document.line_count - 1:
             self.post_message(self.Leaves(1))
         else:
-            await super()._on_key(event)
+            return False
+        return True
 
     def _break_line(self, before: str) -> None:
         """A new line, indented like this one; further in after a colon, further out after a return."""

@@ -6,7 +6,8 @@ The app has the reactive `data_shown`: the data's title, and whether it is the d
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.terminal_text import shown
+from tui.columns import width_of
+from tui.widgets.lines import fit
 
 SCREENS = (
     ("1", "Data", "data"),
@@ -16,6 +17,9 @@ SCREENS = (
     ("5", "Checkpoints", "checkpoints"),
     ("6", "Lab", "lab"),
 )
+
+
+NAME = " fmnist-tui "
 
 
 class TopBar(Static):
@@ -46,10 +50,17 @@ class TopBar(Static):
         self._show()
 
     def _show(self) -> None:
-        line = Content.styled(" fmnist-tui ", "bold")
-        for key, word, name in SCREENS:
-            line += Content.styled(f" {key} {word} ", "reverse bold" if name == self._active else "")
+        """Where there is no room for all, the program's name is left out, then the end of the data's."""
+        screens = Content("")
+        for key, word, mode in SCREENS:
+            screens += Content.styled(f" {key} {word} ", "reverse bold" if mode == self._active else "")
         title, demo = self._data
-        right = Content.styled(f"{shown(title)} ", "$text-warning bold" if demo else "dim")
+        name = Content.styled(NAME, "bold")
+        room = self.size.width - screens.cell_length - 2
+        if room - width_of([title]) < name.cell_length:
+            name = Content("")
+        title = fit(title, max(0, room - name.cell_length))
+        right = Content.styled(f"{title} " if title else "", "$text-warning bold" if demo else "dim")
+        line = name + screens
         gap = self.size.width - line.cell_length - right.cell_length
-        self.update(line + Content(" " * gap) + right if gap > 0 else line)
+        self.update(line + Content(" " * max(0, gap)) + right)

@@ -187,9 +187,7 @@ async def test_leaving_and_quitting_overwrite_nothing_and_lose_nothing(
     assert (tmp_path / "some-3.py").read_text() == mine
 
 
-async def test_a_notebook_is_saved_with_its_outputs_and_a_script_not(
-    tmp_path: Path, home: Path, lab: FakeLab
-) -> None:
+async def test_a_notebook_is_saved_with_its_outputs_and_a_script_not(tmp_path: Path, home: Path, lab: FakeLab) -> None:
     cell = {"cell_type": "code", "execution_count": None, "metadata": {"x": 1}, "outputs": [], "source": ["a"]}
     content = {"cells": [cell], "metadata": {"theirs": 1}, "nbformat": 4, "nbformat_minor": 4, "more": "ü"}
     path = written(tmp_path, json.dumps(content, ensure_ascii=False), "some.ipynb")
