@@ -236,6 +236,7 @@ class DocumentScreen(KeyScreen[None]):
         output = self.pane.cells.output
         return output if output is not None and (output.expression or output.kind == "error") else None
 
+    @work(group="back", exclusive=True)
     async def action_back(self) -> None:
         if self.inside.has_focus_within:
             self._focus(self.pane.cells)

@@ -1,6 +1,7 @@
 """Saves a document by itself, a second after the last change, and asks where somebody else wrote its file."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,16 +78,16 @@ class Saver:
         self._describe()
 
     def save_at_once(self) -> None:
-        """Without a thread, where the screen goes: what can't be saved then is lost, and was said before."""
+        """Without a thread, where the screen goes: beside the file where somebody else wrote it. What can't be saved
+        then is lost, and was said before."""
         notebook = self.notebook
-        if notebook is None or not notebook.edited or notebook.changed_on_disk():
+        if notebook is None or not notebook.edited:
             return
+        if notebook.changed_on_disk():
+            notebook.document.path = free_name(notebook.document.path)
         draft = notebook.draft()
-        try:
+        with contextlib.suppress(LabError):
             draft.save()
-        except LabError as error:
-            self.trouble = str(error)
-        else:
             notebook.saved(draft)
 
     def _look(self) -> None:
