@@ -26,7 +26,12 @@ async def opened(pilot: Pilot[None], path: Path, *, connected: bool = True, **op
     app = pilot.app
     assert isinstance(app, ScreensApp)
     app.open_document(path, **options)
-    await until(pilot, lambda: isinstance(app.screen, DocumentScreen) and app.screen.pane.notebook is not None)
+
+    def there() -> bool:
+        screen = app.screen
+        return isinstance(screen, DocumentScreen) and screen.path == path and screen.pane.notebook is not None
+
+    await until(pilot, there)
     screen = app.screen
     assert isinstance(screen, DocumentScreen)
     if connected:

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -188,7 +189,13 @@ async def test_leaving_and_quitting_overwrite_nothing_and_lose_nothing(
 
 
 async def test_a_notebook_is_saved_with_its_outputs_and_a_script_not(tmp_path: Path, home: Path, lab: FakeLab) -> None:
-    cell = {"cell_type": "code", "execution_count": None, "metadata": {"x": 1}, "outputs": [], "source": ["a"]}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {"x": 1},
+        "outputs": [],
+        "source": ["a"],
+    }
     content = {"cells": [cell], "metadata": {"theirs": 1}, "nbformat": 4, "nbformat_minor": 4, "more": "ü"}
     path = written(tmp_path, json.dumps(content, ensure_ascii=False), "some.ipynb")
     lab.scripts["a"] = Script((stream("out\n"),))
