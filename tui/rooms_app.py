@@ -1,9 +1,10 @@
 """The app's ways from one of its rooms to another: what `Services` has of them."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.data.selection import Selection
 from engine.home import RunFolder
@@ -93,13 +94,23 @@ class RoomsApp(PictureApp):
         """On *Lab*, a document."""
         from tui.lab.going import show
 
-        self.run_worker(show(self, self.services, path, chapter=chapter, lang=lang), name="document", group="attach")
+        going = show(self, self.services, path, chapter=chapter, lang=lang)
+        self.run_worker(self._one_at_a_time(going), name="document", group="attach")
 
     def put_into_lab(self, source: str) -> None:
         """On *Lab*, a cell with that source."""
         from tui.lab.going import insert
 
-        self.run_worker(insert(self, self.services, source), name="cell", group="attach")
+        self.run_worker(self._one_at_a_time(insert(self, self.services, source)), name="cell", group="attach")
+
+    @cached_property
+    def _going(self) -> asyncio.Lock:
+        return asyncio.Lock()
+
+    async def _one_at_a_time(self, going: Coroutine[Any, Any, object]) -> None:
+        """Two that go to the lab at once would open a document each."""
+        async with self._going:
+            await going
 
     @property
     def lab_farewell(self) -> str:
