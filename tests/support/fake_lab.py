@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 
 from engine.errors import LabError
+from engine.inspection.autograd_requests import GraphNode
 from engine.inspection.kernel_requests import (
     Evaluated,
     EvaluateRequest,
     KernelGraph,
+    KernelGraphNode,
     KernelGraphRequest,
+    LeafGradient,
+    SavedTensor,
     Storage,
     Variable,
     Variables,
@@ -362,3 +366,17 @@ def shared_ones() -> Variables:
         ),
         (Storage(("t", "n"), 20, "cpu"),),
     )  # fmt: skip
+
+
+def graph_of_loss() -> KernelGraph:
+    """`loss = w * 2`."""
+    kept = (SavedTensor("self", (), "torch.float32", 4, variable="w"), SavedTensor("other", (), "torch.float32", 4))
+    return KernelGraph(
+        "loss",
+        (
+            KernelGraphNode(GraphNode("torch::autograd::MulBackward0", (), "", 0, False), kept),
+            KernelGraphNode(GraphNode("torch::autograd::AccumulateGrad", (), "w", 1, False)),
+        ),
+        (LeafGradient("w", (), "None", opens="w.grad"),),
+        saved_bytes=8,
+    )
