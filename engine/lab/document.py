@@ -165,7 +165,8 @@ def new_cell(document: Document, kind: CellKind, source: str = "") -> Cell:
     node: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True)}
     if kind == "code":
         node |= {"execution_count": None, "outputs": []}
-    if document.content.get("nbformat_minor", 0) >= IDS_SINCE:
+    minor = document.content.get("nbformat_minor", 0)
+    if isinstance(minor, int) and minor >= IDS_SINCE:
         node["id"] = uuid4().hex[:8]
     return Cell(node)
 

@@ -63,11 +63,12 @@ def views(
 
 def whole_text(node: dict[str, Any]) -> str:
     """All of an output, to be read; cut in its middle where it is very long."""
-    lines = _clean(_whole(node)).split("\n")
-    if len(lines) > KEPT_LINES:
+    lines = _whole(node).split("\n")
+    if len(lines) > KEPT_LINES:  # before it is cleaned, which takes a second for 10 MB
         half = KEPT_LINES // 2
         lines = [*lines[:half], f"… {len(lines) - 2 * half:,} lines left out …", *lines[-half:]]
-    return "\n".join(line[:LONGEST] for line in lines)
+    text = _clean("\n".join(line[: 2 * LONGEST] for line in lines))
+    return "\n".join(line[:LONGEST] for line in text.split("\n"))
 
 
 def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | None) -> OutputView:
