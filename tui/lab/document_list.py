@@ -13,11 +13,11 @@ from tui.recent_files import recent
 from tui.widgets.rows import Column, Row
 
 COLUMNS = (
-    Column("document", -26),
+    Column("document", 26),
     Column("exercises", 9, style="test"),
     Column("kernel", 8),
     Column("memory", 8, right=True),
-    Column("where", -20, ends=True),
+    Column("where", -18, ends=True),
 )
 
 
