@@ -5,9 +5,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
 from tests.tui.pictures.screen_text import characters, screen_rows
+from tui.app import FmnistApp
 from tui.lab.blocks import Block
 from tui.lab.document import DocumentScreen
 
@@ -24,7 +24,7 @@ def written(folder: Path, text: str = CELLS, name: str = "some.py") -> Path:
 async def opened(pilot: Pilot[None], path: Path, *, connected: bool = True, **options: Any) -> DocumentScreen:
     """The document's screen, once its cells are there, and its lab."""
     app = pilot.app
-    assert isinstance(app, ScreensApp)
+    assert isinstance(app, FmnistApp)
     app.open_document(path, **options)
 
     def there() -> bool:
