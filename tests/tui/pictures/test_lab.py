@@ -15,7 +15,7 @@ from tests.support.documents import opened as shown
 from tests.support.fake_lab import FakeLab, Script, failure, graph_of_loss, lab, result, shared_ones, shows, stream  # noqa: F401
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still
 from tests.tui.pictures.world import NOW
-from tui.lab import document_list
+from tui.lab import document_list, saving
 
 DOCUMENT = """\
 # %% [markdown]
@@ -50,6 +50,12 @@ scaled(t, 0 / 0)
 LOOP = 'for epoch in range(40):\n    print(f"epoch {epoch}: loss {1 / (epoch + 1):.3f}")'
 ADD = "t.add_(1)"
 FAILS = "def scaled(x, by):\n    return x / by  # all of it\n\nscaled(t, 0 / 0)"
+
+
+@pytest.fixture(autouse=True)
+def not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed stays `edited`, however long a picture takes."""
+    monkeypatch.setattr(saving, "SAVE_S", 1e6)
 
 
 @pytest.fixture
