@@ -174,6 +174,10 @@ class CrashHandlingApp(App[None]):
         else:
             super()._handle_exception(error)
 
+    async def _close_all(self) -> None:
+        self.workers.cancel_all()  # before the widgets go one by one: a worker that comes to its end would miss some
+        await super()._close_all()
+
     def _fatal_error(self) -> None:
         error = sys.exception()
         assert error is not None

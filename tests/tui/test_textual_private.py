@@ -1,6 +1,7 @@
 """Canaries: what the program uses of Textual beyond its public interface still does what it is used for."""
 
 import ast
+import asyncio
 import inspect
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from textual import events, work
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding
+from textual.containers import Vertical
 from textual.css.parse import parse
 from textual.css.stylesheet import Stylesheet
 from textual.geometry import Region
@@ -102,6 +104,37 @@ async def test_a_workers_exception_is_handed_over_and_does_not_end_the_app() -> 
         assert {str(error) for error in app.failures} == {"in a worker", "in a thread"}
         assert app.is_running
     assert app.crash is None
+
+
+async def test_a_worker_does_not_outlive_the_widgets_that_it_shows_something_in() -> None:
+    """The app ends while it waits for an answer, which comes between the end of a widget and that of its screen."""
+    gone = asyncio.Event()
+
+    class Part(Static):
+        def on_unmount(self) -> None:
+            gone.set()
+
+    class Whole(First):
+        def compose(self) -> ComposeResult:
+            with Vertical():
+                yield Part(id="part")
+
+        @work
+        async def show(self) -> None:
+            await gone.wait()
+            self.query_one("#part", Part).update("the answer")
+
+        async def on_unmount(self) -> None:
+            await asyncio.sleep(0.01)
+
+    app = TwoModes()
+    async with app.run_test() as pilot:
+        screen = Whole()
+        await app.push_screen(screen)
+        screen.show()
+        await pilot.pause()
+    assert gone.is_set()
+    assert app.failures == ()
 
 
 async def test_an_app_that_ends_says_so() -> None:
