@@ -90,7 +90,7 @@ class RoomsApp(PictureApp):
 
     # Lab
 
-    def open_document(self, path: Path, *, chapter: str = "", lang: str = "en") -> None:
+    def open_document(self, path: Path, *, chapter: str = "", lang: str = "") -> None:
         """On *Lab*, a document."""
         from tui.lab.going import show
 

@@ -127,7 +127,7 @@ class Services(Protocol):
         """Over this screen, one image's forward pass through the network."""
         ...
 
-    def open_document(self, path: Path, *, chapter: str = "", lang: str = "en") -> None:
+    def open_document(self, path: Path, *, chapter: str = "", lang: str = "") -> None:
         """On *Lab*, a document, which is made where it is not there. `chapter`: of the course."""
         ...
 

@@ -106,6 +106,15 @@ class Notebook:
         self._kept.append(changed)
         self.cells[at] = changed
 
+    def use_kernel(self, name: str) -> None:
+        """Have the document ask for another kernel. A script without a header asks for it as long as it is open."""
+        metadata = self.document.content.setdefault("metadata", {})
+        known = metadata.get("kernelspec")
+        kept = known if isinstance(known, dict) and known.get("name") == name else {"display_name": name}
+        metadata["kernelspec"] = {**kept, "name": name}
+        metadata.pop("language_info", None)  # of the kernel before
+        self.version += 1
+
     def take_outputs(self, name: str, outputs: Iterable[dict[str, Any]], number: int | None) -> None:
         """What a run of the cell of that name has put out."""
         at = self.place(name)

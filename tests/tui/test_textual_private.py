@@ -5,6 +5,7 @@ import asyncio
 import inspect
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from rich.console import Console
@@ -17,10 +18,11 @@ from textual.css.parse import parse
 from textual.css.stylesheet import Stylesheet
 from textual.geometry import Region
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 import tui
 from tests.support.waiting import until
+from tui.app import FmnistApp
 from tui.screenshot import svg
 from tui.textual_private import (
     ChangedCells,
@@ -340,3 +342,17 @@ async def test_a_text_area_has_its_own_keys_before_textuals() -> None:
     async with app.run_test() as pilot:
         await pilot.press("a", "x", "b", "enter")
         assert app.query_one(Shouting).text == "a!b\n"
+
+
+async def test_a_text_area_that_is_going_is_drawn_in_a_theme_of_the_terminals_colours(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    app.theme = "fmnist-16"
+    async with app.run_test():
+        area = Shouting()
+        await app.screen.mount(area)
+        area.styles.background = "transparent"
+        app.screen.styles.background = "transparent"
+        bare = inspect.getattr_static(TextArea, "rich_style").fget
+        with patch.object(TextArea, "rich_style", property(lambda self: bare(self).without_color)):
+            assert area.render_lines(Region(0, 0, 10, 1))
+        await area.remove()

@@ -143,6 +143,15 @@ LAB_IDLE = Preference(
     values='such as `"30m"` or `"2d"`',
 )
 
+LAB_LANGUAGE = Preference(
+    name="lab.language",
+    default="auto",
+    read=one_of(lambda: ("auto", "en", "ko")),
+    write=same,
+    help="The language of the course, and of what explains errors. `auto`: Korean in a Korean locale, else English.",
+    values="auto, en, ko",
+)
+
 DECLARED: tuple[Preference[Any], ...] = (
     THEME,
     START,
@@ -154,5 +163,6 @@ DECLARED: tuple[Preference[Any], ...] = (
     SORT_CHECKPOINTS,
     COLUMNS_RUNS,
     LAB_IDLE,
+    LAB_LANGUAGE,
 )
 BY_NAME = {one.name: one for one in DECLARED}

@@ -19,12 +19,10 @@ from engine.lab.notebook import Notebook
 from engine.lab.views import OutputView
 from engine.terminal_text import path_text
 from tui import format as fmt
-from tui.dialogs.choice import Choice, ChoiceScreen
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.keys import bind
-from tui.lab import assistance, prompts
-from tui.lab.cells_view import CellsView
+from tui.lab import assistance, kernel_choice, prompts
 from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.document_pane import DocumentPane
@@ -360,18 +358,21 @@ class DocumentScreen(KeyScreen[None]):
         if self._runner.news is not None and self._runner.news.phase in ("ended", "died"):
             await self._ask_host(self._runner.session.restart)
             return
-        choices = (
-            Choice("r", "restart", "all variables are gone; the cells and their outputs stay"),
-            Choice("a", "restart and run all", "the code cells in their order, up to one that fails"),
-            Choice("c", "restart and clear the outputs"),
-        )
-        answer = await self.app.push_screen_wait(ChoiceScreen("Restart the kernel?", "", choices))
-        if answer is None:
+        answer = await kernel_choice.how_to_restart(self.app)
+        if answer is None or self.pane.notebook is None:
+            return
+        if answer == kernel_choice.OTHER:
+            name = await kernel_choice.another_kernel(self.app, self.pane.notebook.document.kernel)
+            if name is not None:
+                self.pane.notebook.use_kernel(name)
+                self._saver.changed()
+                await self._ask_host(self._runner.session.shut_down)
+                await self._open_lab()
             return
         await self._ask_host(self._runner.session.restart)
-        if answer == "c" and self.pane.notebook is not None:
+        if answer == kernel_choice.CLEAR:
             self.pane.forget_outputs()
-        if answer == "a":
+        elif answer == kernel_choice.RUN_ALL:
             self.pane.post_message(DocumentPane.Runs(range(len(self.pane.cells.blocks)), ask=False))
 
     # Files
@@ -394,6 +395,3 @@ class DocumentScreen(KeyScreen[None]):
             self.notify(str(error), severity="error", timeout=12, markup=False)
             return
         self.notify(f"written: {path_text(path)}", timeout=6, markup=False)
-
-
-__all__ = ["CellsView", "DocumentScreen"]

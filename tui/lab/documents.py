@@ -14,6 +14,7 @@ from engine.errors import LabError
 from engine.lab import document, listing
 from engine.terminal_text import path_text
 from tui import format as fmt
+from tui.config.declared import LAB_LANGUAGE
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.lab import highlighting, prompts
@@ -87,11 +88,16 @@ class DocumentsScreen(TableScreen):
 
     @work(group="documents", exclusive=True)
     async def _read(self) -> None:
-        found = await asyncio.to_thread(documents, self._services.home, "")
+        found = await asyncio.to_thread(documents, self._services.home, self._language)
         if self.query(Rows):
             self._found = found
             self._panel.busy("")
             self._show()
+
+    @property
+    def _language(self) -> str:
+        """Of the course; "": that of the locale."""
+        return self._services.preferences.get(LAB_LANGUAGE).removeprefix("auto")
 
     @property
     def _panel(self) -> Panel:

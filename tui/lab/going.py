@@ -1,6 +1,7 @@
 """To a document on *Lab*, from any screen."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from textual.app import App
 
 from engine.errors import LabError
 from engine.home import Home
+from engine.lab import course
 from engine.lab.notebook import empty_document
+from tui.config.declared import LAB_LANGUAGE
 from tui.lab.document import DocumentScreen
 from tui.recent_files import remember
 from tui.services import Services
@@ -17,7 +20,7 @@ SCRATCH = "scratch.py"
 
 
 async def show(
-    app: App[Any], services: Services, path: Path, *, chapter: str = "", lang: str = "en"
+    app: App[Any], services: Services, path: Path, *, chapter: str = "", lang: str = ""
 ) -> DocumentScreen | None:
     """The document, over the list of documents; the one that was shown there is left. None where it can't be made."""
     try:
@@ -33,6 +36,7 @@ async def show(
         return shown
     while len(app.screen_stack) > 1:
         await app.pop_screen()
+    lang = course.language(lang or services.preferences.get(LAB_LANGUAGE).removeprefix("auto"), os.environ)
     screen = DocumentScreen(services, path, chapter=chapter, lang=lang)
     await app.push_screen(screen)
     return screen

@@ -179,6 +179,12 @@ class LabSession:
     def restart(self) -> None:
         self._there.restart()
 
+    def shut_down(self) -> None:
+        """End the kernel and its host: another `open` starts new ones."""
+        client, self._client = self._there, None
+        client.close()
+        client.shut_down()
+
     def answer_input(self, text: str) -> None:
         self._there.answer_input(text)
 

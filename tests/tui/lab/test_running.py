@@ -17,6 +17,7 @@ from tests.support.waiting import until
 from tui.dialogs.choice import ChoiceScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
+from tui.lab import kernel_choice
 from tui.lab.documents import DocumentsScreen
 from tui.lab.image_screen import ImageScreen
 from tui.model.tensor import TensorScreen
@@ -261,6 +262,35 @@ async def test_a_kernel_that_died_is_said_and_restarted(tmp_path: Path, home: Pa
         await pilot.press("f5")
         await until(pilot, lambda: block(screen, 0).phase == "ok")
         assert sources(screen)[:2] == ["a", "b"]
+
+
+async def test_a_document_can_have_another_kernel(
+    tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_choice, "kernels", lambda: ["python3", "torch-2.10"])
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 0).phase == "ok")
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await sees(pilot, "python3, torch-2.10", "start python3")
+        app.screen.query_one(Input).value = "torch-3"
+        await sees(pilot, "there is no kernel 'torch-3' here")
+        app.screen.query_one(Input).value = "torch-2.10"
+        lab.calls.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(lab.told("open")))
+        assert lab.told("shut_down") == [()]
+        ((_, options),) = lab.told("open")
+        assert options["kernel"] == "torch-2.10"
+        assert screen.pane.notebook is not None
+        assert screen.pane.notebook.document.kernel == "torch-2.10"
+        await pilot.press("f5")
+        await until(pilot, lambda: lab.ran[-1:] == ["a"])
 
 
 @pytest.mark.parametrize(("key", "ran", "outputs"), [("r", [], True), ("a", ["a", "b", "c"], True), ("c", [], False)])
