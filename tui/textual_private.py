@@ -14,7 +14,6 @@ from rich.color import ColorSystem
 from rich.console import Console, RenderableType
 from rich.control import Control
 from rich.segment import Segment
-from rich.style import Style
 from textual import events, keys
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
@@ -189,12 +188,11 @@ class CrashHandlingApp(App[None]):
 class KeyedTextArea(TextArea):
     """A text area some of whose keys are its class's own, before Textual types them."""
 
-    @property
-    def rich_style(self) -> Style:
-        """With a background at all times: one that is on its way out has none, and Textual's own colours for that case
-        are none of Rich's in a theme of the terminal's colours."""
-        style = super().rich_style
-        return style if style.bgcolor is not None else style + Style(bgcolor="default")
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Blank once it was removed: what is painted before the next layout still has it, and its styles are gone."""
+        if not self.is_attached:
+            return [Strip.blank(crop.width)] * crop.height
+        return super().render_lines(crop)
 
     def take_key(self, key: events.Key) -> bool:
         """Whether the key is done with."""
