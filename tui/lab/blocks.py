@@ -135,7 +135,7 @@ def _add_outputs(
         made.lines.append([_blank(block), Segment(fit(f"{block.asked}▌", room), style_of(app, "changed"))])
     said = _said(block)
     if said:
-        made.lines.append([_blank(block), Segment(fit(said, room), style_of(app, "dim"))])
+        made.lines += [[_blank(block), Segment(part, style_of(app, "dim"))] for part in wrapped_words(app, said, room)]
 
 
 def _output(

@@ -159,7 +159,9 @@ class DocumentScreen(KeyScreen[None]):
         mode = "typing (Esc ends)" if cells.editing is not None else ""
         right = " · ".join(part for part in (saved, place, mode, phase) if part)
         name = path_text(self.pane.notebook.document.path.name)
-        self.pane.describe(title=name, right=right, below=f"{why}; 0 restarts it" if why else self._runner.trouble)
+        self.pane.describe(
+            title=name, right=right, below=f"0 restarts the kernel · {why}" if why else self._runner.trouble
+        )
 
     def news_shown(self, news: News) -> None:
         """The blocks have changed, or the kernel's phase."""

@@ -253,7 +253,7 @@ async def test_a_kernel_that_died_is_said_and_restarted(tmp_path: Path, home: Pa
         lab.die()
         await until(pilot, lambda: block(screen, 1).phase == "died")
         await sees(pilot, "died", "the kernel was killed by SIGKILL; 0 starts another kernel", "so far",
-                   "the kernel was killed by SIGKILL; 0 restarts it")  # fmt: skip
+                   "0 restarts the kernel · the kernel was killed by SIGKILL")  # fmt: skip
         await pilot.press("g", "f5")
         await until(pilot, lambda: "there is no kernel: restart it" in told(pilot))
         await pilot.press("0")  # there is nothing to lose: no question
@@ -333,7 +333,7 @@ async def test_a_host_that_is_gone_is_said_and_another_one_starts(tmp_path: Path
         await pilot.press("f5")
         await until(pilot, lambda: block(screen, 0).phase == "ok")
         lab.lose()
-        await sees(pilot, "no kernel", "the lab's host process has ended; 0 restarts it")
+        await sees(pilot, "no kernel", "0 restarts the kernel · the lab's host process has ended")
         assert screen.why_not("interrupt", ()) == "nothing runs"
         await pilot.press("0")
         await until(pilot, lambda: len(lab.told("open")) == 2)

@@ -116,7 +116,7 @@ async def test_a_document_and_what_the_kernel_holds(
         await picture(pilot, "Restart the kernel?", name="restart")
         await pilot.press("escape")
         scripted.die()
-        await picture(pilot, "died", "0 restarts it", name="died")
+        await picture(pilot, "died", "0 restarts the kernel", name="died")
 
 
 async def test_typing(home: Path, document: Path, scripted: FakeLab, picture: Picture) -> None:
