@@ -126,7 +126,7 @@ async def test_a_file_that_changed_and_was_not_edited_here_is_read_again(
 async def test_with_edits_of_ones_own_it_asks(
     tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    monkeypatch.setattr(saving, "SAVE_S", 0.3)
+    monkeypatch.setattr(saving, "SAVE_S", 1000.0)
     path = written(tmp_path, CELLS)
     (tmp_path / "some-2.py").write_text("taken")
     mine = CELLS.replace("import torch", "import torch1")
@@ -138,6 +138,7 @@ async def test_with_edits_of_ones_own_it_asks(
         path.write_text(THEIRS)
         await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
         await sees(pilot, "some.py changed on disk", "read it again", "keep yours", "keep both")
+        monkeypatch.setattr(saving, "SAVE_S", 0.05)
         await pilot.press(key)
         await until(pilot, lambda: app.screen is screen)
         if key == "r":
