@@ -16,6 +16,7 @@ T = TypeVar("T")
 # For a machine that others use too; below pytest's own timeout, which says less. `tools.mutants` waits less.
 HANG_S = float(os.environ.get("FMNIST_TUI_TESTS_HANG_S", "300"))
 POLL_S = 0.02
+SHORTEST_S, LONGEST_S = 0.003, 0.05  # between two looks at a screen: most are soon done
 LAST_LOOKS = 20  # after the app has ended
 
 
@@ -32,11 +33,12 @@ def wait_for(condition: Callable[[], T | None], what: str, seconds: float = HANG
 async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = HANG_S) -> None:
     """Let the app run until `condition` holds. Fails after `seconds`, a guard against hanging, or soon after the app
     has ended: what ended it is raised where `run_test` is left."""
-    deadline, ended = time.monotonic() + seconds, 0
+    deadline, ended, pause = time.monotonic() + seconds, 0, SHORTEST_S
     while time.monotonic() < deadline and ended < LAST_LOOKS:
         with contextlib.suppress(NoMatches):  # a screen that is not composed yet
             if condition():
                 return
-        await pilot.pause(0.05)
+        await pilot.pause(pause)
+        pause = min(2 * pause, LONGEST_S)
         ended += not pilot.app.is_running
     raise AssertionError(f"never came (waited for {seconds:g} s)")
