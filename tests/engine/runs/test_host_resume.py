@@ -14,7 +14,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError, ModelError, RunError
-from engine.home import RunFolder
+from engine.home import Home, RunFolder
 from engine.runs import checkpoint_refs, client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.host import take
@@ -67,11 +67,18 @@ def wait(folder: RunFolder, until: Callable[[RunState], object]) -> RunState:
     return wait_for(reached, f"the awaited state of {folder.id}")
 
 
-@pytest.fixture
-def straight(home: Path) -> RunFolder:
-    """The run that nothing happens to."""
-    folder = create(home)
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = create(tmp_path_factory.mktemp("straight"))
     assert serve(folder).status == "finished"
+    return folder
+
+
+@pytest.fixture
+def straight(home: Path, trained_once: RunFolder) -> RunFolder:
+    """The run that nothing happens to, in this test's home."""
+    folder = Home(home).run(trained_once.id)
+    shutil.copytree(trained_once.path, folder.path)
     return folder
 
 
