@@ -1,6 +1,6 @@
 """What looking at the data costs: how long keys take on *Data*, what they send, and how much memory it needs.
 
-    python -m benchmarks.browse [--pages 100] [--data-dir DIR] [--json]
+    python -m benchmarks.browse [--pages 100] [--small] [--data-dir DIR] [--json]
 
 The app runs in a terminal of 120 × 40 and shows the real data set, 70,000 images, or the demo data where there is
 none. Each key's time is from its press to the last byte of what it changed. Before each page is turned, the cursor is
@@ -23,21 +23,22 @@ from engine.data.open_dataset import open_dataset
 from tests.support.terminal import PROGRAM, Terminal
 
 QUIET_S = 0.3  # after which nothing more is expected
-QUIET_S = 0.3  # after which nothing more is expected
+FILTERS = ("sneaker", "bag, 3", "shirt", "t-shirt, coat, dress, boot")
 MOST_BYTES = 40 * 1024  # of a move of the cursor: two captions, and the chosen image large beside the page
 
 
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--pages", type=int, default=100)
+    options.add_argument("--small", action="store_true", help="each of the other keys as seldom as can be")
     options.add_argument("--data-dir", type=Path, default=os.environ.get("FMNIST_TUI_DATA"))
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        rows = measure(Path(home), given.data_dir, given.pages)
+        rows = measure(Path(home), given.data_dir, given.pages, given.small)
     report("browse", rows, as_json=given.json, pages=given.pages)
 
 
-def measure(home: Path, data_dir: Path | None, pages: int) -> list[Row]:
+def measure(home: Path, data_dir: Path | None, pages: int, small: bool) -> list[Row]:
     data = open_dataset("auto", Path(data_dir) if data_dir else None, home)
     command = [PROGRAM, "--home", str(home), *(["--data-dir", str(data_dir)] if data_dir else [])]
     drawn = random.Random(0)
@@ -64,16 +65,16 @@ def measure(home: Path, data_dir: Path | None, pages: int) -> list[Row]:
             press("enter")
             press("n", "page")
             press("l", "cursor")
-        for names in ("sneaker", "bag, 3", "shirt", "t-shirt, coat, dress, boot"):
+        for names in FILTERS[: 1 if small else None]:
             press("/")
             terminal.press("\x15", pause=QUIET_S)  # ctrl+u: the line is empty again, or still, and nothing is sent
             press(names)
             press("enter", "filter")
-        for _ in range(12):
+        for _ in range(1 if small else 12):
             press("s", "sort")
-        for _ in range(6):
+        for _ in range(1 if small else 6):
             press("t", "split")
-        time.sleep(3.0)  # the garbage of all that is collected when the keyboard is quiet
+        time.sleep(0.0 if small else 3.0)  # the garbage of all that is collected when the keyboard is quiet
         process = psutil.Process(terminal.process.pid)
         resident = process.memory_info().rss
         torch = any("libtorch" in mapped.path for mapped in process.memory_maps())

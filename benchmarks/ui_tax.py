@@ -1,6 +1,6 @@
 """What watching costs: a run's speed with the app attached and without, the keyboard's answer, the bytes on the wire.
 
-    python -m benchmarks.ui_tax [--seconds 12] [--rounds 4] [--keys 160] [--data-dir DIR] [--json]
+    python -m benchmarks.ui_tax [--seconds 12] [--rounds 4] [--keys 160] [--settle 4] [--data-dir DIR] [--json]
 
 One detached run of the tutorial's network trains all the time. In turn, for `--seconds` each, nobody watches and the
 app does, in a terminal of 120 × 40 with its charts live; the run's own events tell how many samples it did in each
@@ -28,7 +28,6 @@ from engine.training.config import TrainConfig
 from engine.training.events import Progress
 from tests.support.terminal import PROGRAM, Terminal
 
-SETTLE_S = 4.0  # after the app started or ended
 # Pressed in turn: the key, its kind, and what only the screen it leads to shows (empty: else nothing is sent there).
 KEYS = (
     ("1", "another screen", b"Enlarge"),
@@ -47,6 +46,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=12.0)
     options.add_argument("--rounds", type=int, default=4)
     options.add_argument("--keys", type=int, default=160)
+    options.add_argument("--settle", type=float, default=4.0, help="seconds after the app started or ended")
     options.add_argument("--threads", type=int, default=0, help="of the run; 0: its default, the cores less one")
     options.add_argument("--data-dir", type=Path, default=os.environ.get("FMNIST_TUI_DATA"))
     given = options.parse_args()
@@ -54,19 +54,19 @@ def main() -> None:
         config = TrainConfig(epochs=1_000_000, threads=given.threads)
         folder = client.start(Path(home), config, data_dir=given.data_dir)
         try:
-            rows = measure(Path(home), folder, given.seconds, given.rounds, given.keys)
+            rows = measure(Path(home), folder, given.seconds, given.rounds, given.keys, given.settle)
         finally:
             client.command(folder, "stop")
             time.sleep(1)
     report("ui_tax", rows, as_json=given.json, seconds=given.seconds, rounds=given.rounds, keys=given.keys)
 
 
-def measure(home: Path, folder: RunFolder, seconds: float, rounds: int, keys: int) -> list[Row]:
-    time.sleep(SETTLE_S)
+def measure(home: Path, folder: RunFolder, seconds: float, rounds: int, keys: int, settle: float) -> list[Row]:
+    time.sleep(settle)
     alone, watched, sent = [samples_per_s(folder, seconds)], [], []
     for _ in range(rounds):
         with app(home, folder) as terminal:
-            time.sleep(SETTLE_S)
+            time.sleep(settle)
             before = terminal.received
             watched.append(samples_per_s(folder, seconds))
             sent.append((terminal.received - before) / seconds)
@@ -76,7 +76,7 @@ def measure(home: Path, folder: RunFolder, seconds: float, rounds: int, keys: in
     with app(home, folder) as terminal:
         delays = key_delays(terminal, keys)
         client.command(folder, "pause")
-        time.sleep(SETTLE_S)
+        terminal.fall_silent(settle)
         before = terminal.received
         time.sleep(seconds)
         idle = terminal.received - before
