@@ -9,6 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.trained import train_once
+
+__all__ = ["train_once"]
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

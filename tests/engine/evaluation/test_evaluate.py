@@ -20,6 +20,7 @@ from engine.training.config import TrainConfig
 from engine.weights.contents import OWN_KEYS
 from engine.weights.key_mapping import KeyMapping
 from tests.engine.runs.test_host_resume import create, serve
+from tests.support.trained import TrainOnce
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,10 +31,8 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture
-def trained(home: Path) -> RunFolder:
-    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", batch_size=48))
-    assert serve(folder).status == "finished"
-    return folder
+def trained(home: Path, train_once: TrainOnce) -> RunFolder:
+    return train_once(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", batch_size=48), "")
 
 
 DEMO = EvaluationSettings("demo")

@@ -19,16 +19,14 @@ from engine.runs import checkpoint_refs
 from engine.sources import NetworkRef, NewModel, RunCheckpoint, WeightsFile, parse
 from engine.training.config import TrainConfig
 from engine.worker.client import WorkerClient
-from tests.engine.runs.test_host_resume import create, serve
+from tests.support.trained import TrainOnce
 
 DEMO = open_dataset("demo", None, Path())
 
 
 @pytest.fixture
-def run(home: Path) -> RunFolder:
-    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", shuffle=True))
-    assert serve(folder).status == "finished"
-    return folder
+def run(home: Path, train_once: TrainOnce) -> RunFolder:
+    return train_once(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam", shuffle=True), "")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from engine.inspection.tensor_requests import TensorRequest, TensorWindow
 from engine.models.registry import build
 from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
-from tests.engine.runs.test_host_resume import create, serve
+from tests.support.trained import TrainOnce
 
 IMAGES = ImagesRef("train", 8, 16)
 DEMO = open_dataset("demo", None, Path())
@@ -236,9 +236,10 @@ def test_gradients_and_weights_open_as_tensors(home: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"betas": (0.5, 0.6), "eps": 1e-3, "amsgrad": True}])
-def test_a_checkpoints_optimizer_goes_on_with_its_state(home: Path, options: dict[str, Any]) -> None:
-    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", seed=3))
-    assert serve(folder).status == "finished"
+def test_a_checkpoints_optimizer_goes_on_with_its_state(
+    home: Path, options: dict[str, Any], train_once: TrainOnce
+) -> None:
+    folder = train_once(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", seed=3), "")
     content = torch.load(folder.checkpoint("epoch-0001.pt"), weights_only=True)
     if options:  # as a run has them that began with another program's file
         content["optimizer"]["param_groups"][0] |= options

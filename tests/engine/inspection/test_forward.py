@@ -27,7 +27,7 @@ from engine.inspection.tensor_requests import TensorRequest, TensorWindow
 from engine.models.registry import build
 from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
-from tests.engine.runs.test_host_resume import create, serve
+from tests.support.trained import TrainOnce
 
 IMAGE = ImageRef("test", 7)
 DEMO = open_dataset("demo", None, Path())
@@ -291,9 +291,8 @@ def test_pictures_of_activations(home: Path) -> None:
     assert (image[0, 0], image[0, -1]) == (1.0, 2.0)
 
 
-def test_the_state_of_a_checkpoints_optimizer_opens(home: Path) -> None:
-    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
-    assert serve(folder).status == "finished"
+def test_the_state_of_a_checkpoints_optimizer_opens(home: Path, train_once: TrainOnce) -> None:
+    folder = train_once(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"), "")
     content = torch.load(folder.checkpoint("epoch-0001.pt"), weights_only=True)
     moment = content["optimizer"]["state"][2]["exp_avg"]
     network = NetworkRef(sources.parse(folder.id))

@@ -14,7 +14,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError, ModelError, RunError
-from engine.home import Home, RunFolder
+from engine.home import RunFolder
 from engine.runs import checkpoint_refs, client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.host import take
@@ -22,6 +22,7 @@ from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import _losses, fingerprint, kill, verify_resume
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tests.support.trained import TrainOnce
 from tests.support.waiting import wait_for
 
 SHORT = TrainConfig(dataset="demo", epochs=3, threads=1, shuffle=True, optimizer="adam", batch_size=128)  # 47 steps
@@ -67,19 +68,10 @@ def wait(folder: RunFolder, until: Callable[[RunState], object]) -> RunState:
     return wait_for(reached, f"the awaited state of {folder.id}")
 
 
-@pytest.fixture(scope="module")
-def trained_once(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = create(tmp_path_factory.mktemp("straight"))
-    assert serve(folder).status == "finished"
-    return folder
-
-
 @pytest.fixture
-def straight(home: Path, trained_once: RunFolder) -> RunFolder:
-    """The run that nothing happens to, in this test's home."""
-    folder = Home(home).run(trained_once.id)
-    shutil.copytree(trained_once.path, folder.path)
-    return folder
+def straight(home: Path, train_once: TrainOnce) -> RunFolder:
+    """The run that nothing happens to."""
+    return train_once(home, SHORT, "")
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_never_been_stopped(home: Path, straight: RunFolder) -> None:

@@ -11,7 +11,7 @@ import torch
 from engine.data.open_dataset import open_dataset
 from engine.models.registry import build
 from engine.training.config import TrainConfig
-from tests.engine.runs.test_host_resume import create, serve
+from tests.support.trained import TrainOnce
 from tui.cli.main import main
 
 DEMO = open_dataset("demo", None, Path())
@@ -52,9 +52,8 @@ def test_the_six_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     assert "linear_relu_stack.4.bias    10       float32  True" in capsys.readouterr().out
 
 
-def test_an_image_through_a_checkpoint(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    folder = create(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"))
-    assert serve(folder).status == "finished"
+def test_an_image_through_a_checkpoint(capsys: pytest.CaptureFixture[str], home: Path, train_once: TrainOnce) -> None:
+    folder = train_once(home, TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam"), "")
     net = build("mlp")
     net.load_state_dict(torch.load(folder.weights, weights_only=True))
     X = torch.from_numpy(np.array(DEMO.test.images[9])).float()[None, None] / 255

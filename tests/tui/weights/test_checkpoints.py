@@ -26,11 +26,12 @@ from engine.training.config import TrainConfig
 from engine.weights.allowlist import TABLE, of
 from engine.weights.reading import read
 from engine.worker.client import WorkerClient
-from tests.engine.runs.test_host_resume import create, serve, wait
+from tests.engine.runs.test_host_resume import wait
 from tests.engine.weights.test_reading import Evil
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.hostile import checkpoint, holding, tensor
 from tests.support.panels import said
+from tests.support.trained import TrainOnce
 from tests.support.waiting import until
 from tests.tui.data.test_data import about_image, line, where
 from tests.tui.model.test_model import edges, shown
@@ -55,10 +56,8 @@ pytestmark = pytest.mark.usefixtures("at_once")
 
 
 @pytest.fixture
-def run(home: Path) -> RunFolder:
-    folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), name="made")
-    assert serve(folder).status == "finished"
-    return folder
+def run(home: Path, train_once: TrainOnce) -> RunFolder:
+    return train_once(home, TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam"), "made")
 
 
 def body(app: FmnistApp) -> str:
