@@ -38,5 +38,6 @@ def write(rank: int, processes: int, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    torch.multiprocessing.spawn(write, args=(2, sys.argv[1]), nprocs=2)  # type: ignore[attr-defined]
+    # Forked, so that torch is imported once.
+    torch.multiprocessing.start_processes(write, args=(2, sys.argv[1]), nprocs=2, start_method="fork")  # type: ignore[attr-defined]
     Path(f"{sys.argv[1]}.meet").unlink(missing_ok=True)
