@@ -19,6 +19,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding
 from textual.css.model import RuleSet
+from textual.css.query import NoMatches
 from textual.css.stylesheet import Stylesheet
 from textual.css.types import CSSLocation
 from textual.dom import DOMNode
@@ -170,7 +171,9 @@ class CrashHandlingApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         if isinstance(error, WorkerFailed):
-            self.handle_worker_failure(error.error)
+            # One that began when the app ended already, and misses a widget that is gone, did nothing wrong.
+            if self._running or not isinstance(error.error, NoMatches):
+                self.handle_worker_failure(error.error)
         else:
             super()._handle_exception(error)
 

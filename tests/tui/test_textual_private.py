@@ -108,11 +108,12 @@ async def test_a_workers_exception_is_handed_over_and_does_not_end_the_app() -> 
 
 async def test_a_worker_does_not_outlive_the_widgets_that_it_shows_something_in() -> None:
     """The app ends while it waits for an answer, which comes between the end of a widget and that of its screen."""
-    gone = asyncio.Event()
+    gone, begun = asyncio.Event(), asyncio.Event()
 
     class Part(Static):
         def on_unmount(self) -> None:
             gone.set()
+            screen.begin_late()
 
     class Whole(First):
         def compose(self) -> ComposeResult:
@@ -124,6 +125,11 @@ async def test_a_worker_does_not_outlive_the_widgets_that_it_shows_something_in(
             await gone.wait()
             self.query_one("#part", Part).update("the answer")
 
+        @work
+        async def begin_late(self) -> None:
+            begun.set()
+            self.query_one("#gone")
+
         async def on_unmount(self) -> None:
             await asyncio.sleep(0.01)
 
@@ -134,6 +140,7 @@ async def test_a_worker_does_not_outlive_the_widgets_that_it_shows_something_in(
         screen.show()
         await pilot.pause()
     assert gone.is_set()
+    assert begun.is_set()
     assert app.failures == ()
 
 
