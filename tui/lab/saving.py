@@ -31,7 +31,7 @@ class Saver:
         self.notebook: Notebook | None = None
         self.trouble = ""  # why it can't be saved
         self._later: Timer | None = None
-        self._asking = False
+        self._asking = self._looking = False
         self._disk = asyncio.Lock()  # a look between a save and what is noted of it would see somebody else's writing
 
     def start(self, notebook: Notebook) -> None:
@@ -91,15 +91,18 @@ class Saver:
             notebook.saved(draft)
 
     def _look(self) -> None:
-        if self._screen.is_current and not self._asking:
-            self._screen.run_worker(self._look_once(), group="look", exclusive=True)
+        if self._screen.is_current and not self._asking and not self._looking:
+            self._looking = True
+            self._screen.run_worker(self._look_once(), group="look")
 
     async def _look_once(self) -> None:
         notebook = self.notebook
-        if notebook is None:
-            return
-        async with self._disk:
-            changed = await asyncio.to_thread(notebook.changed_on_disk)
+        assert notebook is not None
+        try:
+            async with self._disk:
+                changed = await asyncio.to_thread(notebook.changed_on_disk)
+        finally:
+            self._looking = False
         if changed and not self._asking and notebook is self.notebook:
             await self._ask()
 
