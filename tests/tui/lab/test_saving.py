@@ -204,7 +204,7 @@ async def test_a_notebook_is_saved_with_its_outputs_and_a_script_not(tmp_path: P
     async with app.run_test(size=(120, 30)) as pilot:
         await opened(pilot, path)
         await pilot.press("f5")
-        await until(pilot, lambda: "out" in path.read_text())
+        await until(pilot, lambda: json.loads(path.read_text())["cells"][0]["outputs"] != [])
         cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "out\n"}]
         cell["execution_count"] = 1
         assert json.loads(path.read_text()) == content
