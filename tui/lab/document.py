@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -342,9 +342,9 @@ class DocumentScreen(KeyScreen[None]):
 
     # The kernel
 
-    async def _ask_host(self, what: "object", *arguments: object) -> None:
+    async def _ask_host(self, what: Callable[..., None], *arguments: object) -> None:
         try:
-            await asyncio.to_thread(what, *arguments)  # type: ignore[arg-type]
+            await asyncio.to_thread(what, *arguments)
         except EngineError as error:
             self.notify(str(error), severity="error", timeout=12, markup=False)
 

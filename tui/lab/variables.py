@@ -70,7 +70,7 @@ def describe(one: Variable, found: Variables) -> list[tuple[str, str]]:
     gradient = [
         f"requires_grad {one.requires_grad}" if one.requires_grad is not None else "",
         f"grad_fn {one.grad_fn}" if one.grad_fn else "",
-        {True: ".grad is there", False: ".grad is None"}.get(one.has_grad, "") if one.requires_grad else "",  # type: ignore[arg-type]
+        _gradient(one),
         f"version {one.version}" if one.version is not None else "",
     ]
     if any(gradient):
@@ -78,6 +78,12 @@ def describe(one: Variable, found: Variables) -> list[tuple[str, str]]:
     if one.storage is not None and one.storage < len(found.storages):
         lines += sharing(found, one.storage)
     return lines
+
+
+def _gradient(one: Variable) -> str:
+    if not one.requires_grad or one.has_grad is None:
+        return ""
+    return ".grad is there" if one.has_grad else ".grad is None"
 
 
 def sharing(found: Variables, number: int) -> list[tuple[str, str]]:
