@@ -45,6 +45,7 @@ class Services(Protocol):
     watched: "RunFolder | None"  # the folder of the run that *Train* shows
     worker: "WorkerClient"
     pictures: "Pictures"  # draws images for the widgets
+    farewell: str  # for the shell, once the app is gone
     lab_idle: float  # seconds that the kernel of a lab may have nothing to do
     preferences: "Preferences"  # what the program remembers: `get` and `keep` what tui.config.declared declares
 

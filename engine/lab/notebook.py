@@ -77,9 +77,9 @@ class Notebook:
         return bool(self._clipboard)
 
     def paste(self, at: int) -> None:
-        """A copy of the clipboard's cell before the one at `at`."""
+        """A copy of the clipboard's cells before the one at `at`."""
         self._remember(at)
-        for cell in self._clipboard:
+        for cell in reversed(self._clipboard):
             copy = new_cell(self.document, cell.kind, cell.source)
             copy.node = {**deepcopy(cell.node), **({"id": copy.node["id"]} if "id" in copy.node else {})}
             self.cells.insert(at, copy)
@@ -137,10 +137,17 @@ class Notebook:
         return bool(self._undo)
 
     def undo(self) -> int:
-        """Take back the last insertion, cut, paste, move or change of a kind: not what was typed in a cell. Returns the
-        place of the cursor then."""
+        """Take back the last insertion, cut, paste, move or change of a kind: not what was typed in a cell since, which
+        the cell keeps; that of a cell which goes can be pasted. Returns the place of the cursor then."""
         cells, at = self._undo.pop()
+        now = {self.name(cell): cell.source for cell in self.cells}
+        then = {self.name(cell) for cell in cells}
+        going = [cell for cell in self.cells if self.name(cell) not in then and cell.source.strip()]
+        self._clipboard = going or self._clipboard
         self.document.cells[:] = cells
+        for cell in cells:
+            if (typed := now.get(self.name(cell), cell.source)) != cell.source:
+                cell.source = typed
         self.version += 1
         return min(at, len(cells) - 1)
 

@@ -38,7 +38,6 @@ class Block:
     error_line: int | None = None
     asked: str | None = None  # input() waits, with this prompt
     notes: tuple[tuple[str, str], ...] = ()  # lines beneath it, each with its style: what a prediction was worth
-    folded: bool = False  # its outputs are
     language: str = "python"
     version: int = 0
 
@@ -122,9 +121,6 @@ def _add_outputs(
     made: BlockLines,
     picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
 ) -> None:
-    if block.folded and block.outputs:
-        made.lines.append([_blank(block), Segment("… outputs folded", style_of(app, "dim"))])
-        return
     for at, output in enumerate(block.outputs):
         first = len(made.lines)
         for line in _output(app, output, room, picture_lines, made):

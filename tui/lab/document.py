@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError, LabError
+from engine.home import Home
 from engine.inspection.tensor_refs import KernelTensor
 from engine.lab.document import open_document
 from engine.lab.notebook import Notebook
@@ -29,7 +30,7 @@ from tui.lab.document_pane import DocumentPane
 from tui.lab.inside import Inside
 from tui.lab.lab_session import News, RunView
 from tui.lab.running import Runner
-from tui.lab.saving import Saver
+from tui.lab.saving import Saver, saved_as
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
@@ -60,7 +61,7 @@ class DocumentScreen(KeyScreen[None]):
         bind("lab", "page_up", action="page(-1)", show=False),
         bind("lab", "first", action="end(-1)", show=False),
         bind("lab", "last", action="end(1)", show=False),
-        bind("lab", "next_panel", "Variables", "and the graph; then back to the cells", action="panel(1)"),
+        bind("lab", "next_panel", "Next panel", "the variables, the graph, the cells", action="panel(1)"),
         bind("lab", "previous_panel", action="panel(-1)", show=False),
         bind("lab", "back", "Back"),
     ]
@@ -70,7 +71,7 @@ class DocumentScreen(KeyScreen[None]):
         super().__init__()
         self._services, self.path = services, path
         self._runner = Runner(self, self, services.home, path, chapter, lang)
-        self._saver = Saver(self, self._reopen, self._describe)
+        self._saver = Saver(self, self._reopen, self._describe, Home(services.home).documents)
         self._runner.on_outputs = self._saver.changed
         self._to_insert: list[str] = []  # cells that came before the document was there
 
@@ -242,12 +243,15 @@ class DocumentScreen(KeyScreen[None]):
             self._focus(self.pane.cells)
             return
         await self._saver.save()
+        if (elsewhere := await asyncio.to_thread(self._saver.save_at_once)) is not None:
+            self.notify(saved_as(elsewhere), severity="warning", timeout=30, markup=False)
         await asyncio.to_thread(self._runner.close)
         self.dismiss()
 
     def on_unmount(self) -> None:
         """Also where the app ends: a lab in which nothing was run ends with it."""
-        self._saver.save_at_once()
+        if (elsewhere := self._saver.save_at_once()) is not None:
+            self._services.farewell = "\n".join(filter(None, (self._services.farewell, saved_as(elsewhere))))
         ending = threading.Thread(target=self._runner.close, name="leave the lab", daemon=True)
         ending.start()
         ending.join(ENDS_S)
@@ -388,12 +392,4 @@ class DocumentScreen(KeyScreen[None]):
     @work(group="prompt", exclusive=True)
     async def action_write(self) -> None:
         assert self.pane.notebook is not None
-        path = await prompts.save_as(self.app, self.pane.notebook.document.path)
-        if path is None:
-            return
-        try:
-            await asyncio.to_thread(self.pane.notebook.draft().save, path)
-        except LabError as error:
-            self.notify(str(error), severity="error", timeout=12, markup=False)
-            return
-        self.notify(f"written: {path_text(path)}", timeout=6, markup=False)
+        await prompts.write_copy(self, self.pane.notebook)

@@ -99,11 +99,17 @@ class Inside(Vertical):
 
     def forget(self, why: str = "") -> None:
         """Another kernel, or none."""
-        self._found, self._graph, self._after = None, None, -1
+        self._found, self._after = None, -1
         self.table.show([])
         self._show_facts()
         self._variables_panel.describe(title="Variables", right="", below="")
         self._variables_panel.say(why or EMPTY)
+        self._forget_graph()
+
+    def _forget_graph(self) -> None:
+        """The variable under the cursor has none."""
+        self._graph = None
+        self.graph_table.show([])
         self._graph_panel.describe(title="Graph", right="")
         self._graph_panel.say(NO_GRAPH)
 
@@ -139,6 +145,9 @@ class Inside(Vertical):
         chosen = self.chosen
         if chosen is not None and (chosen.grad_fn or chosen.requires_grad) and chosen.opens:
             self.run_worker(self._ask_graph(chosen.opens), group="graph", exclusive=True)
+        else:
+            self.workers.cancel_group(self, "graph")
+            self._forget_graph()
 
     def _show_facts(self) -> None:
         chosen = self.chosen

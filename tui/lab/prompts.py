@@ -1,13 +1,16 @@
 """What the lab asks for in a line of text: the paths of documents."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.screen import Screen
 
 from engine.errors import LabError
 from engine.home import expanded
 from engine.lab.document import check_ending
+from engine.lab.notebook import Notebook
 from engine.terminal_text import path_text
 from engine.typed_path import typed_path
 from tui.dialogs.paths import PathSuggester
@@ -29,6 +32,19 @@ async def document_path(app: App[Any]) -> Path | None:
     about = "The path of a notebook (.ipynb) or of Python in cells (.py, with # %%). A new name makes a new document."
     text = await app.push_screen_wait(PromptScreen("Open a document", about, check, suggester=PathSuggester()))
     return None if text is None else _document(text)
+
+
+async def write_copy(screen: Screen[Any], notebook: Notebook) -> None:
+    """Ask where, and write it."""
+    path = await save_as(screen.app, notebook.document.path)
+    if path is None:
+        return
+    try:
+        await asyncio.to_thread(notebook.draft().save, path)
+    except LabError as error:
+        screen.notify(str(error), severity="error", timeout=12, markup=False)
+    else:
+        screen.notify(f"written: {path_text(path)}", timeout=6, markup=False)
 
 
 async def save_as(app: App[Any], path: Path) -> Path | None:

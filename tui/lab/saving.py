@@ -26,8 +26,11 @@ CHOICES = (
 class Saver:
     """For one screen. `reopen` is called with a notebook in place of the one that is shown."""
 
-    def __init__(self, screen: Screen[Any], reopen: Callable[[Notebook], None], describe: Callable[[], None]) -> None:
-        self._screen, self._reopen, self._describe = screen, reopen, describe
+    def __init__(
+        self, screen: Screen[Any], reopen: Callable[[Notebook], None], describe: Callable[[], None], rescue: Path
+    ) -> None:
+        """`rescue`: the folder for a document that can't be saved where it is."""
+        self._screen, self._reopen, self._describe, self._rescue = screen, reopen, describe, rescue
         self.notebook: Notebook | None = None
         self.trouble = ""  # why it can't be saved
         self._later: Timer | None = None
@@ -77,18 +80,24 @@ class Saver:
             notebook.saved(draft)
         self._describe()
 
-    def save_at_once(self) -> None:
-        """Without a thread, where the screen goes: beside the file where somebody else wrote it. What can't be saved
-        then is lost, and was said before."""
+    def save_at_once(self) -> Path | None:
+        """Write what is not written yet, in this thread, where the screen goes: beside the file where somebody else
+        wrote that, among the program's own documents where its folder can't be written. Returns where, if elsewhere."""
         notebook = self.notebook
         if notebook is None or not notebook.edited:
-            return
-        if notebook.changed_on_disk():
-            notebook.document.path = free_name(notebook.document.path)
-        draft = notebook.draft()
-        with contextlib.suppress(LabError):
-            draft.save()
-            notebook.saved(draft)
+            return None
+        path = notebook.document.path
+        places = [free_name(path) if notebook.changed_on_disk() else path, free_name(self._rescue / path.name)]
+        for place in places:
+            notebook.document.path = place
+            draft = notebook.draft()
+            with contextlib.suppress(LabError, OSError):
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                draft.save()
+                notebook.saved(draft)
+                return None if place == path else place
+        notebook.document.path = path
+        return None
 
     def _look(self) -> None:
         if self._screen.is_current and not self._asking and not self._looking:
@@ -142,6 +151,11 @@ class Saver:
         notebook.keep_mine()
         self.changed()
         self._screen.notify(f"yours goes on as {path_text(path.name)}", timeout=8, markup=False)
+
+
+def saved_as(path: Path) -> str:
+    """That changes are elsewhere."""
+    return f"Your changes could not be saved in the document; they are in {path_text(path)}"
 
 
 def free_name(path: Path) -> Path:

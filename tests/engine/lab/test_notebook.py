@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import LabError
-from engine.lab.document import Cell, open_document
+from engine.lab.document import Cell, new_document, open_document
 from engine.lab.notebook import MOST_UNDONE, Notebook, empty_document, restored
 
 SCRIPT = "# %% [markdown]\n# # Title\n\n# %%\na = 1\n\n# %%\nb = 2\n"
@@ -322,3 +322,18 @@ def test_cells_of_odd_shapes_can_be_edited(tmp_path: Path) -> None:
     found.draft().save()
     assert sources(Notebook(open_document(found.document.path))) == ["3", "0", "1", "2"]
     assert isinstance(found.cells[0], Cell)
+
+
+def test_an_undo_keeps_what_was_typed_since_and_what_goes_can_be_pasted(tmp_path: Path) -> None:
+    notebook = Notebook(new_document(tmp_path / "new.py"))
+    notebook.write(0, "a = 1")
+    notebook.change_kind(0, "markdown")
+    notebook.write(0, "a = 1 and more")
+    notebook.undo()
+    assert [(cell.kind, cell.source) for cell in notebook.cells] == [("code", "a = 1 and more")]
+    notebook.insert(1)
+    notebook.write(1, "typed")
+    notebook.undo()
+    assert [cell.source for cell in notebook.cells] == ["a = 1 and more"]
+    notebook.paste(1)
+    assert [cell.source for cell in notebook.cells] == ["a = 1 and more", "typed"]

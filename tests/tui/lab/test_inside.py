@@ -51,7 +51,9 @@ async def test_variables_their_marks_their_memory_and_their_graph(tmp_path: Path
         await sees(pilot, "0.0")
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
-        await sees(pilot, "Graph of w", "it has no graph")  # the cursor went over it
+        await until(pilot, lambda: not screen.inside.graph_table.rows)  # t has none
+        await pilot.press("k")
+        await sees(pilot, "Graph of w", "it has no graph")
         await pilot.press("G")
         await sees(pilot, "Graph of loss")
         await pilot.press("tab", "G")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from engine.home import Home
 from tests.support.documents import CELLS, block, on_screen, opened, sees, sources, told, written
 from tests.support.fake_lab import FakeLab, Script, stream
 from tests.support.made_up import ScreensApp
@@ -97,6 +98,34 @@ async def test_a_folder_that_can_not_be_written_is_said_once(tmp_path: Path, hom
                 assert screen._saver.trouble == ""
         finally:
             path.parent.chmod(0o700)
+
+
+@pytest.mark.parametrize("leave", ["escape", "q"])
+async def test_what_can_not_be_saved_in_its_folder_is_kept_elsewhere(
+    tmp_path: Path, home: Path, lab: FakeLab, leave: str
+) -> None:
+    path = written(tmp_path / "docs", CELLS)
+    app = ScreensApp(home, "lab")
+    kept = Home(home).documents / "some-2.py"
+    with permissions_hold():
+        path.parent.chmod(0o500)
+        try:
+            async with app.run_test(size=(120, 30)) as pilot:
+                await opened(pilot, path)
+                await pilot.press("j")
+                await edit(pilot, "1")
+                await sees(pilot, "not saved")
+                await pilot.press(leave)
+                if leave == "escape":
+                    await until(pilot, lambda: isinstance(app.screen, DocumentsScreen))
+                    await until(pilot, lambda: any(str(kept) in one for one in told(pilot)))
+                else:
+                    await until(pilot, lambda: not app.is_running)
+        finally:
+            path.parent.chmod(0o700)
+    assert path.read_text() == CELLS
+    assert "import torch1" in kept.read_text()
+    assert (str(kept) in app.farewell) == (leave == "q")
 
 
 async def test_a_file_that_changed_and_was_not_edited_here_is_read_again(
