@@ -24,6 +24,7 @@ from engine.lab.state import LabState
 from engine.terminal_text import printable
 
 REMEMBERED = 200  # runs that have ended, whose threads may still print
+PRINTED = ("stream", "display_data", "update_display_data")  # what a thread may put out at any time
 
 
 @dataclass(eq=False)
@@ -52,6 +53,7 @@ class Runs:
         self._waiting: deque[Run] = deque()
         self._by_request: dict[str, Run] = {}  # in the order in which they began
         self._last = 0  # number of a run
+        self._latest: Run | None = None  # that has begun in this kernel
         self.running: Run | None = None
 
     @property
@@ -73,7 +75,7 @@ class Runs:
 
     async def run_next(self, kernel: HostedKernel, generation: int) -> None:
         """Run the first of those that wait, to its end."""
-        run = self.running = self._waiting.popleft()
+        run = self.running = self._latest = self._waiting.popleft()
         run.recorder = Recorder(run.number, self._tell, lambda make: self._show(run.number, make))
         run.began = time.monotonic()
         self._tell(RunStarted(run=run.number, generation=generation))
@@ -97,10 +99,13 @@ class Runs:
         """End what runs and what waits."""
         if (run := self.running) is not None and not run.over:
             self._end(run, "died" if gone.died else "interrupted", error=str(gone))
+        self._latest = None
         self._skip(str(gone))
 
     def put_out(self, request: str, kind: str, content: dict[str, Any]) -> None:
         run = self._by_request.get(request)
+        if run is None and kind in PRINTED:
+            run = self._latest  # a thread's, which the kernel takes for that of the question that it answered last
         if run is None or run.recorder is None:
             return
         if kind == "execute_input":

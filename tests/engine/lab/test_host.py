@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from engine.errors import LabError
+from engine.inspection.kernel_requests import EvaluateRequest
 from engine.lab import log
 from engine.lab.events import InputAnswered, InputAsked, KernelChanged, RunOutput, RunOutputs
 from engine.lab.state import fold
@@ -112,6 +113,14 @@ def test_what_a_thread_prints_after_the_end_is_of_its_cell(shared: Following) ->
     assert "late" not in text_of(run)
     shared.says(run.cell, "late")
     assert shared.state.cells[run.cell].phase == "ok"
+
+
+def test_what_a_thread_prints_after_a_question_about_the_variables_is_kept(shared: Following) -> None:
+    late = "import threading, time\ndef late():\n    go.wait()\n    print('after the question')\n    done.set()\n"
+    code = f"{late}go, done = threading.Event(), threading.Event()\nthreading.Thread(target=late).start()\n0"
+    (run,) = shared.run(code)
+    shared.client.ask(EvaluateRequest("go.set() or done.wait()"))
+    shared.until(lambda state: "after the question" in text_of(state.cells[run.cell]), "the thread's words")
 
 
 def test_very_many_lines_are_bounded(shared: Following) -> None:
