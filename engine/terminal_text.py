@@ -72,6 +72,25 @@ def shown_lines(text: str) -> str:
     return "\n".join(map(shown, text.split("\n")))
 
 
+def without_tabs(text: str, stop: int = 8) -> str:
+    r"""One line with spaces in place of tabs, as a terminal shows them: up to the next column that `stop` divides.
+
+    >>> without_tabs("가\tb")
+    '가      b'
+    """
+    if "\t" not in text:
+        return text
+    made, column = [], 0
+    for part in text.split("\t"):
+        if made:
+            spaces = stop - column % stop
+            made.append(" " * spaces)
+            column += spaces
+        made.append(part)
+        column += sum(map(_width, part))
+    return "".join(made)
+
+
 def in_cells(text: str) -> str:
     """What is on its way to the terminal already, laid out in cells: nothing in it may command the terminal, and each
     character keeps its width."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.lab.outputs import PLAIN, clean
-from engine.terminal_text import shown_lines
+from engine.terminal_text import shown_lines, without_tabs
 
 OBJECT = "application/vnd.fmnist-tui.object+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif")
@@ -118,7 +118,7 @@ def _cut(text: str, most: int = MOST_LINES, *, tail: bool = False) -> tuple[tupl
 
 
 def _short(line: str) -> str:
-    return shown_lines(_clean(line[: 2 * LONGEST]))[:LONGEST].expandtabs(4)
+    return shown_lines(without_tabs(_clean(line[: 2 * LONGEST])))[:LONGEST]
 
 
 def _clean(text: str) -> str:

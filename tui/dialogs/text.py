@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from engine.terminal_text import shown, shown_lines
+from engine.terminal_text import shown, without_tabs
 from tui.dialogs.overlay import Overlay
 from tui.keys import bind
 
@@ -31,7 +31,8 @@ class TextScreen(Overlay[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="text"):
             yield Static(f"{shown(self._title)}\n", id="title", markup=False)
-            yield Static(shown_lines(self._text), id="body", markup=False)
+            lines = (shown(without_tabs(line)) for line in self._text.split("\n"))
+            yield Static("\n".join(lines), id="body", markup=False)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#text").scroll_relative(y=lines, animate=False)

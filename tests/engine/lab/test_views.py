@@ -115,6 +115,11 @@ def test_nothing_that_commands_a_terminal_is_shown() -> None:
         assert "\x1b" not in whole_text(node)
 
 
+def test_tabs_are_columns() -> None:
+    assert one(stream("a\tb\tc\n한글\td\n\te")).lines == ("a       b       c", "한글    d", "        e")
+    assert whole_text(stream("a\tb")) == "a\tb"  # to be copied
+
+
 def test_a_line_and_a_text_have_an_end() -> None:
     assert len(one(stream("x" * 10 * LONGEST)).lines[0]) == LONGEST
     text = whole_text(stream("".join(f"{n}\n" for n in range(KEPT_LINES * 2))))

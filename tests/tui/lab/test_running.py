@@ -10,7 +10,7 @@ from PIL import Image
 from textual.widgets import Input, Static
 
 from engine.lab import events as ev
-from tests.support.documents import CELLS, block, on_screen, opened, sees, sources, told, written
+from tests.support.documents import CELLS, block, on_screen, opened, screen_lines, sees, sources, told, written
 from tests.support.fake_lab import FakeLab, Script, failure, result, shows, stream
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
@@ -91,6 +91,19 @@ async def test_a_lab_that_can_not_be_opened_is_one_line_and_tried_again(
         await until(pilot, lambda: lab.ran == ["a"])
         await until(pilot, lambda: block(screen, 0).phase == "ok")
         assert not on_screen(pilot, "there is no kernel 'nobody'", "no kernel")
+
+
+async def test_tabs_are_columns_in_the_document_and_where_all_is_read(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script((stream("left\tright\n" * 30),))
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("f5")
+        await until(pilot, lambda: "left    right" in "\n".join(screen_lines(pilot)))
+        await sees(pilot, "6 more lines (Enter opens)")
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TextScreen))
+        await until(pilot, lambda: "left    right" in "\n".join(screen_lines(pilot)))
 
 
 async def test_an_error_marks_its_line_is_explained_and_enter_goes_there(
