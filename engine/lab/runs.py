@@ -90,7 +90,7 @@ class Runs:
 
     def interrupt(self) -> Run | None:
         """Skip what waits. Returns what runs, which is to be interrupted."""
-        self._skip("an interrupt ended the run before it")
+        self._skip("a cell before it was interrupted")
         if self.running is not None:
             self.running.interrupted = True
         return self.running
@@ -164,7 +164,7 @@ class Runs:
             run.recorder.take("error", content)  # it was lost in a flood
         self._end(run, "interrupted" if run.interrupted else "error", count=count, failure=failure)
         if run.stop_on_error:
-            self._skip(f"the run before it failed ({failure.name})")
+            self._skip(f"a cell before it failed ({failure.name})")
 
     def _end(
         self,

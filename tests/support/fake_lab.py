@@ -188,7 +188,7 @@ class FakeLab:
             self.calls.append(("interrupt",))
             if self._queue:
                 self._end(self._queue[0][0], Script(status="interrupted", error="KeyboardInterrupt", seconds=2.0))
-            self._skip()
+            self._skip("a cell before it was interrupted")
             self._change("ready")
 
     def restart(self) -> None:
@@ -196,7 +196,7 @@ class FakeLab:
             self.calls.append(("restart",))
             if self._queue:
                 self._end(self._queue[0][0], Script(status="died", error="the kernel was restarted"))
-            self._skip()
+            self._skip("the kernel was restarted")
             self.generation += 1
             self._count = 0
             self.variables = Variables(0, (), ())
@@ -260,11 +260,11 @@ class FakeLab:
             )
         )  # fmt: skip
         if script.status == "error":
-            self._skip()
+            self._skip("a cell before it failed")
 
-    def _skip(self) -> None:
+    def _skip(self, why: str) -> None:
         for run, _, _ in self._queue:
-            self._tell(ev.RunFinished(run=run, status="skipped"))
+            self._tell(ev.RunFinished(run=run, status="skipped", error=why))
         self._queue.clear()
 
     def _output(self, run: int, node: Node) -> ev.RunOutput:

@@ -193,7 +193,7 @@ def _said(block: Block) -> str:
     if block.phase == "queued":
         return "waits for its turn"
     if block.phase == "skipped":
-        return "not run: a cell before it failed"
+        return f"not run: {block.error}" if block.error else "not run"
     if block.phase == "interrupted":
         return f"interrupted after {fmt.duration(block.seconds)}"
     if block.phase == "died":

@@ -61,6 +61,17 @@ async def test_cells_run_in_their_order_and_the_cursor_goes_on(tmp_path: Path, h
         assert lab.told("interrupt") == [()]
 
 
+async def test_a_cell_that_was_skipped_says_why(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("r", "r")
+        await until(pilot, lambda: not screen.why_not("interrupt", ()))
+        await pilot.press("i")
+        await sees(pilot, "not run: a cell before it was interrupted")
+
+
 async def test_what_is_run_before_the_lab_is_there_waits_for_it(tmp_path: Path, home: Path, lab: FakeLab) -> None:
     lab.gate.clear()
     app = ScreensApp(home, "lab")
