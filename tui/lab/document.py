@@ -21,7 +21,6 @@ from engine.lab.views import OutputView
 from engine.terminal_text import path_text
 from tui import format as fmt
 from tui.dialogs.key_screen import KeyScreen
-from tui.dialogs.prompt import PromptScreen
 from tui.keys import bind
 from tui.lab import assistance, kernel_choice, prompts
 from tui.lab.code_field import CodeField
@@ -177,11 +176,13 @@ class DocumentScreen(KeyScreen[None]):
     # Input
 
     def input_asked(self, run: RunView) -> None:
-        """A cell calls input()."""
-        if self.is_current:
+        """A cell calls input(). A prompt that opens while somebody types would take what they type."""
+        field = self.pane.cells.editing
+        if self.is_current and (field is None or not field.text.strip()):
             self._answer_input()
-        else:
-            self.notify(f"a cell of {path_text(self.path.name)} waits for input", timeout=10, markup=False)
+            return
+        how = ": Esc, then Enter on that cell" if self.is_current else ""
+        self.notify(f"a cell of {path_text(self.path.name)} waits for input{how}", timeout=10, markup=False)
 
     def on_document_pane_answers(self, event: DocumentPane.Answers) -> None:
         self._answer_input()
@@ -191,13 +192,11 @@ class DocumentScreen(KeyScreen[None]):
         asked = self._runner.asked
         if asked is None:
             return
-        about = "The cell waits for a line. Esc: later, with Enter on the cell."
-        prompt = PromptScreen(
-            asked.prompt.strip() or "input()", about, lambda text: "", password=asked.password, kept=False
-        )
-        text = await self.app.push_screen_wait(prompt)
+        text = await prompts.line_for_cell(self.app, asked)
         if text is not None:
             await self._ask_host(self._runner.session.answer_input, text)
+        elif self._runner.asked == asked:
+            self.pane.go_to_asking()
 
     # Layout
 

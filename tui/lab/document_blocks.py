@@ -6,6 +6,7 @@ from dataclasses import replace
 from engine.lab.document import Cell
 from engine.lab.exercises import Exercise, exercises
 from engine.lab.notebook import Notebook
+from engine.lab.outputs import clean
 from engine.lab.views import OutputView, views
 from tui.lab.blocks import Block
 from tui.lab.lab_session import RunView
@@ -110,7 +111,7 @@ class DocumentBlocks:
         if run.phase not in ("queued", "skipped") or run.outputs:
             block.outputs = run.outputs
         block.error_line = run.error_line if run.over and run.phase == "error" and run.source == block.source else None
-        block.asked = None if run.asked is None else run.asked.prompt
+        block.asked = None if run.asked is None else clean(run.asked.prompt)
         block.notes = ((explanation, "edit"),) if explanation else ()
         block.changed()
         return block

@@ -151,6 +151,13 @@ class DocumentPane(Panel):
         if event.again:
             self.call_later(self.run_action, "open")
 
+    def go_to_asking(self) -> None:
+        """The cursor to the cell that waits in input(), unless somebody types."""
+        at = next((at for at, block in enumerate(self.cells.blocks) if block.asked is not None), None)
+        if at is not None and self.cells.editing is None:
+            self.cells.go(at)
+            self.post_message(self.Moved())
+
     def on_code_field_leaves(self, event: CodeField.Leaves) -> None:
         """Past the first or the last line: into the cell above or below, which is edited too."""
         event.stop()

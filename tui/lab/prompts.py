@@ -10,7 +10,9 @@ from textual.screen import Screen
 from engine.errors import LabError
 from engine.home import expanded
 from engine.lab.document import check_ending
+from engine.lab.events import InputAsked
 from engine.lab.notebook import Notebook
+from engine.lab.outputs import clean
 from engine.terminal_text import path_text
 from engine.typed_path import typed_path
 from tui.dialogs.paths import PathSuggester
@@ -45,6 +47,14 @@ async def write_copy(screen: Screen[Any], notebook: Notebook) -> None:
         screen.notify(str(error), severity="error", timeout=12, markup=False)
     else:
         screen.notify(f"written: {path_text(path)}", timeout=6, markup=False)
+
+
+async def line_for_cell(app: App[Any], asked: InputAsked) -> str | None:
+    """The line that a cell waits for in input() or getpass(); None: later."""
+    title = clean(asked.prompt).strip() or ("Password" if asked.password else "input()")
+    about = "The cell waits for a line from you. Esc closes this prompt; Enter on the cell opens it again."
+    prompt = PromptScreen(title, about, lambda text: "", password=asked.password, kept=False)
+    return await app.push_screen_wait(prompt)
 
 
 async def save_as(app: App[Any], path: Path) -> Path | None:

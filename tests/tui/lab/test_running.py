@@ -224,18 +224,20 @@ async def test_images_are_drawn_and_open(tmp_path: Path, home: Path, lab: FakeLa
 
 
 async def test_a_cell_asks_for_a_line(tmp_path: Path, home: Path, lab: FakeLab) -> None:
-    lab.scripts["a"] = Script(asks="name? ")
+    lab.scripts["a"] = Script(asks="\x1b[1mname? \x1b[0m")
     lab.scripts["b"] = Script(asks="", password=True)
     app = ScreensApp(home, "lab")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, written(tmp_path, ABC))
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
-        await sees(pilot, "name?", "The cell waits for a line.")
+        await sees(pilot, "name?", "The cell waits for a line from you.")
+        assert screen.pane.cells.cursor == 1
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         await sees(pilot, "name? ▌")
-        await pilot.press("k", "enter")  # later
+        assert screen.pane.cells.cursor == 0
+        await pilot.press("enter")  # later
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert not app.screen.query_one(Input).password
         await pilot.press(*"Ann", "enter")
@@ -245,9 +247,24 @@ async def test_a_cell_asks_for_a_line(tmp_path: Path, home: Path, lab: FakeLab) 
         await pilot.press("j", "f5")
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
         assert app.screen.query_one(Input).password
-        await sees(pilot, "input()")
+        await sees(pilot, "Password")
         await pilot.press(*"pw", "enter")
         await until(pilot, lambda: lab.told("answer")[1:] == [("pw",)])
+
+
+async def test_a_prompt_does_not_take_what_somebody_types(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("r", "enter", *"x = ")
+        await until(pilot, lambda: block(screen, 0).phase == "running")
+        lab._tell(ev.InputAsked(run=1, prompt="now? "))
+        await until(pilot, lambda: "a cell of some.py waits for input: Esc, then Enter on that cell" in told(pilot))
+        await pilot.press("1")
+        assert sources(screen)[1] == "bx = 1"
+        await pilot.press("escape", "k", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
 
 
 async def test_input_is_told_of_on_another_screen(tmp_path: Path, home: Path, lab: FakeLab) -> None:
