@@ -1,8 +1,9 @@
 """A document while a person edits it: cells with names, undo, a clipboard, and the file that it is saved to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from engine.lab.document import Cell, CellKind, Document, new_cell, open_documen
 from engine.terminal_text import path_text
 
 MOST_UNDONE = 200  # steps
+ALIKE = 0.6  # of their characters that two sources share, at least, where one is the other after an edit
 
 
 class Notebook:
@@ -177,8 +179,14 @@ class Notebook:
         self.version += 1
 
     def reopened(self) -> "Notebook":
-        """The document as it is on the disk now. Raises LabError."""
-        return Notebook(open_document(self.document.path))
+        """The document as it is on the disk now. A cell that is still there, or was edited, keeps its name. Raises
+        LabError."""
+        notebook = Notebook(open_document(self.document.path))
+        for before, now in _same_cells(self.cells, notebook.cells):
+            if not isinstance(now.node.get("id"), str):
+                notebook._names[id(now)] = self.name(before)
+                notebook._kept.append(now)
+        return notebook
 
 
 @dataclass
@@ -193,6 +201,24 @@ class Draft:
         """Write it, whole or not at all. Raises LabError."""
         self.document.save(path)
         self.digest = _digest_of(path or self.document.path)
+
+
+def _same_cells(before: Sequence[Cell], now: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    """Which cells of a document that was edited elsewhere are the same: those with the same source, and those between
+    them at the same place whose source is much like it."""
+    sources = [[(cell.kind, cell.source) for cell in cells] for cells in (before, now)]
+    for tag, first, end, other, other_end in SequenceMatcher(None, *sources, autojunk=False).get_opcodes():
+        for one, another in zip(before[first:end], now[other:other_end], strict=False):
+            alike = one.kind == another.kind and _alike(one.source, another.source)
+            if tag == "equal" or alike:
+                yield one, another
+
+
+def _alike(source: str, other: str) -> bool:
+    shorter, longer = sorted((source.strip(), other.strip()), key=len)
+    if shorter and shorter in longer:
+        return True
+    return SequenceMatcher(None, source, other, autojunk=False).quick_ratio() >= ALIKE
 
 
 def restored(cells: Sequence[tuple[str, str]], runs: Sequence[tuple[str, str]]) -> dict[str, str]:

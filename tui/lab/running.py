@@ -67,7 +67,8 @@ class Runner:
         """Another notebook is shown."""
         first = self.notebook is None
         self.notebook, self.blocks = notebook, blocks
-        self._names.clear()
+        there = {notebook.name(cell) for cell in notebook.cells}
+        self._names = {run: name for run, name in self._names.items() if name in there}
         self.session.tell_again()  # all runs are of its cells now
         if self.chapter:
             blocks.done(progress.done(self._home).get(self.chapter, frozenset()))

@@ -240,6 +240,17 @@ def test_what_somebody_else_writes_is_seen_until_it_is_decided(tmp_path: Path) -
         found.reopened()
 
 
+def test_cells_that_were_edited_elsewhere_keep_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "some.py"
+    path.write_text("# %%\nx = 1\n\n# %%\nfor i in range(3):\n    print(i)\n\n# %%\nlast\n\n# %% [markdown]\n# text\n")
+    found = Notebook(open_document(path))
+    x, loop, last, _ = map(found.name, found.cells)
+    path.write_text("# %%\nnew\n\n# %%\nx = 1\n\n# %%\nfor i in range(300):\n    print(i)\n\n# %%\nquite another\n")
+    names = [again.name(cell) for again in [found.reopened()] for cell in again.cells]
+    assert names[1:3] == [x, loop]
+    assert not {names[0], names[3]} & {x, loop, last}
+
+
 def test_a_change_that_is_taken_back_is_written_as_it_was_read(tmp_path: Path) -> None:
     text = json.dumps(content(), indent=3) + "\n\n"
     found = notebook(tmp_path, text)

@@ -128,6 +128,25 @@ async def test_what_can_not_be_saved_in_its_folder_is_kept_elsewhere(
     assert (str(kept) in app.farewell) == (leave == "q")
 
 
+async def test_a_cell_that_runs_is_shown_as_running_when_it_is_read_again(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    path = written(tmp_path, "# %%\nprint(1)\n\n# %%\nlong(20)\n")
+    lab.scripts["long(20)"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await opened(pilot, path)
+        await pilot.press("j", "f5")
+        await until(pilot, lambda: block(screen, 1).phase == "running")
+        lab.put_out(stream("half"))
+        path.write_text("# %%\nprint(1)\n\n# %%\nlong(20)  # edited elsewhere\n")
+        await sees(pilot, "[*] │ long(20) # edited elsewhere", "half")
+        lab.put_out(stream("way\n"))
+        lab.finish()
+        await sees(pilot, "long(20) # edited elsewhere", "halfway")
+        assert (screen.pane.cells.cursor, block(screen, 1).phase) == (1, "ok")
+
+
 async def test_a_file_that_changed_and_was_not_edited_here_is_read_again(
     tmp_path: Path, home: Path, lab: FakeLab
 ) -> None:
