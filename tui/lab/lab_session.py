@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from engine.errors import LabError
 from engine.lab.client import Completion, LabClient, open_lab
-from engine.lab.events import InputAsked, KernelChanged, KernelPhase, LabEvent
+from engine.lab.events import InputAsked, KernelChanged, KernelPhase, LabEvent, RunFinished, RunStatus
 from engine.lab.state import CellPhase, CellRun, LabState
 from engine.lab.views import OutputView, views
 from engine.progress import Progress, silent
@@ -157,6 +157,10 @@ class LabSession:
     def _take_lost(self, why: str) -> None:
         with self._lock:
             self._lost = why or "the lab's host ended"
+            for run in self._state.under_way:  # nobody is left who could tell
+                status: RunStatus = "died" if run.phase == "running" else "skipped"
+                run.take(RunFinished(run=run.run, status=status, error=self._lost))
+            self._changed.update(self._state.cells)
             told, self._told = self._told, True
         if not told:
             self._news()

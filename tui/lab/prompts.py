@@ -20,6 +20,12 @@ from tui.dialogs.prompt import PromptScreen
 from tui.lab.saving import free_name
 
 
+class LinePrompt(PromptScreen):
+    """For a line that a cell waits for."""
+
+    asked: InputAsked | None = None
+
+
 async def document_path(app: App[Any]) -> Path | None:
     """Which document to open; a name that is not there yet is a new document."""
 
@@ -53,8 +59,15 @@ async def line_for_cell(app: App[Any], asked: InputAsked) -> str | None:
     """The line that a cell waits for in input() or getpass(); None: later."""
     title = clean(asked.prompt).strip() or ("Password" if asked.password else "input()")
     about = "The cell waits for a line from you. Esc closes this prompt; Enter on the cell opens it again."
-    prompt = PromptScreen(title, about, lambda text: "", password=asked.password, kept=False)
+    prompt = LinePrompt(title, about, lambda text: "", password=asked.password, kept=False)
+    prompt.asked = asked
     return await app.push_screen_wait(prompt)
+
+
+def close_line(app: App[Any], asked: InputAsked) -> None:
+    """The cell does not wait for it any more: it was interrupted, or another window answered."""
+    if isinstance(app.screen, LinePrompt) and app.screen.asked == asked:
+        app.screen.dismiss(None)
 
 
 async def save_as(app: App[Any], path: Path) -> Path | None:

@@ -18,6 +18,7 @@ from engine.lab.exercises import Exercise, Truth, check, read_truth
 from engine.lab.notebook import Notebook, restored
 from engine.terminal_text import shown
 from tui.dialogs.prompt import PromptScreen
+from tui.lab import prompts
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.lab_session import LabSession, News, RunView
 
@@ -181,14 +182,21 @@ class Runner:
                     if run.phase in ("ok", "error"):
                         self._screen.run_worker(self._judge(exercise, typed), group="judge")
             if run.asked is not None and run.asked != self._asked:
+                self._answered()
                 self._asked = run.asked
                 if name in self._begun:
                     self._shows.input_asked(named)
             elif self._asked is not None and self._asked.run == run.run and run.asked is None:
-                self._asked = None
+                self._answered()
         if other_outputs:
             self.on_outputs()
         self._shows.news_shown(news)
+
+    def _answered(self) -> None:
+        """The line that was asked for is there, or is not wanted any more."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            prompts.close_line(self._screen.app, asked)
 
     def _name(self, runs: Sequence[RunView]) -> None:
         """Which cell of this notebook a run is of that was begun before the document was opened."""

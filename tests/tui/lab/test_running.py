@@ -267,6 +267,28 @@ async def test_a_prompt_does_not_take_what_somebody_types(tmp_path: Path, home: 
         await until(pilot, lambda: isinstance(app.screen, PromptScreen))
 
 
+async def test_a_prompt_goes_when_another_window_answers_or_the_host_is_gone(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.scripts["a"] = Script(asks="first? ")
+    lab.scripts["b"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("j", "R")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        lab._tell(ev.InputAnswered(run=1))
+        await until(pilot, lambda: app.screen is screen)
+        lab._tell(ev.InputAsked(run=1, prompt="second? "))
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await sees(pilot, "second?")
+        lab.lose("the lab's host process has ended")
+        await until(pilot, lambda: app.screen is screen)
+        await until(pilot, lambda: (block(screen, 0).phase, block(screen, 1).phase) == ("died", "skipped"))
+        await sees(pilot, "the lab's host process has ended; 0 starts another kernel", "not run: the lab's host")
+        assert lab.told("answer") == []
+
+
 async def test_input_is_told_of_on_another_screen(tmp_path: Path, home: Path, lab: FakeLab) -> None:
     lab.scripts["a"] = Script(waits=True)
     app = ScreensApp(home, "lab")
