@@ -80,7 +80,7 @@ def without_tabs(text: str, stop: int = 8) -> str:
     """
     if "\t" not in text:
         return text
-    made, column = [], 0
+    made, column = list[str](), 0
     for part in text.split("\t"):
         if made:
             spaces = stop - column % stop

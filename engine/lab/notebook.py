@@ -206,8 +206,8 @@ class Draft:
 def _same_cells(before: Sequence[Cell], now: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     """Which cells of a document that was edited elsewhere are the same: those with the same source, and those between
     them at the same place whose source is much like it."""
-    sources = [[(cell.kind, cell.source) for cell in cells] for cells in (before, now)]
-    for tag, first, end, other, other_end in SequenceMatcher(None, *sources, autojunk=False).get_opcodes():
+    old, new = ([(cell.kind, cell.source) for cell in cells] for cells in (before, now))
+    for tag, first, end, other, other_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         for one, another in zip(before[first:end], now[other:other_end], strict=False):
             alike = one.kind == another.kind and _alike(one.source, another.source)
             if tag == "equal" or alike:
