@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.lab.kernel_process import OBEYS_S, READY_S, KernelFolder, exit_code, no_such_kernel, why_ended
-from engine.lab.outputs import PLAIN, Failure, Outputs, clean, failure_of
+from engine.lab.outputs import PLAIN, Failure, Outputs, clean, failure_of, paged
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
@@ -118,7 +118,13 @@ class Kernel:
                 break
             if outputs.take(kind, content):
                 on_output(kind, content)
-        return self._reply(message, outputs, begin, interrupted=interrupted, timeout=timeout)
+        reply = self._reply(message)
+        if reply is None:
+            return self._ended("died", outputs, begin, self._why_dead())
+        for content in paged(reply):
+            outputs.take("display_data", content)
+            on_output("display_data", content)
+        return self._ran(reply, outputs, begin, interrupted=interrupted, timeout=timeout)
 
     def interrupt(self) -> None:
         """Ask the cell that runs to end, by a KeyboardInterrupt."""
@@ -141,18 +147,22 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def _reply(self, message: str, outputs: Outputs, begin: float, *, interrupted: bool, timeout: float | None) -> Ran:
-        """What the kernel answers when the cell's outputs are all there."""
+    def _reply(self, message: str) -> dict[str, Any] | None:
+        """What the kernel answers when the cell's outputs are all there; None where it does not."""
         assert self._client is not None
-        seconds = time.monotonic() - begin
         while True:
             try:
                 reply = self._client.get_shell_msg(timeout=READY_S)
             except queue.Empty:
-                return self._ended("died", outputs, begin, self._why_dead())
+                return None
             if reply["parent_header"].get("msg_id") == message:
-                break
-        content = reply["content"]
+                content: dict[str, Any] = reply["content"]
+                return content
+
+    def _ran(
+        self, content: dict[str, Any], outputs: Outputs, begin: float, *, interrupted: bool, timeout: float | None
+    ) -> Ran:
+        seconds = time.monotonic() - begin
         count = content.get("execution_count")
         asked = content.get("user_expressions", {}).get(ASKED, {})
         if content.get("status") == "ok" and asked.get("status", "ok") == "ok":

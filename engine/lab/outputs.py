@@ -1,7 +1,7 @@
 """What a cell puts out: from the kernel's messages to a notebook's outputs, with an end."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,14 @@ def clean(text: str) -> str:
     text = SEQUENCE.sub("", text)
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return "".join(character for character in "\n".join(lines) if character >= " " or character in "\n\t")
+
+
+def paged(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a kernel's reply asks to be shown in a pager, as after `torch.zeros?`: the contents of outputs."""
+    payload = reply.get("payload")
+    asked = [one for one in payload if isinstance(one, dict)] if isinstance(payload, list) else []
+    shown = [one["data"] for one in asked if one.get("source") == "page" and isinstance(one.get("data"), dict)]
+    return [{"data": {PLAIN: clean(str(data[PLAIN]))}, "metadata": {}} for data in shown if PLAIN in data]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from engine.lab.events import (
     RunStatus,
 )
 from engine.lab.hosted_kernel import HostedKernel, KernelGoneError
-from engine.lab.outputs import Failure, failure_of
+from engine.lab.outputs import Failure, failure_of, paged
 from engine.lab.recorder import Recorder
 from engine.lab.state import LabState
 from engine.terminal_text import printable
@@ -156,6 +156,9 @@ class Runs:
             return
         count = content.get("execution_count")
         count = count if isinstance(count, int) else None
+        if run.recorder is not None:
+            for output in paged(content):
+                run.recorder.take("display_data", output)
         if content.get("status") == "ok":
             self._end(run, "ok", count=count)
             return

@@ -53,6 +53,12 @@ def test_what_comes_within_a_moment_is_one_event(shared: Following) -> None:
     assert len(came) < 50
 
 
+def test_what_a_kernel_shows_in_a_pager_is_an_output(shared: Following) -> None:
+    (run,) = shared.run("len?")
+    assert "Return the number of items in a container" in text_of(run)
+    assert "\x1b" not in text_of(run)
+
+
 def test_after_a_cell_that_fails_those_that_wait_are_skipped(shared: Following) -> None:
     first, second, third = shared.run("1", "a = 1\n1 / 0", "print('never')")
     assert (first.phase, second.phase, third.phase) == ("ok", "error", "skipped")

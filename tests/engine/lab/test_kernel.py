@@ -38,6 +38,13 @@ def test_a_cell_has_outputs_and_the_names_stay(kernel: Kernel) -> None:
     assert kernel.run("y = 1").outputs.nodes() == []
 
 
+def test_what_it_shows_in_a_pager_is_an_output(kernel: Kernel) -> None:
+    came: list[str] = []
+    ran = kernel.run("len?", on_output=lambda kind, content: came.append(kind))
+    assert "Return the number of items in a container" in texts(ran)[0]
+    assert came == ["display_data"]
+
+
 def test_outputs_come_as_they_are_made(kernel: Kernel) -> None:
     came: list[str] = []
     kernel.run("for i in range(3): print(i, flush=True)\ni", on_output=lambda kind, content: came.append(kind))
