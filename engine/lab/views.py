@@ -18,6 +18,7 @@ LONGEST = 2000  # characters of a line
 KEPT_LINES = 3000  # of an output that is opened
 UNKNOWN = "[an output of an unknown kind]"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+BARE = re.compile(r"<IPython\.core\.display\.\w+ object>")
 ViewKind = Literal["text", "warning", "error", "result", "object", "image"]
 
 
@@ -68,7 +69,7 @@ def whole_text(node: dict[str, Any]) -> str:
         half = KEPT_LINES // 2
         lines = [*lines[:half], f"… {len(lines) - 2 * half:,} lines left out …", *lines[-half:]]
     text = _clean("\n".join(line[: 2 * LONGEST] for line in lines))
-    return "\n".join(line[:LONGEST] for line in text.split("\n"))
+    return "\n".join(_cropped(line) for line in text.split("\n"))
 
 
 def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | None) -> OutputView:
@@ -87,8 +88,8 @@ def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | No
     image = next((found for mime in IMAGES if (found := _decoded(data.get(mime)))), b"")
     facts = _facts(data.get(OBJECT))
     most = MOST_OF_OBJECT if facts is not None else MOST_LINES
-    text = _joined(data.get(PLAIN, "")).rstrip("\n")
-    lines, more = _cut(text, most) if PLAIN in data else ((_short(_named(data)),), 0)
+    text = _text_of(data).rstrip("\n")
+    lines, more = _cut(text, most) if PLAIN in data else ((_short(text),), 0)
     result = kind == "execute_result" and count is not None and facts is not None
     number = node.get("execution_count")
     expression = f"Out[{number}]" if result and number == count and _opens(facts) else ""
@@ -118,7 +119,11 @@ def _cut(text: str, most: int = MOST_LINES, *, tail: bool = False) -> tuple[tupl
 
 
 def _short(line: str) -> str:
-    return shown_lines(without_tabs(_clean(line[: 2 * LONGEST])))[:LONGEST]
+    return _cropped(shown_lines(without_tabs(_clean(line[: 2 * LONGEST]))))
+
+
+def _cropped(line: str) -> str:
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _clean(text: str) -> str:
@@ -141,7 +146,13 @@ def _whole(node: dict[str, Any]) -> str:
     data = node.get("data")
     if not isinstance(data, dict):
         return UNKNOWN
-    return f"{_joined(data[PLAIN])}\n" if PLAIN in data else f"{_named(data)}\n"
+    return f"{_text_of(data)}\n"
+
+
+def _text_of(data: dict[str, Any]) -> str:
+    """As text; in place of an object of which Python says no more than that it is one, what stands in its HTML."""
+    text = _joined(data[PLAIN]) if PLAIN in data else ""
+    return text if PLAIN in data and not ("text/html" in data and BARE.fullmatch(text)) else _named(data)
 
 
 def _named(data: dict[str, Any]) -> str:

@@ -115,13 +115,23 @@ def test_nothing_that_commands_a_terminal_is_shown() -> None:
         assert "\x1b" not in whole_text(node)
 
 
+def test_html_is_read_as_text_where_there_is_no_other_text() -> None:
+    html = {"text/html": "<h1>Loss</h1> <b>0.5</b>", "text/plain": "<IPython.core.display.HTML object>"}
+    node = {"output_type": "display_data", "data": html}
+    assert (one(node).lines, whole_text(node)) == (("Loss 0.5",), "Loss 0.5\n")
+    table = {"output_type": "display_data", "data": {**html, "text/plain": "   a\n0  1"}}
+    assert one(table).lines == ("   a", "0  1")
+
+
 def test_tabs_are_columns() -> None:
     assert one(stream("a\tb\tc\n한글\td\n\te")).lines == ("a       b       c", "한글    d", "        e")
     assert whole_text(stream("a\tb")) == "a\tb"  # to be copied
 
 
 def test_a_line_and_a_text_have_an_end() -> None:
-    assert len(one(stream("x" * 10 * LONGEST)).lines[0]) == LONGEST
+    (line,) = one(stream("x" * 10 * LONGEST)).lines
+    assert (len(line), line[-2:]) == (LONGEST, "x…")
+    assert one(stream("x" * LONGEST)).lines == ("x" * LONGEST,)
     text = whole_text(stream("".join(f"{n}\n" for n in range(KEPT_LINES * 2))))
     lines = text.split("\n")
     assert len(lines) == KEPT_LINES + 1
