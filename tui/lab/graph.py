@@ -5,7 +5,7 @@ from tui import format as fmt
 from tui.lab.blocks import shape_text
 from tui.widgets.rows import Column, Row
 
-COLUMNS = (Column("operation", -30, ends=False), Column("shape", 12), Column("saved for backward", 26))
+COLUMNS = (Column("operation", -21), Column("saved for backward", 22), Column("shape", 10))
 LEAF = "leaf:"  # begins the key of a leaf's row
 
 
@@ -23,10 +23,10 @@ def rows(found: KernelGraph) -> list[Row]:
         saved = "freed" if one.freed else ", ".join(_saved(tensor.name, tensor.variable, tensor.shape)
                                                      for tensor in one.saved)  # fmt: skip
         style = "test" if node.leaf else "dim" if one.freed else ""
-        made.append(Row(str(at), (f"{'  ' * node.indent}{what}{again}", shape, saved), style))
+        made.append(Row(str(at), (f"{'  ' * node.indent}{what}{again}", saved, shape), style))
     for leaf in found.leaves:
         known = leaf.gradient is not None
-        cells = (f"{leaf.name}.grad = {leaf.text}", shape_text(leaf.shape), "")
+        cells = (f"{leaf.name}.grad = {leaf.text}", "", shape_text(leaf.shape))
         made.append(Row(f"{LEAF}{leaf.opens or leaf.name}", cells, "changed" if known else "dim"))
     return made
 

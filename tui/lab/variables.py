@@ -8,7 +8,7 @@ from tui.lab.blocks import shape_text
 from tui.widgets.rows import Column, Row
 
 COLUMNS = (
-    Column("name", 9, ends=True),
+    Column("name", 9),
     Column("value", -18, parts=True),
     Column("dtype", 8),
     Column("mem", 4),
