@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.lab.highlighting import code_lines
+from tui.lab.highlighting import Lines, edited_lines
 from tui.textual_private import KeyedTextArea
 from tui.widgets.palette import style_of
 
@@ -67,7 +67,7 @@ class CodeField(KeyedTextArea):
         self.cursor_blink = False
         self.indent_width = INDENT
         self._lexer_name = language
-        self._highlighted: tuple[str, tuple[tuple[tuple[str, str], ...], ...]] = ("", ())
+        self._highlighted: tuple[str, Lines] = ("", ())
 
     @property
     def lines(self) -> int:
@@ -93,7 +93,7 @@ class CodeField(KeyedTextArea):
     def get_line(self, line_index: int) -> Text:
         text = self.text
         if self._highlighted[0] != text or not self._highlighted[1]:
-            self._highlighted = (text, code_lines(text, self._lexer_name))
+            self._highlighted = (text, edited_lines(*self._highlighted, text, self._lexer_name))
         line = Text(end="", no_wrap=True)
         lines = self._highlighted[1]
         for piece, style in lines[line_index] if line_index < len(lines) else ():

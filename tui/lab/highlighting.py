@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.theme import Theme
 
 Piece = tuple[str, str]  # text, and the name of its style in the palette
+Lines = tuple[tuple[Piece, ...], ...]
 # The first of these that a token is of, by Pygments' names, and the palette's style for it.
 STYLES = (
     ("Token.Comment", "dim"),
@@ -34,11 +35,13 @@ STYLES = (
     ("Token.Error", ""),
 )
 MOST = 60_000  # characters that are highlighted
+LONG = 100  # lines, from which on only what was edited is read again
+PROBE = "import x"  # a line that looks otherwise where it does not begin anew
 TAB = 4
 
 
 @lru_cache(maxsize=512)
-def code_lines(source: str, language: str = "python") -> tuple[tuple[Piece, ...], ...]:
+def code_lines(source: str, language: str = "python") -> Lines:
     """The lines of a source, each in pieces; as many as the source has."""
     if len(source) > MOST or not language:
         return tuple(((line, ""),) if line else () for line in source.split("\n"))
@@ -52,6 +55,28 @@ def code_lines(source: str, language: str = "python") -> tuple[tuple[Piece, ...]
                 lines[-1].append((part, style))
     wanted = source.count("\n") + 1
     return tuple(map(tuple, (lines + [[] for _ in range(wanted)])[:wanted]))
+
+
+def edited_lines(before: str, lines: Lines, source: str, language: str) -> Lines:
+    """`code_lines` of a source that was `before`, whose lines are known. Of a long one in Python only those that were
+    edited are read, with the line above and the one below, where that makes no difference: no text in three quotes
+    begins or ends there, and they are not within one. In broken code a colour may be another until typing ends."""
+    old, new = before.split("\n"), source.split("\n")
+    if language != "python" or len(new) < LONG or len(old) != len(lines) or max(len(before), len(source)) > MOST:
+        return code_lines(source, language)
+    shorter = min(len(old), len(new))
+    first = next((at for at in range(shorter) if old[at] != new[at]), shorter)
+    same = next((at for at in range(shorter - first) if old[-1 - at] != new[-1 - at]), shorter - first)
+    first, same = max(0, first - 1), max(0, same - 1)
+    while first and not old[first].strip():
+        first -= 1
+    was, now = old[first : len(old) - same], new[first : len(new) - same]
+    if any(quotes in line for quotes in ('"' * 3, "'" * 3) for line in (*was, *now)):
+        return code_lines(source, language)
+    known, found = (code_lines("\n".join([*part, PROBE])) for part in (was, now))
+    if known[:-1] != lines[first : len(old) - same] or {known[-1], found[-1]} != {code_lines(PROBE)[0]}:
+        return code_lines(source, language)  # within something that goes on over the end of a line
+    return (*lines[:first], *found[:-1], *lines[len(old) - same :])
 
 
 @lru_cache(maxsize=8)
