@@ -324,6 +324,7 @@ class DocumentScreen(KeyScreen[None]):
     @work(group="prompt")
     async def on_document_pane_runs(self, event: DocumentPane.Runs) -> None:
         if event.ask and not await self._runner.predict(event.places[0]):
+            self.pane.go_back(event.places[0])
             return
         try:
             there = await self._runner.run(event.places)

@@ -154,7 +154,12 @@ class DocumentPane(Panel):
     def go_to_asking(self) -> None:
         """The cursor to the cell that waits in input(), unless somebody types."""
         at = next((at for at, block in enumerate(self.cells.blocks) if block.asked is not None), None)
-        if at is not None and self.cells.editing is None:
+        if at is not None:
+            self.go_back(at)
+
+    def go_back(self, at: int) -> None:
+        """The cursor to the cell at that place, unless somebody types."""
+        if self.cells.editing is None:
             self.cells.go(at)
             self.post_message(self.Moved())
 

@@ -64,14 +64,16 @@ async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: P
         screen = await opened(pilot, path, chapter="1_tensors")
         await sees(pilot, "What does t hold now?", ASKED)
         assert not on_screen(pilot, "shares its memory")
-        await pilot.press("j", "f5")
+        await pilot.press("j", "r")
         line = await asked(pilot)
+        assert screen.pane.cells.cursor == 2
         await sees(pilot, "Your prediction", "What does t hold now?", "a value, such as 3, [1, 2] or float32")
         assert "no prediction" in str(app.screen.query_one("#verdict", Static).content)
         await pilot.press("escape")  # cancelled: nothing runs
         await until(pilot, lambda: app.screen is screen)
         await pilot.pause()
         assert lab.ran == []
+        assert screen.pane.cells.cursor == 1
         # wrong
         await pilot.press("f5")
         await predicts(pilot, "[1, 1]")
