@@ -114,8 +114,8 @@ class CodeField(KeyedTextArea):
             self.post_message(self.Leaves(-1))
         elif key.key == "down" and row == self.document.line_count - 1:
             self.post_message(self.Leaves(1))
-        else:
-            return False
+        else:  # Esc and a letter that come at once are one key to a terminal, which is no letter of the text
+            return key.key.startswith("alt+") and key.is_printable
         return True
 
     def _break_line(self, before: str) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -54,6 +55,11 @@ async def test_a_program_is_indented_as_it_is_typed(tmp_path: Path, home: Path, 
         assert field(screen).text == "def f(x):\n    # if x:  # why\n        # return 1\n# # y = f(2)"
         await pilot.press("ctrl+underscore")
         assert field(screen).text == "def f(x):\n    if x:  # why\n        return 1\n# y = f(2)"
+        # Esc and a key in one go
+        text = field(screen).text
+        app.post_message(Key("alt+r", "r"))
+        await pilot.pause()
+        assert field(screen).text == text
         # a selection is indented whole
         await pilot.press("tab")
         assert field(screen).text == "def f(x):\n        if x:  # why\n            return 1\n    # y = f(2)"
