@@ -19,7 +19,6 @@ from engine.lab.document import open_document
 from engine.lab.notebook import Notebook
 from engine.lab.views import OutputView
 from engine.terminal_text import path_text
-from tui import format as fmt
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.lab import assistance, kernel_choice, prompts
@@ -150,17 +149,14 @@ class DocumentScreen(KeyScreen[None]):
     def _describe(self) -> None:
         if not self.query(DocumentPane) or self.pane.notebook is None:
             return
-        news, cells = self._runner.news, self.pane.cells
+        news = self._runner.news
         phase = "no kernel" if news is None or news.lost else PHASES[news.phase]
         phase = PHASES["starting"] if self._runner.opening else phase
         why = "" if news is None else news.lost or news.why
         saved = "not saved" if self._saver.trouble else "edited" if self.pane.notebook.edited else ""
-        place = f"cell {cells.cursor + 1} of {fmt.count(len(cells.blocks))}"
-        mode = "typing (Esc ends)" if cells.editing is not None else ""
-        right = " · ".join(part for part in (saved, place, mode, phase) if part)
         name = path_text(self.pane.notebook.document.path.name)
-        self.pane.describe(
-            title=name, right=right, below=f"0 restarts the kernel · {why}" if why else self._runner.trouble
+        self.pane.describe_document(
+            name, saved, phase, below=f"0 restarts the kernel · {why}" if why else self._runner.trouble
         )
 
     def news_shown(self, news: News) -> None:
@@ -202,6 +198,7 @@ class DocumentScreen(KeyScreen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
+        self.call_after_refresh(self._describe)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._arrange()

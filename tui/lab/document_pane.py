@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import work
 from textual.binding import BindingType
 from textual.message import Message
@@ -13,7 +14,7 @@ from engine.lab.notebook import Notebook
 from engine.lab.views import OutputView, whole_text
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
-from tui.format import counted
+from tui.format import count, counted
 from tui.graphics.pictures import Pictures
 from tui.keys import bind
 from tui.lab.blocks import Block
@@ -22,6 +23,7 @@ from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.failure_place import place_of
 from tui.lab.image_screen import ImageScreen
+from tui.widgets.lines import fit_middle
 from tui.widgets.panel import Panel
 
 
@@ -106,6 +108,22 @@ class DocumentPane(Panel):
         if self.blocks is not None:
             self.cells.show(self.blocks.blocks())
             self.post_message(self.Moved())
+
+    def describe_document(self, name: str, saved: str, phase: str, *, below: str) -> None:
+        """In the borders. What the kernel does and the mode are told on a narrow screen too."""
+        at = f"cell {self.cells.cursor + 1} of {count(len(self.cells.blocks))}"
+        typing = self.cells.editing is not None
+        rights = [
+            " · ".join(part for part in parts if part)
+            for parts in (
+                (saved, at, "typing (Esc ends)" if typing else "", phase),
+                (saved, "typing (Esc ends)" if typing else "", phase),
+                ("typing" if typing else saved, phase),
+            )
+        ]
+        room = self.size.width - 9  # the corners, and a line between the two texts
+        right = next((one for one in rights if cell_len(name) + cell_len(one) <= room), rights[-1])
+        self.describe(title=fit_middle(name, max(4, room - cell_len(right))), right=right, below=below)
 
     def _changed(self, to: int | None = None) -> None:
         """The cells are others; the cursor goes to the one at `to`."""

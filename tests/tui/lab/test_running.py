@@ -61,6 +61,21 @@ async def test_cells_run_in_their_order_and_the_cursor_goes_on(tmp_path: Path, h
         assert lab.told("interrupt") == [()]
 
 
+async def test_a_narrow_screen_says_what_the_kernel_does_too(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.scripts["a"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(160, 30)) as pilot:
+        await opened(pilot, written(tmp_path, ABC, "a_long_name_of_experiments.py"))
+        await pilot.press("f5", "enter")
+        await sees(pilot, "a_long_name_of_experiments.py", "cell 1 of 4 · typing (Esc ends) · running")
+        await pilot.resize_terminal(60, 20)
+        await sees(pilot, "a_long_name_of_experiments.py", "typing · running")
+        await pilot.resize_terminal(40, 10)
+        await sees(pilot, "typing · running", "a_lo", ".py")
+        await pilot.resize_terminal(160, 30)
+        await sees(pilot, "cell 1 of 4 · typing (Esc ends) · running")
+
+
 async def test_a_cell_that_was_skipped_says_why(tmp_path: Path, home: Path, lab: FakeLab) -> None:
     lab.scripts["a"] = Script(waits=True)
     app = ScreensApp(home, "lab")
