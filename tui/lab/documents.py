@@ -154,7 +154,7 @@ class DocumentsScreen(TableScreen):
         if action in ("open", "stop") and self.chosen is None:
             return "no document is under the cursor"
         if action == "stop" and self.chosen is not None and not self.chosen.kernel:
-            return "it has no kernel that lives"
+            return "it has no running kernel"
         if action == "panel":
             return self.why_not_panel()
         if action == "all" and not self.filter_text:

@@ -73,11 +73,11 @@ async def test_the_list_is_filtered_opened_and_stopped(tmp_path: Path, home: Pat
         await sees(pilot, "1. Tensors", f"1 of {len(first.exercises)}", "living.py", "busy", "250 MiB", "mine.py",
                    f"{count + 2} documents")  # fmt: skip
         assert not any("gone.py" in line for line in screen_lines(pilot))
-        assert screen.why_not("stop", ()) == "it has no kernel that lives"
+        assert screen.why_not("stop", ()) == "it has no running kernel"
         assert f"1 of {len(first.exercises)} exercises done" in str(screen.query_one("#about", Static).content)
         await pilot.press("j", "x")
         await until(pilot, lambda: labs.stopped == ["2_data"])
-        await until(pilot, lambda: screen.why_not("stop", ()) == "it has no kernel that lives")
+        await until(pilot, lambda: screen.why_not("stop", ()) == "it has no running kernel")
         # another one ends by itself: seen at the next look
         labs.living.clear()
         await tick(pilot)
