@@ -150,7 +150,7 @@ def test_a_graph_says_what_is_freed_and_what_comes_again() -> None:
     node = GraphNode("torch::autograd::AddBackward0", (2,), "", 1, True)
     kept = SavedTensor("self", (2,), "torch.float32", 8, variable="x")
     found = KernelGraph("y", (KernelGraphNode(node, (kept,)),), (), 8)
-    assert [row.cells for row in graph.rows(found)] == [("  AddBackward0  (again, see above)", "[2]", "x [2]")]
+    assert [row.cells for row in graph.rows(found)] == [("  AddBackward0  (again, see above)", "x [2]", "[2]")]
     assert (graph.title(found), graph.summary(found)) == ("Graph of y", "8 B saved for backward")
     freed = KernelGraph("y", (KernelGraphNode(node, (), True),), (LeafGradient("x", (2,), "[1, 1]"),), freed=True)
     assert [row.cells[0] for row in graph.rows(freed)] == [
