@@ -18,11 +18,13 @@ from engine.lab.exercises import Exercise, Truth, check, read_truth
 from engine.lab.notebook import Notebook, restored
 from engine.terminal_text import shown
 from tui.dialogs.prompt import PromptScreen
+from tui.format import counted
 from tui.lab import prompts
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.lab_session import LabSession, News, RunView
 
 QUIET_S = (0.01, 0.05)  # between two drawings of news: of the first, and of those that follow it at once
+MOST_CODE, PROMPT_LINES = 10, 18  # lines of a cell in a prompt; of the prompt without them
 TYPED = {
     "value": "a value, such as 3, [1, 2] or float32",
     "shape": "a shape, such as [2, 3]",
@@ -115,9 +117,9 @@ class Runner:
         exercise = self.blocks.exercise_before(at)
         if exercise is None:
             return True
-        question = (
-            f"{plain(exercise.question)}\n\nType {TYPED[exercise.kind]}; leave it empty to run without an answer."
-        )
+        code = beginning(self.notebook.cells[at].source, self._screen.size.height - PROMPT_LINES)
+        typed_so = f"Type {TYPED[exercise.kind]}; leave it empty to run without an answer."
+        question = f"{plain(exercise.question)}\n\n{code}\n\n{typed_so}"
         prompt = PromptScreen("Your prediction", question, lambda text: "" if text.strip() else "no prediction")
         typed = await self._screen.app.push_screen_wait(prompt)
         if typed is None:
@@ -257,6 +259,14 @@ class Runner:
             self.blocks.ask_again(exercise)
         if self.news is not None:
             self._shows.news_shown(self.news)
+
+
+def beginning(source: str, most: int) -> str:
+    """The first lines of a cell, indented: at least two, at most MOST_CODE."""
+    lines = source.strip("\n").split("\n")
+    kept = lines[: max(2, min(MOST_CODE, most))]
+    more = [f"    … {counted(len(lines) - len(kept), 'more line')}"] if len(lines) > len(kept) else []
+    return "\n".join([*(f"    {line}" for line in kept), *more])
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ from tests.support.fake_lab import FakeLab, Script, failure
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
 from tui.dialogs.prompt import PromptScreen
+from tui.lab.running import beginning
 
 ASKS = """\
 # %% [markdown] ask="t.tolist()" kind="value"
@@ -154,3 +155,11 @@ async def test_a_document_of_no_course_keeps_nothing_and_what_can_not_be_kept_is
         await predicts(pilot, "[2]")
         await sees(pilot, "✓ Right: [2]")
         await until(pilot, lambda: any("cannot write" in one for one in told(pilot)))
+
+
+def test_a_prompt_has_the_beginning_of_the_cell_that_it_asks_about() -> None:
+    assert beginning("a = 1\na", 10) == "    a = 1\n    a"
+    code = "\n".join(f"line {at}" for at in range(20))
+    assert beginning(code, -5) == "    line 0\n    line 1\n    … 18 more lines"
+    assert beginning(code, 100).split("\n")[-2:] == ["    line 9", "    … 10 more lines"]
+    assert beginning("\n".join("abc"), 2).split("\n")[-1] == "    … 1 more line"
