@@ -188,7 +188,7 @@ def test_the_labs_that_live_are_listed_and_ended(tmp_path: Path, home: Path) -> 
     nothing = told(home=home)
     assert (nothing.returncode, nothing.stdout) == (
         0,
-        "no lab lives here; a document that is opened in the app has one\n",
+        "no lab is running; open a document in the app to start one\n",
     )
     try:
         first = opened(home, tmp_path / "first.py").ready()
@@ -211,7 +211,7 @@ def test_the_labs_that_live_are_listed_and_ended(tmp_path: Path, home: Path) -> 
         assert not psutil.pid_exists(one["kernel_pid"])
         again = told("stop", "first.py", home=home)
         assert (again.returncode, again.stdout) == (1, "")
-        assert again.stderr == "fmnist-tui: no lab 'first.py' lives here; see them with: fmnist-tui lab\n"
+        assert again.stderr == "fmnist-tui: no running lab is called 'first.py'; list them with: fmnist-tui lab\n"
         assert told("stop", "second", home=home).returncode == 0
         wait_for(lambda: second.lost, "the end of the lab")
         assert second.state.cells[name].phase == "interrupted"

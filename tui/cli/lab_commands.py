@@ -1,4 +1,4 @@
-"""`lab`: the labs that live; documents of cells, run by a Jupyter kernel; the course."""
+"""`lab`: the running labs; documents of cells, run by a Jupyter kernel; the course."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from tui.cli.output import DONE, FAILED, complain, console, say, say_json, say_l
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
-    lab = commands.add("lab", _list, "list the labs that live: documents whose kernel waits or runs", "lab")
+    lab = commands.add("lab", _list, "list the running labs: documents that have a kernel", "lab")
     lab.add_argument("--json", action="store_true", help="print them as JSON (docs/lab.md)")
     actions = Commands(lab, of="lab")
     run = actions.add(
@@ -31,7 +31,7 @@ def declare(commands: Commands) -> None:
     run.add_argument("--timeout", type=_seconds, metavar="S", help="seconds that a cell may take (default: any)")
     run.add_argument("--save", type=Path, metavar="OUT", help="write the document with its outputs, .ipynb or .py")
     run.add_argument("--kernel", metavar="NAME", default="", help="the kernel (default: the one that FILE names)")
-    stop = actions.add("stop", _stop, "end a lab that lives, with its kernel", "stop chapter.py")
+    stop = actions.add("stop", _stop, "end a running lab and its kernel", "stop chapter.py")
     stop.add_argument("which", metavar="NAME", help="the document's file or its name, or a name that `lab` lists")
     course = actions.add("course", _course, "list or copy the chapters of the course about PyTorch", "course --lang ko")
     course.add_argument(
@@ -59,7 +59,7 @@ def _list(options: argparse.Namespace) -> int:
         say_json([lab.to_dict() for lab in labs])
         return DONE
     if not labs:
-        say("no lab lives here; a document that is opened in the app has one")
+        say("no lab is running; open a document in the app to start one")
         return DONE
     from rich.table import Table
 
@@ -83,7 +83,7 @@ def _stop(options: argparse.Namespace) -> int:
     home = home_of(options)
     lab = listing.find(home, options.which)
     if lab is None:
-        complain(f"no lab {options.which!r} lives here; see them with: fmnist-tui lab")
+        complain(f"no running lab is called {options.which!r}; list them with: fmnist-tui lab")
         return FAILED
     listing.stop(home, lab)
     say(f"{lab.id}: ended")

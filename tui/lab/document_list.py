@@ -92,7 +92,7 @@ def _living(home: Path, left_out: list[str]) -> list[listing.LabSummary]:
     try:
         return listing.living(home)
     except (OSError, LabError) as error:
-        left_out.append(f"the labs that live can't be listed ({error})")
+        left_out.append(f"the running labs can't be listed ({error})")
         return []
 
 

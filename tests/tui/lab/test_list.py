@@ -149,7 +149,7 @@ async def test_what_can_not_be_read_is_one_line(tmp_path: Path, home: Path, lab:
     broken.write_text("{")
     app = ScreensApp(home, "lab")
     async with app.run_test(size=(140, 45)) as pilot:
-        await sees(pilot, "the labs that live can't be listed (no permission)", "can't be read", "1. Tensors")
+        await sees(pilot, "the running labs can't be listed (no permission)", "can't be read", "1. Tensors")
         app.open_document(broken)
         await until(pilot, lambda: isinstance(app.screen, DocumentScreen))
         await sees(pilot, "is no notebook: its JSON is broken (line 1, column 2)")
