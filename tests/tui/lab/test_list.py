@@ -152,7 +152,7 @@ async def test_what_can_not_be_read_is_one_line(tmp_path: Path, home: Path, lab:
         await sees(pilot, "the running labs can't be listed (no permission)", "can't be read", "1. Tensors")
         app.open_document(broken)
         await until(pilot, lambda: isinstance(app.screen, DocumentScreen))
-        await sees(pilot, "is no notebook: its JSON is broken (line 1, column 2)")
+        await sees(pilot, "notebook:", "broken", "column")  # wherever the line breaks
         await pilot.press("r", "enter", "x", "j", "tab", "0", "i", "w", "v", "slash", "R")  # nothing is there
         assert app.is_running
         assert lab.calls == []
