@@ -191,6 +191,7 @@ async def test_images_whose_names_are_not_utf_8_are_browsed(home: Path, tmp_path
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot)
         assert screen.browse.classes == ("caf\\xe9", "the")
+        await until(pilot, lambda: told(app))
         assert "1 file can't be read, left out:" in told(app)[0]
         assert "caf\\xe9/bad\\xe8.png: it is not a PNG" in told(app)[0]
 
