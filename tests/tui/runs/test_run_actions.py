@@ -81,6 +81,8 @@ async def shown(app: ScreensApp, pilot: Pilot[None], run: MadeUpRun) -> WatchScr
     await until(pilot, lambda: "epoch 3/10" in text(app))
     screen = app.screen
     assert isinstance(screen, WatchScreen)
+    if run.folder.manifest.exists():
+        await until(pilot, lambda: screen._entries)  # read in a thread: before that, keys find no checkpoint
     return screen
 
 
