@@ -1,10 +1,11 @@
-"""What every test of a screen stands on: it waits no longer than it must, and no worker of the app fails unnoticed."""
+"""What every test of a screen stands on: no worker of the app fails unnoticed."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.idle import Idle, idle
+from tests.support.idle import idle
+from tests.support.waiting import SHORT_WAITS
 from tui import gc_tuning
 from tui.app import FmnistApp
 
@@ -12,8 +13,10 @@ __all__ = ["idle"]
 
 
 @pytest.fixture(autouse=True)
-def short_waits(idle: Idle) -> None:
-    """A key costs a test what it sets off, not 40 ms of sleep."""
+def short_waits(request: pytest.FixtureRequest) -> None:
+    """Where that is asked for, a key costs a test what it sets off, not 40 ms of sleep."""
+    if SHORT_WAITS:
+        request.getfixturevalue("idle")
 
 
 @pytest.fixture(autouse=True)
