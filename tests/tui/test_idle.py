@@ -14,6 +14,8 @@ from textual.widgets import Static
 from tests.support import idle as module
 from tests.support.idle import SOON_S
 
+pytestmark = pytest.mark.usefixtures("idle")
+
 
 class Working(App[None]):
     """Does something in another way for each key."""
