@@ -82,18 +82,10 @@ class Home:
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """The folder of one run, `<home>/runs/<run id>`. `engine.runs.store` reads and writes what is in it."""
+class HostFolder:
+    """The folder of what a host process serves, a run's or a lab's, in a folder of its kind in the home folder."""
 
     path: Path
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    @classmethod
-    def of_checkpoint(cls, file: Path) -> "RunFolder":
-        """The run whose checkpoint the file is, by its place alone."""
-        return cls(file.absolute().parent.parent)
 
     @property
     def id(self) -> str:
@@ -102,6 +94,43 @@ class RunFolder:
     @property
     def home(self) -> Home:
         return Home(self.path.parent.parent)
+
+    @property
+    def host_json(self) -> Path:
+        """Which process the host is."""
+        return self.path / "host.json"
+
+    @property
+    def host_log(self) -> Path:
+        """The host's standard error, with tracebacks."""
+        return self.path / "host.log"
+
+    @property
+    def host_lock(self) -> Path:
+        """Locked by the one host. Of a run it is written when that is made, and never again."""
+        return self.path / "host.lock"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.path / "control.sock"
+
+    @property
+    def events(self) -> Path:
+        """The event log: it only grows while a host lives."""
+        return self.path / "events.jsonl"
+
+
+@dataclass(frozen=True)
+class RunFolder(HostFolder):
+    """The folder of one run, `<home>/runs/<run id>`. `engine.runs.store` reads and writes what is in it."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @classmethod
+    def of_checkpoint(cls, file: Path) -> "RunFolder":
+        """The run whose checkpoint the file is, by its place alone."""
+        return cls(file.absolute().parent.parent)
 
     def other(self, run_id: str) -> "RunFolder":
         """Another run of the same home."""
@@ -113,33 +142,9 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
-    def host_json(self) -> Path:
-        """Which process trains it."""
-        return self.path / "host.json"
-
-    @property
-    def host_log(self) -> Path:
-        """The host's standard error, with tracebacks."""
-        return self.path / "host.log"
-
-    @property
-    def host_lock(self) -> Path:
-        """Locked by the run's one host. Written when the run is made, and never again."""
-        return self.path / "host.lock"
-
-    @property
     def ready(self) -> Path:
         """The host's answer to the process that started it; there for a moment."""
         return self.path / "ready.json"
-
-    @property
-    def control_socket(self) -> Path:
-        return self.path / "control.sock"
-
-    @property
-    def events(self) -> Path:
-        """The event log."""
-        return self.path / "events.jsonl"
 
     @property
     def reserve(self) -> Path:
@@ -166,18 +171,8 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
-class LabFolder:
+class LabFolder(HostFolder):
     """The folder of one lab, `<home>/lab/<lab id>`: of one document, as long as its host lives and after it."""
-
-    path: Path
-
-    @property
-    def id(self) -> str:
-        return self.path.name
-
-    @property
-    def home(self) -> Home:
-        return Home(self.path.parent.parent)
 
     @property
     def lab_json(self) -> Path:
@@ -185,33 +180,9 @@ class LabFolder:
         return self.path / "lab.json"
 
     @property
-    def host_json(self) -> Path:
-        """Which process holds the kernel."""
-        return self.path / "host.json"
-
-    @property
-    def host_log(self) -> Path:
-        """The host's standard error, with tracebacks."""
-        return self.path / "host.log"
-
-    @property
-    def host_lock(self) -> Path:
-        """Locked by the lab's one host."""
-        return self.path / "host.lock"
-
-    @property
     def start_lock(self) -> Path:
         """Locked by who starts a host."""
         return self.path / "start.lock"
-
-    @property
-    def control_socket(self) -> Path:
-        return self.path / "control.sock"
-
-    @property
-    def events(self) -> Path:
-        """The log: what was run, and what came out."""
-        return self.path / "events.jsonl"
 
 
 def expanded(path: str | Path) -> Path:
