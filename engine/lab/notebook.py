@@ -13,6 +13,7 @@ from engine.errors import LabError
 from engine.lab.document import Cell, CellKind, Document, new_cell, open_document
 from engine.terminal_text import path_text
 
+Stat = tuple[int, int, int]  # of a file: its time in nanoseconds, its size, its inode
 MOST_UNDONE = 200  # steps
 ALIKE = 0.6  # of their characters that two sources share, at least, where one is the other after an edit
 
@@ -24,7 +25,7 @@ class Notebook:
         self.document = document
         self.version = 0  # counts up with every change
         self.saved_version = 0
-        self._on_disk = _digest_of(document.path)
+        self._on_disk, self._stat = _digest_of(document.path), _stat_of(document.path)
         self._names: dict[int, str] = {}  # by the identity of a cell, which lives as long as this
         self._kept: list[Cell] = []  # those that were cut too: an undo brings back the same cell, and its outputs
         self._clipboard: list[Cell] = []
@@ -159,9 +160,15 @@ class Notebook:
 
     # The file
 
-    def changed_on_disk(self) -> bool:
-        """Whether somebody else wrote the file since it was read or saved. Reads it."""
+    def changed_on_disk(self, *, glance: bool = False) -> bool:
+        """Whether somebody else wrote the file since it was read or saved. Reads it; at a `glance` only where its time,
+        its size or its inode is another."""
+        stat = _stat_of(self.document.path)
+        if glance and stat == self._stat:
+            return False
         found = _digest_of(self.document.path)
+        if found == self._on_disk:
+            self._stat = stat
         return found is not None and found != self._on_disk
 
     def draft(self) -> "Draft":
@@ -171,17 +178,17 @@ class Notebook:
     def saved(self, draft: "Draft") -> None:
         """The draft is on the disk."""
         self.saved_version = max(self.saved_version, draft.version)
-        self._on_disk = draft.digest
+        self._on_disk, self._stat = draft.digest, draft.stat
 
     def keep_mine(self) -> None:
         """What somebody else wrote into the file does not count: the next save overwrites it."""
-        self._on_disk = _digest_of(self.document.path)
+        self._on_disk, self._stat = _digest_of(self.document.path), _stat_of(self.document.path)
         self.version += 1
 
     def reopened(self) -> "Notebook":
         """The document as it is on the disk now. A cell that is still there, or was edited, keeps its name. Raises
         LabError."""
-        notebook = Notebook(open_document(self.document.path))
+        notebook = opened(self.document.path)
         for before, now in _same_cells(self.cells, notebook.cells):
             if not isinstance(now.node.get("id"), str):
                 notebook._names[id(now)] = self.name(before)
@@ -191,16 +198,22 @@ class Notebook:
 
 @dataclass
 class Draft:
-    """What is to be saved. `digest`: of the file, once it is."""
+    """What is to be saved. `digest`, `stat`: of the file, once it is."""
 
     document: Document
     version: int
     digest: str | None = field(default=None)
+    stat: Stat | None = field(default=None)
 
     def save(self, path: Path | None = None) -> None:
         """Write it, whole or not at all. Raises LabError."""
         self.document.save(path)
-        self.digest = _digest_of(path or self.document.path)
+        self.digest, self.stat = _digest_of(path or self.document.path), _stat_of(path or self.document.path)
+
+
+def opened(path: Path) -> Notebook:
+    """Of the document in a file, which is read: of a large one that takes a while. Raises LabError."""
+    return Notebook(open_document(path))
 
 
 def _same_cells(before: Sequence[Cell], now: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
@@ -245,6 +258,14 @@ def empty_document(path: Path) -> Document:
     if path.exists():
         raise LabError(f"{path_text(path)} is there already")
     return new_document(path)
+
+
+def _stat_of(path: Path) -> Stat | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _digest_of(path: Path) -> str | None:

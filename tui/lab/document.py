@@ -15,8 +15,7 @@ from textual.widget import Widget
 from engine.errors import EngineError, LabError
 from engine.home import Home
 from engine.inspection.tensor_refs import KernelTensor
-from engine.lab.document import open_document
-from engine.lab.notebook import Notebook
+from engine.lab.notebook import Notebook, opened
 from engine.lab.views import OutputView
 from engine.terminal_text import path_text
 from tui.dialogs.key_screen import KeyScreen
@@ -87,7 +86,7 @@ class DocumentScreen(KeyScreen[None]):
 
     async def _open(self) -> None:
         try:
-            notebook = Notebook(await asyncio.to_thread(open_document, self.path))
+            notebook = await asyncio.to_thread(opened, self.path)
             blocks = DocumentBlocks(notebook)
             outputs = await asyncio.to_thread(blocks.prepare)
         except LabError as error:
@@ -110,10 +109,12 @@ class DocumentScreen(KeyScreen[None]):
                 self.notify(self._runner.trouble, severity="error", timeout=20, markup=False)
             self._describe()
 
-    def _reopen(self, notebook: Notebook) -> None:
+    async def _reopen(self, notebook: Notebook) -> None:
         """The file has changed on the disk."""
         blocks = DocumentBlocks(notebook)
-        self._show_notebook(notebook, blocks, blocks.prepare())
+        outputs = await asyncio.to_thread(blocks.prepare)
+        if self.query(DocumentPane):
+            self._show_notebook(notebook, blocks, outputs)
 
     def _show_notebook(
         self, notebook: Notebook, blocks: DocumentBlocks, outputs: Mapping[str, tuple[OutputView, ...]]

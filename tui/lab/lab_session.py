@@ -34,7 +34,6 @@ class RunView:
     error: str
     error_line: int | None
     asked: InputAsked | None
-    live: bool  # the kernel that it ran in is still there
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +49,7 @@ class News:
 
 
 class LabSession:
-    """Every method but `queue` may wait, and belongs in a thread; `news` is called in one."""
+    """What asks the host may wait, and belongs in a thread; `news` is called in one."""
 
     def __init__(self, home: Path, path: Path, news: Callable[[], None]) -> None:
         """`news`: something has changed; called again only after `take`."""
@@ -68,8 +67,7 @@ class LabSession:
     def connected(self) -> bool:
         return self._client is not None and not self._lost
 
-    # For what asks a worker process else
-    ready = started = connected
+    ready = connected  # for a screen that asks a worker process else
 
     def open(self, *, kernel: str, data_dir: Path | None, idle: float | None) -> None:
         """Start the lab, or come back to the one that lives. Raises LabError."""
@@ -139,7 +137,6 @@ class LabSession:
             error=run.error,
             error_line=run.line,
             asked=run.asked,
-            live=live,
         )
 
     def _take_events(self, events: Sequence[LabEvent]) -> None:

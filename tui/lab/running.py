@@ -49,7 +49,7 @@ class Runner:
     """For one screen. `chapter`: whose exercises are kept as done; "" for a document of no course."""
 
     def __init__(self, screen: Screen[Any], shows: Shows, home: Path, path: Path, chapter: str, lang: str) -> None:
-        self._screen, self._shows, self._home, self._path = screen, shows, home, path
+        self._screen, self._shows, self._home = screen, shows, home
         self.chapter, self._lang = chapter, lang
         self.session = LabSession(home, path, self._news_came)
         self.notebook: Notebook | None = None

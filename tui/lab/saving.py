@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,11 @@ class Saver:
     """For one screen. `reopen` is called with a notebook in place of the one that is shown."""
 
     def __init__(
-        self, screen: Screen[Any], reopen: Callable[[Notebook], None], describe: Callable[[], None], rescue: Path
+        self,
+        screen: Screen[Any],
+        reopen: Callable[[Notebook], Awaitable[None]],
+        describe: Callable[[], None],
+        rescue: Path,
     ) -> None:
         """`rescue`: the folder for a document that can't be saved where it is."""
         self._screen, self._reopen, self._describe, self._rescue = screen, reopen, describe, rescue
@@ -109,7 +113,7 @@ class Saver:
         assert notebook is not None
         try:
             async with self._disk:
-                changed = await asyncio.to_thread(notebook.changed_on_disk)
+                changed = await asyncio.to_thread(notebook.changed_on_disk, glance=True)
         finally:
             self._looking = False
         if changed and not self._asking and notebook is self.notebook:
@@ -129,15 +133,15 @@ class Saver:
                     ChoiceScreen(f"{path} changed on disk", about, CHOICES)
                 )
             if answer == "r":
-                self._reopen(await asyncio.to_thread(notebook.reopened))
+                await self._reopen(await asyncio.to_thread(notebook.reopened))
                 self._screen.notify(f"{path} was read again: it changed on disk", timeout=6, markup=False)
             elif answer == "b":
                 await self._keep_both(notebook)
             else:
-                notebook.keep_mine()
+                await asyncio.to_thread(notebook.keep_mine)
                 self.changed()
         except LabError as error:
-            notebook.keep_mine()
+            await asyncio.to_thread(notebook.keep_mine)
             self._screen.notify(str(error), severity="error", timeout=12, markup=False)
         finally:
             self._asking = False
@@ -146,9 +150,8 @@ class Saver:
         """This one goes on beside the file, under a name that is free."""
         path = free_name(notebook.document.path)
         notebook.document.path = path
-        notebook.keep_mine()
         await asyncio.to_thread(notebook.draft().save)
-        notebook.keep_mine()
+        await asyncio.to_thread(notebook.keep_mine)
         self.changed()
         self._screen.notify(f"yours goes on as {path_text(path.name)}", timeout=8, markup=False)
 

@@ -1,14 +1,16 @@
 """A document while it is edited: its cells, their names, what is undone, and what is saved when."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.errors import LabError
+from engine.lab import notebook as module
 from engine.lab.document import Cell, new_document, open_document
-from engine.lab.notebook import MOST_UNDONE, Notebook, empty_document, restored
+from engine.lab.notebook import MOST_UNDONE, Notebook, empty_document, opened, restored
 
 SCRIPT = "# %% [markdown]\n# # Title\n\n# %%\na = 1\n\n# %%\nb = 2\n"
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": ["one\n", "two\n"]}
@@ -348,3 +350,36 @@ def test_an_undo_keeps_what_was_typed_since_and_what_goes_can_be_pasted(tmp_path
     assert [cell.source for cell in notebook.cells] == ["a = 1 and more"]
     notebook.paste(1)
     assert [cell.source for cell in notebook.cells] == ["a = 1 and more", "typed"]
+
+
+def test_a_glance_reads_the_file_only_where_it_looks_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "some.py"
+    path.write_text("# %%\nx = 1\n")
+    found = opened(path)
+    read: list[Path] = []
+    digest = module._digest_of
+
+    def noted(path: Path) -> str | None:
+        read.append(path)
+        return digest(path)
+
+    monkeypatch.setattr(module, "_digest_of", noted)
+    assert not found.changed_on_disk(glance=True)
+    assert read == []
+    os.utime(path, ns=(1, 1))  # touched, and nothing else
+    assert not found.changed_on_disk(glance=True)
+    assert not found.changed_on_disk(glance=True)
+    assert read == [path]
+    found.write(0, "x = 2")
+    draft = found.draft()
+    draft.save()
+    found.saved(draft)
+    read.clear()
+    assert not found.changed_on_disk(glance=True)
+    assert read == []
+    path.write_text("# %%\nx = 3\n")
+    assert found.changed_on_disk(glance=True)
+    found.keep_mine()
+    assert not found.changed_on_disk(glance=True)
+    path.unlink()
+    assert not found.changed_on_disk(glance=True)
