@@ -16,11 +16,8 @@ T = TypeVar("T")
 # For a machine that others use too; below pytest's own timeout, which says less. `tools.mutants` waits less.
 HANG_S = float(os.environ.get("FMNIST_TUI_TESTS_HANG_S", "300"))
 POLL_S = 0.02
-# Asked for, tests of screens sleep no longer than they must: quicker, and a test that does not wait for all that it
-# needs is found.
-SHORT_WAITS = bool(os.environ.get("FMNIST_TUI_TESTS_SHORT_WAITS"))
 LONGEST_S = 0.05  # between two looks at a screen
-SHORTEST_S = 0.003 if SHORT_WAITS else LONGEST_S
+SHORTEST_S = 0.003
 LAST_LOOKS = 20  # after the app has ended
 
 

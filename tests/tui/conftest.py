@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.idle import idle
-from tests.support.waiting import SHORT_WAITS
+from tests.support.idle import Idle, idle
 from tui import gc_tuning
 from tui.app import FmnistApp
 
@@ -13,10 +12,8 @@ __all__ = ["idle"]
 
 
 @pytest.fixture(autouse=True)
-def short_waits(request: pytest.FixtureRequest) -> None:
-    """Where that is asked for, a key costs a test what it sets off, not 40 ms of sleep."""
-    if SHORT_WAITS:
-        request.getfixturevalue("idle")
+def short_waits(idle: Idle) -> None:
+    """A key costs a test what it sets off, not 40 ms of sleep."""
 
 
 @pytest.fixture(autouse=True)

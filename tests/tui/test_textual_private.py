@@ -354,6 +354,7 @@ async def test_a_text_area_that_was_removed_can_still_be_painted() -> None:
     async with app.run_test():
         areas = (Shouting("gone"), TextArea("gone"))
         for area in areas:
+            area.display = False  # never painted, and so without styles that are kept
             await app.screen.mount(area)
             await area.remove()
         assert [strip.text for strip in areas[0].render_lines(Region(0, 0, 3, 2))] == ["   ", "   "]
