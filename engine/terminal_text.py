@@ -6,7 +6,9 @@ What the program itself draws has plain forms of the same width (`PLAIN`), so th
 """
 
 import codecs
+import hashlib
 import os
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -40,6 +42,39 @@ def printable(text: str, most: int | None = None) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def identifier(text: str, most: int = 200) -> str:
+    r"""A name from a file: `printable`, and no two names become one. Most names are their own; of others backslashes
+    are doubled, and one of more than `most` characters ends in a part of its SHA-256.
+
+    >>> identifier("a\x1bb") == identifier("a\\x1bb")
+    False
+    """
+    if len(text) <= most and text.isprintable() and "\\" not in text and "…" not in text:
+        return text
+    escaped = "".join(map(_escaped, text[: most + 1]))
+    if len(text) <= most and len(escaped) <= most:
+        return escaped
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{escaped[: most - 17]}…{digest}"
+
+
+def original(identified: str) -> str:
+    """The name that `identifier` was given; of one that was too long, what is left of it."""
+    if "\\" not in identified:
+        return identified
+    ascii_alone = re.sub(r"[^\x00-\x7f]", lambda one: _escape(one[0]), identified)
+    return codecs.decode(ascii_alone, "unicode_escape")
+
+
+def _escaped(one: str) -> str:
+    """A character as it stands in an identifier."""
+    return "\\\\" if one == "\\" else one if one.isprintable() and one != "…" else _escape(one)
+
+
+def _escape(one: str) -> str:
+    return one.encode("unicode_escape").decode("ascii")
 
 
 def path_text(path: "str | os.PathLike[str]") -> str:

@@ -8,7 +8,7 @@ import torch
 from engine import atomic
 from engine.errors import CheckpointError
 from engine.progress import Progress
-from engine.terminal_text import printable
+from engine.terminal_text import original, printable
 from engine.weights import state_dict
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
@@ -99,7 +99,7 @@ def write(weights: Mapping[str, torch.Tensor], target: Path, header: Mapping[str
     target_format = registry.to_write(target)
     if target.exists():
         raise CheckpointError(f"{target} exists already; nothing is overwritten")
-    own = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
+    own = {original(name): tensor.contiguous().clone() for name, tensor in weights.items()}
     try:
         with atomic.whole(target) as beside:
             target_format.write(own, beside, header or {})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Protocol, cast
 
 from engine.errors import CheckpointError
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import arrays
 from engine.weights.arrays import Held
 from engine.weights.rebuild import MOST_ELEMENTS, MOST_NAME, REBUILDING
@@ -22,6 +22,8 @@ from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 
 MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
+NAMED = 5  # imports that a refusal names
+_TWO_WAYS = "its pickle can be read in two ways"
 MOST_MEMORY = 512 << 20  # bytes that the records of one pickle may take, about
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -61,9 +63,14 @@ MARK = _Mark()
 def read(stream: Stream, *, inner: bool = False) -> Read:
     """Read the pickle that begins where `stream` stands, which is left after it. `inner`: one that stands in another;
     those in it are not read. Raises CheckpointError where it is none, or is cut off."""
-    machine = _Machine(None if inner else stream)
+    machine, frames, place = _Machine(None if inner else stream), _Frames(), 0
     try:
-        for opcode, argument, place in pickletools.genops(cast(IO[bytes], stream)):
+        lines = _Lines(stream)
+        for opcode, argument, found in pickletools.genops(cast(IO[bytes], lines)):
+            place = found or 0
+            if opcode.name in ("GLOBAL", "INST"):
+                argument = lines.names()
+            frames.check(opcode.name, argument, place)
             machine.count += 1
             if machine.count > MOST_OPCODES:
                 raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to read")
@@ -74,18 +81,93 @@ def read(stream: Stream, *, inner: bool = False) -> Read:
                 )  # fmt: skip
             if passed := getattr(stream, "passed", 0):
                 utf8 = "UNICODE" in opcode.name
-                begins = (place or 0) + 1 + (8 if opcode.name.endswith("8") else 4)  # after the opcode and the length
+                begins = place + 1 + (8 if opcode.name.endswith("8") else 4)  # after the opcode and the length
                 argument = Long(passed, utf8 or "STRING" in opcode.name, begins, utf8)
             machine.weigh(_WEIGHTS.get(opcode.name, 16))
             if isinstance(argument, str | bytes | bytearray):
                 machine.weigh(sys.getsizeof(argument))
             machine.do(opcode.name, argument)
-    except CheckpointError:
-        raise
+    except CheckpointError as error:
+        raise PickleError(str(error), list(machine.globals)) from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         what = printable(str(error), 120)
-        raise CheckpointError(f"its pickle is damaged: {type(error).__name__}: {what}") from error
-    raise CheckpointError("its pickle is truncated")
+        why = f"its pickle is damaged at byte {place:,}: {type(error).__name__}: {what}"
+        raise PickleError(why, list(machine.globals)) from error
+    raise PickleError("its pickle is truncated", list(machine.globals))
+
+
+def globals_of(stream: Stream) -> list[Global]:
+    """What the pickle there would import, as far as it can be read."""
+    try:
+        return read(stream).globals
+    except PickleError as error:
+        return error.globals
+
+
+class PickleError(CheckpointError):
+    """A pickle that can't be read. What it would import before that is told all the same: an unpickler runs that."""
+
+    def __init__(self, why: str, found: list[Global]) -> None:
+        self.why, self.globals = why, found
+        names = ", ".join(one.full for one in found[:NAMED]) + (
+            f" and {len(found) - NAMED} more" * (len(found) > NAMED)
+        )
+        super().__init__(f"{why}; before that it would import {names}" if found else why)
+
+    def __reduce__(self) -> tuple[type, tuple[str, list[Global]]]:
+        return PickleError, (self.why, self.globals)
+
+
+class _Lines:
+    """A stream whose lines are kept: pickletools joins the two names of an import with a space, which may be in them,
+    and takes ASCII alone, where the C unpickler takes UTF-8."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._opcode = b""
+        self._kept: list[bytes] = []
+        self.tell = getattr(stream, "tell", None)
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if size == 1:
+            self._opcode = data
+            self._kept.clear()
+        return data
+
+    def readline(self) -> bytes:
+        line = self._stream.readline()
+        if self._opcode not in (b"c", b"i"):
+            return line
+        self._kept.append(line)
+        return bytes(one if one < 128 else 63 for one in line)
+
+    def names(self) -> tuple[str, str]:
+        """The module and the name that were read last. Raises ValueError where they are no text: the C unpickler stops
+        there too."""
+        module, name = (line.rstrip(b"\n").decode("utf-8") for line in self._kept)
+        return module, name
+
+
+class _Frames:
+    """Where the frames of a pickle end. Python's C unpickler reads on behind a frame where an opcode does not fit into
+    it or another frame begins within it, and passes over the rest: it would run what is not shown here."""
+
+    def __init__(self) -> None:
+        self._end = -1  # of the frame under way
+
+    def check(self, name: str, argument: Any, place: int) -> None:
+        """The next opcode, at byte `place`. Raises CheckpointError."""
+        if self._end >= 0 and place > self._end:
+            raise CheckpointError(f"an opcode before byte {place:,} crosses the end of its frame: {_TWO_WAYS}")
+        if place == self._end:
+            self._end = -1
+        if name == "FRAME":
+            if self._end >= 0:
+                raise CheckpointError(f"a frame begins within another one at byte {place:,}: {_TWO_WAYS}")
+            self._end = place + 9 + int(argument)
+        elif name == "STOP" and self._end not in (-1, place + 1):
+            raise CheckpointError(f"it ends at byte {place:,}, within a frame: {_TWO_WAYS}")
 
 
 class _Machine:
@@ -131,7 +213,7 @@ class _Machine:
     def named(self, module: Any, name: Any) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
             raise ValueError("it imports a name that is not text")
-        found = Global(printable(module, MOST_NAME), printable(name, MOST_NAME))
+        found = Global(identifier(module, MOST_NAME), identifier(name, MOST_NAME))
         self.globals[found] = None
         self.stack.append(found)
 
@@ -188,7 +270,7 @@ class _Machine:
             dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if isinstance(kind, Global) else ""
             if isinstance(count, int) and 0 <= count <= MOST_ELEMENTS:
                 where = printable(location, MOST_NAME) if isinstance(location, str) else "?"
-                storage = Storage(printable(str(key), MOST_NAME), dtype, count, where)
+                storage = Storage(identifier(str(key), MOST_NAME), dtype, count, where)
                 self.storages.setdefault(storage.key, storage)
                 return storage
         if isinstance(identity, tuple) and len(identity) >= 2 and identity[0] == "module":
@@ -261,8 +343,7 @@ def _stack_global(machine: _Machine, _: Any) -> None:
 
 
 def _global(machine: _Machine, argument: Any) -> None:
-    module, _, name = str(argument).partition(" ")
-    machine.named(module, name)
+    machine.named(*argument)
 
 
 def _reduce(machine: _Machine, _: Any) -> None:

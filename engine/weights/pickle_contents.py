@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import problems
 from engine.weights.contents import TEXT, Contents, Module, Named
 from engine.weights.key_mapping import wrappers_in
@@ -154,6 +154,8 @@ def _holds(items: Any) -> bool:
 
 
 def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return identifier(key, TEXT)
     return "None" if key is None else _words(key)
 
 

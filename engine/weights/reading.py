@@ -6,11 +6,12 @@ from pathlib import Path
 from engine.errors import CheckpointError
 from engine.home import expanded
 from engine.terminal_text import printable
-from engine.weights import magic
+from engine.weights import magic, opcodes
 from engine.weights.contents import Contents
-from engine.weights.formats import registry
+from engine.weights.formats import pickles, registry
 from engine.weights.formats.registry import Candidate
-from engine.weights.safe_open import DAMAGED, FileStamp, opened
+from engine.weights.opcodes import PickleError
+from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened
 
 MOST_FOLDERS = 200  # that are looked into for a hint
 
@@ -30,7 +31,11 @@ def read(path: Path) -> Contents:
             raise CheckpointError(f"a folder without weights ({registry.names(several=True)}); {hint}")
         if not candidate.head:
             raise CheckpointError("it is empty")
+        if _imports(path):
+            return pickles.read_plain(path)
         raise CheckpointError(f"it is {magic.what(candidate.head, path.suffix)}")
+    except PickleError as error:
+        raise PickleError(f"{shown}: {error.why}", error.globals) from error
     except CheckpointError as error:
         text = str(error)
         raise CheckpointError(text if text.startswith(shown) else f"{shown}: {text}") from error
@@ -64,3 +69,11 @@ def _candidate(path: Path) -> Candidate:
         return Candidate(path)
     with opened(path) as file:
         return Candidate(path, file.read(registry.HEAD), FileStamp.of_open(file).size)
+
+
+def _imports(path: Path) -> bool:
+    """Whether a file that looks like nothing else is a pickle that imports something: one needs no opcode that says so,
+    and may begin with any. A text may look like one, but what that would import has no names of Python's."""
+    with opened(path) as file:
+        found = opcodes.globals_of(Bounded(file, path.stat().st_size))
+    return any(all(part.isidentifier() for part in f"{one.module}.{one.name}".split(".")) for one in found)

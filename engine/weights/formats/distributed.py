@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import CheckpointError
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import opcodes, rebuild
 from engine.weights.contents import TEXT, Contents, Piece, Record, Stretch
 from engine.weights.formats import torch_zip
@@ -101,7 +101,7 @@ class _Reader:
             self._problem("dtype", f"{printable(name, TEXT)}: its dtype is unknown")
             dtype = dtype or "?"
         stride = tuple(math.prod(shape[at + 1 :]) for at in range(len(shape)))
-        storage = Storage(printable(name, TEXT), dtype, math.prod(shape), "cpu")
+        storage = Storage(identifier(name, TEXT), dtype, math.prod(shape), "cpu")
         pieces = self._pieces(name, shape, fields.get("chunks"), where)
         if pieces or not storage.count:
             size = min(storage.size, _bytes(piece.where for piece in pieces))

@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import opcodes, rebuild
 from engine.weights.arrays import LEGACY_MAGIC
 from engine.weights.contents import Contents, Record
@@ -33,13 +33,17 @@ def _legacy(contents: Contents, file: BinaryIO) -> None:
     stream = Bounded(file, contents.bytes)
     first = opcodes.read(stream)
     if not isinstance(first.root, int) or first.root != LEGACY_MAGIC:
+        if not isinstance(first.root, int | float | str | bytes | bool | None):  # what a call returns may be the number
+            for _ in range(4):
+                first.globals += opcodes.globals_of(stream)
+            first.globals[:] = dict.fromkeys(first.globals)
         _plain_pickle(contents, first)
         return
     contents.format = "PyTorch (legacy, before 1.6)"
-    version, system, found, keys = (opcodes.read(stream) for _ in range(4))
+    version, system, found, keys = _next_four(stream, first)
     contents.metadata["file.version"] = version.root if isinstance(version.root, int) else "?"
     for key in keys.root.items if isinstance(keys.root, Elements) else ():
-        storage = found.storages.get(printable(key, rebuild.MOST_NAME)) if isinstance(key, str) else None
+        storage = found.storages.get(identifier(key, rebuild.MOST_NAME)) if isinstance(key, str) else None
         head = file.read(8)
         if storage is None or len(head) < 8:
             what = printable(key, 60) if isinstance(key, str) else "?"
@@ -53,6 +57,18 @@ def _legacy(contents: Contents, file: BinaryIO) -> None:
     contents.problems += found.problems
     locate(contents, found)
     describe(contents, found.root)
+
+
+def _next_four(stream: Bounded, first: opcodes.Read) -> list[opcodes.Read]:
+    """The pickles after the first. Raises PickleError with what all of them would import."""
+    found = [first]
+    for _ in range(4):
+        try:
+            found.append(opcodes.read(stream))
+        except opcodes.PickleError as error:
+            before = [one for pickle in found for one in pickle.globals]
+            raise opcodes.PickleError(error.why, list(dict.fromkeys([*before, *error.globals]))) from None
+    return found[1:]
 
 
 def _plain_pickle(contents: Contents, found: opcodes.Read) -> None:

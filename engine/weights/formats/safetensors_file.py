@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import CheckpointError
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import rebuild
 from engine.weights.contents import TEXT, Contents, Named, Record
 from engine.weights.formats.single_file import unchanged
@@ -62,7 +62,7 @@ def _read(contents: Contents, header: int) -> None:
             for name in file.keys():  # noqa: SIM118 - it is not a dictionary
                 part = file.get_slice(name)
                 kind, shape = part.get_dtype(), tuple(part.get_shape())
-                shown = printable(name, TEXT)
+                shown = identifier(name, TEXT)
                 if len(shape) > rebuild.MOST_SIZES or math.prod(size for size in shape if size) > rebuild.MOST_ELEMENTS:
                     contents.problems.append(f"{shown}: its sizes overflow: left out")
                     continue
@@ -85,7 +85,7 @@ def _add_tied(contents: Contents, here: Mapping[str, Tensor]) -> None:
     tied = {
         name: kept for name, kept in contents.header.items() if kept in here and name not in here and name != "format"
     }
-    contents.tensors += [Named(printable(name, TEXT), here[kept]) for name, kept in tied.items()]
+    contents.tensors += [Named(identifier(name, TEXT), here[kept]) for name, kept in tied.items()]
     if tied:
         name, kept = next(iter(tied.items()))
         more = f" and {len(tied) - 1} more" if len(tied) > 1 else ""

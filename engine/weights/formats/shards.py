@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import CheckpointError
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import reading
 from engine.weights.contents import TEXT, Contents, Named
 from engine.weights.formats.registry import is_index, is_pytorch_file
@@ -77,7 +77,7 @@ def read_index(path: Path) -> Contents:
     _take(contents, parts)
     contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(files))}"
     here = {one.name for one in contents.tensors}
-    gone = [name for name in where if printable(name, TEXT) not in here]
+    gone = [name for name in where if identifier(name, TEXT) not in here]
     for name in gone[:10]:
         contents.problems.append(f"{printable(name, 100)} is in the index but not in {printable(where[name], 100)}")
     if len(gone) > 10:

@@ -1,14 +1,16 @@
 """PyTorch's format since 1.6: a zip of a pickle and a record for each storage."""
 
+import contextlib
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import CheckpointError
 from engine.progress import Progress, silent
-from engine.terminal_text import printable
+from engine.terminal_text import identifier, printable
 from engine.weights import opcodes, rebuild, zip_directory
 from engine.weights.contents import Contents, Record, Stretch
 from engine.weights.formats.single_file import locate, unchanged
@@ -40,24 +42,31 @@ def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str
 def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
     """Take what a zip of PyTorch's describes. `start`: of `file`, in the one that it is a stretch of, in bytes."""
     contents.zips.append(Stretch(contents.path, start, file.seek(0, io.SEEK_END)))
-    zip_directory.refuse_large_directory(file)
+    end = zip_directory.find_end(file)
     with zipfile.ZipFile(file) as archive:
-        found = zip_directory.directory(archive, file)
+        found = zip_directory.directory(archive, file, end or zip_directory.End(0, 0, 0))
         contents.problems += found.problems
         entries = found.entries
-        pickles = [name for name in entries if name.endswith("data.pkl") and name.count("/") <= 1]
-        if not pickles:
+        named = [name for name in entries if name.lower().rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
+        if not named:
             if any(name.endswith(".npy") for name in entries):
                 raise CheckpointError("it is a NumPy .npz file: read it with np.load")
             raise CheckpointError("it is a zip file without a data.pkl, so not a PyTorch file")
-        pickle, *others = pickles
-        if others:
+        # PyTorch looks in the folder of the first record, whatever that is.
+        folder, slash, _ = found.every[0].info.filename.partition("/")
+        wanted = found.like(f"{folder}{slash}data.pkl") if slash else []
+        pickle = wanted[-1].info.filename if wanted else named[0]
+        if not wanted:
+            contents.problems.append(f"PyTorch looks for {printable(folder, 60)}/data.pkl, which is not there")
+        if others := [name for name in named if name != pickle]:
             also = ", ".join(printable(name, 60) for name in others[:3])
             contents.problems.append(f"besides {printable(pickle, 60)}, which is read here, it has {also}")
-        base = pickle.removesuffix("data.pkl")
+        base = pickle[: -len("data.pkl")]
         script = any(name.startswith(f"{base}code/") for name in entries)
         contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        pickled = opcodes.read(_pickle_in(archive, entries[pickle], file))
+        pickled = opcodes.read(_pickle_in(entries[pickle], file, contents.problems))
+        for other in wanted[:-1]:  # of the same name: PyTorch may take it
+            pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents.problems))
         for name, entry in entries.items():
             if name.startswith(f"{base}data/"):
                 if not entry.stored or entry.info.file_size != entry.info.compress_size:
@@ -65,7 +74,7 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
                         problem = f"{printable(name, 60)} is compressed: its values can't be read in place"
                         contents.problems.append(problem)
                     continue
-                key = printable(name.removeprefix(f"{base}data/"), rebuild.MOST_NAME)
+                key = identifier(name.removeprefix(f"{base}data/"), rebuild.MOST_NAME)
                 contents.records[key] = Record(contents.path, start + entry.offset, entry.info.file_size)
         _read_texts(archive, entries, base, contents)
     if contents.metadata.get("file.byteorder") == "big":
@@ -80,19 +89,27 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         contents.metadata["file.code"] = ", ".join(code[:20])
 
 
-def _pickle_in(archive: zipfile.ZipFile, entry: zip_directory.Entry, file: BinaryIO) -> opcodes.Stream:
-    """Where the pickle of a zip is read from: as a whole, which its CRC-32 is compared with; a very large one, which
-    must have long texts or arrays in it, from where it lies. Raises CheckpointError where it is too large."""
+def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, problems: list[str]) -> opcodes.Stream:
+    """Where the pickle of a zip is read from: as a whole; a very large one, which must have long texts or arrays in it,
+    from where it lies. Its CRC-32 is compared, and a difference is a problem: PyTorch does not look at it. Raises
+    CheckpointError where it is too large."""
     info = entry.info
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise CheckpointError("its pickle uses a compression that torch.save does not: not unpacked")
-    if info.file_size <= WHOLE:
-        with archive.open(info) as stream:
-            return io.BytesIO(stream.read(WHOLE + 1))
-    if not entry.stored:
-        raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to read")
+    if info.flag_bits & 1:
+        raise CheckpointError("its pickle is encrypted: not unpacked")
     file.seek(entry.offset)
-    return Bounded(file, entry.end)
+    if info.file_size > WHOLE:
+        if not entry.stored:
+            raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to read")
+        return Bounded(file, entry.end)
+    data = file.read(min(info.compress_size, WHOLE))
+    if not entry.stored:
+        data = zlib.decompressobj(-15).decompress(data, WHOLE)
+    data = data[: info.file_size]
+    if zlib.crc32(data) != info.CRC:
+        problems.append("the bytes of its pickle are not those that were written (CRC-32)")
+    return io.BytesIO(data)
 
 
 def _read_texts(
@@ -101,8 +118,9 @@ def _read_texts(
     for name in ("version", "byteorder", ".format_version", "producer"):
         entry = entries.get(base + name)
         if entry is not None and entry.stored and entry.info.file_size < 100:
-            text = archive.read(entry.info).decode("utf-8", "replace").strip()
-            contents.metadata[f"file.{name.strip('.')}"] = printable(text)
+            with contextlib.suppress(zipfile.BadZipFile):  # `check` says that
+                text = archive.read(entry.info).decode("utf-8", "replace").strip()
+                contents.metadata[f"file.{name.strip('.')}"] = printable(text)
 
 
 def check(contents: Contents, progress: Progress = silent) -> list[str]:
@@ -128,9 +146,10 @@ def check(contents: Contents, progress: Progress = silent) -> list[str]:
 
 
 def _damage(where: Stretch, file: BinaryIO, names: Names, progress: Callable[[int], None]) -> list[str]:
-    bad, done = [], 0
+    bad, done = list[str](), 0
     with zipfile.ZipFile(file) as archive:
-        for entry in zip_directory.directory(archive, file).entries.values():
+        end = zip_directory.find_end(file) or zip_directory.End(0, 0, 0)
+        for entry in zip_directory.directory(archive, file, end).entries.values():
             if not entry.stored:
                 continue
             try:

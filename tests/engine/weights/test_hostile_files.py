@@ -257,10 +257,7 @@ def test_two_zips_in_one_file_and_other_polyglots_are_told(tmp_path: Path) -> No
     second = checkpoint(holding(y=tensor((2,), (1,))), tmp_path / "second.pt").read_bytes()
     both = tmp_path / "both.pt"
     both.write_bytes(first + second)
-    contents = read(both)
-    assert [one.name for one in contents.tensors] == ["y"]
-    assert torch.equal(tensors.load(contents, "y"), torch.zeros(2))
-    assert contents.problems == [f"{len(first):,} bytes precede the zip's first record: they may be another file"]
+    assert "can be read in two ways" in refused(both)  # Python finds the second, PyTorch none
     both.write_bytes(b"#!/bin/sh\nrm -rf /\n" + second)
     assert "it is a script" in refused(both)
     save_file({"x": torch.ones(2)}, both)
