@@ -48,6 +48,7 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.inspection_cost
 	$(BIN)/python -m benchmarks.survival
+	$(BIN)/python -m benchmarks.scale
 
 # Which small wrong changes to a module its tests do not see: make mutants MODULE=engine/runs/state.py
 mutants: $(TEST_MARK)

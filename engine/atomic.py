@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,20 @@ def whole(path: Path) -> Iterator[Path]:
             beside.unlink()
         raise
     flush_folder(path.parent)
+
+
+def write_cache(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole for every reader, but not for the next start after a crash: nothing waits for the
+    disk. Raises OSError with `path` untouched."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(data)
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def flush_file(descriptor: int) -> None:

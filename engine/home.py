@@ -142,6 +142,16 @@ class RunFolder(HostFolder):
         return self.path / "run.json"
 
     @property
+    def state_json(self) -> Path:
+        """What the event log was folded to: a cache."""
+        return self.path / "state.json"
+
+    @property
+    def summary_json(self) -> Path:
+        """The little of it that a list of runs shows: a cache."""
+        return self.path / "summary.json"
+
+    @property
     def ready(self) -> Path:
         """The host's answer to the process that started it; there for a moment."""
         return self.path / "ready.json"

@@ -7,7 +7,8 @@ from typing import Any
 from engine.errors import RunError
 from engine.home import RunFolder
 from engine.runs import log, store
-from engine.training.events import KINDS, encode
+from engine.training.event_json import encode
+from engine.training.events import KINDS
 from engine.training.events import Event as LogEvent
 from fmnist_tui.places import PathLike, home_of
 

@@ -15,6 +15,7 @@ import pytest
 from engine.data.report import DataReport, FileReport, SplitReport
 from engine.hosting.process import HostRecord
 from engine.runs.listing import RunSummary
+from engine.training import event_json
 from engine.training import events as ev
 from engine.training.config import TrainConfig, option, parse
 from engine.training.settings import SETTINGS
@@ -51,11 +52,11 @@ def test_every_event_is_described_with_its_fields(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(ev.KINDS))
 def test_every_event_has_an_example_that_the_program_reads(kind: str) -> None:
     lines = [line for line in event_section(kind).splitlines() if line.startswith('{"v"')]
-    read = [event for line in lines if (event := ev.decode(line)) is not None]
+    read = [event for line in lines if (event := event_json.decode(line)) is not None]
     assert len(read) == len(lines)
     (example,) = [event for event in read if event.kind == kind]
     line = next(line for line in lines if f'"kind": "{kind}"' in line)
-    assert ev.encode(example) == line  # no field more or less, in this order
+    assert event_json.encode(example) == line  # no field more or less, in this order
 
 
 def test_no_event_is_described_that_there_is_not() -> None:

@@ -40,6 +40,7 @@ from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
     from engine.checkpoints.manifest import Entry
+    from engine.runs.listing import Listing
     from tui.runs.watch import WatchScreen
     from tui.services import Services
 
@@ -235,6 +236,13 @@ class FmnistApp(RoomsApp):
             if self.screen is not self._watcher:
                 await self.push_screen(self._watcher)
             await self._watcher.first_state(FIRST_STATE_S)
+
+    @cached_property
+    def runs(self) -> "Listing":
+        """All runs; from any thread."""
+        from engine.runs.listing import Listing
+
+        return Listing(self.home)
 
     @cached_property
     def _watcher(self) -> "WatchScreen":

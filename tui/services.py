@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.home import RunFolder
     from engine.inspection.tensor_refs import TensorRef
     from engine.progress import Progress
+    from engine.runs.listing import Listing
     from engine.sources import Source
     from engine.worker.client import WorkerClient
     from engine.worker.request import Request
@@ -48,6 +49,11 @@ class Services(Protocol):
     farewell: str  # for the shell, once the app is gone
     lab_idle: float  # seconds that the kernel of a lab may have nothing to do
     preferences: "Preferences"  # what the program remembers: `get` and `keep` what tui.config.declared declares
+
+    @property
+    def runs(self) -> "Listing":
+        """All runs; from any thread."""
+        ...
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,10 +3,19 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from typing import Annotated
 
-from engine import atomic
+import msgspec
+from msgspec import Meta
+
+from engine import atomic, plain_file
 from engine.errors import CheckpointError
 from engine.home import RunFolder
+from engine.terminal_text import printable
+from engine.training.events import Count, Fraction, Seconds
+
+# A name alone: a list may come from anybody, and must not lead out of its folder.
+FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00]+$", min_length=1, max_length=255)]
 
 
 @dataclass(frozen=True)
@@ -14,14 +23,14 @@ class Entry:
     """One checkpoint. `reason`: why it was written: "epoch" (its end), "time", "asked", "stop", or "branch" (the one
     that a branch starts from)."""
 
-    file: str
-    epoch: int
-    step: int  # the last step whose result is in it
-    bytes: int
-    sha256: str
-    t: float  # Unix seconds
-    reason: str = "epoch"
-    accuracy: float | None = None  # of the epoch that it ends, on the test set
+    file: FileName  # in the folder of the checkpoints
+    epoch: Count
+    step: Count  # the last step whose result is in it
+    bytes: Count
+    sha256: Annotated[str, Meta(max_length=64)]
+    t: Seconds  # Unix seconds
+    reason: Annotated[str, Meta(max_length=100)] = "epoch"
+    accuracy: Fraction | None = None  # of the epoch that it ends, on the test set
     rested_on: bool = False  # a resume began with it
 
     @property
@@ -35,19 +44,23 @@ class Entry:
         return self.epoch - ("-step-" in self.file)
 
 
+class _Manifest(msgspec.Struct):
+    checkpoints: list[Entry]
+
+
 def read(run_folder: RunFolder) -> list[Entry]:
     """The run's checkpoints, oldest first; nothing where there is none yet. Raises CheckpointError where the list can't
     be read."""
     path = run_folder.manifest
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
-        known = Entry.__dataclass_fields__
-        return [Entry(**{name: value for name, value in entry.items() if name in known}) for entry in listed]
+        return msgspec.json.decode(plain_file.read(path), type=_Manifest).checkpoints
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-        raise CheckpointError(f"the list of checkpoints {path} can't be read ({why})") from None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        why = f"not as fmnist-tui writes it: {printable(str(error), 100)}"
+    raise CheckpointError(f"the list of checkpoints {path} can't be read ({why})")
 
 
 def write(run_folder: RunFolder, entries: Iterable[Entry]) -> None:

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from engine import plain_file
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
@@ -18,11 +20,13 @@ def load(run_folder: RunFolder, entry: Entry) -> dict[str, Any]:
     """The content of one checkpoint, its tensors on the CPU. Raises CheckpointError with what is wrong with it."""
     path = run_folder.checkpoint(entry.file)
     try:
-        data = path.read_bytes()
+        with plain_file.opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read() if size == entry.bytes else b""
     except OSError as error:
         raise CheckpointError(f"it can't be read ({error.strerror})") from None
-    if len(data) != entry.bytes:
-        raise CheckpointError(f"it has {len(data):,} bytes, and {entry.bytes:,} were written")
+    if size != entry.bytes:
+        raise CheckpointError(f"it has {size:,} bytes, and {entry.bytes:,} were written")
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise CheckpointError("its SHA-256 is not the one that was written: the file is damaged")
     try:

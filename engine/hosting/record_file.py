@@ -9,11 +9,12 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, plain_file
 from engine.hosting import process
 from engine.hosting.process import HostRecord
 
 SKEW_S = 86400.0  # clocks may differ by so much
+MOST_BYTES = 64 << 10  # of host.json
 HEARTBEAT_S = 30.0  # a host elsewhere that has not touched its host.json for so long counts as dead
 
 
@@ -26,7 +27,7 @@ def read(path: Path) -> HostRecord | None:
     """The record; None where there is none, or what is there is no such record. Raises OSError where it can't be looked
     at."""
     try:
-        return process.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return process.from_dict(json.loads(plain_file.read(path, MOST_BYTES).decode("utf-8")))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -201,7 +201,7 @@ def command(folder: RunFolder, name: str, changes: Mapping[str, str] | None = No
     is no host.
     """
     record, living, run_id = store.read_host(folder), store.alive(folder), folder.id
-    state = listing.state_of(listing.quick_state(folder), living)
+    state = listing.state_of(listing.quick_state(folder).status, living)
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
         raise RunError(f"{run_id} is not running: {ended}")

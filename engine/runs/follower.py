@@ -4,8 +4,6 @@ from engine.home import RunFolder
 from engine.runs import log
 from engine.training.events import Event
 
-PART_BYTES = 4 * 2**20  # of a log, read at once: some 20,000 events
-
 
 class Follower:
     """Reads a run's events as they come."""
@@ -21,10 +19,6 @@ class Follower:
         self._end = part.end
         return list(part.events)
 
-    @property
-    def read(self) -> float:
-        """How much of the log was read: 1.0 is all of it."""
-        try:
-            return min(1.0, self._end / max(1, self._folder.events.stat().st_size))
-        except OSError:
-            return 1.0
+    def skip(self) -> None:
+        """Pass over what is there. Raises UnreadableError."""
+        self._end = log.read(self._folder, self._end, kinds=()).end

@@ -53,6 +53,7 @@ class Host:
         # Torch stays out of this module's imports: a host says who it is before it takes the seconds that torch needs.
         from engine.checkpoints.write import CheckpointWriter
         from engine.runs.log import EventLog
+        from engine.runs.state_keeper import StateKeeper
         from engine.training.session import TrainingSession
 
         self.folder = folder
@@ -60,6 +61,7 @@ class Host:
         self._lock, self._before = lock, before
         self._listener: Callable[[ev.Event], None] | None = None
         self._log = EventLog(folder, setup.last_seq)
+        self._keeper = StateKeeper(folder)
         self._writer = CheckpointWriter(folder, pinned=lambda: store.branches_from(folder))
         self._sinking = threading.Lock()
         self._heard: queue.SimpleQueue[ev.Event | None] = queue.SimpleQueue()
@@ -118,6 +120,7 @@ class Host:
             server.close()
             selector.close()
             self._log.close()
+            self._keeper.finish()
             os.close(self._lock)
             os.close(self._wake_in)
             os.close(self._wake_out)
@@ -218,6 +221,7 @@ class Host:
             return
         self._next_look = now + READINGS_S
         self._log.retry()
+        self._keeper.look()
         store.beat(self.folder)
         if not self.folder.path.is_dir():  # somebody deleted the run: nobody could see or stop it any more
             self.stop("folder_gone")

@@ -1,24 +1,33 @@
 """All runs and their states: from their folders, their logs and whether their hosts live. Imports no torch."""
 
+import contextlib
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from engine.home import RunFolder
-from engine.runs import log, store
+from engine.home import Home, RunFolder
+from engine.runs import log, state_file, store
 from engine.runs.state import Fold, RunState
+from engine.runs.state_file import Summary
 from engine.runs.store import read_run
 from engine.runs.unreadable import UnreadableError
 from engine.training import events as ev
+from engine.training.events import SettingValue
 from engine.training.settings import SETTINGS
 
-STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepared")  # of a summary
-CURVE = 48  # values of the training loss that a summary holds at most
-
-SettingValue = str | int | float | bool
+STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepared", "unreadable")  # of a summary
+LIVE = ("training", "paused")
+ENDED = ("finished", "stopped", "failed")  # by its events: no host need be looked for
+MOST_CHECKED, NEWEST = 200, 50  # of the runs that do not live, in one look: in turn, and of the newest
+RELIST = 30  # looks after which the names are listed in any case
+SETTLED_NS = 2 * 10**9
+POINTS = 256  # of each curve of a state that is read for a list, or twice as many
 
 _QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
 
@@ -29,7 +38,7 @@ class RunSummary:
 
     id: str
     name: str
-    state: str  # one of STATES; ended: its host ended without a word; prepared: made, not begun
+    state: str  # one of STATES; ended: its host ended without a word; prepared: made, not begun; unreadable: `problem`
     model: str
     dataset: str  # title
     demo: bool
@@ -47,6 +56,8 @@ class RunSummary:
     seconds: float = 0.0  # of training, pauses left out
     settings: Mapping[str, SettingValue] = field(default_factory=dict)  # by their names in TrainConfig, as edited since
     curve: tuple[float, ...] = ()  # the training loss, by even stretches of the epochs that are done
+    checkpoints: int = 0  # that were saved, as its events say
+    problem: str = ""  # why it can't be read; then nothing else is known but its folder
 
     @property
     def title(self) -> str:
@@ -59,22 +70,27 @@ class RunSummary:
         return "ended without finishing" if self.state == "ended" else self.state
 
     def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        values = {name: getattr(self, name) for name in _FIELDS}
         loss = self.loss if self.loss is not None and math.isfinite(self.loss) else None
-        return asdict(self) | {"folder": str(self.folder), "loss": loss}
+        return values | {"folder": str(self.folder), "loss": loss, "settings": dict(self.settings)}
 
 
-def state_of(run: RunState, living: bool) -> str:
-    """training, paused, finished, stopped, failed or ended: from the events, and whether the host lives."""
-    if run.done:
-        return run.status
+_FIELDS = [one.name for one in fields(RunSummary)]
+
+
+def state_of(status: str, living: bool) -> str:
+    """training, paused, finished, stopped, failed or ended: from the events' status, and whether the host lives."""
+    if status in ENDED:
+        return status
     if not living:
         return "ended"
-    return "paused" if run.status == "paused" else "training"
+    return "paused" if status == "paused" else "training"
 
 
 class QuickReader:
-    """A run's state without its curve, read on from where it was read to: reading again the log of a whole day costs
-    what the day has added since.
+    """A run's state with few points of its curves, read on from where it was read to: reading again the log of a whole
+    day costs what the day has added since.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -85,13 +101,25 @@ class QuickReader:
 
     def read(self) -> RunState:
         """The state as of now. Raises UnreadableError where the log can't be read."""
-        part = log.read(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,))
-        self._end = part.end
-        for event in part.events:
-            self._fold.add(event)
-        if part.events:
+        if not self._end and (saved := state_file.read(self._folder, POINTS)) is not None:
+            self._fold, self._end = saved.fold, saved.end
+            self.state = self._fold.snapshot()
+        end = self._end
+        for part in log.parts(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,)):
+            self._end = part.end
+            self._fold.add_all(part.events)
+            self._fold.skip(part.skipped)
+        if self._end > end:
             self.state = self._fold.snapshot()
         return self.state
+
+    def summary(self) -> Summary:
+        """Of the run as of the last reading."""
+        return state_file.summary_of(self.state)
+
+    def keep(self, found: Summary) -> None:
+        """Write the summary down, so that nobody reads the log for it again, if the log has no more by now."""
+        state_file.write_summary(self._folder, found, self._end)
 
 
 def quick_state(folder: RunFolder) -> RunState:
@@ -99,61 +127,86 @@ def quick_state(folder: RunFolder) -> RunState:
     return QuickReader(folder).read()
 
 
-def summary(folder: RunFolder, reader: QuickReader | None = None) -> RunSummary:
-    """One run; `reader` has read of its log before. Raises UnreadableError where a file of it can't be read."""
+def summary(folder: RunFolder) -> RunSummary:
+    """One run. Raises UnreadableError where a file of it can't be read."""
     request = read_run(folder)
+    found, living = _found(folder, None)
+    return _row(folder, request, found, living=living)
+
+
+def _found(folder: RunFolder, reader: QuickReader | None) -> tuple[Summary, bool]:
+    """What the events say of a run, and whether its host lives; `reader` has read of its log before. What was kept is
+    taken, and what is read anew is kept. Raises UnreadableError."""
+    found = _kept(folder) if reader is None else None
+    if found is not None and found.status in ENDED:
+        return found, False
     # Before the log: what a host wrote before it died is read before it is called dead.
     living = store.lives(folder, store.read_host(folder))
-    run = (reader or QuickReader(folder)).read()
+    if found is None or living:
+        reader = reader or QuickReader(folder)
+        reader.read()
+        found = reader.summary()
+        if not living and found.seq:
+            reader.keep(found)
+    return found, living
+
+
+def _kept(folder: RunFolder) -> Summary | None:
+    """What was kept of the log as it is now."""
     try:
-        return _summary(folder, request, run, living=living)
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        raise UnreadableError(folder.run_json, "not as fmnist-tui writes it", run=folder.id) from None
+        status = folder.events.stat()
+    except OSError:
+        return None
+    return state_file.read_summary(folder, status)
 
 
-def _summary(folder: RunFolder, request: dict[str, Any], run: RunState, *, living: bool) -> RunSummary:
+def unreadable_row(folder: RunFolder, error: UnreadableError, created: float) -> RunSummary:
+    """What a list shows of a run that can't be read: that, and why."""
+    return RunSummary(
+        id=folder.id, name="", state="unreadable", model="", dataset="", demo=False, epoch=0, epochs=0, accuracy=None,
+        best_accuracy=None, started=created, folder=folder, parent="", parent_epoch=0, parent_step=0,
+        problem=f"{error.path.name}: {error.why}" if error.path != folder.path else error.why,
+    )  # fmt: skip
+
+
+def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bool) -> RunSummary:
     config = run.config or request.get("config") or {}
     parent = request.get("parent") or {}
     return RunSummary(
         id=folder.id,
-        name=str(request.get("name") or ""),
-        state="prepared" if request.get("prepared") and not run.seq and not living else state_of(run, living),
+        name=request.get("name") or "",
+        state="prepared" if request.get("prepared") and not run.seq and not living else state_of(run.status, living),
         model=str(config.get("model", "")),
-        dataset=str(run.dataset.get("title", config.get("dataset", ""))),
-        demo=bool(run.dataset.get("demo", False)),
+        dataset=run.title or str(config.get("dataset", "")),
+        demo=run.demo,
         epoch=run.epoch,
         epochs=run.epochs or int(config.get("epochs") or 0),
-        accuracy=run.tests[-1].accuracy if run.tests else None,
-        best_accuracy=run.best.accuracy if run.best else None,
-        started=run.started or float(request.get("created") or 0.0),
+        accuracy=run.accuracy,
+        best_accuracy=run.best_accuracy,
+        started=run.started or store.created(folder, request),
         folder=folder,
-        parent=str(parent.get("run") or ""),
-        parent_epoch=int(parent.get("epoch") or 0),
-        parent_step=int(parent.get("step") or 0),
-        began_with="" if parent.get("run") else str(parent.get("file", "")),
-        loss=run.loss if run.step else None,
+        parent=parent.get("run") or "",
+        parent_epoch=parent.get("epoch") or 0,
+        parent_step=parent.get("step") or 0,
+        began_with="" if parent.get("run") else parent.get("file") or "",
+        loss=run.loss,
         seconds=run.training_s,
-        settings={name: config.get(name, setting.default) for name, setting in SETTINGS.items()},
-        curve=even(((point.x, point.mean) for point in run.curve), CURVE),
+        settings=_settings(*(config.get(name, setting.default) for name, setting in SETTINGS.items())),
+        curve=run.curve,
+        checkpoints=run.checkpoints,
     )
 
 
-def even(points: Iterable[tuple[float, float]], most: int) -> tuple[float, ...]:
-    """The mean of the values in each of `most` even stretches of x; stretches without one are left out. `points`: x and
-    value, by rising x."""
-    there = list(points)
-    if len(there) <= most:
-        return tuple(value for _, value in there)
-    start, span = there[0][0], there[-1][0] - there[0][0] or 1.0
-    stretches: dict[int, list[float]] = {}
-    for x, value in there:
-        stretches.setdefault(min(most - 1, int(most * (x - start) / span)), []).append(value)
-    return tuple(sum(values) / len(values) for values in stretches.values())
+@lru_cache(maxsize=4096, typed=True)
+def _settings(*values: SettingValue) -> Mapping[str, SettingValue]:
+    """The settings with these values, in the order of their declarations. Thousands of runs have few different ones."""
+    return MappingProxyType(dict(zip(SETTINGS, values, strict=True)))
 
 
 def differing(runs: Sequence[RunSummary]) -> tuple[str, ...]:
     """The settings that not all of the runs have alike, in the order of their declarations."""
-    return tuple(name for name in SETTINGS if len({str(run.settings.get(name)) for run in runs}) > 1)
+    there = {id(run.settings): run.settings for run in runs if not run.problem}  # the same for many runs
+    return tuple(name for name in SETTINGS if len({str(one.get(name)) for one in there.values()}) > 1)
 
 
 def family(runs: Sequence[RunSummary], *, by_place: bool = True) -> list[tuple[int, RunSummary]]:
@@ -182,35 +235,147 @@ def family(runs: Sequence[RunSummary], *, by_place: bool = True) -> list[tuple[i
 
 
 class Listing:
-    """All runs, read again and again; from any thread, one at a time."""
+    """All runs, read again and again; from any thread, one at a time. A home of thousands is read in parts, the newest
+    runs first, and only runs that may have changed are read again."""
 
     def __init__(self, home: Path) -> None:
-        self.unreadable: tuple[UnreadableError, ...] = ()  # what the last look left out
+        self.unreadable: tuple[UnreadableError, ...] = ()  # as of the last look
+        self.left = 0  # runs that no look has reached yet
         self._home = home
-        self._readers: dict[RunFolder, QuickReader] = {}
+        self._known: dict[RunFolder, _Known] = {}
+        self._rows: list[RunSummary] = []  # newest first
+        self._new: list[RunFolder] = []  # that were not looked at yet, newest first
+        self._names = _Names(home)
+        self._states: dict[RunFolder, QuickReader] = {}  # those asked for last
+        self._next = 0  # which run is looked at again next
         self._lock = threading.Lock()
 
-    def look(self) -> list[RunSummary]:
-        """The runs as of now, newest first; what can't be read is left out, and `unreadable` has it."""
-        found = []
+    def look(self, seconds: float = math.inf) -> list[RunSummary]:
+        """The runs as of now, newest first; one that can't be read has a row that says so, and `unreadable` has it.
+        After `seconds`, those that are new are left for the next look: `left` says how many. Of a run that is as it
+        was, the row is the same object."""
         with self._lock:
-            scanned = store.scan(self._home)
-            unreadable = scanned.unreadable
-            self._readers = {folder: self._readers.get(folder) or QuickReader(folder) for folder in scanned.folders}
-            for folder, reader in self._readers.items():
-                try:
-                    found.append(summary(folder, reader))
-                except UnreadableError as error:
-                    unreadable.append(error)
-            self.unreadable = tuple(unreadable)
-        return found
+            until = time.monotonic() + seconds
+            before = [one.row for one in self._known.values()]
+            if self._names.changed():
+                there = set(self._names.folders)
+                for gone in [folder for folder in self._known if folder not in there]:
+                    del self._known[gone]
+                self._new = [folder for folder in self._names.folders if folder not in self._known]
+            self._look_again()
+            while self._new:
+                self._look_at(self._new.pop(0))
+                if time.monotonic() > until:
+                    break
+            self.left = len(self._new)
+            if [one.row for one in self._known.values()] != before or not self._rows:
+                known = sorted(self._known.values(), key=lambda one: one.made, reverse=True)
+                self._rows = [one.row for one in known]
+                self.unreadable = (*self._names.unreadable, *(one.error for one in known if one.error is not None))
+            return list(self._rows)
 
     def state(self, folder: RunFolder) -> RunState:
-        """A run's state as of the last look, with a few points of its curve an epoch."""
-        reader = self._readers.get(folder)
+        """A run's state as of the last `read_states` that named it, with few points of its curves."""
+        reader = self._states.get(folder)
         return reader.state if reader is not None else RunState()
+
+    def read_states(self, folders: Sequence[RunFolder]) -> bool:
+        """Read the states of these runs, and forget those of all others. Returns whether something is new. A run that
+        can't be read has the state it had."""
+        with self._lock:
+            self._states = {folder: self._states.get(folder) or QuickReader(folder) for folder in folders}
+            news = False
+            for reader in self._states.values():
+                before = reader.state
+                with contextlib.suppress(UnreadableError):
+                    news = (reader.read() is not before) or news
+            return news
+
+    def _look_again(self) -> None:
+        """The runs that live; and those of the others that have changed since: the newest of them each time, the rest
+        some at a time. One may have been resumed, renamed, mended or written to."""
+        folders = [row.folder for row in self._rows]
+        turns = [folders[(self._next + at) % len(folders)] for at in range(min(MOST_CHECKED, len(folders)))]
+        self._next = (self._next + MOST_CHECKED) % max(1, len(folders))
+        live = [row.folder for row in self._rows if row.state in LIVE]
+        for folder in dict.fromkeys((*live, *folders[:NEWEST], *turns)):
+            known = self._known.get(folder)
+            if known is not None and (known.row.state in LIVE or known.stamps != _stamps(folder)):
+                self._look_at(folder)
+
+    def _look_at(self, folder: RunFolder) -> None:
+        before = self._known.get(folder)
+        reader = before.reader if before is not None else None
+        stamps, error = _stamps(folder), None
+        try:
+            if not store.is_run(folder):
+                self._known.pop(folder, None)
+                return
+            request = read_run(folder)
+            created = store.created(folder, request)
+            found, living = _found(folder, reader)
+            row = _row(folder, request, found, living=living)
+            reader = (reader or QuickReader(folder)) if row.state in LIVE else None
+        except UnreadableError as caught:
+            error, created, reader = caught, store.created_by_id(folder), None
+            row = unreadable_row(folder, caught, created)
+        row = before.row if before is not None and before.row == row else row
+        self._known[folder] = _Known(row, (created, store.made(folder), folder.id), stamps, error, reader)
+
+
+class _Names:
+    """What may be a run in a home. A folder of thousands of names is listed again only where it has changed."""
+
+    def __init__(self, home: Path) -> None:
+        self.folders: list[RunFolder] = []  # newest first
+        self.unreadable: list[UnreadableError] = []
+        self._home = home
+        self._stamp: tuple[int, int] | None = None
+        self._looks = 0
+
+    def changed(self) -> bool:
+        """List the names again, if they may have changed. Returns whether that was done."""
+        self._looks += 1
+        stamp = self._stamped()
+        if stamp is not None and stamp == self._stamp and self._looks % RELIST:
+            return False
+        scanned = store.candidates(self._home)
+        self.folders, self.unreadable = scanned.folders, scanned.unreadable
+        # A change within the same tick of the file system's clock would not show.
+        self._stamp = stamp if stamp is not None and time.time_ns() - stamp[0] > SETTLED_NS else None
+        return True
+
+    def _stamped(self) -> tuple[int, int] | None:
+        try:
+            status = Home(self._home).runs.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_nlink
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A run that was looked at."""
+
+    row: RunSummary
+    made: tuple[float, float, str]  # what it is sorted by
+    stamps: tuple[object, ...]  # of its files, from before they were read
+    error: UnreadableError | None
+    reader: QuickReader | None  # of one that lives
+
+
+def _stamps(folder: RunFolder) -> tuple[object, ...]:
+    """What changes whenever a run's row may: of each of its files when it was changed, and its length."""
+    found: list[object] = []
+    for path in (folder.run_json, folder.events, folder.host_json):
+        try:
+            status = path.stat()
+            found.append((status.st_mtime_ns, status.st_size, status.st_ino))
+        except OSError as error:
+            found.append(error.errno)
+    return tuple(found)
 
 
 def list_runs(home: Path) -> list[RunSummary]:
-    """All runs, newest first."""
-    return Listing(home).look()
+    """All runs that can be read, newest first."""
+    return [run for run in Listing(home).look() if not run.problem]

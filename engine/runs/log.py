@@ -2,19 +2,27 @@
 
 import contextlib
 import os
+import re
 import threading
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, plain_file
 from engine.home import RunFolder
 from engine.runs.unreadable import UnreadableError
 from engine.training import running_time
-from engine.training.events import Event, decode, decode_kind, decode_seq, encode
+from engine.training.event_json import decode, decode_kind, decode_seq, encode, is_known
+from engine.training.events import Event, Progress
 
 RESERVE_BYTES = 64 * 1024
+PART_BYTES = 4 * 2**20  # of a log, read at once: some 20,000 events
+BLOCK_BYTES = 1 * 2**20
+MOST_LINE = 16 * 2**20  # bytes; a longer line is passed over
+TOO_LONG = b"!\n"
+_PROGRESS = f'"kind": "{Progress.kind}"'.encode()
+_OTHER_KIND = re.compile(rb'"kind": "(?!%s")' % Progress.kind.encode())
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,7 @@ class LogPart:
     events: tuple[Event, ...]
     end: int  # bytes of the log up to here: `since` of the next read
     seq: int  # of the last whole line, of whatever kind; 0: there is none
+    skipped: int = 0  # wanted lines that are no event: damaged, of other types than theirs, or too long
 
 
 def read(
@@ -34,47 +43,145 @@ def read(
     most: int | None = None,
 ) -> LogPart:
     """The events that the log holds from byte `since` on, where an earlier read ended. A last line that is not whole
-    yet is left for the next read. Skips lines of unknown kinds or shapes.
+    yet is left for the next read. Skips lines of unknown kinds, and counts those that are no event.
 
     `kinds`: which events are decoded; None: all. `latest`: kinds of which each series that no other wanted event
     interrupts gives its last event only. Lines that are not wanted are not decoded: of a log of a day, with its million
-    progress events, the few others are read in about a second. `most`: bytes after which no further line is begun, so
-    that a log of any length is read in parts.
+    progress events, the few others are read in half a second. `most`: bytes after which no more is read, so
+    that a log of any length is read in parts (`parts`); some more are taken with it.
 
     A log that is not there yet is empty. Raises UnreadableError where it can't be read.
     """
-    wanted = None if kinds is None else {kind.kind.encode() for kind in kinds}
-    only_latest = {kind.kind.encode() for kind in latest}
-    found: list[Event] = []
-    held = newest = before = b""
+    reader = _Reader(kinds, latest)
     end = since
-    for line in _whole_lines(run_folder, since):
-        if most is not None and end - since >= most:
-            break
-        end += len(line)
-        head = line.split(b'"', 10)  # as `encode` begins a line: {"v": 1, "seq": 7, "t": 1.5, "kind": "progress", …
-        kind = head[9] if len(head) > 10 and head[7] == b"kind" else decode_kind(line)
+    for block, size in _blocks(run_folder, since, most):
+        reader.take(block)
+        end += size
+    return LogPart(reader.events(), end, reader.seq(), reader.skipped)
+
+
+def parts(
+    run_folder: RunFolder,
+    since: int = 0,
+    kinds: Collection[type[Event]] | None = None,
+    latest: Collection[type[Event]] = (),
+    most: int = PART_BYTES,
+) -> Iterator[LogPart]:
+    """The same in parts of about `most` bytes, up to the end of the log as it is then: however long it is, only one
+    part is in memory. Raises UnreadableError."""
+    while True:
+        part = read(run_folder, since, kinds, latest, most)
+        if part.end == since:
+            return
+        yield part
+        since = part.end
+
+
+def events(run_folder: RunFolder, kinds: Collection[type[Event]] | None = None) -> Iterator[Event]:
+    """All events of the log as it is now, one after the other. Raises UnreadableError."""
+    for part in parts(run_folder, kinds=kinds):
+        yield from part.events
+
+
+class _Reader:
+    """Chooses among lines, and decodes those that are wanted."""
+
+    def __init__(self, kinds: Collection[type[Event]] | None, latest: Collection[type[Event]]) -> None:
+        self.skipped = 0
+        self._wanted = None if kinds is None else {kind.kind.encode() for kind in kinds}
+        self._latest = {kind.kind.encode() for kind in latest}
+        progress = Progress.kind.encode()
+        # Nearly all lines of a long log are progress: where no more than the latest of them counts, the others are
+        # passed over at once.
+        self._passes = progress in self._latest or (self._wanted is not None and progress not in self._wanted)
+        self._found: list[Event] = []
+        self._held = self._newest = self._before = b""
+
+    def take(self, block: bytes) -> None:
+        """The next whole lines."""
+        if not self._passes or not self._take_others(block):
+            for line in block.split(b"\n"):
+                self._line(line)
+
+    def _take_others(self, block: bytes) -> bool:
+        """Take the lines that are not progress, and of each series of progress the last, without looking at the others:
+        False where the lines are not as `encode` writes them, so that this can't be told."""
+        others = [place.start() for place in _OTHER_KIND.finditer(block)]
+        if block.count(_PROGRESS) + len(others) != block.count(b"\n"):
+            return False
+        holds, passed = Progress.kind.encode() in self._latest, 0  # the end of what was looked at
+        for at in others:
+            begin, end = block.rfind(b"\n", passed, at) + 1 or passed, block.index(b"\n", at)
+            if begin > passed:
+                self._pass_over(block, passed, begin, holds=holds)
+            self._line(block[begin:end])
+            passed = end + 1
+        if passed < len(block):
+            self._pass_over(block, passed, len(block), holds=holds)
+        return True
+
+    def events(self) -> tuple[Event, ...]:
+        """What was found so far; nothing can be taken after it."""
+        self._decode(self._held)
+        return tuple(self._found)
+
+    def seq(self) -> int:
+        return decode_seq(self._newest) or decode_seq(self._before)
+
+    def _pass_over(self, block: bytes, begin: int, end: int, *, holds: bool) -> None:
+        """Whole lines of progress, from byte `begin` up to `end`."""
+        last = block.rfind(b"\n", begin, end - 1) + 1 or begin
+        self._before = block[block.rfind(b"\n", begin, last - 1) + 1 or begin : last] if last > begin else self._newest
+        self._newest = block[last:end]
+        if holds:
+            self._held = self._newest
+
+    def _line(self, line: bytes) -> None:
+        if not line:
+            return
+        kind = decode_kind(line)
         if not kind:
-            continue
-        before, newest = newest, line
-        if kind in only_latest:
-            held = line
-        elif wanted is None or kind in wanted:
-            found += [event for one in (held, line) if one and (event := decode(one)) is not None]
-            held = b""
-    if held and (event := decode(held)) is not None:
-        found.append(event)
-    return LogPart(tuple(found), end, decode_seq(newest) or decode_seq(before))
+            self.skipped += 1
+            return
+        self._before, self._newest = self._newest, line
+        if kind in self._latest:
+            self._held = line
+        elif self._wanted is None or kind in self._wanted:
+            if self._held:
+                self._decode(self._held)
+                self._held = b""
+            self._decode(line, kind)
+
+    def _decode(self, line: bytes, kind: bytes = b"") -> None:
+        if not line:
+            return
+        if (event := decode(line, kind)) is not None:
+            self._found.append(event)
+        elif is_known(kind or decode_kind(line)):
+            self.skipped += 1
 
 
-def _whole_lines(run_folder: RunFolder, since: int) -> Iterator[bytes]:
+def _blocks(run_folder: RunFolder, since: int, most: int | None) -> Iterator[tuple[bytes, int]]:
+    """The whole lines from byte `since` on, some at a time, and how many bytes of the log they are. Of a line that is
+    longer than MOST_LINE, TOO_LONG stands for each stretch of that length. Raises UnreadableError."""
+    size_of_block = BLOCK_BYTES if most is None else max(1, min(BLOCK_BYTES, most))
+    rest, taken = b"", 0  # of a line without an end so far; bytes of what was given
     try:
-        with open(run_folder.events, "rb") as file:
+        with plain_file.opened(run_folder.events) as file:
             file.seek(since)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                yield line
+            while (most is None or taken < most) and (block := file.read(size_of_block)):
+                cut = block.rfind(b"\n") + 1
+                if cut:
+                    lines, size = rest + block[:cut], len(rest) + cut
+                    rest = block[cut:]
+                elif len(rest) + len(block) > MOST_LINE:
+                    lines, size = TOO_LONG, len(rest) + len(block)
+                    rest = b""
+                else:
+                    rest += block
+                    continue
+                taken += size
+                yield lines, size
     except FileNotFoundError:
         return
     except OSError as error:

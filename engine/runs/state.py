@@ -3,13 +3,16 @@
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from engine.runs.curve import SAME_PLACE, GrowingCurve, Point
+from engine.runs.curve import SAME_PLACE, GrowingCurve, Place, Point
 from engine.training import events as ev
 
 LOG_LINES = 1000  # the tutorial's log lines that are kept
+MOST_KEPT = 10_000  # edits, checkpoints, marks and such; of more the older ones go
+TESTS = 5_000  # results of epochs; past twice as many, every other of the older ones goes, but for the best
+MOST_CELLS = 500_000  # of all confusion matrices; past that the older ones go
 LAYER_STATS = 500  # samples of the layers; past twice as many, every other of the older ones goes
 CURVES = ("lr", "samples_per_s", "gradient_norm", "load", "memory")  # beside the loss
 
@@ -65,6 +68,7 @@ class RunState:
     parent: ev.Branched | None = None  # where it branched off, if it is a branch
     layer_stats: tuple[ev.LayerStats, ...] = ()  # thinned
     seq: int = 0  # of the newest event
+    skipped: int = 0  # lines of the log that are no event: damaged, or not as this program writes them
 
     @property
     def done(self) -> bool:
@@ -115,98 +119,141 @@ class RunState:
         return self.training_s / max(1e-9, self.x - self.begun_at)
 
 
+@dataclass
+class FoldData:
+    """What a fold knows: `engine.runs.state_file` keeps it."""
+
+    now: dict[str, Any] = field(
+        default_factory=lambda: {one.name: getattr(RunState(), one.name) for one in fields(RunState)}
+    )
+    curve: GrowingCurve = field(default_factory=GrowingCurve)
+    curves: dict[str, GrowingCurve] = field(default_factory=lambda: {name: GrowingCurve() for name in CURVES})
+    steps_before: tuple[int, int] | None = None  # an epoch, and the steps before it
+    tests: list[ev.Evaluated] = field(default_factory=list)
+    cells: int = 0  # of their confusion matrices
+    epoch_losses: list[float] = field(default_factory=list)
+    log: deque[LogEvent] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    marks: list[Mark] = field(default_factory=list)
+    warnings: list[ev.Warned] = field(default_factory=list)
+    checkpoints: list[ev.CheckpointSaved] = field(default_factory=list)
+    edits: list[ev.Edited] = field(default_factory=list)
+    resumes: list[ev.Resumed] = field(default_factory=list)
+    layer_stats: list[ev.LayerStats] = field(default_factory=list)
+    up: float | None = None  # of the newest event
+    resumed_at: float = 0.0  # when the current stretch of training began; 0: not training
+
+
 class Fold:
     """Takes events one after another and gives the state so far: O(1) an event, O(points) a snapshot."""
 
-    def __init__(self) -> None:
-        self._now: dict[str, Any] = {f.name: getattr(RunState(), f.name) for f in fields(RunState)}
-        self._curve = GrowingCurve()
-        self._curves = {name: GrowingCurve() for name in CURVES}
-        self._steps_before: tuple[int, int] | None = None  # an epoch, and the steps before it
-        self._tests: list[ev.Evaluated] = []
-        self._epoch_losses: list[float] = []
-        self._log: deque[LogEvent] = deque(maxlen=LOG_LINES)
-        self._marks: list[Mark] = []
-        self._warnings: list[ev.Warned] = []
-        self._checkpoints: list[ev.CheckpointSaved] = []
-        self._edits: list[ev.Edited] = []
-        self._resumes: list[ev.Resumed] = []
-        self._layer_stats: list[ev.LayerStats] = []
-        self._up: float | None = None  # of the newest event
-        self._resumed_at = 0.0  # when the current stretch of training began; 0: not training
+    def __init__(self, data: FoldData | None = None) -> None:
+        """`data`: what an earlier fold had come to; this one goes on from there."""
+        self.data = data or FoldData()
+
+    @property
+    def seq(self) -> int:
+        """Of the newest event."""
+        return int(self.data.now["seq"])
 
     def add(self, event: ev.Event) -> None:
         """Take the next event. One that was seen already (by `seq`) changes nothing."""
-        if event.seq <= self._now["seq"]:
+        self.add_all((event,))
+
+    def add_all(self, events: Iterable[ev.Event]) -> None:
+        """The same for many. Nearly all of a long log are progress: the curves take those in one go."""
+        now, progress = self.data.now, list[tuple[Place, ev.Progress]]()
+        for event in events:
+            if event.seq <= now["seq"]:
+                continue
+            if self.data.resumed_at:
+                now["training_s"] += self._since_the_last(event)
+            self.data.up = event.up
+            now["seq"], now["last"] = event.seq, event.t
+            if isinstance(event, ev.Progress):
+                progress.append((self._place_of(event), event))
+                continue
+            self._extend_all(progress)
+            progress.clear()
+            self._other(event)
+        self._extend_all(progress)
+
+    def _place_of(self, event: ev.Progress) -> Place:
+        """Where the training is now."""
+        now, epoch, step, steps = self.data.now, event.epoch, event.step, event.steps
+        if epoch != now["epoch"] or self.data.steps_before is None:
+            self._count_steps(epoch, steps)
+        now["epoch"], now["step"], now["steps"] = epoch, step, steps
+        before = self.data.steps_before[1] if self.data.steps_before else 0
+        return (place(epoch, step, steps), before + step, now["training_s"], event.seq)
+
+    def _extend_all(self, progress: list[tuple[Place, ev.Progress]]) -> None:
+        if not progress:
             return
-        if self._resumed_at:
-            self._change(training_s=self._now["training_s"] + self._since_the_last(event))
-        self._up = event.up
-        self._change(seq=event.seq, last=event.t)
+        places, events = zip(*progress, strict=True)
+        newest = events[-1]
+        self._change(loss=newest.loss, lr=newest.lr, samples_per_s=newest.samples_per_s)
+        self.data.curve.extend(places, [event.loss for event in events])
+        self.data.curves["lr"].extend(places, [event.lr for event in events])
+        self.data.curves["samples_per_s"].extend(places, [event.samples_per_s for event in events])
+
+    def _other(self, event: ev.Event) -> None:
         match event:
             case ev.RunStarted():
                 self._change(
                     status="training", config=event.config, dataset=event.dataset, device=event.device,
                     device_name=event.device_name, threads=event.threads, loader=event.loader,
                     parameters=event.parameters, epochs=event.epochs, steps=event.steps, started=event.t,
-                    lr=float(event.config["lr"]),
+                    lr=_lr(event),
                 )  # fmt: skip
-                self._resumed_at = event.t
+                self.data.resumed_at = event.t
             case ev.Resumed():
                 self._rewind(event)
             case ev.Branched():
                 self._change(parent=event, epoch=event.epoch, step=event.step)
-                self._log.append(event)
+                self.data.log.append(event)
             case ev.Edited():
-                self._edits.append(event)
-                self._log.append(event)
-                self._marks.append(Mark(self._x(event.epoch, event.step), f"{event.setting} {event.after:g}", "edit"))
-                self._change(config=self._now["config"] | {event.setting: event.after})
+                _keep(self.data.edits, event)
+                self.data.log.append(event)
+                _keep(
+                    self.data.marks, Mark(self._x(event.epoch, event.step), f"{event.setting} {event.after:g}", "edit")
+                )
+                self._change(config=self.data.now["config"] | {event.setting: event.after})
                 if event.setting == "epochs":
                     self._change(epochs=int(event.after))
                 if event.from_epoch == event.epoch:
                     self._change(lr=event.lr)
-            case ev.Progress():
-                self._count_steps(event.epoch, event.steps)
-                self._change(
-                    epoch=event.epoch, step=event.step, steps=event.steps, loss=event.loss, lr=event.lr,
-                    samples_per_s=event.samples_per_s,
-                )  # fmt: skip
-                x = place(event.epoch, event.step, event.steps)
-                self._extend(self._curve, event.loss, x)
-                self._extend(self._curves["lr"], event.lr, x)
-                self._extend(self._curves["samples_per_s"], event.samples_per_s, x)
             case ev.BatchLoss():
-                self._log.append(event)
+                self.data.log.append(event)
             case ev.Evaluated():
-                self._log.append(event)
-                self._tests.append(event)
+                self.data.log.append(event)
+                self.data.tests.append(event)
+                self._bound_tests(len(event.confusion) ** 2)
             case ev.EpochFinished():
-                self._epoch_losses.append(event.loss)
+                self.data.epoch_losses.append(event.loss)
             case ev.Paused():
                 self._change(status="paused", reason=event.reason, epoch=event.epoch, step=event.step)
-                self._resumed_at = 0.0
+                self.data.resumed_at = 0.0
             case ev.Unpaused():
                 self._change(status="training", reason="")
-                self._resumed_at = event.t
+                self.data.resumed_at = event.t
             case ev.Warned():
-                self._warnings.append(event)
+                _keep(self.data.warnings, event)
                 if event.code == "non_finite_loss":
-                    self._marks.append(Mark(self._x(event.epoch, event.step), "not finite"))
+                    _keep(self.data.marks, Mark(self._x(event.epoch, event.step), "not finite"))
             case ev.CheckpointSaved():
-                self._checkpoints.append(event)
+                _keep(self.data.checkpoints, event)
             case ev.LayerStats():
-                self._layer_stats.append(event)
+                self.data.layer_stats.append(event)
                 if (norm := event.gradient_norm) is not None:
-                    self._extend(self._curves["gradient_norm"], norm, self._x(event.epoch, event.step))
-                if len(self._layer_stats) > 2 * LAYER_STATS:
-                    self._layer_stats = self._layer_stats[:-100:2] + self._layer_stats[-100:]
+                    self._extend(self.data.curves["gradient_norm"], norm, self._x(event.epoch, event.step))
+                if len(self.data.layer_stats) > 2 * LAYER_STATS:
+                    self.data.layer_stats = self.data.layer_stats[:-100:2] + self.data.layer_stats[-100:]
             case ev.Readings():
                 self._change(readings=event)
                 if event.load is not None:
-                    self._extend(self._curves["load"], event.load)
+                    self._extend(self.data.curves["load"], event.load)
                 if event.memory is not None:
-                    self._extend(self._curves["memory"], event.memory)
+                    self._extend(self.data.curves["memory"], float(event.memory))
             case ev.Stopped():
                 self._end("stopped", event.reason)
                 self._change(epoch=event.epoch, step=event.step)
@@ -217,69 +264,92 @@ class Fold:
                 if event.epoch:
                     self._change(epoch=event.epoch, step=event.step)
 
+    def skip(self, lines: int) -> None:
+        """Count lines that are no event."""
+        self.data.now["skipped"] += lines
+
     def snapshot(self) -> RunState:
         """The state after the events so far; it does not change when more are added."""
         grown: dict[str, Any] = {
-            "curve": self._curve.points(),
-            "curves": {name: points for name, curve in self._curves.items() if (points := curve.points())},
-            "tests": tuple(self._tests),
-            "epoch_losses": tuple(self._epoch_losses),
-            "log": tuple(self._log),
-            "marks": tuple(self._marks),
-            "warnings": tuple(self._warnings),
-            "checkpoints": tuple(self._checkpoints),
-            "edits": tuple(self._edits),
-            "resumes": tuple(self._resumes),
-            "layer_stats": tuple(self._layer_stats),
+            "curve": self.data.curve.points(),
+            "curves": {name: points for name, curve in self.data.curves.items() if (points := curve.points())},
+            "tests": tuple(self.data.tests),
+            "epoch_losses": tuple(self.data.epoch_losses),
+            "log": tuple(self.data.log),
+            "marks": tuple(self.data.marks),
+            "warnings": tuple(self.data.warnings),
+            "checkpoints": tuple(self.data.checkpoints),
+            "edits": tuple(self.data.edits),
+            "resumes": tuple(self.data.resumes),
+            "layer_stats": tuple(self.data.layer_stats),
         }
-        return RunState(**(self._now | grown))
+        return RunState(**(self.data.now | grown))
+
+    def _bound_tests(self, more: int) -> None:
+        """Another result, with so many cells of a confusion matrix: the oldest matrices go where they are too many, and
+        results where they are."""
+        data = self.data
+        data.cells += more
+        for at, test in enumerate(data.tests[:-1] if data.cells > MOST_CELLS else ()):
+            if test.confusion:
+                data.tests[at] = replace(test, confusion=[], per_class=[])
+                data.cells -= len(test.confusion) ** 2
+                if data.cells <= MOST_CELLS // 2:  # so that this is seldom done
+                    break
+        if len(data.tests) > 2 * TESTS:
+            best = max(data.tests, key=lambda test: test.accuracy)
+            older = [test for at, test in enumerate(data.tests[:-TESTS]) if at % 2 == 0 or test is best]
+            data.tests = older + data.tests[-TESTS:]
+            data.cells = sum(len(test.confusion) ** 2 for test in data.tests)
 
     def _since_the_last(self, event: ev.Event) -> float:
         """Seconds that the host ran between the last event and this one."""
-        if event.up is None or self._up is None:  # of an earlier version: by the clock
-            return max(0.0, event.t - float(self._now["last"]))
-        return max(0.0, event.up - self._up)
+        if event.up is None or self.data.up is None:  # of an earlier version: by the clock
+            return max(0.0, event.t - float(self.data.now["last"]))
+        return max(0.0, event.up - self.data.up)
 
     def _rewind(self, event: ev.Resumed) -> None:
         """Go back to where the run is resumed: later steps are done again."""
         here = self._x(event.epoch, event.step, event.steps)
         done = event.epoch if event.evaluated else event.epoch - 1  # whole epochs
         last = (event.epoch, event.step)
-        for curve in (self._curve, *self._curves.values()):
+        for curve in (self.data.curve, *self.data.curves.values()):
             curve.rewind(here)
-        self._tests = [result for result in self._tests if result.epoch <= done]
-        begun = self._now["parent"].epoch - (not self._now["parent"].evaluated) if self._now["parent"] else 0
-        del self._epoch_losses[max(0, done - begun) :]
-        kept = (event for event in self._log if _counts(event, last, done))
-        self._log = deque(kept, maxlen=LOG_LINES)
-        self._log.append(event)
-        self._marks = [mark for mark in self._marks if mark.x <= here + SAME_PLACE]
-        self._edits = [edit for edit in self._edits if (edit.epoch, edit.step) <= last]
-        self._checkpoints = [saved for saved in self._checkpoints if (saved.epoch, saved.step) <= last]
-        self._layer_stats = [one for one in self._layer_stats if (one.epoch, one.step) <= last]
-        self._resumes.append(event)
+        self.data.tests = [result for result in self.data.tests if result.epoch <= done]
+        begun = (
+            self.data.now["parent"].epoch - (not self.data.now["parent"].evaluated) if self.data.now["parent"] else 0
+        )
+        del self.data.epoch_losses[max(0, done - begun) :]
+        kept = (event for event in self.data.log if _counts(event, last, done))
+        self.data.log = deque(kept, maxlen=LOG_LINES)
+        self.data.log.append(event)
+        self.data.marks = [mark for mark in self.data.marks if mark.x <= here + SAME_PLACE]
+        self.data.edits = [edit for edit in self.data.edits if (edit.epoch, edit.step) <= last]
+        self.data.checkpoints = [saved for saved in self.data.checkpoints if (saved.epoch, saved.step) <= last]
+        self.data.layer_stats = [one for one in self.data.layer_stats if (one.epoch, one.step) <= last]
+        _keep(self.data.resumes, event)
         self._change(
             status="training", reason="", config=event.config, device=event.device, device_name=event.device_name,
             threads=event.threads, loader=event.loader, epochs=event.epochs, steps=event.steps, epoch=event.epoch,
-            step=event.step, training_s=event.training_s, lr=float(event.config["lr"]), readings=None,
+            step=event.step, training_s=event.training_s, lr=_lr(event), readings=None,
         )  # fmt: skip
-        self._resumed_at = event.t
+        self.data.resumed_at = event.t
 
     def _x(self, epoch: int, step: int, steps: int = 0) -> float:
-        return place(epoch, step, steps or self._now["steps"])
+        return place(epoch, step, steps or self.data.now["steps"])
 
     def _change(self, **values: Any) -> None:
-        self._now.update(values)
+        self.data.now.update(values)
 
     def _end(self, status: str, reason: str) -> None:
         self._change(status=status, reason=reason)
-        self._resumed_at = 0.0
+        self.data.resumed_at = 0.0
 
     def _extend(self, curve: GrowingCurve, value: float, x: float | None = None) -> None:
         """The next value of a curve, where the training is, or at `x` epochs."""
-        now = self._now
+        now = self.data.now
         x = place(now["epoch"], now["step"], now["steps"]) if x is None else x
-        before = self._steps_before[1] if self._steps_before else 0
+        before = self.data.steps_before[1] if self.data.steps_before else 0
         curve.add(
             x, value,
             step=before + now["step"], seconds=now["training_s"], seq=now["seq"],
@@ -287,11 +357,22 @@ class Fold:
 
     def _count_steps(self, epoch: int, steps: int) -> None:
         """Count the steps before an epoch, each by the number of steps that its own epoch has."""
-        if self._steps_before is None or self._steps_before[0] > epoch:  # begun, or gone back
-            self._steps_before = (epoch, max(0, epoch - 1) * steps)
-        elif self._steps_before[0] < epoch:
-            before, passed = self._steps_before
-            self._steps_before = (epoch, passed + (epoch - before) * (self._now["steps"] or steps))
+        if self.data.steps_before is None or self.data.steps_before[0] > epoch:  # begun, or gone back
+            self.data.steps_before = (epoch, max(0, epoch - 1) * steps)
+        elif self.data.steps_before[0] < epoch:
+            before, passed = self.data.steps_before
+            self.data.steps_before = (epoch, passed + (epoch - before) * (self.data.now["steps"] or steps))
+
+
+def _keep(kept: list[Any], one: Any) -> None:
+    kept.append(one)
+    if len(kept) > MOST_KEPT:
+        del kept[: MOST_KEPT // 4]
+
+
+def _lr(event: ev.RunStarted | ev.Resumed) -> float:
+    found = event.config.get("lr")
+    return float(found) if isinstance(found, int | float) else math.nan
 
 
 def fold(events: Iterable[ev.Event]) -> RunState:

@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import math
+import os
 import re
 import secrets
 import shutil
-import stat
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,10 @@ from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
 from engine.hosting import process, record_file
 from engine.hosting.process import HostRecord
+from engine.runs import run_json
 from engine.runs.unreadable import UnreadableError, left_out_words
+
+MOST_TIME = 1e11  # Unix seconds; no date is shown of more
 
 
 def create(home: Path, request: dict[str, Any]) -> RunFolder:
@@ -57,21 +60,12 @@ def write_run(folder: RunFolder, content: dict[str, Any]) -> None:
 
 def read_run(folder: RunFolder) -> dict[str, Any]:
     """run.json. Raises UnreadableError where it is missing, or is not as the program writes it."""
-    path = folder.run_json
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            raise UnreadableError(path, "not a file", run=folder.id)
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return run_json.read(folder.run_json)
     except OSError as error:
-        raise UnreadableError(path, error, run=folder.id) from None
-    except (ValueError, RecursionError):
-        raise UnreadableError(path, "no JSON", run=folder.id) from None
-    if not isinstance(content, dict):
-        raise UnreadableError(path, "no JSON object", run=folder.id)
-    for name in ("config", "parent", "dataset"):
-        if not isinstance(content.get(name) or {}, dict):
-            raise UnreadableError(path, f"{name!r} is not an object", run=folder.id)
-    return content
+        raise UnreadableError(folder.run_json, error, run=folder.id) from None
+    except run_json.MalformedError as error:
+        raise UnreadableError(folder.run_json, str(error), run=folder.id) from None
 
 
 def write_host(folder: RunFolder, socket_path: str, pid: int | None = None) -> None:
@@ -143,21 +137,26 @@ class Scan:
     unreadable: list[UnreadableError]  # what is there and can't be read
 
 
-def scan(home: Path) -> Scan:
-    """Look for runs. A folder that can't be read is left out, and told of; one that is no run's is passed over."""
+def candidates(home: Path) -> Scan:
+    """What lies in `runs` and may be a run (`is_run`), the newest first as far as names tell: opens no file."""
     runs = Home(home).runs
     try:
-        paths = sorted(runs.iterdir())
+        names = sorted(os.listdir(runs), reverse=True)
     except FileNotFoundError:
         return Scan([], [])
     except OSError as error:
         return Scan([], [UnreadableError(runs, error)])
-    found, unreadable = list[tuple[float, float, Path]](), list[UnreadableError]()
-    for path in paths:
-        folder = RunFolder(path)
+    return Scan([RunFolder(runs / name) for name in names if not name.startswith(".") and name != "lost+found"], [])
+
+
+def scan(home: Path) -> Scan:
+    """Look for runs. A folder that can't be read is left out, and told of; one that is no run's is passed over."""
+    there = candidates(home)
+    found, unreadable = list[tuple[float, float, Path]](), there.unreadable
+    for folder in there.folders:
         try:
-            if _is_run(folder):
-                found.append((_created(folder), _made(folder), path))
+            if is_run(folder):
+                found.append((_created(folder), made(folder), folder.path))
         except UnreadableError as error:
             unreadable.append(error)
     return Scan([RunFolder(path) for *_, path in sorted(found, reverse=True)], unreadable)
@@ -168,10 +167,8 @@ def run_folders(home: Path) -> list[RunFolder]:
     return scan(home).folders
 
 
-def _is_run(folder: RunFolder) -> bool:
+def is_run(folder: RunFolder) -> bool:
     """Whether a run lies there. Raises UnreadableError where that does not show, or where its run.json is gone."""
-    if folder.id.startswith(".") or folder.id == "lost+found":
-        return False
     try:
         folder.run_json.lstat()
     except NotADirectoryError:  # a file
@@ -199,18 +196,27 @@ def _created(folder: RunFolder) -> float:
 @lru_cache(maxsize=10_000)
 def _created_as_of(folder: RunFolder, *_stamp: int) -> float:
     """Read once, as long as the file stays as it is."""
-    created = read_run(folder).get("created")
-    with contextlib.suppress(OverflowError):
-        if isinstance(created, int | float) and created is not True and math.isfinite(created):
-            return float(created)
+    return created(folder, read_run(folder))
+
+
+def created(folder: RunFolder, request: Mapping[str, Any]) -> float:
+    """When the run was made, in Unix seconds: as its run.json says, else its name, else its files."""
+    found = request.get("created")
+    if isinstance(found, int | float) and found is not True and 0 <= found <= MOST_TIME:  # no NaN either
+        return float(found)
+    return created_by_id(folder)
+
+
+def created_by_id(folder: RunFolder) -> float:
+    """When the run was made, in Unix seconds, as its name says; else as its files do."""
     digits = re.match(r"\d{8}-\d{6}", folder.id)
     with contextlib.suppress(ValueError, OverflowError):
         if digits:
             return time.mktime(time.strptime(digits[0], "%Y%m%d-%H%M%S"))
-    return _made(folder)
+    return made(folder)
 
 
-def _made(folder: RunFolder) -> float:
+def made(folder: RunFolder) -> float:
     """When the run was made: Unix seconds, of the one file that is written then and never again."""
     try:
         return folder.host_lock.stat().st_ctime

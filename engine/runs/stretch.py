@@ -10,7 +10,8 @@ from engine.home import RunFolder
 from engine.runs.curve import Point, begun_after
 from engine.runs.state import place
 from engine.runs.unreadable import UnreadableError
-from engine.training.events import Progress, Resumed, decode, decode_seq
+from engine.training.event_json import decode, decode_seq
+from engine.training.events import Progress, Resumed
 
 MOST_POINTS = 2048  # of a stretch, or twice as many
 CLOSE_BYTES = 64 * 1024  # of the log, below which it is read on and bisected no further

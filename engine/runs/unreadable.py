@@ -19,11 +19,13 @@ class UnreadableError(RunError):
         super().__init__(f"{path} can't be read ({self.why}); mend that, or move it out of the way")
 
 
-def left_out_words(unreadable: Sequence[UnreadableError]) -> str:
-    """Which runs are missing in a list of them, and why; empty where none is."""
+def left_out_words(unreadable: Sequence[UnreadableError], *, listed: bool = False) -> str:
+    """Which runs can't be read, and why; empty where there is none. `listed`: the list has a row for each; else they
+    are missing in it."""
     if not unreadable:
         return ""
     which = ", ".join(f"{one.path} ({one.why})" for one in unreadable[:MOST_NAMED])
     more = f" and {len(unreadable) - MOST_NAMED} more" if len(unreadable) > MOST_NAMED else ""
     runs = "1 run" if len(unreadable) == 1 else f"{len(unreadable)} runs"
-    return f"{runs} can't be read and {'is' if len(unreadable) == 1 else 'are'} left out: {which}{more}"
+    left_out = "" if listed else f" and {'is' if len(unreadable) == 1 else 'are'} left out"
+    return f"{runs} can't be read{left_out}: {which}{more}"

@@ -16,8 +16,8 @@ import psutil
 
 from engine.errors import ConfigError, RunError
 from engine.home import Home, RunFolder
-from engine.runs import client, log, store
-from engine.runs.state import RunState, fold
+from engine.runs import client, log, state_file, store
+from engine.runs.state import RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 
@@ -137,7 +137,7 @@ def _compare(straight: RunFolder, broken: RunFolder, report: Callable[[str], Non
 def _losses(folder: RunFolder) -> dict[tuple[Any, ...], float]:
     """Every loss with its place: of each hundredth batch, of each epoch, of each test."""
     losses: dict[tuple[Any, ...], float] = {}
-    for event in log.read(folder).events:
+    for event in log.events(folder):
         match event:
             case ev.BatchLoss():
                 losses[event.kind, event.epoch, event.step] = event.loss
@@ -173,9 +173,11 @@ def _launch(home: Path, config: TrainConfig, data_dir: Path | None, agenda: list
 
 
 def _wait(folder: RunFolder, until: Callable[[RunState], bool]) -> RunState:
+    folded = state_file.begun(folder)
     while True:
         living = store.alive(folder)
-        run = fold(log.read(folder).events)
+        folded = state_file.read_on(folder, folded)
+        run = folded.fold.snapshot()
         if run.status == "failed":
             raise RunError(f"the training failed: {run.reason}")
         if until(run) and (not run.done or not living):

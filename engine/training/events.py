@@ -1,15 +1,33 @@
-"""The events of a run: one frozen dataclass for each kind, and the JSON lines they are written as (docs/events.md).
+"""The events of a run: one frozen dataclass for each kind. Imports no torch.
 
-Imports no torch. JSON has no NaN or infinity: a loss that is not finite is written as null, and read back as NaN.
+The annotations are what an event of a log is held to when it is read (`engine.training.event_json`): a log may be
+anybody's, and what follows relies on them.
 """
 
-import json
 import math
-import re
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, NotRequired, TypedDict
 
-VERSION = 1
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+SettingValue = str | int | float | bool | None
+
+
+class DatasetFacts(TypedDict, total=False):
+    """The data set that a run trains on."""
+
+    name: str
+    title: str
+    demo: bool
+    train: Count  # images
+    test: Count
+    classes: list[str]
+    checksum: str
+    left_out: NotRequired[Count]  # images that can't be read
+    notes: NotRequired[list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +37,9 @@ class Event:
     not record it)."""
 
     kind: ClassVar[str] = ""
-    seq: int = 0
-    t: float = 0.0
-    up: float | None = None
-
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> "Event":
-        """The event whose fields, or some of them, have these values, as JSON has them."""
-        return cls(**values)
+    seq: Count = 0
+    t: Seconds = 0.0
+    up: Annotated[float, Meta(ge=-1e11, le=1e11)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +47,15 @@ class RunStarted(Event):
     """The host is ready to train."""
 
     kind = "run_started"
-    config: dict[str, Any]  # TrainConfig.to_dict(), with `dataset` resolved
+    config: dict[str, SettingValue]  # TrainConfig.to_dict(), with `dataset` resolved
     device: str  # "cpu", "cuda:0"
     device_name: str  # for people: "AMD EPYC, 1 thread", "NVIDIA H200"
-    threads: int
-    dataset: dict[str, Any]  # name, title, demo, train, test (counts), classes (names), checksum[, left_out, notes]
+    threads: Count
+    dataset: DatasetFacts
     loader: str  # "resident" or "DataLoader"
-    parameters: int
-    epochs: int
-    steps: int  # per epoch
+    parameters: Count
+    epochs: Count
+    steps: Count  # per epoch
     trainable: int = -1  # of the parameters; -1: an earlier version did not record it
 
 
@@ -52,17 +65,17 @@ class Resumed(Event):
 
     kind = "resumed"
     checkpoint: str  # inside the run's folder; empty: there was none, the run starts at its first step
-    epoch: int  # the last step whose result counts
-    step: int
+    epoch: Count  # the last step whose result counts
+    step: Count
     evaluated: bool  # whether that epoch's result on the test set counts
-    training_s: float  # seconds of training up to here
-    config: dict[str, Any]  # at this step, edits included
+    training_s: Seconds  # seconds of training up to here
+    config: dict[str, SettingValue]  # at this step, edits included
     device: str
     device_name: str
-    threads: int
+    threads: Count
     loader: str
-    epochs: int
-    steps: int
+    epochs: Count
+    steps: Count
     differences: list[str]  # what has changed, so that the numbers may differ in their last bits; empty: nothing
     bad: list[str]  # newer checkpoints that could not be used, and why
 
@@ -75,10 +88,10 @@ class Branched(Event):
     kind = "branched"
     parent: str  # run id; empty: it starts from a file
     checkpoint: str  # inside the parent's folder; without a parent: the file's path
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     evaluated: bool  # whether the test result of that epoch is the parent's
-    changes: dict[str, Any]  # the settings that differ from the parent's, with this run's values
+    changes: dict[str, SettingValue]  # the settings that differ from the parent's, with this run's values
     notes: list[str]  # what could not be loaded, such as the state of another optimizer
 
 
@@ -87,13 +100,13 @@ class Edited(Event):
     """A setting was changed between two steps."""
 
     kind = "edited"
-    epoch: int
-    step: int  # the last step before it
+    epoch: Count
+    step: Count  # the last step before it
     setting: str  # "lr", "momentum", "weight_decay", "epochs", "batch_size"
     before: float
     after: float
     lr: float  # the learning rate of the next step: `after`, times the schedule's factor
-    from_epoch: int  # the epoch from which it applies: the current one, or for the batch size the next
+    from_epoch: Count  # the epoch from which it applies: the current one, or for the batch size the next
     replayed: bool = False  # repeated after a resume, not a new request
 
 
@@ -102,9 +115,9 @@ class Progress(Event):
     """The steps since the last progress event: at most about 10 events a second, whatever the step rate."""
 
     kind = "progress"
-    epoch: int  # from 1
-    step: int  # steps done in this epoch, from 1
-    steps: int  # steps in an epoch
+    epoch: Count  # from 1
+    step: Count  # steps done in this epoch, from 1
+    steps: Count  # steps in an epoch
     loss: float  # mean of the steps' losses since the last progress event
     lr: float
     samples_per_s: float
@@ -115,11 +128,11 @@ class BatchLoss(Event):
     """The loss of one batch, every 100 batches: the tutorial's log line `loss: 2.297350 [    0/60000]`."""
 
     kind = "batch_loss"
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     loss: float
-    seen: int  # samples before this batch
-    of: int  # samples in an epoch
+    seen: Count  # samples before this batch
+    of: Count  # samples in an epoch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +140,13 @@ class Evaluated(Event):
     """The test set, after an epoch."""
 
     kind = "evaluated"
-    epoch: int
+    epoch: Count
     loss: float  # mean of the batch means, as in the tutorial
     loss_per_sample: float | None = None  # mean over the samples; None: an older log
-    accuracy: float  # fraction of 1
-    per_class: list[float | None]  # fraction of each class's samples predicted correctly; None: a class without samples
-    confusion: list[list[int]]  # row: true class, column: predicted class
-    seconds: float
+    accuracy: Fraction  # fraction of 1
+    per_class: list[Fraction | None]  # of each class, predicted correctly; None: a class without samples
+    confusion: list[list[Count]]  # row: true class, column: predicted class
+    seconds: Seconds
 
     @property
     def x(self) -> float:
@@ -144,34 +157,34 @@ class Evaluated(Event):
 @dataclass(frozen=True, kw_only=True)
 class EpochFinished(Event):
     kind = "epoch_finished"
-    epoch: int
+    epoch: Count
     loss: float  # mean of the epoch's step losses
-    seconds: float  # training alone, pauses left out
+    seconds: Seconds  # training alone, pauses left out
     samples_per_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paused(Event):
     kind = "paused"
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     reason: str  # "asked", "step", "non_finite_loss", "cannot_write"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unpaused(Event):
     kind = "unpaused"
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
     kind = "checkpoint_saved"
     file: str  # inside the run's folder
-    epoch: int
-    step: int
-    bytes: int
+    epoch: Count
+    step: Count
+    bytes: Count
     sha256: str
     reason: str = "epoch"  # why: "epoch" (its end), "time", "asked", "stop"
 
@@ -183,8 +196,8 @@ class Warned(Event):
     kind = "warning"
     code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint", and those of engine.training.layer_stats
     message: str
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,8 +206,8 @@ class Readings(Event):
 
     kind = "readings"
     load: float | None  # 0..1 of all the machine's cores, or of the GPU; None: not known
-    memory: int | None  # bytes this run uses on the device (on the CPU: the host's resident memory)
-    memory_total: int | None  # bytes the device has
+    memory: Count | None  # bytes this run uses on the device (on the CPU: the host's resident memory)
+    memory_total: Count | None  # bytes the device has
 
 
 @dataclass(frozen=True)
@@ -221,8 +234,8 @@ class LayerStats(Event):
     """The layers at one step."""
 
     kind = "layer_stats"
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     parameters: dict[str, ParameterStats]
     activations: dict[str, ActivationStats]  # by the module's name
     loss_before: float | None = None  # of the step's batch, for a single step that was asked for
@@ -235,27 +248,14 @@ class LayerStats(Event):
         found = [norm for norm in norms if norm is not None]
         return math.hypot(*found) if found and len(found) == len(norms) else None
 
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> "LayerStats":
-        for name, stats in (("parameters", ParameterStats), ("activations", ActivationStats)):
-            values[name] = {key: _stats(stats, value) for key, value in values[name].items()}
-        return cls(**values)
-
-
-def _stats(cls: type[Any], value: Any) -> Any:
-    """One entry of `layer_stats`: an object, or a list of the same numbers in the fields' order, as `vitals` had."""
-    if isinstance(value, list):
-        return cls(*value)
-    return cls(**{field.name: value[field.name] for field in fields(cls)})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
     """Ended before its last epoch, on request."""
 
     kind = "stopped"
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     reason: str  # "asked", "SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "non_finite_loss", "folder_gone"
 
 
@@ -264,8 +264,8 @@ class Finished(Event):
     """All epochs done."""
 
     kind = "finished"
-    epochs: int
-    seconds: float
+    epochs: Count
+    seconds: Seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,8 +275,8 @@ class Failed(Event):
     kind = "failed"
     message: str
     log: str
-    epoch: int = 0
-    step: int = 0
+    epoch: Count = 0
+    step: Count = 0
 
 
 KINDS: dict[str, type[Event]] = {
@@ -286,72 +286,3 @@ KINDS: dict[str, type[Event]] = {
         CheckpointSaved, Warned, Readings, LayerStats, Stopped, Finished, Failed,
     )
 }  # fmt: skip
-
-
-OLD_KINDS = {"vitals": "layer_stats"}  # as earlier versions called them
-
-
-def encode(event: Event) -> str:
-    """The event as one line of JSON, without the line's end."""
-    body = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
-    if event.up is None:
-        del body["up"]
-    return json.dumps({"v": VERSION, "seq": body.pop("seq"), "t": body.pop("t"), "kind": event.kind, **body})
-
-
-_NUMBER = rb"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-_PROGRESS = re.compile(  # as `encode` writes it: nearly all lines of a long log are this one
-    rb'\{"v": 1, "seq": (\d+), "t": ' + _NUMBER + rb', "kind": "progress"(?:, "up": ' + _NUMBER + rb')?, '
-    rb'"epoch": (\d+), "step": (\d+), "steps": (\d+), "loss": ' + _NUMBER + rb', "lr": ' + _NUMBER
-    + rb', "samples_per_s": ' + _NUMBER
-    + rb"\}\s*"
-)  # fmt: skip
-
-
-def decode(line: str | bytes) -> Event | None:
-    """The event of one line; None for a kind or a shape this version does not know (older readers read newer runs)."""
-    if isinstance(line, bytes) and (found := _PROGRESS.fullmatch(line)):
-        seq, t, up, epoch, step, steps, loss, lr, speed = found.groups()
-        return Progress(
-            seq=int(seq), t=float(t), up=None if up is None else float(up), epoch=int(epoch), step=int(step),
-            steps=int(steps), loss=float(loss), lr=float(lr), samples_per_s=float(speed),
-        )  # fmt: skip
-    try:
-        body = json.loads(line)
-        kind = body["kind"]
-        cls = KINDS[OLD_KINDS.get(kind, kind)]
-        values = {
-            field.name: body[field.name] if field.default is MISSING else body.get(field.name, field.default)
-            for field in fields(cls)
-        }
-        if "loss" in values and values["loss"] is None:
-            values["loss"] = math.nan
-        return cls.from_values(values)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def decode_kind(line: bytes) -> bytes:
-    """The `kind` of one line, known or not; empty where it is not an event."""
-    try:
-        return str(json.loads(line)["kind"]).encode()
-    except (ValueError, KeyError, TypeError):
-        return b""
-
-
-def decode_seq(line: bytes) -> int:
-    """The `seq` of one line, of whatever kind; 0 where it is not an event."""
-    try:
-        return int(json.loads(line)["seq"])
-    except (ValueError, KeyError, TypeError):
-        return 0
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, ParameterStats | ActivationStats):
-        return asdict(value)
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

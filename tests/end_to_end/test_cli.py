@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.training.config import TrainConfig, option
-from engine.training.events import decode
+from engine.training.event_json import decode
 from tests.support.waiting import HANG_S, wait_for
 
 PROGRAM = [str(Path(sys.executable).with_name("fmnist-tui"))]

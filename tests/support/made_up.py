@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.home import Home
 from engine.runs import store
+from engine.training import event_json
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.app import FmnistApp
@@ -62,7 +63,8 @@ class MadeUpRun:
         with open(self.folder.events, "a") as log:
             for event in events:
                 self._seq += 1
-                log.write(ev.encode(dataclasses.replace(event, seq=self._seq, t=self._begun + self._seq)) + "\n")
+                stamped = dataclasses.replace(event, seq=self._seq, t=self._begun + self._seq)
+                log.write(event_json.encode(stamped) + "\n")
 
     def train(self, epochs: Iterable[int]) -> None:
         """Whole epochs, each with ten progress events, two log lines and a test result."""

@@ -58,7 +58,7 @@ def _runs(options: argparse.Namespace) -> int:
         say(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
     if unreadable:
         sys.stdout.flush()
-        complain(left_out_words(unreadable))
+        complain(left_out_words(unreadable, listed=True))
         return BAD_INPUT
     return DONE
 
@@ -78,6 +78,9 @@ def _print_runs(found: "list[RunSummary]") -> None:
         label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
         best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
         began = age(time.time() - run.started)
+        if run.problem:
+            table.add_row(shown(label), run.state_words, "", "", "", "", shown(run.problem))
+            continue
         cells = (label, run.state_words, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, began)
         table.add_row(*map(shown, cells))
     console(width=None if sys.stdout.isatty() else 200).print(table)

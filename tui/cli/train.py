@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
-from engine.runs import client, log, store
+from engine.runs import client, state_file, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold, RunState
 from engine.terminal_text import shown
+from engine.training import event_json
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.cli.output import complain, console, say, say_line_of_json, tell
@@ -55,7 +56,7 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], *, as_json: bool) -> i
     client.check_resumable(folder)
     if int(store.read_run(folder).get("processes", 1)) > 1:
         seen = Follower(folder)
-        seen.poll()
+        seen.skip()
         client.resume(folder, **changes)
         return follow(folder, as_json=as_json, seen=seen)
     return _serve(folder, changes, as_json=as_json)
@@ -70,9 +71,7 @@ def _serve(folder: RunFolder, resume: Mapping[str, Any] | None, *, as_json: bool
         complain(words)
     if as_json:
         return host.serve(listener=_print_json)
-    known = Fold()
-    for event in log.read(folder).events:
-        known.add(event)
+    known = state_file.read_all(folder)
     if sys.stdout.isatty():
         with TerminalReport(folder, known) as report:
             return host.serve(listener=report.hear)
@@ -120,14 +119,11 @@ def follow(folder: RunFolder, *, as_json: bool, seen: Follower | None = None) ->
 
 def wait_for_end(folder: RunFolder) -> int:
     """Wait until the run, which was told to stop, has saved and ended; say what came of it. 0, or 1 where it failed."""
-    follower, fold, ended = Follower(folder), Fold(), ""
-    report = LineReport(folder, lambda line: None)
+    folded, report, ended = state_file.begun(folder), LineReport(folder, lambda line: None), ""
     while not ended:
         living = store.alive(folder)
-        for event in follower.poll():
-            fold.add(event)
-            report.hear(event)
-        run = fold.snapshot()
+        folded = state_file.read_on(folder, folded)
+        run = folded.fold.snapshot()
         if run.done or not living:
             ended = report.ending(run)
         elif run.status == "paused" and run.reason == "cannot_write":
@@ -174,9 +170,8 @@ class LineReport:
                 self._write(f"warning: {event.message}")
             case ev.Paused():
                 how = f"fmnist-tui unpause {self.folder.id}"
-                self._write(
-                    f"paused at epoch {event.epoch}, step {event.step} ({PAUSED[event.reason]}); resume with: {how}"
-                )
+                why = PAUSED.get(event.reason, event.reason)
+                self._write(f"paused at epoch {event.epoch}, step {event.step} ({why}); resume with: {how}")
             case ev.Unpaused():
                 self._write("resumed")
             case ev.Stopped() | ev.Finished() | ev.Failed():
@@ -291,4 +286,4 @@ def print_line(line: str) -> None:
 
 
 def _print_json(event: ev.Event) -> None:
-    say_line_of_json(ev.encode(event))
+    say_line_of_json(event_json.encode(event))

@@ -64,6 +64,9 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
         more = f" ({len(state.warnings)} warnings)" if len(state.warnings) > 1 else ""
         place = f", epoch {newest.epoch} step {fmt.count(newest.step)}" if "epoch" not in newest.message else ""
         return f"Warning{place}: {newest.message}{more}", "warning"
+    if state.skipped:
+        lines = fmt.counted(state.skipped, "line")
+        return f"{lines} of the run's log can't be read: damaged, or not as fmnist-tui writes them.", "warning"
     return "", ""
 
 

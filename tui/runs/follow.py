@@ -9,15 +9,17 @@ from textual.message_pump import MessagePump
 
 from engine.errors import RunError
 from engine.home import RunFolder
-from engine.runs import store
-from engine.runs.follower import PART_BYTES, Follower
-from engine.runs.state import Fold, RunState
-from engine.training.events import Event
+from engine.runs import state_file, store
+from engine.runs.log import PART_BYTES
+from engine.runs.state import RunState
 from tui.runs.facts import UNREADABLE
 
 POLL_S = 0.25
 POST_S = 0.5  # between two messages at least
 ALIVE_S = 1.0  # between two looks whether the host lives
+KEEP_BYTES = 8 * 2**20  # of a log that nobody need read again: then what they come to is written down
+KEEP_MORE_BYTES = 256 * 2**20  # while more is to be read, so that a reading that is broken off goes on there
+STOP_S = 0.02
 
 
 class RunUpdated(Message, bubble=False):
@@ -58,13 +60,14 @@ class FollowThread:
         self._held.clear()
 
     def stop(self) -> None:
-        """End the thread and wait for it (a quarter of a second at most)."""
+        """End the thread, which posts nothing more. Waits no longer for it than a screen may."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def _follow(self) -> None:
-        follower, fold = Follower(self.folder), Fold()
+        folded = state_file.begun(self.folder)
+        kept = folded.end  # bytes of the log that state.json knows
         alive, looked, posted, news, problem = True, float("-inf"), float("-inf"), True, ""
         while not self._stopping.is_set():
             now = time.monotonic()
@@ -72,16 +75,26 @@ class FollowThread:
             if now - looked >= ALIVE_S:
                 # Before the poll: what a host wrote before it died is read before it is called dead.
                 alive, looked = store.alive(self.folder), now
-            events, before = list[Event](), problem
+            before, end = problem, folded.end
             try:
-                events, problem = follower.poll(PART_BYTES), ""
+                folded, problem = state_file.read_on(self.folder, folded, PART_BYTES), ""
             except RunError as error:
                 problem = str(error)
-            for event in events:
-                fold.add(event)
-            news = news or bool(events) or alive != was or problem != before
-            if news and now - posted >= POST_S and not self._held.is_set():
-                self._target.post_message(RunUpdated(self.folder, fold.snapshot(), alive, problem, follower.read))
+            read = _part_read(self.folder, folded.end)
+            news = news or folded.end > end or alive != was or problem != before
+            if news and now - posted >= POST_S and not self._held.is_set() and not self._stopping.is_set():
+                self._target.post_message(RunUpdated(self.folder, folded.fold.snapshot(), alive, problem, read))
                 posted, news = now, False
-            if not events or follower.read == 1.0:  # a long log is read in parts, one after the other
+            if folded.end - kept >= (KEEP_BYTES if read == 1.0 else KEEP_MORE_BYTES):
+                state_file.keep(self.folder, folded)
+                kept = folded.end
+            if folded.end == end or read == 1.0:  # a long log is read in parts, one after the other
                 self._stopping.wait(POLL_S if alive else ALIVE_S)
+
+
+def _part_read(folder: RunFolder, end: int) -> float:
+    """How much of the log was read, with its first `end` bytes: 1.0 is all of it."""
+    try:
+        return min(1.0, end / max(1, folder.events.stat().st_size))
+    except OSError:
+        return 1.0

@@ -56,8 +56,8 @@ class RunDetail(Panel):
             self._checkpoints = found
             set_text(self.query_one("#about", Static), run_text.about(run, state, runs, found))
 
-    def clear(self) -> None:
-        """No run is chosen."""
+    def clear(self, why: str) -> None:
+        """There is no run to show."""
         self._of = ""
         self.describe(title="", right="", below="")
-        self.say("No run is chosen.")
+        self.say(why)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.runs import listing
+from engine.runs import listing, state_file
 from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
 from tui import format as fmt
@@ -17,7 +17,7 @@ from tui.widgets.order import Order
 from tui.widgets.rows import Column, Row
 from tui.widgets.sparkline import sparkline
 
-STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad"}  # of a state
+STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad", "unreadable": "bad"}  # of a state
 WIDE = 90  # cells of a table that shows the times beside the results
 NAME, FIXED = "run", 2  # the column that is always there, and how many of the first ones are always in view
 MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, LEAST_CURVE = 40, 11, 16, 18, 8  # cells
@@ -55,7 +55,7 @@ def table(runs: Sequence[RunSummary], order: Order, width: int, chosen: Sequence
         branch = "  " * (depth - 1) + "└ " * bool(depth)
         texts = cells[run.id] | {
             "run": branch + fit_middle(run.title, name - width_of([branch])),
-            "curve": sparkline(run.curve, min(room, listing.CURVE)),
+            "curve": sparkline(run.curve, min(room, state_file.SUMMARY_POINTS)),
         }
         styles = {"state": STYLES.get(run.state, ""), "data": "warning" if run.demo else ""}
         rows.append(Row(run.id, tuple(texts[title] for title in titles), styles=styles))

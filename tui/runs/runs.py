@@ -1,6 +1,8 @@
 """*Runs*: every run, newest first; from here one is watched, paused or stopped."""
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, work
@@ -12,8 +14,8 @@ from textual.widgets import Static
 
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
-from engine.runs import listing, run_filter
-from engine.runs.listing import RunSummary
+from engine.runs import run_filter
+from engine.runs.listing import LIVE, RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import cells, run_columns
@@ -22,12 +24,14 @@ from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.dialogs.columns import ColumnsDialog
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
-from tui.runs import run_actions, run_table, run_text
+from tui.runs import run_actions, run_text
 from tui.runs.chart_export import export_chart
 from tui.runs.charts import MOST_RUNS, ShownRun
 from tui.runs.run_actions import RunActions
 from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
+from tui.runs.run_table import NAME
+from tui.runs.shown_runs import Shown, matching, shown_runs
 from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
 from tui.widgets.chart.plot import preload
@@ -39,11 +43,13 @@ from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
+LOOK_S, LOOK_MORE_S = 0.25, 1.0  # of reading runs before the first ones are shown, and then before more are
+AGES_S = 30.0  # after which the ages are shown anew where nothing else is
+AT_ONCE = 200  # runs whose table is made without a thread
 FOLLOW_S = 0.03  # that the cursor stands still before the panel beside it follows
 LIST_EDGES, CURVES_HEIGHT = 3, 12  # rows: a list's borders and titles, and the least that curves below it need
 WIDE = 110  # columns from which the chosen run has a panel
 EMPTY = "No runs yet. Press N to start one."
-LIVE = ("training", "paused")
 
 
 class RunsScreen(TableScreen):
@@ -75,10 +81,13 @@ class RunsScreen(TableScreen):
         self._runs: list[RunSummary] = []
         self._looked = False  # whether the runs were read
         self._left_out = ""  # which runs can't be read, and why
-        self._listing = listing.Listing(services.home)
+        self._listing = services.runs
         self._order = Order.parse(services.preferences.get(SORT_RUNS))
         self._following: Timer | None = None
-        self._overlaid: tuple[ShownRun, ...] = ()  # the runs whose curves are shown over each other
+        self._shown = Shown()
+        self._put_at = 0.0  # when that was shown, by time.monotonic
+        self._over: Sequence[RunSummary] = ()  # the runs whose curves are to be shown over each other
+        self._overlaid: tuple[ShownRun, ...] = ()  # as they are shown
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
@@ -114,15 +123,42 @@ class RunsScreen(TableScreen):
 
     @work(exclusive=True, group="runs")
     async def look(self) -> None:
-        """Read the runs again, in a thread, if this screen is in view."""
-        if not self.is_active:
+        """Read the runs again, in a thread, if this screen is in view. Thousands of them come in parts."""
+        while self.is_active:
+            runs = await asyncio.to_thread(self._listing.look, LOOK_MORE_S if self._looked else LOOK_S)
+            folders = [one for one in self._listing.unreadable if not one.run]  # a run has a row
+            left_out, now = printable(left_out_words(folders)), time.monotonic()
+            news = runs != self._runs or left_out != self._left_out or not self._looked
+            self._runs, self._left_out, self._looked = runs, left_out, True
+            if news or now - self._put_at >= AGES_S:
+                await self._make()
+            if not self._listing.left or not self.query("#table"):  # or the app ended meanwhile
+                return
+
+    def _show(self) -> None:
+        """Show the runs anew: few at once, many as soon as a thread has made the table."""
+        if not self._looked:
             return
-        self._runs = await asyncio.to_thread(self._listing.look)
-        self._left_out = printable(left_out_words(self._listing.unreadable))
-        if self.query("#table"):  # else the app ended meanwhile
-            self._looked = True
-            self._panel.busy("")
-            self._show()
+        if len(self._runs) <= AT_ONCE:
+            self._put(self._shown_now())
+        else:
+            self._make_many()
+
+    @work(exclusive=True, group="show")
+    async def _make_many(self) -> None:
+        await self._make()
+
+    async def _make(self) -> None:
+        """The table, made in a thread; then the curves."""
+        if not self.query("#table"):
+            return
+        shown = await asyncio.to_thread(self._shown_now)
+        if self.query("#table"):
+            self._panel.busy(f"{fmt.count(self._listing.left)} more runs to read …" if self._listing.left else "")
+            self._put(shown)
+
+    def _shown_now(self) -> Shown:
+        return shown_runs(self._runs, self.filter_text, self._order, self._width, self._columns)
 
     @property
     def _panel(self) -> Panel:
@@ -150,67 +186,54 @@ class RunsScreen(TableScreen):
         """Cells of the table."""
         return self.table.size.width or self.size.width - 2
 
-    def _matching(self, text: str) -> list[RunSummary]:
-        """The runs that pass a filter. Raises FilterError where it can't be read."""
-        wanted = run_filter.parse(text)
-        return [run for run in self._runs if wanted.passes(run)]
-
-    def _show(self) -> None:
-        if not self._looked:
-            return
-        shown = self._matching(self.filter_text)
-        order = self._order_of(shown)
-        made = run_table.table(shown, order, self._width, self._columns)
+    def _put(self, shown: Shown) -> None:
+        self._shown, made, self._put_at = shown, shown.table, time.monotonic()
         self.table.fixed = made.fixed
-        self.table.show(made.rows, made.columns, sorted_by=order.title, falling=order.falling)
+        self.table.show(made.rows, made.columns, sorted_by=shown.order.title, falling=shown.order.falling)
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, self._left_out)
         left_out.display = bool(self._left_out)
         nothing = f"No run passes the filter {self.filter_text}. Esc shows all." if self._runs else EMPTY
-        self._panel.say("" if shown or self._left_out else nothing)
-        self._describe(len(shown))
-        self._show_curves([run for run in run_table.in_order(shown, order) if run.curve])
+        self._panel.say("" if shown.runs or self._left_out or self._listing.left else nothing)
+        self._describe()
+        self._place_curves()
         self._show_detail(at_once=True)
         self.refresh_bindings()
 
-    def _show_curves(self, runs: list[RunSummary]) -> None:
+    def _place_curves(self) -> None:
         """The curves of the runs, the first of them where they are many, in what the list leaves of the screen."""
         needed = len(self.table.rows) + LIST_EDGES + bool(self._left_out)
         room = self.query_one("#left").size.height - needed
         curves = self.query_one("#curves", Panel)
-        curves.display = room >= CURVES_HEIGHT and bool(runs)
+        curves.display = room >= CURVES_HEIGHT and bool(self._shown.with_curves)
         self._panel.styles.height = needed if curves.display else "1fr"
-        if not curves.display:
-            return
-        states = tuple(ShownRun(run.id, run.title, self._listing.state(run.folder)) for run in runs[:MOST_RUNS])
+        self._over = self._shown.with_curves[:MOST_RUNS] if curves.display else ()
+
+    def _show_curves(self) -> None:
+        states = tuple(ShownRun(run.id, run.title, self._listing.state(run.folder)) for run in self._over)
         same = len(states) == len(self._overlaid) and all(
             one.state is other.state and one.name == other.name
             for one, other in zip(states, self._overlaid, strict=True)
         )
-        if not same:
-            self._overlaid = states
-            curves.describe(right=f"the first {MOST_RUNS} of {len(runs)}" if len(runs) > MOST_RUNS else "")
+        if states and not same:
+            self._overlaid, count = states, len(self._shown.with_curves)
+            right = f"the first {MOST_RUNS} of {fmt.count(count)}" if count > MOST_RUNS else ""
+            self.query_one("#curves", Panel).describe(right=right)
             self.query_one("#overlay", RunChart).show_runs(states)
 
-    def _order_of(self, shown: list[RunSummary]) -> Order:
-        """The order that was chosen, where the runs have its column; else the newest first."""
-        titles = [one.title for one in run_table.orders(shown, self._columns)]
-        return self._order if self._order.title in titles else Order()
-
-    def _describe(self, shown: int) -> None:
+    def _describe(self) -> None:
         """What stands in the borders of the list."""
-        live = sum(run.state in LIVE for run in self._runs)
-        count = fmt.counted(len(self._runs), "run")
-        parts = [f"{fmt.count(shown)} of {count}" if self.filter_text else count if self._runs else ""]
-        parts += [f"{live} live" if live else "", self.describe_filter()]
-        parts += [self._order_of(self._matching(self.filter_text)).words if self._runs else ""]
+        shown, count = self._shown, fmt.counted(len(self._runs), "run")
+        parts = [f"{fmt.count(len(shown.runs))} of {count}" if self.filter_text else count if self._runs else ""]
+        parts += [f"{shown.live} live" if shown.live else "", self.describe_filter()]
+        parts += [shown.order.words if self._runs else ""]
         run = self.selected
         below = ""
         if run is not None:
             place = f"{self.table.cursor + 1} of {len(self.table.rows)}"
             words = run.state_words
             facts = [run_text.origin(run, self._runs), words if words != run.state else "", run_text.began(run)]
-            below = " · ".join(filter(None, [*facts, run.id]))
+            below = " · ".join(filter(None, [printable(run.problem), *facts, run.id]))
             self._panel.describe(below_right=place)
         self._panel.describe(right=" · ".join(filter(None, parts)), below=below)
 
@@ -222,16 +245,25 @@ class RunsScreen(TableScreen):
         if at_once:
             self._detail()
 
-    def _detail(self) -> None:
+    @work(exclusive=True, group="detail")
+    async def _detail(self) -> None:
+        """Read the states of the runs whose curves are shown, in a thread, and show them."""
         detail, run = self.query_one(RunDetail), self.selected
-        if not detail.display:
+        wanted = [one.folder for one in self._over]
+        parent = next((one for one in self._runs if run is not None and one.id == run.parent), None)
+        if detail.display:
+            wanted += [one.folder for one in (run, parent) if one is not None and not one.problem]
+        await asyncio.to_thread(self._listing.read_states, list(dict.fromkeys(wanted)))
+        if not self.query("#table"):
             return
-        if run is None:
-            detail.clear()
+        self._show_curves()
+        if not detail.display or run is not self.selected:
             return
-        state = self._listing.state(run.folder)
-        parent = next((self._listing.state(one.folder) for one in self._runs if one.id == run.parent), None)
-        detail.show(run, state, self._runs, parent)
+        if run is None or run.problem:
+            detail.clear(printable(run.problem) if run is not None else "No run is chosen.")
+            return
+        parent_state = self._listing.state(parent.folder) if parent is not None else None
+        detail.show(run, self._listing.state(run.folder), self._runs, parent_state)
         self._read_checkpoints(run)
 
     @work(exclusive=True, group="checkpoints")
@@ -258,16 +290,18 @@ class RunsScreen(TableScreen):
         run = self.selected
         if run is None and action in ("open", "pause", "stop", "branch", "on_model", "sort", "reverse", "columns"):
             return "there is no run" if not self._runs else "no run is chosen"
+        if run is not None and run.problem and action in ("open", "pause", "stop", "branch", "on_model"):
+            return f"the run can't be read: {printable(run.problem)}"
         if run is not None and action == "stop" and run.state not in LIVE:
             return f"the run {_ENDS.get(run.state, 'has ended')}"
-        if run is not None and action in ("branch", "on_model") and not self._listing.state(run.folder).checkpoints:
+        if run is not None and action in ("branch", "on_model") and not run.checkpoints:
             return "the run has no checkpoint yet"
         if action == "unfilter" and not self.filter_text:
             return "no filter is set"
         return self.why_not_panel() if action == "panel" else ""
 
     def moved(self) -> None:
-        self._describe(len(self.table.rows))
+        self._describe()
         self._show_detail()
         self.refresh_bindings()
 
@@ -305,7 +339,7 @@ class RunsScreen(TableScreen):
         self.clear_filter()
 
     def action_sort(self) -> None:
-        every = run_table.orders(self._matching(self.filter_text), self._columns)
+        every = self._shown.orders
         titles = [one.title for one in every]
         at = titles.index(self._order.title) if self._order.title in titles else 0
         self._sort(every[(at + 1) % len(every)])
@@ -315,9 +349,9 @@ class RunsScreen(TableScreen):
 
     @work(group="columns", exclusive=True)
     async def action_columns(self) -> None:
-        automatic = run_table.table(self._matching(self.filter_text), Order(), self._width).columns
-        titles = [one.title for one in automatic]
-        dialog = ColumnsDialog("Runs", run_columns.columns(), self._columns, titles, run_table.NAME)
+        automatic = shown_runs(self._runs[:AT_ONCE], self.filter_text, Order(), self._width).table
+        titles = [one.title for one in automatic.columns]
+        dialog = ColumnsDialog("Runs", run_columns.columns(), self._columns, titles, NAME)
         chosen = await self.app.push_screen_wait(dialog)
         if chosen is not None and chosen != self._columns:
             self._services.preferences.keep(COLUMNS_RUNS, chosen)
@@ -327,8 +361,7 @@ class RunsScreen(TableScreen):
         if title == self._order.title:
             self.action_reverse()
             return
-        every = run_table.orders(self._matching(self.filter_text), self._columns)
-        chosen = next((one for one in every if one.title == title), Order() if title == "age" else None)
+        chosen = next((one for one in self._shown.orders if one.title == title), Order() if title == "age" else None)
         if chosen is not None:
             self._sort(chosen)
 
@@ -339,7 +372,7 @@ class RunsScreen(TableScreen):
         self.table.reveal(order.title)
 
     def count_matching(self, text: str) -> str:
-        return f"{fmt.count(len(self._matching(text)))} of {fmt.counted(len(self._runs), 'run')}"
+        return f"{fmt.count(len(matching(self._runs, text)))} of {fmt.counted(len(self._runs), 'run')}"
 
     def filter_changed(self) -> None:
         self._show()

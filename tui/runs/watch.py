@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -13,9 +12,10 @@ from textual.binding import BindingType
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
 from engine.home import Home, RunFolder
-from engine.runs import log, store
+from engine.runs import state_file, store
 from engine.runs.checkpoint_refs import name_of
-from engine.runs.state import RunState, fold
+from engine.runs.listing import LIVE
+from engine.runs.state import RunState
 from tui import cells
 from tui import format as fmt
 from tui.config import declared
@@ -314,7 +314,8 @@ class WatchScreen(LivingScreen[None]):
     async def _look_for_live_runs(self) -> None:
         if not self.is_active or self.folder is None:
             return
-        living = await asyncio.to_thread(_living_runs, self._services.home)
+        runs = await asyncio.to_thread(self._services.runs.look)
+        living = [run.folder for run in reversed(runs) if run.state in LIVE]
         if living != self._living:
             self._living = living
             self.refresh_bindings()
@@ -376,14 +377,9 @@ class WatchScreen(LivingScreen[None]):
         return self.query_one(LiveView)
 
 
-def _living_runs(home: Path) -> list[RunFolder]:
-    """The runs whose host lives, oldest first."""
-    return [folder for folder in reversed(store.run_folders(home)) if store.alive(folder)]
-
-
 def _curve_of(folder: RunFolder) -> RunState:
     """The state of a run; of a branch, with its parents' curves before it."""
-    state = fold(log.read(folder).events)
+    state = state_file.read_all(folder).snapshot()
     if state.parent is None or state.parent.parent == folder.id:
         return state
     before, begun = _curve_of(folder.other(state.parent.parent)), state.begun_at

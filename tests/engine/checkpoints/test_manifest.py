@@ -100,3 +100,21 @@ def test_a_list_of_a_later_version_is_read_as_far_as_it_is_known(tmp_path: Path)
     del content["checkpoints"][0]["rested_on"]
     path.write_text(json.dumps(content))
     assert manifest.read(run) == EPOCHS[:1]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"file": "../../other.pt"}, {"file": "/etc/passwd"}, {"file": ".."}, {"file": ""}, {"file": "a\x00b"},
+        {"epoch": -1}, {"epoch": "1"}, {"bytes": 1.5}, {"t": 1e300}, {"accuracy": 2.0}, {"sha256": 7}, {"file": None},
+    ],
+)  # fmt: skip
+def test_a_list_from_anybody_leads_nowhere_else(entry: dict[str, object], tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.checkpoints.mkdir()
+    good = {"file": "epoch-0001.pt", "epoch": 1, "step": 2, "bytes": 3, "sha256": "00", "t": 1.0}
+    folder.manifest.write_text(json.dumps({"v": 1, "checkpoints": [good]}))
+    assert manifest.read(folder)[0].file == "epoch-0001.pt"
+    folder.manifest.write_text(json.dumps({"v": 1, "checkpoints": [good, good | entry]}))
+    with pytest.raises(CheckpointError, match=r"manifest\.json can't be read \(not as fmnist-tui writes it"):
+        manifest.read(folder)

@@ -7,7 +7,6 @@ import pytest
 
 from engine.home import RunFolder
 from engine.runs.listing import RunSummary, family, quick_state, state_of, summary
-from engine.runs.state import RunState
 from engine.training import events as ev
 from tests.support.made_up import MadeUpRun, progress
 
@@ -54,7 +53,7 @@ def test_a_branch_whose_parent_is_gone_and_one_of_itself_stand_alone() -> None:
     ],
 )  # fmt: skip
 def test_a_state_is_of_the_events_and_the_host(status: str, living: bool, state: str) -> None:
-    assert state_of(RunState(status=status), living) == state
+    assert state_of(status, living) == state
 
 
 def test_a_summary_has_the_last_accuracy_and_the_best(home: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from engine.home import RunFolder
 from engine.runs.follower import Follower
 from engine.runs.log import EventLog, read
+from engine.training import event_json
 from engine.training import events as ev
 
 
@@ -81,7 +82,7 @@ def test_a_half_written_line_waits_until_it_is_whole(run: RunFolder) -> None:
 
 
 def test_lines_of_no_known_kind_are_skipped(run: RunFolder) -> None:
-    run.events.write_text('{"kind": "from the future"}\nnot json\n' + ev.encode(unpaused(7)) + "\n")
+    run.events.write_text('{"kind": "from the future"}\nnot json\n' + event_json.encode(unpaused(7)) + "\n")
     assert steps(Follower(run).poll()) == [7]
 
 
@@ -131,9 +132,9 @@ def test_only_the_wanted_kinds_are_decoded(run: RunFolder, monkeypatch: pytest.M
     written(run, progress(1), unpaused(2), progress(3), ev.Finished(epochs=1, seconds=1.0), progress(5))
     decoded: list[bytes] = []
 
-    def decode(line: bytes) -> ev.Event | None:
+    def decode(line: bytes, kind: bytes = b"") -> ev.Event | None:
         decoded.append(line)
-        return ev.decode(line)
+        return event_json.decode(line, kind)
 
     monkeypatch.setattr("engine.runs.log.decode", decode)
     part = read(run, kinds=(ev.Unpaused, ev.Finished))
@@ -163,11 +164,11 @@ def test_reading_goes_on_where_it_ended(run: RunFolder) -> None:
     written(run, unpaused(1), unpaused(2))
     first = read(run)
     with open(run.events, "a") as file:
-        file.write(ev.encode(unpaused(3)) + "\n" + ev.encode(unpaused(4))[:30])
+        file.write(event_json.encode(unpaused(3)) + "\n" + event_json.encode(unpaused(4))[:30])
     second = read(run, first.end)
     assert steps(list(second.events)) == [3]
     with open(run.events, "a") as file:
-        file.write(ev.encode(unpaused(4))[30:] + "\n")
+        file.write(event_json.encode(unpaused(4))[30:] + "\n")
     assert steps(list(read(run, second.end).events)) == [4]
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.home import Home
-from engine.runs.listing import RunSummary, SettingValue
+from engine.runs.listing import RunSummary
 from engine.runs.run_filter import ABOUT, FilterError, names, parse
+from engine.training.events import SettingValue
 from engine.training.settings import SETTINGS, defaults
 
 

@@ -1,5 +1,6 @@
 """Runs that can't be read are left out and named; they hide no other run, and no other takes their place."""
 
+import json
 import os
 import shutil
 import time
@@ -48,16 +49,24 @@ SPOILERS: list[tuple[str, Callable[[Path], object], str]] = [
     ("", a_loop, "Too many levels of symbolic links"),
     ("run.json", no_permission, "Permission denied"),
     ("run.json", a_loop, "Too many levels of symbolic links"),
-    ("run.json", a_folder, "not a file"),
-    ("run.json", a_pipe, "not a file"),
+    ("run.json", a_folder, "a folder, not a file"),
+    ("run.json", a_pipe, "a named pipe, not a file"),
     ("run.json", Path.unlink, "No such file or directory"),
     ("run.json", holds(b"\xff{}"), "no JSON"),
     ("run.json", holds(b"[" * 100_000), "no JSON"),
     ("run.json", holds(b"[]"), "no JSON object"),
     ("run.json", holds(b'{"config": "mlp"}'), "'config' is not an object"),
-    ("run.json", holds(b'{"parent": {"epoch": [1]}}'), "not as fmnist-tui writes it"),
+    ("run.json", holds(b'{"parent": {"epoch": [1]}}'), "'parent.epoch' is not an integer"),
+    ("run.json", holds(b'{"parent": {"epoch": -1}}'), "'parent.epoch' is not an integer >= 0"),
+    ("run.json", holds(b'{"config": {"lr": "fast"}}'), "'config.lr' is not a number"),
+    ("run.json", holds(b'{"config": {"lr": {"deep": []}}}'), "'config[...]' is not a number, a text, or true or false"),
+    ("run.json", holds(b'{"processes": 1e9}'), "'processes' is not an integer"),
+    ("run.json", holds(b'{"name": ["a"]}'), "'name' is not a text"),
+    ("run.json", holds(b'{"config": ' + b'{"a":' * 100_000), "no JSON"),
+    ("run.json", holds(b" " * (5 << 20)), "more than 4 MB"),
     ("events.jsonl", no_permission, "Permission denied"),
-    ("events.jsonl", a_folder, "Is a directory"),
+    ("events.jsonl", a_folder, "a folder, not a file"),
+    ("events.jsonl", a_pipe, "a named pipe, not a file"),
     ("host.json", no_permission, "Permission denied"),
     ("host.json", a_folder, "Is a directory"),
 ]
@@ -93,8 +102,10 @@ def test_one_that_can_not_be_read_is_named_and_the_others_are_listed(
     assert main.main(["runs", "--home", str(home)]) == 2
     out, err = capsys.readouterr()
     assert GOOD in out
-    assert SPOILT not in out
-    assert err.startswith("fmnist-tui: 1 run can't be read and is left out: ")
+    (row,) = [line for line in out.splitlines() if SPOILT in line]
+    assert "unreadable" in row
+    assert why in row
+    assert err.startswith("fmnist-tui: 1 run can't be read: ")
     assert SPOILT in err
     assert f"({why})" in err
     assert err.count("\n") == 1
@@ -144,8 +155,9 @@ def test_an_unreadable_home_is_told_of_many_at_a_time(
         MadeUpRun(home, f"20250101-1010{number:02d}-aaaa").folder.run_json.write_text("")
     assert main.main(["runs", "--json", "--home", str(home)]) == 2
     out, err = capsys.readouterr()
-    assert out.count('"id"') == 1
-    assert err.startswith("fmnist-tui: 12 runs can't be read and are left out: ")
+    assert out.count('"state": "unreadable"') == 12
+    assert len(json.loads(out)) == 13
+    assert err.startswith("fmnist-tui: 12 runs can't be read: ")
     assert err.endswith(" and 2 more\n")
 
 

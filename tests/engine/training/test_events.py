@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from engine.training import event_json
 from engine.training import events as ev
 
 EVENTS = [
@@ -41,12 +42,12 @@ EVENTS = [
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
 def test_an_event_is_read_back_as_it_was_written(event: ev.Event) -> None:
-    line = ev.encode(event)
+    line = event_json.encode(event)
     assert "\n" not in line
     body = json.loads(line)
     assert list(body)[:4] == ["v", "seq", "t", "kind"]
     assert body["kind"] == event.kind
-    assert ev.decode(line) == event
+    assert event_json.decode(line) == event
 
 
 def test_every_kind_is_tried_here() -> None:
@@ -55,9 +56,9 @@ def test_every_kind_is_tried_here() -> None:
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_is_null_in_json(loss: float) -> None:
-    line = ev.encode(ev.Progress(epoch=1, step=1, steps=1, loss=loss, lr=0.1, samples_per_s=1.0))
+    line = event_json.encode(ev.Progress(epoch=1, step=1, steps=1, loss=loss, lr=0.1, samples_per_s=1.0))
     assert json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["loss"] is None
-    read = ev.decode(line)
+    read = event_json.decode(line)
     assert isinstance(read, ev.Progress)
     assert math.isnan(read.loss)
 
@@ -66,12 +67,12 @@ def test_a_loss_that_is_not_finite_is_null_in_json(loss: float) -> None:
     "line", [b"", b"{", b"[1]", b"null", b'{"kind": "of the future", "v": 9}', b'{"kind": "progress"}', b"\xff\xfe"]
 )
 def test_what_is_no_known_event_is_skipped(line: bytes) -> None:
-    assert ev.decode(line) is None
+    assert event_json.decode(line) is None
 
 
 def test_fields_of_a_newer_version_are_left_out() -> None:
-    body = json.loads(ev.encode(ev.Unpaused(epoch=1, step=2))) | {"mood": "good"}
-    assert ev.decode(json.dumps(body)) == ev.Unpaused(epoch=1, step=2)
+    body = json.loads(event_json.encode(ev.Unpaused(epoch=1, step=2))) | {"mood": "good"}
+    assert event_json.decode(json.dumps(body)) == ev.Unpaused(epoch=1, step=2)
 
 
 def test_layer_stats_are_written_with_the_names_of_their_numbers() -> None:
@@ -80,7 +81,7 @@ def test_layer_stats_are_written_with_the_names_of_their_numbers() -> None:
         parameters={"a.weight": ev.ParameterStats(gradient_norm=0.1, weight_norm=1.0, update_ratio=None)},
         activations={"a": ev.ActivationStats(mean=0.0, std=1.0, zeros=0.5, dead=0.25)},
     )  # fmt: skip
-    body = json.loads(ev.encode(event))
+    body = json.loads(event_json.encode(event))
     assert body["kind"] == "layer_stats"
     assert body["parameters"] == {"a.weight": {"gradient_norm": 0.1, "weight_norm": 1.0, "update_ratio": None}}
     assert body["activations"] == {"a": {"mean": 0.0, "std": 1.0, "zeros": 0.5, "dead": 0.25}}
@@ -92,7 +93,7 @@ def test_vitals_of_older_versions_are_read_as_layer_stats() -> None:
         '[0.5, 13.0, 0.001], "a.bias": [null, 0.25, null]}, "activations": {"a": [0.125, 2.0, 0.75, null], "b": '
         '[1.0, 3.0, 0.5, 0.0625]}, "loss_before": null, "loss_after": null}'
     )
-    assert ev.decode(line) == ev.LayerStats(
+    assert event_json.decode(line) == ev.LayerStats(
         seq=2, t=1.5, epoch=1, step=3,
         parameters={
             "a.weight": ev.ParameterStats(gradient_norm=0.5, weight_norm=13.0, update_ratio=0.001),
@@ -108,7 +109,7 @@ def test_vitals_of_older_versions_are_read_as_layer_stats() -> None:
 @pytest.mark.parametrize("stats", ["[0.5, 13.0]", '{"gradient_norm": 0.5}', "7", "null"])
 def test_layer_stats_of_another_shape_are_skipped(stats: str) -> None:
     line = f'{{"kind": "layer_stats", "epoch": 1, "step": 3, "parameters": {{"a": {stats}}}, "activations": {{}}}}'
-    assert ev.decode(line) is None
+    assert event_json.decode(line) is None
 
 
 def test_a_newer_versions_number_of_a_layer_is_left_out() -> None:
@@ -117,6 +118,6 @@ def test_a_newer_versions_number_of_a_layer_is_left_out() -> None:
         f'{{"seq": 1, "t": 0.0, "kind": "layer_stats", "epoch": 1, "step": 3, "parameters": {{"a": {stats}}}, '
         '"activations": {}}'
     )
-    event = ev.decode(line)
+    event = event_json.decode(line)
     assert isinstance(event, ev.LayerStats)
     assert event.parameters == {"a": ev.ParameterStats(0.5, 2.0, 0.25)}

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 from engine.home import Home
-from engine.runs.listing import RunSummary, SettingValue, differing, even, family
+from engine.runs.curve import even
+from engine.runs.listing import RunSummary, differing, family
+from engine.training.events import SettingValue
 from engine.training.settings import defaults
 from tui.run_columns import columns
 from tui.runs.run_table import in_order, orders, table

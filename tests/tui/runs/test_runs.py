@@ -178,36 +178,35 @@ async def test_the_cursor_stops_at_the_edges_and_the_filter_keeps_it_on_its_run(
         assert selected() == "gone"
 
 
-async def test_a_run_that_can_not_be_read_is_named_beside_the_others(home: Path) -> None:
+async def test_a_run_that_can_not_be_read_is_a_row_that_says_why(home: Path) -> None:
     broken = Home(home).run("20260101-111111-bbbb").run_json
     broken.write_text("{")
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: len(rows(app)) == 2)
-        assert "2 runs · 1 live" in panel(app).edges[0]
-        shown = str(app.screen.query_one("#left-out", Static).content)
-        assert shown.startswith("1 run can't be read and is left out: ")
-        assert f"{broken} (no JSON)" in shown
+        await until(pilot, lambda: len(rows(app)) == 3)
+        assert "3 runs · 1 live" in panel(app).edges[0]
+        assert [row[0] for row in rows(app)].count("unreadable") == 1
+        screen_of(app).table.find(lambda row: row.key == "20260101-111111-bbbb")
+        screen_of(app).moved()
+        assert "run.json: no JSON" in panel(app).edges[1]
+        await pilot.press("enter", "b", "space")
+        assert isinstance(app.screen, RunsScreen)
+        for action in ("open", "branch", "pause", "stop", "on_model"):
+            assert app.screen.why_not(action, ()) == "the run can't be read: run.json: no JSON"
 
 
 async def test_a_path_that_reads_like_markup_is_a_path(tmp_path: Path) -> None:
     home = tmp_path / "[/b] [red]x"
-    broken = MadeUpRun(home, "20260101-101010-aaaa").folder.run_json
-    broken.write_text("{")
+    home.mkdir(parents=True)
+    (home / "runs").write_text("no folder")
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(200, 60)) as pilot:
-        await until(pilot, lambda: f"{broken} (no JSON)" in str(app.screen.query_one("#left-out", Static).render()))
+        shown = f"{home / 'runs'} (Not a directory)"
+        await until(pilot, lambda: shown in str(app.screen.query_one("#left-out", Static).render()))
+        assert EMPTY not in screen_words(app)
         app.screen.notify("[/] of [nothing]")
         told = [("[/] of [nothing]", False)]
         await until(pilot, lambda: [(one.message, one.markup) for one in app._notifications] == told)
-
-
-async def test_where_no_run_can_be_read_it_does_not_say_that_there_is_none(tmp_path: Path) -> None:
-    MadeUpRun(tmp_path / "other", "20260101-101010-aaaa").folder.run_json.write_bytes(b"\xff")
-    app = ScreensApp(tmp_path / "other", "runs")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "can't be read" in str(app.screen.query_one("#left-out", Static).content))
-        assert EMPTY not in screen_words(app)
 
 
 async def test_the_mouse_moves_the_cursor_and_a_second_click_watches(home: Path) -> None:

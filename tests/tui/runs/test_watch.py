@@ -58,7 +58,7 @@ async def test_a_log_that_can_not_be_read_is_named_and_not_taken_for_a_run_that_
     async with app.run_test(size=(140, 40)) as pilot:
         app.watch_run(run.folder)
         await until(pilot, lambda: "can't be read" in text(app))
-        told = f"{log} can't be read (Is a directory); mend that, or move it out of the way"
+        told = f"{log} can't be read (a folder, not a file); mend that, or move it out of the way"
         await until(pilot, lambda: [one.message for one in app._notifications] == [told])
         assert "ended" not in text(app)
         log.rmdir()

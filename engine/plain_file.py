@@ -1,0 +1,46 @@
+"""Files of a folder that may come from anybody, opened so that nothing waits and nothing fills the memory."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+MOST = 16 << 20  # bytes of a small file
+_KINDS = {
+    stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}  # fmt: skip
+
+
+class NotPlainError(OSError):
+    """What is there is no file that can be read; `strerror` says what it is."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(0, why)
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a regular file, and nothing that would make one wait, as a pipe does. Raises OSError, NotPlainError among
+    them."""
+    _refuse(os.stat(path).st_mode)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        _refuse(os.fstat(descriptor).st_mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def read(path: Path, most: int = MOST) -> bytes:
+    """A small file, whole. Raises OSError, NotPlainError among them where it has more than `most` bytes."""
+    with opened(path) as file:
+        data = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
+    if len(data) > most:
+        raise NotPlainError(f"more than {most >> 20} MB")
+    return data
+
+
+def _refuse(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise NotPlainError(f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file")

@@ -1,0 +1,93 @@
+"""What run.json may hold: the door that it comes in by. A run's folder may be anybody's. Imports no torch."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from engine import plain_file
+from engine.training import settings
+from engine.training.events import Count, SettingValue
+from engine.training.typed_settings import mistyped
+
+MOST_BYTES = 4 << 20  # of the file
+Text = Annotated[str, Meta(max_length=100_000)]
+Name = Annotated[str, Meta(max_length=1000)]
+
+
+class _Parent(msgspec.Struct):
+    """The checkpoint or file that a run began with."""
+
+    run: Name | None = None
+    file: Text | None = None
+    epoch: Count | None = None
+    step: Count | None = None
+    sha256: Text | None = None
+    own: bool | None = None
+    changes: dict[str, SettingValue] | None = None
+
+
+class _RunJson(msgspec.Struct):
+    """The fields that this program reads. Others, and `created` of any type, are let pass (`store` tells when a run was
+    made another way where that does not say)."""
+
+    id: Name | None = None
+    name: Name | None = None
+    config: dict[str, SettingValue] | None = None
+    parent: _Parent | None = None
+    dataset: dict[str, Any] | None = None
+    data_dir: Text | None = None
+    processes: Annotated[int, Meta(ge=1, le=65536)] | None = None
+    prepared: bool | None = None
+    device: Text | None = None
+    seed: Annotated[int, Meta(ge=-(2**62), le=2**62)] | None = None
+    environment: dict[str, Any] | None = None
+    versions: dict[str, Any] | None = None
+    agenda: list[tuple[Count, Count, Text]] | None = None
+
+
+class MalformedError(ValueError):
+    """What is there is no run.json; its text says why, in a few words."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """run.json, as a dictionary whose known fields have their types. Raises OSError, and MalformedError."""
+    data = plain_file.read(path, MOST_BYTES)
+    try:
+        content = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise MalformedError("no JSON") from None
+    if not isinstance(content, dict):
+        raise MalformedError("no JSON object")
+    try:
+        msgspec.convert(content, _RunJson)
+    except msgspec.ValidationError as error:
+        raise MalformedError(_words(error)) from None
+    except RecursionError:
+        raise MalformedError("its JSON is too deep") from None
+    if wrong := mistyped(content.get("config") or {}):
+        raise MalformedError(f"'config.{wrong}' is not {_kind(wrong)}")
+    return content
+
+
+_TYPES = {
+    "bool | int | float | str": "number, a text, or true or false", "int": "integer", "str": "text",
+    "bool": "true or false", "array": "list",
+}  # fmt: skip
+
+
+def _words(error: msgspec.ValidationError) -> str:
+    """``Expected `object`, got `array` - at `$.config` `` as: 'config' is not an object."""
+    what, _, where = str(error).partition(" - at `$")
+    name = where.strip("`. ") or "its content"
+    kind, _, bound = what.removeprefix("Expected ").partition(", got")[0].replace(" | null", "").rpartition("`")
+    kind = kind.strip("`") or bound
+    kind = _TYPES.get(kind, kind)
+    article = "" if kind.startswith("true") else "an " if kind[:1] in "aeiou" else "a "
+    return f"{name[:60]!r} is not {article}{kind}{bound if kind != bound else ''}"
+
+
+def _kind(name: str) -> str:
+    return f"a {settings.find(name).kind.value}"

@@ -1,0 +1,44 @@
+"""What *Runs* shows of all runs: those that pass the filter, in their order, as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.runs import run_filter
+from engine.runs.listing import LIVE, RunSummary
+from tui.runs import run_table
+from tui.runs.run_table import RunTable
+from tui.widgets.order import Order
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The runs that are shown, and what is said of them."""
+
+    runs: Sequence[RunSummary] = ()
+    with_curves: Sequence[RunSummary] = ()  # in the order of the table
+    live: int = 0  # of all runs
+    order: Order = field(default_factory=Order)
+    orders: Sequence[Order] = ()  # that there are
+    table: RunTable = field(default_factory=lambda: RunTable((), ()))
+
+
+def matching(runs: Sequence[RunSummary], text: str) -> list[RunSummary]:
+    """The runs that pass a filter. Raises FilterError where it can't be read."""
+    wanted = run_filter.parse(text)
+    return [run for run in runs if wanted.passes(run)]
+
+
+def shown_runs(runs: Sequence[RunSummary], text: str, order: Order, width: int, columns: Sequence[str] = ()) -> Shown:
+    """`runs`: all, newest first. `order`: what was chosen; it counts where the runs have its column. `width`: cells.
+    Raises FilterError."""
+    found = matching(runs, text)
+    orders = run_table.orders(found, columns)
+    order = order if any(one.title == order.title for one in orders) else Order()
+    return Shown(
+        found,
+        [run for run in run_table.in_order(found, order) if run.curve],
+        sum(run.state in LIVE for run in runs),
+        order,
+        orders,
+        run_table.table(found, order, width, columns),
+    )
