@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,11 @@ def whole(path: Path) -> Iterator[Path]:
             beside.unlink()
         raise
     flush_folder(path.parent)
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is one of those that are written beside another: by its name, and no link or folder."""
+    return re.fullmatch(r"\..+\.\d+(\.\d+)?\.part", path.name) is not None and path.is_file() and not path.is_symlink()
 
 
 def write_cache(path: Path, data: bytes) -> None:

@@ -151,10 +151,9 @@ class RunFolder(HostFolder):
         """The little of it that a list of runs shows: a cache."""
         return self.path / "summary.json"
 
-    @property
-    def ready(self) -> Path:
-        """The host's answer to the process that started it; there for a moment."""
-        return self.path / "ready.json"
+    def ready(self, token: str) -> Path:
+        """A host's answer to the process that started it and gave it `token`; there for a moment."""
+        return self.path / f"ready-{token}.json"
 
     @property
     def reserve(self) -> Path:

@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
@@ -72,9 +73,12 @@ class PrivateSocket:
 
 
 def remove_left(path: str) -> None:
-    """Remove the folder that was made for a socket whose host was killed."""
+    """Remove the folder that was made for a socket whose host was killed. The path may come from anybody: only a
+    socket goes, and a folder of ours in a place for temporary files."""
     own = Path(path).parent
-    if path and own.name.startswith(PREFIX):
-        with contextlib.suppress(OSError):
-            Path(path).unlink(missing_ok=True)
+    places = {os.path.realpath(place) for place in (tempfile.gettempdir(), *OTHER_PLACES)}
+    with contextlib.suppress(OSError, ValueError):
+        if path and own.name.startswith(PREFIX) and os.path.realpath(own.parent) in places:
+            if os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode):
+                os.unlink(path)
             own.rmdir()

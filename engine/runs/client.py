@@ -4,6 +4,7 @@ All of it blocks: not for the event loop."""
 import contextlib
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -250,8 +251,7 @@ def _without_folder(folder: RunFolder, error: _BugError) -> RunError:
 
 def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
-    ready = folder.ready
-    ready.unlink(missing_ok=True)
+    ready = folder.ready(secrets.token_hex(4))  # of this launch alone: another may be under way
     try:
         with open(folder.host_log, "ab") as output:
             process = subprocess.Popen(
@@ -270,6 +270,7 @@ def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
     except BaseException:
         process.terminate()
         process.wait()
+        ready.unlink(missing_ok=True)
         raise
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
     if answer is None:

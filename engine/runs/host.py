@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine import device
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
-from engine.hosting import unix_socket
 from engine.hosting.process import HostRecord
 from engine.runs import host_answer, store
 from engine.runs.control import Answer, ControlServer
@@ -286,7 +285,7 @@ def take(folder: RunFolder, resume: Mapping[str, Any] | None = None, team: "Team
         from engine.runs import launch  # torch: seconds
 
         setup = launch.start(folder, team) if resume is None else launch.resume(folder, resume, team)
-        _clear_away(folder, before)
+        store.clear_away(folder, before)
         return Host(folder, setup, lock=lock, before=before)
     except BaseException as error:
         _leave(folder, before, lock, error)
@@ -374,15 +373,6 @@ def _follow(folder: RunFolder, resume: Mapping[str, Any] | None, team: "Team") -
         scheduled=setup.agenda,
     ).run()
     return 0
-
-
-def _clear_away(folder: RunFolder, record: HostRecord | None) -> None:
-    """What a host that was killed left: files that it was writing, and the socket's own folder."""
-    for place in (folder.path, folder.checkpoints):
-        for half in place.glob(".*.part"):
-            half.unlink(missing_ok=True)
-    if record:
-        unix_socket.remove_left(record.socket)
 
 
 def _end_process(code: int) -> NoReturn:

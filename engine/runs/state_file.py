@@ -107,7 +107,7 @@ class _Now(msgspec.Struct):
 
 
 class _Saved(msgspec.Struct):
-    """state.json's content."""
+    """The content of the fold's file."""
 
     stamp: Stamp
     now: _Now
@@ -122,7 +122,7 @@ class _Saved(msgspec.Struct):
 
 
 class _SavedSummary(msgspec.Struct):
-    """summary.json's content."""
+    """The content of the summary's file."""
 
     stamp: Stamp
     summary: Summary

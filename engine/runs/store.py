@@ -16,7 +16,7 @@ from typing import Any
 from engine import atomic
 from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
-from engine.hosting import process, record_file
+from engine.hosting import process, record_file, unix_socket
 from engine.hosting.process import HostRecord
 from engine.runs import run_json
 from engine.runs.unreadable import UnreadableError, left_out_words
@@ -116,6 +116,16 @@ def lock(folder: RunFolder) -> int:
     if descriptor is None:
         raise RunError(f"{folder.id} is trained by another process; watch it with: fmnist-tui watch {folder.id}")
     return descriptor
+
+
+def clear_away(folder: RunFolder, record: HostRecord | None) -> None:
+    """What a host that was killed left: files that it was writing, and the socket's own folder."""
+    for place in (folder.path, folder.checkpoints):
+        for half in place.glob(".*.part"):
+            if atomic.is_part(half):
+                half.unlink(missing_ok=True)
+    if record:
+        unix_socket.remove_left(record.socket)
 
 
 def branches_from(folder: RunFolder) -> set[str]:

@@ -19,7 +19,8 @@ PATHS = {
 RUN = Home(HOME).run("20260101-101010-aaaa")
 OF_A_RUN = {
     "run.json": RUN.run_json, "host.json": RUN.host_json, "host.log": RUN.host_log, "host.lock": RUN.host_lock,
-    "ready.json": RUN.ready, "control.sock": RUN.control_socket, "events.jsonl": RUN.events, ".reserve": RUN.reserve,
+    "ready-1f.json": RUN.ready("1f"), "state.json": RUN.state_json, "summary.json": RUN.summary_json,
+    "control.sock": RUN.control_socket, "events.jsonl": RUN.events, ".reserve": RUN.reserve,
     "checkpoints": RUN.checkpoints, "checkpoints/manifest.json": RUN.manifest,
     "checkpoints/model_weights.pth": RUN.weights, "checkpoints/epoch-0003.pt": RUN.checkpoint("epoch-0003.pt"),
 }  # fmt: skip

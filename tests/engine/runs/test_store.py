@@ -1,8 +1,10 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +13,14 @@ import pytest
 
 from engine.errors import RunError
 from engine.home import RunFolder
+from engine.hosting import process
 from engine.runs import client, listing, store
 from engine.runs.log import EventLog
 from engine.runs.state import fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_state import STARTED, evaluated, progress
+from tests.support.made_up import MadeUpRun
 
 
 @pytest.fixture
@@ -176,3 +180,22 @@ def test_two_runs_never_share_a_folder(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("time.time", lambda: 1e9)
     made = [store.create(home, client.request(TrainConfig())).id[-4:] for _ in range(2)]
     assert made == ["aaaa", "bbbb"]
+
+
+def test_only_what_a_host_left_is_cleared_away(home: Path, tmp_path: Path) -> None:
+    made = MadeUpRun(home, "20260101-101010-aaaa", dead=True).folder
+    made.checkpoints.mkdir()
+    left = [made.path / ".run.json.123.part", made.checkpoints / ".epoch-0001.pt.77.part", made.path / ".s.7.8.part"]
+    kept = [made.path / ".notes.part", made.path / "a.1.part", made.path / ".mine.x.part"]
+    precious = tmp_path / "precious"
+    for path in (*left, *kept, precious):
+        path.write_text("x")
+    (made.path / ".link.1.part").symlink_to(precious)
+    (made.path / ".folder.1.part").mkdir()
+    ours = Path(tempfile.mkdtemp(prefix="fmnist-tui-"))
+    (ours / "control.sock").write_text("no socket")
+    for socket_path in (str(precious), str(ours / "control.sock"), "", "\0", str(tmp_path / "fmnist-tui-x" / "y")):
+        store.clear_away(made, replace(process.record(), socket=socket_path))
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in (*kept, precious, made.path / ".link.1.part", ours / "control.sock"))
+    shutil.rmtree(ours)
