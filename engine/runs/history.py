@@ -8,13 +8,16 @@ from engine.home import RunFolder
 from engine.runs import log
 from engine.training import events as ev
 
+MOST_STEPS = 1 << 62  # of an epoch
+
 
 @dataclass(frozen=True)
 class History:
-    """`edits`: in the order of their places, those void by a later edit left out."""
+    """`edits`: in the order of their places, those void by a later edit, and those undone, left out."""
 
     seq: int  # of the newest event
     edits: tuple[ev.Edited, ...]
+    undone: tuple[ev.Edited, ...]  # the run failed before a step was made with them: they are not made again
     checkpoints: tuple[ev.CheckpointSaved, ...]
     finished: bool  # all epochs were done, and nothing was begun after that
 
@@ -29,9 +32,12 @@ class History:
 
 def read(run_folder: RunFolder) -> History:
     """Read the whole log once."""
-    part = log.read(run_folder, kinds=(ev.Edited, ev.CheckpointSaved, ev.Finished, ev.Resumed))
+    wanted = (ev.Edited, ev.CheckpointSaved, ev.Finished, ev.Resumed, ev.Failed, ev.EpochFinished)
+    part = log.read(run_folder, kinds=wanted, latest=(ev.Progress,))
     finished = False
     edits: list[ev.Edited] = []
+    untried: list[ev.Edited] = []  # no step was made with them yet
+    undone: list[ev.Edited] = []
     checkpoints: list[ev.CheckpointSaved] = []
     for event in part.events:
         match event:
@@ -39,13 +45,22 @@ def read(run_folder: RunFolder) -> History:
                 if not event.replayed:
                     edits = [old for old in edits if old.setting != event.setting or _place(old) <= _place(event)]
                     edits.append(event)
+                    untried.append(event)
+            case ev.Progress() | ev.EpochFinished():
+                place = (event.epoch, getattr(event, "step", MOST_STEPS))
+                untried = [edit for edit in untried if not (edit.from_epoch <= event.epoch and _place(edit) < place)]
+            case ev.Failed():
+                undone += untried
+                edits = [edit for edit in edits if edit not in untried]
+                untried = []
             case ev.CheckpointSaved():
                 checkpoints.append(event)
             case ev.Finished():
                 finished = True
             case ev.Resumed():
                 finished = False
-    return History(part.seq, tuple(edits), tuple(checkpoints), finished)
+                untried = []
+    return History(part.seq, tuple(edits), tuple(undone), tuple(checkpoints), finished)
 
 
 def _place(edit: ev.Edited) -> tuple[int, int]:

@@ -4,7 +4,7 @@ Whatever can be refused is refused here, before anything of the run changes.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from engine.runs.branch import check_epochs
 from engine.training import determinism, optimizer_state
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
-from engine.training.config import TrainConfig
+from engine.training.config import TrainConfig, edited
 from engine.training.resume import ResumePoint, check, restore
 from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
@@ -91,7 +91,8 @@ def start(folder: RunFolder, team: Team | None = None) -> SessionSetup:
 def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = None) -> SessionSetup:
     """Resume the run from its newest good checkpoint, or from its first step where there is none.
 
-    `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ.
+    `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ;
+    `settings`, as they are typed: edits that are made before the first step.
     Raises EngineError: the run is complete, its data or its model is another one, none of its checkpoints is good.
     """
     team = team or Team()
@@ -116,11 +117,18 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
     if not content and (request.get("parent") or {}).get("own") is False:  # before its first checkpoint
         notes += _take_state(prepared, request["parent"])
     _refuse_to_end_before(replace(config, epochs=epochs), start)
+    planned = _planned(config, agenda)
+    for name, value in _typed(planned, changes.get("settings") or {}).items():
+        agenda = [one for one in agenda if one.command.setting != name]
+        if value != getattr(config, name):
+            order = Command(CommandKind.SET, "asked", name, value)
+            agenda = [ScheduledCommand(start.epoch, start.step, order), *agenda]
     if changes.get("epochs"):
         order = Command(CommandKind.SET, "asked", "epochs", epochs)
         agenda = [one for one in agenda if one.command.setting != "epochs"]
         if epochs != config.epochs:
             agenda = [ScheduledCommand(start.epoch, start.step, order), *agenda]
+    bad = [*bad, *(_undone(edit) for edit in past.undone if _key(vars(edit)) not in _held(content))]
     then = content["environment"] if content else request.get("environment", {})
     differences = notes + determinism.differences(then, prepared.environment) if then else notes
     resumed = ev.Resumed(
@@ -246,7 +254,7 @@ def _load(folder: RunFolder, entry: Entry, parent: str) -> dict[str, Any]:
 
 def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[ScheduledCommand]:
     """The edits that are in the log and not yet in the checkpoint, each at its place."""
-    held = {_key(edit) for edit in content["edits"]} if content else set()
+    held = _held(content)
     return [
         ScheduledCommand(
             edit.epoch,
@@ -256,6 +264,27 @@ def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[S
         for edit in past.edits
         if _key(vars(edit)) not in held
     ]
+
+
+def _held(content: Mapping[str, Any] | None) -> set[tuple[Any, ...]]:
+    """The edits that are in a checkpoint."""
+    return {_key(edit) for edit in content["edits"]} if content else set()
+
+
+def _undone(edit: ev.Edited) -> str:
+    return f"{edit.setting} {edit.after:g} at epoch {edit.epoch}, step {edit.step}: the run failed right after it"
+
+
+def _planned(config: TrainConfig, agenda: Sequence[ScheduledCommand]) -> TrainConfig:
+    """The settings with the edits that are made again."""
+    return replace(config, **{one.command.setting: one.command.value for one in agenda})
+
+
+def _typed(planned: TrainConfig, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that were typed, as values. Raises ConfigError."""
+    for name, text in texts.items():
+        planned = edited(planned, name, text)
+    return {name: getattr(planned, name) for name in texts}
 
 
 def _key(edit: Mapping[str, Any]) -> tuple[Any, ...]:

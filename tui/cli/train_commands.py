@@ -31,6 +31,9 @@ def declare(commands: Commands) -> None:
         "resume", _resume, "resume a run that was stopped, killed or finished", "resume last --epochs 20"
     )
     add_run(resume)
+    resume.add_argument(
+        "changes", nargs="*", metavar="SETTING=VALUE", help="settings to change before the first step, as with set"
+    )
     resume.add_argument("--epochs", metavar="EPOCHS", help="train to this epoch (default: as before)")
     resume.add_argument(
         "--device", metavar="DEVICE", help="resume on another device, not bit for bit (default: as before)"
@@ -106,6 +109,14 @@ def _resume(options: argparse.Namespace) -> int:
     folder = store.find(home_of(options), options.which)
     texts = {name: getattr(options, name) for name in ("epochs", "device", "threads")}
     changes = {name: parse(name, text) for name, text in texts.items() if text is not None}
+    typed = pairs(options.changes)
+    if "epochs" in typed:
+        changes["epochs"] = parse("epochs", typed.pop("epochs"))
+    if refused := next((name for name in typed if name not in editable()), ""):
+        what = f"{refused!r} can't be changed when a run is resumed; {', '.join(editable())} can, and branch takes all"
+        raise ConfigError(refused, what)
+    if typed:
+        changes["settings"] = typed
     if not options.detach:
         return train.resume(folder, changes, as_json=options.json)
     resumed = client.resume(folder, **changes)

@@ -414,3 +414,46 @@ def test_a_log_cut_anywhere_in_its_last_three_lines_still_opens(straight: RunFol
         assert [event.seq for event in events] == list(range(1, whole[:cut].count(b"\n") + 1))
         assert listing.quick_state(copy).seq == events[-1].seq
     json.loads(lines[-1])
+
+
+def test_a_run_is_resumed_with_other_settings_as_if_they_had_been_set_there(home: Path) -> None:
+    folder = create(home, SHORT, (2, 10, "stop"))
+    assert serve(folder).status == "stopped"
+    run = serve(folder, {"settings": {"lr": "x0.5", "weight_decay": "1e-4"}})
+    assert run.status == "finished"
+    assert [(edit.setting, edit.after, edit.epoch, edit.step) for edit in run.edits] == [
+        ("weight_decay", 1e-4, 2, 10), ("lr", SHORT.lr / 2, 2, 10)
+    ]  # fmt: skip
+    assert run.config["lr"] == SHORT.lr / 2
+    with pytest.raises(ConfigError, match="out of range"):
+        take(folder, {"settings": {"lr": "x1e308"}, "epochs": 9})
+    with pytest.raises(ConfigError, match="can't be changed"):
+        take(folder, {"settings": {"model": "cnn"}, "epochs": 9})
+
+
+def test_an_edit_that_a_run_failed_of_is_not_made_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = create(home, SHORT, (2, 10, "pause"))
+    step = torch.optim.Adam.step
+    host = take(folder)
+
+    def failing(optimizer: torch.optim.Adam, *args: Any, **kwargs: Any) -> Any:
+        if optimizer.param_groups[0]["lr"] == 0.75:
+            raise RuntimeError("value cannot be converted to type float without overflow")
+        return step(optimizer, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", failing)
+
+    def edit(event: ev.Event) -> None:
+        if isinstance(event, ev.Paused):
+            client.command(folder, "set", {"lr": "0.75"})
+            client.command(folder, "unpause")
+
+    assert host.serve(listener=edit) == 1
+    assert state(folder).status == "failed"
+    store.write_run(folder, store.read_run(folder) | {"agenda": []})
+    again = take(folder, {})
+    assert again.setup.bad == ["lr 0.75 at epoch 2, step 10: the run failed right after it"]
+    assert again.serve() == 0
+    run = state(folder)
+    assert run.status == "finished"
+    assert run.config["lr"] == SHORT.lr

@@ -202,3 +202,31 @@ def test_where_its_words_can_not_be_kept_elsewhere_the_folder_stays(
         client.start(home, TrainConfig(dataset="demo"))
     (folder,) = store.run_folders(home)
     assert folder.host_log.read_text() == "why\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "undone"),
+    [
+        ([], ["lr"]),
+        (
+            [ev.Progress(epoch=1, step=5, steps=9, loss=1.0, lr=2.0, samples_per_s=1.0)],
+            ["lr"],
+        ),
+        ([ev.Progress(epoch=1, step=6, steps=9, loss=1.0, lr=2.0, samples_per_s=1.0)], []),
+        ([ev.EpochFinished(epoch=1, loss=1.0, seconds=1.0, samples_per_s=1.0)], []),
+    ],
+)
+def test_an_edit_is_undone_where_the_run_failed_before_a_step_with_it(
+    after: list[ev.Event], undone: list[str], tmp_path: Path
+) -> None:
+    log = EventLog(RunFolder(tmp_path))
+    for event in (
+        ev.Edited(epoch=1, step=5, setting="lr", before=1.0, after=2.0, lr=2.0, from_epoch=1),
+        *after,
+        ev.Failed(message="RuntimeError: no", log="host.log"),
+    ):
+        log.append(event)
+    log.close()
+    found = history.read(RunFolder(tmp_path))
+    assert [edit.setting for edit in found.undone] == undone
+    assert [edit.setting for edit in found.edits] == ([] if undone else ["lr"])
