@@ -33,7 +33,7 @@ from tui.model.gradient_histogram import GradientHistogram
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Rows, whole_numbers
+from tui.widgets.rows import Rows, snug
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -90,7 +90,7 @@ class AutogradScreen(KeyScreen[None]):
             with Panel(id="graph-panel", title="Graph, from the loss back"):
                 yield Rows(autograd_text.GRAPH_COLUMNS, id="graph")
             with Panel(id="gradients-panel", title="Gradients"):
-                yield Rows(autograd_text.PARAMETER_COLUMNS, id="gradients")
+                yield Rows(autograd_text.PARAMETER_COLUMNS, gap=1, id="gradients")
                 yield GradientHistogram(id="histogram")
                 yield Static(id="chosen", markup=False)
         yield KeyLine()
@@ -181,7 +181,7 @@ class AutogradScreen(KeyScreen[None]):
         graph, gradients = self.query_one("#graph", Rows), self.query_one("#gradients", Rows)
         graph.show(autograd_text.graph_rows(answer, before))
         rows = autograd_text.gradient_rows(answer, gradients.rows)
-        gradients.show(rows, whole_numbers(autograd_text.PARAMETER_COLUMNS, rows))
+        gradients.show(rows, snug(autograd_text.PARAMETER_COLUMNS, rows))
         nodes = fmt.counted(len(answer.graph), "node") if answer.graph else ""
         self.query_one("#graph-panel", Panel).describe(right=nodes)
         self.query_one("#graph-panel", Panel).say(autograd_text.no_graph(answer))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GRAPH_COLUMNS = (Column("operation", -34), Column("shape", 12))
 PARAMETER_COLUMNS = (
-    Column("parameter", -24, ends=True),
+    Column("parameter", -20, ends=True),
     Column("|gradient|", 10, right=True),
     Column("before", 9, right=True),
     Column("|Δw|/|w|", 8, right=True, style="test"),

@@ -2,7 +2,7 @@
 
 from engine.inspection.model_requests import ModelSummary, ModuleRow
 from tui import format as fmt
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Column, Row, Rows, snug
 
 COUNT = 12  # cells of a number of parameters
 COLUMNS = (
@@ -43,7 +43,8 @@ class ModuleTable(Rows):
             and not any(module.name.startswith(f"{folded}.") for folded in self._folded)
         ]
         counts = fmt.counts([module.parameters for module in shown], COUNT)
-        self.show([self._row(module, count, total) for module, count in zip(shown, counts, strict=True)])
+        rows = [self._row(module, count, total) for module, count in zip(shown, counts, strict=True)]
+        self.show(rows, snug(COLUMNS, rows))
 
     @property
     def chosen(self) -> ModuleRow | None:

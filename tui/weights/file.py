@@ -34,7 +34,7 @@ from tui.weights.file_title import file_title
 from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Row, Rows
+from tui.widgets.rows import Row, Rows, snug
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -87,7 +87,7 @@ class FileScreen(TableScreen):
         with Container(id="panels"):
             with Panel(title=printable(self.path.name), id="parts-panel"):
                 yield Static(id="about", markup=False)
-                yield Rows(file_rows.TENSOR_COLUMNS, id="parts")
+                yield Rows(file_rows.TENSOR_COLUMNS, gap=1, id="parts")
                 yield Static(id="chosen", markup=False)
             yield DetailPane(self._services.pictures.cells, LatestQuestion(self._services.worker))
             yield FileDetail(id="facts")
@@ -173,7 +173,10 @@ class FileScreen(TableScreen):
         update_text(self, "#about", self._about(listing))
         sort = self._sort if self._view == "tensors" else ""
         rows = self._rows(self.filter_text)
-        self.table.show(rows, file_rows.COLUMNS[self._view], sorted_by=sort, falling=sort not in ("", "tensor"))
+        columns = file_rows.COLUMNS[self._view]
+        if self._view == "tensors":
+            columns = snug(columns, rows)
+        self.table.show(rows, columns, sorted_by=sort, falling=sort not in ("", "tensor"))
         self.panel.describe(title=self._title, right=self._state(listing))
         self._arrange()
         self._show_chosen()

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 VIEWS = ("tensors", "values", "imports", "modules", "problems")  # the lists of a FileListing, in turn
-TENSOR_COLUMNS = (
-    Column("tensor", -28, ends=True),
+TENSOR_COLUMNS = (  # the last ones, which the panel of the chosen tensor says too, are the first to have no room
+    Column("tensor", -24, ends=True),
     Column("shape", 13),
     Column("dtype", 9),
     Column("size", 9, right=True),
     Column("mean", 9, right=True),
     Column("std", 9, right=True),
     Column("histogram", 12, style="train"),
-    Column("min", 9, right=True),
-    Column("max", 9, right=True),
     Column("zeros", 6, right=True),
     Column("not finite", 10, right=True, style="bad"),
     Column("norm", 9, right=True),
+    Column("min", 9, right=True),
+    Column("max", 9, right=True),
 )
 COLUMNS = {
     "tensors": TENSOR_COLUMNS,
@@ -104,9 +104,9 @@ def _tensor(one: Named, stats: TensorStats | None, histogram: str, figures: Sequ
         return Row(one.name, (*cells, *[""] * (len(TENSOR_COLUMNS) - len(cells))))
     mean, std, low, high, norm = figures
     cells += [
-        mean, std, histogram, low, high,
+        mean, std, histogram,
         "" if stats.zeros is None else fmt.percent(stats.zeros),
-        fmt.count(stats.not_finite) if stats.not_finite else "", norm,
+        fmt.count(stats.not_finite) if stats.not_finite else "", norm, low, high,
     ]  # fmt: skip
     return Row(one.name, tuple(cells), "warning" if stats.zeros == 1 else "")
 

@@ -40,6 +40,17 @@ def whole_numbers(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Colum
     )
 
 
+def snug(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns, those of a fixed width as wide as their widest cell or title: of numbers whatever that is, of other
+    things no wider than they were."""
+    return tuple(
+        column
+        if column.right or column.width < 0
+        else replace(column, width=min(column.width, width_of([column.title, *(row.cells[place] for row in rows)])))
+        for place, column in enumerate(whole_numbers(columns, rows))
+    )
+
+
 class Rows(Lines):
     """Shows the first columns and as many of the others as fit; the cursor stays on its key when the rows change."""
 

@@ -4,7 +4,7 @@ import pytest
 
 from tui.format import counts
 from tui.widgets.lines import fit_facts, fit_parts
-from tui.widgets.rows import Column, Row, whole_numbers
+from tui.widgets.rows import Column, Row, snug, whole_numbers
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,10 @@ def test_a_column_of_numbers_is_as_wide_as_they_are() -> None:
     columns = (Column("name", -4), Column("mean", 6, right=True), Column("zeros", 9, right=True))
     made = whole_numbers(columns, [Row("a", ("a-long-name", "-0.000175", "0%"))])
     assert [column.width for column in made] == [-4, 9, 5]
+
+
+def test_columns_are_no_wider_than_what_is_in_them() -> None:
+    columns = (Column("name", -8), Column("shape", 13), Column("in", 6), Column("mean", 4, right=True))
+    rows = [Row("a", ("a-long-name", "2×2", "far too long", "-0.000175")), Row("b", ("b", "512×784", "", ""))]
+    assert [column.width for column in snug(columns, rows)] == [-8, 7, 6, 9]
+    assert [column.width for column in snug(columns, [])] == [-8, 5, 2, 4]
