@@ -3,7 +3,7 @@
 from engine import sources
 from engine.errors import EngineError
 from engine.home import RunFolder
-from engine.runs import checkpoint_refs, store
+from engine.runs import checkpoint_refs, client, store
 from engine.sources import RunCheckpoint
 from tui.services import Services
 
@@ -32,3 +32,19 @@ class FollowedRun:
             return checkpoint_refs.find(folder, sources.LAST).file if folder is not None else ""
         except EngineError:
             return ""
+
+    @property
+    def lives(self) -> bool:
+        """Whether a process trains it, or holds it paused."""
+        folder = self.folder
+        return folder is not None and store.alive(folder)
+
+    def save(self) -> str:
+        """Have it write a checkpoint as of now; what is in the way, "" where nothing is. It waits for the run."""
+        folder = self.folder
+        try:
+            if folder is not None:
+                client.command(folder, "checkpoint")
+        except EngineError as error:
+            return str(error)
+        return ""

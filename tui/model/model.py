@@ -11,22 +11,18 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import EngineError, InspectionCancelledError
-from engine.home import RunFolder
-from engine.inspection.detail_requests import ModuleDetailRequest, TensorDetailRequest
-from engine.inspection.image_requests import ImageRef
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
-from engine.runs import client, store
 from engine.sources import NetworkRef, NewModel, Source, WeightsFile
 from tui import cells
 from tui import format as fmt
 from tui.detail.latest import LatestQuestion
-from tui.detail.pane import DetailPane
 from tui.detail.waiting import waiting
 from tui.dialogs.table_screen import TableScreen, panel_keys
 from tui.keys import bind, move_keys
-from tui.model import detail_text, model_text, module_table, parameter_table, prompts, table_export
+from tui.model import model_text, module_table, parameter_table, prompts, table_export
 from tui.model.followed_run import FollowedRun
 from tui.model.freezer import Freezer
+from tui.model.model_detail import ModelDetail
 from tui.model.module_table import ModuleTable
 from tui.model.parameter_table import SORTS, ParametersTable
 from tui.services import Services
@@ -89,7 +85,7 @@ class ModelScreen(TableScreen):
                 yield Static(id="problem", markup=False)
                 yield ModuleTable()
                 yield parameters
-            yield DetailPane(self._services.pictures.cells, self._details)
+            yield ModelDetail(self._services.pictures.cells, self._details)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -123,8 +119,8 @@ class ModelScreen(TableScreen):
         return self.query_one("#tables", Panel)
 
     @property
-    def detail(self) -> DetailPane:
-        return self.query_one(DetailPane)
+    def detail(self) -> ModelDetail:
+        return self.query_one(ModelDetail)
 
     @property
     def table(self) -> Rows:
@@ -170,13 +166,10 @@ class ModelScreen(TableScreen):
         self._take(summary, table)
 
     def _refuse(self, error: EngineError) -> None:
-        run = self._followed.folder
-        living = run is not None and store.alive(run)
-        hint = "Press r to save its weights as of now, or o for another network." if living else ""
-        refused = Content.styled(f"{error}\n\n", "$text-error")
+        hint = "Press r to save its weights as of now, or o" if self._followed.lives else "Press o"
         self._summary = None
         self.panel.describe(title=self._source, right="", below="")
-        self.panel.say(refused + Content(hint or "Press o for another network."))
+        self.panel.say(Content.styled(f"{error}\n\n", "$text-error") + Content(f"{hint} for another network."))
         self._arrange()
 
     def _take(self, summary: ModelSummary, table: ParameterTable) -> None:
@@ -264,16 +257,11 @@ class ModelScreen(TableScreen):
     def _show_detail(self, summary: ModelSummary) -> None:
         if (network := self._asked) is None:
             return
-        missing = model_text.VALUELESS if summary.valueless else ""
         if self._shows_parameters:
             if (tensor := self.parameters.chosen) is not None:
-                subject = detail_text.of_tensor(tensor, self.parameters.histogram(tensor), missing)
-                self.detail.follow(subject, TensorDetailRequest(tensor.ref(network)))
+                self.detail.follow_tensor(network, summary, tensor, self.parameters.histogram(tensor))
         elif (module := self.modules.chosen) is not None:
-            split, index = self._services.image
-            image = f"{split} image {fmt.count(index)}"
-            subject = detail_text.of_module(module, summary, self.parameters.tensors, image, missing)
-            self.detail.follow(subject, ModuleDetailRequest(network, ImageRef(split, index), module.name))
+            self.detail.follow_module(network, summary, module, self.parameters.tensors, self._services.image)
 
     # Keys
 
@@ -335,18 +323,15 @@ class ModelScreen(TableScreen):
 
     def action_reload(self) -> None:
         """Of a run that trains: have it save its weights, which are then read."""
-        folder = self._followed.folder
-        if folder is not None and store.alive(folder):
-            self._save(folder)
+        if self._followed.lives:
+            self._save()
         else:
             self._ask()
 
     @work(group="save", exclusive=True)
-    async def _save(self, folder: RunFolder) -> None:
-        try:
-            await asyncio.to_thread(client.command, folder, "checkpoint")
-        except EngineError as error:
-            self.notify(str(error), severity="warning", timeout=6, markup=False)
+    async def _save(self) -> None:
+        if problem := await asyncio.to_thread(self._followed.save):
+            self.notify(problem, severity="warning", timeout=6, markup=False)
         else:
             self.notify("saving its weights as of now …", timeout=2)
 
