@@ -8,11 +8,13 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.training.settings import SETTINGS
-from tui import run_columns
+from tui import run_columns, table_columns
 from tui.config.declared import COLUMNS_RUNS
 from tui.config.preferences import Preferences
 from tui.dialogs.columns import AUTOMATIC, ColumnsDialog
-from tui.widgets.rows import Rows
+from tui.model import module_table, parameter_table
+from tui.weights import checkpoints
+from tui.widgets.rows import Column, Row, Rows, chosen_columns
 
 EVERY = {"state": "how it is", "run": "its name", "lr": "learning rate", "best": ""}
 
@@ -104,3 +106,28 @@ def test_what_is_chosen_is_in_the_file(tmp_path: Path) -> None:
     preferences.keep(COLUMNS_RUNS, ("run", "at NaN"))
     preferences.close()
     assert Preferences.read(path, {}).get(COLUMNS_RUNS) == ("run", "at NaN")
+
+
+@pytest.mark.parametrize(
+    ("every", "columns", "always"),
+    [
+        (table_columns.MODULES, module_table.COLUMNS, module_table.NAME),
+        (table_columns.PARAMETERS, parameter_table.COLUMNS, parameter_table.NAME),
+        (table_columns.CHECKPOINTS, checkpoints.COLUMNS, checkpoints.NAME),
+    ],
+)
+def test_each_column_of_a_table_can_be_chosen(every: dict[str, str], columns: tuple[Column, ...], always: str) -> None:
+    assert list(every) == [column.title for column in columns]
+    assert always in every
+
+
+@pytest.mark.parametrize(
+    ("titles", "shown"),
+    [(("size", "file"), ["2 kB a"]), (("size",), ["a 2 kB"]), (("file",), ["a"]), (("gone", "file"), ["a"])],
+)
+def test_rows_have_the_cells_of_the_chosen_columns(titles: tuple[str, ...], shown: list[str]) -> None:
+    row = Row("a", ("a", "2 kB", "1 h"), "dim")
+    columns, made = chosen_columns((Column("file", -5), Column("size", 5), Column("age", 5)), [row], titles, "file")
+    assert [" ".join(one.cells) for one in made] == shown
+    assert len(columns) == len(made[0].cells)
+    assert (made[0].key, made[0].style) == ("a", "dim")

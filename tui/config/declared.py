@@ -40,6 +40,24 @@ def _columns_of_runs() -> Collection[str]:
     return columns()
 
 
+def _columns_of_modules() -> Collection[str]:
+    from tui.table_columns import MODULES
+
+    return MODULES
+
+
+def _columns_of_parameters() -> Collection[str]:
+    from tui.table_columns import PARAMETERS
+
+    return PARAMETERS
+
+
+def _columns_of_checkpoints() -> Collection[str]:
+    from tui.table_columns import CHECKPOINTS
+
+    return CHECKPOINTS
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("it must be the title of a column")
@@ -119,6 +137,30 @@ COLUMNS_RUNS = Preference[tuple[str, ...]](
     "there chooses them, and they are kept.",
     values='such as `["state", "run", "lr", "best"]`',
 )
+COLUMNS_MODULES = Preference[tuple[str, ...]](
+    name="columns.modules",
+    default=(),
+    read=names_of(_columns_of_modules),
+    write=lambda value: value,
+    help="The same for the modules of *Model*. Empty: all of them.",
+    values='such as `["module", "out", "parameters"]`',
+)
+COLUMNS_PARAMETERS = Preference[tuple[str, ...]](
+    name="columns.parameters",
+    default=(),
+    read=names_of(_columns_of_parameters),
+    write=lambda value: value,
+    help="The same for the parameters of *Model*. Empty: those that the network has something for.",
+    values='such as `["name", "norm", "change"]`',
+)
+COLUMNS_CHECKPOINTS = Preference[tuple[str, ...]](
+    name="columns.checkpoints",
+    default=(),
+    read=names_of(_columns_of_checkpoints),
+    write=lambda value: value,
+    help="The same for *Checkpoints*. Empty: all of them.",
+    values='such as `["accuracy", "file", "age"]`',
+)
 
 PRELOAD = Preference(
     name="preload",
@@ -162,6 +204,9 @@ DECLARED: tuple[Preference[Any], ...] = (
     SORT_RUNS,
     SORT_CHECKPOINTS,
     COLUMNS_RUNS,
+    COLUMNS_MODULES,
+    COLUMNS_PARAMETERS,
+    COLUMNS_CHECKPOINTS,
     LAB_IDLE,
     LAB_LANGUAGE,
 )

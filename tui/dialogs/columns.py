@@ -1,6 +1,7 @@
 """Asks which columns a table has, and in which order."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,12 +11,41 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.columns import width_of
+from tui.config.preference import Preference
+from tui.config.preferences import Preferences
 from tui.keys import move_keys
 from tui.widgets.rows import Column, Row, Rows
 from tui.widgets.text import set_text
 
 OTHER_LINES = 6  # of the dialog: its border, and what stands above and below the columns
 AUTOMATIC = "automatic: those that differ and fit"
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """What can be chosen of a table, and where it is kept."""
+
+    table: str  # its name, in a title
+    preferences: Preferences
+    preference: Preference[tuple[str, ...]]
+    every: Mapping[str, str]  # the titles, and what is in each
+    automatic: Sequence[str]  # the titles that the table has where none were chosen
+    always: str  # the one that can't be switched off
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The titles; none: the automatic ones."""
+        return self.preferences.get(self.preference)
+
+    def dialog(self) -> "ColumnsDialog":
+        return ColumnsDialog(self.table, self.every, self.chosen, self.automatic, self.always)
+
+    def keep(self, titles: tuple[str, ...]) -> bool:
+        """Keep another choice; False where it is the one that is kept already."""
+        if titles == self.chosen:
+            return False
+        self.preferences.keep(self.preference, titles)
+        return True
 
 
 class ColumnsDialog(ModalScreen[tuple[str, ...] | None]):

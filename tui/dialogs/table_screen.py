@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
+from tui.dialogs.columns import ColumnChoice
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.keys import bind, move_keys
@@ -25,6 +26,11 @@ def panel_keys(screen: str) -> list[BindingType]:
     ]
 
 
+def columns_key(screen: str) -> Binding:
+    """The key that asks for the columns."""
+    return bind(screen, "columns", "Columns", "which, and in which order; they are kept", show=False)
+
+
 def filter_key(screen: str, by: str) -> Binding:
     """The key that asks for the filter; `by`: what it goes by, such as "by name"."""
     return bind(screen, "filter", "Filter", by)
@@ -35,7 +41,8 @@ MOST_LINES = 1_000_000  # of a panel beside the table
 
 class TableScreen(KeyScreen[None]):
     """Has the actions of these keys. A screen with a filter says what can be typed (`FILTER_ABOUT`), counts what a text
-    lets through (`count_matching`), and shows the rows that pass `filter_text` (`filter_changed`)."""
+    lets through (`count_matching`), and shows the rows that pass `filter_text` (`filter_changed`). One whose columns
+    can be chosen says which there are (`column_choice`), and shows those that were chosen (`columns_changed`)."""
 
     FILTER_ABOUT: ClassVar[str] = ""
 
@@ -56,6 +63,14 @@ class TableScreen(KeyScreen[None]):
         """Show the rows that pass `filter_text`."""
         raise NotImplementedError
 
+    def column_choice(self) -> ColumnChoice:
+        """What can be chosen of the table that is shown."""
+        raise NotImplementedError
+
+    def columns_changed(self) -> None:
+        """Show the columns that were chosen."""
+        raise NotImplementedError
+
     def sort_by(self, title: str) -> None:
         """The title of a column was clicked."""
 
@@ -66,6 +81,13 @@ class TableScreen(KeyScreen[None]):
         if text is not None and text.strip() != self.filter_text:
             self.filter_text = text.strip()
             self.filter_changed()
+
+    @work(group="columns", exclusive=True)
+    async def action_columns(self) -> None:
+        choice = self.column_choice()
+        chosen = await self.app.push_screen_wait(choice.dialog())
+        if chosen is not None and choice.keep(chosen):
+            self.columns_changed()
 
     def _count_typed(self, text: str) -> str:
         return self.count_matching(text.strip())

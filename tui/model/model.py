@@ -17,7 +17,8 @@ from tui import cells
 from tui import format as fmt
 from tui.detail.latest import LatestQuestion
 from tui.detail.waiting import waiting
-from tui.dialogs.table_screen import TableScreen, panel_keys
+from tui.dialogs.columns import ColumnChoice
+from tui.dialogs.table_screen import TableScreen, columns_key, panel_keys
 from tui.keys import bind, move_keys
 from tui.model import model_text, module_table, parameter_table, prompts, table_export
 from tui.model.followed_run import FollowedRun
@@ -55,6 +56,7 @@ class ModelScreen(TableScreen):
         bind("model", "freeze_some", "Freeze some", "by name or pattern", show=False),
         bind("model", "sort", "Sort", "by order, count, norm, std, change"),
         bind("model", "reverse", "Reverse", "the order", show=False),
+        columns_key("model"),
         bind("model", "export", "Export", "the parameters, as CSV or text", show=False),
         bind("model", "again", "Reload", "a run that trains: as of now", action="reload", show=False),
         bind("model", "back", "All", "remove the filter"),
@@ -197,10 +199,11 @@ class ModelScreen(TableScreen):
         summary = self._summary
         if summary is None:
             return
+        titles = self.column_choice().chosen
         if self._shows_parameters:
-            self.parameters.show_tensors(self.filter_text)
+            self.parameters.show_tensors(self.filter_text, titles)
         else:
-            self.modules.show_modules(summary, self.filter_text)
+            self.modules.show_modules(summary, self.filter_text, titles)
         self.modules.display, self.parameters.display = not self._shows_parameters, self._shows_parameters
         problem = f"An image does not pass through it: {summary.problem}" if summary.problem else ""
         update_text(self, "#problem", Content.styled(problem, "$text-error"))
@@ -209,6 +212,15 @@ class ModelScreen(TableScreen):
         self.panel.describe(title=summary.title, right=self._state(summary))
         self._show_chosen()
         self.refresh_bindings()
+
+    def column_choice(self) -> ColumnChoice:
+        preferences = self._services.preferences
+        if self._shows_parameters:
+            return self.parameters.column_choice(preferences)
+        return self.modules.column_choice(preferences)
+
+    def columns_changed(self) -> None:
+        self._show()
 
     def _state(self, summary: ModelSummary) -> str:
         rows, order = len(self.table.rows), ""
@@ -354,7 +366,7 @@ class ModelScreen(TableScreen):
             elif module.leaf:
                 self.action_view()
             else:
-                self.modules.fold(module, self.filter_text)
+                self.modules.fold(module)
                 self._show()
 
     def as_cell(self) -> str:

@@ -1,12 +1,19 @@
 """*Model*'s table of modules, which can be folded."""
 
+from collections.abc import Sequence
+
 from engine.inspection.model_requests import ModelSummary, ModuleRow
 from tui import format as fmt
-from tui.widgets.rows import Column, Row, Rows, snug
+from tui.config.declared import COLUMNS_MODULES
+from tui.config.preferences import Preferences
+from tui.dialogs.columns import ColumnChoice
+from tui.table_columns import MODULES
+from tui.widgets.rows import Column, Row, Rows, chosen_columns, snug
 
+NAME = "module"  # the column that is always there
 COUNT = 12  # cells of a number of parameters
 COLUMNS = (
-    Column("module", -36, parts=True),
+    Column(NAME, -36, parts=True),
     Column("out", 16),
     Column("parameters", COUNT, right=True),
     Column("multiply-adds", 13, right=True),
@@ -32,8 +39,9 @@ class ModuleTable(Rows):
         self._summary = None
         self._folded.clear()
 
-    def show_modules(self, summary: ModelSummary, pattern: str) -> None:
-        """The modules whose name, or whose type at the root, matches the pattern."""
+    def show_modules(self, summary: ModelSummary, pattern: str, titles: Sequence[str] = ()) -> None:
+        """The modules whose name, or whose type at the root, matches the pattern. `titles`: of the columns; without
+        any, all of them."""
         self._summary = summary
         total = max(1, summary.totals.parameters)
         shown = [
@@ -44,7 +52,17 @@ class ModuleTable(Rows):
         ]
         counts = fmt.counts([module.parameters for module in shown], COUNT)
         rows = [self._row(module, count, total) for module, count in zip(shown, counts, strict=True)]
-        self.show(rows, snug(COLUMNS, rows))
+        columns, rows = chosen_columns(COLUMNS, rows, titles or self.automatic, NAME)
+        self.show(rows, snug(columns, rows))
+
+    def column_choice(self, preferences: Preferences) -> ColumnChoice:
+        """What can be chosen of its columns."""
+        return ColumnChoice("the modules", preferences, COLUMNS_MODULES, MODULES, self.automatic, NAME)
+
+    @property
+    def automatic(self) -> list[str]:
+        """The titles of the columns where none were chosen."""
+        return [column.title for column in COLUMNS]
 
     @property
     def chosen(self) -> ModuleRow | None:
@@ -53,11 +71,9 @@ class ModuleTable(Rows):
             return None
         return next((module for module in self._summary.modules if module.name == self.key), None)
 
-    def fold(self, module: ModuleRow, pattern: str) -> None:
-        """Hide what is in the module, or show it again."""
-        assert self._summary is not None
+    def fold(self, module: ModuleRow) -> None:
+        """Hide what is in the module, or show it again; the caller shows the table."""
         self._folded ^= {module.name}
-        self.show_modules(self._summary, pattern)
 
     def _row(self, module: ModuleRow, count: str, total: int) -> Row:
         fold = " +" if module.name in self._folded else ""

@@ -1,22 +1,26 @@
 """*Model*'s table of parameters, buffers and optimizer state, which can be sorted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.inspection.model_requests import ParameterTable, TensorRow
 from tui import format as fmt
+from tui.config.declared import COLUMNS_PARAMETERS
+from tui.config.preferences import Preferences
+from tui.dialogs.columns import ColumnChoice
 from tui.model.module_table import matches
+from tui.table_columns import PARAMETERS
 from tui.widgets.heatmap import bars
-from tui.widgets.rows import Column, Row, Rows, whole_numbers
+from tui.widgets.rows import Column, Row, Rows, chosen_columns, snug
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+NAME = "name"  # the column that is always there
 COUNT = 11  # cells of a number of elements
 COLUMNS = (
-    Column("name", -28, ends=True),
+    Column(NAME, -28, ends=True),
     Column("shape", 13),
     Column("grad", 4),
     Column("mean", 10, right=True),
@@ -69,8 +73,9 @@ class ParametersTable(Rows):
     def take(self, table: ParameterTable) -> None:
         self._table = table
 
-    def show_tensors(self, pattern: str) -> None:
-        """The tensors whose name matches the pattern, in the order of `sort`."""
+    def show_tensors(self, pattern: str, titles: Sequence[str] = ()) -> None:
+        """The tensors whose name matches the pattern, in the order of `sort`. `titles`: of the columns; without any,
+        those of `automatic`."""
         table = self._table
         if table is None:
             return
@@ -83,10 +88,22 @@ class ParametersTable(Rows):
             rows.sort(key=lambda row: -_sort_value(row[0], self.sort))
         if self.reversed:
             rows.reverse()
-        has_values = any(tensor.stats is not None and tensor.stats.mean is not None for tensor, _ in rows)
-        places = [at for at, column in enumerate(COLUMNS) if has_values or column.title not in OF_VALUES]
-        made = [replace(row, cells=tuple(row.cells[at] for at in places)) for row in _rows(rows)]
-        self.show(made, whole_numbers([COLUMNS[at] for at in places], made))
+        columns, made = chosen_columns(COLUMNS, _rows(rows), titles or self.automatic, NAME)
+        self.show(made, snug(columns, made))
+
+    def column_choice(self, preferences: Preferences) -> ColumnChoice:
+        """What can be chosen of its columns."""
+        return ColumnChoice("the parameters", preferences, COLUMNS_PARAMETERS, PARAMETERS, self.automatic, NAME)
+
+    @property
+    def automatic(self) -> list[str]:
+        """The titles of the columns where none were chosen: nothing about values where there are none, and nothing
+        about those that are not finite where all are."""
+        known = [tensor.stats for tensor in self.tensors if tensor.stats is not None]
+        left_out = () if any(stats.mean is not None for stats in known) else OF_VALUES
+        if not any(stats.not_finite for stats in known):
+            left_out = (*left_out, "not finite")
+        return [column.title for column in COLUMNS if column.title not in left_out]
 
     def sort_next(self) -> None:
         """By the next of SORTS; the caller shows the table."""

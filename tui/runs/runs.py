@@ -21,8 +21,8 @@ from engine.terminal_text import printable
 from tui import cells, run_columns
 from tui import format as fmt
 from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
-from tui.dialogs.columns import ColumnsDialog
-from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
+from tui.dialogs.columns import ColumnChoice
+from tui.dialogs.table_screen import TableScreen, columns_key, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.runs import run_actions, run_text
 from tui.runs.chart_export import export_chart
@@ -69,7 +69,7 @@ class RunsScreen(TableScreen):
         filter_key("runs", "by words and comparisons, such as lr>=1e-3 -state:failed"),
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
         bind("runs", "reverse", "Reverse", "the order", show=False),
-        bind("runs", "columns", "Columns", "which, and in which order; they are kept", show=False),
+        columns_key("runs"),
         bind("runs", "on_model", "On Model", "with the weights of its newest checkpoint"),
         bind("runs", "back", "All runs", "clear the filter", action="unfilter", show=False),
     ]
@@ -347,15 +347,14 @@ class RunsScreen(TableScreen):
     def action_reverse(self) -> None:
         self._sort(Order(self._order.title, not self._order.falling))
 
-    @work(group="columns", exclusive=True)
-    async def action_columns(self) -> None:
+    def column_choice(self) -> ColumnChoice:
         automatic = shown_runs(self._runs[:AT_ONCE], self.filter_text, Order(), self._width).table
         titles = [one.title for one in automatic.columns]
-        dialog = ColumnsDialog("Runs", run_columns.columns(), self._columns, titles, NAME)
-        chosen = await self.app.push_screen_wait(dialog)
-        if chosen is not None and chosen != self._columns:
-            self._services.preferences.keep(COLUMNS_RUNS, chosen)
-            self._show()
+        every, preferences = run_columns.columns(), self._services.preferences
+        return ColumnChoice("Runs", preferences, COLUMNS_RUNS, every, titles, NAME)
+
+    def columns_changed(self) -> None:
+        self._show()
 
     def sort_by(self, title: str) -> None:
         if title == self._order.title:

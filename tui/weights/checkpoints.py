@@ -22,15 +22,17 @@ from engine.weights.key_mapping import KeyMapping, file_and_mapping
 from engine.weights.requests import ConvertRequest, FileListing, FileRequest
 from tui import cells
 from tui import format as fmt
-from tui.config.declared import SORT_CHECKPOINTS
+from tui.config.declared import COLUMNS_CHECKPOINTS, SORT_CHECKPOINTS
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import STAYS_S, DetailPane
 from tui.detail.subject import Subject
 from tui.dialogs.busy import LongRequests
-from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
+from tui.dialogs.columns import ColumnChoice
+from tui.dialogs.table_screen import TableScreen, columns_key, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.recent_files import remember
 from tui.services import Services
+from tui.table_columns import CHECKPOINTS
 from tui.weights import file_facts, prompts
 from tui.weights.file_detail import FileDetail
 from tui.weights.file_facts import Fact
@@ -38,17 +40,19 @@ from tui.weights.file_list import ListedFile, in_order, list_files, matches
 from tui.widgets.keyline import KeyLine
 from tui.widgets.order import Order
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Column, Row, Rows
+from tui.widgets.rows import Column, Row, Rows, chosen_columns
 from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
+NAME = "file"  # the column that is always there
 COLUMNS = (
-    Column("file", -26, ends=True),
+    Column(NAME, -26, ends=True),
     Column("contents", 20),
     Column("size", 9, right=True),
     Column("age", 7, right=True),
     Column("accuracy", 8, right=True, style="test"),
 )
+TITLES = tuple(column.title for column in COLUMNS)
 MARK = Column("", 1)  # where some are marked: a name is cut at its beginning
 WIDE = 110  # columns from which the chosen file has a panel
 LIST_EDGES, TENSORS_HEIGHT = 3, 10  # rows: a list's borders and titles, and the least that tensors below it need
@@ -71,6 +75,7 @@ class CheckpointsScreen(TableScreen):
         filter_key("checkpoints", "by name, size or age"),
         bind("checkpoints", "sort", "Sort", "by run, age, size or accuracy"),
         bind("checkpoints", "reverse", "Reverse", "the order", show=False),
+        columns_key("checkpoints"),
         bind("checkpoints", "mark", "Mark", "to compare two, or average several"),
         bind("checkpoints", "compare", "Compare", "the two marked files", action="difference"),
         bind("checkpoints", "compute", "Average", "the weights of the marked files", action="average"),
@@ -161,8 +166,12 @@ class CheckpointsScreen(TableScreen):
         shown = [one for one in self._files if matches(one, self.filter_text)]
         now, order = time.time(), self._order
         rows = [self._row(one, now) for one in in_order(shown, order, now)]
-        columns = (MARK, *COLUMNS) if self._marked else COLUMNS
-        self.table.fixed = len(columns) - len(COLUMNS) + 1
+        columns, rows = chosen_columns(COLUMNS, rows, self.column_choice().chosen or TITLES, NAME)
+        if self._marked:
+            marks = ["✓" if Path(row.key) in self._marked else "" for row in rows]
+            columns = (MARK, *columns)
+            rows = [replace(row, cells=(mark, *row.cells)) for mark, row in zip(marks, rows, strict=True)]
+        self.table.fixed = 1 + bool(self._marked)
         self.table.show(rows, columns, sorted_by=order.title, falling=order.falling)
         left_out = self.query_one("#left-out", Static)
         number = f"{len(self._left_out)} left out: " if self._left_out else ""
@@ -266,12 +275,13 @@ class CheckpointsScreen(TableScreen):
 
     def _row(self, one: ListedFile, now: float) -> Row:
         accuracy = "" if one.accuracy is None else fmt.percent(one.accuracy)
-        mark = ("✓" if one.path in self._marked else "",) if self._marked else ()
-        cells = (*mark, one.name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy)
+        cells = (one.name, one.what, fmt.size(one.bytes), fmt.age(now - one.changed), accuracy)
         return Row(str(one.path), cells)
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if action in ("open", "mark") and self.table.key is None:
+            return "there is no file"
+        if action == "columns" and not self._files:
             return "there is no file"
         if action == "difference" and len(self._marked) != 2:
             return "mark two files first, with m"
@@ -314,6 +324,13 @@ class CheckpointsScreen(TableScreen):
         if not self.clear_filter():
             self._marked = []
             self._show()
+
+    def column_choice(self) -> ColumnChoice:
+        preferences = self._services.preferences
+        return ColumnChoice("Checkpoints", preferences, COLUMNS_CHECKPOINTS, CHECKPOINTS, TITLES, NAME)
+
+    def columns_changed(self) -> None:
+        self._show()
 
     def count_matching(self, text: str) -> str:
         return f"{sum(matches(one, text) for one in self._files)} of {fmt.counted(len(self._files), 'file')}"

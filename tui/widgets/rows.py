@@ -51,6 +51,20 @@ def snug(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
     )
 
 
+def chosen_columns(
+    columns: Sequence[Column], rows: Sequence[Row], titles: Sequence[str], always: str
+) -> tuple[tuple[Column, ...], list[Row]]:
+    """The columns of these titles in their order, and the rows with their cells. Where `titles` lacks the column that
+    is `always` there, it comes first."""
+    order = titles if always in titles else (always, *titles)
+    place = {column.title: at for at, column in enumerate(columns)}
+    places = [place[title] for title in order if title in place]
+    return (
+        tuple(columns[at] for at in places),
+        [replace(row, cells=tuple(row.cells[at] for at in places)) for row in rows],
+    )
+
+
 class Rows(Lines):
     """Shows the first columns and as many of the others as fit; the cursor stays on its key when the rows change."""
 

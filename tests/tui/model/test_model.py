@@ -27,6 +27,7 @@ from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import HANG_S, until
 from tests.tui.data.test_data import line
 from tui.app import FmnistApp
+from tui.config.declared import COLUMNS_MODULES, COLUMNS_PARAMETERS
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import DetailText
 from tui.dialogs.prompt import PromptScreen
@@ -79,6 +80,30 @@ async def read(pilot: Pilot[None], words: str = "parameters") -> ModelScreen:
 async def typed(pilot: Pilot[None], text: str) -> None:
     pilot.app.screen.query_one(Input).value = text
     await pilot.press("enter")
+
+
+async def test_each_table_keeps_the_columns_that_were_chosen_for_it(home: Path) -> None:
+    def titles() -> list[str]:
+        return [column.title for column in app.screen.table.columns]  # type: ignore[attr-defined]
+
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        await read(pilot)
+        every = titles()
+        await pilot.press("vertical_line", "down", "space", "enter")  # the second one off
+        await until(pilot, lambda: titles() == [every[0], *every[2:]])
+        await pilot.press("v")
+        assert titles()[:3] == ["name", "shape", "grad"]
+        assert "not finite" not in titles()  # all are
+        await pilot.press("vertical_line", "down", "space", "G", "space", "enter")
+        await until(pilot, lambda: "not finite" in titles())
+        assert app.preferences.get(COLUMNS_PARAMETERS) == tuple(titles())
+        assert "shape" not in titles()
+        await pilot.press("v")
+        assert app.preferences.get(COLUMNS_MODULES) == tuple(titles()) == (every[0], *every[2:])
+        await pilot.press("vertical_line", "0", "enter")
+        await until(pilot, lambda: titles() == every)
 
 
 @pytest.mark.parametrize("size", SIZES)

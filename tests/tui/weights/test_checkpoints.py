@@ -37,6 +37,7 @@ from tests.tui.data.test_data import about_image, line, where
 from tests.tui.model.test_model import edges, shown
 from tui import recent_files
 from tui.app import FmnistApp
+from tui.config.declared import COLUMNS_CHECKPOINTS
 from tui.data.data import DataScreen
 from tui.detail.pane import DetailText
 from tui.dialogs import paths
@@ -208,6 +209,12 @@ async def test_marked_files_are_compared_and_averaged(home: Path, run: RunFolder
         await pilot.press("m", "down", "m")
         assert "2 marked" in said(app)
         assert "▸✓  made · epoch-0001.pt" in table(app)
+        await pilot.press("vertical_line", "down", "J", "J", "J", "space", "enter")  # the contents, off
+        await until(pilot, lambda: "contents" not in table(app))
+        assert app.preferences.get(COLUMNS_CHECKPOINTS) == ("file", "size", "age", "accuracy")
+        assert "▸✓  made · epoch-0001.pt" in table(app)
+        await pilot.press("vertical_line", "0", "enter")
+        await until(pilot, lambda: "contents" in table(app))
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DifferenceScreen) and "changed" in said(app))
         assert said(app).startswith("made · epoch 2 → epoch 1")
