@@ -34,7 +34,7 @@ from tui.weights.file_title import file_title
 from tui.widgets.heatmap import bars
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Row, Rows, snug
+from tui.widgets.rows import Row, Rows, chosen_columns, snug
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
@@ -175,6 +175,8 @@ class FileScreen(TableScreen):
         rows = self._rows(self.filter_text)
         columns = file_rows.COLUMNS[self._view]
         if self._view == "tensors":
+            titles = file_rows.tensor_titles(listing, self._stats, sort)
+            columns, rows = chosen_columns(columns, rows, titles, columns[0].title)
             columns = snug(columns, rows)
         self.table.show(rows, columns, sorted_by=sort, falling=sort not in ("", "tensor"))
         self.panel.describe(title=self._title, right=self._state(listing))

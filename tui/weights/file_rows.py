@@ -29,6 +29,7 @@ TENSOR_COLUMNS = (  # the last ones, which the panel of the chosen tensor says t
     Column("min", 9, right=True),
     Column("max", 9, right=True),
 )
+OF_VALUES = ("mean", "std", "histogram", "zeros", "not finite", "norm", "min", "max")  # columns
 COLUMNS = {
     "tensors": TENSOR_COLUMNS,
     "values": (Column("name", -30, ends=True), Column("value", -40)),
@@ -63,6 +64,18 @@ def tensors(listing: FileListing, stats: Stats, drawn: Mapping[str, str], sort: 
     return [
         _tensor(one, each, drawn.get(one.name, ""), texts)
         for one, each, *texts in zip(ones, known, *figures, strict=True)
+    ]
+
+
+def tensor_titles(listing: FileListing, stats: Stats, sort: str) -> list[str]:
+    """The titles of the columns of tensors: nothing about values where there are none (PyTorch's meta device), and
+    nothing about those that are not finite before there is one, unless they are sorted by that."""
+    valueless = bool(listing.tensors) and all(one.tensor.layout == "meta" for one in listing.tensors)
+    some = sort == "not finite" or any(one is not None and one.not_finite for one in stats.values())
+    return [
+        title
+        for title in (column.title for column in TENSOR_COLUMNS)
+        if title == sort or not ((valueless and title in OF_VALUES) or (title == "not finite" and not some))
     ]
 
 

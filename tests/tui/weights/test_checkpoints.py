@@ -251,6 +251,29 @@ async def test_files_of_other_names_are_laid_beside_each_other(home: Path, tmp_p
         await until(pilot, lambda: "= 1" in line(app, "#value"))
 
 
+@pytest.mark.parametrize(
+    ("tensor", "figures", "not_finite"),
+    [
+        (torch.ones(2, 3), True, False),
+        (torch.tensor([math.inf, 1.0]), True, True),
+        (torch.empty(2, 3, device="meta"), False, False),
+    ],
+)
+async def test_a_file_has_columns_for_what_its_tensors_have(
+    home: Path, tmp_path: Path, tensor: torch.Tensor, figures: bool, not_finite: bool
+) -> None:
+    torch.save({"weight": tensor}, tmp_path / "one.pth")
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.push_screen(FileScreen(app, tmp_path / "one.pth"))
+        await until(pilot, lambda: "1 tensor" in said(app) and "statistics" not in said(app))
+        titles = [column.title for column in app.screen.query_one(Rows).columns]
+        assert titles[:4] == ["tensor", "shape", "dtype", "size"]
+        assert ("mean" in titles and "max" in titles) == figures
+        assert ("not finite" in titles) == not_finite
+        assert "float32" in table(app)
+
+
 async def test_the_tensors_of_a_file_are_sorted_by_their_figures(home: Path, tmp_path: Path) -> None:
     small, large, broken = torch.zeros(3), torch.full((9,), 2.0), torch.tensor([math.nan, 1.0])
     torch.save({"b.small": small, "c.large": large, "a.broken": broken}, tmp_path / "three.pth")
