@@ -97,12 +97,14 @@ class ParametersTable(Rows):
 
     @property
     def automatic(self) -> list[str]:
-        """The titles of the columns where none were chosen: nothing about values where there are none, and nothing
-        about those that are not finite where all are."""
+        """The titles of the columns where none were chosen: nothing about values where there are none, nothing about
+        those that are not finite where all are, and no change where none is known, unless that is sorted by."""
         known = [tensor.stats for tensor in self.tensors if tensor.stats is not None]
         left_out = () if any(stats.mean is not None for stats in known) else OF_VALUES
         if not any(stats.not_finite for stats in known):
             left_out = (*left_out, "not finite")
+        if self.sort != "change" and all(tensor.change is None for tensor in self.tensors):
+            left_out = (*left_out, "change")
         return [column.title for column in COLUMNS if column.title not in left_out]
 
     def sort_next(self) -> None:
