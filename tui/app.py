@@ -27,6 +27,7 @@ from tui import crash
 from tui.cells import GivesCell
 from tui.config import declared
 from tui.config.preferences import Preferences
+from tui.dialogs.by_itself import ByItself
 from tui.dialogs.key_commands import key_commands
 from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
@@ -153,15 +154,26 @@ class FmnistApp(RoomsApp):
     async def on_event(self, event: events.Event) -> None:
         if is_exiting(self) and isinstance(event, events.Key | events.Paste):
             return  # typed after the q: no screen opens any more
+        if isinstance(event, events.Paste) and self._is_early(event):
+            return
         if self._garbage is not None and isinstance(event, events.Key):
             self._garbage.key_pressed()
         if isinstance(event, events.Key) and not event.is_forwarded:
             if self._type_ahead.hold(event):
                 return
             with self._type_ahead.handing():
-                await super().on_event(event)
+                if not self._is_early(event):
+                    await super().on_event(event)
             return
         await super().on_event(event)
+
+    def _is_early(self, typed: events.Key | events.Paste) -> bool:
+        """Whether the dialog that is shown has opened by itself after that was typed."""
+        return any(isinstance(top, ByItself) and top.is_early(typed) for top in self.screen_stack[-1:])
+
+    async def typing_stopped(self) -> None:
+        """Wait until the person types nothing."""
+        await self._type_ahead.stopped()
 
     def on_key(self, event: events.Key) -> None:
         """A key that no widget took. Where it is bound to what can't be done now, say why."""

@@ -79,6 +79,10 @@ class Services(Protocol):
         """Draw images in the next way that the terminal has, on all screens."""
         ...
 
+    async def typing_stopped(self) -> None:
+        """Wait until the person types nothing: what opens by itself then takes no key that was meant for a screen."""
+        ...
+
     # Going to another screen
 
     def watch_run(self, folder: "RunFolder") -> None:

@@ -328,6 +328,11 @@ def key_names() -> frozenset[str]:
     return frozenset(named | {key_name(chr(code)) for code in range(32, 127)})
 
 
+def came_at(event: events.Event) -> float:
+    """When a key or a paste came from the terminal, by `time.monotonic`, however long it has waited since."""
+    return event.time
+
+
 class LivingScreen(Screen[Result]):
     """A screen whose widgets go on changing beneath a dialog. Textual's own marks all that a change beneath a dialog
     touched as changed once more, without end."""

@@ -1,5 +1,6 @@
 """Keys that come faster than the app: over a slow connection several arrive at once."""
 
+import asyncio
 import contextlib
 import time
 from collections import deque
@@ -14,8 +15,11 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import Worker
 
+from tui.textual_private import came_at
+
 LONGEST_S = 1.0  # that a key waits for those before it
 OPENS_S = 0.5  # that a prompt may take to open, of those that read something first
+QUIET_S = 0.4  # without a key, after which nobody is typing: more than lies between the keys of a quick hand
 POLL_S = 0.005
 GROUPS = ("prompt", "export", "stop", "columns", "confusion")  # of the workers that ask the person something
 
@@ -31,18 +35,29 @@ class TypeAhead:
         self._workers: set[Worker[Any]] = set()  # that there were before the key
         self._askers: WeakKeyDictionary[Screen[Any], list[Worker[Any]]] = WeakKeyDictionary()  # what opened a screen
         self._busy_since: float | None = None  # with the key before; None: with none
+        self._came = float("-inf")  # when the last key did
 
     def hold(self, key: events.Key) -> bool:
         """Whether the key must wait; it is handed to the app again then."""
         if key is self._next:
             self._next = None
             return False
+        self._came = came_at(key)
         if not self._waiting and self._next is None and (self._busy_since is None or self._late()):
             return False
         if not self._waiting:
             self._app.set_timer(LONGEST_S, self._give_up)
         self._waiting.append(key)
         return True
+
+    async def stopped(self) -> None:
+        """Wait until nobody is typing, and every key that came has done what it does."""
+        while (left := self._came + QUIET_S - time.monotonic()) > 0 or self._waiting or self._at_work:
+            await asyncio.sleep(max(left, POLL_S))
+
+    @property
+    def _at_work(self) -> bool:
+        return self._busy_since is not None and not self._late()
 
     @contextlib.contextmanager
     def handing(self) -> Iterator[None]:

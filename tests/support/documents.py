@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from tests.support.waiting import until
 from tests.tui.pictures.screen_text import characters, screen_rows
 from tui.app import FmnistApp
+from tui.dialogs.by_itself import ByItself
 from tui.lab.blocks import Block
 from tui.lab.document import DocumentScreen
 
@@ -56,6 +57,12 @@ async def sees(pilot: Pilot[None], *words: str) -> None:
         await until(pilot, lambda: on_screen(pilot, *words))
     except AssertionError:
         raise AssertionError(f"never on the screen: {words}\n" + "\n".join(screen_lines(pilot))) from None
+
+
+async def offered(pilot: Pilot[None], *words: str) -> None:
+    """Wait for a dialog that opens by itself, and says that."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, ByItself) and pilot.app.screen.stands)
+    await sees(pilot, *words)
 
 
 def sources(screen: DocumentScreen) -> list[str]:

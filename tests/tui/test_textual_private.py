@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tui.textual_private import (
     ShownLines,
     Spans,
     bindings_of,
+    came_at,
     every_screen,
     is_exiting,
     key_name,
@@ -74,6 +76,12 @@ class TwoModes(CrashHandlingApp):
     @work(thread=True)
     def fail_in_a_thread(self) -> None:
         raise ValueError("in a thread")
+
+
+def test_an_event_knows_when_it_came() -> None:
+    before = time.monotonic()
+    key = events.Key("x", "x")
+    assert before <= came_at(key) <= time.monotonic()
 
 
 async def test_an_exception_that_no_handler_caught_is_handed_over_and_ends_the_app(

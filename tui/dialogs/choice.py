@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.terminal_text import shown, shown_lines
+from tui.dialogs.by_itself import ByItself
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Choice:
     meaning: str = ""
 
 
-class ChoiceScreen(ModalScreen[str | None]):
+class ChoiceScreen(ByItself[str | None]):
     """Gives the letter of the answer; None where the person cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,8 +34,9 @@ class ChoiceScreen(ModalScreen[str | None]):
         Binding("k", "move(-1)", "Up", show=False, id="choice.up"),
     ]
 
-    def __init__(self, title: str, about: str, choices: Sequence[Choice]) -> None:
-        super().__init__()
+    def __init__(self, title: str, about: str, choices: Sequence[Choice], *, by_itself: bool = False) -> None:
+        """`by_itself`: no key opens it."""
+        super().__init__(by_itself=by_itself)
         self._title, self._about, self._choices = title, about, tuple(choices)
 
     def compose(self) -> ComposeResult:

@@ -9,11 +9,11 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.errors import EngineError
 from engine.terminal_text import shown, shown_lines
+from tui.dialogs.by_itself import ByItself
 from tui.dialogs.paths import PathSuggester
 from tui.widgets.text_field import TextField
 
@@ -22,7 +22,7 @@ MOST_KEPT = 50  # earlier entries of a prompt
 _entries: WeakKeyDictionary[App[Any], dict[str, list[str]]] = WeakKeyDictionary()  # by the prompt's title, oldest first
 
 
-class PromptScreen(ModalScreen[str | None]):
+class PromptScreen(ByItself[str | None]):
     """Gives the text, or None where the person cancels."""
 
     AUTO_FOCUS = "#line"
@@ -43,11 +43,12 @@ class PromptScreen(ModalScreen[str | None]):
         suggester: PathSuggester | None = None,
         password: bool = False,
         kept: bool = True,
+        by_itself: bool = False,
     ) -> None:
         """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't.
         `suggester`: completes what is typed, at right what it shows, at tab as far as that is certain. `password`: what
-        is typed is not shown. `kept`: among the earlier entries of this prompt."""
-        super().__init__()
+        is typed is not shown. `kept`: among the earlier entries of this prompt. `by_itself`: no key opens it."""
+        super().__init__(by_itself=by_itself)
         self._title = title
         self._about = about
         self._check = check

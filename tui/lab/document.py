@@ -13,7 +13,6 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError, LabError
-from engine.home import Home
 from engine.inspection.tensor_refs import KernelTensor
 from engine.lab.notebook import Notebook, opened
 from engine.lab.views import OutputView
@@ -21,6 +20,7 @@ from engine.terminal_text import path_text
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.lab import assistance, kernel_choice, prompts
+from tui.lab.asking import Asking
 from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.document_pane import DocumentPane
@@ -68,7 +68,8 @@ class DocumentScreen(KeyScreen[None]):
         super().__init__()
         self._services, self.path = services, path
         self._runner = Runner(self, self, services.home, path, chapter, lang)
-        self._saver = Saver(self, self._reopen, self._describe, Home(services.home).documents)
+        self._asking = Asking(self, services, self._runner)
+        self._saver = Saver(self, services, self._reopen, self._describe)
         self._runner.on_outputs = self._saver.changed
         self._to_insert: list[str] = []  # cells that came before the document was there
 
@@ -173,27 +174,13 @@ class DocumentScreen(KeyScreen[None]):
     # Input
 
     def input_asked(self, run: RunView) -> None:
-        """A cell calls input(). A prompt that opens while somebody types would take what they type."""
-        field = self.pane.cells.editing
-        if self.is_current and (field is None or not field.text.strip()):
-            self._answer_input()
-            return
-        how = ": Esc, then Enter on that cell" if self.is_current else ""
-        self.notify(f"a cell of {path_text(self.path.name)} waits for input{how}", timeout=10, markup=False)
-
-    def on_document_pane_answers(self, event: DocumentPane.Answers) -> None:
-        self._answer_input()
+        """A cell calls input()."""
+        self.run_worker(self._asking.offer(), group="input", exclusive=True)
 
     @work(group="prompt", exclusive=True)
-    async def _answer_input(self) -> None:
-        asked = self._runner.asked
-        if asked is None:
-            return
-        text = await prompts.line_for_cell(self.app, asked)
-        if text is not None:
-            await self._ask_host(self._runner.session.answer_input, text)
-        elif self._runner.asked == asked:
-            self.pane.go_to_asking()
+    async def on_document_pane_answers(self, event: DocumentPane.Answers) -> None:
+        self.workers.cancel_group(self, "input")
+        await self._asking.answer(self.pane)
 
     # Layout
 

@@ -55,11 +55,11 @@ async def write_copy(screen: Screen[Any], notebook: Notebook) -> None:
         screen.notify(f"written: {path_text(path)}", timeout=6, markup=False)
 
 
-async def line_for_cell(app: App[Any], asked: InputAsked) -> str | None:
-    """The line that a cell waits for in input() or getpass(); None: later."""
+async def line_for_cell(app: App[Any], asked: InputAsked, *, by_itself: bool) -> str | None:
+    """The line that a cell waits for in input() or getpass(); None: later. `by_itself`: no key opens the prompt."""
     title = clean(asked.prompt).strip() or ("Password" if asked.password else "input()")
     about = "The cell waits for a line from you. Esc closes this prompt; Enter on the cell opens it again."
-    prompt = LinePrompt(title, about, lambda text: "", password=asked.password, kept=False)
+    prompt = LinePrompt(title, about, lambda text: "", password=asked.password, kept=False, by_itself=by_itself)
     prompt.asked = asked
     return await app.push_screen_wait(prompt)
 

@@ -10,9 +10,11 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from engine.errors import LabError
+from engine.home import Home
 from engine.lab.notebook import Notebook
 from engine.terminal_text import path_text
 from tui.dialogs.choice import Choice, ChoiceScreen
+from tui.services import Services
 
 SAVE_S = 1.0  # from the last change to the file
 LOOK_S = 2.0  # between two looks whether somebody else wrote it
@@ -29,12 +31,12 @@ class Saver:
     def __init__(
         self,
         screen: Screen[Any],
+        services: Services,
         reopen: Callable[[Notebook], Awaitable[None]],
         describe: Callable[[], None],
-        rescue: Path,
     ) -> None:
-        """`rescue`: the folder for a document that can't be saved where it is."""
-        self._screen, self._reopen, self._describe, self._rescue = screen, reopen, describe, rescue
+        self._screen, self._services, self._reopen, self._describe = screen, services, reopen, describe
+        self._rescue = Home(services.home).documents  # for a document that can't be saved where it is
         self.notebook: Notebook | None = None
         self.trouble = ""  # why it can't be saved
         self._later: Timer | None = None
@@ -129,8 +131,9 @@ class Saver:
             answer: str | None = "r"
             if notebook.edited:
                 about = "Another program, or another window of this one, wrote the file while it was open here."
+                await self._services.typing_stopped()
                 answer = await self._screen.app.push_screen_wait(
-                    ChoiceScreen(f"{path} changed on disk", about, CHOICES)
+                    ChoiceScreen(f"{path} changed on disk", about, CHOICES, by_itself=True)
                 )
             if answer == "r":
                 await self._reopen(await asyncio.to_thread(notebook.reopened))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from textual.events import Event, Key, Paste
 from textual.widgets import Input, Static
 
 from engine.lab import events as ev
-from tests.support.documents import CELLS, block, on_screen, opened, screen_lines, sees, sources, told, written
+from tests.support.documents import CELLS, block, offered, on_screen, opened, screen_lines, sees, sources, told, written
 from tests.support.fake_lab import FakeLab, Script, failure, result, shows, stream
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
@@ -245,22 +246,21 @@ async def test_a_cell_asks_for_a_line(tmp_path: Path, home: Path, lab: FakeLab) 
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, written(tmp_path, ABC))
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
-        await sees(pilot, "name?", "The cell waits for a line from you.")
+        await offered(pilot, "name?", "The cell waits for a line from you.")
         assert screen.pane.cells.cursor == 1
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         await sees(pilot, "name? ▌")
         assert screen.pane.cells.cursor == 0
         await pilot.press("enter")  # later
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await offered(pilot)
         assert not app.screen.query_one(Input).password
         await pilot.press(*"Ann", "enter")
         await until(pilot, lambda: lab.told("answer") == [("Ann",)])
         await sees(pilot, "got Ann")
         assert block(screen, 0).asked is None
         await pilot.press("j", "f5")
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await offered(pilot)
         assert app.screen.query_one(Input).password
         await sees(pilot, "Password")
         await pilot.press(*"pw", "enter")
@@ -279,7 +279,47 @@ async def test_a_prompt_does_not_take_what_somebody_types(tmp_path: Path, home: 
         await pilot.press("1")
         assert sources(screen)[1] == "bx = 1"
         await pilot.press("escape", "k", "enter")
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await offered(pilot)
+
+
+async def test_keys_that_come_quickly_are_the_documents_and_no_answer_to_a_cell(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.scripts["a"] = Script(asks="name? ")
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        for key in "rrjrk":  # the first cell asks while the others are being pressed
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: lab.ran == ["a", "b", "c"])
+        await offered(pilot)
+        assert app.screen.query_one(Input).value == ""
+        assert (len(sources(screen)), lab.told("answer")) == (5, [])
+
+
+async def test_a_prompt_that_opens_by_itself_takes_nothing_that_was_typed_before_it(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.scripts["a"] = Script(waits=True)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 0).phase == "running")
+        before: list[Event] = [Key("x", "x"), Key("enter", "\r"), Key("escape", "\x1b"), Paste("pasted")]
+        lab._tell(ev.InputAsked(run=1, prompt="now? "))
+        await offered(pilot, "now?")
+        for late in before:  # the app comes to them only now
+            app.post_message(late)
+        await pilot.press(*"Ann")
+        assert app.screen.query_one(Input).value == "Ann"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        app.post_message(Key("enter", "\r"))  # a key that opens the prompt, and what is typed with it
+        for key in "Bob":
+            app.post_message(Key(key, key))
+        app.post_message(Key("enter", "\r"))
+        await until(pilot, lambda: lab.told("answer") == [("Bob",)])
 
 
 async def test_a_prompt_goes_when_another_window_answers_or_the_host_is_gone(
@@ -291,12 +331,11 @@ async def test_a_prompt_goes_when_another_window_answers_or_the_host_is_gone(
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, written(tmp_path, ABC))
         await pilot.press("j", "R")
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await offered(pilot)
         lab._tell(ev.InputAnswered(run=1))
         await until(pilot, lambda: app.screen is screen)
         lab._tell(ev.InputAsked(run=1, prompt="second? "))
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
-        await sees(pilot, "second?")
+        await offered(pilot, "second?")
         lab.lose("the lab's host process has ended")
         await until(pilot, lambda: app.screen is screen)
         await until(pilot, lambda: (block(screen, 0).phase, block(screen, 1).phase) == ("died", "skipped"))
@@ -317,8 +356,7 @@ async def test_input_is_told_of_on_another_screen(tmp_path: Path, home: Path, la
         await until(pilot, lambda: "a cell of some.py waits for input" in told(pilot))
         assert app.current_mode == "data"
         await pilot.press("6", "enter")
-        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
-        await sees(pilot, "now?")
+        await offered(pilot, "now?")
 
 
 async def test_a_kernel_that_died_is_said_and_restarted(tmp_path: Path, home: Path, lab: FakeLab) -> None:

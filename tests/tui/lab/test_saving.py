@@ -9,12 +9,11 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.home import Home
-from tests.support.documents import CELLS, block, on_screen, opened, sees, sources, told, written
+from tests.support.documents import CELLS, block, offered, on_screen, opened, sees, sources, told, written
 from tests.support.fake_lab import FakeLab, Script, stream
 from tests.support.made_up import ScreensApp
 from tests.support.permissions import permissions_hold
 from tests.support.waiting import until
-from tui.dialogs.choice import ChoiceScreen
 from tui.lab import saving
 from tui.lab.documents import DocumentsScreen
 
@@ -184,8 +183,7 @@ async def test_with_edits_of_ones_own_it_asks(
         await pilot.press("j")
         await edit(pilot, "1")
         path.write_text(THEIRS)
-        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
-        await sees(pilot, "some.py changed on disk", "read it again", "keep yours", "keep both")
+        await offered(pilot, "some.py changed on disk", "read it again", "keep yours", "keep both")
         monkeypatch.setattr(saving, "SAVE_S", 0.05)
         await pilot.press(key)
         await until(pilot, lambda: app.screen is screen)
@@ -221,7 +219,7 @@ async def test_leaving_and_quitting_overwrite_nothing_and_lose_nothing(
         await edit(pilot, "1")
         path.write_text(THEIRS)
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await offered(pilot, "some.py changed on disk")
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, DocumentsScreen))
         assert (tmp_path / "some-2.py").read_text() == mine
