@@ -124,6 +124,7 @@ ACTS: dict[str, Act] = {
     "cell_down": Act("J,shift+down", "Move the cell down", only_in=CELLS),
     "code_cell": Act("c", "Make it code", only_in=CELLS),
     "text_cell": Act("m", "Make it text (Markdown)", only_in=CELLS),
+    "failure": Act("e", "To the line that failed", only_in=CELLS),
     "interrupt": Act("i", "Interrupt", only_in=CELLS),
     "restart": Act("0", "Restart the kernel", only_in=CELLS),
     # Going elsewhere

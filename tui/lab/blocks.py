@@ -31,7 +31,9 @@ class Block:
     source: str
     display: str = ""  # shown in place of the source while it is not edited: of an exercise, the question alone
     phase: CellPhase | None = None  # of its last run
+    run: int = 0  # the number of its last run; 0: it has not run since the document was opened
     count: int | None = None
+    generation: int = 0  # of the kernel that counted; 0: it stands so in the file
     seconds: float = 0.0
     outputs: tuple[OutputView, ...] = ()
     error: str = ""  # of its last run, in one line

@@ -24,6 +24,7 @@ from tui.lab.asking import Asking
 from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.document_pane import DocumentPane
+from tui.lab.failure_place import last_failed
 from tui.lab.inside import Inside
 from tui.lab.lab_session import News, RunView
 from tui.lab.running import Runner
@@ -50,6 +51,7 @@ class DocumentScreen(KeyScreen[None]):
         bind("lab", "other", "Open", "another document", show=False),
         bind("lab", "write", "Save as", show=False),
         bind("lab", "open", "Open", "in the tensor view"),
+        bind("lab", "failure", "Error", "to the cell that failed last, and its line"),
         bind("lab", "down", action="move(1)", show=False),
         bind("lab", "up", action="move(-1)", show=False),
         bind("lab", "right", "More columns", action="slide(1)", show=False),
@@ -207,6 +209,8 @@ class DocumentScreen(KeyScreen[None]):
             return "" if action in ("back", "other") else "the document is not there yet"
         if self.pane.cells.editing is not None and action != "interrupt":
             return "a cell is being edited (Esc ends that)"
+        if action == "failure" and last_failed(self.pane.cells.blocks) is None:
+            return "no cell has failed"
         if action == "interrupt" and not self._runner.busy:
             return "nothing runs"
         if action == "open" and not self.inside.opens:
@@ -293,6 +297,10 @@ class DocumentScreen(KeyScreen[None]):
 
     def _open_tensor(self, expression: str, *, pictures: bool = False) -> None:
         self._services.open_tensor(KernelTensor(expression), asks=self._runner.session, pictures=pictures)
+
+    def action_failure(self) -> None:
+        self._focus(self.pane.cells)
+        self.pane.to_failure()
 
     # From the cells
 

@@ -106,7 +106,9 @@ class DocumentBlocks:
         block = self.by_name.get(run.cell)
         if block is None or block.kind != "code":
             return None
-        block.phase, block.count, block.seconds = run.phase, run.count or block.count, run.seconds
+        block.phase, block.run, block.seconds = run.phase, run.run, run.seconds
+        if run.count:
+            block.count, block.generation = run.count, run.generation
         block.error = run.error
         if run.phase not in ("queued", "skipped") or run.outputs:
             block.outputs = run.outputs

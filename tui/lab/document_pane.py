@@ -21,7 +21,7 @@ from tui.lab.blocks import Block
 from tui.lab.cells_view import CellsView
 from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
-from tui.lab.failure_place import place_of
+from tui.lab.failure_place import last_failed, place_of
 from tui.lab.image_screen import ImageScreen
 from tui.widgets.lines import fit_middle
 from tui.widgets.panel import Panel
@@ -238,18 +238,23 @@ class DocumentPane(Panel):
         elif output.expression:
             self.post_message(self.Opens(output))
         elif output.kind == "error":
-            self._to_failure(block)
+            self._to_line(block, within=self.cells.blocks)
         elif output.image:
             self.app.push_screen(ImageScreen(self._pictures, output.image))
         else:
             self._read(block, output)
 
-    def _to_failure(self, block: Block) -> None:
-        """Edit the line that raised: of this cell, or of the one whose function did."""
+    def to_failure(self) -> None:
+        """To the cell that failed last, and the line in it, from anywhere."""
+        if (failed := last_failed(self.cells.blocks)) is not None:
+            self._to_line(failed, within=[failed])
+
+    def _to_line(self, block: Block, within: Sequence[Block]) -> None:
+        """Edit the line that raised: the innermost in one of the cells `within`."""
         at = self._notebook.place(block.name)
         nodes = self._notebook.cells[at].outputs if at is not None else []
         failed = next((node for node in nodes if node.get("output_type") == "error"), {})
-        name, line = place_of(self.cells.blocks, block, failed)
+        name, line = place_of(within, block, failed)
         at = self._notebook.place(name)
         if at is not None:
             self.cells.go(at)

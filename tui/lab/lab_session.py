@@ -26,6 +26,7 @@ class RunView:
     cell: str
     source: str
     phase: CellPhase
+    generation: int  # of the kernel that it runs in; 0: not yet
     count: int | None
     seconds: float
     outputs: tuple[OutputView, ...]
@@ -129,6 +130,7 @@ class LabSession:
             cell=run.cell,
             source=run.source,
             phase=run.phase,
+            generation=run.generation,
             count=run.count,
             seconds=run.seconds,
             outputs=views(nodes, _count_of(run) if live else None, run.line),

@@ -177,6 +177,69 @@ async def test_an_error_marks_its_line_is_explained_and_enter_goes_there(
         await sees(pilot, "not run: a cell before it failed")
 
 
+async def test_a_key_goes_to_the_cell_that_failed_last_and_its_line_from_anywhere(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    document = "# %%\ndef f(x):\n    return x.no\n\n# %%\n1\nf(3)\n\n# %%\nc\n\n# %%\nd\n"
+    lab.scripts["1\nf(3)"] = Script(
+        (failure("AttributeError", "no", "Cell In[2], line 2\n f(3)", "Cell In[1], line 2, in f(x)\n return"),),
+        "error", "line 2: AttributeError: no", 2,
+    )  # fmt: skip
+    lab.scripts["c"] = Script((failure("NameError", "c", "Cell In[3], line 1\n c"),), "error", "NameError: c", 1)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, document))
+        cells = screen.pane.cells
+        assert screen.why_not("failure", ()) == "no cell has failed"
+        await pilot.press("G", "R")  # the second of four
+        await sees(pilot, "not run: a cell before it failed", "e Error")
+        await pilot.press("tab", "e")  # from the variables
+        await until(pilot, lambda: cells.editing is not None and cells.editing.has_focus)
+        assert cells.editing is not None
+        assert (cells.cursor, cells.editing.cursor_location) == (1, (1, 0))
+        await pilot.press("e", "escape")  # a letter, where one types
+        assert sources(screen)[1] == "1\nef(3)"
+        await pilot.press("j", "j", "f5")
+        await until(pilot, lambda: block(screen, 2).phase == "error")
+        await pilot.press("G", "e")
+        await until(pilot, lambda: cells.editing is not None)
+        assert cells.cursor == 2
+        await pilot.press("escape", "f5")
+        lab.scripts["c"] = Script()
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 2).phase == "ok")
+        await pilot.press("e")  # the other has failed still
+        await until(pilot, lambda: cells.editing is not None)
+        assert cells.cursor == 1
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape", "tab", "e")  # where one side is shown at a time
+        await until(pilot, lambda: cells.editing is not None and cells.editing.has_focus)
+        assert screen.pane.display
+
+
+async def test_an_error_in_a_function_of_this_kernel_is_not_looked_for_in_a_cell_of_the_one_before(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.scripts["f(3)"] = Script(
+        (failure("AttributeError", "no", "Cell In[2], line 1\n f(3)", "Cell In[1], line 2, in f(x)\n return"),),
+        "error", "AttributeError: no", 1,
+    )  # fmt: skip
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(
+            pilot, written(tmp_path, "# %%\ndef f(x):\n    return x.no\n\n# %%\nf(3)\n\n# %%\nlast\n")
+        )
+        await pilot.press("G", "f5")
+        await until(pilot, lambda: block(screen, 2).count == 1)
+        lab.restart()
+        await pilot.press("g", "r", "r")
+        await until(pilot, lambda: block(screen, 1).phase == "error")
+        assert block(screen, 2).count == 1  # as it stands there, beside the first cell's
+        await pilot.press("k", "enter")
+        await until(pilot, lambda: screen.pane.cells.editing is not None)
+        assert screen.pane.cells.cursor == 0
+
+
 async def test_in_korean_where_the_chapter_is(tmp_path: Path, home: Path, lab: FakeLab) -> None:
     lab.scripts["a"] = Script(
         (failure("RuntimeError", "only tensors of floating point can require gradients"),), "error"
