@@ -85,9 +85,10 @@ class LabClient:
         says so, where that has not helped after `OBEYS_S`."""
         self._do("interrupt")
 
-    def restart(self) -> None:
-        """Another kernel in place of this one, or of the one that died."""
-        self._do("restart")
+    def restart(self, *, clear: bool = False) -> int:
+        """Another kernel in place of this one, or of the one that died. `clear`: and nothing of what has run so far
+        belongs to the document any more. Returns the number of the last run in the kernel that has ended."""
+        return int(self._do("restart", clear=clear).get("last", 0))
 
     def shut_down(self) -> None:
         """End the kernel and the host, and wait until they have."""

@@ -100,10 +100,19 @@ class RunFinished(LabEvent):
     line: int | None = None  # of the cell, from 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunsForgotten(LabEvent):
+    """The outputs were cleared: of the runs so far, nothing belongs to the document any more."""
+
+    kind = "forgotten"
+    last: int  # the number of the last of those runs
+
+
 EVENTS: dict[str, type[LabEvent]] = {
     event.kind: event
     for event in (
-        KernelChanged, RunQueued, RunStarted, RunOutput, RunOutputs, InputAsked, InputAnswered, RunFinished
+        KernelChanged, RunQueued, RunStarted, RunOutput, RunOutputs, InputAsked, InputAnswered, RunFinished,
+        RunsForgotten,
     )
 }  # fmt: skip
 

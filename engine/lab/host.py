@@ -20,7 +20,7 @@ from engine.hosting import process, record_file, unix_socket
 from engine.hosting.unix_socket import PrivateSocket
 from engine.lab import durations, record
 from engine.lab.asides import Asides
-from engine.lab.events import KernelChanged, KernelPhase, LabEvent
+from engine.lab.events import KernelChanged, KernelPhase, LabEvent, RunsForgotten
 from engine.lab.host_server import Fields, LabServer
 from engine.lab.hosted_kernel import HostedKernel, KernelGoneError
 from engine.lab.kernel_process import OBEYS_S
@@ -93,8 +93,12 @@ class Host:
             case "interrupt":
                 await self._interrupt()
             case "restart":
+                last = self.runs.last
                 await self._stop_kernel("the kernel was restarted")
+                if request.get("clear"):
+                    self._tell(RunsForgotten(last=last))
                 self._start_kernel()
+                return {"last": last}
             case "shut_down":
                 self._leave("")
             case "answer":

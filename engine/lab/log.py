@@ -8,7 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine import atomic
-from engine.lab.events import KernelChanged, LabEvent, RunFinished, RunOutputs, RunQueued, RunStarted, decode, encode
+from engine.lab.events import (
+    KernelChanged,
+    LabEvent,
+    RunFinished,
+    RunOutputs,
+    RunQueued,
+    RunsForgotten,
+    RunStarted,
+    decode,
+    encode,
+)
 from engine.lab.state import LabState
 
 LARGEST = 16 * 2**20  # bytes of a log that is opened as it is; of a larger one the last run of each cell stays
@@ -97,6 +107,8 @@ class LabLog:
 
 
 def _compacted(state: LabState) -> Iterator[LabEvent]:
+    if state.forgotten:
+        yield RunsForgotten(last=state.forgotten)
     for one in sorted(state.cells.values(), key=lambda run: run.run):
         yield RunQueued(run=one.run, cell=one.cell, source=one.source)
         if one.phase not in ("queued", "skipped"):

@@ -62,7 +62,7 @@ class Runs:
 
     def end_left(self, state: LabState, why: str) -> None:
         """Tell of the runs that the host before this one left under way. Numbers go on after those of the log."""
-        self._last = max(state.runs, default=0)
+        self._last = state.last
         for one in state.under_way:
             status: RunStatus = "died" if one.phase == "running" else "skipped"
             self._tell(RunFinished(run=one.run, status=status, error=why))
@@ -87,6 +87,11 @@ class Runs:
             self.kernel_gone(error)
         else:
             self._finish(run, content)
+
+    @property
+    def last(self) -> int:
+        """The number of the run that was queued last."""
+        return self._last
 
     def interrupt(self) -> Run | None:
         """Skip what waits. Returns what runs, which is to be interrupted."""

@@ -14,6 +14,7 @@ from engine.lab.events import (
     RunOutput,
     RunOutputs,
     RunQueued,
+    RunsForgotten,
     RunStarted,
     RunStatus,
 )
@@ -84,6 +85,8 @@ class LabState:
     runs: dict[int, CellRun] = field(default_factory=dict)  # by number; of each cell the last run alone
     cells: dict[str, CellRun] = field(default_factory=dict)  # the last run of each, in the order in which they were run
     finished: int = 0  # runs that have ended so far
+    last: int = 0  # the highest number of a run so far
+    forgotten: int = 0  # up to which number runs are forgotten
 
     def add(self, event: LabEvent) -> CellRun | None:
         """Take an event over. Returns the run that it is of."""
@@ -92,7 +95,11 @@ class LabState:
             self.phase, self.generation, self.why, self.pid = event.phase, event.generation, event.why, event.pid
             self.kernel = event.name or self.kernel
             return None
+        if isinstance(event, RunsForgotten):
+            self._forget(event.last)
+            return None
         if isinstance(event, RunQueued):
+            self.last = max(self.last, event.run)
             before = self.cells.pop(event.cell, None)
             if before is not None:
                 self.runs.pop(before.run, None)
@@ -103,6 +110,11 @@ class LabState:
         if found is not None:
             found.take(event)
         return found
+
+    def _forget(self, last: int) -> None:
+        self.forgotten, self.last = max(self.forgotten, last), max(self.last, last)
+        self.runs = {number: run for number, run in self.runs.items() if number > last}
+        self.cells = {cell: run for cell, run in self.cells.items() if run.run > last}
 
     @property
     def under_way(self) -> list[CellRun]:

@@ -97,6 +97,7 @@ class FakeLab:
         self.gate = threading.Event()  # cleared: the lab takes its time to open
         self.gate.set()
         self._lock = threading.RLock()
+        self.held: list[ev.LabEvent] | None = None
         self._followers: list[tuple[FakeClient, Callable[[Sequence[ev.LabEvent]], None], Callable[[str], None]]] = []
         self._queue: list[tuple[int, str, Script]] = []  # runs that are not over, the first of them runs
         self._started: set[int] = set()
@@ -148,6 +149,18 @@ class FakeLab:
         for _, _, on_lost in followers:
             on_lost(why)
 
+    def hold(self) -> None:
+        """What is told from now on is on its way until `release`."""
+        self.held = []
+
+    def release(self, most: int | None = None) -> None:
+        """Let the first of what is on its way come; all of it: and what follows."""
+        with self._lock:
+            assert self.held is not None
+            come, self.held = self.held[:most], None if most is None else self.held[most:]
+            for _, on_events, _ in self._followers:
+                on_events(come)
+
     def open(self, home: Path, path: Path, **options: Any) -> "FakeClient":
         """In place of `open_lab`."""
         self.calls.append(("open", path, options))
@@ -191,17 +204,21 @@ class FakeLab:
             self._skip("a cell before it was interrupted")
             self._change("ready")
 
-    def restart(self) -> None:
+    def restart(self, clear: bool = False) -> int:
         with self._lock:
-            self.calls.append(("restart",))
+            self.calls.append(("restart", clear))
+            last = self._runs
             if self._queue:
                 self._end(self._queue[0][0], Script(status="died", error="the kernel was restarted"))
             self._skip("the kernel was restarted")
             self.generation += 1
             self._count = 0
             self.variables = Variables(0, (), ())
+            if clear:
+                self._tell(ev.RunsForgotten(last=last))
             self._change("starting")
             self._change("ready")
+            return last
 
     def answer(self, text: str) -> None:
         with self._lock:
@@ -280,6 +297,9 @@ class FakeLab:
     def _tell(self, event: ev.LabEvent) -> None:
         object.__setattr__(event, "seq", len(self.log) + 1)
         self.log.append(event)
+        if self.held is not None:
+            self.held.append(event)
+            return
         for _, on_events, _ in self._followers:
             on_events([event])
 
@@ -299,8 +319,8 @@ class FakeClient:
     def interrupt(self) -> None:
         self._lab.interrupt()
 
-    def restart(self) -> None:
-        self._lab.restart()
+    def restart(self, *, clear: bool = False) -> int:
+        return self._lab.restart(clear)
 
     def shut_down(self) -> None:
         self._lab.calls.append(("shut_down",))

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -339,11 +339,17 @@ class DocumentScreen(KeyScreen[None]):
 
     # The kernel
 
-    async def _ask_host(self, what: Callable[..., None], *arguments: object) -> None:
+    async def _ask_host(self, what: Callable[[], object]) -> bool:
+        return await self._tried(asyncio.to_thread(what))
+
+    async def _tried(self, what: Awaitable[object]) -> bool:
+        """Whether it could be done; where not, the person is told why."""
         try:
-            await asyncio.to_thread(what, *arguments)
+            await what
         except EngineError as error:
             self.notify(str(error), severity="error", timeout=12, markup=False)
+            return False
+        return True
 
     @work(group="interrupt", exclusive=True)
     async def action_interrupt(self) -> None:
@@ -368,10 +374,12 @@ class DocumentScreen(KeyScreen[None]):
                 await self._ask_host(self._runner.session.shut_down)
                 await self._open_lab()
             return
-        await self._ask_host(self._runner.session.restart)
         if answer == kernel_choice.CLEAR:
-            self.pane.forget_outputs()
-        elif answer == kernel_choice.RUN_ALL:
+            if await self._tried(self._runner.restart_and_clear()):
+                self.pane.forget_outputs()
+            return
+        await self._ask_host(self._runner.session.restart)
+        if answer == kernel_choice.RUN_ALL:
             self.pane.post_message(DocumentPane.Runs(range(len(self.pane.cells.blocks)), ask=False))
 
     # Files

@@ -331,7 +331,7 @@ class DocumentPane(Panel):
         """Of all cells."""
         self._notebook.forget_outputs()
         for block in self.cells.blocks:
-            block.outputs, block.count, block.phase, block.error_line = (), None, None, None
+            block.outputs, block.count, block.phase, block.error_line, block.asked = (), None, None, None, None
             block.notes = block.notes if block.kind == "markdown" else ()
             block.changed()
         self._changed()

@@ -179,8 +179,9 @@ class LabSession:
     def interrupt(self) -> None:
         self._there.interrupt()
 
-    def restart(self) -> None:
-        self._there.restart()
+    def restart(self, *, clear: bool = False) -> int:
+        """Another kernel. `clear`: see `LabClient.restart`. Returns the number of the last run in the one before."""
+        return self._there.restart(clear=clear)
 
     def shut_down(self) -> None:
         """End the kernel and its host: another `open` starts new ones."""

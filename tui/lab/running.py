@@ -60,6 +60,7 @@ class Runner:
         self._waiting: list[tuple[str, str]] = []  # to be run once the lab is there
         self._predicted: dict[str, tuple[Exercise, str]] = {}  # by the name of the code cell
         self._asked: InputAsked | None = None
+        self._forgotten = 0  # up to which number runs are the document's no more
         self._begun: set[str] = set()  # cells that were run from here: where they ask for input, a prompt opens
         self._names: dict[str, str] = {}  # from the names of a lab that was left, to this notebook's
         self._arrived = asyncio.Event()
@@ -79,12 +80,22 @@ class Runner:
             self._loop = asyncio.get_running_loop()
             self._screen.run_worker(self._follow(), group="follow", name="follow")
 
+    async def restart_and_clear(self) -> None:
+        """Another kernel, and nothing of what has run so far comes into the document any more: outputs of the kernel
+        that ends may be on their way still. Raises LabError."""
+        self._forgotten = await asyncio.to_thread(self.session.restart, clear=True)
+        self._predicted.clear()
+        if self._asked is not None and self._asked.run <= self._forgotten:
+            self._answered()
+
     async def open(self, *, kernel: str, data_dir: Path | None, idle: float | None) -> None:
         """Start the lab, or come back to it; then run what waits."""
         if self.opening:
             return
         self.opening, self.trouble = True, ""
         try:
+            if not self.session.connected:
+                self._forgotten = 0  # another lab may count from 1 again
             await asyncio.to_thread(self.session.open, kernel=kernel, data_dir=data_dir, idle=idle)
             waiting, self._waiting = self._waiting, []
             if waiting:
@@ -171,6 +182,8 @@ class Runner:
         self.news = news
         other_outputs = False
         for run in news.runs:
+            if run.run <= self._forgotten:
+                continue
             name = self._names.get(run.cell, run.cell)
             named = replace(run, cell=name)
             block = self.blocks.take(named, self._explanation(named))

@@ -186,6 +186,25 @@ def test_a_restart_is_another_generation_without_the_names(own: Following) -> No
     assert run.generation == 2
 
 
+def test_a_restart_that_clears_leaves_nothing_of_what_ran_before(own: Following, home: Path, tmp_path: Path) -> None:
+    own.run("print('first')")
+    (running, waiting) = own.begin("print('on', flush=True)\nwhile True: pass", "1")
+    own.says(running, "on")
+    last = own.client.restart(clear=True)
+    own.until(lambda state: state.generation == 2 and state.phase == "ready", "another kernel")
+    assert own.state.cells == {}
+    assert last == 3
+    (run,) = own.run("print('second')")
+    assert run.run == 4
+    again = opened(home, tmp_path / "own.py").ready()  # who comes later, too
+    try:
+        again.until(lambda state: bool(state.cells), "the cell")
+        assert [text_of(one) for one in again.state.cells.values()] == ["second\n"]
+        assert waiting not in again.state.cells
+    finally:
+        again.close()
+
+
 @pytest.mark.slow
 def test_a_kernel_that_does_not_obey_is_killed(own: Following) -> None:
     (name, waiting) = own.begin(STUBBORN, "1")

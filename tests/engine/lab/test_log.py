@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.lab import log
-from engine.lab.events import KernelChanged, LabEvent, RunFinished, RunOutput, RunQueued, RunStarted
+from engine.lab.events import KernelChanged, LabEvent, RunFinished, RunOutput, RunQueued, RunsForgotten, RunStarted
 from engine.lab.log import LabLog
 from engine.lab.state import fold
 
@@ -83,6 +83,19 @@ def test_a_large_log_keeps_the_last_run_of_each_cell(tmp_path: Path, monkeypatch
     for name, one in state.cells.items():
         old = before.cells[name]
         assert (one.run, one.phase, one.count, one.nodes) == (old.run, old.phase, old.count, old.nodes)
+
+
+def test_a_large_log_whose_runs_are_forgotten_goes_on_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "events.jsonl"
+    written = LabLog(path)
+    for event in (*run(1, "a", "first"), *run(2, "b", "other"), RunsForgotten(last=2)):
+        written.append(event)
+    written.close()
+    monkeypatch.setattr(log, "LARGEST", 100)
+    again = LabLog(path)
+    assert again.size < written.size
+    assert (again.state.cells, again.state.last) == ({}, 2)
+    assert fold(events_of(path)).last == 2
 
 
 def test_what_a_full_disk_refuses_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

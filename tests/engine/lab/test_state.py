@@ -13,6 +13,7 @@ from engine.lab.events import (
     RunOutput,
     RunOutputs,
     RunQueued,
+    RunsForgotten,
     RunStarted,
     RunStatus,
     decode,
@@ -73,6 +74,16 @@ def test_of_a_cell_the_last_run_counts() -> None:
     state = fold([QUEUED, STARTED, again, printed("of the first"), printed("of the second", run=2)])
     assert list(state.runs) == [2]
     assert state.cells["a"].nodes == nodes("of the second")
+
+
+def test_runs_that_are_forgotten_are_gone_and_their_numbers_are_not_used_again() -> None:
+    other = RunQueued(run=2, cell="b", source="y")
+    late = [printed("late"), RunFinished(run=1, status="interrupted")]
+    state = fold([QUEUED, STARTED, printed("1"), other, RunsForgotten(last=2), *late])
+    assert (state.cells, state.runs, state.under_way, state.last) == ({}, {}, [], 2)
+    state = fold([QUEUED, RunsForgotten(last=1), other, STARTED])
+    assert list(state.cells) == ["b"]
+    assert state.last == 2
 
 
 def test_a_question_stands_until_it_is_answered_or_the_run_ends() -> None:

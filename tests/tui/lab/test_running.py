@@ -436,7 +436,7 @@ async def test_a_kernel_that_died_is_said_and_restarted(tmp_path: Path, home: Pa
         await pilot.press("g", "f5")
         await until(pilot, lambda: "there is no kernel: restart it" in told(pilot))
         await pilot.press("0")  # there is nothing to lose: no question
-        await until(pilot, lambda: lab.told("restart") == [()])
+        await until(pilot, lambda: lab.told("restart") == [(False,)])
         await sees(pilot, "idle", "so far")
         await pilot.press("f5")
         await until(pilot, lambda: block(screen, 0).phase == "ok")
@@ -496,13 +496,49 @@ async def test_a_restart_asks_first(
             await pilot.press("j", "j", "k", "enter")
         else:
             await pilot.press(key)
-        await until(pilot, lambda: lab.told("restart") == [()])
+        await until(pilot, lambda: lab.told("restart") == [(key == "c",)])
         await until(pilot, lambda: lab.ran == ran)
         if ran:
             await until(pilot, lambda: block(screen, 3).phase == "ok")
         else:
             await until(pilot, lambda: block(screen, 1).phase is None)
         await until(pilot, lambda: bool(block(screen, 1).outputs) == outputs)
+
+
+async def test_what_the_kernel_that_ends_still_says_does_not_come_into_a_document_that_was_cleared(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.scripts["a"] = Script((stream("old\n"),))
+    lab.scripts["b"] = Script((stream("so far\n"),), waits=True)
+    path = written(tmp_path, ABC)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, path)
+        await pilot.press("r", "r", "j", "r")  # b runs, c waits
+        await until(pilot, lambda: block(screen, 3).phase == "queued")
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        lab.hold()
+        lab.put_out(stream("at last\n"))
+        await pilot.press("c")
+        await until(pilot, lambda: lab.told("restart") == [(True,)])
+        await until(pilot, lambda: app.screen is screen and not on_screen(pilot, "so far"))
+        for _ in range(3):  # the output, and the end of b and of c
+            lab.release(1)
+            await pilot.pause(0.06)
+        lab.release()
+        await sees(pilot, "idle")
+        assert [(block(screen, at).phase, block(screen, at).outputs) for at in (0, 1, 3)] == [(None, ())] * 3
+        assert screen.pane.notebook is not None
+        assert not any(cell.outputs for cell in screen.pane.notebook.cells)
+        await pilot.press("g", "f5")
+        await until(pilot, lambda: block(screen, 0).phase == "ok")
+        await sees(pilot, "[1] │ a", "old")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, DocumentsScreen))
+        screen = await opened(pilot, path)  # all events come once more
+        await sees(pilot, "[1] │ a", "old", "[ ] │ b", "[ ] │ c")
+        assert not on_screen(pilot, "so far")
 
 
 async def test_a_host_that_is_gone_is_said_and_another_one_starts(tmp_path: Path, home: Path, lab: FakeLab) -> None:
