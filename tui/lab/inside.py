@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -12,7 +13,7 @@ from engine.errors import BugError, EngineError, InspectionCancelledError
 from engine.inspection.kernel_requests import KernelGraph, KernelGraphRequest, Variable, Variables, VariablesRequest
 from tui.lab import graph, variables
 from tui.lab.lab_session import LabSession
-from tui.widgets.lines import Line, fit
+from tui.widgets.lines import Line, wrapped_facts
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
 from tui.widgets.scrolled_lines import ScrolledLines
@@ -24,7 +25,7 @@ NO_GRAPH = "Choose a tensor that has a grad_fn: its autograd graph is drawn here
 class FactLines(ScrolledLines):
     """What is known of one variable."""
 
-    DEFAULT_CSS = "FactLines { height: auto; max-height: 9; }"
+    DEFAULT_CSS = "FactLines { height: auto; max-height: 60%; }"
 
     def __init__(self) -> None:
         super().__init__(id="facts")
@@ -32,11 +33,18 @@ class FactLines(ScrolledLines):
 
     def show(self, facts: list[tuple[str, str]]) -> None:
         self._facts = facts
-        self.styles.height = min(9, len(facts))
+        self._fit()
         self.repaint(now=True)
 
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the lines are that the facts take in this width."""
+        self.styles.height = len(self.all_lines(self.size.width, 0) if self.size.width else self._facts)
+
     def all_lines(self, width: int, height: int) -> list[Line]:
-        return [[(fit(text, width), style)] for text, style in self._facts]
+        return [[(line, style)] for text, style in self._facts for line in wrapped_facts(text, width)]
 
 
 class Inside(Vertical):

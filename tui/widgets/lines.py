@@ -141,6 +141,41 @@ def fit_facts(text: str, width: int) -> str:
     return cut
 
 
+HANGING = 2  # cells that what goes on of a line is further in
+
+
+def wrapped_facts(text: str, width: int) -> list[str]:
+    """`text`, as the terminal may have it, in lines of at most `width` cells: broken between facts, which have " · "
+    between them, a long fact between its words, and a long word anywhere. What goes on is further in."""
+    text = shown(text)
+    begin = len(text) - len(text.lstrip(" "))
+    indent = " " * min(begin + HANGING, max(0, width - 8))
+    lines = [text[: min(begin, len(indent))]]
+    for number, fact in enumerate(text[begin:].split(" · ")):
+        joined = f"{lines[-1]} · {fact}" if number else lines[-1] + fact
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        if number:
+            lines.append(indent)
+        for at, word in enumerate(fact.split(" ")):
+            lines += _placed(lines.pop(), f" {word}" if at else word, indent, max(1, width))
+    return lines
+
+
+def _placed(line: str, word: str, indent: str, width: int) -> list[str]:
+    """A line with a word more, or lines, where it does not fit."""
+    if cell_len(line + word) <= width:
+        return [line + word]
+    word = word.removeprefix(" ")
+    lines = [line] if not line.strip() else [line, indent]
+    for character in word:
+        if cell_len(lines[-1] + character) > width and lines[-1].strip():
+            lines.append(indent)
+        lines[-1] += character
+    return lines
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` cells, cut or filled with spaces behind it, or before it (`right`)."""
     return column(fit(text, width), width, right=right)

@@ -19,7 +19,34 @@ from tests.support.fake_lab import FakeLab, graph_of_loss, shared_ones
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
 from tui.lab import graph, variables
+from tui.lab.inside import FactLines
 from tui.model.tensor import TensorScreen
+
+
+async def test_what_is_known_of_a_variable_is_wrapped_to_its_panel(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    lab.variables = shared_ones()
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(112, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, CELLS))
+        await pilot.press("j", "f5")
+        await until(pilot, lambda: len(screen.inside.table.rows) == 5)
+        await pilot.press("tab", "g", "j", "j")
+        facts = screen.inside.query_one(FactLines)
+
+        def whole() -> bool:
+            words = " ".join(facts.text().replace(" · ", " ").split())
+            return all(
+                one in words
+                for one in (
+                    "t [5] torch.float32 20 B strides (1,) offset 0", "requires_grad False version 1",
+                    "n ████████████████████ [5] strides (1,) offset 0",
+                )
+            )  # fmt: skip
+
+        await until(pilot, whole)
+        assert screen.inside.size.width < 50
+        await pilot.resize_terminal(200, 40)
+        await until(pilot, lambda: whole() and facts.size.height == 5)
 
 
 async def test_variables_their_marks_their_memory_and_their_graph(tmp_path: Path, home: Path, lab: FakeLab) -> None:

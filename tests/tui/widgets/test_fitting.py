@@ -1,9 +1,10 @@
 """What does not fit is cut where no number loses a digit."""
 
 import pytest
+from rich.cells import cell_len
 
 from tui.format import counts
-from tui.widgets.lines import fit_facts, fit_parts
+from tui.widgets.lines import fit_facts, fit_parts, wrapped_facts
 from tui.widgets.rows import Column, Row, snug, whole_numbers
 
 
@@ -44,6 +45,28 @@ def test_an_argument_with_commas_of_its_own_stays_whole() -> None:
 )
 def test_facts_are_whole_or_not_there(text: str, width: int, shown: str | None) -> None:
     assert fit_facts(text, width) == (shown or text)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("t [5, 3] torch.float32 · 60 B · strides (3, 1)", 60, ["t [5, 3] torch.float32 · 60 B · strides (3, 1)"]),
+        ("t [5, 3] torch.float32 · 60 B · strides (3, 1)", 32, ["t [5, 3] torch.float32 · 60 B", "  strides (3, 1)"]),
+        ("t [5, 3] torch.float32 · 60 B", 16, ["t [5, 3]", "  torch.float32", "  60 B"]),
+        ("  n ███ [5] strides (1,)", 17, ["  n ███ [5]", "    strides (1,)"]),
+        ("가나다 라마 · 바사", 11, ["가나다 라마", "  바사"]),
+        ("m: " + "x" * 20, 12, ["m:", "  " + "x" * 10, "  " + "x" * 10]),
+        ("", 10, [""]),
+    ],
+)
+def test_facts_go_on_in_the_next_line_and_nothing_is_lost(text: str, width: int, lines: list[str]) -> None:
+    assert wrapped_facts(text, width) == lines
+
+
+@pytest.mark.parametrize("width", range(2, 30))
+def test_facts_are_no_wider_than_their_room(width: int) -> None:
+    text = "  t [5, 3] torch.float32 · 60 B · 한국어 · averyverylongword"
+    assert max(map(cell_len, wrapped_facts(text, width))) <= width
 
 
 def test_counts_are_whole_where_all_of_them_fit() -> None:
