@@ -16,6 +16,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.css.parse import parse
 from textual.css.stylesheet import Stylesheet
+from textual.document._wrapped_document import WrappedDocument
 from textual.geometry import Region
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static, TextArea
@@ -76,6 +77,43 @@ class TwoModes(CrashHandlingApp):
     @work(thread=True)
     def fail_in_a_thread(self) -> None:
         raise ValueError("in a thread")
+
+
+async def test_a_text_area_counts_its_lines_once_for_each_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[WrappedDocument] = []
+    height = WrappedDocument.height
+
+    def counts(document: WrappedDocument) -> int:
+        counted.append(document)
+        return height.__get__(document)
+
+    monkeypatch.setattr(WrappedDocument, "height", property(counts))
+    app = TwoModes()
+    async with app.run_test(size=(40, 20)) as pilot:
+        ours, textuals = KeyedTextArea("\n" * 30), TextArea("\n" * 30)
+        for area in (ours, textuals):
+            await app.screen.mount(area)
+            area.focus()
+            await pilot.pause()
+            counted.clear()
+            await pilot.press("a")
+            if area is ours:
+                assert len(counted) <= 1
+        assert len(counted) > 3  # what ours stands in for
+        for edited, lines in (("one\ntwo", 2), ("", 1)):
+            ours.load_text(edited)
+            assert ours.wrapped_document.height == lines
+        ours.insert("a\nb\nc")
+        assert ours.wrapped_document.height == 3
+        ours.delete((0, 0), (1, 0))
+        assert ours.wrapped_document.height == 2
+        ours.undo()
+        assert ours.wrapped_document.height == 3
+        ours.text = "word " * 30
+        assert ours.wrapped_document.height > 3  # it is wrapped
+        ours.action_cursor_down()
+        assert ours.cursor_location[0] == 0
+        assert ours.cursor_location[1] > 0  # and its navigator knows
 
 
 def test_an_event_knows_when_it_came() -> None:

@@ -94,8 +94,8 @@ def lines_of(
         block.phase or "", "dim"
     )
     made.source = (0, len(source))
-    for at, line in enumerate(source):
-        made.lines.append([*_source_gutter(app, block, label if not at else "", style), *line])
+    first, others = (_source_gutter(app, block, text, style) for text in (label, ""))
+    made.lines = [[*(others if at else first), *line] for at, line in enumerate(source)]
     if block.kind == "code":
         _add_outputs(app, block, room, made, picture_lines)
     for text, note_style in block.notes:
