@@ -5,21 +5,62 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.lab.widgets import KINDS as COMMS
+from engine.lab.widgets import VIEW, Widgets
+
 HEAD, TAIL = 1000, 1000  # lines that are kept of a stream …
 MOST = 1_000_000  # … and characters, of each of the two
 PARTS = 1000  # outputs that are kept of a cell, the first and the last ones …
 DATA = 32 * 2**20  # … and characters of them all
 LONGEST = 100_000  # characters of a line
+CUT = 200  # characters within which a sequence that commands a terminal may be cut in two
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
+UNENDED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*|[PX^_][^\x1b]*|[ -/]*)")  # the beginning of such a sequence
+ERASE = re.compile(r"\x1b\[([012]?)K")  # from the cursor to the end of the line, from its beginning, or all of it
 PLAIN = "text/plain"
 CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
 def clean(text: str) -> str:
-    """The text without what commands a terminal; a line that returns to its beginning shows what it shows last."""
-    text = SEQUENCE.sub("", text)
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return "".join(character for character in "\n".join(lines) if character >= " " or character in "\n\t")
+    """The text without what commands a terminal; a line that is written over shows what it shows last."""
+    text = "\n".join(_written(line)[0] for line in text.split("\n")) if "\r" in text or "\b" in text else text
+    return "".join(character for character in SEQUENCE.sub("", text) if character >= " " or character in "\n\t")
+
+
+def clean_part(text: str) -> str:
+    """The same of a part of a stream, which may write over a line that another part has begun: with its returns."""
+    return "".join(character for character in SEQUENCE.sub("", text) if character >= " " or character in "\b\n\r\t")
+
+
+def _written(line: str) -> tuple[str, int]:
+    """A line as it stands after its returns and backspaces, and where the cursor is then: as in a notebook, what is
+    written over what is longer leaves its end."""
+    if "\r" not in line and "\b" not in line:
+        return line, len(line)
+    shown, at = "", 0
+    for part in re.split(r"(\r|\x08|\x1b\[[012]?K)", SEQUENCE.sub(_only_erasing, line)):
+        if part == "\r":
+            at = 0
+        elif part == "\b":
+            at = max(0, at - 1)
+        elif erases := ERASE.fullmatch(part):
+            shown = {"1": " " * at + shown[at:], "2": ""}.get(erases[1], shown[:at])
+        elif part:
+            shown = shown[:at].ljust(at) + part + shown[at + len(part) :]
+            at += len(part)
+    return shown, at
+
+
+def _only_erasing(sequence: re.Match[str]) -> str:
+    return sequence[0] if ERASE.fullmatch(sequence[0]) else ""
+
+
+def _begun(line: str) -> str:
+    """What has to be kept of a line that is not ended: how it stands, and where the cursor is."""
+    last = line.rfind("\x1b")
+    cut = last if last >= 0 and len(line) - last < CUT and UNENDED.fullmatch(line, last) else len(line)
+    shown, at = _written(line[:cut])
+    return shown + ("" if at == len(shown) else f"\r{shown[:at]}") + line[cut:]
 
 
 def paged(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -45,7 +86,9 @@ class Stream:
     def add(self, text: str) -> None:
         *whole, self._open = (self._open + text).split("\n")
         for line in whole:
-            self._line(line[:LONGEST])
+            self._line(_written(line)[0][:LONGEST])
+        if "\r" in self._open or "\b" in self._open:
+            self._open = _begun(self._open)
         if len(self._open) > LONGEST:
             self._open = self._open.rpartition("\r")[2][-LONGEST:]
 
@@ -116,6 +159,7 @@ class Outputs:
         self._sizes: dict[int, int] = {}  # characters, by the id of a part
         self._size = 0  # all of them
         self._clear_at_next = False
+        self._widgets = Widgets()
         self.failure: Failure | None = None
         self.count: int | None = None  # of the kernel's executions
 
@@ -129,6 +173,8 @@ class Outputs:
             if not self._clear_at_next:
                 self._clear()
             return True
+        if kind in COMMS:
+            return self._widgets.take(kind, content) and self._draw_widgets()
         if kind not in ("stream", "execute_result", "display_data", "update_display_data", "error"):
             return False
         if self._clear_at_next:
@@ -183,6 +229,8 @@ class Outputs:
         data = dict(content.get("data", {}))
         if isinstance(data.get(PLAIN), str):
             data[PLAIN] = clean(data[PLAIN])
+        if (text := self._widgets.text(data.get(VIEW))) is not None:
+            data[PLAIN] = clean(text)
         shown = content.get("transient", {}).get("display_id")
         if kind == "update_display_data":
             for part in self._parts:
@@ -196,6 +244,14 @@ class Outputs:
         if shown is not None:
             node["_display_id"] = shown
         self._add(node)
+
+    def _draw_widgets(self) -> bool:
+        """What is displayed of the widgets, anew."""
+        for part in self._parts:
+            data = part.get("data", {}) if isinstance(part, dict) else {}
+            if VIEW in data and (text := self._widgets.text(data[VIEW])) is not None:
+                data[PLAIN] = clean(text)
+        return True
 
 
 def size_of(data: dict[str, Any]) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.lab.outputs import PLAIN, clean
+from engine.lab.widgets import VIEW
 from engine.terminal_text import shown_lines, without_tabs
 
 OBJECT = "application/vnd.fmnist-tui.object+json"
@@ -17,7 +18,6 @@ MOST_LINES, MOST_OF_OBJECT = 24, 12  # of an output in the document; the rest op
 LONGEST = 2000  # characters of a line
 KEPT_LINES = 3000  # of an output that is opened
 UNKNOWN = "[an output of an unknown kind]"
-WIDGET = "application/vnd.jupyter.widget-view+json"
 BARE = re.compile(r"<IPython\.core\.display\.\w+ object>")
 ViewKind = Literal["text", "warning", "error", "result", "object", "image"]
 
@@ -157,7 +157,7 @@ def _text_of(data: dict[str, Any]) -> str:
 
 def _named(data: dict[str, Any]) -> str:
     """What stands in place of an output without text."""
-    if WIDGET in data:
+    if VIEW in data:
         return "[a widget: shown in a browser only]"
     if "text/html" in data:
         text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", _joined(data["text/html"]), flags=re.DOTALL)

@@ -85,7 +85,7 @@ async def test_a_text_area_counts_its_lines_once_for_each_change(monkeypatch: py
 
     def counts(document: WrappedDocument) -> int:
         counted.append(document)
-        return height.__get__(document)
+        return int(height.__get__(document))
 
     monkeypatch.setattr(WrappedDocument, "height", property(counts))
     app = TwoModes()

@@ -6,7 +6,18 @@ import time
 from pathlib import Path
 
 from tui.cli.command import Commands, home_of
-from tui.cli.output import DONE, FAILED, complain, console, say, say_json, say_line_of_json, say_text, tell
+from tui.cli.output import (
+    DONE,
+    FAILED,
+    complain,
+    console,
+    say,
+    say_json,
+    say_line_of_json,
+    say_text,
+    tell,
+    tell_in_place,
+)
 
 
 def declare(commands: Commands) -> None:
@@ -104,7 +115,9 @@ def _run(options: argparse.Namespace) -> int:
     document = open_document(options.file)
     if options.save is not None:
         check_ending(options.save)
-    report = Report(document, print_json=say_line_of_json if options.json else None, print_text=say_text)
+    report = Report(
+        document, print_json=say_line_of_json if options.json else None, print_text=say_text, tell_line=tell_in_place
+    )
     tell(f"{options.file}: starting the kernel …")
     report.begin(options.kernel or document.kernel)
     env = {"FMNIST_TUI_HOME": str(home_of(options))}

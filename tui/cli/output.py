@@ -47,9 +47,14 @@ def tell(text: str) -> None:
 
 
 def tell_in_place(text: str) -> None:
-    """The same, over what was told in place before; empty: nothing any more."""
+    """The same in one line, as far as that goes, over what was told in place before; empty: nothing any more."""
     if sys.stderr.isatty():
-        _to_stderr(f"\r{' ' * 40}\r{shown(text)}")
+        from rich.cells import cell_len, set_cell_size
+
+        room = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
+        text = shown(text)
+        text = text if cell_len(text) <= room else set_cell_size(text, room)
+        _to_stderr(f"\r{' ' * room}\r{text}")
 
 
 class RawOutput(io.FileIO):

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.lab import outputs as outputs_module
-from engine.lab.outputs import HEAD, TAIL, Outputs, clean, failure_of, saved, text_of
+from engine.lab.outputs import HEAD, TAIL, Outputs, Stream, clean, clean_part, failure_of, saved, text_of
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from engine.lab.outputs import HEAD, TAIL, Outputs, clean, failure_of, saved, te
         ("\x1b_Gi=1;AAAA\x1b\\after", "after"),
         ("10%\r50%\r100%\ndone", "100%\ndone"),
         ("crlf\r\nline", "crlf\nline"),
+        ("10 of 10 left\r9 of 10", "9 of 100 left"),  # as in a notebook: what is longer keeps its end
+        ("a longer line\r\x1b[Kshort", "short"),
+        ("a longer line\x1b[2K\rshort", "short"),
+        ("abcdef\x1b[1K\rx", "x     "),
+        ("abcd\b\bX\b\b\b\b\b\b0", "0bXd"),
+        ("\r\x1b[32m 50%|█████\x1b[0m\r\x1b[32m100%|██████████\x1b[0m\n", "100%|██████████\n"),
         ("tab\tbell\x07nul\x00", "tab\tbellnul"),
         ("\x1b[2J\x1b[H\x1bc", ""),
         ("한국어 ⠿", "한국어 ⠿"),
@@ -39,6 +45,29 @@ def test_a_stream_in_pieces_is_one_output_and_the_two_streams_are_two() -> None:
         ("stderr", "warning\n"),
         ("stdout", "d"),
     ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100])
+def test_a_line_that_is_written_over_is_the_same_in_whatever_parts_it_comes(size: int) -> None:
+    whole = "first\n\r  0%|    |\x1b[A\r 50%|\x1b[32m██  \x1b[0m|\r100%|████|\b\b\b\bxy\rdone\x1b[K\r\nab\rc"
+    outputs = Outputs()
+    for at in range(0, len(whole), size):
+        stream(outputs, whole[at : at + size])
+    assert outputs.nodes()[0]["text"] == clean(whole) == "first\ndone\ncb"
+
+
+def test_a_bar_that_moves_for_long_takes_little_memory() -> None:
+    outputs = Outputs()
+    for number in range(20_000):
+        stream(outputs, f"\r{number:>5} of 20000 |{'█' * (number // 1000)}")
+    assert outputs.nodes()[0]["text"] == f"19999 of 20000 |{'█' * 19}"
+    (part,) = outputs._parts
+    assert isinstance(part, Stream)
+    assert len(part._open) < 100
+
+
+def test_a_part_of_a_stream_keeps_what_writes_over() -> None:
+    assert clean_part("\r\x1b[32m 50%\x1b[0m\x07") == "\r 50%"
 
 
 def test_a_million_lines_keep_their_head_and_tail() -> None:
