@@ -25,6 +25,8 @@ class VerdictWords:
     a_shape: str
     names: str
     yes_or_no: str
+    run_again: str  # of what can't be read as a prediction
+    restart: str  # of a wrong one
 
 
 ENGLISH = VerdictWords(
@@ -46,6 +48,8 @@ ENGLISH = VerdictWords(
     a_shape="a shape",
     names="names",
     yes_or_no="yes or no",
+    run_again="Run the cell again to answer.",
+    restart="After a restart of the kernel (0) you are asked again.",
 )
 KOREAN = VerdictWords(
     right="맞았습니다: {0}",
@@ -66,6 +70,8 @@ KOREAN = VerdictWords(
     a_shape="모양",
     names="이름 목록",
     yes_or_no="예/아니요",
+    run_again="셀을 다시 실행하면 다시 답할 수 있습니다.",
+    restart="커널을 다시 시작하면(0 키) 다시 물어봅니다.",
 )
 
 

@@ -24,6 +24,7 @@ class DocumentBlocks:
         self.exercises: dict[str, Exercise] = {}  # by the name of the text cell
         self._answered: dict[str, tuple[tuple[str, str], ...]] = {}  # by what is asked, the lines beneath its text
         self._asked_again: set[str] = set()
+        self._wrong: set[str] = set()  # what was asked and not predicted right
         self._done: frozenset[str] = frozenset()
         self._language = language_of(notebook)
 
@@ -89,10 +90,15 @@ class DocumentBlocks:
         known = found is not None and found.ask in self._answered and found.ask not in self._asked_again
         return None if known else found
 
-    def answered(self, exercise: Exercise, lines: tuple[tuple[str, str], ...]) -> None:
-        """Say beneath an exercise what a prediction was worth."""
+    def answered(self, exercise: Exercise, lines: tuple[tuple[str, str], ...], *, right: bool) -> None:
+        """Say beneath an exercise what a prediction was worth. Where it was not right, another kernel, which begins
+        anew, makes the question one again."""
         self._answered[exercise.ask] = lines
         self._asked_again.discard(exercise.ask)
+        (self._wrong.discard if right else self._wrong.add)(exercise.ask)
+        self._show_exercises()
+
+    def _show_exercises(self) -> None:
         for block in self.by_name.values():
             if block.name in self.exercises:
                 self._show_exercise(block)
@@ -125,6 +131,10 @@ class DocumentBlocks:
                 block.phase = None
                 block.outputs = tuple(replace(output, expression="") for output in block.outputs)
                 block.changed()
+        for ask in self._wrong:
+            del self._answered[ask]
+        self._wrong.clear()
+        self._show_exercises()
 
 
 def language_of(notebook: Notebook) -> str:

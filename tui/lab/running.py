@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from engine.errors import EngineError, LabError
 from engine.inspection.kernel_requests import EvaluateRequest
-from engine.lab import progress
+from engine.lab import progress, verdict_words
 from engine.lab.events import InputAsked
 from engine.lab.exercises import Exercise, Truth, check, read_truth
 from engine.lab.notebook import Notebook, restored
@@ -22,9 +22,11 @@ from tui.format import counted
 from tui.lab import prompts
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.lab_session import LabSession, News, RunView
+from tui.widgets.lines import fit
 
 QUIET_S = (0.01, 0.05)  # between two drawings of news: of the first, and of those that follow it at once
 MOST_CODE, PROMPT_LINES = 10, 18  # lines of a cell in a prompt; of the prompt without them
+PROMPT_COLUMNS, FRAME = 76, 6  # of a prompt, as its style sheet has them; of its frame and what is left empty
 TYPED = {
     "value": "a value, such as 3, [1, 2] or float32",
     "shape": "a shape, such as [2, 3]",
@@ -128,7 +130,9 @@ class Runner:
         exercise = self.blocks.exercise_before(at)
         if exercise is None:
             return True
-        code = beginning(self.notebook.cells[at].source, self._screen.size.height - PROMPT_LINES)
+        size = self._screen.size
+        room = min(PROMPT_COLUMNS, size.width * 96 // 100) - FRAME
+        code = beginning(self.notebook.cells[at].source, size.height - PROMPT_LINES, room)
         typed_so = f"Type {TYPED[exercise.kind]}; leave it empty to run without an answer."
         question = f"{plain(exercise.question)}\n\n{code}\n\n{typed_so}"
         prompt = PromptScreen("Your prediction", question, lambda text: "" if text.strip() else "no prediction")
@@ -248,38 +252,39 @@ class Runner:
         except EngineError as error:
             self._tell(exercise, ((f"your prediction could not be checked: {shown(str(error))}", "warning"),))
             return
-        verdict = check(truth, typed, self._lang)
+        verdict, words = check(truth, typed, self._lang), verdict_words.words(self._lang)
         if not verdict.understood:
-            self._tell(
-                exercise, ((f"✗ {typed}: {verdict.text}. Run the cell again to answer.", "warning"),), ended=False
-            )
+            self._tell(exercise, ((f"✗ {typed}: {verdict.text}. {words.run_again}", "warning"),), ended=False)
             return
         sign, style = ("✓", "good") if verdict.right else ("✗", "bad")
         said = verdict.text if verdict.right else f"{typed}: {verdict.text}"
         lines = [(f"{sign} {said}", style), *((line, "") for line in plain(exercise.why).split("\n") if line)]
-        self._tell(exercise, tuple(lines))
+        lines += [] if verdict.right else [(words.restart, "dim")]
+        self._tell(exercise, tuple(lines), right=verdict.right)
         if verdict.right and self.chapter:
             try:
                 await asyncio.to_thread(progress.mark, self._home, self.chapter, exercise)
             except LabError as error:
                 self._screen.notify(str(error), severity="warning", markup=False)
 
-    def _tell(self, exercise: Exercise, lines: tuple[tuple[str, str], ...], *, ended: bool = True) -> None:
+    def _tell(
+        self, exercise: Exercise, lines: tuple[tuple[str, str], ...], *, ended: bool = True, right: bool = False
+    ) -> None:
         if self.blocks is None:
             return
-        self.blocks.answered(exercise, lines)
+        self.blocks.answered(exercise, lines, right=right)
         if not ended:
             self.blocks.ask_again(exercise)
         if self.news is not None:
             self._shows.news_shown(self.news)
 
 
-def beginning(source: str, most: int) -> str:
-    """The first lines of a cell, indented: at least two, at most MOST_CODE."""
+def beginning(source: str, most: int, room: int) -> str:
+    """The first lines of a cell, indented: at least two, at most MOST_CODE; each in `room` cells, not wrapped."""
     lines = source.strip("\n").split("\n")
     kept = lines[: max(2, min(MOST_CODE, most))]
     more = [f"    … {counted(len(lines) - len(kept), 'more line')}"] if len(lines) > len(kept) else []
-    return "\n".join([*(f"    {line}" for line in kept), *more])
+    return "\n".join([*(fit(f"    {line}", room) for line in kept), *more])
 
 
 def plain(text: str) -> str:

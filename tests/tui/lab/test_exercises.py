@@ -86,6 +86,7 @@ async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: P
         await pilot.press("f5")
         await until(pilot, lambda: lab.ran == ["t += 1"] * 2)
         assert app.screen is screen
+        await sees(pilot, "After a restart of the kernel (0) you are asked again.")
         # not to be read as a shape: asked again, then right
         await pilot.press("j", "j", "f5")
         line = await asked(pilot)
@@ -108,6 +109,33 @@ async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: P
         await opened(pilot, path, chapter="1_tensors")
         await sees(pilot, "✓ done before", ASKED)
         assert path.read_text() == ASKS
+
+
+async def test_what_was_wrong_is_asked_again_by_another_kernel_and_what_was_right_is_not(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.values = {"t.tolist()": Evaluated("[2.0, 2.0]"), "t.shape": Evaluated("torch.Size([1, 2])")}
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(220, 50)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ASKS), chapter="1_tensors", lang="ko")
+        await pilot.press("j", "f5")
+        await predicts(pilot, "[1, 1]")
+        await sees(pilot, "✗ [1, 1]:", "커널을 다시 시작하면(0 키) 다시 물어봅니다.")
+        await pilot.press("j", "j", "f5")
+        await predicts(pilot, "?")
+        await sees(pilot, "✗ ?:", "셀을 다시 실행하면 다시 답할 수 있습니다.")
+        await pilot.press("f5")
+        await predicts(pilot, "1x2")
+        await sees(pilot, "맞았습니다: [1, 2]")
+        lab.restart()
+        await until(pilot, lambda: not on_screen(pilot, "✗"))
+        assert on_screen(pilot, "맞았습니다: [1, 2]")
+        await pilot.press("f5")  # right: not asked
+        await until(pilot, lambda: block(screen, 3).phase == "ok")
+        await pilot.press("g", "j", "f5")
+        await predicts(pilot, "[2, 2]")
+        await sees(pilot, "맞았습니다: [2, 2]")
+        await until(pilot, lambda: done(home) == {"1_tensors": ["t.shape", "t.tolist()"]})
 
 
 async def test_without_an_answer_a_cell_runs_too(tmp_path: Path, home: Path, lab: FakeLab) -> None:
@@ -158,8 +186,9 @@ async def test_a_document_of_no_course_keeps_nothing_and_what_can_not_be_kept_is
 
 
 def test_a_prompt_has_the_beginning_of_the_cell_that_it_asks_about() -> None:
-    assert beginning("a = 1\na", 10) == "    a = 1\n    a"
+    assert beginning("a = 1\na", 10, 70) == "    a = 1\n    a"
     code = "\n".join(f"line {at}" for at in range(20))
-    assert beginning(code, -5) == "    line 0\n    line 1\n    … 18 more lines"
-    assert beginning(code, 100).split("\n")[-2:] == ["    line 9", "    … 10 more lines"]
-    assert beginning("\n".join("abc"), 2).split("\n")[-1] == "    … 1 more line"
+    assert beginning(code, -5, 70) == "    line 0\n    line 1\n    … 18 more lines"
+    assert beginning(code, 100, 70).split("\n")[-2:] == ["    line 9", "    … 10 more lines"]
+    assert beginning("\n".join("abc"), 2, 70).split("\n")[-1] == "    … 1 more line"
+    assert beginning("if x:\n    call(1, 2, 3)", 10, 16) == "    if x:\n        call(1,…"
