@@ -11,19 +11,18 @@ import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier, printable
 from engine.weights import arrays
 from engine.weights.arrays import Held
+from engine.weights.pickle_stream import Frames, Lines, PickleError, Stream
 from engine.weights.rebuild import MOST_ELEMENTS, MOST_NAME, REBUILDING
 from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 
 MOST_OPCODES = 12_000_000  # of one pickle; each tensor takes some 45
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
-NAMED = 5  # imports that a refusal names
-_TWO_WAYS = "its pickle can be read in two ways"
 MOST_MEMORY = 512 << 20  # bytes that the records of one pickle may take, about
 STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -45,14 +44,6 @@ class Read:
     held: dict[str, Held] = field(default_factory=dict)  # the bytes of storages that are in the pickle, by their keys
 
 
-class Stream(Protocol):
-    """What a pickle is read from. It may pass over what is long: then it gives as many bytes without having them, and
-    has their number in an attribute `passed` until it is read from again."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def readline(self) -> bytes: ...
-
-
 class _Mark:
     """Where a group of things on the stack begins."""
 
@@ -63,9 +54,9 @@ MARK = _Mark()
 def read(stream: Stream, *, inner: bool = False) -> Read:
     """Read the pickle that begins where `stream` stands, which is left after it. `inner`: one that stands in another;
     those in it are not read. Raises CheckpointError where it is none, or is cut off."""
-    machine, frames, place = _Machine(None if inner else stream), _Frames(), 0
+    machine, frames, place = _Machine(None if inner else stream), Frames(), 0
     try:
-        lines = _Lines(stream)
+        lines = Lines(stream)
         for opcode, argument, found in pickletools.genops(cast(IO[bytes], lines)):
             place = found or 0
             if opcode.name in ("GLOBAL", "INST"):
@@ -102,72 +93,6 @@ def globals_of(stream: Stream) -> list[Global]:
         return read(stream).globals
     except PickleError as error:
         return error.globals
-
-
-class PickleError(CheckpointError):
-    """A pickle that can't be read. What it would import before that is told all the same: an unpickler runs that."""
-
-    def __init__(self, why: str, found: list[Global]) -> None:
-        self.why, self.globals = why, found
-        names = ", ".join(one.full for one in found[:NAMED]) + (
-            f" and {len(found) - NAMED} more" * (len(found) > NAMED)
-        )
-        super().__init__(f"{why}; before that it would import {names}" if found else why)
-
-    def __reduce__(self) -> tuple[type, tuple[str, list[Global]]]:
-        return PickleError, (self.why, self.globals)
-
-
-class _Lines:
-    """A stream whose lines are kept: pickletools joins the two names of an import with a space, which may be in them,
-    and takes ASCII alone, where the C unpickler takes UTF-8."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._opcode = b""
-        self._kept: list[bytes] = []
-        self.tell = getattr(stream, "tell", None)
-
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        if size == 1:
-            self._opcode = data
-            self._kept.clear()
-        return data
-
-    def readline(self) -> bytes:
-        line = self._stream.readline()
-        if self._opcode not in (b"c", b"i"):
-            return line
-        self._kept.append(line)
-        return bytes(one if one < 128 else 63 for one in line)
-
-    def names(self) -> tuple[str, str]:
-        """The module and the name that were read last. Raises ValueError where they are no text: the C unpickler stops
-        there too."""
-        module, name = (line.rstrip(b"\n").decode("utf-8") for line in self._kept)
-        return module, name
-
-
-class _Frames:
-    """Where the frames of a pickle end. Python's C unpickler reads on behind a frame where an opcode does not fit into
-    it or another frame begins within it, and passes over the rest: it would run what is not shown here."""
-
-    def __init__(self) -> None:
-        self._end = -1  # of the frame under way
-
-    def check(self, name: str, argument: Any, place: int) -> None:
-        """The next opcode, at byte `place`. Raises CheckpointError."""
-        if self._end >= 0 and place > self._end:
-            raise CheckpointError(f"an opcode before byte {place:,} crosses the end of its frame: {_TWO_WAYS}")
-        if place == self._end:
-            self._end = -1
-        if name == "FRAME":
-            if self._end >= 0:
-                raise CheckpointError(f"a frame begins within another one at byte {place:,}: {_TWO_WAYS}")
-            self._end = place + 9 + int(argument)
-        elif name == "STOP" and self._end not in (-1, place + 1):
-            raise CheckpointError(f"it ends at byte {place:,}, within a frame: {_TWO_WAYS}")
 
 
 class _Machine:

@@ -10,7 +10,7 @@ from engine.weights import magic, opcodes
 from engine.weights.contents import Contents
 from engine.weights.formats import pickles, registry
 from engine.weights.formats.registry import Candidate
-from engine.weights.opcodes import PickleError
+from engine.weights.pickle_stream import PickleError
 from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened
 
 MOST_FOLDERS = 200  # that are looked into for a hint

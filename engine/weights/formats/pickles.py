@@ -10,6 +10,7 @@ from engine.weights.arrays import LEGACY_MAGIC
 from engine.weights.contents import Contents, Record
 from engine.weights.formats.single_file import locate, unchanged
 from engine.weights.pickle_contents import describe
+from engine.weights.pickle_stream import PickleError
 from engine.weights.records import ITEM_BYTES, Elements
 from engine.weights.safe_open import Bounded
 
@@ -65,9 +66,9 @@ def _next_four(stream: Bounded, first: opcodes.Read) -> list[opcodes.Read]:
     for _ in range(4):
         try:
             found.append(opcodes.read(stream))
-        except opcodes.PickleError as error:
+        except PickleError as error:
             before = [one for pickle in found for one in pickle.globals]
-            raise opcodes.PickleError(error.why, list(dict.fromkeys([*before, *error.globals]))) from None
+            raise PickleError(error.why, list(dict.fromkeys([*before, *error.globals]))) from None
     return found[1:]
 
 

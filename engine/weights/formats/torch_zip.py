@@ -15,6 +15,7 @@ from engine.weights import opcodes, rebuild, zip_directory
 from engine.weights.contents import Contents, Record, Stretch
 from engine.weights.formats.single_file import locate, unchanged
 from engine.weights.pickle_contents import describe
+from engine.weights.pickle_stream import Stream
 from engine.weights.safe_open import DAMAGED, Bounded, opened, window
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         contents.metadata["file.code"] = ", ".join(code[:20])
 
 
-def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, problems: list[str]) -> opcodes.Stream:
+def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, problems: list[str]) -> Stream:
     """Where the pickle of a zip is read from: as a whole; a very large one, which must have long texts or arrays in it,
     from where it lies. Its CRC-32 is compared, and a difference is a problem: PyTorch does not look at it. Raises
     CheckpointError where it is too large."""

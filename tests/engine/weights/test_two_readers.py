@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier
-from engine.weights.opcodes import PickleError
+from engine.weights.pickle_stream import PickleError
 from engine.weights.reading import read
 
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
