@@ -18,6 +18,7 @@ from tui.widgets.lines import fit
 from tui.widgets.palette import style_of
 
 CODE_GUTTER, TEXT_GUTTER = 8, 3  # cells before the text: the mark of the cursor, the number and a line of code
+FOLDED = 4  # cells that what does not fit into a line of code is indented further
 SLOW_S = 1.0  # from which on a cell says how long it took
 PICTURE_LINES = 22  # of an image among the outputs, at most
 
@@ -109,10 +110,10 @@ def lines_of(
 def _code(app: App[object], block: Block, room: int) -> list[list[Segment]]:
     lines = []
     for number, pieces in enumerate(code_lines(block.source, block.language if block.kind == "code" else ""), 1):
-        line = _cropped(segments(app, pieces), room)
-        if number == block.error_line:
-            line = [Segment(one.text, (one.style or Style()) + style_of(app, "bad")) for one in line]
-        lines.append(line)
+        for line in _folded(segments(app, pieces), room):
+            if number == block.error_line:
+                line = [Segment(one.text, (one.style or Style()) + style_of(app, "bad")) for one in line]
+            lines.append(line)
     return lines
 
 
@@ -247,15 +248,30 @@ def wrapped(text: str, room: int) -> Sequence[str]:
     return (*parts, part)
 
 
-def _cropped(line: list[Segment], room: int) -> list[Segment]:
-    """Cut with an ellipsis where it is longer: code is not wrapped."""
+def _folded(line: list[Segment], room: int) -> list[list[Segment]]:
+    """A line of code in as many lines as it needs; those after the first are indented further than it is."""
     if sum(one.cell_length for one in line) <= room:
-        return line
-    kept, used = list[Segment](), 0
+        return [line]
+    text = "".join(one.text for one in line)
+    indent = min(len(text) - len(text.lstrip(" ")) + FOLDED, room // 2)
+    lines, left = [list[Segment]()], room
     for one in line:
-        if used + one.cell_length >= room:
-            kept.append(Segment(set_cell_size(one.text, max(0, room - 1 - used)) + "…", one.style))
-            break
-        kept.append(one)
-        used += one.cell_length
-    return kept
+        rest = one.text
+        while cell_len(rest) > left:
+            part, rest = _split(rest, left)
+            lines[-1].append(Segment(part, one.style))
+            lines.append([Segment(" " * indent)])
+            left = room - indent
+        lines[-1].append(Segment(rest, one.style))
+        left -= cell_len(rest)
+    return lines
+
+
+def _split(text: str, cells: int) -> tuple[str, str]:
+    """The beginning that fits into so many cells, and the rest: no wide character is cut in two."""
+    used = 0
+    for at, one in enumerate(text):
+        used += cell_len(one)
+        if used > cells:
+            return text[:at], text[at:]
+    return text, ""

@@ -1,0 +1,32 @@
+"""A cell as lines: what does not fit into one is on the next."""
+
+import pytest
+from rich.cells import cell_len
+from rich.segment import Segment
+
+from tui.lab.blocks import FOLDED, _folded
+
+
+def text(line: list[Segment]) -> str:
+    return "".join(one.text for one in line)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "short = 1",
+        "    values = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)  # two rows of three",
+        "x = 1  # 한국어로 쓴 긴 설명이 여기에 있고, 화면보다 훨씬 더 길게 계속 이어집니다",
+        " " * 60 + "deep = 1",
+        "a" * 200,
+    ],
+)
+@pytest.mark.parametrize("room", [4, 20, 33, 80])
+def test_a_line_of_code_is_whole_in_as_many_lines_as_it_needs(code: str, room: int) -> None:
+    parts = [Segment(code[at : at + 7]) for at in range(0, len(code), 7)]  # as highlighting cuts it
+    lines = _folded(parts, room)
+    assert all(cell_len(text(line)) <= room for line in lines)
+    indent = len(text(lines[1])) - len(text(lines[1]).lstrip(" ")) if len(lines) > 1 else 0
+    begins = min(len(code) - len(code.lstrip(" ")) + FOLDED, room // 2)
+    assert "".join([text(lines[0]), *(text(line)[begins:] for line in lines[1:])]) == code
+    assert len(lines) == 1 or indent >= begins
