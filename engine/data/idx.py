@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from engine import plain_file
 from engine.data.dataset import Bytes
 from engine.errors import DataError
 
@@ -112,7 +113,7 @@ def read_first(path: Path, item: Shape, count: int) -> tuple[Bytes, int]:
 def is_whole(path: Path, item: Shape) -> bool:
     """Whether an extracted file has a right header and the length that follows from it."""
     try:
-        with open(path, "rb") as file:
+        with plain_file.opened(path) as file:
             total = _count(path, file.read(_header_size(item)), item)
             return os.fstat(file.fileno()).st_size == _header_size(item) + total * math.prod(item)
     except (OSError, DataError):
@@ -136,7 +137,7 @@ def unreadable(path: Path, error: OSError) -> DataError:
 
 def _map(path: Path, item: Shape) -> Bytes:
     head = _header_size(item)
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         total = _count(path, file.read(head), item)
         length = os.fstat(file.fileno()).st_size
         expected = head + total * math.prod(item)
@@ -148,7 +149,7 @@ def _map(path: Path, item: Shape) -> Bytes:
 def _read_gz(path: Path, item: Shape) -> Bytes:
     """Decompressed piece by piece into the one array: no second copy of the data is ever in memory."""
     stream = zlib.decompressobj(GZIP)
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         try:
             packed = file.read(PIECE)
             total = _count(path, stream.decompress(packed, _header_size(item)), item)
@@ -187,14 +188,14 @@ def _words(kind: str, shape: Shape) -> str:
 
 
 def _prefix(path: Path, size: int) -> bytes:
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         return file.read(size)
 
 
 def _prefix_of_gz(path: Path, size: int) -> bytes:
     stream = zlib.decompressobj(GZIP)
     data = bytearray()
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         while len(data) < size and not stream.eof:
             packed = stream.unconsumed_tail or file.read(1 << 14)
             if not packed:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import plain_file
 from engine.data import idx
 from engine.data.custom.cache import description
 from engine.data.custom.samples import CLASS_NAMES, MOST_CLASSES, class_names, named, without_samples
@@ -142,11 +143,15 @@ def _role(call: str) -> str:
 def _mapped(path: Path, most: int) -> tuple[str, ...]:
     """The names of the classes 0 to `most` by EMNIST's list of labels and characters; none where there is no list."""
     try:
-        lines = [[int(number) for number in line.split()] for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [
+            [int(number) for number in line.split()] for line in plain_file.read(path).decode("utf-8").splitlines()
+        ]
     except (OSError, ValueError):
         return ()
     names = {line[0]: chr(line[1]) for line in lines if len(line) > 1 and 32 < line[1] < 127}
-    return tuple(names.get(number, f"class {number}") for number in range(max(most, *names, 0) + 1)) if names else ()
+    if not names or max(names) >= MOST_CLASSES:
+        return ()
+    return tuple(names.get(number, f"class {number}") for number in range(max(most, *names, 0) + 1))
 
 
 def _to_side(images: Bytes) -> Bytes:

@@ -3,6 +3,7 @@ Fashion-MNIST so: `label,pixel1,…,pixel784`."""
 
 import contextlib
 import csv
+import io
 import itertools
 import math
 import re
@@ -14,6 +15,7 @@ from typing import TextIO
 import numpy as np
 from PIL import Image
 
+from engine import plain_file
 from engine.data import image_files
 from engine.data.custom.cache import Images, description, kept_or
 from engine.data.custom.columns import LABELS
@@ -220,11 +222,12 @@ def _opened(path: Path) -> Iterator[TextIO]:
     """A file of text. Raises DataError where it can't be read or is none."""
     where = path_text(path)
     try:
-        with open(path, "rb") as file:
+        with plain_file.opened(path) as file:
             mark = file.read(3)
-        encoding = next((found for known, found in BYTE_ORDER_MARKS.items() if mark.startswith(known)), "utf-8")
-        with open(path, encoding=encoding, newline="") as text:
-            yield text
+            encoding = next((found for known, found in BYTE_ORDER_MARKS.items() if mark.startswith(known)), "utf-8")
+            file.seek(0)
+            with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+                yield text
     except FileNotFoundError:
         raise DataError(f"no such file: {where}") from None
     except UnicodeDecodeError:

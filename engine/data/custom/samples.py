@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import plain_file
 from engine.errors import DataError
 from engine.terminal_text import path_text, printable
 
@@ -38,7 +39,7 @@ class Listing:
 def class_names(path: Path) -> tuple[str, ...]:
     """The names in a classes.txt; none where there is no such file. Raises DataError where it can't be read."""
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        names = [line.strip() for line in plain_file.read(path).decode("utf-8-sig").splitlines()]
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:

@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import plain_file
 from engine.data import image_files
 from engine.errors import DataError
 from engine.terminal_text import path_text
 
 DELIMITERS = ",;\t|"  # of equal ones, the first
+MOST_BYTES = 2 << 30  # of a file
 LOOKED_AT = 200  # rows, to find the delimiter
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -41,7 +43,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, or of a UTF-16 one that begins with its mark. Raises DataError."""
     where = path_text(path)
     try:
-        data = path.read_bytes()
+        data = plain_file.read(path, MOST_BYTES)
     except FileNotFoundError:
         raise DataError(f"no such file: {where}") from None
     except OSError as error:
