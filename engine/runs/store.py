@@ -20,12 +20,16 @@ from engine.hosting import process, record_file, unix_socket
 from engine.hosting.process import HostRecord
 from engine.runs import run_json
 from engine.runs.unreadable import UnreadableError, left_out_words
+from engine.terminal_text import printable
 
+MOST_NAME = 200  # characters of a run's name
 MOST_TIME = 1e11  # Unix seconds; no date is shown of more
 
 
 def create(home: Path, request: dict[str, Any]) -> RunFolder:
-    """A new run folder (mode 0700) with its run.json. Raises RunError where the home can't be written."""
+    """A new run folder (mode 0700) with its run.json. Raises RunError where the home can't be written, or where the
+    run's name can't be shown."""
+    check_name(str(request.get("name") or ""))
     ensure(home)
     now = time.time()
     try:
@@ -42,6 +46,15 @@ def create(home: Path, request: dict[str, Any]) -> RunFolder:
             raise RunError(f"cannot write to the home folder {home} ({error.strerror})") from None
         raise
     return folder
+
+
+def check_name(name: str) -> None:
+    """Raises RunError for a name that no screen can show as it is: with control characters, marks that turn the
+    direction of writing, or characters without a width."""
+    if len(name) > MOST_NAME:
+        raise RunError(f"the run's name has {len(name)} characters; at most {MOST_NAME} are possible")
+    if not name.isprintable():
+        raise RunError(f"the run's name {printable(name)!r} holds a character that can't be shown; leave it out")
 
 
 def _new_folder(home: Path, now: float) -> RunFolder:

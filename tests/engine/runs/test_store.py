@@ -199,3 +199,19 @@ def test_only_what_a_host_left_is_cleared_away(home: Path, tmp_path: Path) -> No
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in (*kept, precious, made.path / ".link.1.part", ours / "control.sock"))
     shutil.rmtree(ours)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2J", "a\nb", "\x1b]0;title\x07", "a\u202eb", "a\u200bb", "\x9b31m", "a\x00", "x" * 201, "\ud800"]
+)
+def test_a_name_that_can_not_be_shown_is_refused_where_it_is_made(name: str, home: Path) -> None:
+    with pytest.raises(RunError, match="the run's name") as refused:
+        store.create(home, client.request(TrainConfig(), name=name))
+    assert str(refused.value).isprintable()
+    assert not list(home.glob("runs/*"))
+
+
+@pytest.mark.parametrize("name", ["", "lr 1e-3, 한국어", "a[b]{c}$(d)", "é" * 200])
+def test_a_name_that_can_be_shown_is_taken(name: str, home: Path) -> None:
+    made = store.create(home, client.request(TrainConfig(), name=name))
+    assert store.title(made) == (name or made.id)
