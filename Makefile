@@ -1,6 +1,8 @@
 # make run: set up what is missing, then start the program.   make test: the same for the tests.
 PYTHON ?= python3
 BIN := .venv/bin
+# One more than there are cores: tests of whole processes wait much of their time. Each takes up to 2 GB.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinity(0)) + 1))' 2>/dev/null || echo 2)
 FAST := tests --ignore=tests/end_to_end --ignore=tests/tui --ignore=tests/engine/runs --ignore=tests/engine/evaluation --ignore=tests/engine/inspection
 MADE := .venv/.made
 MARK := .venv/.installed
@@ -16,11 +18,11 @@ dev: $(MARK)
 	@FMNIST_TUI_WATCH_CSS=1 $(BIN)/fmnist-tui $(ARGS)
 
 test: $(TEST_MARK)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # The quick tests, under a minute together; the seconds stand in pytest's last line.
 fast: $(TEST_MARK)
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not slow" $(FAST) $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" $(FAST) $(ARGS)
 
 lint: $(TEST_MARK)
 	$(BIN)/ruff check .
