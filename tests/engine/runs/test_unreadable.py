@@ -68,7 +68,8 @@ SPOILERS: list[tuple[str, Callable[[Path], object], str]] = [
     ("events.jsonl", a_folder, "a folder, not a file"),
     ("events.jsonl", a_pipe, "a named pipe, not a file"),
     ("host.json", no_permission, "Permission denied"),
-    ("host.json", a_folder, "Is a directory"),
+    ("host.json", a_folder, "a folder, not a file"),
+    ("host.json", a_pipe, "a named pipe, not a file"),
 ]
 
 
