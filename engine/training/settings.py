@@ -34,6 +34,7 @@ from engine.training.setting import (
 ON_NON_FINITE = ("pause", "stop", "continue")
 OWN_FILE = "path/to/file.py:ClassName"
 OWN_DATA = ", ".join(FORMS)
+LARGEST_FLOAT = 3.4028234663852886e38  # torch.finfo(torch.float32).max: PyTorch takes no larger factor
 MOST = 1_000_000
 DATA, MODEL, OPTIMIZER, SCHEDULE, WATCHING = GROUPS = (
     "Data", "Model", "Optimizer", "Schedule", "Saving and watching",
@@ -188,7 +189,7 @@ _DECLARED = (
         name="lr",
         group=OPTIMIZER,
         default=1e-3,
-        check=number(0, MOST, low_included=False),
+        check=number(0, LARGEST_FLOAT, low_included=False),
         label="learning rate",
         help="learning rate",
         about="The size of a step. Too large, and the loss rises or becomes NaN; too small, and it hardly falls.",
@@ -215,7 +216,7 @@ _DECLARED = (
         group=OPTIMIZER,
         column="decay",
         default=0.0,
-        check=number(0, MOST),
+        check=number(0, LARGEST_FLOAT),
         help="L2 penalty (adamw: decoupled)",
         about="Pulls the parameters towards 0: an L2 penalty (adamw: decoupled from the gradient).",
         example="1e-4",

@@ -7,12 +7,16 @@ import msgspec
 from msgspec import Meta
 
 from engine.training.setting import Kind
-from engine.training.settings import SETTINGS
+from engine.training.settings import LARGEST_FLOAT, SETTINGS
 
-MOST = 2**62  # of a number's size
+MOST = 2**62  # of an integer's size
 
-_TYPES = {Kind.FLOAT: Annotated[float, Meta(ge=-MOST, le=MOST)], Kind.INTEGER: Annotated[int, Meta(ge=-MOST, le=MOST)],
-          Kind.BOOLEAN: bool, Kind.TEXT: str}  # fmt: skip
+_TYPES = {
+    Kind.FLOAT: Annotated[float, Meta(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT)],
+    Kind.INTEGER: Annotated[int, Meta(ge=-MOST, le=MOST)],
+    Kind.BOOLEAN: bool,
+    Kind.TEXT: str,
+}
 _Typed = msgspec.defstruct(
     "_Typed", [(name, _TYPES[one.kind] | msgspec.UnsetType, msgspec.UNSET) for name, one in SETTINGS.items()]
 )
