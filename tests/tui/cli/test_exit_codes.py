@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.home import RunFolder
-from engine.runs import client, store, verify_resume
+from engine.runs import client, state_file, store, verify_resume
 from engine.training import events as ev
 from tui.cli import main, train
 
@@ -43,7 +43,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[ev.Event]:
         def poll(self) -> list[ev.Event]:
             return [events.pop(0)] if events else []
 
+    def read_on(_: RunFolder, folded: state_file.Folded) -> state_file.Folded:
+        if events:
+            folded.fold.add(events.pop(0))
+        return folded
+
     monkeypatch.setattr(train, "Follower", FromList)
+    monkeypatch.setattr(state_file, "read_on", read_on)
     monkeypatch.setattr(store, "alive", lambda folder: bool(events))
     return events
 
