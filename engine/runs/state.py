@@ -180,7 +180,7 @@ class Fold:
     def _place_of(self, event: ev.Progress) -> Place:
         """Where the training is now."""
         now, epoch, step, steps = self.data.now, event.epoch, event.step, event.steps
-        if epoch != now["epoch"] or self.data.steps_before is None:
+        if self.data.steps_before is None or self.data.steps_before[0] != epoch:
             self._count_steps(epoch, steps)
         now["epoch"], now["step"], now["steps"] = epoch, step, steps
         before = self.data.steps_before[1] if self.data.steps_before else 0

@@ -260,3 +260,31 @@ def test_what_the_newest_events_say_is_known() -> None:
     assert [one.file for one in run.checkpoints] == ["a.pt"]
     assert (run.device, run.device_name, run.threads, run.loader, run.parameters) == ("cpu", "a CPU", 1, "resident", 10)
     assert (run.loss, run.samples_per_s, run.epoch, run.step, run.steps) == (2.0, 100.0, 1, 4, 5)
+
+
+def test_steps_are_counted_on_where_an_epoch_begins_with_a_pause() -> None:
+    """A pause says which epoch it is before the epoch's first progress does."""
+    run = fold(
+        numbered(
+            STARTED, progress(5, 2.0), ev.Paused(epoch=2, step=1, reason="asked"), ev.Unpaused(epoch=2, step=1),
+            progress(3, 1.5, epoch=2),
+        )
+    )  # fmt: skip
+    assert [point.step for point in run.curve] == [5, 8]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_events_are_folded_alike_however_many_come_at_once(size: int) -> None:
+    events = numbered(
+        STARTED, *(progress(step, 3.0 / step) for step in range(1, 6)), evaluated(1, 0.5),
+        ev.Paused(epoch=2, step=0, reason="asked"), ev.Unpaused(epoch=2, step=0),
+        *(progress(step, math.nan if step == 3 else 1.0, epoch=2) for step in range(1, 6)),
+        ev.Readings(load=0.5, memory=10, memory_total=20), progress(1, 0.5, epoch=3),
+    )  # fmt: skip
+    one_by_one, together = Fold(), Fold()
+    for event in events:
+        one_by_one.add(event)
+    for at in range(0, len(events), size):
+        together.add_all(events[at : at + size])
+    assert repr(together.snapshot()) == repr(one_by_one.snapshot())
+    assert [point.step for point in together.snapshot().curve] == [1, 2, 3, 4, 5, 6, 7, 9, 10, 11]
