@@ -23,22 +23,27 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """The same for what another writes: the name to write to, which becomes `path` at the end."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+def whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """The same for what another writes: the name to write to, which becomes `path` at the end. `durable`: on the disk
+    itself by then. A link of that name, in a folder that came from somebody else, is not followed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    with contextlib.suppress(FileNotFoundError):
+        beside.unlink()
     try:
         yield beside
-        opened = os.open(beside, os.O_RDONLY)
-        try:
-            flush_file(opened)
-        finally:
-            os.close(opened)
+        if durable:
+            opened = os.open(beside, os.O_RDONLY)
+            try:
+                flush_file(opened)
+            finally:
+                os.close(opened)
         os.replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    flush_folder(path.parent)
+    if durable:
+        flush_folder(path.parent)
 
 
 def is_part(path: Path) -> bool:
@@ -49,15 +54,8 @@ def is_part(path: Path) -> bool:
 def write_cache(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole for every reader, but not for the next start after a crash: nothing waits for the
     disk. Raises OSError with `path` untouched."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-            file.write(data)
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
+    with whole(path, durable=False) as beside:
+        beside.write_bytes(data)
 
 
 def flush_file(descriptor: int) -> None:

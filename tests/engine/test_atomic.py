@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, calls: lis
     folder = tmp_path / "folder"
     folder.mkdir()
     atomic.write_text(folder / "a", "é")
-    part = f".a.{os.getpid()}.part"
+    part = f".a.{os.getpid()}.{threading.get_ident()}.part"
     assert calls == [("fsync", part), ("replace", f"{part} a"), ("fsync", "folder")]
     assert (folder / "a").read_bytes() == b"\xc3\xa9"
     assert os.listdir(folder) == ["a"]
@@ -77,3 +78,20 @@ def test_a_disk_that_fails_is_an_error_and_leaves_the_old_file(
     with pytest.raises(OSError, match=os.strerror(code)):
         atomic.write_text(tmp_path / "a", "new")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old"}
+
+
+def test_a_cache_waits_for_no_disk(tmp_path: Path, calls: list[tuple[str, str]]) -> None:
+    atomic.write_cache(tmp_path / "a", b"x")
+    assert [call for call, _ in calls] == ["replace"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_link_in_place_of_what_is_written_beside_is_not_followed(tmp_path: Path) -> None:
+    """As a folder from somebody else may have it."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"mine")
+    for write in (atomic.write_bytes, atomic.write_cache):
+        (tmp_path / f".a.{os.getpid()}.{threading.get_ident()}.part").symlink_to(precious)
+        write(tmp_path / "a", b"x")
+    assert precious.read_bytes() == b"mine"
+    assert (tmp_path / "a").read_bytes() == b"x"
