@@ -17,7 +17,7 @@ from engine.errors import CheckpointError
 from engine.terminal_text import identifier, printable
 from engine.weights import arrays
 from engine.weights.arrays import Held
-from engine.weights.pickle_stream import Frames, Lines, PickleError, Stream
+from engine.weights.pickle_stream import Frames, Lines, LinesInMemory, PickleError, Stream
 from engine.weights.rebuild import MOST_ELEMENTS, MOST_NAME, REBUILDING
 from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 
@@ -56,12 +56,13 @@ def read(stream: Stream, *, inner: bool = False) -> Read:
     those in it are not read. Raises CheckpointError where it is none, or is cut off."""
     machine, frames, place = _Machine(None if inner else stream), Frames(), 0
     try:
-        lines = Lines(stream)
+        lines = stream if isinstance(stream, LinesInMemory) else Lines(stream)
         for opcode, argument, found in pickletools.genops(cast(IO[bytes], lines)):
             place = found or 0
             if opcode.name in ("GLOBAL", "INST"):
                 argument = lines.names()
-            frames.check(opcode.name, argument, place)
+            if frames.end >= 0 or opcode.name == "FRAME":
+                frames.check(opcode.name, argument, place)
             machine.count += 1
             if machine.count > MOST_OPCODES:
                 raise CheckpointError(f"its pickle has more than {MOST_OPCODES:,} opcodes: too many to read")

@@ -1,5 +1,6 @@
 """How a pickle is read: its bytes, the lines of its imports, its frames; and what is said where it can't be."""
 
+import io
 from typing import Any, Protocol
 
 from engine.errors import CheckpointError
@@ -32,8 +33,8 @@ class PickleError(CheckpointError):
 
 
 class Lines:
-    """A stream whose lines are kept: pickletools joins the two names of an import with a space, which may be in them,
-    and takes ASCII alone, where the C unpickler takes UTF-8."""
+    """The lines of a stream's imports, as they stand: pickletools joins the two names of an import with a space, which
+    may be in them, and takes ASCII alone, where the C unpickler takes UTF-8."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -50,16 +51,47 @@ class Lines:
 
     def readline(self) -> bytes:
         line = self._stream.readline()
-        if self._opcode not in (b"c", b"i"):
+        if self._opcode not in _IMPORTS:
             return line
         self._kept.append(line)
-        return bytes(one if one < 128 else 63 for one in line)
+        return _ascii(line)
 
     def names(self) -> tuple[str, str]:
         """The module and the name that were read last. Raises ValueError where they are no text: the C unpickler stops
         there too."""
-        module, name = (line.rstrip(b"\n").decode("utf-8") for line in self._kept)
-        return module, name
+        return _names(*self._kept)
+
+
+class LinesInMemory(io.BytesIO):
+    """The same of a pickle in memory, whose millions of opcodes are read without a detour."""
+
+    _first, _second = b"", b""  # the lines of an import that were read last
+    _import_ends = -1  # where its first line ends
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        at = self.tell()
+        line = super().readline(size)
+        if at == self._import_ends:
+            self._second = line
+        elif at and self.getbuffer()[at - 1 : at] in _IMPORTS:
+            self._first, self._import_ends = line, at + len(line)
+        else:
+            return line
+        return _ascii(line)
+
+    def names(self) -> tuple[str, str]:
+        return _names(self._first, self._second)
+
+
+_IMPORTS = (b"c", b"i")  # the opcodes GLOBAL and INST, each with two lines behind it
+
+
+def _ascii(line: bytes) -> bytes:
+    return line if line.isascii() else bytes(one if one < 128 else 63 for one in line)
+
+
+def _names(module: bytes, name: bytes) -> tuple[str, str]:
+    return module.rstrip(b"\n").decode("utf-8"), name.rstrip(b"\n").decode("utf-8")
 
 
 class Frames:
@@ -67,17 +99,18 @@ class Frames:
     it or another frame begins within it, and passes over the rest: it would run what is not shown here."""
 
     def __init__(self) -> None:
-        self._end = -1  # of the frame under way
+        self.end = -1  # of the frame under way; -1: there is none
 
     def check(self, name: str, argument: Any, place: int) -> None:
-        """The next opcode, at byte `place`. Raises CheckpointError."""
-        if self._end >= 0 and place > self._end:
+        """The next opcode, at byte `place`: only of interest where it is FRAME or STOP, or after `end`. Raises
+        CheckpointError."""
+        if 0 <= self.end < place:
             raise CheckpointError(f"an opcode before byte {place:,} crosses the end of its frame: {_TWO_WAYS}")
-        if place == self._end:
-            self._end = -1
+        if place == self.end:
+            self.end = -1
         if name == "FRAME":
-            if self._end >= 0:
+            if self.end >= 0:
                 raise CheckpointError(f"a frame begins within another one at byte {place:,}: {_TWO_WAYS}")
-            self._end = place + 9 + int(argument)
-        elif name == "STOP" and self._end not in (-1, place + 1):
+            self.end = place + 9 + int(argument)
+        elif name == "STOP" and self.end not in (-1, place + 1):
             raise CheckpointError(f"it ends at byte {place:,}, within a frame: {_TWO_WAYS}")

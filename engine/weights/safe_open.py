@@ -2,13 +2,13 @@
 
 import io
 import os
-import stat
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from engine import plain_file
 from engine.errors import CheckpointError
 
 MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
@@ -20,17 +20,10 @@ DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, Overflo
 
 def opened(path: Path) -> BinaryIO:
     """Open a file, and nothing that would make one wait, as a pipe does."""
-    kinds = {
-        stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
-    }  # fmt: skip
-    kind = stat.S_IFMT(path.stat().st_mode)
-    if kind not in kinds:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-        if kind == stat.S_IFREG:
-            return os.fdopen(descriptor, "rb")
-        os.close(descriptor)
-    raise CheckpointError(f"it is {kinds.get(kind, 'something else')}, not a file")
+    try:
+        return plain_file.opened(path)
+    except plain_file.NotPlainError as error:
+        raise CheckpointError(f"it is {error.strerror}") from None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from engine.weights import opcodes, rebuild, zip_directory
 from engine.weights.contents import Contents, Record, Stretch
 from engine.weights.formats.single_file import locate, unchanged
 from engine.weights.pickle_contents import describe
-from engine.weights.pickle_stream import Stream
+from engine.weights.pickle_stream import LinesInMemory, Stream
 from engine.weights.safe_open import DAMAGED, Bounded, opened, window
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, problems: list[str]) 
     data = data[: info.file_size]
     if zlib.crc32(data) != info.CRC:
         problems.append("the bytes of its pickle are not those that were written (CRC-32)")
-    return io.BytesIO(data)
+    return LinesInMemory(data)
 
 
 def _read_texts(

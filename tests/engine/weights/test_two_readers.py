@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier
-from engine.weights.pickle_stream import PickleError
+from engine.weights import opcodes
+from engine.weights.pickle_stream import LinesInMemory, PickleError
 from engine.weights.reading import read
 
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
@@ -469,3 +470,9 @@ def test_a_refusal_says_what_would_be_imported(tmp_path: Path) -> None:
     path.write_bytes(b"\x80\x02cposix\nsystem\nX\x02\0\0\0lsq\0\x85R\xff")
     with pytest.raises(PickleError, match=r"damaged at byte \d+: .*; before that it would import posix\.system"):
         read(path)
+
+
+@pytest.mark.parametrize("name", PICKLES)
+def test_a_pickle_in_memory_is_read_as_one_in_a_file(name: str) -> None:
+    data = PICKLES[name]
+    assert opcodes.globals_of(LinesInMemory(data)) == opcodes.globals_of(io.BytesIO(data))
