@@ -147,7 +147,7 @@ class LabServer:
             request = json.loads(await reader.readline())
             if not isinstance(request, dict):
                 raise ValueError("no object")
-        except ValueError:
+        except (ValueError, RecursionError):
             writer.write(_line({"ok": False, "reason": "that is not a JSON object"}))
             return
         hung_up = asyncio.create_task(reader.read())  # nothing more is to come: it ends with the connection

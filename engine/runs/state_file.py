@@ -12,7 +12,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO
 
 import msgspec
@@ -325,6 +325,3 @@ def _events(lines: Iterable[msgspec.Raw], kinds: tuple[type[ev.Event], ...]) -> 
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-assert {one.name for one in fields(RunState)} >= {one.name for one in msgspec.structs.fields(_Now)}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -269,3 +270,10 @@ def test_lines_that_are_no_events_are_counted_whether_or_not_the_state_was_kept(
         file.write(b'{"seq": 99, "kind": "evaluated", "epoch": "x"}\n{"kind": "of the future"}\n\xff\n')
     assert kept(run).fold.snapshot().skipped == 2
     assert state_file.read_all(run.folder).snapshot().skipped == 2
+
+
+def test_every_field_of_a_state_that_is_no_list_is_kept() -> None:
+    lists = {"curve", "curves", "epoch_losses", "marks", *state_file._LISTS}
+    kept = {field.name for field in msgspec.structs.fields(state_file._Now)}
+    assert kept | lists == {field.name for field in fields(RunState)}
+    assert not kept & lists
