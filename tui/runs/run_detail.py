@@ -59,5 +59,7 @@ class RunDetail(Panel):
     def clear(self, why: str) -> None:
         """There is no run to show."""
         self._of = ""
+        for chart in self.query(RunChart).results(RunChart):
+            chart.display = False  # of the run before
         self.describe(title="", right="", below="")
         self.say(why)

@@ -115,7 +115,7 @@ def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
         "state": run.state,
         "run": "  " * depth + run.title,
         "model": model_name(run.model),
-        "epochs": f"{run.epoch}/{run.epochs}",
+        "epochs": fmt.NOTHING if run.problem else f"{run.epoch}/{run.epochs}",
         "best": fmt.percent(run.best_accuracy),
         "loss": fmt.NOTHING if run.loss is None else fmt.loss(run.loss),
         "time": fmt.span(run.seconds) if run.epoch else fmt.NOTHING,

@@ -13,6 +13,7 @@ from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
 from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.runs.new_run import NewRunScreen
+from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
 from tui.runs.runs import EMPTY, RunsScreen
 from tui.runs.watch import WatchScreen
@@ -182,13 +183,18 @@ async def test_a_run_that_can_not_be_read_is_a_row_that_says_why(home: Path) -> 
     broken = Home(home).run("20260101-111111-bbbb").run_json
     broken.write_text("{")
     app = ScreensApp(home, "runs")
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(140, 40)) as pilot:
         await until(pilot, lambda: len(rows(app)) == 3)
         assert "3 runs · 1 live" in panel(app).edges[0]
+        detail = app.screen.query_one(RunDetail)
+        await until(pilot, lambda: any(chart.display for chart in detail.query(RunChart)))  # of the run before
         assert [row[0] for row in rows(app)].count("unreadable") == 1
         screen_of(app).table.find(lambda row: row.key == "20260101-111111-bbbb")
         screen_of(app).moved()
         assert "run.json: no JSON" in panel(app).edges[1]
+        await until(pilot, lambda: not any(chart.display for chart in detail.query(RunChart)))
+        (row,) = [row for row in rows(app) if row[0] == "unreadable"]
+        assert "0/0" not in row
         await pilot.press("enter", "b", "space")
         assert isinstance(app.screen, RunsScreen)
         for action in ("open", "branch", "pause", "stop", "on_model"):
