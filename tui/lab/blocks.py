@@ -249,29 +249,37 @@ def wrapped(text: str, room: int) -> Sequence[str]:
 
 
 def _folded(line: list[Segment], room: int) -> list[list[Segment]]:
-    """A line of code in as many lines as it needs; those after the first are indented further than it is."""
-    if sum(one.cell_length for one in line) <= room:
-        return [line]
+    """A line of code in as many lines as it needs, broken at spaces where there are some; those after the first are
+    indented further than it is."""
     text = "".join(one.text for one in line)
+    if cell_len(text) <= room:
+        return [line]
     indent = min(len(text) - len(text.lstrip(" ")) + FOLDED, room // 2)
-    lines, left = [list[Segment]()], room
-    for one in line:
-        rest = one.text
-        while cell_len(rest) > left:
-            part, rest = _split(rest, left)
-            lines[-1].append(Segment(part, one.style))
-            lines.append([Segment(" " * indent)])
-            left = room - indent
-        lines[-1].append(Segment(rest, one.style))
-        left -= cell_len(rest)
+    lines, begin, left = list[list[Segment]](), 0, room
+    while begin < len(text):
+        end = begin + _fitting(text[begin:], left)
+        lines.append([*([Segment(" " * indent)] if begin else []), *_part(line, begin, end)])
+        begin, left = end, room - indent
     return lines
 
 
-def _split(text: str, cells: int) -> tuple[str, str]:
-    """The beginning that fits into so many cells, and the rest: no wide character is cut in two."""
+def _fitting(text: str, cells: int) -> int:
+    """How many characters of the text are in a line of so many cells: up to the last space that is not at the very
+    beginning of the line, or all that fit. No wide character is cut in two."""
     used = 0
     for at, one in enumerate(text):
         used += cell_len(one)
         if used > cells:
-            return text[:at], text[at:]
-    return text, ""
+            space = text.rfind(" ", 0, at)
+            return space + 1 if text[: space + 1].strip() else max(1, at)
+    return len(text)
+
+
+def _part(line: list[Segment], begin: int, end: int) -> list[Segment]:
+    """The characters from `begin` up to `end`, in their styles."""
+    found, at = list[Segment](), 0
+    for one in line:
+        if cut := one.text[max(0, begin - at) : max(0, end - at)]:
+            found.append(Segment(cut, one.style))
+        at += len(one.text)
+    return found

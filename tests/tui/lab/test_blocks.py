@@ -30,3 +30,12 @@ def test_a_line_of_code_is_whole_in_as_many_lines_as_it_needs(code: str, room: i
     begins = min(len(code) - len(code.lstrip(" ")) + FOLDED, room // 2)
     assert "".join([text(lines[0]), *(text(line)[begins:] for line in lines[1:])]) == code
     assert len(lines) == 1 or indent >= begins
+
+
+def test_a_line_of_code_is_broken_between_its_words() -> None:
+    code = 'print(image.shape, image.dtype, "from", image.min().item(), "to", image.max().item())'
+    lines = [text(line) for line in _folded([Segment(code)], 60)]
+    assert [line.strip() for line in lines] == [
+        'print(image.shape, image.dtype, "from", image.min().item(),', '"to", image.max().item())'
+    ]  # fmt: skip
+    assert lines[1].startswith(" " * FOLDED + '"to"')
