@@ -39,7 +39,7 @@ from tui.widgets.keyline import KeyLine
 from tui.widgets.order import Order
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
-from tui.widgets.text import set_text
+from tui.widgets.text import height_in, set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
@@ -202,7 +202,8 @@ class RunsScreen(TableScreen):
 
     def _place_curves(self) -> None:
         """The curves of the runs, the first of them where they are many, in what the list leaves of the screen."""
-        needed = len(self.table.rows) + LIST_EDGES + bool(self._left_out)
+        left_out = height_in(self.query_one("#left-out", Static), self.table.size.width)
+        needed = len(self.table.rows) + LIST_EDGES + left_out
         room = self.query_one("#left").size.height - needed
         curves = self.query_one("#curves", Panel)
         curves.display = room >= CURVES_HEIGHT and bool(self._shown.with_curves)

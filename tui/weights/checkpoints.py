@@ -41,7 +41,7 @@ from tui.widgets.keyline import KeyLine
 from tui.widgets.order import Order
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows, chosen_columns
-from tui.widgets.text import set_text
+from tui.widgets.text import height_in, set_text
 from tui.widgets.topbar import TopBar
 
 NAME = "file"  # the column that is always there
@@ -187,7 +187,8 @@ class CheckpointsScreen(TableScreen):
     def _arrange(self) -> None:
         """The chosen file's tensors stand below a short list, where there is room, else in the panel about the file."""
         wide = self.size.width >= WIDE
-        needed = len(self.table.rows) + LIST_EDGES + bool(self._left_out)
+        left_out = height_in(self.query_one("#left-out", Static), self.table.size.width)
+        needed = len(self.table.rows) + LIST_EDGES + left_out
         tensors, chosen = self.query_one("#tensors"), self.chosen
         tensors.display = wide and chosen is not None and self.size.height - 2 - needed >= TENSORS_HEIGHT
         self._panel.styles.height = needed if tensors.display else "1fr"

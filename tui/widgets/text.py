@@ -17,6 +17,16 @@ def set_text(widget: Static, text: str | Content) -> None:
         widget.update(text)
 
 
+def height_in(widget: Static, width: int) -> int:
+    """The lines that the text in the widget takes in so many cells, at most those that its style lets it have; 0 where
+    there is none."""
+    if not str(widget.content):
+        return 0
+    room, most = max(1, width - widget.gutter.width), widget.styles.max_height
+    lines = widget.get_content_height(widget.screen.size, widget.screen.size, room) + widget.gutter.height
+    return lines if most is None or most.cells is None else min(lines, most.cells)
+
+
 def shown_content(content: Content) -> Content:
     """`shown_lines` of styled text: the styles stay where they are."""
     plain = content.plain

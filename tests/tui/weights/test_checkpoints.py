@@ -539,6 +539,20 @@ def test_a_list_that_can_not_be_read_is_left_out_and_named(home: Path, run: RunF
     assert "\n" not in told
 
 
+async def test_a_long_word_about_what_is_left_out_hides_no_file(home: Path, run: RunFolder) -> None:
+    broken = run.other("20200101-101010-" + "b" * 60)
+    broken.path.mkdir()
+    broken.run_json.write_text("{")
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: app.screen.query_one("#tensors").display)
+        left_out = app.screen.query_one("#left-out", Static)
+        await until(pilot, lambda: left_out.size.height > 1)
+        table = app.screen.query_one("#files", Rows)
+        await until(pilot, lambda: table.size.height == 1 + len(table.rows))
+
+
 async def test_tab_completes_a_path_as_a_shell_does(home: Path, tmp_path: Path) -> None:
     for name in ("weights-1.pt", "weights-2.pt"):
         torch.save({"x": torch.zeros(2)}, tmp_path / name)
