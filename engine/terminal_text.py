@@ -89,6 +89,19 @@ def path_text(path: "str | os.PathLike[str]") -> str:
         return printable(os.fspath(path))
 
 
+def argument_text(argument: str) -> str:
+    r"""What was typed as an argument that is no path: UTF-8 where its bytes are, whatever the locale; else as Python
+    decoded it.
+
+    >>> argument_text("caf\udcc3\udca9")  # of the locale C
+    'café'
+    """
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument
+
+
 def shown(text: str) -> str:
     r"""One line, as it may go to this terminal: `printable`, and what its encoding lacks in its plain form, or
     as its escape.

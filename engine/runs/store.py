@@ -20,7 +20,7 @@ from engine.hosting import process, record_file, unix_socket
 from engine.hosting.process import HostRecord
 from engine.runs import run_json
 from engine.runs.unreadable import UnreadableError, left_out_words
-from engine.terminal_text import printable
+from engine.terminal_text import argument_text, printable
 
 MOST_NAME = 200  # characters of a run's name
 MOST_TIME = 1e11  # Unix seconds; no date is shown of more
@@ -268,7 +268,8 @@ def find(home: Path, text: str) -> RunFolder:
         for one in unread if not matching else ():
             raise one
         matching += [one.run for one in unread]
-        matching = matching or [folder.id for folder in folders if _name(folder) == text]
+        names = {text, argument_text(text)}
+        matching = matching or [folder.id for folder in folders if _name(folder) in names]
     if not matching:
         raise RunError(f"no run {text!r} in {runs}; {left_out_words(broken) or 'see them with: fmnist-tui runs'}")
     if len(matching) > 1:

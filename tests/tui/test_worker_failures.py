@@ -15,8 +15,7 @@ import tui
 from engine.data import open_dataset, statistics
 from engine.data.fashion_mnist import download
 from engine.errors import BugError, DataError
-from engine.runs import client, listing
-from engine.runs.follower import Follower
+from engine.runs import client, listing, state_file
 from tests.support.images import png, tree
 from tests.support.made_up import MadeUpRun
 from tests.support.waiting import until
@@ -147,7 +146,7 @@ async def test_a_thread_that_follows_a_run_and_fails_is_told(
 ) -> None:
     run = MadeUpRun(home, "20260101-101010-aaaa")
     run.train([1])
-    monkeypatch.setattr(Follower, "poll", fail)
+    monkeypatch.setattr(state_file, "read_on", fail)
     app = FmnistApp(home=home, dataset="demo", watch=run.folder)
     async with app.run_test(size=(120, 40)) as pilot:
         await check_told_and_logged(app, pilot, worker_failures)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError
 from engine.home import Home
 from engine.runs.unreadable import left_out_words
-from engine.terminal_text import shown
+from engine.terminal_text import argument_text, shown
 from tui.cli.command import Commands, add_run, home_of
 from tui.cli.output import BAD_INPUT, DONE, complain, console, say, say_json
 
@@ -22,6 +22,7 @@ def declare(commands: Commands) -> None:
     runs.add_argument("--json", action="store_true", help="as a JSON list")
     runs.add_argument(
         "--filter",
+        type=argument_text,
         metavar="TEXT",
         default="",
         help="only the runs for which all of this holds: words that are in a name, id, model, data set or state; "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.home import RunFolder
+from engine.terminal_text import argument_text
 from engine.training.config import editable, pairs, parse
 from tui.cli.command import RUN, Commands, add_report, add_run, home_of
 from tui.cli.options import add_train_options, config
@@ -21,7 +22,7 @@ def declare(commands: Commands) -> None:
         data=True,
     )
     add_train_options(train)
-    train.add_argument("--name", default="", help="what to call the run")
+    train.add_argument("--name", type=argument_text, default="", help="what to call the run")
     train.add_argument("--nproc", type=_processes, default=1, help="number of processes to train with, under torchrun")
     add_report(train).add_argument(
         "--prepare", action="store_true", help="make the run's folder, print the command that starts it, start nothing"
@@ -54,7 +55,7 @@ def declare(commands: Commands) -> None:
         "--at", default="last", metavar="PLACE", help="an epoch (3), a step in it (3:412), last, best (default: last)"
     )
     branch.add_argument("changes", nargs="*", metavar="SETTING=VALUE", help="settings to change, named as in train")
-    branch.add_argument("--name", default="", help="what to call the new run")
+    branch.add_argument("--name", type=argument_text, default="", help="what to call the new run")
     add_report(branch)
 
     edit = commands.add(

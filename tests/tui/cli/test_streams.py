@@ -1,5 +1,6 @@
 """The command line where stdin, stdout or stderr is closed or full, or the locale is not UTF-8."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -144,6 +145,9 @@ def test_what_the_locale_lacks_stops_no_command(
     lines = train.stdout.decode("ascii").splitlines()
     assert lines[0].startswith("run ")
     assert lines[-1].startswith("finished 1 epoch in ")
+    (listed,) = json.loads(shell("@ runs --json --filter 'name=\"caf\u00e9 \u2013 1\"'", home, **env).stdout)
+    assert listed["name"] == "caf\u00e9 \u2013 1"
+    assert shell("@ stop 'caf\u00e9 \u2013 1'", home, **env).stderr.endswith(b"is not running: finished\n")
     model = shell("@ model --dataset demo", home, **env)
     assert (model.returncode, model.stderr) == (0, b"")
     assert b" x " in model.stdout
