@@ -17,6 +17,7 @@ from tui.data.data import DataScreen
 from tui.lab.document import DocumentScreen
 from tui.model.model import ModelScreen
 from tui.model.tensor import TensorScreen
+from tui.runs.runs import RunsScreen
 from tui.weights.checkpoints import CheckpointsScreen
 from tui.weights.file import FileScreen
 from tui.widgets.rows import Rows
@@ -39,6 +40,16 @@ async def there(pilot: Pilot[None], count: int) -> DocumentScreen:
     return app.screen
 
 
+async def test_where_nothing_is_chosen_that_is_said(home: Path) -> None:
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        runs = app.screen
+        assert app.why_not("as_cell", ()) == "nothing is chosen here that a cell could have"
+        await pilot.press("percent_sign")
+        assert app.screen is runs
+
+
 async def test_what_is_chosen_anywhere_becomes_a_cell(tmp_path: Path, home: Path, lab: FakeLab) -> None:
     run = MadeUpRun(home, "20260101-101010-aaaa", name="my run", dead=True)
     run.train([1])
@@ -48,7 +59,6 @@ async def test_what_is_chosen_anywhere_becomes_a_cell(tmp_path: Path, home: Path
     async with app.run_test(size=(140, 45)) as pilot:
         assert isinstance(app.screen, DataScreen)
         data = app.screen
-        assert app.why_not("as_cell", ()) == "nothing is chosen here that a cell could have"
         await until(pilot, lambda: data.browse.index is not None)
         await pilot.press("right", "percent_sign")
         screen = await there(pilot, 1)  # in place of the empty cell of the scratch page

@@ -99,7 +99,7 @@ async def test_a_run_s_checkpoint_from_the_list_to_its_numbers(
             assert "▸made · epoch-0002.pt" in table(app)
         await pilot.press("slash")
         await typed(pilot, "0001")
-        assert "1 of 3 files · filter: 0001 (Esc: show all)" in said(app)
+        await until(pilot, lambda: "1 of 3 files · filter: 0001 (Esc: show all)" in said(app))
         await pilot.press("escape", "enter")
         await until(pilot, lambda: isinstance(app.screen, FileScreen) and "PyTorch (zip)" in said(app))
         assert "not executed; all " in said(app).replace("\n", " ")
