@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.terminal_text import printable
 from engine.weights.allowlist import AllowList, installed
+from engine.weights.budget import Budget
 from engine.weights.records import Dict, Global, Tensor
 from engine.weights.safe_open import FileStamp
 
@@ -35,7 +36,7 @@ class Piece:
     sizes: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; making a frozen one takes three times as long
 class Record:
     """Where the bytes of a storage lie in a file; of a safetensors file its library knows it, by the name there."""
 
@@ -50,7 +51,7 @@ class Record:
     swapped: str = ""  # NumPy's name of the dtype, such as "f4", where its bytes are in the other order
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)  # never changed, as a record
 class Named:
     """A tensor with its name: the keys to it, separated by dots."""
 
@@ -105,6 +106,7 @@ class Contents:
     stamps: dict[Path, FileStamp] = field(default_factory=dict)  # of each of its files
     root: Any = None  # of its pickle's records (engine.weights.records)
     choice: str = ""  # of a folder with several sets of files: which was read, and which was not, in words
+    budget: Budget = field(default_factory=Budget)  # what reading it may still cost
     header: dict[str, str] = field(default_factory=dict)  # the metadata of a safetensors file, whole and as it is
 
     @property

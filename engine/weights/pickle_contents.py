@@ -9,10 +9,6 @@ from engine.weights.contents import TEXT, Contents, Module, Named
 from engine.weights.key_mapping import wrappers_in
 from engine.weights.records import Called, Dict, Elements, Global, Long, Storage, Tensor
 
-MOST_TENSORS = 200_000
-MOST_NODES = 2_000_000  # parts of nested containers that are gone through
-MOST_LOOKS = 20_000_000  # parts that are read besides: of long lists of numbers
-MOST_NAMES = 64_000_000  # characters of all names together
 MOST_VALUES = 5000  # numbers and texts that are kept
 DEEPEST = 60  # containers in one another that are gone into
 SHORT = 16  # elements of a list that is written out
@@ -35,25 +31,25 @@ class _Walk:
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
-        self._nodes = self._looks = self._names = 0
+        self._budget = contents.budget
 
     def go(self, root: Any) -> None:
+        budget = self._budget
         stack: list[tuple[Any, tuple[str, ...], str, tuple[int, ...]]] = [(root, (), "", ())]
         while stack:
             value, keys, section, above = stack.pop()
             if isinstance(value, Tensor):
                 name = ".".join(keys)
-                self._names += len(name)
+                if not budget.lists(name):
+                    self._too_many()
+                    return
                 self._contents.tensors.append(Named(name, value, section))
                 continue
-            self._looks += _parts_of(value)
-            parts = list(self._parts(value, keys, section)) if not self._full else []
-            self._nodes += 1 + len(parts)
-            if self._full:
-                self._add_problem(
-                    f"only the first {len(self._contents.tensors):,} tensors are listed: there are too many parts"
-                )
+            if not budget.goes_into(_parts_of(value)):
+                self._too_many()
                 return
+            parts = list(self._parts(value, keys, section))
+            budget.parts -= len(parts)
             if not parts and not isinstance(value, Dict | Called | Elements | tuple):
                 self._keep_value(value, keys)
                 continue
@@ -62,11 +58,6 @@ class _Walk:
                 continue
             below = (*above, id(value)) if not isinstance(value, tuple) or value else above
             stack += [(part, name, where, below) for part, name, where in reversed(parts)]
-
-    @property
-    def _full(self) -> bool:
-        many = len(self._contents.tensors) >= MOST_TENSORS or self._names > MOST_NAMES
-        return many or self._nodes > MOST_NODES or self._looks > MOST_LOOKS
 
     def _parts(self, value: Any, keys: tuple[str, ...], section: str) -> Iterator[tuple[Any, tuple[str, ...], str]]:
         match value:
@@ -126,6 +117,10 @@ class _Walk:
             name = ".".join(keys) or "value"
             plain = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63)
             self._contents.metadata[name] = value if plain else _words(value)
+
+    def _too_many(self) -> None:
+        listed = len(self._contents.tensors)
+        self._add_problem(f"only the first {listed:,} tensors are listed: there are too many parts")
 
     def _add_problem(self, problem: str) -> None:
         if problem not in self._contents.problems:

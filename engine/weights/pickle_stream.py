@@ -1,13 +1,14 @@
-"""How a pickle is read: its bytes, the lines of its imports, its frames; and what is said where it can't be."""
+"""How a pickle is read: its bytes, a block at a time, its lines; and what is said where it can't be."""
 
-import io
-from typing import Any, Protocol
+from typing import Protocol
 
 from engine.errors import CheckpointError
-from engine.weights.records import Global
+from engine.weights.records import Global, Long
 
 NAMED = 5  # imports that a refusal names
-_TWO_WAYS = "its pickle can be read in two ways"
+BLOCK = 1 << 18  # bytes that are read in one go
+MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
+AHEAD = 16  # bytes: an opcode and what stands behind it at least, its number or its length
 
 
 class Stream(Protocol):
@@ -15,7 +16,8 @@ class Stream(Protocol):
     has their number in an attribute `passed` until it is read from again."""
 
     def read(self, size: int, /) -> bytes: ...
-    def readline(self) -> bytes: ...
+    def tell(self) -> int: ...
+    def seek(self, offset: int, /) -> object: ...
 
 
 class PickleError(CheckpointError):
@@ -32,85 +34,66 @@ class PickleError(CheckpointError):
         return PickleError, (self.why, self.globals)
 
 
-class Lines:
-    """The lines of a stream's imports, as they stand: pickletools joins the two names of an import with a space, which
-    may be in them, and takes ASCII alone, where the C unpickler takes UTF-8."""
+class TruncatedError(ValueError):
+    """A pickle ends before it says so."""
+
+
+class Source:
+    """The bytes of a pickle that begins where a stream stands.
+
+    `data` is the block at hand, of which `size` bytes are the stream's: zeros follow the last one, so that an opcode
+    that is cut off can be looked at. `base`: where the block begins in the stream.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._opcode = b""
-        self._kept: list[bytes] = []
-        self.tell = getattr(stream, "tell", None)
+        self.base = stream.tell()
+        self.data = b""
+        self.size = 0  # bytes
+        self.whole = False  # nothing follows the block
 
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        if size == 1:
-            self._opcode = data
-            self._kept.clear()
-        return data
+    def have(self, at: int, wanted: int) -> None:
+        """Let the block begin at its byte `at`, with `wanted` bytes, or all that there are."""
+        parts, size = [self.data[at : self.size]], self.size - at
+        self.base += at
+        while size < wanted and not self.whole:
+            parts.append(self._stream.read(BLOCK))
+            size += len(parts[-1])
+            self.whole = not parts[-1]
+        self.data, self.size = b"".join([*parts, bytes(AHEAD)] if self.whole else parts), size
 
-    def readline(self) -> bytes:
-        line = self._stream.readline()
-        if self._opcode not in _IMPORTS:
-            return line
-        self._kept.append(line)
-        return _ascii(line)
+    def counted(self, at: int, wanted: int, text: bool, utf8: bool) -> tuple[bytes | Long, int]:
+        """So many bytes from the block's byte `at`, and where those after them begin in the block, which may be
+        another one then. Raises TruncatedError."""
+        if self.size - at < wanted and not self.whole and wanted <= BLOCK:
+            self.have(at, wanted)
+            at = 0
+        if wanted <= self.size - at:
+            return self.data[at : at + wanted], at + wanted
+        if self.whole:
+            raise TruncatedError(f"{wanted:,} bytes are announced, and {self.size - at:,} follow")
+        begins = self.base + at
+        self._stream.seek(begins)
+        found = self._stream.read(wanted)
+        if len(found) < wanted:
+            raise TruncatedError(f"{wanted:,} bytes are announced, and {len(found):,} follow")
+        self.base, self.data, self.size = begins + wanted, b"", 0
+        passed = getattr(self._stream, "passed", 0)
+        return (Long(passed, text, begins, utf8) if passed else found), 0
 
-    def names(self) -> tuple[str, str]:
-        """The module and the name that were read last. Raises ValueError where they are no text: the C unpickler stops
-        there too."""
-        return _names(*self._kept)
+    def line(self, at: int) -> tuple[bytes, int]:
+        """The line from the block's byte `at`, without its end, and where the next one begins in the block. Raises
+        TruncatedError; CheckpointError where it is too long."""
+        while (end := self.data.find(b"\n", at, self.size)) < 0:
+            if self.whole:
+                raise TruncatedError("a line has no end")
+            if self.size - at >= MOST_LINE:
+                why = f"a line of its pickle (protocol 0) has more than {MOST_LINE:,} bytes: not read"
+                raise CheckpointError(why)
+            self.have(at, min(MOST_LINE, 2 * (self.size - at) + BLOCK))
+            at = 0
+        return self.data[at:end], end + 1
 
-
-class LinesInMemory(io.BytesIO):
-    """The same of a pickle in memory, whose millions of opcodes are read without a detour."""
-
-    _first, _second = b"", b""  # the lines of an import that were read last
-    _import_ends = -1  # where its first line ends
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        at = self.tell()
-        line = super().readline(size)
-        if at == self._import_ends:
-            self._second = line
-        elif at and self.getbuffer()[at - 1 : at] in _IMPORTS:
-            self._first, self._import_ends = line, at + len(line)
-        else:
-            return line
-        return _ascii(line)
-
-    def names(self) -> tuple[str, str]:
-        return _names(self._first, self._second)
-
-
-_IMPORTS = (b"c", b"i")  # the opcodes GLOBAL and INST, each with two lines behind it
-
-
-def _ascii(line: bytes) -> bytes:
-    return line if line.isascii() else bytes(one if one < 128 else 63 for one in line)
-
-
-def _names(module: bytes, name: bytes) -> tuple[str, str]:
-    return module.rstrip(b"\n").decode("utf-8"), name.rstrip(b"\n").decode("utf-8")
-
-
-class Frames:
-    """Where the frames of a pickle end. Python's C unpickler reads on behind a frame where an opcode does not fit into
-    it or another frame begins within it, and passes over the rest: it would run what is not shown here."""
-
-    def __init__(self) -> None:
-        self.end = -1  # of the frame under way; -1: there is none
-
-    def check(self, name: str, argument: Any, place: int) -> None:
-        """The next opcode, at byte `place`: only of interest where it is FRAME or STOP, or after `end`. Raises
-        CheckpointError."""
-        if 0 <= self.end < place:
-            raise CheckpointError(f"an opcode before byte {place:,} crosses the end of its frame: {_TWO_WAYS}")
-        if place == self.end:
-            self.end = -1
-        if name == "FRAME":
-            if self.end >= 0:
-                raise CheckpointError(f"a frame begins within another one at byte {place:,}: {_TWO_WAYS}")
-            self.end = place + 9 + int(argument)
-        elif name == "STOP" and self.end not in (-1, place + 1):
-            raise CheckpointError(f"it ends at byte {place:,}, within a frame: {_TWO_WAYS}")
+    def leave(self, at: int) -> None:
+        """Let the stream stand at the block's byte `at`."""
+        self._stream.seek(self.base + at)

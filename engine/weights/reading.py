@@ -7,6 +7,7 @@ from engine.errors import CheckpointError
 from engine.home import expanded
 from engine.terminal_text import printable
 from engine.weights import magic, opcodes
+from engine.weights.budget import Budget
 from engine.weights.contents import Contents
 from engine.weights.formats import pickles, registry
 from engine.weights.formats.registry import Candidate
@@ -16,23 +17,24 @@ from engine.weights.safe_open import DAMAGED, Bounded, FileStamp, opened
 MOST_FOLDERS = 200  # that are looked into for a hint
 
 
-def read(path: Path) -> Contents:
-    """What is in a file, or in a folder of them: shards, or a distributed checkpoint. Raises CheckpointError with one
+def read(path: Path, budget: Budget | None = None) -> Contents:
+    """What is in a file, or in a folder of them: shards, or a distributed checkpoint. `budget`: what reading it may
+    cost, with what else is read of it; None: it is not part of anything. Raises CheckpointError with one
     line where it can't be read, or is of no known format."""
     path = expanded(path)
-    shown = printable(str(path))
+    shown, budget = printable(str(path)), budget or Budget()
     try:
         candidate = _candidate(path)
         if (found := registry.recognise(candidate)) is not None:
-            return found.read(path)
+            return found.read(path, budget)
         if path.is_dir():
             inside = _folders_with_weights(path)
             hint = f"there are some in {', '.join(inside)}: name one of these" if inside else "name a file in it"
             raise CheckpointError(f"a folder without weights ({registry.names(several=True)}); {hint}")
         if not candidate.head:
             raise CheckpointError("it is empty")
-        if _imports(path):
-            return pickles.read_plain(path)
+        if _imports(path, budget):
+            return pickles.read_plain(path, Budget())
         raise CheckpointError(f"it is {magic.what(candidate.head, path.suffix)}")
     except PickleError as error:
         raise PickleError(f"{shown}: {error.why}", error.globals) from error
@@ -71,9 +73,9 @@ def _candidate(path: Path) -> Candidate:
         return Candidate(path, file.read(registry.HEAD), FileStamp.of_open(file).size)
 
 
-def _imports(path: Path) -> bool:
+def _imports(path: Path, budget: Budget) -> bool:
     """Whether a file that looks like nothing else is a pickle that imports something: one needs no opcode that says so,
     and may begin with any. A text may look like one, but what that would import has no names of Python's."""
     with opened(path) as file:
-        found = opcodes.globals_of(Bounded(file, path.stat().st_size))
+        found = opcodes.globals_of(Bounded(file, path.stat().st_size), budget)
     return any(all(part.isidentifier() for part in f"{one.module}.{one.name}".split(".")) for one in found)

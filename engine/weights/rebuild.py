@@ -22,10 +22,11 @@ def _sizes(value: Any) -> tuple[int, ...]:
     found = value.items if isinstance(value, Elements) else value
     if not isinstance(found, tuple | list) or len(found) > MOST_SIZES:
         raise ValueError("it has no sizes")
-    if not all(isinstance(size, int) and not isinstance(size, bool) for size in found):
-        raise ValueError("its sizes are not integers")
-    if not all(0 <= size <= MOST_ELEMENTS for size in found):
-        raise ValueError("its sizes are negative or overflow")
+    for size in found:
+        if type(size) is not int:
+            raise ValueError("its sizes are not integers")
+        if not 0 <= size <= MOST_ELEMENTS:
+            raise ValueError("its sizes are negative or overflow")
     return tuple(found)
 
 
@@ -52,7 +53,7 @@ def _dtype_of(value: Any) -> str:
 
 def refuse_overflow(sizes: tuple[int, ...]) -> None:
     """Raises ValueError where the number of elements overflows."""
-    if math.prod(size for size in sizes if size) > MOST_ELEMENTS:
+    if math.prod(sizes if 0 not in sizes else filter(None, sizes)) > MOST_ELEMENTS:
         raise ValueError("the product of its sizes overflows")
 
 

@@ -20,10 +20,10 @@ class Global:
 
     module: str
     name: str
+    full: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def full(self) -> str:
-        return f"{self.module}.{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "full", f"{self.module}.{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Elements:
     items: list[Any] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; making a frozen one takes three times as long
 class Storage:
     """A stretch of numbers in the file, which tensors are views of."""
 
@@ -115,7 +115,7 @@ class Quantizer:
         return f"{self.scheme}, scale {self.scale}, zero_point {self.zero_point}"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)  # never changed, as a storage
 class Tensor:
     """A tensor of the file."""
 

@@ -14,7 +14,6 @@ from engine.errors import CheckpointError
 MOST_PICKLE = 256 << 20  # bytes of the pickle in a file; that of a hundred thousand tensors has some 20 MB
 LONG = 1 << 20  # bytes of a text or an array in a pickle above which it is passed over
 MOST_HEADER = 64 << 20  # bytes of a safetensors file's header, or of an index; each tensor takes some 100
-MOST_LINE = 1 << 20  # bytes of a line in a pickle of protocol 0
 DAMAGED = (ValueError, RuntimeError, MemoryError, EOFError, LookupError, OverflowError, struct.error, zlib.error)
 
 
@@ -119,12 +118,6 @@ class Bounded:
             found.length = self.passed = size
             return found
         return self._counted(self._file.read(min(size, left, self.most)))
-
-    def readline(self) -> bytes:
-        line = self._file.readline(min(MOST_LINE, self.most))
-        if len(line) == MOST_LINE and not line.endswith(b"\n"):
-            raise CheckpointError(f"a line of its pickle (protocol 0) has more than {MOST_LINE:,} bytes: not read")
-        return self._counted(line)
 
     def _counted(self, data: bytes) -> bytes:
         self.most -= len(data)

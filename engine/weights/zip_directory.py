@@ -1,6 +1,7 @@
 """A zip file's directory, checked before it is used: what torch.save never writes is a problem, a line each."""
 
 import os
+import string
 import struct
 import zipfile
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ MOST_PROBLEMS = 50  # that are named
 MOST_DIRECTORY = 64 << 20  # bytes of a zip's directory; that of 200,000 records has some 15 MB
 _END, _END64_AT, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _LOCAL = b"PK\x03\x04"
+_LOWER = {ord(one): one.lower() for one in string.ascii_uppercase}
+_HEADER = struct.Struct("<6xHH4xIIIHH")
 
 
 @dataclass
@@ -65,35 +68,35 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes], end: End) -> Directory:
         raise _two_ways(f"its end says {end.records:,} records, and its directory lists {len(infos):,}")
     folded: dict[str, str] = {}
     for info in infos:
-        shown = printable(info.filename, 200)
         if info.filename in found.entries:
-            problems.add(f"{shown} is in the zip twice: which one is loaded is up to the reader")
+            problems.add(f"{_shown(info)} is in the zip twice: which one is loaded is up to the reader")
         elif (other := folded.setdefault(_folded(info.filename), info.filename)) != info.filename:
-            problems.add(f"{shown} and {printable(other, 200)} are one name to PyTorch: which is loaded is up to it")
-        if info.filename.startswith(("/", "\\")) or ".." in info.filename.split("/"):
             problems.add(
-                f"{shown} is a path outside of the zip: nothing is written there, and torch.save never writes one"
+                f"{_shown(info)} and {printable(other, 200)} are one name to PyTorch: which is loaded is up to it"
             )
+        if info.filename.startswith(("/", "\\")) or ".." in info.filename.split("/"):
+            words = "is a path outside of the zip: nothing is written there, and torch.save never writes one"
+            problems.add(f"{_shown(info)} {words}")
         if "\0" in info.orig_filename:
-            raise _two_ways(f"the name {shown} goes on after a zero byte")
+            raise _two_ways(f"the name {_shown(info)} goes on after a zero byte")
         file.seek(info.header_offset)
         header = file.read(30)
         if len(header) < 30 or header[:4] != _LOCAL:
-            problems.add(f"{shown}: there is no record where the directory says")
+            problems.add(f"{_shown(info)}: there is no record where the directory says")
             continue
-        flags, method, crc, packed, whole, name, extra = struct.unpack("<6xHH4xIIIHH", header)
+        flags, method, crc, packed, whole, name, extra = _HEADER.unpack(header)
         own = file.read(name)
         if own != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace"):
-            problems.add(f"{shown} has another name in its own header")
+            problems.add(f"{_shown(info)} has another name in its own header")
         later = flags & 8  # its lengths and its CRC-32 may follow its bytes
         same = (packed, whole, crc) == (info.compress_size, info.file_size, info.CRC)
         if not same and (0xFFFFFFFF in (packed, whole)) and crc == info.CRC:
             same = True  # in its extra field, for large ones
         if method != info.compress_type or (flags ^ info.flag_bits) & 0x41 or not (same or (later and not crc)):
-            problems.add(f"{shown} has another length, CRC-32 or compression in its own header")
+            problems.add(f"{_shown(info)} has another length, CRC-32 or compression in its own header")
         entry = Entry(info, info.header_offset + 30 + name + extra)
         if entry.end > size:
-            problems.add(f"{shown}: its {info.compress_size:,} bytes extend beyond the end of the file")
+            problems.add(f"{_shown(info)}: its {info.compress_size:,} bytes extend beyond the end of the file")
         found.entries[info.filename] = entry
         found.every.append(entry)
     for problem in _overlapping(found.every):
@@ -105,6 +108,10 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes], end: End) -> Directory:
         problems.add(f"{between:,} bytes of the zip belong to none of its records")
     found.problems = problems.found
     return found
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    return printable(info.filename, 200)
 
 
 class _Problems:
@@ -172,7 +179,7 @@ def _two_ways(why: str) -> CheckpointError:
 
 def _folded(name: str) -> str:
     """As PyTorch's reader compares names."""
-    return "".join(chr(ord(one) + 32) if "A" <= one <= "Z" else one for one in name)
+    return name.lower() if name.isascii() else name.translate(_LOWER)
 
 
 def _between(entries: Iterable[Entry], end: End) -> int:

@@ -27,7 +27,12 @@ def say_text(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """The result as JSON, in ASCII alone."""
-    print(json.dumps(value, indent=1))
+    import msgspec
+
+    try:
+        print(msgspec.json.format(json.dumps(value), indent=1))  # json.dumps with indents is Python, not C
+    except msgspec.DecodeError:  # a NaN
+        print(json.dumps(value, indent=1))
 
 
 def say_line_of_json(line: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier, printable
 from engine.weights import opcodes, rebuild
+from engine.weights.budget import Budget
 from engine.weights.contents import TEXT, Contents, Piece, Record, Stretch
 from engine.weights.formats import torch_zip
 from engine.weights.formats.registry import DISTRIBUTED_INDEX
@@ -40,13 +41,13 @@ class _Place:
     packed: bool  # by an extension, such as compression
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, budget: Budget) -> Contents:
     """What is in a distributed checkpoint; `path`: its folder, or the index in it. Raises CheckpointError."""
     folder = path if path.is_dir() else path.parent
     with opened(folder / INDEX) as file:
         before = FileStamp.of_open(file)
-        index = opcodes.read(Bounded(file, before.size))
-    contents = Contents(folder, "", before.size, stamps={folder / INDEX: before})
+        index = opcodes.read(Bounded(file, before.size), budget)
+    contents = Contents(folder, "", before.size, stamps={folder / INDEX: before}, budget=budget)
     contents.globals, contents.problems = index.globals, index.problems
     reader = _Reader(contents, index.root)
     root = reader.tree()
@@ -171,7 +172,7 @@ class _Reader:
         if stretch is None:
             return None
         try:
-            part = _zip(self._contents, stretch)
+            part = _zip(self._contents, stretch, self._contents.budget)
         except CheckpointError as error:
             self._problem("object", f"{printable(name, TEXT)}: {error}")
             return None
@@ -191,15 +192,15 @@ class _Reader:
 
 def piece(contents: Contents, wanted: Piece, dtype: str) -> tuple[Contents, Tensor]:
     """One piece of a tensor: its zip, and the tensor in it. Raises CheckpointError where it is not what was index."""
-    found = _zip(contents, wanted.where)
+    found = _zip(contents, wanted.where, Budget())
     root = found.root
     if not isinstance(root, Tensor) or (root.dtype, root.shape) != (dtype, wanted.sizes):
         raise CheckpointError(f"{printable(wanted.where.file.name, 100)}: a different piece lies there than expected")
     return found, root
 
 
-def _zip(contents: Contents, where: Stretch) -> Contents:
-    found = Contents(where.file, "", where.size, stamps=contents.stamps)
+def _zip(contents: Contents, where: Stretch, budget: Budget) -> Contents:
+    found = Contents(where.file, "", where.size, stamps=contents.stamps, budget=budget)
     try:
         with opened(where.file) as file:
             torch_zip.read_zip(found, window(file, where.offset, where.size), where.offset)

@@ -13,6 +13,7 @@ from engine.errors import CheckpointError
 if TYPE_CHECKING:
     import torch
 
+    from engine.weights.budget import Budget
     from engine.weights.contents import Contents
 
 HEAD = 512  # bytes of a file that are read to recognise it
@@ -61,8 +62,9 @@ class Candidate:
 class WeightsFormat:
     """One format.
 
-    `reader` is a function `(path: Path) -> Contents` and `writer` a function `(weights, path: Path, header) -> None`,
-    both as `module:function`, imported when needed. Both raise CheckpointError.
+    `reader` is a function `(path: Path, budget: Budget) -> Contents` and `writer` a function
+    `(weights, path: Path, header) -> None`, both as `module:function`, imported when needed. Both raise
+    CheckpointError.
     """
 
     name: str
@@ -73,9 +75,10 @@ class WeightsFormat:
     several: bool = False  # the path stands for several files: a folder, or the index of one
     has_header: bool = False  # what is written keeps the header
 
-    def read(self, path: Path) -> "Contents":
-        """What is in the file. Raises CheckpointError, and whatever a damaged file leads to."""
-        found: Contents = _function(self.reader)(path)
+    def read(self, path: Path, budget: "Budget") -> "Contents":
+        """What is in the file; `budget`: what reading it may cost. Raises CheckpointError, and whatever a damaged file
+        leads to."""
+        found: Contents = _function(self.reader)(path, budget)
         return found
 
     def write(self, weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:

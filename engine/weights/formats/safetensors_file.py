@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier, printable
 from engine.weights import rebuild
+from engine.weights.budget import Budget
 from engine.weights.contents import TEXT, Contents, Named, Record
 from engine.weights.formats.single_file import unchanged
 from engine.weights.problems import number_doubles
@@ -24,9 +25,9 @@ _SAFE_DTYPES = {
 }  # fmt: skip
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, budget: Budget) -> Contents:
     """What is in the file, read by the format's own library."""
-    with unchanged(path) as (contents, file):
+    with unchanged(path, budget) as (contents, file):
         _read(contents, int.from_bytes(file.read(8), "little"))
     return contents
 
@@ -53,6 +54,7 @@ def _read(contents: Contents, header: int) -> None:
     contents.format = "safetensors"
     if header > MOST_HEADER:
         raise CheckpointError(f"a safetensors file whose header claims {header:,} bytes: too many to read")
+    contents.budget.read(header)
     try:
         with safe_open(contents.path, framework="np") as file:
             contents.header = dict(file.metadata() or {})
@@ -63,6 +65,10 @@ def _read(contents: Contents, header: int) -> None:
                 part = file.get_slice(name)
                 kind, shape = part.get_dtype(), tuple(part.get_shape())
                 shown = identifier(name, TEXT)
+                if not contents.budget.lists(shown):
+                    words = f"only the first {len(contents.tensors):,} tensors are listed: there are too many"
+                    contents.problems.append(words)
+                    break
                 if len(shape) > rebuild.MOST_SIZES or math.prod(size for size in shape if size) > rebuild.MOST_ELEMENTS:
                     contents.problems.append(f"{shown}: its sizes overflow: left out")
                     continue

@@ -14,6 +14,7 @@ from typing import Any
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier, printable
 from engine.weights import reading
+from engine.weights.budget import Budget
 from engine.weights.contents import TEXT, Contents, Named
 from engine.weights.formats.registry import is_index, is_pytorch_file
 from engine.weights.problems import forms, number_doubles
@@ -21,6 +22,7 @@ from engine.weights.records import Tensor
 from engine.weights.safe_open import MOST_HEADER, FileStamp, opened
 
 MOST_FILES = 10_000  # of a folder
+MOST_PROBLEMS = 200  # of all files together
 _POINTER = b"version https://git-lfs"
 _VARIANTS = {"fp16", "bf16", "fp32", "fp8", "int8", "int4", "8bit", "4bit", "ema", "non_ema"}
 # Weights of their own: an adapter is not part of the model beside it. Other files are one set together.
@@ -59,21 +61,28 @@ class _Set:
         return printable(name, 100) + more + gone
 
 
-def read_index(path: Path) -> Contents:
+def read_index(path: Path, budget: Budget) -> Contents:
     """The shards that an index lists."""
     where, metadata = _index(path)
     files = sorted(set(where.values()))
     stamp = FileStamp.of(path)
-    contents = Contents(path, "", stamp.size, stamps={path: stamp})
-    parts = []
+    contents = Contents(path, "", stamp.size, stamps={path: stamp}, budget=budget)
+    budget.read(stamp.size)
+    parts, known = list[Contents](), dict[tuple[int, int], str]()
     for name in files:
         if not _beside(path.parent, name):
             contents.problems.append(f"{printable(name, 100)}: not a file next to the index")
             continue
         try:
-            parts.append(reading.read(path.parent / name))
+            if (other := _same_as(path.parent / name, known)) != name:
+                problem = f"{printable(name, 100)} and {printable(other, 100)} are one file, which is read once"
+            else:
+                parts.append(reading.read(path.parent / name, budget))
+                continue
         except CheckpointError as error:
-            contents.problems.append(str(error))
+            problem = str(error)
+        if len(contents.problems) < MOST_PROBLEMS:
+            contents.problems.append(problem)
     _take(contents, parts)
     contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(files))}"
     here = {one.name for one in contents.tensors}
@@ -86,7 +95,7 @@ def read_index(path: Path) -> Contents:
     return contents
 
 
-def read_folder(folder: Path) -> Contents:
+def read_folder(folder: Path, budget: Budget) -> Contents:
     """The weights of a folder: the set of files that is complete, in the plain variant if there is one, as safetensors
     rather than PyTorch's files. Raises CheckpointError where two files hold the same tensors otherwise."""
     sets, bad = _sets(folder)
@@ -94,11 +103,11 @@ def read_folder(folder: Path) -> Contents:
         raise CheckpointError("; ".join(bad))
     first, *others = sorted(sets, key=lambda one: one.rank)
     if first.index is not None:
-        contents = read_index(first.index)
+        contents = read_index(first.index, budget)
     else:
-        contents = Contents(folder, "", 0)
+        contents = Contents(folder, "", 0, budget=budget)
         gone = [name for name in first.files if not (folder / name).exists()]
-        parts = [reading.read(folder / name) for name in first.files if name not in gone]
+        parts = [reading.read(folder / name, budget) for name in first.files if name not in gone]
         _refuse_doubles(parts)
         _take(contents, parts)
         contents.format = f"{parts[0].format if parts else 'weights'} in {_files(len(parts))}"
@@ -176,6 +185,16 @@ def _missing(names: Sequence[str]) -> Iterator[str]:
                 yield wanted
 
 
+def _same_as(path: Path, known: dict[tuple[int, int], str]) -> str:
+    """The name of the file, or of the one before it that is the same one, by another link. `known`: those before, by
+    device and inode."""
+    try:
+        status = path.stat()
+    except OSError:
+        return path.name
+    return known.setdefault((status.st_dev, status.st_ino), path.name)
+
+
 def _refuse_doubles(parts: Sequence[Contents]) -> None:
     seen: dict[str, Path] = {}
     for part in parts:
@@ -215,6 +234,7 @@ def _index(index: Path) -> tuple[dict[str, str], dict[str, Any]]:
 
 def _take(contents: Contents, parts: Sequence[Contents]) -> None:
     """Add the shards' tensors. Their storages have their file's name before their own."""
+    left = 0
     for part in parts:
         contents.bytes += part.bytes
         contents.stamps |= part.stamps
@@ -222,11 +242,15 @@ def _take(contents: Contents, parts: Sequence[Contents]) -> None:
         start = printable(part.path.name, TEXT)
         contents.records |= {f"{start}:{key}": record for key, record in part.records.items()}
         contents.tensors += [Named(one.name, _moved(one.tensor, start)) for one in part.tensors]
-        contents.globals += [one for one in part.globals if one not in contents.globals]
-        contents.problems += part.problems
+        contents.globals = list(dict.fromkeys([*contents.globals, *part.globals]))
+        room = max(0, MOST_PROBLEMS - len(contents.problems))
+        left += len(part.problems[room:])
+        contents.problems += part.problems[:room]
         contents.metadata.update(part.metadata)
         contents.header.update(part.header)
         contents.notes += [note for note in part.notes[:1] if note not in contents.notes]
+    if left:
+        contents.problems.append(f"and {left:,} more problems of these files")
     number_doubles(contents)
     contents.notes += forms(contents.tensors)
 

