@@ -4,6 +4,7 @@ same files."""
 from dataclasses import dataclass
 
 from engine.errors import CheckpointError
+from engine.progress import Progress, silent
 
 OPERATIONS = 8_000_000  # simple opcodes of pickles, some 0.2 µs each, besides those that tensors take
 OF_A_TENSOR = 80  # operations that are granted for each; what torch.save writes of one takes some 60
@@ -28,6 +29,7 @@ class Budget:
     parts: int = PARTS
     looks: int = LOOKS
     characters: int = CHARACTERS
+    progress: Progress = silent  # in bytes of a pickle
 
     def spend(self, operations: int) -> None:
         """Raises CheckpointError where that is more than there is."""

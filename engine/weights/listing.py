@@ -10,7 +10,7 @@ from engine.weights.requests import FileListing, FileRequest, Import, Section
 
 def compute(home: Path, request: FileRequest, progress: Progress) -> FileListing:
     """Raises CheckpointError where the file can't be read."""
-    contents, part, most = contents_of(request.file), request.filter, request.most
+    contents, part, most = contents_of(request.file, progress), request.filter, request.most
     allow_list, shared = contents.allow_list, contents.shared
     imports = [Import(one.full, allow_list.allows(one)) for one in contents.globals]
     values = [(name, value) for name, value in contents.metadata.items() if part in name]

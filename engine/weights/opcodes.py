@@ -37,14 +37,15 @@ class Read:
     held: dict[str, Held] = field(default_factory=dict)  # the bytes of storages that are in the pickle, by their keys
 
 
-def read(stream: Stream, budget: Budget | None = None, *, inner: bool = False) -> Read:
+def read(stream: Stream, budget: Budget | None = None, *, inner: bool = False, size: int = 0) -> Read:
     """Read the pickle that begins where `stream` stands, which is left after it. `budget`: what it may cost; None: as
-    much as a single one. `inner`: one that stands in another; those in it are not read.
+    much as a single one. `inner`: one that stands in another; those in it are not read. `size`: how many bytes it has,
+    for the budget's progress; 0: there is none.
 
     Raises PickleError where it is none, is cut off or costs too much, with what it would have imported before that."""
     machine = Machine(budget or Budget(), None if inner else stream, lambda inside: read(inside, budget, inner=True))
     try:
-        root = _run(machine, Source(stream))
+        root = _run(machine, Source(stream), size)
     except CheckpointError as error:
         raise PickleError(str(error), list(machine.globals)) from None
     return Read(root, list(machine.globals), machine.storages, machine.problems, machine.held)
@@ -58,7 +59,7 @@ def globals_of(stream: Stream, budget: Budget | None = None) -> list[Global]:
         return error.globals
 
 
-def _run(machine: Machine, source: Source) -> Any:
+def _run(machine: Machine, source: Source, size: int) -> Any:
     """Interpret the opcodes up to STOP, and return what is on top of the stack then. Raises CheckpointError.
 
     C's unpickler reads on behind a frame where an opcode does not fit into it or another frame begins within it, and
@@ -66,7 +67,7 @@ def _run(machine: Machine, source: Source) -> Any:
     """
     budget, stack, marks, memo = machine.budget, machine.stack, machine.marks, machine.memo
     push, pop = stack.append, stack.pop
-    data, at = source.data, 0
+    data, at, start = source.data, 0, source.base
     base, place = source.base, 0  # where the block begins in the stream, and the opcode at hand in the block
     look_at = 0  # a byte of the block from which more of it is wanted, or at which a frame ends
     frame: int | None = None  # where the frame under way ends, in the stream
@@ -76,6 +77,8 @@ def _run(machine: Machine, source: Source) -> Any:
             budget.spend(AT_ONCE + cost)
             budget.weigh(made)
             made = cost = 0
+            if size:
+                budget.progress(min(size, base + at - start), size)
             for _ in range(AT_ONCE):
                 if at >= look_at:
                     if source.size - at < AHEAD and not source.whole:
@@ -124,11 +127,11 @@ def _run(machine: Machine, source: Source) -> Any:
                     push(tuple(machine.marked()))
                     made += 72
                 elif code == 0x58:  # BINUNICODE
-                    (size,) = _UINT4(data, at)
-                    if size <= 64 and at + 4 + size <= source.size:
+                    (length,) = _UINT4(data, at)
+                    if length <= 64 and at + 4 + length <= source.size:
                         at += 4
-                        push(str(data[at : at + size], "utf-8", "surrogatepass"))
-                        at += size
+                        push(str(data[at : at + length], "utf-8", "surrogatepass"))
+                        at += length
                         made += 120
                     else:
                         value, at = _LONG_TEXT(source, at)

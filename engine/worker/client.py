@@ -35,7 +35,7 @@ class WorkerClient:
         self._asked = 0  # requests, each with its number
         self._cancelled = 0  # the number of the last request that was cancelled
         self._under_way = 0  # the number of the request that is computed; 0: none
-        self._ready = False  # the process has said so, or has answered
+        self._ready = False  # the process has said that it has imported torch
         self._closed = False
 
     @property
@@ -88,7 +88,6 @@ class WorkerClient:
                             progress(done, total)
                             reporting = False
                         case Answered(answer):
-                            self._ready = True
                             found: A = answer
                             return found
                         case Refused(error):

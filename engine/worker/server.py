@@ -20,6 +20,7 @@ from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, R
 
 LOW_PRIORITY = 10  # niceness
 PROGRESS_S = 0.1  # seconds between two messages of progress
+CALM_S = 0.3  # seconds without a request, after which torch is imported: that would hold up what needs no torch
 
 
 class _CancelledError(Exception):
@@ -29,12 +30,16 @@ class _CancelledError(Exception):
 class _Desk:
     """Requests in their order, and which of them were cancelled."""
 
-    def __init__(self, asked: BinaryIO, answers: BinaryIO) -> None:
+    def __init__(self, asked: BinaryIO, answers: BinaryIO, prepare: bool) -> None:
+        """`prepare`: torch is imported once nobody asks for anything else."""
         self._asked, self._answers = asked, answers
         self._waiting: queue.Queue[Ask] = queue.Queue()
         self._cancelled = 0  # every request up to this number
         self._reported = 0.0
         self._sending = threading.Lock()
+        self._prepare = prepare
+        self._importing: threading.Thread | None = None
+        self._ready = False  # torch is there, and that was said
         self._preparing: int | None = None  # the number of the thread that imports torch, as the system has it
         threading.Thread(target=self._read, daemon=True, name="requests").start()
 
@@ -56,9 +61,9 @@ class _Desk:
         with self._sending:
             wire.send(self._answers, message)
 
-    def prepare(self) -> None:
-        """Import torch in a thread of low priority, and say when it is done. On Linux a priority is a thread's own:
-        what is computed later is not held back by it."""
+    def _import_torch(self) -> None:
+        """In a thread of low priority, and say when it is done. On Linux a priority is a thread's own: what is computed
+        later is not held back by it."""
 
         def work() -> None:
             self._preparing = threading.get_native_id()
@@ -66,9 +71,10 @@ class _Desk:
                 os.setpriority(os.PRIO_PROCESS, self._preparing, LOW_PRIORITY)
             with contextlib.suppress(Exception):  # the first request meets it again, and says it
                 importlib.import_module("torch")
-                self._send(Ready())
+                self._say_ready()
 
-        threading.Thread(target=work, daemon=True, name="prepare").start()
+        self._importing = threading.Thread(target=work, daemon=True, name="prepare")
+        self._importing.start()
 
     def _hurry(self) -> None:
         """Somebody waits now. Only a privileged process may take its priority back; else it goes on as it is."""
@@ -77,12 +83,25 @@ class _Desk:
                 os.setpriority(os.PRIO_PROCESS, self._preparing, 0)
             self._preparing = None
 
+    def _say_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._send(Ready())
+
     def serve(self, home: Path) -> None:
         while True:
-            ask = self._waiting.get()
+            try:
+                ask = self._waiting.get(timeout=CALM_S if self._prepare else None)
+            except queue.Empty:
+                self._prepare = False
+                self._import_torch()
+                continue
             self._hurry()
             try:
-                self._send(Answered(self._compute(home, ask)))
+                answer = self._compute(home, ask)
+                if "torch" in sys.modules and (self._importing is None or not self._importing.is_alive()):
+                    self._say_ready()
+                self._send(Answered(answer))
             except _CancelledError:
                 self._send(Cancelled())
             except EngineError as error:
@@ -120,10 +139,7 @@ def main() -> None:
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    desk = _Desk(asked, answers)
-    if "--prepare" in sys.argv[2:]:
-        desk.prepare()
-    desk.serve(Path(sys.argv[1]))
+    _Desk(asked, answers, "--prepare" in sys.argv[2:]).serve(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

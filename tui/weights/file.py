@@ -108,11 +108,16 @@ class FileScreen(TableScreen):
 
     @work(group="file", exclusive=True)
     async def _ask(self) -> None:
-        self.panel.busy(f"reading {printable(str(self.path))} …")
+        doing = f"reading {printable(str(self.path))}"
+        self.panel.busy(f"{doing} …")
+
+        def progress(done: int, total: int) -> None:
+            self.app.call_from_thread(self.panel.busy, f"{doing}: {fmt.size(done)} of {fmt.size(total)}")
+
         part = "" if self._complete else self.filter_text
         try:
             self._title = await asyncio.to_thread(file_title, self.path)
-            listing = await asyncio.to_thread(self._services.worker.ask, FileRequest(self.path, part))
+            listing = await asyncio.to_thread(self._services.worker.ask, FileRequest(self.path, part), progress)
         except InspectionCancelledError:
             return
         except EngineError as error:

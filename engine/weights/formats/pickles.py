@@ -26,14 +26,14 @@ def read(path: Path, budget: Budget) -> Contents:
 def read_plain(path: Path, budget: Budget) -> Contents:
     """A plain pickle."""
     with unchanged(path, budget) as (contents, file):
-        _plain_pickle(contents, opcodes.read(Bounded(file, contents.bytes), budget))
+        _plain_pickle(contents, opcodes.read(Bounded(file, contents.bytes), budget, size=contents.bytes))
     return contents
 
 
 def _legacy(contents: Contents, file: BinaryIO) -> None:
     """Five pickles one after another, then the storages; or a plain pickle."""
     stream = Bounded(file, contents.bytes)
-    first = opcodes.read(stream, contents.budget)
+    first = opcodes.read(stream, contents.budget, size=contents.bytes)
     if not isinstance(first.root, int) or first.root != LEGACY_MAGIC:
         if not isinstance(first.root, int | float | str | bytes | bool | None):  # what a call returns may be the number
             for _ in range(4):

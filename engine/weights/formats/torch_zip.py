@@ -67,7 +67,9 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         base = pickle[: -len("data.pkl")]
         script = any(name.startswith(f"{base}code/") for name in entries)
         contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        pickled = opcodes.read(_pickle_in(entries[pickle], file, contents), contents.budget)
+        pickled = opcodes.read(
+            _pickle_in(entries[pickle], file, contents), contents.budget, size=entries[pickle].info.file_size
+        )
         for other in wanted[:-1]:  # of the same name: PyTorch may take it
             pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents), contents.budget)
         for name, entry in entries.items():

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from engine.errors import BugError, InspectionError
+from engine.errors import BugError, InspectionCancelledError, InspectionError
 from engine.inspection.model_requests import SummaryRequest
 from engine.sources import NetworkRef, NewModel
+from engine.weights.requests import FileRequest
 from engine.worker import wire
 from engine.worker.client import WorkerClient
 from tests.support.waiting import wait_for
@@ -55,6 +58,36 @@ def test_a_process_that_was_prepared_says_when_torch_is_there_and_one_that_is_cl
     assert process.poll() is not None
     hurried.prepare()
     assert hurried._process is process  # nothing starts after the end
+
+
+@pytest.mark.slow
+def test_what_needs_no_torch_is_answered_without_it(worker: WorkerClient, tmp_path: Path) -> None:
+    """A process that is prepared imports it once nobody asks: a file is listed before that."""
+    path = tmp_path / "weights.safetensors"
+    save_file({"a": np.zeros(3, np.float32)}, path)
+    worker.prepare()
+    assert [one.name for one in worker.ask(FileRequest(path)).tensors] == ["a"]
+    assert not worker.ready
+    assert worker.ask(ASKED).classes
+    assert worker.ready
+
+
+@pytest.mark.slow
+def test_reading_a_file_says_how_far_it_is_and_can_be_cancelled(worker: WorkerClient, tmp_path: Path) -> None:
+    path = tmp_path / "long.pkl"
+    path.write_bytes(b"\x80\x04" + b"N0" * 3_000_000 + b"N.")
+    said: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        said.append((done, total))
+        if len(said) == 2:
+            worker.cancel()
+
+    with pytest.raises(InspectionCancelledError):
+        worker.ask(FileRequest(path), progress)
+    assert [total for _, total in said] == [path.stat().st_size] * len(said)
+    assert said[0][0] < said[1][0] < said[1][1]
+    assert worker.ask(FileRequest(path)).counts["tensors"] == 0
 
 
 @pytest.mark.slow
