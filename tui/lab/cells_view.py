@@ -211,7 +211,7 @@ class CellsView(PictureWidget, can_focus=True):
     def _block_lines(self, at: int) -> BlockLines:
         block = self.blocks[at]
         editing = self._field.lines if self._field is not None and at == self.cursor else 0
-        key = (block.version, self.size.width, editing, self.app.theme)
+        key = (block, block.version, self.size.width, editing, self.app.theme)  # of one name there may come another
         found = self._made.get(block.name)
         if found is None or found[0] != key:
             lines = lines_of(self.app, block, self.size.width, editing=editing, picture_lines=self._images.lines)

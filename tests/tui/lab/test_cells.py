@@ -146,3 +146,17 @@ async def test_a_click_goes_there_and_another_one_edits(tmp_path: Path, home: Pa
         await until(pilot, lambda: screen.pane.cells.editing is not None)
         await pilot.press("escape")
         assert screen.pane.cells.editing is None
+
+
+async def test_a_cell_of_another_kind_is_drawn_as_that(tmp_path: Path, home: Path, lab: FakeLab) -> None:
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, written(tmp_path / "docs"))
+        await pilot.press("c")
+        await sees(pilot, "[ ] │ # Ones")
+        await pilot.press("m")
+        await until(pilot, lambda: not on_screen(pilot, "# Ones"))
+        await pilot.press("u")
+        await sees(pilot, "[ ] │ # Ones")
+        await pilot.press("u")
+        await until(pilot, lambda: not on_screen(pilot, "# Ones"))
