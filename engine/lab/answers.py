@@ -1,11 +1,12 @@
 """Answers as people type them and as Python spells them, read without executing anything, and compared."""
 
 import ast
+import contextlib
 import math
 import re
 from typing import TypeAlias
 
-from engine.lab.verdict_words import ENGLISH, VerdictWords
+from engine.lab.exercise_words import ENGLISH, ExerciseWords
 from engine.terminal_text import printable
 
 Answer: TypeAlias = float | str | list["Answer"]  # a bool and an int are floats to the types
@@ -19,12 +20,13 @@ UNIFORM = str.maketrans({"−": "-", "–": "-", "×": "x", "“": '"', "”": '
 SHAPE = re.compile(r"(?:(?:torch\.)?Size|shape)?\s*[=:]?\s*[(\[]*\s*((?:\d+\s*(?:[,x* ]\s*)*)*)[)\]]*", re.IGNORECASE)
 NAME = re.compile(r"[^\W\d][\w.]*(?:\[\d+\])?")
 AND = re.compile(r"\band\b|(?<![가-힣])(?:와|과|랑|이랑|하고)(?=\s)")  # also the Korean ones, after a name
+BETWEEN = re.compile(r"(?<=[\d.\]])[\s;]+(?=[-+.\d\[])")  # numbers and lists without a comma, as NumPy prints them
 NUMBERS = {"inf": math.inf, "nan": math.nan, "infinity": math.inf}
 
 
 def read(text: str, *, yes_and_no: bool = False, thousands: bool = False) -> Answer | None:
-    """A number, a bool, text, or a list of these; the values of a tensor or an array as lists. None where it can't be
-    read. `yes_and_no`: these words are bools. `thousands`: 1,234 is one number."""
+    """A number, a bool, text, or a list of these; the values of a tensor or an array as lists; "8 and 4" and "8 4" are
+    lists too. None where it can't be read. `yes_and_no`: these words are bools. `thousands`: 1,234 is one number."""
     text = text.strip().translate(UNIFORM)
     if len(text) > MOST or not text:
         return None
@@ -36,10 +38,10 @@ def read(text: str, *, yes_and_no: bool = False, thousands: bool = False) -> Ans
         number = read(percent[1])
         return number / 100 if isinstance(number, int | float) else None
     text = re.sub(r",\s*grad_fn=<\w+>", "", text)  # of a tensor that is printed
-    try:
-        return _value(ast.parse(text, mode="eval").body, 0)
-    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError, ZeroDivisionError):
-        return text if re.fullmatch(r"[^\W\d][\w .:/<>-]*", text) else None
+    found = _literal(text)
+    if found is None and re.fullmatch(r"[^\W\d][\w .:/<>-]*", text):
+        return text
+    return found if found is not None else _literal(BETWEEN.sub(", ", re.sub(r",\s*,", ",", AND.sub(",", text))))
 
 
 def shape(text: str) -> list[int] | None:
@@ -75,7 +77,7 @@ def yes(text: str) -> bool | None:
     return True if word in YES else False if word in NO else None
 
 
-def difference(answer: Answer, typed: Answer, words: VerdictWords = ENGLISH) -> str:
+def difference(answer: Answer, typed: Answer, words: ExerciseWords = ENGLISH) -> str:
     """What differs, in one line that says what is right; empty: nothing."""
     if isinstance(answer, list) and isinstance(typed, list):
         sizes, typed_sizes = _sizes(answer), _sizes(typed)
@@ -107,6 +109,12 @@ def example(answer: Answer) -> str:
     if isinstance(answer, list):
         return "[1, 2]"
     return "a word" if isinstance(answer, str) else "1.5" if isinstance(answer, float) else "3"
+
+
+def _literal(text: str) -> Answer | None:
+    with contextlib.suppress(SyntaxError, ValueError, MemoryError, RecursionError, OverflowError, ZeroDivisionError):
+        return _value(ast.parse(text, mode="eval").body, 0)
+    return None
 
 
 def _value(node: ast.expr, depth: int) -> Answer:

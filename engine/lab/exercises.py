@@ -2,18 +2,20 @@
 its metadata have the expression whose value is the answer: `# %% [markdown] ask="n.tolist()" kind="value"`."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from engine.errors import LabError
-from engine.lab import answers, verdict_words
+from engine.lab import answers, exercise_words
 from engine.lab.document import Cell, Document
+from engine.lab.exercise_words import LANGUAGES, ExerciseWords
 from engine.lab.kernel import Kernel
-from engine.lab.verdict_words import VerdictWords
 
 Kind = Literal["value", "shape", "names", "raises"]
-WHY = re.compile(r"(?:^|\n\s*\n)(?:Why|이유):\s*", re.ASCII)  # begins the paragraph that explains the answer
+# The beginning of the paragraph that explains the answer.
+WHY = re.compile(rf"(?:^|\n\s*\n)({'|'.join(re.escape(one.why) for one in LANGUAGES.values())})\s*", re.ASCII)
+EXCEPTION = re.compile(r"(?:\w+\.)*(\w*(?:Error|Exception|Warning|Interrupt|Iteration|Exit))\b(?:\(\))?", re.ASCII)
 EVALUATES_S = 30.0  # that the expression of an exercise may take
 
 
@@ -31,6 +33,9 @@ class Exercise:
     why: str  # Markdown: what explains the answer; empty: nothing
     ask: str  # an expression of the kernel's language
     kind: Kind
+    lang: str = (
+        ""  # of LANGUAGES: what its explanation, or that of the first exercise there, begins with; "": not known
+    )
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,15 @@ def exercises(document: Document) -> list[Exercise]:
         if asked is None or following.kind != "code":
             continue
         ask, kind = asked
-        question, why = _parts(cell.source)
-        found.append(Exercise(len(found) + 1, at, question, why, ask, kind))
-    return found
+        question, why, lang = _parts(cell.source)
+        found.append(Exercise(len(found) + 1, at, question, why, ask, kind, lang))
+    known = language(found, "")
+    return [one if one.lang else replace(one, lang=known) for one in found]
+
+
+def language(found: Iterable[Exercise], otherwise: str) -> str:
+    """What a document of these exercises is written in: what the first of them is that tells it."""
+    return next((one.lang for one in found if one.lang), otherwise)
 
 
 def truth(kernel: Kernel, exercise: Exercise, *, timeout: float | None = EVALUATES_S) -> Truth:
@@ -84,10 +95,24 @@ def read_truth(kind: Kind, text: str) -> Truth:
     return Truth(kind, answer)
 
 
+def unreadable(kind: Kind, typed: str, lang: str = "en") -> str:
+    """Why what is typed can't be an answer of that kind, in one line, before the cell runs and shows the right one; ""
+    where it can."""
+    words = exercise_words.words(lang)
+    if kind == "raises":
+        return "" if _raising(typed) is not None else _not_read(words.yes_or_no, "yes", words).text
+    if kind == "shape":
+        return "" if answers.shape(typed) is not None else _not_read(words.a_shape, "[2, 3]", words).text
+    if kind == "names":
+        return "" if answers.names(typed) is not None else _not_read(words.names, "a, b", words).text
+    read = answers.read(typed, yes_and_no=True, thousands=True)
+    return "" if read is not None else _not_read(words.a_value, "3, [1, 2]", words).text
+
+
 def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
     """Compare a prediction with the answer: floats by about a hundredth, shapes in any spelling, names in any order.
     `lang`: what the verdict is in, "en" or "ko"."""
-    words = verdict_words.words(lang)
+    words = exercise_words.words(lang)
     if truth.kind == "raises":
         return _raises(truth, typed, words)
     if truth.kind == "shape":
@@ -105,21 +130,32 @@ def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
     return Verdict(not difference, difference or words.right.format(answers.spelled(truth.answer)))
 
 
-def _raises(truth: Truth, typed: str, words: VerdictWords) -> Verdict:
-    yes = answers.yes(typed)
+def _raises(truth: Truth, typed: str, words: ExerciseWords) -> Verdict:
+    said = _raising(typed)
+    if said is None:
+        return _not_read(words.yes_or_no, "yes", words)
+    raises, name = said
+    right = raises == truth.answer and name in ("", truth.error)
     what = words.raises.format(truth.error) if truth.answer else words.raises_nothing
-    right = yes == truth.answer
-    if yes is None:  # perhaps the exception's name
-        named = re.fullmatch(r"(?:\w+\.)*(\w*(?:Error|Exception|Warning))(?:\(\))?", typed.strip())
-        if named is None:
-            return _not_read(words.yes_or_no, "yes", words)
-        right = named[1] == truth.error
-        if truth.answer and not right:
-            what = words.raises_other.format(truth.error, named[1])
+    if truth.answer and raises and not right:
+        what = words.raises_other.format(truth.error, name)
     return Verdict(right, words.right.format(what) if right else what)
 
 
-def _shape(answer: answers.Answer, predicted: list[int], words: VerdictWords) -> Verdict:
+def _raising(typed: str) -> tuple[bool, str] | None:
+    """Whether it says that something is raised, and what, "" where it does not say that: "no", "yes", "RuntimeError",
+    "yes, a RuntimeError". None: it says neither."""
+    named = EXCEPTION.search(typed)
+    rest = typed if named is None else typed[: named.start()] + typed[named.end() :]
+    yes = answers.yes(typed)
+    if yes is None and named is not None:
+        first = re.match(r"\W*(\w+)", rest)
+        yes = answers.yes(first[1]) if first else None
+        return None if yes is False else (True, named[1])
+    return None if yes is None else (yes, "")
+
+
+def _shape(answer: answers.Answer, predicted: list[int], words: ExerciseWords) -> Verdict:
     if answer == predicted:
         return Verdict(True, words.right.format(answer))
     assert isinstance(answer, list)
@@ -129,7 +165,7 @@ def _shape(answer: answers.Answer, predicted: list[int], words: VerdictWords) ->
     return Verdict(False, words.other.format(answer, predicted))
 
 
-def _names(answer: answers.Answer, named: list[str], words: VerdictWords) -> Verdict:
+def _names(answer: answers.Answer, named: list[str], words: ExerciseWords) -> Verdict:
     assert isinstance(answer, list)
     missing = [str(name) for name in answer if name not in named]
     wrong = [name for name in named if name not in answer]
@@ -139,7 +175,7 @@ def _names(answer: answers.Answer, named: list[str], words: VerdictWords) -> Ver
     return Verdict(not parts, "; ".join(parts) or right)
 
 
-def _not_read(what: str, example: str, words: VerdictWords) -> Verdict:
+def _not_read(what: str, example: str, words: ExerciseWords) -> Verdict:
     return Verdict(False, words.write.format(what, example), understood=False)
 
 
@@ -153,9 +189,11 @@ def _asked(cell: Cell) -> tuple[str, Kind] | None:
     return next(((ask, one) for one in get_args(Kind) if one == kind), None)
 
 
-def _parts(text: str) -> tuple[str, str]:
-    """The question, and what explains the answer."""
+def _parts(text: str) -> tuple[str, str, str]:
+    """The question, what explains the answer, and the language that this begins in."""
     begins = list(WHY.finditer(text))
     if not begins:
-        return text.strip(), ""
-    return text[: begins[-1].start()].strip(), text[begins[-1].end() :].strip()
+        return text.strip(), "", ""
+    last = begins[-1]
+    lang = next(name for name, words in LANGUAGES.items() if words.why == last[1])
+    return text[: last.start()].strip(), text[last.end() :].strip(), lang

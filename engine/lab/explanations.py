@@ -12,7 +12,8 @@ LONGEST = 4000  # characters of an error's text that are looked at
 
 @dataclass(frozen=True)
 class Explanation:
-    """`pattern`: found in the error's text, whatever the case. The texts may name its groups: `{0}` is the first."""
+    """`pattern`: found in the error's text, whatever the case. The texts, in Markdown, may name its groups: `{0}` is
+    the first."""
 
     pattern: str
     en: str
@@ -297,14 +298,14 @@ EXPLANATIONS = (
     Explanation(
         r"optimizer got an empty parameter list",
         "The model has no parameters. Layers in a Python list are not found: use nn.ModuleList, and assign layers to "
-        "self after super().__init__().",
+        "self after `super().__init__()`.",
         "모델에 파라미터가 없습니다. 파이썬 리스트에 담은 층은 찾지 못합니다. nn.ModuleList를 쓰고, "
-        "super().__init__() 뒤에 층을 self에 넣으세요.",
+        "`super().__init__()` 뒤에 층을 self에 넣으세요.",
     ),
     Explanation(
         r"before module\.__init__\(\) call",
-        "Call super().__init__() first in the module's __init__: it makes the place where layers are kept.",
-        "모듈의 __init__에서 super().__init__()을 먼저 부르세요. 층을 담을 자리를 만듭니다.",
+        "Call `super().__init__()` first in the module's `__init__`: it makes the place where layers are kept.",
+        "모듈의 `__init__`에서 `super().__init__()`을 먼저 부르세요. 층을 담을 자리를 만듭니다.",
     ),
     Explanation(
         r"device-side assert triggered",
@@ -317,8 +318,8 @@ EXPLANATIONS = (
 
 
 def explain(name: str, value: str, lang: str = "en") -> str:
-    """Why an error was raised and what to do; "" where that is not known. `name`: of its class. `value`: its text.
-    `lang`: of LANGUAGES; another one gives English."""
+    """Why an error was raised and what to do, in Markdown; "" where that is not known. `name`: of its class. `value`:
+    its text. `lang`: of LANGUAGES; another one gives English."""
     text = " ".join(f"{name}: {value}"[:LONGEST].split())
     for one in EXPLANATIONS:
         found = re.search(one.pattern, text, re.IGNORECASE)

@@ -20,7 +20,7 @@ def course(home: Path, lang: str, folder: Path | None, *, progress: bool) -> int
     elif folder is None:
         for chapter in chapters:
             say(f"{chapter.number}  {chapter.title}")
-            _say_paragraph(chapter.subjects.replace("`", ""))
+            _say_markdown(chapter.subjects)
     return DONE
 
 
@@ -31,10 +31,10 @@ def _say_progress(chapters: list[chapters_of.Chapter], done: kept.Done) -> None:
     say(f"{sum(some for some, _ in counts)} of {sum(count for _, count in counts)} exercises done")
 
 
-def _say_paragraph(text: str) -> None:
-    """Wrapped at the terminal's width, wide characters counted as two."""
-    from rich.text import Text
+def _say_markdown(text: str) -> None:
+    """Without its signs, wrapped at the terminal's width, wide characters counted as two."""
+    from rich.markdown import Markdown
 
-    width = min(console().width, 100) - 3
-    for line in Text(text).wrap(console(), width):
-        say(f"   {line.plain.rstrip()}")
+    options = console().options.update(width=min(console().width, 100) - 3)
+    for line in console().render_lines(Markdown(text, hyperlinks=False), options, pad=False):
+        say(f"   {''.join(one.text for one in line).rstrip()}")

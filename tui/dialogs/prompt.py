@@ -1,6 +1,7 @@
 """Asks for one line of text, and says at each key what it would do, or why it can't."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -15,11 +16,25 @@ from engine.errors import EngineError
 from engine.terminal_text import shown, shown_lines
 from tui.dialogs.by_itself import ByItself
 from tui.dialogs.paths import PathSuggester
+from tui.widgets.text import shown_content
 from tui.widgets.text_field import TextField
 
 MOST_CHOICES = 12
 MOST_KEPT = 50  # earlier entries of a prompt
 _entries: WeakKeyDictionary[App[Any], dict[str, list[str]]] = WeakKeyDictionary()  # by the prompt's title, oldest first
+
+
+@dataclass(frozen=True)
+class PromptKeys:
+    """What is said of its keys. A prompt of a text in another language may say it in that."""
+
+    enter: str = "Enter: OK"
+    complete: str = "Tab: complete the path"
+    earlier: str = "↑: earlier entries"
+    back: str = "Esc: cancel"
+
+
+KEYS = PromptKeys()
 
 
 class PromptScreen(ByItself[str | None]):
@@ -36,7 +51,7 @@ class PromptScreen(ByItself[str | None]):
     def __init__(
         self,
         title: str,
-        about: str,
+        about: str | Content,
         check: Callable[[str], str],
         *,
         value: str = "",
@@ -44,11 +59,13 @@ class PromptScreen(ByItself[str | None]):
         password: bool = False,
         kept: bool = True,
         by_itself: bool = False,
+        keys: PromptKeys = KEYS,
     ) -> None:
         """`about`: what can be typed. `check`: what a text would do, in words; raises EngineError where it can't.
         `suggester`: completes what is typed, at right what it shows, at tab as far as that is certain. `password`: what
         is typed is not shown. `kept`: among the earlier entries of this prompt. `by_itself`: no key opens it."""
         super().__init__(by_itself=by_itself)
+        self._keys = keys
         self._title = title
         self._about = about
         self._check = check
@@ -61,14 +78,17 @@ class PromptScreen(ByItself[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt"):
             yield Static(shown(self._title), id="title", markup=False)
-            yield Static(shown_lines(self._about), id="about", markup=False)
+            about = self._about
+            yield Static(
+                shown_content(about) if isinstance(about, Content) else shown_lines(about), id="about", markup=False
+            )
             yield TextField(
                 self._value, id="line", select_on_focus=False, suggester=self._suggester, password=self._password
             )
             yield Static("", id="verdict", markup=False)
-            completes = " · Tab: complete the path" if self._suggester is not None else ""
-            earlier = " · ↑: earlier entries" if self._earlier else ""
-            yield Static(f"Enter: OK{completes}{earlier} · Esc: cancel", id="keys", markup=False)
+            keys, completes = self._keys, self._suggester is not None
+            said = (keys.enter, completes and keys.complete, self._earlier and keys.earlier, keys.back)
+            yield Static(" · ".join(one for one in said if one), id="keys", markup=False)
 
     def on_mount(self) -> None:
         self._show_verdict(self._value)

@@ -23,6 +23,15 @@ SLOW_S = 1.0  # from which on a cell says how long it took
 PICTURE_LINES = 22  # of an image among the outputs, at most
 
 
+@dataclass(frozen=True)
+class Note:
+    """What is said beneath a cell. `markdown`: it was written for this; else it has what somebody typed."""
+
+    text: str
+    style: str = ""
+    markdown: bool = False
+
+
 @dataclass(eq=False)
 class Block:
     """A cell, as it is shown. `version`: counts up with what changes in it."""
@@ -40,7 +49,7 @@ class Block:
     error: str = ""  # of its last run, in one line
     error_line: int | None = None
     asked: str | None = None  # input() waits, with this prompt
-    notes: tuple[tuple[str, str], ...] = ()  # lines beneath it, each with its style: what a prediction was worth
+    notes: tuple[Note, ...] = ()  # beneath it: what a prediction was worth, why an error was raised
     language: str = "python"
     version: int = 0
 
@@ -99,12 +108,17 @@ def lines_of(
     made.lines = [[*(others if at else first), *line] for at, line in enumerate(source)]
     if block.kind == "code":
         _add_outputs(app, block, room, made, picture_lines)
-    for text, note_style in block.notes:
-        made.lines += [
-            [_blank(block), Segment(part, style_of(app, note_style))] for part in wrapped_words(app, text, room)
-        ]
+    for note in block.notes:
+        made.lines += [[_blank(block), *line] for line in _note(app, note, room)]
     made.lines.append([])
     return made
+
+
+def _note(app: App[object], note: Note, room: int) -> list[list[Segment]]:
+    style = style_of(app, note.style)
+    if note.markdown:
+        return markdown_lines(app, note.text, room, style)
+    return [[Segment(part, style)] for part in wrapped_words(app, note.text, room)]
 
 
 def _code(app: App[object], block: Block, room: int) -> list[list[Segment]]:

@@ -66,10 +66,11 @@ class DocumentScreen(KeyScreen[None]):
     ]
 
     def __init__(self, services: Services, path: Path, *, chapter: str = "", lang: str = "en") -> None:
-        """`chapter`: of the course, whose exercises are kept as done. `lang`: what explanations are in."""
+        """`chapter`: of the course, whose exercises are kept as done. `lang`: what is said of errors and
+        exercises, in a document whose exercises don't tell it."""
         super().__init__()
-        self._services, self.path = services, path
-        self._runner = Runner(self, self, services.home, path, chapter, lang)
+        self._services, self.path, self._lang = services, path, lang
+        self._runner = Runner(self, self, services.home, path, chapter)
         self._asking = Asking(self, services, self._runner)
         self._saver = Saver(self, services, self._reopen, self._describe)
         self._runner.on_outputs = self._saver.changed
@@ -90,7 +91,7 @@ class DocumentScreen(KeyScreen[None]):
     async def _open(self) -> None:
         try:
             notebook = await asyncio.to_thread(opened, self.path)
-            blocks = DocumentBlocks(notebook)
+            blocks = DocumentBlocks(notebook, self._lang)
             outputs = await asyncio.to_thread(blocks.prepare)
         except LabError as error:
             self.pane.busy("")
@@ -114,7 +115,7 @@ class DocumentScreen(KeyScreen[None]):
 
     async def _reopen(self, notebook: Notebook) -> None:
         """The file has changed on the disk."""
-        blocks = DocumentBlocks(notebook)
+        blocks = DocumentBlocks(notebook, self._lang)
         outputs = await asyncio.to_thread(blocks.prepare)
         if self.query(DocumentPane):
             self._show_notebook(notebook, blocks, outputs)
@@ -316,7 +317,7 @@ class DocumentScreen(KeyScreen[None]):
 
     @work(group="prompt")
     async def on_document_pane_runs(self, event: DocumentPane.Runs) -> None:
-        if event.ask and not await self._runner.predict(event.places[0]):
+        if event.ask and not await self._runner.predictions.ask(event.places[0]):
             self.pane.go_back(event.places[0])
             return
         try:

@@ -3,26 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from engine.lab import exercise_words, exercises
 from engine.lab.document import Cell
-from engine.lab.exercises import Exercise, exercises
+from engine.lab.exercise_words import ExerciseWords
+from engine.lab.exercises import Exercise
 from engine.lab.notebook import Notebook
 from engine.lab.outputs import clean
 from engine.lab.views import OutputView, views
-from tui.lab.blocks import Block
+from tui.lab.blocks import Block, Note
 from tui.lab.lab_session import RunView
 
-ASKS = "Before you run the cell below, you are asked for your prediction."
 LANGUAGES = {"ir": "r", "xpython": "python", "ipython": "python", "c++": "cpp"}  # kernels' names, by Pygments' ones
 
 
 class DocumentBlocks:
-    """`by_name`: of each cell its block."""
+    """`by_name`: of each cell its block. `lang`: what its exercises are written in, and what is said around them."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, lang: str = "en") -> None:
+        """`lang`: of a document whose exercises don't tell it."""
         self.notebook = notebook
+        self.lang = exercises.language(exercises.exercises(notebook.document), lang)
         self.by_name: dict[str, Block] = {}
         self.exercises: dict[str, Exercise] = {}  # by the name of the text cell
-        self._answered: dict[str, tuple[tuple[str, str], ...]] = {}  # by what is asked, the lines beneath its text
+        self._answered: dict[str, tuple[Note, ...]] = {}  # by what is asked, what is said beneath its text
         self._asked_again: set[str] = set()
         self._wrong: set[str] = set()  # what was asked and not predicted right
         self._done: frozenset[str] = frozenset()
@@ -40,7 +43,7 @@ class DocumentBlocks:
         """Of all cells, in their order."""
         notebook = self.notebook
         self.exercises = {
-            notebook.name(notebook.cells[one.at]): one for one in exercises(notebook.document)
+            notebook.name(notebook.cells[one.at]): one for one in exercises.exercises(notebook.document)
         }  # fmt: skip
         made = []
         for cell in notebook.cells:
@@ -71,15 +74,23 @@ class DocumentBlocks:
         exercise = self.exercises.get(block.name)
         display, notes = "", block.notes if exercise is None and block.kind == "code" else ()
         if exercise is not None:
-            display = exercise.question
+            display, words = exercise.question, self.words(exercise)
             told = self._answered.get(exercise.ask)
             if told is None and exercise.ask in self._done:
-                notes = (("✓ done before", "good"),)
+                notes = (Note(f"✓ {words.done}", "good"),)
             else:
-                notes = ((f"? {ASKS}", "edit"),) if told is None else told
+                notes = (Note(f"? {words.asks}", "edit"),) if told is None else told
         if (display, notes) != (block.display, block.notes):
             block.display, block.notes = display, notes
             block.changed()
+
+    def language_of(self, exercise: Exercise) -> str:
+        """What an exercise is written in."""
+        return exercise.lang or self.lang
+
+    def words(self, exercise: Exercise) -> ExerciseWords:
+        """What is said around it."""
+        return exercise_words.words(self.language_of(exercise))
 
     def exercise_before(self, at: int) -> Exercise | None:
         """What is asked before the cell at that place runs, where it has not been answered since the document was
@@ -90,10 +101,10 @@ class DocumentBlocks:
         known = found is not None and found.ask in self._answered and found.ask not in self._asked_again
         return None if known else found
 
-    def answered(self, exercise: Exercise, lines: tuple[tuple[str, str], ...], *, right: bool) -> None:
+    def answered(self, exercise: Exercise, notes: tuple[Note, ...], *, right: bool) -> None:
         """Say beneath an exercise what a prediction was worth. Where it was not right, another kernel, which begins
         anew, makes the question one again."""
-        self._answered[exercise.ask] = lines
+        self._answered[exercise.ask] = notes
         self._asked_again.discard(exercise.ask)
         (self._wrong.discard if right else self._wrong.add)(exercise.ask)
         self._show_exercises()
@@ -120,9 +131,16 @@ class DocumentBlocks:
             block.outputs = run.outputs
         block.error_line = run.error_line if run.over and run.phase == "error" and run.source == block.source else None
         block.asked = None if run.asked is None else clean(run.asked.prompt)
-        block.notes = ((explanation, "edit"),) if explanation else ()
+        block.notes = (Note(explanation, "edit", markdown=True),) if explanation else ()
         block.changed()
         return block
+
+    def ran_before(self, name: str) -> bool:
+        """Whether all code cells above the one of that name have run in this kernel."""
+        at = self.notebook.place(name)
+        above = self.notebook.cells[:at]
+        named = [self.notebook.name(cell) for cell in above if cell.kind == "code" and cell.source.strip()]
+        return all((block := self.by_name.get(one)) is not None and block.phase is not None for one in named)
 
     def forget_runs(self) -> None:
         """Another kernel: nothing has run in it, and it has none of the objects that were put out."""

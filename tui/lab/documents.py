@@ -8,6 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import LabError
@@ -134,10 +135,12 @@ class DocumentsScreen(TableScreen):
     def moved(self) -> None:
         one = self.chosen
         done = f"{one.done} exercises done" if one is not None and one.done else ""
-        parts = [] if one is None else [one.title, one.about, done, path_text(one.path)]
+        about = highlighting.markdown_content(self.app, one.about) if one is not None and one.about else ""
+        parts: list[str | Content] = [] if one is None else [one.title, about, done, path_text(one.path)]
         if one is not None and one.kernel:
             parts.append(f"its kernel is {one.kernel}" + (f", {fmt.size(one.memory)}" if one.memory else ""))
-        set_text(self.query_one("#about", Static), "\n\n".join(part for part in (*parts, ABOUT) if part))
+        shown = [Content(part) if isinstance(part, str) else part for part in (*parts, ABOUT) if part]
+        set_text(self.query_one("#about", Static), Content("\n\n").join(shown))
         self.refresh_bindings()
 
     def count_matching(self, text: str) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.content import Content
 
 from engine.terminal_text import shown
-from tui.widgets.palette import style_of
+from tui.widgets.palette import PLAIN, style_of
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -38,6 +39,7 @@ MOST = 60_000  # characters that are highlighted
 LONG = 100  # lines, from which on only what was edited is read again
 PROBE = "import x"  # a line that looks otherwise where it does not begin anew
 TAB = 4
+UNWRAPPED = 10_000  # cells, more than a paragraph has
 
 
 @lru_cache(maxsize=512)
@@ -102,15 +104,25 @@ def segments(app: App[object], pieces: Iterable[Piece]) -> list[Segment]:
     return [Segment(shown(text.expandtabs(TAB)), style_of(app, style)) for text, style in pieces]
 
 
-def markdown_lines(app: App[object], source: str, width: int) -> list[list[Segment]]:
-    """A text in Markdown, wrapped at `width` cells."""
+def markdown_lines(app: App[object], source: str, width: int, style: Style = PLAIN) -> list[list[Segment]]:
+    """A text in Markdown, wrapped at `width` cells. `style`: of what has none of its own."""
     console = _console(max(8, width))
     with console.use_theme(_theme(app)):
         lines = console.render_lines(_markdown(app, source), console.options, pad=False)
-    found = [[Segment(shown(one.text), one.style or Style()) for one in line if one.text != "\n"] for line in lines]
+    found = [[Segment(shown(one.text), style + one.style) for one in line if one.text != "\n"] for line in lines]
     while found and not "".join(one.text for one in found[-1]).strip():
         found.pop()
     return found
+
+
+def markdown_content(app: App[object], source: str, width: int = UNWRAPPED) -> Content:
+    """The same, for a `Static`, which wraps paragraphs itself."""
+    from rich.text import Text
+
+    lines = [
+        Text.assemble(*((one.text, one.style or PLAIN) for one in line)) for line in markdown_lines(app, source, width)
+    ]
+    return Content.from_rich_text(Text("\n").join(lines))
 
 
 @lru_cache(maxsize=4)
@@ -159,6 +171,7 @@ def _theme(app: App[object]) -> "Theme":
     from rich.theme import Theme
 
     strong, code, dim = style_of(app, "strong"), style_of(app, "test"), style_of(app, "dim")
+    code += Style(bold=True) if app.no_color else PLAIN  # else it could not be told from the words around it
     title = style_of(app, "train") + Style(bold=True)
     return Theme(
         {

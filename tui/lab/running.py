@@ -1,4 +1,4 @@
-"""Runs the cells of a document, and shows what comes: the lab's news, its input prompts, exercises."""
+"""Runs the cells of a document, and shows what comes: the lab's news, and what its cells ask for."""
 
 import asyncio
 import contextlib
@@ -10,29 +10,15 @@ from typing import Any, Protocol
 
 from textual.screen import Screen
 
-from engine.errors import EngineError, LabError
-from engine.inspection.kernel_requests import EvaluateRequest
-from engine.lab import progress, verdict_words
+from engine.errors import LabError
 from engine.lab.events import InputAsked
-from engine.lab.exercises import Exercise, Truth, check, read_truth
 from engine.lab.notebook import Notebook, restored
-from engine.terminal_text import shown
-from tui.dialogs.prompt import PromptScreen
-from tui.format import counted
 from tui.lab import prompts
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.lab_session import LabSession, News, RunView
-from tui.widgets.lines import fit
+from tui.lab.predictions import Predictions
 
 QUIET_S = (0.01, 0.05)  # between two drawings of news: of the first, and of those that follow it at once
-MOST_CODE, PROMPT_LINES = 10, 18  # lines of a cell in a prompt; of the prompt without them
-PROMPT_COLUMNS, FRAME = 76, 6  # of a prompt, as its style sheet has them; of its frame and what is left empty
-TYPED = {
-    "value": "a value, such as 3, [1, 2] or float32",
-    "shape": "a shape, such as [2, 3]",
-    "names": "names, such as a, b; or none",
-    "raises": "yes or no, or the exception's name",
-}
 
 
 class Shows(Protocol):
@@ -48,19 +34,18 @@ class Shows(Protocol):
 
 
 class Runner:
-    """For one screen. `chapter`: whose exercises are kept as done; "" for a document of no course."""
+    """For one screen. `chapter`: of the course, "" for a document of none."""
 
-    def __init__(self, screen: Screen[Any], shows: Shows, home: Path, path: Path, chapter: str, lang: str) -> None:
-        self._screen, self._shows, self._home = screen, shows, home
-        self.chapter, self._lang = chapter, lang
+    def __init__(self, screen: Screen[Any], shows: Shows, home: Path, path: Path, chapter: str) -> None:
+        self._screen, self._shows = screen, shows
         self.session = LabSession(home, path, self._news_came)
+        self.predictions = Predictions(screen, home, chapter, self.session.ask, self._redraw)
         self.notebook: Notebook | None = None
         self.blocks: DocumentBlocks | None = None
         self.news: News | None = None  # the last
         self.opening = False
         self.trouble = ""  # why there is no lab
         self._waiting: list[tuple[str, str]] = []  # to be run once the lab is there
-        self._predicted: dict[str, tuple[Exercise, str]] = {}  # by the name of the code cell
         self._asked: InputAsked | None = None
         self._forgotten = 0  # up to which number runs are the document's no more
         self._begun: set[str] = set()  # cells that were run from here: where they ask for input, a prompt opens
@@ -76,8 +61,7 @@ class Runner:
         there = {notebook.name(cell) for cell in notebook.cells}
         self._names = {run: name for run, name in self._names.items() if name in there}
         self.session.tell_again()  # all runs are of its cells now
-        if self.chapter:
-            blocks.done(progress.done(self._home).get(self.chapter, frozenset()))
+        self.predictions.start(blocks)
         if first:
             self._loop = asyncio.get_running_loop()
             self._screen.run_worker(self._follow(), group="follow", name="follow")
@@ -86,7 +70,7 @@ class Runner:
         """Another kernel, and nothing of what has run so far comes into the document any more: outputs of the kernel
         that ends may be on their way still. Raises LabError."""
         self._forgotten = await asyncio.to_thread(self.session.restart, clear=True)
-        self._predicted.clear()
+        self.predictions.forget()
         if self._asked is not None and self._asked.run <= self._forgotten:
             self._answered()
 
@@ -121,26 +105,6 @@ class Runner:
             return False
         if wanted:
             await asyncio.to_thread(self.session.execute, wanted)
-        return True
-
-    async def predict(self, at: int) -> bool:
-        """Ask what the cell at that place will do, where an exercise before it asks. False: the person cancelled."""
-        assert self.notebook is not None
-        assert self.blocks is not None
-        exercise = self.blocks.exercise_before(at)
-        if exercise is None:
-            return True
-        size = self._screen.size
-        room = min(PROMPT_COLUMNS, size.width * 96 // 100) - FRAME
-        code = beginning(self.notebook.cells[at].source, size.height - PROMPT_LINES, room)
-        typed_so = f"Type {TYPED[exercise.kind]}; leave it empty to run without an answer."
-        question = f"{plain(exercise.question)}\n\n{code}\n\n{typed_so}"
-        prompt = PromptScreen("Your prediction", question, lambda text: "" if text.strip() else "no prediction")
-        typed = await self._screen.app.push_screen_wait(prompt)
-        if typed is None:
-            return False
-        if typed.strip():
-            self._predicted[self.notebook.name(self.notebook.cells[at])] = (exercise, typed.strip())
         return True
 
     @property
@@ -196,10 +160,7 @@ class Runner:
             if run.over:
                 self.notebook.take_outputs(name, run.nodes, run.count)
                 other_outputs = self.notebook.document.keeps_outputs
-                if name in self._predicted:
-                    exercise, typed = self._predicted.pop(name)
-                    if run.phase in ("ok", "error"):
-                        self._screen.run_worker(self._judge(exercise, typed), group="judge")
+                self.predictions.ran(named)
             if run.asked is not None and run.asked != self._asked:
                 self._answered()
                 self._asked = run.asked
@@ -229,7 +190,8 @@ class Runner:
             self._names.update(restored(left, unknown))
 
     def _explanation(self, run: RunView) -> str:
-        """Of an error that is well known."""
+        """Of an error that is well known, in Markdown."""
+        assert self.blocks is not None
         if run.phase != "error" or not run.over:
             return ""
         from engine.lab.explanations import explain
@@ -237,56 +199,9 @@ class Runner:
         failed = next((node for node in run.nodes if node.get("output_type") == "error"), None)
         if failed is None:
             return ""
-        return explain(str(failed.get("ename", "")), str(failed.get("evalue", "")), lang=self._lang)
+        return explain(str(failed.get("ename", "")), str(failed.get("evalue", "")), lang=self.blocks.lang)
 
-    async def _judge(self, exercise: Exercise, typed: str) -> None:
-        """Compare a prediction with what the kernel has now."""
-        try:
-            found = await asyncio.to_thread(self.session.ask, EvaluateRequest(exercise.ask))
-            if exercise.kind == "raises":
-                truth = Truth("raises", found.value is None, found.error)
-            elif found.value is None:
-                raise LabError(f"{exercise.ask} has no value: {found.error}: {found.words}")
-            else:
-                truth = read_truth(exercise.kind, found.value)
-        except EngineError as error:
-            self._tell(exercise, ((f"your prediction could not be checked: {shown(str(error))}", "warning"),))
-            return
-        verdict, words = check(truth, typed, self._lang), verdict_words.words(self._lang)
-        if not verdict.understood:
-            self._tell(exercise, ((f"✗ {typed}: {verdict.text}. {words.run_again}", "warning"),), ended=False)
-            return
-        sign, style = ("✓", "good") if verdict.right else ("✗", "bad")
-        said = verdict.text if verdict.right else f"{typed}: {verdict.text}"
-        lines = [(f"{sign} {said}", style), *((line, "") for line in plain(exercise.why).split("\n") if line)]
-        lines += [] if verdict.right else [(words.restart, "dim")]
-        self._tell(exercise, tuple(lines), right=verdict.right)
-        if verdict.right and self.chapter:
-            try:
-                await asyncio.to_thread(progress.mark, self._home, self.chapter, exercise)
-            except LabError as error:
-                self._screen.notify(str(error), severity="warning", markup=False)
-
-    def _tell(
-        self, exercise: Exercise, lines: tuple[tuple[str, str], ...], *, ended: bool = True, right: bool = False
-    ) -> None:
-        if self.blocks is None:
-            return
-        self.blocks.answered(exercise, lines, right=right)
-        if not ended:
-            self.blocks.ask_again(exercise)
+    def _redraw(self) -> None:
+        """The blocks have changed."""
         if self.news is not None:
             self._shows.news_shown(self.news)
-
-
-def beginning(source: str, most: int, room: int) -> str:
-    """The first lines of a cell, indented: at least two, at most MOST_CODE; each in `room` cells, not wrapped."""
-    lines = source.strip("\n").split("\n")
-    kept = lines[: max(2, min(MOST_CODE, most))]
-    more = [f"    … {counted(len(lines) - len(kept), 'more line')}"] if len(lines) > len(kept) else []
-    return "\n".join([*(fit(f"    {line}", room) for line in kept), *more])
-
-
-def plain(text: str) -> str:
-    """Markdown without its signs, for a line of a dialog."""
-    return " ".join(text.replace("`", "").replace("**", "").split())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from markdown_it import MarkdownIt
 
 from engine.errors import LabError
 from engine.home import Home
@@ -216,3 +217,14 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_every_kind_is_used_by_the_course() -> None:
     assert {one.kind for chapter in ENGLISH.values() for one in chapter.exercises} == set(get_args(Kind))
+
+
+@pytest.mark.parametrize("language", course.LANGUAGES)
+def test_all_signs_of_markdown_in_the_course_are_signs(language: str) -> None:
+    """None is left over: as one that is not closed, or that Markdown takes for a letter before a Korean particle."""
+    for chapter in course.chapters(language):
+        for cell in open_document(chapter.path).cells:
+            if cell.kind == "markdown":
+                for token in MarkdownIt().parse(cell.source):
+                    words = "".join(one.content for one in token.children or [] if one.type == "text")
+                    assert not re.search(r"[`*]|\b_|_\b", words), (chapter.name, words)

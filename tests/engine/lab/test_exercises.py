@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
+from typing import get_args
 
 import pytest
 
 from engine.errors import LabError
+from engine.lab import exercise_words
+from engine.lab.course import LANGUAGES
 from engine.lab.document import open_document
-from engine.lab.exercises import Exercise, Kind, Truth, check, exercises, read_truth, truth
+from engine.lab.exercises import Exercise, Kind, Truth, check, exercises, language, read_truth, truth, unreadable
 from engine.lab.kernel import Kernel
 
 TEXT = """\
@@ -16,7 +20,7 @@ TEXT = """\
 # %% [markdown] ask="x.shape" kind="shape"
 # What shape has `x`?
 #
-# Think first.
+# Think!
 #
 # Why: two rows.
 # And three columns.
@@ -46,9 +50,62 @@ def test_exercises_are_found_with_their_question_and_why(tmp_path: Path) -> None
     path = tmp_path / "chapter.py"
     path.write_text(TEXT, encoding="utf-8")
     assert exercises(open_document(path)) == [
-        Exercise(1, 1, "What shape has `x`?\n\nThink first.", "two rows.\nAnd three columns.", "x.shape", "shape"),
-        Exercise(2, 3, "무엇일까요?", "그렇습니다.", "f(d['k'])[0]", "value"),
+        Exercise(
+            1, 1, "What shape has `x`?\n\nThink first.", "two rows.\nAnd three columns.", "x.shape", "shape", "en"
+        ),
+        Exercise(2, 3, "무엇일까요?", "그렇습니다.", "f(d['k'])[0]", "value", "ko"),
     ]
+
+
+def test_an_exercise_has_the_language_of_its_explanation_or_of_the_first_one_there(tmp_path: Path) -> None:
+    asks = '# %% [markdown] ask="x" kind="value"\n# 몇일까요?\n{}# %%\nx = 1\n'
+    path = tmp_path / "own.py"
+    for whys, langs in (
+        (("", "#\n# 이유: 그래서.\n", "#\n# Why: so.\n"), ["ko", "ko", "en"]),
+        (("", ""), ["", ""]),
+        (("#\n# Why so?\n", "#\n# Why: so.\n"), ["en", "en"]),
+    ):
+        path.write_text("".join(map(asks.format, whys)), encoding="utf-8")
+        found = exercises(open_document(path))
+        assert [one.lang for one in found] == langs
+        assert language(found, "fr") == (langs[0] or "fr")
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "reads"),
+    [
+        ("value", "[1, 2", False),
+        ("value", "8 and 4", True),
+        ("value", "예", True),
+        ("value", "1,234", True),
+        ("shape", "round", False),
+        ("shape", "2x3", True),
+        ("names", "a + b", False),
+        ("names", "없음", True),
+        ("raises", "maybe", False),
+        ("raises", "no, RuntimeError", False),
+        ("raises", "예, RuntimeError", True),
+    ],
+)
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_what_can_not_be_read_is_known_before_the_cell_runs(kind: Kind, typed: str, reads: bool, lang: str) -> None:
+    said = unreadable(kind, typed, lang)
+    assert (said == "") == reads
+    assert reads or ("예:" in said) == (lang == "ko")
+
+
+def test_each_language_says_all_that_is_said() -> None:
+    assert set(exercise_words.LANGUAGES) == set(LANGUAGES)
+    for one in exercise_words.LANGUAGES.values():
+        assert set(one.typed) == set(get_args(Kind))
+        texts = [text for text in vars(one).values() if isinstance(text, str)]
+        assert all(texts)
+        for name, text in vars(exercise_words.ENGLISH).items():  # the same things are put in
+            assert name == "typed" or _fields(text) >= _fields(getattr(one, name))
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +140,12 @@ def test_a_prediction_is_compared_with_the_truth(kind: Kind, true: str, typed: s
         ("RuntimeError", "yes", True, "Right: it raises RuntimeError"),
         ("RuntimeError", "no", False, "it raises RuntimeError"),
         ("RuntimeError", "RuntimeError", True, "Right: it raises RuntimeError"),
+        ("RuntimeError", "Yes, a RuntimeError.", True, "Right: it raises RuntimeError"),
+        ("RuntimeError", "yes, IndexError", False, "it raises RuntimeError, not IndexError"),
+        ("RuntimeError", "예, RuntimeError가 발생합니다", True, "Right: it raises RuntimeError"),
+        ("StopIteration", "StopIteration", True, "Right: it raises StopIteration"),
+        ("RuntimeError", "no RuntimeError", False, "write yes or no, such as yes"),
+        ("", "yes, RuntimeError", False, "it raises nothing"),
         ("RuntimeError", "builtins.TypeError", False, "it raises RuntimeError, not TypeError"),
         ("", "no", True, "Right: it raises nothing"),
         ("", "예", False, "it raises nothing"),

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from markdown_it import MarkdownIt
 from torch import nn
 from torch.nn import functional
 
-from engine.lab.explanations import EXPLANATIONS, explain
+from engine.lab.explanations import EXPLANATIONS, LANGUAGES, Explanation, explain
 
 
 def ones(*shape: int, grad: bool = True) -> torch.Tensor:
@@ -178,3 +179,14 @@ def test_another_language_is_given_english() -> None:
     assert explain("RuntimeError", "Boolean value of Tensor with more than one value is ambiguous", "fr").startswith(
         "`if`"
     )
+
+
+@pytest.mark.parametrize("one", EXPLANATIONS, ids=lambda one: one.pattern[:30])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_an_explanation_is_markdown_of_words_and_code_alone(one: Explanation, lang: str) -> None:
+    text = getattr(one, lang).format("2", "3", "4")
+    paragraph, inline, end = MarkdownIt().parse(text)
+    assert (paragraph.type, end.type) == ("paragraph_open", "paragraph_close")
+    assert inline.children is not None
+    assert {child.type for child in inline.children} <= {"text", "code_inline"}
+    assert "".join(child.content for child in inline.children) == text.replace("`", "")

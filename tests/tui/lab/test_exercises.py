@@ -3,16 +3,20 @@
 import json
 from pathlib import Path
 
+import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.inspection.kernel_requests import Evaluated, EvaluateRequest
+from engine.lab.exercise_words import ENGLISH
 from tests.support.documents import block, on_screen, opened, sees, told, written
 from tests.support.fake_lab import FakeLab, Script, failure
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
 from tui.dialogs.prompt import PromptScreen
-from tui.lab.running import beginning
+from tui.lab.cells_view import CellsView
+from tui.lab.predictions import beginning
 
 ASKS = """\
 # %% [markdown] ask="t.tolist()" kind="value"
@@ -35,6 +39,7 @@ t = t[None]
 # %%
 t.requires_grad_()
 """
+KOREAN = ASKS.replace("Why: It *shares* its memory.", "이유: 메모리를 *나눠* 씁니다.")
 ASKED = "Before you run the cell below, you are asked for your prediction."
 
 
@@ -64,7 +69,7 @@ async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: P
     async with app.run_test(size=(220, 50)) as pilot:
         screen = await opened(pilot, path, chapter="1_tensors")
         await sees(pilot, "What does t hold now?", ASKED)
-        assert not on_screen(pilot, "shares its memory")
+        assert not on_screen(pilot, "It shares")
         await pilot.press("j", "r")
         line = await asked(pilot)
         assert screen.pane.cells.cursor == 2
@@ -79,7 +84,7 @@ async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: P
         await pilot.press("f5")
         await predicts(pilot, "[1, 1]")
         await until(pilot, lambda: lab.ran == ["t += 1"])
-        await sees(pilot, "✗ [1, 1]:", "It *shares* its memory.")
+        await sees(pilot, "✗ [1, 1]:", "It shares its memory.")
         assert [one.expression for one in lab.asked(EvaluateRequest)] == ["t.tolist()"]
         assert done(home) is None
         # it has been answered: no second question
@@ -87,14 +92,13 @@ async def test_a_prediction_is_asked_for_judged_and_kept(tmp_path: Path, home: P
         await until(pilot, lambda: lab.ran == ["t += 1"] * 2)
         assert app.screen is screen
         await sees(pilot, "After a restart of the kernel (0) you are asked again.")
-        # not to be read as a shape: asked again, then right
+        # not to be read as a shape: said before the cell runs
         await pilot.press("j", "j", "f5")
         line = await asked(pilot)
         assert line.value == ""
         await predicts(pilot, "round")
-        await sees(pilot, "✗ round: write a shape, such as [2, 3]. Run the cell again to answer.")
-        assert not on_screen(pilot, "✓")
-        await pilot.press("f5")
+        await sees(pilot, "write a shape, such as [2, 3]")
+        assert lab.ran == ["t += 1"] * 2
         await predicts(pilot, "1x2")
         await sees(pilot, "✓ Right: [1, 2]")
         await until(pilot, lambda: done(home) == {"1_tensors": ["t.shape"]})
@@ -117,14 +121,16 @@ async def test_what_was_wrong_is_asked_again_by_another_kernel_and_what_was_righ
     lab.values = {"t.tolist()": Evaluated("[2.0, 2.0]"), "t.shape": Evaluated("torch.Size([1, 2])")}
     app = ScreensApp(home, "lab")
     async with app.run_test(size=(220, 50)) as pilot:
-        screen = await opened(pilot, written(tmp_path, ASKS), chapter="1_tensors", lang="ko")
+        screen = await opened(pilot, written(tmp_path, KOREAN), chapter="1_tensors")
+        await sees(pilot, "아래 셀을 실행하기 전에")
         await pilot.press("j", "f5")
+        await asked(pilot)
+        await sees(pilot, "결과 예측", "값을 쓰세요", "예측 없이 실행", "Enter: 확인 · Esc: 취소")
         await predicts(pilot, "[1, 1]")
-        await sees(pilot, "✗ [1, 1]:", "커널을 다시 시작하면(0 키) 다시 물어봅니다.")
+        await sees(pilot, "✗ [1, 1]:", "나눠 씁니다.", "커널을 다시 시작하면(0 키) 다시 물어봅니다.")
         await pilot.press("j", "j", "f5")
         await predicts(pilot, "?")
-        await sees(pilot, "✗ ?:", "셀을 다시 실행하면 다시 답할 수 있습니다.")
-        await pilot.press("f5")
+        await sees(pilot, "모양 형식으로 적으세요. 예: [2, 3]")
         await predicts(pilot, "1x2")
         await sees(pilot, "맞았습니다: [1, 2]")
         lab.restart()
@@ -154,6 +160,10 @@ async def test_without_an_answer_a_cell_runs_too(tmp_path: Path, home: Path, lab
         await pilot.press("f5")
         await predicts(pilot, "[1]")
         await sees(pilot, "your prediction could not be checked: t.tolist() has no value: NameError")
+        await pilot.press("f5")  # it is asked again
+        await asked(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
         await pilot.press("j", "j", "j", "f5")
         await predicts(pilot, "[1]")
         await sees(pilot, "your prediction could not be checked: 'nothing of a shape' is no shape")
@@ -185,10 +195,82 @@ async def test_a_document_of_no_course_keeps_nothing_and_what_can_not_be_kept_is
         await until(pilot, lambda: any("cannot write" in one for one in told(pilot)))
 
 
+async def test_a_cell_that_fails_for_want_of_those_above_it_is_no_answer(
+    tmp_path: Path, home: Path, lab: FakeLab
+) -> None:
+    lab.values = {"t.numpy()": Evaluated(None, "NameError", "name 't' is not defined")}
+    lab.scripts["t.requires_grad_()"] = Script((failure("NameError", "name 't' is not defined"),), "error", "NameError")
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(220, 50)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ASKS), chapter="1_tensors")
+        await pilot.press("G", "f5")
+        await predicts(pilot, "yes")
+        await sees(pilot, "The cell failed, and cells above it have not run in this kernel. Press R")
+        assert done(home) is None
+        lab.scripts.clear()
+        lab.values = {"t.numpy()": Evaluated(None, "RuntimeError", "Can't call numpy()")}
+        await pilot.press("k", "R")
+        await until(pilot, lambda: block(screen, 3).phase == "ok")
+        assert block(screen, 5).phase == "error"
+        await pilot.press("j", "f5")
+        await predicts(pilot, "yes, a RuntimeError")
+        await sees(pilot, "✓ Right: it raises RuntimeError")
+        await until(pilot, lambda: done(home) == {"1_tensors": ["t.numpy()"]})
+
+
+STYLED = """\
+# %% [markdown] ask="t" kind="value"
+# Is `a_b` _really_ **so** in [the docs](https://pytorch.org)?
+#
+# Why: `a_b` is *not* __so__: see [the docs](https://pytorch.org). 5 * 3 * 2 is 30, snake_case_name is a name.
+#
+# - one
+# - two
+
+# %%
+t = 1
+"""
+
+
+@pytest.mark.parametrize("colour", [True, False])
+async def test_what_is_asked_and_explained_is_markdown_and_what_was_typed_is_not(
+    colour: bool, tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    lab.values = {"t": Evaluated("1")}
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 50)) as pilot:
+        await opened(pilot, written(tmp_path, STYLED))
+        await pilot.press("j", "f5")
+        await asked(pilot)
+        question = app.screen.query_one("#about", Static).content
+        assert isinstance(question, Content)
+        assert " ".join(question.plain.split()).startswith("Is a_b really so in the docs (https://pytorch.org)?")
+        assert _styled(question, "italic") == ["really"]
+        await predicts(pilot, "'*two* `b`'")
+        await sees(pilot, "✗ '*two* `b`': it is 1, not *two* `b`")
+        await sees(
+            pilot, "a_b is not so: see the docs (https://pytorch.org). 5 * 3 * 2 is 30,", "snake_case_name is a name."
+        )
+        await sees(pilot, "• one", "• two")
+        lines = [line for line in app.screen.query_one(CellsView)._drawn if any("not" in one.text for one in line)]
+        lines = [line for line in lines if not any("✗" in one.text for one in line)]
+        italic = [one.text for line in lines for one in line if one.style and one.style.italic]
+        bold = [one.text for line in lines for one in line if one.style and one.style.bold]
+        assert italic == ["not"]
+        assert bold == (["so"] if colour else ["a_b", "so"])
+
+
+def _styled(text: Content, what: str) -> list[str]:
+    spans = [span for span in text.spans if not isinstance(span.style, str) and getattr(span.style, what)]
+    return [text.plain[span.start : span.end] for span in spans]
+
+
 def test_a_prompt_has_the_beginning_of_the_cell_that_it_asks_about() -> None:
-    assert beginning("a = 1\na", 10, 70) == "    a = 1\n    a"
+    assert beginning("a = 1\na", 10, 70, ENGLISH) == "    a = 1\n    a"
     code = "\n".join(f"line {at}" for at in range(20))
-    assert beginning(code, -5, 70) == "    line 0\n    line 1\n    … 18 more lines"
-    assert beginning(code, 100, 70).split("\n")[-2:] == ["    line 9", "    … 10 more lines"]
-    assert beginning("\n".join("abc"), 2, 70).split("\n")[-1] == "    … 1 more line"
-    assert beginning("if x:\n    call(1, 2, 3)", 10, 16) == "    if x:\n        call(1,…"
+    assert beginning(code, -5, 70, ENGLISH) == "    line 0\n    line 1\n    … 18 more lines"
+    assert beginning(code, 100, 70, ENGLISH).split("\n")[-2:] == ["    line 9", "    … 10 more lines"]
+    assert beginning("\n".join("abc"), 2, 70, ENGLISH).split("\n")[-1] == "    … 1 more line"
+    assert beginning("if x:\n    call(1, 2, 3)", 10, 16, ENGLISH) == "    if x:\n        call(1,…"

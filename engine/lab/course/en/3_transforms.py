@@ -60,7 +60,7 @@ floats = ToTensor()(np.full((2, 2), 51.0))
 floats
 
 # %% [markdown]
-# ## One-hot labels and scatter_
+# ## One-hot labels and `scatter_`
 #
 # Some losses compare the output with a vector that has a 1 at the right class and 0 elsewhere, a one-hot
 # vector. `scatter_(dim, index, value)` writes a value to the places that `index` names.

@@ -60,7 +60,7 @@ floats = ToTensor()(np.full((2, 2), 51.0))
 floats
 
 # %% [markdown]
-# ## 원-핫 레이블과 scatter_
+# ## 원-핫 레이블과 `scatter_`
 #
 # 어떤 손실 함수는 정답 자리만 1이고 나머지는 0인 벡터, 즉 원-핫(one-hot) 벡터를 출력과 비교합니다.
 # `scatter_(dim, index, value)`는 `index`가 가리키는 자리에 값을 써넣습니다.
