@@ -30,6 +30,7 @@ class Notebook:
         self._kept: list[Cell] = []  # those that were cut too: an undo brings back the same cell, and its outputs
         self._clipboard: list[Cell] = []
         self._undo: list[tuple[list[Cell], int]] = []  # the cells before a change, and the place of the cursor then
+        self._offered: Cell | None = None
         if not document.cells:
             document.cells.append(new_cell(document, "code"))
 
@@ -67,6 +68,12 @@ class Notebook:
         """A new cell before the one at `at`, or at the end."""
         self._remember(at)
         self.cells.insert(at, new_cell(self.document, kind, source))
+
+    def offer(self) -> None:
+        """An empty cell at the end, to type in. Nobody asked for it, so the document has not changed: it is saved once
+        it has a text."""
+        self._offered = new_cell(self.document, "code")
+        self.cells.append(self._offered)
 
     def cut(self, at: int) -> None:
         """The clipboard gets the cell. Of the last one an empty cell stays."""
@@ -173,7 +180,11 @@ class Notebook:
 
     def draft(self) -> "Draft":
         """The document as it is now, for a thread that saves it."""
-        return Draft(self.document.copy(), self.version)
+        copy = self.document.copy()
+        if self._offered is not None and not self._offered.source.strip():
+            kept = [made for cell, made in zip(self.cells, copy.cells, strict=True) if cell is not self._offered]
+            copy.cells[:] = kept or copy.cells
+        return Draft(copy, self.version)
 
     def saved(self, draft: "Draft") -> None:
         """The draft is on the disk."""

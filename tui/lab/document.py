@@ -70,6 +70,7 @@ class DocumentScreen(KeyScreen[None]):
         exercises, in a document whose exercises don't tell it."""
         super().__init__()
         self._services, self.path, self._lang = services, path, lang
+        self._grows = not chapter  # a copy of a chapter stays as it was made
         self._runner = Runner(self, self, services.home, path, chapter)
         self._asking = Asking(self, services, self._runner)
         self._saver = Saver(self, services, self._reopen, self._describe)
@@ -79,7 +80,7 @@ class DocumentScreen(KeyScreen[None]):
     def compose(self) -> ComposeResult:
         yield TopBar("lab")
         with Horizontal(id="panels"):
-            yield DocumentPane(self._services.pictures, title=path_text(self.path.name))
+            yield DocumentPane(self._services.pictures, title=path_text(self.path.name), grows=self._grows)
             yield Inside(lambda: self._runner.session)
         yield KeyLine()
 

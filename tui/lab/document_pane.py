@@ -79,8 +79,9 @@ class DocumentPane(Panel):
     class Answers(Message):
         """The line that input() waits for."""
 
-    def __init__(self, pictures: Pictures, *, title: str) -> None:
-        self._pictures = pictures
+    def __init__(self, pictures: Pictures, *, title: str, grows: bool = True) -> None:
+        """`grows`: behind its last cell, when that was run, there is a new one to type in."""
+        self._pictures, self._grows = pictures, grows
         super().__init__(CellsView(pictures, id="cells"), title=title, id="document", focusable=False)
         self.notebook: Notebook | None = None
         self.blocks: DocumentBlocks | None = None
@@ -282,7 +283,7 @@ class DocumentPane(Panel):
     # Cells
 
     def action_run(self) -> None:
-        """Run the cell; the cursor goes to the next one, a new one at the end."""
+        """Run the cell; the cursor goes to the next one, at the end of a document that grows to a new one."""
         self._run(go_on=True)
 
     def action_run_here(self) -> None:
@@ -298,9 +299,10 @@ class DocumentPane(Panel):
         if at + 1 < len(self.cells.blocks):
             self.cells.go(at + 1)
             self.post_message(self.Moved())
-        elif self.cells.blocks[at].source.strip():
-            self._notebook.insert(at + 1)
-            self._changed(at + 1)
+        elif self._grows and self.cells.blocks[at].source.strip():
+            self._notebook.offer()
+            self.show()
+            self.go_back(at + 1)
             if typing:
                 self.edit()
 

@@ -120,6 +120,37 @@ def test_a_document_always_has_a_cell(tmp_path: Path) -> None:
     assert sources(found) == ["x"]
 
 
+@pytest.mark.parametrize("ending", [".py", ".ipynb"])
+def test_a_cell_that_is_offered_is_saved_once_it_has_a_text(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"own{ending}"
+    script(tmp_path).document.save(path)
+    found, before = opened(path), path.read_bytes()
+    found.offer()
+    assert sources(found)[-1] == ""
+    assert (found.edited, found.can_undo) == (False, False)
+    found.draft().save()
+    assert path.read_bytes() == before
+    found.write(0, "other")  # something else is saved, without it
+    found.draft().save()
+    assert len(opened(path).cells) == len(found.cells) - 1
+    found.write(len(found.cells) - 1, "x = 1")
+    assert found.edited
+    found.draft().save()
+    assert sources(opened(path)) == sources(found)
+    found.insert(0)  # an empty one that somebody asked for
+    found.draft().save()
+    assert sources(opened(path)) == sources(found)
+
+
+def test_an_offered_cell_is_all_that_is_left(tmp_path: Path) -> None:
+    found = script(tmp_path)
+    found.offer()
+    for _ in range(3):
+        found.cut(0)
+    found.draft().save(tmp_path / "left.py")
+    assert sources(opened(tmp_path / "left.py")) == [""]
+
+
 def test_names_are_the_files_ids_and_stay(tmp_path: Path) -> None:
     told = content(5)
     told["cells"][2]["id"] = "cell-1"  # twice the same: no notebook should, some do

@@ -46,6 +46,32 @@ async def test_what_is_typed_is_saved_by_itself(tmp_path: Path, home: Path, lab:
         assert app.screen.query("CellsView")
 
 
+@pytest.mark.parametrize("chapter", ["", "1_tensors"])
+async def test_running_the_last_cell_changes_no_document_and_no_chapter_gets_a_cell(
+    tmp_path: Path, home: Path, lab: FakeLab, chapter: str
+) -> None:
+    path = written(tmp_path, CELLS)
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await opened(pilot, path, chapter=chapter)
+        await pilot.press("G", "r")
+        await until(pilot, lambda: block(screen, 2).phase == "ok")
+        assert len(sources(screen)) == (3 if chapter else 4)
+        assert screen.pane.cells.cursor == len(sources(screen)) - 1
+        assert not on_screen(pilot, "edited")
+        await pilot.press("r")
+        await pilot.pause()
+        assert len(sources(screen)) == (3 if chapter else 4)
+        await pilot.press("g", "j")
+        await edit(pilot, ";", "x")
+        await until(pilot, lambda: "import torch;x" in path.read_text())
+        assert path.read_text() == CELLS.replace("import torch", "import torch;x")
+        if not chapter:
+            await pilot.press("G")
+            await edit(pilot, "y")
+            await until(pilot, lambda: path.read_text().endswith("\n# %%\ny\n"))
+
+
 async def test_what_is_not_saved_yet_is_saved_on_leaving(
     tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
