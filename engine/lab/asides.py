@@ -12,7 +12,8 @@ from typing import Any
 from engine.errors import LabError
 from engine.lab.document import PYTHON
 from engine.lab.hosted_kernel import HostedKernel, KernelGoneError
-from engine.lab.outputs import PLAIN, clean
+from engine.lab.outputs import PLAIN
+from engine.lab.written_text import clean
 from engine.terminal_text import printable
 
 BUSY_S = 2.0  # that a completion or a docstring may wait for the kernel …

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.lab.kernel_process import OBEYS_S, READY_S, KernelFolder, exit_code, no_such_kernel, why_ended
-from engine.lab.outputs import PLAIN, Failure, Outputs, clean, failure_of, paged
+from engine.lab.outputs import PLAIN, Failure, Outputs, failure_of, paged
+from engine.lab.written_text import clean
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient

@@ -2,65 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine.lab.widgets import KINDS as COMMS
 from engine.lab.widgets import VIEW, Widgets
+from engine.lab.written_text import Written, clean
 
 HEAD, TAIL = 1000, 1000  # lines that are kept of a stream …
 MOST = 1_000_000  # … and characters, of each of the two
 PARTS = 1000  # outputs that are kept of a cell, the first and the last ones …
 DATA = 32 * 2**20  # … and characters of them all
-LONGEST = 100_000  # characters of a line
-CUT = 200  # characters within which a sequence that commands a terminal may be cut in two
-SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
-UNENDED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*|[PX^_][^\x1b]*|[ -/]*)")  # the beginning of such a sequence
-ERASE = re.compile(r"\x1b\[([012]?)K")  # from the cursor to the end of the line, from its beginning, or all of it
 PLAIN = "text/plain"
 CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
-
-
-def clean(text: str) -> str:
-    """The text without what commands a terminal; a line that is written over shows what it shows last."""
-    text = "\n".join(_written(line)[0] for line in text.split("\n")) if "\r" in text or "\b" in text else text
-    return "".join(character for character in SEQUENCE.sub("", text) if character >= " " or character in "\n\t")
-
-
-def clean_part(text: str) -> str:
-    """The same of a part of a stream, which may write over a line that another part has begun: with its returns."""
-    return "".join(character for character in SEQUENCE.sub("", text) if character >= " " or character in "\b\n\r\t")
-
-
-def _written(line: str) -> tuple[str, int]:
-    """A line as it stands after its returns and backspaces, and where the cursor is then: as in a notebook, what is
-    written over what is longer leaves its end."""
-    if "\r" not in line and "\b" not in line:
-        return line, len(line)
-    shown, at = "", 0
-    for part in re.split(r"(\r|\x08|\x1b\[[012]?K)", SEQUENCE.sub(_only_erasing, line)):
-        if part == "\r":
-            at = 0
-        elif part == "\b":
-            at = max(0, at - 1)
-        elif erases := ERASE.fullmatch(part):
-            shown = {"1": " " * at + shown[at:], "2": ""}.get(erases[1], shown[:at])
-        elif part:
-            shown = shown[:at].ljust(at) + part + shown[at + len(part) :]
-            at += len(part)
-    return shown, at
-
-
-def _only_erasing(sequence: re.Match[str]) -> str:
-    return sequence[0] if ERASE.fullmatch(sequence[0]) else ""
-
-
-def _begun(line: str) -> str:
-    """What has to be kept of a line that is not ended: how it stands, and where the cursor is."""
-    last = line.rfind("\x1b")
-    cut = last if last >= 0 and len(line) - last < CUT and UNENDED.fullmatch(line, last) else len(line)
-    shown, at = _written(line[:cut])
-    return shown + ("" if at == len(shown) else f"\r{shown[:at]}") + line[cut:]
 
 
 def paged(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -71,46 +25,51 @@ def paged(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"data": {PLAIN: clean(str(data[PLAIN]))}, "metadata": {}} for data in shown if PLAIN in data]
 
 
-@dataclass
 class Stream:
     """One stream of a cell, stdout or stderr. Of a long one the first and the last lines are kept."""
 
-    name: str
-    head: list[str] = field(default_factory=list)  # whole lines, without their ends
-    tail: list[str] = field(default_factory=list)
-    left_out: int = 0  # lines between them
-    _open: str = ""  # the last line, which is not ended yet
-    _head_size: int = 0  # characters
-    _tail_size: int = 0
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._head: list[str] = []  # lines that the cursor has left behind
+        self._tail: list[str] = []
+        self._left_out = 0  # lines between them
+        self._head_size = self._tail_size = 0  # characters
+        self._written = Written(self._line, self._back)
 
     def add(self, text: str) -> None:
-        *whole, self._open = (self._open + text).split("\n")
-        for line in whole:
-            self._line(_written(line)[0][:LONGEST])
-        if "\r" in self._open or "\b" in self._open:
-            self._open = _begun(self._open)
-        if len(self._open) > LONGEST:
-            self._open = self._open.rpartition("\r")[2][-LONGEST:]
+        self._written.add(text)
 
     def _line(self, line: str) -> None:
-        if len(self.head) < HEAD and self._head_size < MOST and not self.tail:
-            self.head.append(line)
+        if len(self._head) < HEAD and self._head_size < MOST and not self._tail:
+            self._head.append(line)
             self._head_size += len(line)
             return
-        self.tail.append(line)
+        self._tail.append(line)
         self._tail_size += len(line)
-        if len(self.tail) > 2 * TAIL or self._tail_size > 2 * MOST:
+        if len(self._tail) > 2 * TAIL or self._tail_size > 2 * MOST:
             cut = self._cut()
-            self.left_out += cut
-            del self.tail[:cut]
-            self._tail_size = sum(map(len, self.tail))
+            self._left_out += cut
+            del self._tail[:cut]
+            self._tail_size = sum(map(len, self._tail))
+
+    def _back(self) -> str | None:
+        """The last line, which is written over."""
+        if len(self._tail) > bool(self._left_out):  # what is above lines that are left out stays there
+            line = self._tail.pop()
+            self._tail_size -= len(line)
+            return line
+        if self._tail or not self._head:
+            return None
+        line = self._head.pop()
+        self._head_size -= len(line)
+        return line
 
     def _cut(self) -> int:
         """How many lines of the tail are too many."""
-        cut, size = max(0, len(self.tail) - TAIL), self._tail_size
-        size -= sum(map(len, self.tail[:cut]))
-        while size > MOST and cut < len(self.tail) - 1:
-            size -= len(self.tail[cut])
+        cut, size = max(0, len(self._tail) - TAIL), self._tail_size
+        size -= sum(map(len, self._tail[:cut]))
+        while size > MOST and cut < len(self._tail) - 1:
+            size -= len(self._tail[cut])
             cut += 1
         return cut
 
@@ -118,14 +77,14 @@ class Stream:
     def text(self) -> str:
         """What is kept, and between its two parts how many lines are not."""
         cut = self._cut()
-        left_out = self.left_out + cut
-        lines = [*self.head, *([f"… {left_out:,} lines left out …"] if left_out else []), *self.tail[cut:]]
-        return clean("".join(line + "\n" for line in lines) + self._open)
+        left_out = self._left_out + cut
+        lines = [*self._head, *([f"… {left_out:,} lines left out …"] if left_out else []), *self._tail[cut:]]
+        return clean("".join(line + "\n" for line in lines) + self._written.rest)
 
     @property
     def size(self) -> int:
         """Characters that are kept, about."""
-        return self._head_size + self._tail_size
+        return self._head_size + self._tail_size + self._written.size
 
     def node(self) -> dict[str, Any]:
         return {"output_type": "stream", "name": self.name, "text": self.text}

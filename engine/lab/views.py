@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.lab.outputs import PLAIN, clean
+from engine.lab.outputs import PLAIN
 from engine.lab.widgets import VIEW
+from engine.lab.written_text import clean
 from engine.terminal_text import shown_lines, without_tabs
 
 OBJECT = "application/vnd.fmnist-tui.object+json"

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.lab.document import Document
-from engine.lab.outputs import Outputs, clean_part, failure_of, text_of
+from engine.lab.outputs import Outputs, failure_of, text_of
 from engine.lab.run import CellRan
 from engine.lab.widgets import KINDS as COMMS
+from engine.lab.written_text import clean_part
 
 VERSION = 1
 MOVES_S = 0.1  # between two times that the line is told which a cell writes

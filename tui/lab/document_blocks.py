@@ -8,8 +8,8 @@ from engine.lab.document import Cell
 from engine.lab.exercise_words import ExerciseWords
 from engine.lab.exercises import Exercise
 from engine.lab.notebook import Notebook
-from engine.lab.outputs import clean
 from engine.lab.views import OutputView, views
+from engine.lab.written_text import clean
 from tui.lab.blocks import Block, Note
 from tui.lab.lab_session import RunView
 

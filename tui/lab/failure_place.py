@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from engine.lab.outputs import CELL_LINE, clean
+from engine.lab.outputs import CELL_LINE
+from engine.lab.written_text import clean
 from tui.lab.blocks import Block
 
 FAILED = ("error", "interrupted", "died")

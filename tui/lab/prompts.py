@@ -12,7 +12,7 @@ from engine.home import expanded
 from engine.lab.document import check_ending
 from engine.lab.events import InputAsked
 from engine.lab.notebook import Notebook
-from engine.lab.outputs import clean
+from engine.lab.written_text import clean
 from engine.terminal_text import path_text
 from engine.typed_path import typed_path
 from tui.dialogs.paths import PathSuggester

@@ -1,9 +1,12 @@
 """Outputs: cleaned, with an end, and where a cell failed."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.lab import outputs as outputs_module
-from engine.lab.outputs import HEAD, TAIL, Outputs, Stream, clean, clean_part, failure_of, saved, text_of
+from engine.lab.outputs import HEAD, TAIL, Outputs, Stream, failure_of, saved, text_of
+from engine.lab.written_text import LONGEST, MOST_WORK, Written, clean, clean_part
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,13 @@ from engine.lab.outputs import HEAD, TAIL, Outputs, Stream, clean, clean_part, f
         ("a longer line\x1b[2K\rshort", "short"),
         ("abcdef\x1b[1K\rx", "x     "),
         ("abcd\b\bX\b\b\b\b\b\b0", "0bXd"),
+        ("one\ntwo\x1b[A\rONE\ntwo!\n", "ONE\ntwo!\n"),
+        ("one\ntwo\x1b[AX", "oneX\ntwo"),
+        ("a\nb\nc\x1b[2Ax\x1b[By\x1b[Ez", "ax\nb y\nz"),
+        ("a\nb\x1b[F\x1b[2Knew", "new\nb"),
+        ("a\x1b[9Ab", "ab"),  # no line is above
+        ("a\x1b[99999Ab\x1b[Bc", "abc"),
+        ("x\x1b[1;1Hy\x1b[3Cz\x1b[sq\x1b[10Lr", "xyzqr"),  # other commands do nothing
         ("\r\x1b[32m 50%|█████\x1b[0m\r\x1b[32m100%|██████████\x1b[0m\n", "100%|██████████\n"),
         ("tab\tbell\x07nul\x00", "tab\tbellnul"),
         ("\x1b[2J\x1b[H\x1bc", ""),
@@ -49,7 +59,7 @@ def test_a_stream_in_pieces_is_one_output_and_the_two_streams_are_two() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100])
 def test_a_line_that_is_written_over_is_the_same_in_whatever_parts_it_comes(size: int) -> None:
-    whole = "first\n\r  0%|    |\x1b[A\r 50%|\x1b[32m██  \x1b[0m|\r100%|████|\b\b\b\bxy\rdone\x1b[K\r\nab\rc"
+    whole = "first\n\r  0%|    |\x1b[2J\r 50%|\x1b[32m██  \x1b[0m|\r100%|████|\b\b\b\bxy\rdone\x1b[K\r\nab\rc"
     outputs = Outputs()
     for at in range(0, len(whole), size):
         stream(outputs, whole[at : at + size])
@@ -63,7 +73,95 @@ def test_a_bar_that_moves_for_long_takes_little_memory() -> None:
     assert outputs.nodes()[0]["text"] == f"19999 of 20000 |{'█' * 19}"
     (part,) = outputs._parts
     assert isinstance(part, Stream)
-    assert len(part._open) < 100
+    assert part.size < 100
+
+
+def bars(outer: int, inner: int) -> str:
+    """What tqdm writes for two bars, one in the other, the inner one with leave=False."""
+    text = "\r outer 0"
+    for at in range(1, outer + 1):
+        text += "\n\r inner 0\x1b[A"
+        text += "".join(f"\n\r inner {step}\x1b[A" for step in range(1, inner + 1))
+        text += "\n\r         \r\x1b[A" + f"\r outer {at}"
+    return text
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_two_bars_move_in_their_places(size: int) -> None:
+    outputs = Outputs()
+    stream(outputs, "before\n")
+    whole = bars(3, 20)
+    whole = whole[: whole.rindex("inner 7") + len("inner 7")]
+    for at in range(0, len(whole), size):
+        stream(outputs, whole[at : at + size])
+    assert outputs.nodes()[0]["text"] == "before\n outer 2\n inner 7 "  # the blanks that a bar before it left
+    stream(outputs, "\x1b[A" + bars(3, 20) + "\nafter")
+    assert outputs.nodes()[0]["text"].rstrip() == "before\n outer 3\nafter"
+
+
+def test_bars_that_move_for_long_among_lines_that_are_left_out_take_little_memory() -> None:
+    outputs = Outputs()
+    stream(outputs, "".join(f"{number}\n" for number in range(5000)))
+    for _ in range(20):
+        stream(outputs, bars(50, 10))
+    stream(outputs, "\n")
+    (part,) = outputs._parts
+    assert isinstance(part, Stream)
+    lines = part.text.split("\n")
+    assert lines[0] == "0"
+    assert lines[-3:] == ["4999", " outer 50", ""]
+    assert part.size < 40_000
+
+
+def test_what_goes_far_up_stays_within_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs_module, "HEAD", 3)
+    monkeypatch.setattr(outputs_module, "TAIL", 3)
+    outputs = Outputs()
+    stream(outputs, "".join(f"{number}\n" for number in range(20)))
+    for _ in range(50):
+        stream(outputs, "\x1b[9A\rup")
+    text = outputs.nodes()[0]["text"]
+    assert text.startswith("0\n1\n2\n… ")
+    assert text.count("up") == 1
+    stream(outputs, "\n" * 300 + "end")
+    assert outputs.nodes()[0]["text"].endswith("\nend")
+
+
+PIECES = [
+    "a", "long text ", "\n", "\r", "\b", "\x1b", "\x1b[A", "\x1b[3A", "\x1b[B", "\x1b[K", "\x1b[1K", "\x1b[2K",
+    "\x1b[E", "\x1b[F", "\x1b[", "\x1b]0;t", "\x07", "1", ";",
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(parts=st.lists(st.sampled_from(PIECES)))
+def test_whatever_is_written_is_text_and_the_same_in_whatever_parts_it_comes(parts: list[str]) -> None:
+    whole, outputs = "".join(parts), Outputs()
+    for part in ["", *parts]:
+        stream(outputs, part)
+    text = outputs.nodes()[0]["text"]
+    assert all(one >= " " or one == "\n" for one in text)
+    one = Outputs()
+    stream(one, whole)
+    assert one.nodes()[0]["text"] == text == clean(whole)
+
+
+def test_sequences_without_end_cost_no_more_than_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would move a line of 100,000 characters."""
+    moved: list[int] = []
+    move = Written._move
+
+    def noted(written: Written, where: str, lines: int, at: int) -> int:
+        moved.append(len(written._line))
+        return move(written, where, lines, at)
+
+    monkeypatch.setattr(Written, "_move", noted)
+    for hostile in ("\x1b[A\x1b[B", "\x1b[A\n", "\x1b[A\rx\n"):
+        moved.clear()
+        outputs = Outputs()
+        stream(outputs, ("x" * LONGEST + "\n") * 2)
+        stream(outputs, hostile * 20_000)
+        assert sum(moved) < 3 * MOST_WORK
 
 
 def test_a_part_of_a_stream_keeps_what_writes_over() -> None:
