@@ -4,7 +4,6 @@ import base64
 import contextlib
 import fcntl
 import io
-import json
 import os
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from engine.lab import log, record
 from engine.lab.document import open_document
 from engine.lab.durations import IDLE_S
 from engine.lab.events import KernelChanged, LabEvent, decode
+from engine.lab.host_requests import LONGEST_ANSWER, HostAnswer, HostRequest, line_of, read_answer, read_part
 from engine.lab.record import LabRecord
 from engine.progress import Progress, silent
 from engine.terminal_text import path_text, printable
@@ -38,8 +38,6 @@ STARTS_S = 60.0  # that a host may take to listen, or to end
 POLL_S = 0.02
 TAKEN = 3  # the exit code of a host where there is one already
 HOST = "engine.lab.host"
-
-Fields = dict[str, Any]  # of a request, or of an answer
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class LabClient:
 
     def execute(self, cells: Sequence[tuple[str, str]], *, stop_on_error: bool = True) -> None:
         """Queue cells, each its name and its source. Raises LabError where there is no kernel."""
-        self._do("execute", cells=[list(cell) for cell in cells], stop_on_error=stop_on_error)
+        self._do("execute", cells=[*cells], stop_on_error=stop_on_error)
 
     def interrupt(self) -> None:
         """End the running cell by a KeyboardInterrupt, and skip those that wait. The kernel is killed, and the lab
@@ -88,7 +86,7 @@ class LabClient:
     def restart(self, *, clear: bool = False) -> int:
         """Another kernel in place of this one, or of the one that died. `clear`: and nothing of what has run so far
         belongs to the document any more. Returns the number of the last run in the kernel that has ended."""
-        return int(self._do("restart", clear=clear).get("last", 0))
+        return self._do("restart", clear=clear).last
 
     def shut_down(self) -> None:
         """End the kernel and the host, and wait until they have."""
@@ -107,17 +105,17 @@ class LabClient:
     def complete(self, source: str, position: int) -> Completion:
         """`position`: in characters."""
         found = self._do("complete", source=source, position=position)
-        return Completion(tuple(found["matches"]), found["start"], found["end"], tuple(found["types"]))
+        return Completion(tuple(found.matches), found.start, found.end, tuple(found.types))
 
     def inspect(self, source: str, position: int) -> str:
         """The signature and docstring of the name there, in plain text; "": none is known."""
-        return str(self._do("inspect", source=source, position=position)["text"])
+        return self._do("inspect", source=source, position=position).text
 
     def ask(self, request: Request[A], progress: Progress = silent) -> A:
         """The answer of `engine.lab.kernel_side` in the kernel; waits while a cell runs. Raises EngineError."""
         message = io.BytesIO()
         wire.send(message, request)
-        answer = self._do("ask", None, request=base64.b64encode(message.getvalue()).decode("ascii"))["answer"]
+        answer = self._do("ask", None, request=base64.b64encode(message.getvalue()).decode("ascii")).answer
         try:
             told = wire.receive(io.BytesIO(base64.b64decode(answer)))
         except (ValueError, EOFError) as error:
@@ -137,7 +135,7 @@ class LabClient:
             for connection in self._asking:
                 _hang_up(connection)
 
-    def status(self, timeout: float = ANSWERS_S) -> Fields:
+    def status(self, timeout: float = ANSWERS_S) -> HostAnswer:
         """`document`, `kernel`, `phase`, `since`, `used` (Unix seconds), `kernel_pid`, `trouble` (of the disk)."""
         return self._do("status", timeout)
 
@@ -148,8 +146,9 @@ class LabClient:
             _hang_up(self._following)
         self.cancel()
 
-    def _do(self, what: str, timeout: float | None = ANSWERS_S, **fields: Any) -> Fields:
+    def _do(self, what: str, timeout: float | None = ANSWERS_S, **fields: Any) -> HostAnswer:
         """Have the host do something. `timeout`: seconds; None: it may take as long as it takes, until `cancel`."""
+        line = line_of(HostRequest(do=what, **fields))
         connection, cancels = None, self._cancels
         try:
             connection = self._connect(timeout)
@@ -158,12 +157,13 @@ class LabClient:
                     self._asking.add(connection)
                     if self._cancels != cancels:
                         raise InspectionCancelledError("the question was taken back")
-            connection.sendall(_line({"do": what, **fields}))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it says why, perhaps
+                connection.sendall(line)
             with connection.makefile("rb") as stream:
-                line = stream.readline()
+                line = stream.readline(LONGEST_ANSWER)
             if not line.endswith(b"\n"):
-                raise OSError("it hung up")
-            answer = json.loads(line)
+                raise OSError("it hung up" if len(line) < LONGEST_ANSWER else "its answer has no end")
+            answer = read_answer(line)
         except (OSError, ValueError) as error:
             if connection in self._cancelled:
                 raise InspectionCancelledError("the question was taken back") from None
@@ -174,10 +174,9 @@ class LabClient:
                     self._asking.discard(connection)
                     self._cancelled.discard(connection)
                 connection.close()
-        if not answer.get("ok"):
-            raise LabError(str(answer.get("reason", "the lab's host refuses, and does not say why")))
-        found: Fields = answer
-        return found
+        if not answer.ok:
+            raise LabError(printable(answer.reason, 500) or "the lab's host refuses, and does not say why")
+        return answer
 
     def _connect(self, timeout: float | None) -> socket.socket:
         """Raises OSError."""
@@ -185,13 +184,21 @@ class LabClient:
         if one is None or not one.socket:
             raise OSError("it has no host")
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        until = time.monotonic() + (timeout or ANSWERS_S)
         try:
             connection.settimeout(timeout or ANSWERS_S)
-            connection.connect(one.socket)
+            while True:
+                try:
+                    connection.connect(one.socket)
+                    break
+                except BlockingIOError:  # many ask at once, and wait to be taken
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(POLL_S)
             connection.settimeout(timeout)
-        except OSError:
+        except (OSError, ValueError) as error:  # ValueError: no file has that name
             connection.close()
-            raise
+            raise error if isinstance(error, OSError) else OSError(str(error)) from error
         return connection
 
     def _no_answer(self, error: Exception) -> LabError:
@@ -208,7 +215,7 @@ class LabClient:
     ) -> None:
         ended = ""
         with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
-            connection.sendall(_line({"do": "follow"}))
+            connection.sendall(line_of(HostRequest(do="follow")))
             for events in self._events(stream):
                 if self._closed:
                     return
@@ -223,11 +230,11 @@ class LabClient:
     def _events(self, stream: BinaryIO) -> Iterator[list[LabEvent]]:
         """What the log has and what comes, each once, in its order."""
         last = 0
-        stream.readline()  # that it is followed
-        while line := stream.readline():
+        stream.readline(LONGEST_ANSWER)  # that it is followed
+        while (line := stream.readline(LONGEST_ANSWER)).endswith(b"\n"):
             parts: Iterator[list[LabEvent]]
             if line.startswith(b'{"log"'):
-                begin, end = json.loads(line)["log"]
+                begin, end = read_part(line)
                 parts = log.read(self.folder.events, begin, end)
             else:
                 event = decode(line)
@@ -342,7 +349,3 @@ def _hang_up(connection: socket.socket) -> None:
     """End a connection that another thread reads from."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def _line(fields: Fields) -> bytes:
-    return json.dumps(fields).encode() + b"\n"

@@ -130,5 +130,5 @@ def decode(line: bytes | str) -> LabEvent | None:
         cls = EVENTS[content["kind"]]
         names = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in names})
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

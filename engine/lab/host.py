@@ -21,7 +21,8 @@ from engine.hosting.unix_socket import PrivateSocket
 from engine.lab import durations, record
 from engine.lab.asides import Asides
 from engine.lab.events import KernelChanged, KernelPhase, LabEvent, RunsForgotten
-from engine.lab.host_server import Fields, LabServer
+from engine.lab.host_requests import Fields, HostRequest
+from engine.lab.host_server import LabServer
 from engine.lab.hosted_kernel import HostedKernel, KernelGoneError
 from engine.lab.kernel_process import OBEYS_S
 from engine.lab.log import LabLog
@@ -79,41 +80,39 @@ class Host:
 
     # What is asked
 
-    async def _answer(self, request: Fields) -> Fields:
-        do = request.get("do")
-        if do == "status":
+    async def _answer(self, request: HostRequest) -> Fields:
+        if request.do == "status":
             return self._status()
         self._use()
-        match do:
+        match request.do:
             case "execute":
                 self._check_alive()
-                cells = [(str(cell), str(source)) for cell, source in request["cells"]]
-                self.runs.queue(cells, stop_on_error=bool(request.get("stop_on_error", True)))
+                self.runs.queue(request.cells, stop_on_error=request.stop_on_error)
                 self._work.set()
             case "interrupt":
                 await self._interrupt()
             case "restart":
                 last = self.runs.last
                 await self._stop_kernel("the kernel was restarted")
-                if request.get("clear"):
+                if request.clear:
                     self._tell(RunsForgotten(last=last))
                 self._start_kernel()
                 return {"last": last}
             case "shut_down":
                 self._leave("")
             case "answer":
-                self.runs.answer_input(self.kernel, str(request["text"]))
+                self.runs.answer_input(self.kernel, request.text)
             case "complete":
                 self._check_alive()
-                return await self.asides.complete(str(request["source"]), int(request["position"]))
+                return await self.asides.complete(request.source, request.position)
             case "inspect":
                 self._check_alive()
-                return await self.asides.inspect(str(request["source"]), int(request["position"]))
+                return await self.asides.inspect(request.source, request.position)
             case "ask":
                 self._check_alive()
-                return await self.asides.ask(str(request["request"]), self.record.kernel)
+                return await self.asides.ask(request.request, self.record.kernel)
             case _:
-                raise LabError(f"{printable(str(do), 40)!r} is nothing that a lab's host does")
+                raise LabError(f"{printable(request.do, 40)!r} is nothing that a lab's host does")
         return {}
 
     def _status(self) -> Fields:

@@ -88,8 +88,8 @@ def _summary(folder: LabFolder) -> LabSummary | None:
     if process.is_here(host):
         with contextlib.suppress(LabError):
             status = LabClient(folder).status(ANSWERS_S)
-            phase = "idle" if status["phase"] == "ready" else str(status["phase"])
-            since, used, kernel_pid = float(status["since"]), float(status["used"]), int(status["kernel_pid"])
+            phase = "idle" if status.phase == "ready" else status.phase
+            since, used, kernel_pid = status.since, status.used, status.kernel_pid
     return LabSummary(
         id=folder.id, document=path_text(given.document), kernel=given.kernel, phase=phase, since=since, used=used,
         memory=_memory(kernel_pid), kernel_pid=kernel_pid, host_pid=host.pid, hostname=host.hostname,

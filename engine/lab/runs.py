@@ -24,6 +24,7 @@ from engine.lab.state import LabState
 from engine.terminal_text import printable
 
 REMEMBERED = 200  # runs that have ended, whose threads may still print
+MOST_WAITING = 20_000  # cells
 PRINTED = ("stream", "display_data", "update_display_data")  # what a thread may put out at any time
 
 
@@ -68,6 +69,9 @@ class Runs:
             self._tell(RunFinished(run=one.run, status=status, error=why))
 
     def queue(self, cells: Sequence[tuple[str, str]], *, stop_on_error: bool) -> None:
+        """Raises LabError where too many would wait."""
+        if len(self._waiting) + len(cells) > MOST_WAITING:
+            raise LabError(f"{len(self._waiting):,} cells wait already; at most {MOST_WAITING:,} can")
         for cell, source in cells:
             self._last += 1
             self._waiting.append(Run(self._last, cell, source, stop_on_error))
