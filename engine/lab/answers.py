@@ -102,15 +102,6 @@ def spelled(answer: Answer) -> str:
     return printable(str(answer), 60) if isinstance(answer, str) else str(answer)
 
 
-def example(answer: Answer) -> str:
-    """How an answer of that type is typed."""
-    if isinstance(answer, bool):
-        return "yes"
-    if isinstance(answer, list):
-        return "[1, 2]"
-    return "a word" if isinstance(answer, str) else "1.5" if isinstance(answer, float) else "3"
-
-
 def _literal(text: str) -> Answer | None:
     with contextlib.suppress(SyntaxError, ValueError, MemoryError, RecursionError, OverflowError, ZeroDivisionError):
         return _value(ast.parse(text, mode="eval").body, 0)

@@ -36,11 +36,7 @@ class ExerciseWords:
     also: str
     not_these: str
     none: str
-    write: str  # what, an example
-    a_value: str
-    a_shape: str
-    names: str
-    yes_or_no: str
+    write: str  # one of `typed`, where something else was typed
     run_again: str  # of what can't be read as a prediction
     restart: str  # of a wrong one
 
@@ -79,11 +75,7 @@ ENGLISH = ExerciseWords(
     also="also: {0}",
     not_these="not: {0}",
     none="none",
-    write="write {0}, such as {1}",
-    a_value="a value",
-    a_shape="a shape",
-    names="names",
-    yes_or_no="yes or no",
+    write="write {0}",
     run_again="Run the cell again to answer.",
     restart="After a restart of the kernel (0) you are asked again.",
 )
@@ -92,12 +84,12 @@ KOREAN = ExerciseWords(
     asks="아래 셀을 실행하기 전에 결과를 예측해 보세요. 실행하면 예측을 묻습니다.",
     done="전에 맞힌 문제",
     title="결과 예측",
-    type_so="{0} 비워 두면 답하지 않고 실행합니다.",
+    type_so="{0}. 비워 두면 답하지 않고 실행합니다.",
     typed={
-        "value": "값을 쓰세요(예: 3, [1, 2], float32).",
-        "shape": "모양을 쓰세요(예: [2, 3]).",
-        "names": "이름을 쓰세요(예: a, b). 하나도 없으면 ‘없음’이라고 쓰세요.",
-        "raises": "예/아니요나 예외의 이름을 쓰세요.",
+        "value": "값을 쓰세요(예: 3, [1, 2], float32)",
+        "shape": "모양을 쓰세요(예: [2, 3])",
+        "names": "이름을 쓰세요(예: a, b). 하나도 없으면 ‘없음’이라고 쓰세요",
+        "raises": "예/아니요나 예외의 이름을 쓰세요",
     },
     more_line="… 이하 1줄",
     more_lines="… 이하 {0}줄",
@@ -121,11 +113,7 @@ KOREAN = ExerciseWords(
     also="빠진 이름: {0}",
     not_these="해당하지 않는 이름: {0}",
     none="없음",
-    write="{0} 형식으로 적으세요. 예: {1}",
-    a_value="값",
-    a_shape="모양",
-    names="이름 목록",
-    yes_or_no="예/아니요",
+    write="{0}",
     run_again="셀을 다시 실행하면 다시 답할 수 있습니다.",
     restart="커널을 다시 시작하면(0 키) 다시 물어봅니다.",
 )

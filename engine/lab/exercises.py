@@ -99,14 +99,12 @@ def unreadable(kind: Kind, typed: str, lang: str = "en") -> str:
     """Why what is typed can't be an answer of that kind, in one line, before the cell runs and shows the right one; ""
     where it can."""
     words = exercise_words.words(lang)
-    if kind == "raises":
-        return "" if _raising(typed) is not None else _not_read(words.yes_or_no, "yes", words).text
-    if kind == "shape":
-        return "" if answers.shape(typed) is not None else _not_read(words.a_shape, "[2, 3]", words).text
-    if kind == "names":
-        return "" if answers.names(typed) is not None else _not_read(words.names, "a, b", words).text
-    read = answers.read(typed, yes_and_no=True, thousands=True)
-    return "" if read is not None else _not_read(words.a_value, "3, [1, 2]", words).text
+    read: object
+    if kind == "value":
+        read = answers.read(typed, yes_and_no=True, thousands=True)
+    else:
+        read = {"shape": answers.shape, "names": answers.names, "raises": _raising}[kind](typed)
+    return words.write.format(words.typed[kind]) if read is None else ""
 
 
 def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
@@ -118,14 +116,14 @@ def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
     if truth.kind == "shape":
         predicted = answers.shape(typed)
         if predicted is None:
-            return _not_read(words.a_shape, "[2, 3]", words)
+            return _not_read("shape", words)
         return _shape(truth.answer, predicted, words)
     if truth.kind == "names":
         named = answers.names(typed)
-        return _not_read(words.names, "a, b", words) if named is None else _names(truth.answer, named, words)
+        return _not_read("names", words) if named is None else _names(truth.answer, named, words)
     value = answers.read(typed, yes_and_no=isinstance(truth.answer, bool), thousands=isinstance(truth.answer, int))
     if value is None:
-        return _not_read(words.a_value, answers.example(truth.answer), words)
+        return _not_read("value", words)
     difference = answers.difference(truth.answer, value, words)
     return Verdict(not difference, difference or words.right.format(answers.spelled(truth.answer)))
 
@@ -133,7 +131,7 @@ def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
 def _raises(truth: Truth, typed: str, words: ExerciseWords) -> Verdict:
     said = _raising(typed)
     if said is None:
-        return _not_read(words.yes_or_no, "yes", words)
+        return _not_read("raises", words)
     raises, name = said
     right = raises == truth.answer and name in ("", truth.error)
     what = words.raises.format(truth.error) if truth.answer else words.raises_nothing
@@ -175,8 +173,8 @@ def _names(answer: answers.Answer, named: list[str], words: ExerciseWords) -> Ve
     return Verdict(not parts, "; ".join(parts) or right)
 
 
-def _not_read(what: str, example: str, words: ExerciseWords) -> Verdict:
-    return Verdict(False, words.write.format(what, example), understood=False)
+def _not_read(kind: Kind, words: ExerciseWords) -> Verdict:
+    return Verdict(False, words.write.format(words.typed[kind]), understood=False)
 
 
 def _asked(cell: Cell) -> tuple[str, Kind] | None:

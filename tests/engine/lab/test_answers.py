@@ -75,13 +75,6 @@ def test_words_and_commas_are_read_as_the_answer_wants_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "example"), [(True, "yes"), (3, "3"), (0.5, "1.5"), ("float32", "a word"), ([1.0], "[1, 2]")]
-)
-def test_the_example_is_of_the_answers_type_and_tells_nothing(answer: answers.Answer, example: str) -> None:
-    assert answers.example(answer) == example
-
-
-@pytest.mark.parametrize(
     ("text", "sizes"),
     [
         ("[2, 3]", [2, 3]),

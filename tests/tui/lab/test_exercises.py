@@ -130,7 +130,7 @@ async def test_what_was_wrong_is_asked_again_by_another_kernel_and_what_was_righ
         await sees(pilot, "✗ [1, 1]:", "나눠 씁니다.", "커널을 다시 시작하면(0 키) 다시 물어봅니다.")
         await pilot.press("j", "j", "f5")
         await predicts(pilot, "?")
-        await sees(pilot, "모양 형식으로 적으세요. 예: [2, 3]")
+        await sees(pilot, "모양을 쓰세요(예: [2, 3])")
         await predicts(pilot, "1x2")
         await sees(pilot, "맞았습니다: [1, 2]")
         lab.restart()
