@@ -36,6 +36,8 @@ class ExerciseWords:
     also: str
     not_these: str
     none: str
+    yes: str
+    no: str
     write: str  # one of `typed`, where something else was typed
     run_again: str  # of what can't be read as a prediction
     restart: str  # of a wrong one
@@ -75,6 +77,8 @@ ENGLISH = ExerciseWords(
     also="also: {0}",
     not_these="not: {0}",
     none="none",
+    yes="yes",
+    no="no",
     write="write {0}",
     run_again="Run the cell again to answer.",
     restart="After a restart of the kernel (0) you are asked again.",
@@ -113,6 +117,8 @@ KOREAN = ExerciseWords(
     also="빠진 이름: {0}",
     not_these="해당하지 않는 이름: {0}",
     none="없음",
+    yes="예",
+    no="아니요",
     write="{0}",
     run_again="셀을 다시 실행하면 다시 답할 수 있습니다.",
     restart="커널을 다시 시작하면(0 키) 다시 물어봅니다.",

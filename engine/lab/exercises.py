@@ -124,6 +124,9 @@ def check(truth: Truth, typed: str, lang: str = "en") -> Verdict:
     value = answers.read(typed, yes_and_no=isinstance(truth.answer, bool), thousands=isinstance(truth.answer, int))
     if value is None:
         return _not_read("value", words)
+    if isinstance(truth.answer, bool) and isinstance(value, bool) and typed.strip().lower() not in ("true", "false"):
+        right, said = truth.answer == value, [words.yes if one else words.no for one in (truth.answer, value)]
+        return Verdict(right, words.right.format(said[0]) if right else words.other.format(*said))
     difference = answers.difference(truth.answer, value, words)
     return Verdict(not difference, difference or words.right.format(answers.spelled(truth.answer)))
 

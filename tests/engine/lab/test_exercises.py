@@ -112,7 +112,9 @@ def _fields(template: str) -> set[str]:
         ("value", "[4.0, 2.0]", "4, 2", True, "Right: [4, 2]"),
         ("value", "669706", "669,706", True, "Right: 669706"),
         ("value", "669706", "669_706", True, "Right: 669706"),
-        ("value", "True", "yes", True, "Right: True"),
+        ("value", "True", "yes", True, "Right: yes"),
+        ("value", "False", "y", False, "it is no, not yes"),
+        ("value", "True", "true", True, "Right: True"),
         ("value", "True", "False", False, "it is True, not False"),
         ("value", "'torch.int64'", "torch.int64", True, "Right: torch.int64"),
         ("value", "3", "?", False, "write a value, such as 3, [1, 2] or float32"),
@@ -211,6 +213,7 @@ def test_a_verdict_may_be_in_korean() -> None:
     assert check(Truth("raises", True, "RuntimeError"), "ValueError", "ko").text == (
         "RuntimeError 예외가 발생합니다 (입력: ValueError)"
     )
+    assert check(Truth("value", True), "네", "ko").text == "맞았습니다: 예"
     assert check(Truth("names", ["a", "b"]), "b, c", "ko").text == "빠진 이름: a; 해당하지 않는 이름: c"
     assert not check(Truth("value", 3), "?!", "ko").understood
     assert "예: 3" in check(Truth("value", 3), "?!", "ko").text
