@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 LONGEST = 100_000  # characters of a line
 HIGHEST = 100  # lines that the cursor may stand above the last one
-CUT = 200  # characters within which a sequence that commands a terminal may be cut in two
+CUT = 4000  # characters of a sequence that commands a terminal which a part may end with, and the next go on with
 MOST_WORK = 20 * LONGEST  # characters that one text may have moved; then a line that is written over begins anew
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
+STRING = re.compile(r"\x1b(?:\][^\x07\x1b]*|[PX^_][^\x1b]*)")
 UNENDED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*|[PX^_][^\x1b]*|[ -/]*)")  # the beginning of such a sequence
 OBEYED = re.compile(r"\x1b\[(?:[012]?K|\d{0,4}[ABEF])")  # erases in the line; goes lines up (A, F) or down (B, E)
 STEPS = re.compile(r"(\r|\x08|\x1b\[[0-9]*[ABEFK])")
@@ -57,30 +58,39 @@ class Written:
     def add(self, text: str) -> None:
         """A part of what is written. A sequence may be cut in two by its end."""
         self._work = 0
-        for number, part in enumerate(text.split("\n")):
-            if number:
-                self._cut = ""
-                self._down()
-            self._write(self._cut + part)
+        text, self._cut = self._cut + text, ""
+        if "\x1b" in text:
+            begin = _unended(text)
+            text, self._cut = text[:begin], text[begin:]
+            text = SEQUENCE.sub(_obeyed, text)
+        first, *others = text.split("\n")
+        at_end = not self._below and self._at == len(self._line)
+        if others and at_end and not any(one in text for one in "\r\b\x1b"):  # most text: lines alone
+            for line in (self._line + first, *others[:-1]):
+                self._end(line[:LONGEST])
+            self._line, self._at = "", 0
+            self._put(others[-1])
+            return
+        self._write(first)
+        for part in others:
+            self._down()
+            self._write(part)
 
     def _write(self, part: str) -> None:
         """What has no line's end."""
-        self._cut = ""
-        if "\x1b" in part:
-            last = part.rfind("\x1b")
-            if len(part) - last < CUT and UNENDED.fullmatch(part, last):
-                part, self._cut = part[:last], part[last:]
-            part = SEQUENCE.sub(_obeyed, part)
         if any(one in part for one in "\r\b\x1b"):
             if self._work < MOST_WORK:
                 self._take_steps(part)
                 return
             self._line = ""
             part = _printable(SEQUENCE.sub("", part.rpartition("\r")[2]), "\t")
-        if part:
+        self._put(part)
+
+    def _put(self, text: str) -> None:
+        if text:
             line, at = self._line, self._at
-            over = line + part if at == len(line) else line[:at].ljust(at) + part + line[at + len(part) :]
-            self._cut_to_length(over, at + len(part))
+            over = line + text if at == len(line) else line[:at].ljust(at) + text + line[at + len(text) :]
+            self._cut_to_length(over, at + len(text))
 
     def _take_steps(self, part: str) -> None:
         """What goes back in the line, or to another one. As in a notebook, what is written over what is longer leaves
@@ -132,6 +142,17 @@ class Written:
         """To the beginning of the next line, which may be there already."""
         self._end(self._line)
         self._line, self._at = self._below.pop() if self._below else "", 0
+
+
+def _unended(text: str) -> int:
+    """Where the sequence begins whose end is to come; the text's end, where there is none."""
+    last = text.rfind("\x1b")
+    before = text.rfind("\x1b", 0, last) if last == len(text) - 1 else -1
+    if before >= 0 and STRING.fullmatch(text, before, last):  # of which the last character is half the end
+        last = before
+    elif not UNENDED.fullmatch(text, last):
+        return len(text)
+    return last if len(text) - last < CUT else len(text)
 
 
 def _obeyed(sequence: re.Match[str]) -> str:

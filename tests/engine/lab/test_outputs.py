@@ -16,6 +16,7 @@ from engine.lab.written_text import LONGEST, MOST_WORK, Written, clean, clean_pa
         ("\x1b]0;title\x07x\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "xlink"),
         ("\x1bP0;1q#0;2;0;0;0~\x1b\\after", "after"),
         ("\x1b_Gi=1;AAAA\x1b\\after", "after"),
+        ("\x1bPq#0;2\n~~\n~~\x1b\\after\nit", "after\nit"),  # an image in several lines
         ("10%\r50%\r100%\ndone", "100%\ndone"),
         ("crlf\r\nline", "crlf\nline"),
         ("10 of 10 left\r9 of 10", "9 of 100 left"),  # as in a notebook: what is longer keeps its end
@@ -129,7 +130,7 @@ def test_what_goes_far_up_stays_within_what_is_kept(monkeypatch: pytest.MonkeyPa
 
 PIECES = [
     "a", "long text ", "\n", "\r", "\b", "\x1b", "\x1b[A", "\x1b[3A", "\x1b[B", "\x1b[K", "\x1b[1K", "\x1b[2K",
-    "\x1b[E", "\x1b[F", "\x1b[", "\x1b]0;t", "\x07", "1", ";",
+    "\x1b[E", "\x1b[F", "\x1bPq", "\x1b\\", "\\", "\x1b[", "\x1b]0;t", "\x07", "1", ";",
 ]  # fmt: skip
 
 
@@ -184,6 +185,12 @@ def test_a_line_without_an_end_takes_little_memory() -> None:
     for _ in range(50):
         stream(outputs, "x" * 100_000 + "\r")
     assert len(outputs.nodes()[0]["text"]) <= 200_000
+
+
+def test_of_a_very_long_line_the_beginning_is_kept() -> None:
+    outputs = Outputs()
+    stream(outputs, f"{'a' * LONGEST}{'b' * LONGEST}\nend\n")
+    assert outputs.nodes()[0]["text"] == f"{'a' * LONGEST}\nend\n"
 
 
 def test_results_displays_and_what_replaces_them() -> None:
