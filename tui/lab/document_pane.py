@@ -339,13 +339,11 @@ class DocumentPane(Panel):
         self._changed()
 
     def action_cut(self) -> None:
-        at = self.cells.cursor
-        self._notebook.cut(at)
+        self._notebook.cut(at := self.cells.cursor)
         self._changed(min(at, len(self._notebook.cells) - 1))
 
     def action_paste(self) -> None:
-        at = self.cells.cursor + 1
-        self._notebook.paste(at)
+        self._notebook.paste(at := self.cells.cursor + 1)
         self._changed(at)
 
     def action_undo(self) -> None:
