@@ -117,6 +117,11 @@ class RunsScreen(TableScreen):
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self._show)  # when the panels have their new widths
 
+    def on_rows_widened(self, event: Rows.Widened) -> None:
+        """A table that was made before it had a place, as while its panel said what it waits for, is made anew."""
+        if event.width != self._shown.width:
+            self._show()
+
     @work(thread=True, group="preload")
     def _preload_charts(self) -> None:
         preload()

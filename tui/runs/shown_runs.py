@@ -20,6 +20,7 @@ class Shown:
     order: Order = field(default_factory=Order)
     orders: Sequence[Order] = ()  # that there are
     table: RunTable = field(default_factory=lambda: RunTable((), ()))
+    width: int = 0  # cells that it was made for
 
 
 def matching(runs: Sequence[RunSummary], text: str) -> list[RunSummary]:
@@ -41,4 +42,5 @@ def shown_runs(runs: Sequence[RunSummary], text: str, order: Order, width: int, 
         order,
         orders,
         run_table.table(found, order, width, columns),
+        width,
     )

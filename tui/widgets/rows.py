@@ -77,6 +77,13 @@ class Rows(Lines):
             super().__init__()
             self.again = again
 
+    class Widened(Message):
+        """The table has another width, so many cells: what was cut to fit the one before may be made anew."""
+
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.width = width
+
     class Headed(Message):
         """The title of a column was clicked."""
 
@@ -103,6 +110,7 @@ class Rows(Lines):
         self._top = 0
         self._across = 0  # columns after the fixed ones that are passed over
         self._last = 0  # the place of the last column that is shown
+        self._cells = 0  # across, at the last resize
 
     def show(
         self,
@@ -163,6 +171,11 @@ class Rows(Lines):
                 self.go(at)
                 return True
         return False
+
+    def on_resize(self, event: events.Resize) -> None:
+        if event.size.width != self._cells:
+            self._cells = event.size.width
+            self.post_message(self.Widened(event.size.width))
 
     def on_click(self, event: events.Click) -> None:
         at = self._top + event.y - 1

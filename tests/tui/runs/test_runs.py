@@ -84,6 +84,21 @@ async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, in
         assert max(map(len, shown(app))) <= size[0]
 
 
+async def test_a_curve_has_its_newest_end_in_view_whatever_width_the_table_gets(home: Path) -> None:
+    MadeUpRun(home, "20260101-131313-dddd", name="long").train(range(1, 60))
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 4 and "long" in app.screen.query_one(Rows).text())
+        table, detail = app.screen.query_one(Rows), app.screen.query_one("#run")
+        at = [column.title for column in table.columns].index("curve")
+        for there in (False, True):  # as when the panel beside it comes after the first list
+            detail.display = there
+            await until(pilot, lambda there=there: (table.size.width < 130) is there)  # type: ignore[misc]
+            await until(pilot, lambda: screen_of(app)._shown.width == table.size.width)
+            assert table.rows[0].cells[at]
+            assert f"{table.rows[0].cells[at]} " in shown(app)[1]
+
+
 async def test_without_runs_it_says_how_to_start_one(tmp_path: Path) -> None:
     app = ScreensApp(tmp_path / "empty", "runs")
     async with app.run_test(size=(80, 24)) as pilot:

@@ -46,6 +46,23 @@ async def test_the_columns_that_do_not_fit_come_by_sliding() -> None:
         assert app.heads == ["tensor", "shape", "mean", "›"]
 
 
+async def test_another_width_is_told_and_another_height_is_not() -> None:
+    told: list[int] = []
+
+    class Told(TableApp):
+        def on_rows_widened(self, event: Rows.Widened) -> None:
+            told.append(event.width)
+
+    async with Told().run_test(size=(37, 6)) as pilot:
+        await pilot.pause()
+        await pilot.resize_terminal(37, 9)
+        await pilot.pause()
+        assert told == [37]
+        await pilot.resize_terminal(80, 9)
+        await pilot.pause()
+        assert told == [37, 80]
+
+
 async def test_a_wider_terminal_shows_all_of_them_again() -> None:
     app = TableApp()
     async with app.run_test(size=(37, 6)) as pilot:

@@ -23,6 +23,7 @@ PARENT = "·"  # the curve of the run that this one branched off from
 MARKS = {"edit": (EDIT, "edit"), "not finite": (MARK, "bad"), "checkpoint": (SAVED, "dim")}
 MIN_WIDTH, MIN_HEIGHT = 24, 6
 LEFT, RIGHT = 7, 9  # columns beside every chart, so that those below each other have their x in the same columns
+NARROW_LEFT = 5  # the same beside charts that are too narrow for the newest values; only longer names take more
 ROOM_FOR_RIGHT = 60  # columns from which the newest values stand beside the chart
 LARGEST = 1e300  # what is beyond is not drawn, as what is not finite
 MARKS_EVERY = 4  # cells for each checkpoint, at least
@@ -73,7 +74,7 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
         start = max(0.0, start)
     parts = [part for one in chart.series if (part := _part(one, view, start, end, log_y=view.log_y and chart.log))]
     y = _y_axis(parts, (start, end), rows, chart.ceiling, log=view.log_y and chart.log)
-    left = LEFT if right else max(map(len, y.names))
+    left = LEFT if right else max(NARROW_LEFT, *map(len, y.names))
     x = _x_axis(view, parts, *window_of(view, extent_of(chart, view)), width - left - 1 - right)
     canvas = Canvas(x, y, ascii_only)
     for mark in (mark for mark in chart.marks if mark.kind == "not finite"):  # where the trouble began

@@ -202,6 +202,13 @@ def test_both_charts_of_a_page_have_the_same_columns() -> None:
     assert above.x == below.x
 
 
+def test_charts_that_are_too_narrow_for_the_newest_values_have_them_too() -> None:
+    above = drawn(chart(falling(100)), 43, 12)
+    below = drawn(chart(dots([1, 2], [84.66, 84.71])), 43, 12)
+    assert above.left == below.left
+    assert above.x == below.x
+
+
 def test_the_newest_values_stand_at_the_right_each_in_a_row_of_its_own() -> None:
     one, two = line([1, 5], [2.0, 1.0], name="a"), dots([1, 5], [2.0, 1.01], name="b")
     plotted = drawn(chart(one, replace(two, text="{:.2f}".format)), 80, 16)
