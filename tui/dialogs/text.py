@@ -2,18 +2,23 @@
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from engine.terminal_text import shown, without_tabs
+from tui.columns import width_of
 from tui.dialogs.overlay import Overlay
 from tui.keys import bind
 
+FRAME = 7  # columns of the border, of what is left free inside it, and of the scroll bar
+HINT = "y: copy · Esc: back"
+
 
 class TextScreen(Overlay[None]):
-    """Scrolls."""
+    """As large as the text, up to the whole screen: then it scrolls."""
 
     AUTO_FOCUS = "#text"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -27,12 +32,17 @@ class TextScreen(Overlay[None]):
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title, self._text = title, text
+        self._lines = [shown(without_tabs(line)) for line in text.split("\n")]
+        self._width = max(width_of([HINT]), width_of([shown(title)]), width_of(self._lines)) + FRAME
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="text"):
+        with VerticalScroll(id="text") as box:
+            box.border_subtitle = HINT
             yield Static(f"{shown(self._title)}\n", id="title", markup=False)
-            lines = (shown(without_tabs(line)) for line in self._text.split("\n"))
-            yield Static("\n".join(lines), id="body", markup=False)
+            yield Static("\n".join(self._lines), id="body", markup=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one("#text").styles.width = min(self._width, event.size.width)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#text").scroll_relative(y=lines, animate=False)
