@@ -105,8 +105,8 @@ class AnswerPane(Vertical):
         name, patch = self._passed.classes[self._saliency.target], self._saliency.patch
         occluded = f"{patch}×{patch} occluded"
         if self._pictures.cells == "ascii":
-            return f"∂ logit / ∂ pixel of {name}, and with {occluded}: the denser, the larger the magnitude"
-        return f"∂ logit / ∂ pixel of {name}; blue: less likely with {occluded}"
+            return f"∂ logit/∂ pixel of {name}, and if {occluded}: the denser, the larger the magnitude"
+        return f"∂ logit/∂ pixel of {name}; blue: less likely if {occluded}"
 
     def _tiles(self, passed: ForwardPass) -> list[Tile]:
         tiles = [Tile(passed.image, "the image, edited" if self._edits else "the image")]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
+from textual import events
 from textual.strip import Strip
 
 from tui.graphics.image import PLAIN, RAMP, CellStyle, half_block_lines
@@ -16,10 +17,12 @@ LETTERS = " .civozaXMW"  # as RAMP, for what lies below 0
 BLOCKS = " ▁▂▃▄▅▆▇█"
 LEVELS = 24  # of a colour's strength: few enough that neighbours are often alike, and sent as one
 BETWEEN = (40, 40, 56)  # the colour between pictures
+LARGEST = 8  # cells across one value: larger squares show no more
 
 
 class HeatMap(LineWidget):
-    """A matrix as colours, two values a cell: blue below 0, red above; of one that has no values below 0, grey."""
+    """A matrix as colours, two values a cell: blue below 0, red above; of one that has no values below 0, grey. A small
+    one is enlarged, by a whole number, to what there is room for."""
 
     DEFAULT_CSS = "HeatMap { height: 1fr; width: 1fr; }"
 
@@ -27,29 +30,43 @@ class HeatMap(LineWidget):
         super().__init__(id=id)
         self._style: CellStyle = style
         self._lines: list[list[Segment]] = []
+        self._values: npt.NDArray[np.float32] | None = None
+        self._gaps = False
         self._signed, self._limit, self._not_finite = True, 0.0, False
 
     def show(self, values: "npt.NDArray[np.float32]", *, gaps: bool = False) -> None:
         """Other values, [rows, columns]. `gaps`: NaN lies between pictures."""
         import numpy as np
 
+        self._values, self._gaps = values, gaps
         self._signed, self._limit = bool((values < 0).any()), limit_of(values)
         self._not_finite = bool((np.isinf(values) if gaps else ~np.isfinite(values)).any())
+        self._draw()
+
+    def clear(self) -> None:
+        """Nothing, until other values come."""
+        if self._values is not None:
+            self._values, self._lines = None, []
+            self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        import numpy as np
+
+        if self._values is None:
+            return
+        values = enlarged(self._values, self.size.width, 2 * self.size.height, whole_cells=self._style == "ascii")
         if self._style == "ascii":
             self._lines = _signed_lines(values)
             self.refresh()
             return
-        image = colours(values, self._limit, gaps=gaps)
+        image = colours(values, self._limit, gaps=self._gaps)
         if len(image) % 2:
             image = np.concatenate([image, np.zeros_like(image[:1])])
-        self._lines = half_block_lines(image, self._style)
+        self._lines = half_block_lines(image, self._style, spaces=len(values) > len(self._values))
         self.refresh()
-
-    def clear(self) -> None:
-        """Nothing, until other values come."""
-        if self._lines:
-            self._lines = []
-            self.refresh()
 
     @property
     def legend(self) -> str:
@@ -61,6 +78,19 @@ class HeatMap(LineWidget):
         if y >= len(self._lines):
             return Strip.blank(self.size.width, base)
         return Strip(self._lines[y]).adjust_cell_length(self.size.width, base)
+
+
+def enlarged(
+    values: "npt.NDArray[np.float32]", columns: int, rows: int, *, whole_cells: bool
+) -> "npt.NDArray[np.float32]":
+    """The values, [rows, columns], each repeated along both axes as often as there is room for. `whole_cells`: two rows
+    are one cell, which no two values are to share."""
+    if not values.size:
+        return values
+    times = min(LARGEST, columns // values.shape[1], rows // values.shape[0])
+    if whole_cells:
+        times -= times % 2
+    return values.repeat(times, axis=0).repeat(times, axis=1) if times > 1 else values
 
 
 def _signed_lines(values: "npt.NDArray[np.float32]") -> list[list[Segment]]:
