@@ -28,6 +28,7 @@ class Subject:
     ends: tuple[float, float] = (0.0, 0.0)  # of the histogram's axis
     missing: str = ""  # why nothing more can be asked
     picture_of: str = ""  # what its picture shows, in words
+    beside: Sequence[tuple[str, int]] = ()  # all things like it and their sizes, to be drawn where it has no picture
     lead: Callable[[int], list[Line]] | None = None  # lines above the facts, for a width in cells
     answered: Callable[[Detail], list[tuple[str, str]]] | None = None  # the facts in the answer; None: its statistics
 
@@ -73,10 +74,12 @@ def height_above_a_picture(subject: Subject, width: int) -> int:
     return len(lines(subject, None, width)) + (2 if subject.counts else 6) + PRINTED
 
 
-def fact_lines(label: str, text: str, width: int, most: int = FACT, *, style: str = "") -> list[Line]:
+def fact_lines(
+    label: str, text: str, width: int, most: int = FACT, *, style: str = "", left: int = LABEL
+) -> list[Line]:
     """In a line; where it is longer, in up to `most`, broken between words, or in a word that is longer than a line,
-    such as a path."""
-    room = max(8, width - LABEL)
+    such as a path. `left`: cells for the label."""
+    room = max(8, width - left)
     rows, row = list[str](), ""
     for word in _words(text, room):
         if row and len(row) + 1 + len(word) > room:
@@ -86,9 +89,9 @@ def fact_lines(label: str, text: str, width: int, most: int = FACT, *, style: st
             row = f"{row} {word}" if row else word
     rows.append(row)
     if len(rows) > most:
-        rows = [*rows[: most - 1], fit(" ".join(rows[most - 1 :]), room - 1) + "…"]
+        rows = [*rows[: most - 1], fit(" ".join(rows[most - 1 :]), room)]
     return [
-        [(padded("" if at else label, LABEL), "dim"), (fit(one, room), style)] for at, one in enumerate(rows)
+        [(padded("" if at else label, left), "dim"), (fit(one, room), style)] for at, one in enumerate(rows)
     ]  # fmt: skip
 
 

@@ -208,7 +208,11 @@ class AutogradScreen(KeyScreen[None]):
         self._loop.describe(title=answer.title, right=right, below=below, below_right=below_right)
 
     def _show_chosen(self) -> None:
-        row, lines = self._parameter, []
+        """The parameter under the gradients' cursor, which goes to the leaf that is chosen in the graph."""
+        gradients, lines = self.query_one("#gradients", Rows), list[str]()
+        if self._list == "graph" and (leaf := self._parameter) is not None:
+            gradients.find(lambda one: one.key == leaf.name)
+        row = self._parameter_of(gradients.key)
         if row is not None:
             lines.append(autograd_text.describe_gradient(row))
             if row.moved is not None:
@@ -236,7 +240,11 @@ class AutogradScreen(KeyScreen[None]):
         if self._list == "graph":
             found = int(key) if key is not None and key.isdecimal() else len(self._answer.graph)
             key = self._answer.graph[found].leaf if found < len(self._answer.graph) else None
-        return next((row for row in self._answer.parameters if row.name == key), None)
+        return self._parameter_of(key)
+
+    def _parameter_of(self, name: str | None) -> GradientRow | None:
+        parameters = self._answer.parameters if self._answer is not None else ()
+        return next((row for row in parameters if row.name == name), None)
 
     # Keys
 

@@ -9,8 +9,10 @@ from textual.content import Content
 from engine.inspection.autograd_requests import AutogradState, Element, GradientCheck, GradientRow, Watched
 from engine.inspection.image_requests import ImagesRef
 from tui import format as fmt
+from tui.detail.subject import fact_lines
 from tui.model.autograd_menu import Switches
 from tui.widgets.heatmap import bars
+from tui.widgets.lines import Line
 from tui.widgets.rows import Column, Row
 
 if TYPE_CHECKING:
@@ -32,6 +34,13 @@ CODE = {
     "forward": "pred = model(X)", "loss": "loss = loss_fn(pred, y)", "backward": "loss.backward()",
     "step": "optimizer.step()", "zero_grad": "optimizer.zero_grad()", "vjp": "pred.backward(v)",
 }  # fmt: skip
+DOES = {
+    "forward": "The batch goes through the network. Autograd keeps a node of the graph for each operation.",
+    "loss": "One number for the whole batch, the end of the graph: how wrong the predictions are.",
+    "backward": "Goes through the graph from its end, and adds ∂ loss / ∂ w to the .grad of each parameter w.",
+    "step": "Changes each parameter by its .grad.",
+    "zero_grad": "Sets each .grad to None. Without it, the next backward() adds to what is there.",
+}  # what each step of the loop is for
 NEXT = {"": "forward", "vjp": "zero_grad", **dict(zip(ORDER, (*ORDER[1:], ORDER[0]), strict=True))}
 
 
@@ -63,6 +72,15 @@ def code(kind: str, switches: Switches) -> str:
     if kind == "forward" and switches.no_grad:
         return "with torch.no_grad(): pred = model(X)"
     return CODE[kind]
+
+
+def loop_lines(width: int) -> list[Line]:
+    """What each step of the loop is for, in so many cells, an empty line between two."""
+    left = max(map(len, CODE.values())) + 2
+    lines: list[Line] = []
+    for kind in ORDER:
+        lines += [[] for _ in lines[:1]] + fact_lines(CODE[kind], DOES[kind], width, left=left)
+    return lines
 
 
 def steps_text(answer: AutogradState, most: int = 3) -> Content:

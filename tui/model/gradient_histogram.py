@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tui.model.autograd_text import loop_lines
 from tui.widgets.lines import Line, Lines
 from tui.widgets.value_histogram import histogram_lines
 
@@ -9,7 +10,7 @@ MOST = 14  # lines
 
 
 class GradientHistogram(Lines):
-    """Nothing where there is no gradient."""
+    """Where there is no gradient, what the steps of the loop are for."""
 
     DEFAULT_CSS = "GradientHistogram { height: 1fr; width: 1fr; padding: 0 1; }"
 
@@ -26,5 +27,7 @@ class GradientHistogram(Lines):
         room = min(MOST, height - 3)  # a heading, an empty line and the axis
         if room < 2:
             return []
-        bars = histogram_lines(self._counts, *self._ends, width, room)
-        return [[], [(self._title, "strong")], *bars] if bars else []
+        if bars := histogram_lines(self._counts, *self._ends, width, room):
+            return [[], [(self._title, "strong")], *bars]
+        words = loop_lines(width)
+        return [*([] for _ in range((height - len(words)) // 2)), *words] if len(words) <= height else []

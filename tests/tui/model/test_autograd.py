@@ -16,6 +16,7 @@ from tui.app import FmnistApp
 from tui.model import prompts
 from tui.model.autograd import AutogradScreen
 from tui.model.forward import ForwardScreen
+from tui.model.gradient_histogram import GradientHistogram
 from tui.model.tensor import TensorScreen
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Rows
@@ -72,6 +73,9 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
             assert "SGD(lr=0.001)" in edges(app, "#loop")
         loop = "[forward] → loss → backward → step → zero_grad    space: pred = model(X)"
         assert line(app, "#strip") == loop
+        words = screen.query_one(GradientHistogram)
+        if size[0] > 100:
+            assert re.search(r"optimizer.step\(\) +Changes each parameter by its .grad.", words.text())
         await stepped(pilot, "space", "1 pred = model(X)  logits [64, 10]")
         assert "▸AddmmBackward0" in rows(app, "graph")
         await stepped(pilot, "full_stop", "2 loss = loss_fn(pred, y)  loss 2.3")
@@ -82,6 +86,15 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
         await until(pilot, lambda: "space: loss.backward(retain_graph=True)" in line(app, "#strip"))
         assert "next backward: retain_graph" in edges(app, "#loop")
         await stepped(pilot, "space", "3 loss.backward()  added to the .grad of each leaf; the graph stays")
+        if size[0] > 100:  # the graph's cursor is on no parameter: that of the gradients is
+            assert "▸NllLossBackward0" in rows(app, "graph")
+            assert words.text().split()[0] == "linear_relu_stack.0.weight.grad"
+            assert "linear_relu_stack.0.weight [512, 784]: gradient mean" in line(app, "#chosen")
+            while "▸  linear_relu_stack.4.bias" not in rows(app, "graph"):
+                await pilot.press("down")
+            assert "▸linear_relu_stack.4.bias" in rows(app, "gradients")
+            assert words.text().split()[0] == "linear_relu_stack.4.bias.grad"
+            screen.query_one("#gradients", Rows).go(0)
         await pilot.press("tab")
         assert screen.focused is screen.query_one("#gradients-panel")
         first = norm(screen)
