@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -20,11 +20,12 @@ from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_
 from tui.keys import bind
 from tui.lab import highlighting, prompts
 from tui.lab.document_list import COLUMNS, Documents, Listed, documents, made, row
+from tui.lab.outline import Outline, outline
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
-from tui.widgets.text import set_text
+from tui.widgets.text import height_in, set_text
 from tui.widgets.topbar import TopBar
 
 ABOUT = (
@@ -32,6 +33,8 @@ ABOUT = (
     "keeps running when you leave, also without the app."
 )
 WIDE = 110  # columns from which the chosen document has a panel
+LIST_EDGES, OUTLINE_HEIGHT = 3, 8  # lines: the list's borders and titles, and the least that an outline below it needs
+FOLLOW_S = 0.1  # that the cursor stays before a document is read
 REFRESH_S = 3.0
 
 
@@ -55,13 +58,17 @@ class DocumentsScreen(TableScreen):
         super().__init__()
         self._services = services
         self._found: Documents | None = None
+        self._outlined: Path | None = None  # the document whose outline is shown
 
     def compose(self) -> ComposeResult:
         yield TopBar("lab")
         with Horizontal():
-            with Panel(title="Lab", id="documents-panel"):
-                yield Rows(COLUMNS, id="documents")
-                yield Static("", id="left-out", markup=False)
+            with Vertical(id="left"):
+                with Panel(title="Lab", id="documents-panel"):
+                    yield Rows(COLUMNS, id="documents")
+                    yield Static("", id="left-out", markup=False)
+                with Panel(title="In the document", id="outline-panel"):
+                    yield Outline(id="outline")
             with Panel(title="Document", id="about-panel", focusable=False):
                 yield Static("", id="about", markup=False)
         yield KeyLine()
@@ -81,6 +88,28 @@ class DocumentsScreen(TableScreen):
 
     def on_resize(self) -> None:
         self.query_one("#about-panel").display = self.size.width >= WIDE
+        self._arrange()
+
+    def on_rows_widened(self, event: Rows.Widened) -> None:
+        self._arrange()  # what is left out may take other lines now
+
+    def _arrange(self) -> None:
+        """The outline has what the list leaves."""
+        left_out = height_in(self.query_one("#left-out", Static), self.table.size.width)
+        needed = len(self.table.rows) + LIST_EDGES + left_out
+        room = self.size.height - 2 - needed  # the lines at the top and the bottom
+        panel = self.query_one("#outline-panel")
+        panel.display = self.size.width >= WIDE and room >= OUTLINE_HEIGHT and bool(self.table.rows)
+        self._panel.styles.height = needed if panel.display else "1fr"
+
+    @work(group="outline", exclusive=True)
+    async def _read_outline(self, one: Listed) -> None:
+        await asyncio.sleep(FOLLOW_S)
+        path = one.path if one.source is None or one.path.exists() else one.source
+        found = await asyncio.to_thread(outline, path)
+        if self.query(Outline):
+            self.query_one(Outline).show(found)
+            self._outlined = one.path
 
     def _read_again(self) -> None:
         """What lives may have changed; an equal list draws nothing."""
@@ -130,10 +159,13 @@ class DocumentsScreen(TableScreen):
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, "\n".join(self._found.left_out))
         left_out.display = bool(self._found.left_out)
+        self._arrange()
         self.moved()
 
     def moved(self) -> None:
         one = self.chosen
+        if one is not None and one.path != self._outlined:
+            self._read_outline(one)
         done = f"{one.done} exercises done" if one is not None and one.done else ""
         about = highlighting.markdown_content(self.app, one.about) if one is not None and one.about else ""
         parts: list[str | Content] = [] if one is None else [one.title, about, done, path_text(one.path)]
