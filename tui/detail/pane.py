@@ -24,6 +24,7 @@ from tui.widgets.heatmap import HeatMap
 from tui.widgets.lines import Line
 from tui.widgets.panel import Panel
 from tui.widgets.scrolled_lines import ScrolledLines
+from tui.widgets.shares import Shares
 from tui.widgets.text import set_text
 
 LEAST_PICTURE = 6  # lines below the text
@@ -54,10 +55,13 @@ class DetailPane(Panel):
         & #detail-reason { color: $text-warning; display: none; }
         &.-refused #detail-reason { display: block; }
         &.-refused #detail-picture { display: none; }
-        &.-text-alone #detail-picture { display: none; }
+        &.-text-alone #detail-picture, &.-shares #detail-picture { display: none; }
+        & #detail-shares { margin: 1 0 0 0; display: none; }
+        &.-shares #detail-shares { display: block; }
         & #detail-parts.-wide { layout: horizontal; }
         & #detail-parts.-wide #detail-text { height: 1fr; width: 5fr; margin: 0 2 0 0; }
-        & #detail-parts.-wide #detail-picture, & #detail-parts.-wide #detail-reason { width: 7fr; margin: 0; }
+        & #detail-parts.-wide #detail-picture, & #detail-parts.-wide #detail-shares { width: 7fr; margin: 0; }
+        & #detail-parts.-wide #detail-reason { width: 7fr; margin: 0; }
     }
     """
 
@@ -66,7 +70,8 @@ class DetailPane(Panel):
         self._text = DetailText()
         self._picture = HeatMap(style, id="detail-picture")
         self._reason = Static("", id="detail-reason", markup=False)
-        self._parts = Container(self._text, self._picture, self._reason, id="detail-parts")
+        self._shares = Shares(id="detail-shares")
+        self._parts = Container(self._text, self._picture, self._shares, self._reason, id="detail-parts")
         super().__init__(self._parts, id=id)
         self._wide = False
         self._asked: DetailRequest | None = None  # whose answer is awaited
@@ -83,7 +88,9 @@ class DetailPane(Panel):
         if self._text.subject is None or subject.title != self._text.subject.title:
             self._text.top = 0
         self._text.subject, self._text.detail = subject, None
-        self.set_class(request is None, "-text-alone")
+        self.set_class(request is None and not subject.beside, "-text-alone")
+        self.set_class(bool(subject.beside), "-shares")
+        self._shares.show(subject.beside, subject.title)
         self.describe(title=subject.title, right=subject.kind, below="", below_right="")
         self._fit()
         self._text.repaint(now=True)

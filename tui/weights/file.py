@@ -266,7 +266,10 @@ class FileScreen(TableScreen):
         if self._view == "tensors" and self.query_one(DetailPane).display:
             one = next(one for one in listing.tensors if one.name == key)
             subject = file_subject.of_tensor(listing, one, self._stats, self._histograms)
-            self.query_one(DetailPane).follow(subject, TensorDetailRequest(FileTensor(self.path, key)))
+            request = None if subject.beside else TensorDetailRequest(FileTensor(self.path, key))
+            self.query_one(DetailPane).follow(subject, request)
+            if subject.beside:
+                self.query_one(DetailPane).describe(below="the area of each tensor: its share of the numbers")
         elif self._view != "tensors" and self.query_one(FileDetail).display:
             first = file_subject.of_part(listing, self._view, key)
             self.query_one(FileDetail).show("The file", first, listing)

@@ -10,8 +10,8 @@ from tui.weights.file_rows import Histograms, Stats
 
 LARGEST = 1 << 29  # bytes of a tensor whose values are read without being asked for
 VALUELESS = (
-    "It has a shape but no values: it was saved from PyTorch's meta device. "
-    "Esc goes back to Checkpoints, where o opens another file."
+    ("values", "none: saved from PyTorch's meta device"),
+    ("instead", "Esc goes back to Checkpoints, where o opens another file"),
 )
 
 
@@ -34,7 +34,8 @@ def of_tensor(listing: FileListing, one: Named, stats: Stats, histograms: Histog
     counts = [] if found is None else [int(count) for count in found]
     ends = (0.0, 0.0) if known is None else (known.min or 0.0, known.max or 0.0)
     if valueless(one):
-        return Subject(one.name, tensor.dtype, tuple(facts), missing=VALUELESS)
+        beside = [(other.name, other.tensor.count) for other in listing.tensors]
+        return Subject(one.name, tensor.dtype, (*facts, *VALUELESS), beside=beside)
     missing = f"It is large: {fmt.size(tensor.bytes)}. Press Enter to read its values." if is_large(one) else ""
     return Subject(one.name, tensor.dtype, tuple(facts), counts, ends, missing)
 

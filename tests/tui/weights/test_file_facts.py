@@ -95,8 +95,11 @@ def test_a_tensor_without_values_says_so_and_where_others_are_opened(tmp_path: P
     content = {"w": torch.empty(2, 3, device="meta"), "tied": torch.zeros(4)}
     found = listed(content | {"same": content["tied"]}, tmp_path / "meta.pt")
     subjects = {one.name: file_subject.of_tensor(found, one, {}, {}) for one in found.tensors}
-    assert subjects["w"].missing.startswith("It has a shape but no values: it was saved from PyTorch's meta device.")
-    assert "o opens another file" in subjects["w"].missing
+    facts = dict(subjects["w"].facts)
+    assert facts["values"] == "none: saved from PyTorch's meta device"
+    assert "o opens another file" in facts["instead"]
+    assert dict(subjects["w"].beside) == {"w": 6, "tied": 4, "same": 4}
+    assert not subjects["tied"].beside
     assert ("shared with", "same") in subjects["tied"].facts
     assert not subjects["tied"].missing
 
