@@ -23,7 +23,7 @@ def find(folder: RunFolder, at: str) -> Entry:
         return _best(folder, entries)
     epoch, _, step = at.partition(":")
     if not epoch.isdecimal() or (step and not step.isdecimal()):
-        raise RunError(f"--at {at}: give an epoch such as 3, a step in it such as 3:412, last, or best")
+        raise RunError(f"{at}: give an epoch such as 3, a step in it such as 3:412, last, or best")
     steps = max(entry.step for entry in entries)
     wanted = (int(epoch), int(step) if step else steps)
     for entry in reversed(entries):
@@ -34,7 +34,7 @@ def find(folder: RunFolder, at: str) -> Entry:
     after = [entry for entry in entries if (entry.epoch, entry.step) > wanted]
     nearest = [name_of(entry) for entry in (*before[-1:], *after[:1])]
     where = f"epoch {wanted[0]}, step {wanted[1]}" if step else f"the end of epoch {wanted[0]}"
-    raise RunError(f"{folder.id} has no checkpoint at {where}; nearest: --at {' or --at '.join(nearest)}")
+    raise RunError(f"{folder.id} has no checkpoint at {where}; nearest: {' or '.join(nearest)}")
 
 
 def name_of(entry: Entry) -> str:

@@ -183,7 +183,7 @@ def test_resume_branch_and_set_on_the_command_line(home: Path) -> None:
     shown = json.loads(fmnist_tui("runs", "--json").stdout)
     assert [one["parent_epoch"] for one in shown] == [2, 0]
     for arguments, says in {
-        "branch base --at 2:13": "no checkpoint at epoch 2, step 13; nearest: --at 1 or --at 2",
+        "branch base --at 2:13": "no checkpoint at epoch 2, step 13; nearest: 1 or 2",
         "branch base --at soon": "give an epoch such as 3",
         "branch base model=cnn": "keeps its parent's model",
         "branch base lr": "'lr' is not of the form SETTING=VALUE",

@@ -89,12 +89,12 @@ class SettingRows(FormLines):
             value = "…" + value[1 - room :]
         turning = chosen and fields.turns(name) and not form.editing and not off
         marker = "✗ " if wrong else "› " if chosen else "  "
-        style = "track" if off else "bad" if wrong else "strong" if chosen else "edit" if changed else ""
+        style = "dim" if off else "bad" if wrong else "strong" if chosen else "edit" if changed else ""
         return [
             (marker, "bad" if wrong else "strong"),
-            (f"{setting.title:<{LABEL - 4}}", "strong" if chosen else "track" if off else "dim"),
+            (f"{setting.title:<{LABEL - 4}}", "strong" if chosen else "dim"),
             ("‹ " if turning else "  ", "dim"),
-            (value, "dim" if off and chosen else style),
+            (value, style),
             (" ›" if turning else "", "dim"),
             (" *" if changed else "", "edit"),
         ]

@@ -145,7 +145,8 @@ class ImagePage(PictureWidget):
             if line < grid.lines:
                 segments += [*self._picture(index, grid.width)[line], gap]
             else:
-                segments += self._caption(index, grid.across, base)
+                start = grid.left + index % grid.columns * grid.across
+                segments += self._caption(index, min(grid.across - 1, self.size.width - start), base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def on_resize(self) -> None:
@@ -178,7 +179,7 @@ class ImagePage(PictureWidget):
         chosen = index == self._cursor
         text = ("▸" if chosen else " ") + self._tiles[index].caption
         style = base + Style(reverse=True, bold=True) if chosen else base
-        return [Segment(padded(text, width - 1), style), Segment(" ", base)]
+        return [Segment(padded(text, width), style), Segment(" ", base)]
 
     def _caption_region(self, index: int) -> Region:
         grid = self.tiles

@@ -62,7 +62,7 @@ def test_a_branch_keeps_its_parents_model_and_data(parent: RunFolder, setting: s
 
 
 def test_a_checkpoint_that_is_not_there_is_refused_with_the_nearest(parent: RunFolder) -> None:
-    with pytest.raises(RunError, match="no checkpoint at epoch 2, step 60; nearest: --at 2:40 or --at 2"):
+    with pytest.raises(RunError, match="no checkpoint at epoch 2, step 60; nearest: 2:40 or 2"):
         branch.plan_branch(parent, {}, "2:60")
 
 

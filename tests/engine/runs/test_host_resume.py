@@ -329,8 +329,8 @@ def test_a_branch_outlives_its_parents_folder_and_can_be_resumed_before_its_firs
 def test_a_place_without_a_checkpoint_is_refused_with_the_nearest_two(home: Path, straight: RunFolder) -> None:
     count = len(store.run_folders(home))
     for at, words in {
-        "2:13": r"no checkpoint at epoch 2, step 13; nearest: --at 1 or --at 2",
-        "7": r"no checkpoint at the end of epoch 7; nearest: --at 3",
+        "2:13": r"no checkpoint at epoch 2, step 13; nearest: 1 or 2",
+        "7": r"no checkpoint at the end of epoch 7; nearest: 3",
         "soon": "give an epoch such as 3",
     }.items():
         with pytest.raises(RunError, match=words):
