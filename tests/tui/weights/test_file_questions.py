@@ -69,7 +69,7 @@ async def test_two_files_that_do_not_fit_are_evaluated_with_the_mapping_that_is_
         await typed(pilot, "mlp")
         await until(pilot, lambda: app.screen.query_one(Input).value == "mlp net.")
         assert "first.pt does not fit mlp: 6 missing" in said(app)
-        assert "prefix net. removed" in line(app, "#verdict")
+        await until(pilot, lambda: "prefix net. removed" in line(app, "#verdict"))
         await pilot.press("enter")
         await until(pilot, lambda: bool(body(app)))
         assert "the second file fixes" in body(app)
