@@ -158,7 +158,7 @@ class Snippet(FormLines):
 
     @staticmethod
     def _wrapped(line: SnippetLine, width: int, bright: bool) -> list[Line]:
-        return wrapped(line.text, width, "train" if bright else "dim", INDENT)
+        return wrapped(line.text, width, "strong" if bright else "dim", INDENT)
 
 
 class CommandLine(FormLines):

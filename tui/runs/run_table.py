@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.runs import listing, state_file
 from engine.runs.listing import RunSummary
@@ -47,6 +47,7 @@ def table(runs: Sequence[RunSummary], order: Order, width: int, chosen: Sequence
     cells = {run.id: _cells(run, depth, now) | {column_of(name): _setting(run, name) for name in settings}
              for depth, run in tree}  # fmt: skip
     columns = _columns(runs, settings, list(cells.values()), width, order.title, chosen)
+    columns = _names_whole(columns, list(cells.values()), width)
     titles = [column.title for column in columns]
     room = _left_over(columns, width)
     name = next(column.width for column in columns if column.title == NAME)
@@ -187,6 +188,19 @@ def _columns(
             break
         near.append(column)
     return (*first, *near, *results, *last, *chosen[len(near) :])
+
+
+def _names_whole(columns: tuple[Column, ...], cells: Sequence[Mapping[str, str]], width: int) -> tuple[Column, ...]:
+    """Those columns, that of the names as wide as it has to be, as far as the curve can spare it."""
+    if not any(column.title == "curve" for column in columns):
+        return columns
+    needed, spare = width_of([one[NAME] for one in cells]), _left_over(columns, width) - LEAST_CURVE
+    return tuple(
+        replace(column, width=column.width + max(0, min(spare, needed - column.width)))
+        if column.title == NAME
+        else column
+        for column in columns
+    )
 
 
 def _left_over(columns: Sequence[Column], width: int) -> int:

@@ -169,7 +169,7 @@ async def test_the_whole_configuration_stands_beside_it_in_pytorch_with_the_sett
     async with app.run_test(size=(140, 45)) as pilot:
         await pilot.press(*down_to("momentum"), "right", "right")
         shown = app.query_one(Snippet)
-        bright = [text for line in shown._lines for text, style in line if style == "train"]
+        bright = [text for line in shown._lines for text, style in line if style == "strong"]
         assert bright == ["optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=0)"]
         assert "for epoch in range(10):" in shown.text()
         await pilot.resize_terminal(80, 24)

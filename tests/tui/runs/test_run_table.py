@@ -102,6 +102,19 @@ def test_a_name_that_is_too_long_keeps_its_end() -> None:
     assert all("…" in cell for cell in cells)
 
 
+def test_a_name_has_what_the_curve_can_spare() -> None:
+    runs = [run("20261127-204509-e979"), run("b")]
+    for width, whole in ((91, True), (60, False)):
+        made = table(runs, Order(), width)
+        columns = {column.title: column for column in made.columns}
+        at = list(columns).index("run")
+        assert (made.rows[0].cells[at] == runs[0].name) is whole
+        assert columns["run"].width >= len(made.rows[0].cells[at])
+        assert columns["curve"].width == -8, "what is left is still its own"
+    short = {column.title: column.width for column in table(runs[1:], Order(), 91).columns}
+    assert short["run"] == 11
+
+
 def test_the_first_columns_stay_where_others_are_passed_over() -> None:
     rows = Rows(fixed=2)
     runs = [run("a", momentum=0.5, lr=0.1), run("b", seed=3, batch_size=2, threads=4, keep="5")]
