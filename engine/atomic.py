@@ -8,27 +8,31 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine import private
+
 # What fsync says where the file system has none for such a file.
 UNKNOWN = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EPERM, errno.EROFS)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, shared: bool = False) -> None:
     """Write `data` to `path`: a reader, or the next start after a crash, sees the old file or the new one, whole.
 
-    Written beside, fsynced, renamed, the folder fsynced. Raises OSError (a full disk, no permission) with `path`
-    untouched and nothing left beside it.
+    Written beside, fsynced, renamed, the folder fsynced. Nobody else may read it, whatever the umask; `shared`: see
+    `whole`. Raises OSError (a full disk, no permission) with `path` untouched and nothing left beside it.
     """
-    with whole(path) as beside:
+    with whole(path, shared=shared) as beside:
         beside.write_bytes(data)
 
 
 @contextlib.contextmanager
-def whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def whole(path: Path, *, durable: bool = True, shared: bool = False) -> Iterator[Path]:
     """The same for what another writes: the name to write to, which becomes `path` at the end. `durable`: on the disk
-    itself by then. A link of that name, in a folder that came from somebody else, is not followed."""
+    itself by then. `shared`: a file that the person asked for, which others may read as the umask says. A link of that
+    name, in a folder that came from somebody else, is not followed."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     with contextlib.suppress(FileNotFoundError):
         beside.unlink()
+    private.create(beside, shared=shared)
     try:
         yield beside
         if durable:
@@ -79,6 +83,6 @@ def flush_folder(folder: Path) -> None:
         os.close(opened)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
     """`write_bytes` of UTF-8 text."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), shared=shared)

@@ -42,7 +42,7 @@ def export(
             Image.fromarray(np.ascontiguousarray(split.images[index])).save(folder / IMAGES / name)
             writer.writerow([name, int(split.labels[index])])
             progress(done + 1)
-        atomic.write_text(folder / ANNOTATIONS, lines.getvalue())
+        atomic.write_text(folder / ANNOTATIONS, lines.getvalue(), shared=True)
     except NotADirectoryError:
         raise DataError(f"{folder} is not a folder") from None
     except OSError as error:

@@ -1,6 +1,7 @@
 """Documents of cells: `.ipynb`, and `.py` in the percent format (`# %%` before each cell). Opening one runs nothing."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -107,8 +108,13 @@ class Document:
         """Write it, whole or not at all; `path`: elsewhere, in the format of that ending. Raises LabError."""
         target = path or self.path
         check_ending(target)
+        data = self.text(target.suffix.lower()).encode("utf-8")
         try:
-            atomic.write_bytes(target, self.text(target.suffix.lower()).encode("utf-8"))
+            others = target.parent.stat().st_mode & 0o077  # may look into the folder
+            with atomic.whole(target, shared=bool(others)) as beside:
+                beside.write_bytes(data)
+                if target.exists():
+                    shutil.copymode(target, beside)
         except OSError as error:
             raise LabError(f"cannot write {path_text(target)} ({error.strerror})") from error
 

@@ -101,7 +101,7 @@ def write(weights: Mapping[str, torch.Tensor], target: Path, header: Mapping[str
         raise CheckpointError(f"{target} exists already; nothing is overwritten")
     own = {original(name): tensor.contiguous().clone() for name, tensor in weights.items()}
     try:
-        with atomic.whole(target) as beside:
+        with atomic.whole(target, shared=True) as beside:
             target_format.write(own, beside, header or {})
     except OSError as error:
         raise CheckpointError(f"{target} can't be written: {error.strerror or error}") from error
