@@ -2,6 +2,7 @@
 file's name."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import platformdirs
 
 from engine.errors import PathError, RunError
 
+TRUSTED_CODE = "trusted-code.json"
 CHECKPOINTS = "checkpoints"  # in a run's folder; also in run.json and in events, before a checkpoint's file
 
 
@@ -231,6 +233,22 @@ def config_file(given: str | Path | None = None) -> Path | None:
         return expanded(chosen).absolute()
     usual = _platform_folder(platformdirs.user_config_dir, "XDG_CONFIG_HOME")
     return usual / "config.toml" if usual is not None else None
+
+
+def trusted_code_file() -> Path:
+    """The list of the Python files that the person trusts. It is the user's own: in the platform's user config folder,
+    whatever home folder or file of settings is chosen; where there is none, or it can't be written, in a folder for
+    temporary files. It need not exist."""
+    usual = _platform_folder(platformdirs.user_config_dir, "XDG_CONFIG_HOME")
+    if usual is None or not ((usual / TRUSTED_CODE).exists() or _can_be_made(usual)):
+        usual = Path(tempfile.gettempdir(), f"fmnist-tui-{os.getuid()}")
+    return usual / TRUSTED_CODE
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether files can be written into the folder, which need not exist."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _platform_folder(ask: Callable[[str], str], variable: str) -> Path | None:

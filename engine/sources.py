@@ -102,6 +102,11 @@ def parse(text: str) -> Source:
     return RunCheckpoint(run.strip() or LAST, at.strip() or LAST)
 
 
+def model_of(source: Source) -> str:
+    """The model that is named in what was typed; "" where a run or a file says which one it is."""
+    return "" if isinstance(source, RunCheckpoint) else source.model
+
+
 def is_model(text: str) -> bool:
     """Whether it has the form of a model's name: not that of a run's or a file's."""
     return text in MODELS or text.startswith(TORCHVISION) or is_file_reference(text)

@@ -8,6 +8,7 @@ from torch import nn
 
 from engine import sources
 from engine.inspection.networks import network
+from engine.models.trusted_code import name_typed
 from engine.sources import NetworkRef
 from engine.weights import reading, tensors
 from fmnist_tui.places import PathLike, folder_of, home_of
@@ -18,10 +19,12 @@ def load(source: str = "last", *, data_dir: PathLike | None = None, home: PathLi
     "RUN@best", "RUN@3"), a model with new weights ("mlp", "cnn", "model.py:Net"), or weights of any file ("mlp=FILE").
 
     No file is unpickled but those that `torch.load(weights_only=True)` takes; a file of a class is Python, and is
-    executed. Each call returns a module of its own. Raises Error where there is no such source, or its weights do not
-    fit.
+    executed: the one that `source` names, and of a run's only one that you trust, as it is now (`fmnist-tui trust`).
+    Each call returns a module of its own. Raises Error where there is no such source, or its weights do not fit.
     """
-    found = network(home_of(home), NetworkRef(sources.parse(source), data_dir=folder_of(data_dir)))
+    named = sources.parse(source)
+    name_typed(sources.model_of(named))
+    found = network(home_of(home), NetworkRef(named, data_dir=folder_of(data_dir)))
     return deepcopy(found.model).eval()
 
 

@@ -16,11 +16,12 @@ __all__ = ["train_once"]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own, and a file of settings that is not there; also in the environment, for the
-    processes it starts."""
+    """A home folder of the test's own, a file of settings that is not there, and a list of trusted files; also in the
+    environment, for the processes it starts."""
     path = tmp_path / "home"
     monkeypatch.setenv("FMNIST_TUI_HOME", str(path))
     monkeypatch.setenv("FMNIST_TUI_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("TEXTUAL_THEME", raising=False)
     monkeypatch.setenv("FMNIST_TUI_PRELOAD", "0")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

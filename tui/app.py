@@ -114,7 +114,7 @@ class FmnistApp(RoomsApp):
         self.data_dir = data_dir
         self.dataset = dataset
         self.watched: RunFolder | None = watch
-        self.worker = WorkerClient(home)
+        self.worker = WorkerClient(home, self.code_trust.settles)
         self._terminal_text = TerminalText()
         self._garbage: GcTuning | None = None
         self._type_ahead = TypeAhead(self)

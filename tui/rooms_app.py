@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.data.selection import Selection
 from engine.home import RunFolder
 from engine.sources import RunCheckpoint, Source
+from tui.code_trust import CodeTrust
 from tui.network_source import NetworkSource
 from tui.picture_app import PictureApp
 from tui.textual_private import screens_of_mode
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tui.services import Asks, Services
 
 
+R = TypeVar("R")
+
+
 class RoomsApp(PictureApp):
     """Each room's code is read when somebody first goes there."""
 
@@ -27,6 +31,16 @@ class RoomsApp(PictureApp):
     def services(self) -> "Services":
         """The app, as screens see it."""
         raise NotImplementedError
+
+    @cached_property
+    def code_trust(self) -> CodeTrust:
+        """Asks whether a Python file may run."""
+        return CodeTrust(self, self.services.typing_stopped)
+
+    def trusting(self, call: Callable[[], R]) -> R:
+        """Call it, in a thread; where it comes to a Python file that the person does not trust yet, ask, and call it
+        again."""
+        return self.code_trust.calling(call)
 
     # Data
 

@@ -2,9 +2,11 @@
 part's screens."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.checkpoints.manifest import Entry
     from engine.data.selection import Selection
     from engine.evaluation.requests import Suspects
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from tui.config.preferences import Preferences
     from tui.graphics.pictures import Pictures
     from tui.network_source import NetworkSource
+
+
+R = TypeVar("R")
 
 
 class Asks(Protocol):
@@ -81,6 +86,11 @@ class Services(Protocol):
 
     async def typing_stopped(self) -> None:
         """Wait until the person types nothing: what opens by itself then takes no key that was meant for a screen."""
+        ...
+
+    def trusting(self, call: "Callable[[], R]") -> "R":
+        """Call it, in a thread; where it comes to a Python file that the person does not trust yet, ask them, and call
+        it again where they do. Raises what `call` raises."""
         ...
 
     # Going to another screen

@@ -16,9 +16,10 @@ from engine.data.dataset import Dataset
 from engine.errors import CheckpointError, EngineError
 from engine.evaluation.requests import Evaluation, EvaluationComparison, EvaluationSettings
 from engine.home import Home
+from engine.models import trusted_code
 from engine.progress import Progress, silent
 from engine.sources import WeightsFile
-from engine.training.config import TrainConfig, is_file_reference
+from engine.training.config import TrainConfig
 from engine.training.loop import Batch, Score, test_loop
 from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
@@ -115,7 +116,7 @@ def _predictions(setup: TrainingSetup, progress: Progress) -> torch.Tensor:
 
 def configured(contents: Contents, model: str, settings: EvaluationSettings) -> TrainConfig:
     """The settings of the network and the data. A checkpoint of this program says what is not given; but a Python file
-    that it names, which would be executed, has to be given. Raises CheckpointError."""
+    that it names, which would be executed, has to be given, or trusted before. Raises CheckpointError."""
     own = {key: contents.setting(key) for key in ("model", "transform", "loss")}
     wanted = model or own["model"]
     if not wanted and contents.modules and not contents.modules[0].name:
@@ -127,7 +128,7 @@ def configured(contents: Contents, model: str, settings: EvaluationSettings) -> 
     if not wanted:
         raise CheckpointError(f"{contents.path} does not say which network it belongs to: name it with --model")
     for name, given in (("model", model), ("transform", settings.transform)):
-        if (given is None or (name == "model" and not given)) and is_file_reference(own[name]):
+        if (given is None or (name == "model" and not given)) and not trusted_code.allows(own[name]):
             what = f"{contents.path} needs {own[name]}, which would be executed"
             raise CheckpointError(f"{what}: if you trust that file, add --{name} {own[name]}")
     return TrainConfig(

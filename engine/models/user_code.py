@@ -4,31 +4,46 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from engine.errors import ModelError, PathError
 from engine.home import expanded
+from engine.models import trusted_code
+
+
+class _BytesLoader(SourceFileLoader):
+    """Runs the bytes that it is given: neither what stands in the file by then, nor a `.pyc` beside it."""
+
+    def __init__(self, name: str, path: Path, source: bytes) -> None:
+        super().__init__(name, str(path))
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._source, self.path)
 
 
 def load_name(reference: str) -> Any:
-    """The object NAME of `path/to/file.py:NAME`. The file is run, as an import runs it.
+    """The object NAME of `path/to/file.py:NAME`. The file is run, as an import runs it, where the person trusts it.
 
-    Raises ModelError with one line for a file that isn't there or raises, and for a name it does not have.
+    Raises UntrustedCodeError where they do not, and ModelError with one line for a file that isn't there or raises, and
+    for a name it does not have.
     """
     path_text, _, name = reference.rpartition(":")
     path = expanded(path_text)
     if not path.is_file():
         raise ModelError(f"no such file: {path}; give path/to/file.py:NAME")
     module_name = f"fmnist_tui_person_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    loader = _BytesLoader(module_name, path, trusted_code.source(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    sys.path.insert(0, str(path.resolve().parent))  # its neighbours can be imported, as if it were run there
+    sys.path.insert(0, str(trusted_code.real(path).parent))  # its neighbours, as if it were run there
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

@@ -10,10 +10,11 @@ from engine.checkpoints.manifest import Entry
 from engine.checkpoints.verify import identity, listed
 from engine.errors import CheckpointError, ConfigError
 from engine.home import RunFolder, expanded
+from engine.models import trusted_code
 from engine.runs import client, store
 from engine.runs.branch import check_epochs
 from engine.terminal_text import printable
-from engine.training.config import TrainConfig, changed, check, is_file_reference
+from engine.training.config import TrainConfig, changed, check
 from engine.training.optimizers import OPTIMIZERS, is_state_of
 from engine.weights import scalars
 from engine.weights.contents import Contents
@@ -169,7 +170,7 @@ def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
         raise ConfigError("weights", "the weights come from the file: leave this out")
     for setting in ("model", "transform"):
         reference = getattr(config, setting)
-        if setting not in changes and is_file_reference(reference):
+        if setting not in changes and not trusted_code.allows(reference):
             what = f"{origin.path} needs {reference}, which would be executed"
             raise ConfigError(setting, f"{what}: if you trust that file, add {setting}={reference}")
     check_epochs(config, origin.done)

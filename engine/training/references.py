@@ -5,15 +5,10 @@ from typing import Any
 from engine.data import transforms
 from engine.data.custom.spec import FORMS, KINDS, parse
 from engine.models.names import MODELS, TORCHVISION, known
+from engine.models.trusted_code import is_file_reference as is_file_reference
 
 DATASETS = ("auto", "fashion-mnist", "demo")
 CUSTOM_DATA = KINDS  # the user's own: see engine.data.custom.open_custom
-
-
-def is_file_reference(value: str) -> bool:
-    """Whether it has the form path/to/file.py:NAME."""
-    path, colon, name = value.rpartition(":")
-    return bool(colon) and path.endswith(".py") and name.isidentifier()
 
 
 def absolute_dataset(name: str) -> str:

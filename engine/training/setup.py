@@ -22,7 +22,7 @@ from engine.training import determinism, freezing
 from engine.training.config import TrainConfig
 from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
-from engine.training.pipelines import transforms_of
+from engine.training.pipelines import Transforms, transforms_of
 from engine.training.team import Team, WeightedLoss
 from engine.weights import matching
 
@@ -42,10 +42,11 @@ class TrainingSetup:
     train_batches: Batches
     test_batches: Batches
     team: Team = field(default_factory=Team)
+    transforms: Transforms = field(default_factory=Transforms)  # the config's
 
     def training_as_test(self) -> Batches:
         """The training set's batches made as the test set's: in the files' order, without random transforms."""
-        custom = transforms_of(self.config.transform)
+        custom = self.transforms
         return make_batches(
             self.dataset.train, self.dataset.classes, batch_size=self.config.batch_size, device=self.device,
             transform=custom.test, after=custom.after,
@@ -161,7 +162,9 @@ def make_setup(
         if team.rank:  # each process its own dropout
             torch.manual_seed((config.seed + team.rank * 0x9E3779B97F4A7C15) % 2**63)
     train_loss_fn = WeightedLoss(loss_fn, train) if team.size > 1 else loss_fn
-    return TrainingSetup(config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team)
+    return TrainingSetup(
+        config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team, custom
+    )
 
 
 def freeze(network: nn.Module, config: TrainConfig) -> None:

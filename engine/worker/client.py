@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -27,8 +28,10 @@ KILL_S = 3.0  # from asking a request to end, to ending the process
 class WorkerClient:
     """Starts the process at the first request. Every method may be called from any thread."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, settles: Callable[[EngineError], bool] = lambda error: False) -> None:
+        """`settles`: called with what the engine refuses, in the thread that asks; True where that was settled, and the
+        same is to be asked again."""
+        self.home, self._settles = home, settles
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()  # held by the request under way
         self._writing = threading.Lock()
@@ -67,6 +70,19 @@ class WorkerClient:
         InspectionCancelledError where the request was cancelled, InspectionError where the process ended over it, and
         BugError where it, or this, met a bug, whose traceback is in the log. What `progress` raises passes through.
         """
+        while True:
+            cancelled = self._cancelled
+            try:
+                return self._ask(request, progress)
+            except InspectionCancelledError:
+                raise
+            except EngineError as error:
+                if not self._settles(error):
+                    raise
+            if self._cancelled != cancelled:  # while that was settled
+                raise InspectionCancelledError("cancelled")
+
+    def _ask(self, request: Request[A], progress: Progress) -> A:
         with self._writing:
             self._asked += 1
             number = self._asked

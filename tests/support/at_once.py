@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.progress import Progress, silent
+from engine.progress import Progress
 from engine.worker.client import WorkerClient
 from engine.worker.server import handler_of
 
@@ -16,10 +16,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     turn = threading.Lock()  # one after another, as the worker process does
 
-    def answer(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
+    def answer(self: WorkerClient, request: Any, progress: Progress) -> Any:
         asked.append(type(request).__name__)
         with turn:
             return handler_of(request)(self.home, request, progress)
 
-    monkeypatch.setattr(WorkerClient, "ask", answer)
+    monkeypatch.setattr(WorkerClient, "_ask", answer)
     return asked

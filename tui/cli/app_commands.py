@@ -1,14 +1,17 @@
 """The app, and `watch`, which opens it on a run."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
 
 from engine import home as homes
+from engine.errors import EngineError
 from engine.home import RunFolder
 from engine.lab import durations
+from engine.models.trusted_code import name_remembered
 from engine.terminal_text import encoding
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import Commands, add_run, home_of
@@ -45,6 +48,8 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
     preferences = Preferences.read(homes.config_file(options.config), os.environ)
+    with contextlib.suppress(EngineError):  # the app asks then
+        name_remembered(preferences.form.get("model"), preferences.form.get("transform"))
     app = FmnistApp(
         home=home,
         data_dir=data_dir,

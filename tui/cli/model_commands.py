@@ -4,6 +4,7 @@ import argparse
 
 from engine import sources
 from engine.inspection.image_requests import ImageRef
+from engine.models.trusted_code import name_typed
 from engine.sources import NetworkRef
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import Commands, home_of
@@ -38,8 +39,10 @@ def _model(options: argparse.Namespace) -> int:
     from tui.cli import model
 
     home, as_json = home_of(options), options.json
+    source = sources.parse(options.source)
+    name_typed(sources.model_of(source))
     network = NetworkRef(
-        sources.parse(options.source),
+        source,
         dataset=absolute_dataset(parse("dataset", options.dataset)),
         data_dir=options.data_dir,
         **given(options, ("transform", "seed", "freeze")),

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.models.trusted_code import name_typed
 from engine.training.config import TrainConfig
 from engine.training.setting import Kind, Setting
 from engine.training.settings import SETTINGS, help_text
@@ -37,12 +38,14 @@ def add_setting(parser: argparse.ArgumentParser, setting: Setting, *, default: s
 
 
 def given(options: argparse.Namespace, names: Iterable[str] | None = None) -> dict[str, Any]:
-    """Those of the settings that were given, parsed and checked. Raises ConfigError."""
-    found = {}
+    """Those of the settings that were given, parsed and checked; a Python file among them, which the person has typed,
+    may run. Raises ConfigError, and ModelError where that can't be remembered."""
+    found: dict[str, Any] = {}
     for name in SETTINGS if names is None else names:
         if hasattr(options, name):
             value = getattr(options, name)
             found[name] = value if isinstance(value, bool) else SETTINGS[name].parse(value)
+    name_typed(found.get("model"), found.get("transform"))
     return found
 
 

@@ -13,6 +13,7 @@ from tui.cli import (
     model_commands,
     run_commands,
     train_commands,
+    trust_commands,
     weights_commands,
 )
 from tui.cli.command import Commands, Parser, add_config, add_data_dir, add_home
@@ -26,6 +27,7 @@ GROUPS = (
     run_commands,
     model_commands,
     weights_commands,
+    trust_commands,
     data_commands,
     lab_commands,
     config_commands,

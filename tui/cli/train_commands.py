@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.home import RunFolder
+from engine.models.trusted_code import name_typed
 from engine.terminal_text import argument_text
 from engine.training.config import editable, pairs, parse
 from tui.cli.command import RUN, Commands, add_report, add_run, home_of
@@ -134,6 +135,7 @@ def _branch(options: argparse.Namespace) -> int:
     from tui.cli import train
 
     home, changes = home_of(options), pairs(options.changes)
+    name_typed(changes.get("model"), changes.get("transform"))
     path = typed_path(options.which)
     if sources.is_file(options.which):
         new = _from_file(home, path, options, changes)

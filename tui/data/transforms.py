@@ -13,6 +13,7 @@ from engine.data import transforms
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.training.config import is_file_reference
+from tui.code_trust import name_if_new
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.keys import bind
@@ -108,6 +109,7 @@ class TransformsScreen(KeyScreen[None]):
         )
         prompt = PromptScreen("The pipeline", about, check, value=self._pipeline)
         if (text := await self.app.push_screen_wait(prompt)) is not None:
+            await name_if_new(text.strip(), before=self._pipeline)
             self._take(text.strip())
 
     def _take(self, pipeline: str) -> None:

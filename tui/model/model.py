@@ -10,11 +10,13 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
+from engine import sources
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.model_requests import ModelSummary, ParametersRequest, ParameterTable, SummaryRequest
 from engine.sources import NetworkRef, NewModel, Source, WeightsFile
 from tui import cells
 from tui import format as fmt
+from tui.code_trust import name_if_new
 from tui.detail.latest import LatestQuestion
 from tui.detail.waiting import waiting
 from tui.dialogs.columns import ColumnChoice
@@ -354,6 +356,7 @@ class ModelScreen(TableScreen):
             source = f"{source}=" if isinstance(self._asked.source, NewModel) else source  # the file is to be typed
         prompt = prompts.network(self._services.home, source)
         if (text := await self.app.push_screen_wait(prompt)) is not None:
+            await name_if_new(sources.model_of(sources.parse(text)), before=source)
             self.show_network(text.strip())
 
     def action_open(self) -> None:

@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 
 from engine import device
 from engine.errors import ConfigError, EngineError
+from engine.home import RunFolder
+from engine.models.trusted_code import name_typed
 from engine.runs import client
 from engine.training.config import TrainConfig
 from tui import crash
@@ -60,8 +62,13 @@ class NewRunScreen(LivingScreen[None]):
     @work(exclusive=True, group="start")
     async def _start(self, config: TrainConfig, name: str) -> None:
         services = self._services
+
+        def start() -> RunFolder:
+            name_typed(config.model, config.transform)  # the form is the person's
+            return client.start(services.home, config, name=name, data_dir=services.data_dir)
+
         try:
-            folder = await asyncio.to_thread(client.start, services.home, config, name=name, data_dir=services.data_dir)
+            folder = await asyncio.to_thread(services.trusting, start)
         except EngineError as error:
             self._form.refuse(error)
             return

@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from textual.screen import Screen
@@ -11,6 +12,7 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError, RunError
 from engine.home import RunFolder
+from engine.models.trusted_code import name_typed
 from engine.runs import branch, checkpoint_refs, client
 from engine.runs.branch import BranchPoint
 from engine.runs.store import title
@@ -101,7 +103,8 @@ class RunActions:
         notify = self._screen.notify
         notify(f"{name} goes on: {STARTING}", timeout=3, markup=False)
         try:
-            resumed = await asyncio.to_thread(client.resume, folder, epochs=epochs)
+            resume = partial(client.resume, folder, epochs=epochs)
+            resumed = await asyncio.to_thread(self._services.trusting, resume)
         except EngineError as error:
             notify(str(error), severity="error", timeout=15, markup=False)
             return
@@ -138,9 +141,13 @@ class RunActions:
             self._work(self._branch(folder, at, changes, name), "start run")
 
     async def _branch(self, folder: RunFolder, at: str, changes: dict[str, str], name: str) -> None:
+        def start() -> RunFolder:
+            name_typed(changes.get("transform"))
+            return client.branch(folder, at, changes, name=name)
+
         self._screen.notify(f"the branch: {STARTING}", timeout=3, markup=False)
         try:
-            new = await asyncio.to_thread(client.branch, folder, at, changes, name=name)
+            new = await asyncio.to_thread(self._services.trusting, start)
         except EngineError as error:
             self._screen.notify(str(error), severity="error", timeout=15, markup=False)
             return

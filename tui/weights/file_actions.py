@@ -193,7 +193,7 @@ class FileActions:
             folder = from_weights.prepare(services.home, self._path, settings, name=name, data_dir=services.data_dir)
             return client.launch(folder)
 
-        services.watch_run(await asyncio.to_thread(start))
+        services.watch_run(await asyncio.to_thread(services.trusting, start))
 
     # Writing and checking
 

@@ -13,6 +13,7 @@ from engine.models.registry import build
 from engine.sources import WeightsFile
 from engine.weights.contents import OWN_KEYS
 from engine.weights.reading import read
+from tests.support.own_code import write_trusted
 from tui.cli.main import main
 
 CONFIGS: list[Any] = [
@@ -75,9 +76,10 @@ def test_a_long_path_in_a_checkpoint_is_whole(tmp_path: Path) -> None:
 
 
 def test_batch_norms_without_counts_are_evaluated(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(
+    write_trusted(
+        tmp_path / "net.py",
         "from torch import nn\n\n\nclass Net(nn.Sequential):\n    def __init__(self):\n"
-        "        super().__init__(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(784, 10))\n"
+        "        super().__init__(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(784, 10))\n",
     )
     model = f"{tmp_path / 'net.py'}:Net"
     torch.manual_seed(0)

@@ -30,6 +30,7 @@ from engine.inspection.tensor_requests import TensorRequest, TensorWindow
 from engine.models.registry import build
 from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
+from tests.support.own_code import write_trusted
 from tests.support.trained import TrainOnce
 
 IMAGES = ImagesRef("train", 8, 16)
@@ -196,12 +197,13 @@ def test_a_gradient_agrees_with_finite_differences(home: Path, source: str) -> N
 
 def test_a_difference_of_a_network_calculated_by_hand(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "own.py"
-    path.write_text(
+    write_trusted(
+        path,
         "import torch\nfrom torch import nn\n\nclass Net(nn.Module):\n"
         "    def __init__(self):\n        super().__init__()\n        self.w = nn.Parameter(torch.tensor(0.5))\n"
         "    def forward(self, x):\n"
         "        return torch.cat([self.w ** 2 * torch.ones(len(x), 1, dtype=self.w.dtype),\n"
-        "                          torch.zeros(len(x), 9, dtype=self.w.dtype)], 1)\n"
+        "                          torch.zeros(len(x), 9, dtype=self.w.dtype)], 1)\n",
     )
     first = int(np.flatnonzero(DEMO.train.labels == 0)[0])
     request = GradientCheckRequest(ref(f"{path}:Net"), ImagesRef("train", first, 1), Element("w", ()))

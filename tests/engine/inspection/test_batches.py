@@ -25,6 +25,7 @@ from engine.inspection.batch_requests import (
     StepResult,
 )
 from engine.worker.client import WorkerClient
+from tests.support.own_code import write_trusted
 
 DEMO = open_dataset("demo", None, Path())
 ASKED = BatchRequest("demo", None, "train", "", batch_size=64, shuffle=False, seed=0, device="cpu")
@@ -150,10 +151,11 @@ def test_a_pipeline_that_fails_names_the_step_and_the_image(home: Path) -> None:
 
 def test_a_callable_of_ones_own_is_shown_and_named_where_it_fails(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "own.py"
-    file.write_text(
+    write_trusted(
+        file,
         "from torchvision.transforms.functional import to_tensor\n"
         "def negative(image):\n    return 1 - to_tensor(image)\n"
-        "def bad(image):\n    raise ValueError('no')\n"
+        "def bad(image):\n    raise ValueError('no')\n",
     )
     found = traced(home, transform=f"{file}:negative")
     assert np.array_equal(found.draws[0], 255 - DEMO.train.images[9])

@@ -27,6 +27,7 @@ from engine.inspection.tensor_requests import TensorRequest, TensorWindow
 from engine.models.registry import build
 from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
+from tests.support.own_code import write_trusted
 from tests.support.trained import TrainOnce
 
 IMAGE = ImageRef("test", 7)
@@ -60,7 +61,9 @@ def model(name: str = "mlp") -> nn.Module:
 
 def own(tmp_path: Path, forward: str) -> str:
     path = tmp_path / "own.py"
-    path.write_text(f"""
+    write_trusted(
+        path,
+        f"""
 import torch
 from torch import nn
 
@@ -71,7 +74,8 @@ class Net(nn.Module):
 
     def forward(self, x):
         {forward}
-""")
+""",
+    )
     return f"{path}:Net"
 
 

@@ -22,6 +22,7 @@ from engine.models.registry import build
 from engine.sources import NetworkRef
 from engine.training.config import TrainConfig
 from tests.engine.runs.test_host_resume import create, serve
+from tests.support.own_code import write_trusted
 
 
 def quiet(done: int, total: int) -> None:
@@ -53,7 +54,7 @@ def tensor(home: Path, name: str, source: str = "mlp", **values: Any) -> TensorW
 
 def own(tmp_path: Path, code: str) -> str:
     path = tmp_path / "own.py"
-    path.write_text(f"import torch\nfrom torch import nn\n\n{code}")
+    write_trusted(path, f"import torch\nfrom torch import nn\n\n{code}")
     return f"{path}:Net"
 
 

@@ -15,6 +15,7 @@ from engine.inspection.tensor_refs import Parameter
 from engine.inspection.tensor_requests import StatsRequest, TensorRequest
 from engine.progress import silent
 from engine.sources import NetworkRef, NewModel
+from tests.support.own_code import write_trusted
 
 LARGE = torch.randn(1500, 1200, generator=torch.Generator().manual_seed(0)) * 3 + 100
 ODD = LARGE.clone()
@@ -54,11 +55,12 @@ def test_blocks_are_the_tensor_and_no_copies() -> None:
 
 def test_a_large_tensor_opens_without_its_statistics_and_they_come(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
-    path.write_text(
+    write_trusted(
+        path,
         "import torch\nfrom torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n"
         "        super().__init__()\n"
         "        self.w = nn.Parameter(torch.linspace(-1, 1, 2_000_000).reshape(1000, 2000))\n"
-        "    def forward(self, x):\n        return self.w[:len(x), :10]\n"
+        "    def forward(self, x):\n        return self.w[:len(x), :10]\n",
     )
     ref = Parameter(NetworkRef(NewModel(f"{path}:Net"), dataset="demo"), "w")
     request = TensorRequest(ref, rows=2, columns=2, whole=True, map_rows=9, map_columns=9)

@@ -6,6 +6,7 @@ from torch import nn
 
 from engine.errors import ModelError
 from engine.models.registry import build, check_fit
+from tests.support.own_code import write_trusted
 
 IMAGES = torch.rand(2, 1, 28, 28)
 
@@ -14,7 +15,8 @@ IMAGES = torch.rand(2, 1, 28, 28)
 def own(tmp_path: Path) -> Path:
     """A file of somebody's own models."""
     path = tmp_path / "own.py"
-    path.write_text(
+    write_trusted(
+        path,
         "import torch\nfrom torch import nn\nfrom neighbour import WIDTH\n"
         "class Net(nn.Module):\n"
         "    def __init__(self, classes=10):\n"
@@ -27,7 +29,7 @@ def own(tmp_path: Path) -> Path:
         "class Wrong(Net):\n    def forward(self, x): return self.fc(x)\n"
         "class Raises(Net):\n    def __init__(self): raise ValueError('no luck')\n"
         "class Empty(nn.Module):\n    def forward(self, x): return x.flatten(1)[:, :10]\n"
-        "NUMBER = 3\n"
+        "NUMBER = 3\n",
     )
     (tmp_path / "neighbour.py").write_text("WIDTH = 3\n")
     return path
@@ -124,7 +126,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 )
 def test_a_file_that_raises_is_named_with_its_line(tmp_path: Path, content: str, says: str) -> None:
     path = tmp_path / "broken.py"
-    path.write_text(content)
+    write_trusted(path, content)
     with pytest.raises(ModelError, match=says) as refused:
         build(f"{path}:Net")
     assert str(path) in str(refused.value)

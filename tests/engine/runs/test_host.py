@@ -24,6 +24,7 @@ from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tests.support.own_code import write_trusted
 from tests.support.waiting import HANG_S, wait_for
 
 pytestmark = pytest.mark.slow
@@ -119,13 +120,14 @@ def test_a_signal_lets_a_host_save_and_end(home: Path, number: signal.Signals) -
 
 def test_a_step_that_takes_too_long_does_not_hold_up_a_signal(home: Path, tmp_path: Path) -> None:
     own, stuck = tmp_path / "stuck.py", tmp_path / "stuck"
-    own.write_text(
+    write_trusted(
+        own,
         "import time\nfrom pathlib import Path\nfrom torch import nn\n\n\nclass Stuck(nn.Sequential):\n"
         "    def __init__(self):\n"
         "        super().__init__(nn.Flatten(), nn.Linear(784, 10))\n        self.steps = 0\n\n"
         "    def forward(self, x):\n        self.steps += self.training\n        if self.steps == 60:\n"
         f"            Path({str(stuck)!r}).touch()\n"
-        "            while True:\n                time.sleep(1)\n        return super().forward(x)\n"
+        "            while True:\n                time.sleep(1)\n        return super().forward(x)\n",
     )
     folder = client.start(home, replace(LONG, model=f"{own}:Stuck", checkpoint_every=0.001))
     wait_for(stuck.exists, "the step that never ends")
@@ -218,12 +220,13 @@ def test_a_file_that_may_not_grow_pauses_the_run_and_nothing_is_lost(
 
 def test_a_bug_in_training_is_told_and_its_traceback_kept(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "late.py"
-    path.write_text(
+    write_trusted(
+        path,
         "from engine.models.mlp import NeuralNetwork\n"
         "class Late(NeuralNetwork):\n"
         "    def forward(self, x):\n"
         "        if self.training: raise KeyError('not now')\n"
-        "        return super().forward(x)\n"
+        "        return super().forward(x)\n",
     )
     folder = client.start(home, TrainConfig(dataset="demo", model=f"{path}:Late", threads=1))
     run = wait(folder, lambda run: run.done)

@@ -15,6 +15,8 @@ from engine.checkpoints import manifest
 from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError, ConfigError, EngineError, ModelError, RunError
 from engine.home import RunFolder
+from engine.models import trusted_code
+from engine.models.trusted_code import UntrustedCodeError
 from engine.runs import checkpoint_refs, client, listing, store
 from engine.runs.follower import Follower
 from engine.runs.host import take
@@ -22,6 +24,7 @@ from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import _losses, fingerprint, kill, verify_resume
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tests.support.own_code import write_trusted
 from tests.support.trained import TrainOnce
 from tests.support.waiting import wait_for
 
@@ -221,7 +224,7 @@ def test_what_can_not_be_resumed_is_refused_in_one_line_with_nothing_changed(hom
         "        self.net = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10))\n\n"
         "    def forward(self, x):\n        return self.net(x)\n"
     )
-    own.write_text(source)
+    write_trusted(own, source)
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, model=f"{own}:Mine"), (1, 20, "stop"))
     serve(folder)
     asked = store.read_run(folder)
@@ -234,10 +237,12 @@ def test_what_can_not_be_resumed_is_refused_in_one_line_with_nothing_changed(hom
         assert everything(folder) == before
 
     own.write_text(source.replace("16", "24"))
+    refused(UntrustedCodeError, "has changed since you trusted it")
+    trusted_code.trust(own)
     refused(ModelError, r"has changed: net\.1\.weight is \[24, 784\] now, and \[16, 784\] in the checkpoint")
-    own.write_text("broken(")
+    write_trusted(own, "broken(")
     refused(ModelError, "SyntaxError")
-    own.write_text(source)
+    write_trusted(own, source)
     store.write_run(folder, asked | {"dataset": asked["dataset"] | {"checksum": "0" * 64}})
     refused(RunError, "the data is not what the run was trained on")
     store.write_run(folder, asked)
@@ -248,13 +253,14 @@ def test_what_can_not_be_resumed_is_refused_in_one_line_with_nothing_changed(hom
 
 def test_a_model_file_that_changed_without_changing_a_shape_is_told(home: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine.py"
-    own.write_text(
+    write_trusted(
+        own,
         "from torch import nn\n\n\nclass Mine(nn.Sequential):\n    def __init__(self):\n"
-        "        super().__init__(nn.Flatten(), nn.Linear(784, 10))\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(784, 10))\n",
     )
     folder = create(home, TrainConfig(dataset="demo", epochs=2, threads=1, model=f"{own}:Mine"), (1, 20, "stop"))
     serve(folder)
-    own.write_text(own.read_text() + "# a word more\n")
+    write_trusted(own, own.read_text() + "# a word more\n")
     request = store.read_run(folder)
     assert "the model file has changed since" in go_on(folder, threads=2).resumes[0].differences
     assert "threads 1, now 2" in state(folder).resumes[0].differences
@@ -384,13 +390,15 @@ def test_a_policy_bounds_the_disk_and_keeps_what_a_branch_rests_on(home: Path) -
 )
 def test_verify_resume(home: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     files = {"own": tmp_path / "own.py", "flip": tmp_path / "flip.py"}
-    files["own"].write_text(
+    write_trusted(
+        files["own"],
         "from torch import nn\n\n\nclass Net(nn.Sequential):\n    def __init__(self):\n        super().__init__(\n"
         "            nn.Conv2d(1, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3), nn.Flatten(),\n"
-        "            nn.Linear(676, 10))\n"
+        "            nn.Linear(676, 10))\n",
     )
-    files["flip"].write_text(
-        "from torchvision import transforms as T\n\nflip = T.Compose([T.RandomHorizontalFlip(), T.ToTensor()])\n"
+    write_trusted(
+        files["flip"],
+        "from torchvision import transforms as T\n\nflip = T.Compose([T.RandomHorizontalFlip(), T.ToTensor()])\n",
     )
     named = {"{own}": f"{files['own']}:Net", "{flip}": f"{files['flip']}:flip"}
     config = TrainConfig(dataset="demo", threads=1, **{k: named.get(str(v), v) for k, v in settings.items()})

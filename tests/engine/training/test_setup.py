@@ -7,6 +7,7 @@ import torch
 from engine.errors import ConfigError, DataError, DeviceError
 from engine.training.config import TrainConfig
 from engine.training.setup import make_setup
+from tests.support.own_code import write_trusted
 
 
 def prepared(home: Path, **settings: Any) -> Any:
@@ -18,7 +19,8 @@ def prepared(home: Path, **settings: Any) -> Any:
 def own(tmp_path: Path) -> Path:
     """A file of somebody's own transforms."""
     path = tmp_path / "own.py"
-    path.write_text(
+    write_trusted(
+        path,
         "import torch\n"
         "from torchvision import transforms\n"
         "mirrored = transforms.Compose([transforms.RandomHorizontalFlip(p=1.0), transforms.ToTensor()])\n"
@@ -29,7 +31,7 @@ def own(tmp_path: Path) -> Path:
         "def no_tensor(image): return image\n"
         "sizes = iter(range(1, 100000))\n"
         "def uneven(image): return torch.zeros(1, next(sizes) % 7 + 1)\n"
-        "number = 3\n"
+        "number = 3\n",
     )
     return path
 

@@ -20,6 +20,7 @@ from textual.widgets import Input
 from engine.progress import Progress, silent
 from engine.worker.client import WorkerClient
 from tests.support.at_once import at_once  # noqa: F401
+from tests.support.own_code import write_trusted
 from tests.support.waiting import HANG_S
 from tests.tui.pictures.screen_text import ScreenText, characters, screen_rows, screen_text
 from tests.tui.pictures.world import NETWORK_SOURCE, NOW, rounded
@@ -66,7 +67,7 @@ def home(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for kind in (ChartView, ClassBars, ConfusionMatrix):
         monkeypatch.setattr(kind, "interval", 0.0)  # drawn at once, not a second later
     monkeypatch.chdir(place)
-    (place / "small.py").write_text(NETWORK_SOURCE)
+    write_trusted(place / "small.py", NETWORK_SOURCE)
     yield Path("home")
     monkeypatch.undo()
     time.tzset()
