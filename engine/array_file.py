@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import atomic
+from engine import atomic, private
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ def keep(path: Path, arrays: "Arrays") -> None:
     np.savez(buffer, allow_pickle=False, **arrays)
     data = buffer.getvalue()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(path.parent)
         atomic.write_bytes(path, data + DIGEST(data).digest())
     except OSError:
         pass

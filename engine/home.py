@@ -1,6 +1,7 @@
 """Every path that the program writes: `Home`, the folder of all, and `RunFolder`, that of one run. Nobody else spells a
 file's name."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
+from engine import private
 from engine.errors import PathError, RunError
 
 TRUSTED_CODE = "trusted-code.json"
@@ -265,11 +267,12 @@ def ensure(home: Path) -> Path:
     """Make the folder of the runs (mode 0700) where it is missing. Raises RunError where it can't be written."""
     runs = Home(home).runs
     try:
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(runs)
     except OSError as error:
         raise RunError(
             f"cannot write to the home folder {home} ({error.strerror}); choose another with --home"
         ) from None
     if not os.access(runs, os.W_OK | os.X_OK):
-        raise RunError(f"cannot write to the home folder {home} (Permission denied); choose another with --home")
+        code = errno.EROFS if os.statvfs(runs).f_flag & os.ST_RDONLY else errno.EACCES
+        raise RunError(f"cannot write to the home folder {home} ({os.strerror(code)}); choose another with --home")
     return runs

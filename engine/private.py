@@ -29,6 +29,12 @@ def create(path: Path, *, shared: bool = False) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if shared else FILE))
 
 
+def append(path: Path, text: str) -> None:
+    """Append text, such as a traceback, to a file, in UTF-8. Raises OSError."""
+    with appended(path) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+
 def appended(path: Path) -> BinaryIO:
     """A file to append to, such as a log. Raises OSError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE), "ab")

@@ -98,11 +98,13 @@ class FmnistApp(RoomsApp):
         preferences: Preferences | None = None,
         preload: bool = False,
         lab_idle: float | None = None,
+        notice: str = "",
     ) -> None:
         """`watch`: the folder of a run to show first. `start`: the first screen else; empty: as the preferences say.
         `images`: how they are drawn; empty: as the preferences say. `preferences`: None: the defaults, kept nowhere.
         `preload`: have the worker process import torch before anything is asked of it. `lab_idle`: seconds that the
-        kernel of a lab which is begun here may have nothing to do; None: as the preferences say."""
+        kernel of a lab which is begun here may have nothing to do; None: as the preferences say.
+        `notice`: what the person is told first."""
         watch_css = bool(os.environ.get("FMNIST_TUI_WATCH_CSS"))
         super().__init__(preferences or Preferences(), images=images, watch_css=watch_css)
         for mode, make in SCREENS.items():
@@ -118,6 +120,7 @@ class FmnistApp(RoomsApp):
         self._terminal_text = TerminalText()
         self._garbage: GcTuning | None = None
         self._type_ahead = TypeAhead(self)
+        self._notice = notice
         self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
@@ -133,6 +136,8 @@ class FmnistApp(RoomsApp):
             await self._show_watcher(self.watched)
         self.take_settings()
         self.ask_terminal()
+        if self._notice:
+            self.notify(self._notice, severity="warning", timeout=FAILURE_S)
 
     def on_unmount(self) -> None:
         self.forget_pictures()

@@ -6,6 +6,7 @@ import time
 import traceback
 from pathlib import Path
 
+from engine import private
 from engine.errors import EngineError
 from engine.home import Home
 from engine.terminal_text import printable
@@ -25,8 +26,7 @@ def record(home: Path | None, error: BaseException) -> str:
     home = home or Path(tempfile.gettempdir())
     path = Home(home).app_log
     with contextlib.suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
+        private.folder(home)
+        private.append(path, time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
         return f"{words(error)} (traceback in {path}); runs continue to train"
     return f"{words(error)} (and {path} can't be written); runs continue to train"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, private
 
 MOST = 20
 
@@ -18,7 +18,7 @@ def remember(file: Path, path: Path) -> None:
     """Put a file first. An error of the disk is ignored; a list that can't be read stays as it is."""
     try:
         paths = [str(path), *(str(one) for one in recent(file) if one != path)]
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(file.parent)
         atomic.write_text(file, json.dumps(paths[:MOST]))
     except (OSError, ValueError):
         pass

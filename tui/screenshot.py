@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
+from engine import private
 from engine.errors import PathError
 
 
@@ -45,8 +46,9 @@ def write(text: str, places: Iterable[Path]) -> Path:
         for number in range(1, 100):
             path = folder.absolute() / f"{name}{f'-{number}' if number > 1 else ''}.svg"
             try:
-                with open(path, "x", encoding="utf-8", errors="replace") as file:
-                    file.write(text)
+                others = folder.stat().st_mode & 0o077  # may look into the folder
+                private.create(path, shared=bool(others))
+                path.write_text(text, encoding="utf-8", errors="replace")
             except FileExistsError:
                 continue
             except OSError as error:

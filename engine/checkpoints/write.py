@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from engine import atomic
+from engine import atomic, private
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
@@ -41,7 +41,7 @@ class CheckpointWriter:
         digest = hashlib.sha256(data).hexdigest()
         entry = Entry(name, epoch, step, len(data), digest, time.time(), reason, content["accuracy"])
         try:
-            self._run.checkpoints.mkdir(exist_ok=True)
+            private.folder(self._run.checkpoints)
             atomic.write_bytes(self._run.checkpoint(name), data)
             if reason != "time":
                 atomic.write_bytes(self._run.weights, _serialised(content["model"]))

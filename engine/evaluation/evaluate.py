@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from engine import atomic
+from engine import atomic, private
 from engine.checkpoints.verify import identity
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.data.dataset import Dataset
@@ -54,7 +54,7 @@ def evaluate(
     _load_from(source, setup)
     result = score(setup, source.path, sha256, progress)
     with contextlib.suppress(OSError):  # computed again the next time
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(kept.parent)
         atomic.write_text(kept, json.dumps(asdict(result)))
     return result
 

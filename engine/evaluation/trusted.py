@@ -33,11 +33,11 @@ def trusts(home: Path, sha256: str) -> bool:
 
 def trust(home: Path, sha256: str) -> None:
     """Remember it. Raises InspectionError where that can't be done."""
-    from engine import atomic
+    from engine import atomic, private
 
     path, known = Home(home).trusted, _trusted(home)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private.folder(home)
         atomic.write_text(path, json.dumps(sorted({*known, sha256})))
     except OSError as error:
         raise InspectionError(f"{path} can't be written ({error.strerror})") from None

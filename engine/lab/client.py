@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from engine import private
 from engine.errors import InspectionCancelledError, LabError
 from engine.home import LabFolder
 from engine.hosting import process, record_file
@@ -290,7 +291,7 @@ def _living(folder: LabFolder) -> HostRecord | None:
 def _started(folder: LabFolder) -> LabClient:
     """The client of a new host."""
     try:
-        with open(folder.host_log, "ab") as output:
+        with private.appended(folder.host_log) as output:
             begin = output.tell()
             host = subprocess.Popen(
                 [sys.executable, "-P", "-m", HOST, os.fspath(folder.path)],
@@ -300,7 +301,8 @@ def _started(folder: LabFolder) -> LabClient:
                 start_new_session=True,  # its own session: a closed terminal takes only its own along
             )
     except OSError as error:
-        raise LabError(f"cannot start the lab's host process ({error.strerror})") from None
+        where = f": {error.filename}" if error.filename else ""
+        raise LabError(f"cannot start the lab's host process{where} ({error.strerror})") from None
     try:
         deadline = time.monotonic() + STARTS_S
         while host.poll() is None or host.returncode == TAKEN:

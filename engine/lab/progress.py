@@ -4,7 +4,7 @@ asks for, so it stays done in another language, and when others are put before i
 import json
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, private
 from engine.errors import LabError
 from engine.home import Home
 from engine.lab.exercises import Exercise
@@ -39,7 +39,7 @@ def mark(home: Path, chapter: str, exercise: Exercise) -> None:
     content = {"v": VERSION, "done": {name: sorted(asked) for name, asked in sorted(now.items())}}
     path = Home(home).lab_progress
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(path.parent)
         atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise LabError(f"cannot write {path_text(path)} ({error.strerror})") from error

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import atomic
+from engine import atomic, private
 from engine.errors import LabError
 from engine.home import Home, LabFolder
 from engine.lab.document import PYTHON
@@ -40,8 +40,7 @@ def folder_of(home: Path, document: Path) -> LabFolder:
 def make(folder: LabFolder) -> None:
     """Make the folder (mode 0700) where it is missing. Raises LabError."""
     try:
-        folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.path.mkdir(mode=0o700, exist_ok=True)
+        private.folder(folder.path)
     except OSError as error:
         raise _cannot_write(folder, error) from None
 

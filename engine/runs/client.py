@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine import device
+from engine import atomic, device, private
 from engine.checkpoints import manifest
 from engine.errors import RunError
 from engine.home import CHECKPOINTS, RunFolder, expanded
@@ -30,6 +30,7 @@ from engine.training.config import TrainConfig, absolute_dataset, is_file_refere
 from engine.weights.key_mapping import file_and_mapping
 
 POLL_S = 0.03
+ANSWER_BYTES = 4096  # that a host's answer may have
 ENDS_WITHIN_S = 120.0  # what a host may take to end: it writes a checkpoint and the log to a disk that may be slow
 
 
@@ -157,7 +158,7 @@ def prepare_branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, na
         },
     )
     try:
-        new.checkpoints.mkdir()
+        private.folder(new.checkpoints)
         _link(folder.checkpoint(entry.file), new.checkpoint(entry.file))
         manifest.write(new, [replace(entry, reason="branch", rested_on=True)])
     except OSError as error:
@@ -241,7 +242,7 @@ def _without_folder(folder: RunFolder, error: _BugError) -> RunError:
     folder stays."""
     log = folder.home.app_log
     try:
-        with open(log, "ab") as file:
+        with private.appended(log) as file:
             file.write(f"\n{folder.id} could not start\n".encode() + folder.host_log.read_bytes())
     except OSError:
         return error
@@ -253,7 +254,7 @@ def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
     ready = folder.ready(secrets.token_hex(4))  # of this launch alone: another may be under way
     try:
-        with open(folder.host_log, "ab") as output:
+        with private.appended(folder.host_log) as output:
             process = subprocess.Popen(
                 host_command(folder, [*arguments, "--ready", os.fspath(ready)]),
                 stdin=subprocess.DEVNULL,
@@ -264,7 +265,8 @@ def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
                 env={"OMP_NUM_THREADS": "1", **os.environ},
             )
     except OSError as error:
-        raise RunError(f"cannot start the run's host process ({error.strerror})") from None
+        where = f": {error.filename}" if error.filename else ""
+        raise RunError(f"cannot start the run's host process{where} ({error.strerror})") from None
     try:
         answer = _answer(process, ready)
     except BaseException:
@@ -274,11 +276,21 @@ def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
         raise
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
     if answer is None:
+        _check_disk(folder, ready)
         raise _BugError(f"the run's host process died while starting (exit {process.wait()}); see {folder.host_log}")
     if isinstance(answer, host_answer.Started):
         return answer
     process.wait()
     raise answer.error if isinstance(answer, host_answer.Refused) else _BugError(answer.words)
+
+
+def _check_disk(folder: RunFolder, file: Path) -> None:
+    """Raises RunError where `file` can't be written: then a host can't say why it did not start, either."""
+    try:
+        atomic.write_bytes(file, bytes(ANSWER_BYTES))
+        file.unlink()
+    except OSError as error:
+        raise RunError(f"{folder.id} can't start: cannot write to {folder} ({error.strerror})") from None
 
 
 def _answer(process: "subprocess.Popen[bytes]", ready: Path) -> host_answer.Answer | None:
@@ -299,6 +311,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
+        private.create(target)
         shutil.copyfile(source, target)
 
 

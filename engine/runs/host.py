@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine import device
+from engine import device, private
 from engine.errors import EngineError, RunError
 from engine.home import RunFolder
 from engine.hosting.process import HostRecord
@@ -167,8 +167,8 @@ class Host:
             self._failed = True
             text = traceback.format_exc()
             path = self.folder.host_log
-            with contextlib.suppress(OSError), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+            with contextlib.suppress(OSError):
+                private.append(path, text)
             first = (str(error).strip().splitlines() or [""])[0]
             message = f"{type(error).__name__}: {first}" if first else type(error).__name__
             self._session.report_the_rest()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine import atomic, plain_file
+from engine import atomic, plain_file, private
 from engine.home import RunFolder
 from engine.runs.unreadable import UnreadableError
 from engine.training import running_time
@@ -263,7 +263,8 @@ class EventLog:
             self._waiting = self._waiting[written:]
 
     def _make_reserve(self) -> None:
-        with open(self._reserve, "wb") as file:
+        with private.appended(self._reserve) as file:
+            file.truncate(0)
             file.write(os.urandom(RESERVE_BYTES))  # a file of zeros may take no room
             file.flush()
             atomic.flush_file(file.fileno())

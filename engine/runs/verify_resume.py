@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from engine import private
 from engine.errors import ConfigError, RunError
 from engine.home import Home, RunFolder
 from engine.runs import client, log, state_file, store
@@ -45,8 +46,7 @@ def verify_resume(
     place = home / f"verify-{os.getpid()}"
     try:
         try:
-            home.mkdir(parents=True, exist_ok=True)
-            place.mkdir()
+            private.folder(place)
             if Home(home).data.is_dir():
                 Home(place).data.symlink_to(Home(home).data)
         except OSError as error:

@@ -1,10 +1,10 @@
 """A bug in the worker process, or on the way to it: a traceback in its log, and one line for the person."""
 
-import contextlib
 import time
 import traceback
 from pathlib import Path
 
+from engine import private
 from engine.errors import BugError
 from engine.home import Home
 
@@ -12,7 +12,10 @@ from engine.home import Home
 def record(home: Path, error: BaseException) -> BugError:
     """Append the traceback to `<home>/worker.log`. Returns the error that says so."""
     path = Home(home).worker_log
-    with contextlib.suppress(OSError), open(path, "a", encoding="utf-8", errors="backslashreplace") as log:
-        log.write(time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
+    where = f"traceback in {path}"
+    try:
+        private.append(path, time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
+    except OSError as refused:
+        where = f"its traceback is lost: {path} can't be written, {refused.strerror}"
     what = (str(error).strip().splitlines() or [""])[0]
-    return BugError(f"a bug: {type(error).__name__}: {what} (traceback in {path})")
+    return BugError(f"a bug: {type(error).__name__}: {what} ({where})")

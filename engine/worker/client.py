@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from engine import private
 from engine.device import default_threads
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import Home
@@ -191,12 +192,12 @@ class WorkerClient:
         return self._process
 
     def _log(self) -> BinaryIO:
-        path = Home(self.home).worker_log
+        """Where what it prints goes: its log, or, where that can't be written, nowhere."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            return open(path, "ab")
-        except OSError as error:
-            raise InspectionError(f"the worker process can't start: {path}: {error.strerror}") from None
+            private.folder(self.home)
+            return private.appended(Home(self.home).worker_log)
+        except OSError:
+            return open(os.devnull, "ab")
 
 
 def _environment() -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from engine import home as homes
-from engine.errors import EngineError
+from engine.errors import EngineError, RunError
 from engine.home import RunFolder
 from engine.lab import durations
 from engine.models.trusted_code import name_remembered
@@ -40,7 +40,11 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         )
         return BAD_INPUT
     home = home_of(options)
-    homes.ensure(home)
+    notice = ""
+    try:
+        homes.ensure(home)
+    except RunError as error:  # what is there can be looked at
+        notice = str(error)
     from tui.app import FmnistApp
     from tui.config import declared
     from tui.config.preferences import Preferences
@@ -58,6 +62,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         images=options.images,
         preferences=preferences,
         preload=preferences.get(declared.PRELOAD),
+        notice=notice,
         lab_idle=preferences.get(declared.LAB_IDLE) if options.idle is None else options.idle,
     )
     take_any_input(encoding(), app.answers.take)

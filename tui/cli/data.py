@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.data.open_dataset import candidates
 from engine.data.report import DataReport, describe, describe_custom
 from engine.errors import DownloadCancelledError
+from engine.home import Home
 from engine.terminal_text import shown
 from tui.cli.output import complain, console, say, say_json
 from tui.format import count, counted, size
@@ -18,7 +19,7 @@ def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_j
     if download:
         root = candidates(data_dir, home)[0]  # where it is looked for first
         try:
-            _download(root)
+            _download(root, shared=root != Home(home).data)
         except DownloadCancelledError:
             complain("download cancelled; the next try continues with what was downloaded")
             return 128 + signal.SIGINT
@@ -33,7 +34,7 @@ def run(home: Path, data_dir: Path | None, dataset: str, *, download: bool, as_j
     return 0
 
 
-def _download(root: Path) -> None:
+def _download(root: Path, *, shared: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from engine.data.fashion_mnist import download
@@ -56,7 +57,7 @@ def _download(root: Path) -> None:
             def show(at: download.Progress) -> None:
                 bars.update(task, description=at.file, completed=at.done, total=at.total)
 
-            download.download(root, progress=show, cancelled=cancelled)
+            download.download(root, progress=show, cancelled=cancelled, shared=shared)
     finally:
         signal.signal(signal.SIGINT, before)
 

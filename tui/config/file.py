@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, private
 from engine.errors import EngineError
 from engine.terminal_text import printable
 from tui.config.preference import TomlValue
@@ -124,7 +124,7 @@ def change(path: Path, changes: Mapping[str, TomlValue]) -> None:
     they are missing. Another app's changes at the same time are kept. Raises NotKeptError."""
     target = Path(os.path.realpath(path))  # the file that a link points to, not the link
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(target.parent)
         with _locked(target.parent):
             contents = read(target)
             if contents.problem is not None:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from engine.data.selection import Selection, parse_classes
 from engine.errors import DataError
+from engine.home import Home
 from tui import cells, crash
 from tui.config import declared
 from tui.data import facts, prompts, reasons, status
@@ -377,7 +378,7 @@ class DataScreen(KeyScreen[None]):
         from tui.data.download import DownloadScreen
 
         root = candidates(self._services.data_dir, self._services.home)[0]  # where it is looked for first
-        if await self.app.push_screen_wait(DownloadScreen(root)):
+        if await self.app.push_screen_wait(DownloadScreen(root, shared=root != Home(self._services.home).data)):
             if self._services.dataset == "demo":
                 self._services.dataset = "auto"
             self.action_open()

@@ -31,9 +31,10 @@ class DownloadScreen(ModalScreen[bool]):
         Binding("r", "start", "Try again", id="download.retry"),
     ]
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, shared: bool) -> None:
+        """`shared`: others may read what is downloaded, as the umask says."""
         super().__init__()
-        self._root = root
+        self._root, self._shared = root, shared
         self._cancelled = threading.Event()
         self._fetching = False
         self._reported = 0.0
@@ -68,7 +69,7 @@ class DownloadScreen(ModalScreen[bool]):
         from engine.data.fashion_mnist.download import download
 
         try:
-            download(self._root, progress=self._progress, cancelled=self._cancelled)
+            download(self._root, progress=self._progress, cancelled=self._cancelled, shared=self._shared)
         except DownloadCancelledError:
             self.app.call_from_thread(self._end, None)
         except DataError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from engine import atomic
+from engine import atomic, private
 from engine.data.fashion_mnist.mirror import Answer, MirrorError, receive
 from engine.data.fashion_mnist.spec import FILES, MIRRORS, File
 from engine.errors import DataError
@@ -41,17 +41,19 @@ def download(
     mirrors: Sequence[str] | None = None,
     files: Sequence[File] = FILES,
     patience: float = PATIENCE,
+    shared: bool = True,
 ) -> None:
     """Fetch what is not yet whole into `root`/FashionMNIST/raw, each file checked by its MD5.
 
     A file is written beside (`.part`), fsynced and renamed. Blocks; calls `progress` in the calling thread, at most 20
     times a second. Raises DownloadCancelledError within a second of `cancelled` being set, keeping the `.part` to go on
-    from, and DataError where no mirror gives a file or the disk does not take it.
+    from, and DataError where no mirror gives a file or the disk does not take it. `shared`: others may read the files,
+    as the umask says.
     """
     folder = root / "FashionMNIST" / "raw"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        transfer = _Transfer(folder, progress, cancelled, files, patience)
+        folder.mkdir(parents=True, exist_ok=True) if shared else private.folder(folder)
+        transfer = _Transfer(folder, progress, cancelled, files, patience, shared)
         for file in files:
             transfer.fetch(file, MIRRORS if mirrors is None else mirrors)
     except OSError as error:
@@ -68,8 +70,9 @@ class _Transfer:
         cancelled: threading.Event,
         files: Sequence[File],
         patience: float,
+        shared: bool,
     ) -> None:
-        self._folder = folder
+        self._folder, self._shared = folder, shared
         self._progress = progress
         self._cancelled = cancelled
         self._files = files
@@ -83,7 +86,7 @@ class _Transfer:
         if not (path.is_file() and path.stat().st_size == file.gz_size and _md5(path) == file.gz_md5):
             part = path.with_name(f"{path.name}.part")
             try:
-                with open(part, "ab") as out:
+                with open(part, "ab") if self._shared else private.appended(part) as out:
                     _lock(out, self._folder)
                     self._fetch_from_any(mirrors, file, out, part)
                 os.replace(part, path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import private
 from engine.errors import LabError
 from engine.lab.document import Document, open_document
 from engine.lab.exercises import Exercise, exercises
@@ -72,8 +73,9 @@ def copy(course: list[Chapter], folder: Path) -> list[Copied]:
 def copy_file(chapter: Path, path: Path) -> None:
     """One chapter's file as a person's own, where that is not there yet. Raises LabError."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _written(path, chapter.read_bytes())
+        private.folder(path.parent)
+        if _written(path, chapter.read_bytes()):
+            path.chmod(private.FILE)
     except OSError as error:
         raise LabError(f"cannot write {path_text(path)} ({error.strerror})") from error
 

@@ -1,6 +1,8 @@
 """safetensors: a length, a JSON header, and the numbers. Nothing in it can be executed."""
 
 import math
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +36,17 @@ def read(path: Path, budget: Budget) -> Contents:
 
 def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:
     """Write a state_dict, with `header` as the file's metadata, and "pt" as its format where that says none: readers
-    such as transformers' refuse a file without one. Raises CheckpointError for a dtype that the format lacks."""
+    such as transformers' refuse a file without one. Raises OSError, and CheckpointError for a dtype that the format
+    lacks."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     try:
         save_file(dict(weights), path, metadata={"format": "pt", **header})
+    except SafetensorError as error:
+        if (code := re.search(r"\(os error (\d+)\)", str(error))) is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from None
     except KeyError as error:  # how it says so
         lost = [(name, str(tensor.dtype)) for name, tensor in weights.items() if tensor.dtype in error.args]
         if not lost:

@@ -35,10 +35,16 @@ def read(path: Path, budget: Budget) -> Contents:
 
 
 def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str, str]) -> None:
-    """Write a state_dict, which has no place for a header."""
+    """Write a state_dict, which has no place for a header. Raises OSError."""
     import torch
 
-    torch.save(dict(weights), path)
+    with open(path, "wb") as file:
+        try:
+            torch.save(dict(weights), file)
+        except RuntimeError as error:  # how it says that the disk does not take what it writes, while that is raised
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:

@@ -243,7 +243,10 @@ class Mirror:
         self.error: Exception | None = None
         self.go_on = threading.Event()
 
-    def __call__(self, root: Path, *, progress: Callable[[Progress], None], cancelled: threading.Event) -> None:
+    def __call__(
+        self, root: Path, *, progress: Callable[[Progress], None], cancelled: threading.Event, shared: bool
+    ) -> None:
+        assert not shared  # it is the home folder's own
         self.asked.append(root)
         progress(Progress("train-images-idx3-ubyte.gz", 10, 20, 10_000_000, 30_000_000))
         while not self.go_on.wait(0.02):
