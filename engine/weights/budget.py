@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.errors import CheckpointError
 from engine.progress import Progress, silent
 
-OPERATIONS = 8_000_000  # simple opcodes of pickles, some 0.2 µs each, besides those that tensors take
+OPERATIONS = 6_000_000  # simple opcodes of pickles, some 0.2 µs each, besides those that tensors take
 OF_A_TENSOR = 80  # operations that are granted for each; what torch.save writes of one takes some 60
 OF_A_RECORD = 10  # what a record of a zip's directory costs
 TENSORS = 200_000  # that are listed

@@ -20,10 +20,10 @@ class Global:
 
     module: str
     name: str
-    full: str = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "full", f"{self.module}.{self.name}")
+    @property
+    def full(self) -> str:
+        return f"{self.module}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from engine.errors import DataError, DownloadCancelledError
 from tui import crash
 from tui.format import size
+from tui.widgets.text import set_text
 
 if TYPE_CHECKING:
     from engine.data.fashion_mnist.download import Progress
@@ -92,7 +93,7 @@ class DownloadScreen(ModalScreen[bool]):
 
     def _say(self, text: str) -> None:
         if self.is_mounted:
-            self.query_one("#state", Static).update(text)
+            set_text(self.query_one("#state", Static), text)
 
     def _end(self, problem: str | None) -> None:
         self._fetching = False

@@ -14,6 +14,7 @@ from engine.evaluation.quality import KINDS
 from tui.dialogs.overlay import Overlay
 from tui.format import count
 from tui.keys import bind
+from tui.widgets.text import set_text
 
 
 class QualityScreen(Overlay[str | None]):
@@ -55,9 +56,8 @@ class QualityScreen(Overlay[str | None]):
         name = str(event.option_id)
         kind = KINDS[name]
         takes = f" Takes {kind.takes}." if kind.takes and name not in self._known else ""
-        self.query_one("#why", Static).update(
-            Content.assemble(f"Suspicious: {kind.why}.{takes}\n", (f"Source: {kind.source}.", "dim"))
-        )
+        why = Content.assemble(f"Suspicious: {kind.why}.{takes}\n", (f"Source: {kind.source}.", "dim"))
+        set_text(self.query_one("#why", Static), why)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(str(event.option_id))

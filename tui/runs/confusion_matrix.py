@@ -13,6 +13,7 @@ from tui.dialogs.overlay import Overlay
 from tui.format import count
 from tui.keys import bind
 from tui.runs.confusion import ConfusionMatrix
+from tui.widgets.text import set_text
 
 Cell = tuple[int, int]  # true class, predicted class
 
@@ -73,4 +74,4 @@ class MatrixScreen(Overlay[Cell | None]):
         text = Content.assemble(
             (words, "bold"), ("\nEnter: show these images · n: next mistake · arrows: move · Esc: back", "dim")
         )
-        self.query_one("#cell", Static).update(text)
+        set_text(self.query_one("#cell", Static), text)

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.timer import Timer
 
-from engine.terminal_text import shown
+from engine.terminal_text import printable, shown
 from tui.columns import column
 from tui.widgets.line_widget import LineWidget
 from tui.widgets.palette import style_of
@@ -68,7 +68,7 @@ class Lines(LineWidget):
         if not self.is_attached or not width or not height or not self.display:
             return
         self._painted_at = monotonic()
-        lines = self.paint(width, height)[:height]
+        lines = [[(printable(text), style) for text, style in line] for line in self.paint(width, height)[:height]]
         old, self._lines = self._lines, lines
         for y in range(max(len(old), len(lines))):
             before = old[y] if y < len(old) else []
