@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+from engine import garbage
 from engine.errors import CheckpointError
 from engine.home import expanded
 from engine.terminal_text import printable
@@ -26,7 +27,8 @@ def read(path: Path, budget: Budget | None = None) -> Contents:
     try:
         candidate = _candidate(path)
         if (found := registry.recognise(candidate)) is not None:
-            return found.read(path, budget)
+            with garbage.not_collected():
+                return found.read(path, budget)
         if path.is_dir():
             inside = _folders_with_weights(path)
             hint = f"there are some in {', '.join(inside)}: name one of these" if inside else "name a file in it"

@@ -136,6 +136,8 @@ class Tensor:
     @property
     def about(self) -> str:
         """What it is besides a strided tensor of its shape and dtype, in words; "": nothing."""
+        if self.layout == "strided" and not (self.parts or self.conj or self.neg or self.quantizer or self.words):
+            return ""
         views = [word for word, on in (("a conjugate view", self.conj), ("a negative view", self.neg)) if on]
         kind = [] if self.layout == "strided" else [self.layout]
         stored = [f"{self.parts[-1].shape[0] if self.parts[-1].shape else 1:,} stored"] if self.parts else []

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import garbage
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights.contents import Contents
@@ -41,7 +42,8 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
             contents, problems=[*contents.problems, *verification.damage]
         )  # the cache's own stays as it is
     if as_json:
-        say_json(contents.to_dict())
+        with garbage.not_collected():
+            say_json(contents.to_dict())
     else:
         _print(contents, whole=tensors)
         if verification is not None and not verification.damage:

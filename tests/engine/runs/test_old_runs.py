@@ -14,6 +14,7 @@ from engine import device
 from engine.checkpoints import manifest
 from engine.checkpoints.read import load
 from engine.home import Home, RunFolder
+from engine.models import trusted_code
 from engine.runs import branch, history, listing, log
 from engine.runs.host import take
 from engine.runs.state import RunState, fold
@@ -29,6 +30,7 @@ def old(home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     for record in home.glob("runs/*/host.json"):
         os.utime(record, (0, 0))  # a host on another machine is alive by its heartbeat
     monkeypatch.chdir(OLD)
+    trusted_code.trust(OLD / "tiny.py")
     return Home(home)
 
 
