@@ -1,5 +1,10 @@
 """What can go wrong: one exception type per area. Each message is one line: what, where, what to do."""
 
+import re
+
+# What PyTorch says on the CPU ("can't allocate memory: you tried to allocate 8 bytes") and of a GPU.
+_NO_MEMORY = re.compile(r"can't allocate memory|out of memory", re.IGNORECASE)
+
 
 class EngineError(Exception):
     """Something the person can mend; `str(error)` is one line for them. A bug is any other exception."""
@@ -56,3 +61,12 @@ class InspectionCancelledError(InspectionError):
 
 class LabError(EngineError):
     """A document of the lab that can't be opened or saved, or a kernel that can't be had."""
+
+
+def unexpected(error: BaseException, bug: str = "a bug") -> str:
+    """An exception that nobody expected, in one line: `a bug: ValueError: …`; of one that says that there is no memory,
+    which is no bug, `out of memory`, with what PyTorch says of it. `bug`: what to call a bug."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(first)):
+        return f"out of memory: {first}" if first else "out of memory"
+    return f"{bug}: {type(error).__name__}{f': {first}' if first else ''}"

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from engine import private
-from engine.errors import EngineError
+from engine.errors import EngineError, unexpected
 from engine.home import Home
 from engine.terminal_text import printable
 
@@ -16,8 +16,7 @@ def words(error: BaseException) -> str:
     """What an exception that nobody expected says, in one line."""
     if isinstance(error, EngineError):
         return printable(str(error))
-    lines = str(error).strip().splitlines()
-    return printable(f"a bug in the program: {type(error).__name__}{f': {lines[0]}' if lines else ''}")
+    return printable(unexpected(error, "a bug in the program"))
 
 
 def record(home: Path | None, error: BaseException) -> str:

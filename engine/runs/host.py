@@ -23,7 +23,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import device, private
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError, RunError, unexpected
 from engine.home import RunFolder
 from engine.hosting.process import HostRecord
 from engine.runs import host_answer, store
@@ -325,7 +325,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except Exception as error:
         traceback.print_exc()
-        answer(host_answer.Failed(f"a bug: {type(error).__name__}: {error} (traceback in {folder.host_log})"))
+        answer(host_answer.Failed(f"{unexpected(error)} (traceback in {folder.host_log})"))
         return 1
 
 

@@ -5,7 +5,7 @@ import traceback
 from pathlib import Path
 
 from engine import private
-from engine.errors import BugError
+from engine.errors import BugError, unexpected
 from engine.home import Home
 
 
@@ -17,5 +17,4 @@ def record(home: Path, error: BaseException) -> BugError:
         private.append(path, time.strftime("\n%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)))
     except OSError as refused:
         where = f"its traceback is lost: {path} can't be written, {refused.strerror}"
-    what = (str(error).strip().splitlines() or [""])[0]
-    return BugError(f"a bug: {type(error).__name__}: {what} ({where})")
+    return BugError(f"{unexpected(error)} ({where})")

@@ -208,3 +208,20 @@ def test_no_worker_of_any_screen_hides_what_it_does_not_expect() -> None:
                 if broad and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node)):
                     hidden.append(f"{path.name}:{node.lineno}")
     assert hidden == []
+
+
+async def test_a_thread_without_memory_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch, worker_failures: Failures
+) -> None:
+    def no_memory(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    run = MadeUpRun(home, "20260101-101010-aaaa")
+    run.train([1])
+    monkeypatch.setattr(state_file, "read_on", no_memory)
+    app = FmnistApp(home=home, dataset="demo", watch=run.folder)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: bool(told(app)))
+        log = home / "fmnist-tui.log"
+        assert told(app) == [f"out of memory (traceback in {log}); runs continue to train"]
+        assert app.is_running

@@ -165,7 +165,7 @@ def test_a_question_can_be_taken_back(run: RunFolder, worker: WorkerClient) -> N
 
 def test_a_bug_or_an_end_of_the_worker_process_is_one_line(home: Path, worker: WorkerClient) -> None:
     bug = PredictionsRequest(NetworkRef(NewModel("mlp")), "test")  # it needs a file
-    with pytest.raises(InspectionError, match=r"a bug: AssertionError:  \(traceback in .*worker.log\)"):
+    with pytest.raises(InspectionError, match=r"a bug: AssertionError \(traceback in .*worker.log\)"):
         worker.ask(bug)
     assert "Traceback" in (home / "worker.log").read_text()
     assert worker._process is not None
