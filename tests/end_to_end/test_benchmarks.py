@@ -51,8 +51,8 @@ def test_ui_tax() -> None:
 
 
 def test_a_run_survives_kills_and_closed_terminals() -> None:
-    rows = benchmark("survival", "--kills", "2", "--terminals", "1", "--epochs", "8")["rows"]
-    assert [row["value"] for row in rows if row["target"] == "all"] == [2, 1]
+    rows = benchmark("survival", "--kills", "1", "--terminals", "1", "--epochs", "6")["rows"]
+    assert [row["value"] for row in rows if row["target"] == "all"] == [1, 1]
 
 
 def test_checkpoint_cost() -> None:
