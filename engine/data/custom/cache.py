@@ -113,9 +113,10 @@ def _key(paths: Sequence[Path]) -> str:
     """Of the files' names, sizes and times of change."""
     key = hashlib.sha256(f"{VERSION} {SIDE}\n".encode())
     for path in paths:
-        key.update(os.fsencode(path))
+        name = os.fsencode(path)
+        key.update(name)
         try:
-            status = path.stat()
+            status = os.stat(name)
             key.update(f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         except (OSError, ValueError):
             key.update(b"\0absent\n")

@@ -36,9 +36,11 @@ def list_samples(spec: Spec) -> Listing:
     classes = tuple(sorted(set().union(*names.values())))
     check_count(spec.where, classes)
     samples = [
-        Sample(path, classes.index(_name(folder)), split)
+        Sample(path, label, split)
         for split, folders in found.items()
         for folder, images in folders.items()
+        if images
+        for label in (classes.index(_name(folder)),)
         for path in images
     ]
     if not samples:

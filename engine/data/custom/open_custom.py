@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import garbage
 from engine.data.custom import cache as image_cache
 from engine.data.custom import csv_file, idx_files, image_folder, pixel_csv
 from engine.data.custom.samples import Listing, Sample, without_samples
@@ -27,7 +28,7 @@ def open_custom(name: str, cache: Path, progress: Progress = silent) -> Dataset:
     minute the first time. `progress` counts images. Raises DataError with the file, the line and the reason.
     """
     spec = parse(name)
-    with _one_line(spec):
+    with _one_line(spec), garbage.not_collected():
         return _whole(spec, cache, progress) or _of_files(spec, _listed(spec), cache, progress)
 
 

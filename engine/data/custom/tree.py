@@ -43,12 +43,12 @@ class Tree:
 
     def own_images(self, place: Path) -> list[Path]:
         """The images that lie in a folder itself, by name."""
-        return sorted(place / entry.name for entry in self._entries(place) if self._is_image(entry))
+        return [place / name for name in sorted(entry.name for entry in self._entries(place) if self._is_image(entry))]
 
     def images(self, place: Path) -> list[Path]:
         """All images in a folder below the root and the folders in it, by name."""
         if place not in self._images:
-            self._images[place] = sorted(self._below(place, self._above_root))
+            self._images[place] = sorted(self._below(place, self._above_root), key=_parts)
         return self._images[place]
 
     def unread(self) -> tuple[str, ...]:
@@ -124,6 +124,11 @@ class Tree:
 
     def _is_image(self, entry: os.DirEntry[str]) -> bool:
         return os.path.splitext(entry.name)[1].lower() in image_files.SUFFIXES and not self._is_folder(entry)
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    """What paths are ordered by; comparing paths themselves takes ten times as long."""
+    return path.parts
 
 
 def _identity(folder: Path) -> tuple[int, int]:
