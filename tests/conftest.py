@@ -48,6 +48,13 @@ def no_process_is_left(tmp_path: Path) -> Iterator[None]:
                 os.kill(pid, signal.SIGKILL)
 
 
+def pytest_configure() -> None:
+    """Tests interrupt programs that they start. A shell without job control starts what is in its background with
+    SIGINT ignored, which they would inherit."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: begun last, it would keep one processor busy after all others are done."""
     items.sort(key=lambda item: item.path.name != "test_reference_run.py")

@@ -11,15 +11,15 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.data.selection import Selection, parse_classes
-from engine.errors import DataError
 from engine.home import Home
-from tui import cells, crash
+from tui import cells
 from tui.config import declared
 from tui.data import facts, prompts, reasons, status
 from tui.data.browse import Browse
 from tui.data.detail import ImageDetail, width_beside
 from tui.data.export import ExportAction
 from tui.data.keys import DATA_KEYS
+from tui.data.opening import Opening
 from tui.data.predictions import PredictionActions
 from tui.dialogs.key_screen import KeyScreen
 from tui.format import count
@@ -51,7 +51,7 @@ class DataScreen(KeyScreen[None]):
         self.browse = Browse()
         self._services = services
         self._problem = ""  # why the data can't be shown
-        self._opening = False
+        self._opening = Opening(services, self)
         self._seed = 0  # of the next random figure
         self.predictions = PredictionActions(
             self, services, self.browse, show_page=self.show_page, show_status=self.show_status
@@ -77,39 +77,31 @@ class DataScreen(KeyScreen[None]):
     # Opening
 
     def action_open(self) -> None:
-        self._problem, self._opening = "", True
+        self._problem = ""
+        self._opening.begin()
         self.show_status()
-        self._open(self._page.capacity)
+        self._open(max(1, self._page.capacity) if self.browse.dataset is None else 0)
 
     @work(thread=True, group="open", exclusive=True)
-    def _open(self, images: int) -> None:
-        from engine.data.open_dataset import open_dataset, peek
+    def _open(self, first: int) -> None:
+        self._opening.run(self.app.call_from_thread, first)
 
-        services, call = self._services, self.app.call_from_thread
-        where = services.dataset, services.data_dir, services.home
+    def show_opening(self, done: int, total: int) -> None:
+        """How many images are read."""
+        self._images.busy(f"reading the images: {count(done)} of {count(total)} (Esc cancels)")
 
-        def progress(done: int, total: int) -> None:
-            call(self._images.busy, f"reading the images: {count(done)} of {count(total)}")
-
-        try:
-            if self.browse.dataset is None:
-                call(self._take_preview, peek(*where, count=max(1, images), progress=progress))
-            call(self._take, open_dataset(*where, verify=True, progress=progress))
-        except DataError as error:
-            call(self._take_problem, str(error))
-        except Exception as error:
-            call(self._take_problem, crash.words(error))
-            raise  # to the app, which logs it
-
-    def _take_preview(self, preview: "Preview") -> None:
+    def take_preview(self, preview: "Preview") -> None:
+        """Show the first images of the data set."""
         if self.browse.dataset is None:
             self.browse.preview = preview
             self._services.show_data_title(preview.title, preview.demo)
             self.show_page()
 
-    def _take(self, dataset: "Dataset") -> None:
+    def take(self, dataset: "Dataset") -> None:
+        """Show the data set."""
         self.browse.take(dataset)
-        self._problem, self._opening = "", False
+        self._problem = ""
+        self._opening.end()
         self._services.show_data_title(dataset.title, dataset.demo)
         self.show_page()
         self.predictions.take_waiting()
@@ -117,8 +109,10 @@ class DataScreen(KeyScreen[None]):
         if words := status.found_text(dataset):
             self.notify(words, severity="warning", timeout=20, markup=False)
 
-    def _take_problem(self, problem: str) -> None:
-        self._problem, self._opening = problem, False
+    def take_problem(self, problem: str) -> None:
+        """Say why there is no data set."""
+        self._problem = problem
+        self._opening.end()
         self.browse.forget()
         self.show_status()
 
@@ -213,8 +207,8 @@ class DataScreen(KeyScreen[None]):
     def on_image_page_resized(self) -> None:
         if self.browse.dataset is not None:
             self.show_page()
-        elif not self._problem and not self._opening:
-            self._opening = True
+        elif not self._problem and not self._opening.under_way:
+            self._opening.begin()
             self.call_after_refresh(self.action_open)  # the first frame first
 
     def on_image_page_pointed(self, event: ImagePage.Pointed) -> None:
@@ -229,7 +223,7 @@ class DataScreen(KeyScreen[None]):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        busy, dataset = bool(self.predictions.busy), self._services.dataset
+        busy, dataset = bool(self.predictions.busy) or self._opening.under_way, self._services.dataset
         return reasons.why_not(action, self.browse, problem=bool(self._problem), dataset=dataset, busy=busy)
 
     def as_cell(self) -> str:
@@ -295,8 +289,10 @@ class DataScreen(KeyScreen[None]):
         self._seed += 1
 
     def action_all(self) -> None:
-        """Stop what is computed, else show all images."""
-        if self.predictions.busy:
+        """Stop what is read or computed, else show all images."""
+        if self._opening.under_way:
+            self._opening.cancel()
+        elif self.predictions.busy:
             self.predictions.cancel()
         elif not self.browse.selection.plain:
             self.select(Selection())

@@ -72,7 +72,9 @@ def test_a_log_of_any_lines_is_folded_and_kept(found: list[bytes], tmp_path_fact
     numbers = [state.training_s, state.x, *(value for point in state.curve for value in point[:4])]
     assert all(math.isfinite(value) for value in numbers)
     row = listing.summary(folder)
-    assert row.epoch == state.epoch
+    numbers_of_lines = [event.seq for event in map(event_json.decode, found) if event is not None]
+    if numbers_of_lines == sorted(set(numbers_of_lines)):  # of lines with one number a list reads only some kinds
+        assert row.epoch == state.epoch
     json.dumps(row.to_dict(), allow_nan=False)
     history.read(folder)
     if state.curve:
