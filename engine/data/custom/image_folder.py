@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.data import image_files
-from engine.data.custom.samples import Listing, Sample, check_count, counted, named
+from engine.data.custom.samples import Listing, Sample, check_classes, counted, named
 from engine.data.custom.spec import Spec
 from engine.data.custom.split import split_in, split_of
 from engine.data.custom.tree import Tree
@@ -34,7 +34,7 @@ def list_samples(spec: Spec) -> Listing:
             )
     names = {split: {_name(folder) for folder, images in folders.items() if images} for split, folders in found.items()}
     classes = tuple(sorted(set().union(*names.values())))
-    check_count(spec.where, classes)
+    check_classes(spec.where, classes)
     samples = [
         Sample(path, label, split)
         for split, folders in found.items()

@@ -5,7 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.data.custom.samples import CLASS_NAMES, MOST_CLASSES, class_names, is_number, named, numbers_of, quoted
+from engine.data.custom.samples import (
+    CLASS_NAMES,
+    MOST_CLASSES,
+    check_classes,
+    class_names,
+    is_number,
+    named,
+    numbers_of,
+    quoted,
+)
 from engine.errors import DataError
 from engine.terminal_text import printable
 
@@ -63,8 +72,7 @@ def _named(labels: Sequence[str], where: str, place: Callable[[int], str]) -> tu
             f"if all are names, list them in a {CLASS_NAMES} beside the file"
         )
     classes = tuple(sorted(set(labels), key=_order))
-    if len(classes) > MOST_CLASSES:
-        raise DataError(f"{where} has {len(classes):,} classes; at most {MOST_CLASSES} are possible here")
+    check_classes(where, classes)
     return classes
 
 

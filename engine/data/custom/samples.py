@@ -11,6 +11,7 @@ from engine.terminal_text import path_text, printable
 
 CLASS_NAMES = "classes.txt"  # one class name a line, beside the annotations or the IDX files
 MOST_CLASSES = 256  # labels are bytes
+LONGEST_CLASS = 255  # characters of a class's name; a folder's has no more bytes
 MOST_NAMED = 4  # names in a line for people
 LONGEST_NAME = 60  # characters of such a name
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
@@ -44,6 +45,7 @@ def class_names(path: Path) -> tuple[str, ...]:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path_text(path)} can't be read ({type(error).__name__})") from None
+    _check_lengths(path_text(path), names)
     return tuple(name for name in names if name)
 
 
@@ -80,10 +82,17 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…")
 
 
-def check_count(where: str, classes: Sequence[str]) -> None:
-    """Raises DataError where there are more classes than labels can tell apart."""
+def check_classes(where: str, classes: Sequence[str]) -> None:
+    """Raises DataError where there are more classes than labels can tell apart, or one has no name but a text."""
     if len(classes) > MOST_CLASSES:
         raise DataError(f"{where} has {len(classes):,} classes; at most {MOST_CLASSES} are possible here")
+    _check_lengths(where, classes)
+
+
+def _check_lengths(where: str, classes: Sequence[str]) -> None:
+    if longest := next((name for name in classes if len(name) > LONGEST_CLASS), ""):
+        words = f"the class {quoted(longest)} has a name of {len(longest):,} characters"
+        raise DataError(f"{where}: {words}; at most {LONGEST_CLASS} are possible")
 
 
 def without_samples(labels: Sequence[int], classes: Sequence[str]) -> tuple[str, ...]:

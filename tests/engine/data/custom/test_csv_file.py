@@ -223,3 +223,18 @@ def test_two_images_of_one_name_without_its_ending_are_none(home: Path, tmp_path
     name = table(tmp_path, "\n".join(["id,label", *rows(name="i{}")]), NAMES)
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "images" / "i3.bmp")
     assert opened(name, home).left_out == (f"{tmp_path / 'images' / 'i3'}: there is no such file",)
+
+
+@pytest.mark.parametrize("label", ["9" * 5000, "x" * 256])
+def test_a_text_is_no_class(label: str, home: Path, tmp_path: Path) -> None:
+    """A label of thousands of digits would stand in each of a run's evaluations."""
+    cells = [f"{at % 2}" if label.isdecimal() else f"n{at % 2}" for at in range(11)]
+    lines = [f"i{at}.png,{cell}" for at, cell in enumerate([*cells, label])]
+    with pytest.raises(DataError, match=rf"has a name of {len(label):,} characters; at most 255 are possible"):
+        opened(table(tmp_path, "\n".join(["file,label", *lines]), NAMES), home)
+    (tmp_path / "classes.txt").write_text(f"{label}\nb")
+    with pytest.raises(DataError, match=r"classes\.txt: the class .* has a name of"):
+        opened(table(tmp_path, "\n".join(["file,label", *rows()]), NAMES), home)
+    short = "\n".join(["file,label", *[f"i{at}.png,{'x' * 255 if at % 2 else 'y'}" for at in range(12)]])
+    (tmp_path / "classes.txt").unlink()
+    assert max(map(len, opened(table(tmp_path, short, NAMES), home).classes)) == 255
