@@ -115,12 +115,12 @@ def many_runs(folder: Path, sizes: list[int]) -> list[Row]:
 def in_the_app(home: Path, size: int) -> list[Row]:
     with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], draw=True, rows=45, columns=140) as terminal:
         terminal.wait_for("Data")
-        terminal.settle(terminal.received, quiet=2.0)
+        terminal.fall_silent(2.0)
         since, begin = terminal.received, time.perf_counter()
         terminal.press("3", pause=0)
         first = terminal.wait_for_raw(f"run {size - 1}".encode(), since) - begin
         terminal.wait_for(f" of {size:,}")
-        terminal.settle(terminal.received, quiet=3.0)
+        terminal.fall_silent(3.0)
         process = psutil.Process(terminal.process.pid)
         memory, before = process.memory_info().rss / 2**20, sum(process.cpu_times()[:2])
         time.sleep(IDLE_S)
