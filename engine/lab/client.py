@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import fcntl
 import io
 import os
 import socket
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from engine import private
+from engine import file_lock, private
 from engine.errors import InspectionCancelledError, LabError
 from engine.home import LabFolder
 from engine.hosting import process, record_file
@@ -335,16 +334,12 @@ def _last_line(path: Path, begin: int, code: int) -> str:
 @contextlib.contextmanager
 def _one_at_a_time(folder: LabFolder) -> Iterator[None]:
     """Only one process at a time starts a host; where the file system has no locks, the host's own has to do."""
-    try:
-        descriptor = os.open(folder.start_lock, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise LabError(f"cannot write to {path_text(folder.path)} ({error.strerror})") from None
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock.held(folder.start_lock))
+        except OSError as error:
+            raise LabError(f"cannot write to {path_text(folder.path)} ({error.strerror})") from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _hang_up(connection: socket.socket) -> None:

@@ -8,7 +8,6 @@ What the file imports, its neighbours and packages, is not looked at.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from engine import atomic, plain_file, private
+from engine import atomic, file_lock, plain_file, private
 from engine.errors import EngineError, ModelError, PathError
 from engine.home import expanded, trusted_code_file
 
@@ -142,7 +141,7 @@ def _changing() -> Iterator[dict[str, str]]:
     path = trusted_code_file()
     try:
         private.folder(path.parent)
-        with _locked(path):
+        with file_lock.held(path.with_name(f".{path.name}.lock")):
             listed = files()
             yield listed
             for oldest in list(listed)[:-MOST_FILES]:
@@ -151,19 +150,6 @@ def _changing() -> Iterator[dict[str, str]]:
             atomic.write_text(path, text)
     except OSError as error:
         raise ModelError(f"{path}, the list of the files that you trust, can't be written ({error.strerror})") from None
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Within it, no other process changes the list; without, where the file system has no locks."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path.with_name(f".{path.name}.lock"), flags, 0o600)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _read(file: Path) -> bytes:
