@@ -36,7 +36,7 @@ def read(path: Path, budget: Budget | None = None) -> Contents:
         if not candidate.head:
             raise CheckpointError("it is empty")
         if _imports(path, budget):
-            return pickles.read_plain(path, Budget())
+            return pickles.read_plain(path, budget)
         raise CheckpointError(f"it is {magic.what(candidate.head, path.suffix)}")
     except PickleError as error:
         raise PickleError(f"{shown}: {error.why}", error.globals) from error

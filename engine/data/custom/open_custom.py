@@ -28,8 +28,12 @@ def open_custom(name: str, cache: Path, progress: Progress = silent) -> Dataset:
     minute the first time. `progress` counts images. Raises DataError with the file, the line and the reason.
     """
     spec = parse(name)
-    with _one_line(spec), garbage.not_collected():
-        return _whole(spec, cache, progress) or _of_files(spec, _listed(spec), cache, progress)
+    with _one_line(spec):
+        if (whole := _whole(spec, cache, progress)) is not None:
+            return whole
+        with garbage.not_collected():
+            listing = _listed(spec)
+        return _of_files(spec, listing, cache, progress)
 
 
 def peek(name: str, cache: Path, split: str, count: int, progress: Progress = silent) -> Preview:
