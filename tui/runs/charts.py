@@ -63,15 +63,17 @@ def run_chart(
 
 
 def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
-    """Several runs, MOST_RUNS at most, each in the colour and with the sign that belong to its id."""
+    """Several runs, MOST_RUNS at most, each in the colour, and beside others with the sign, of its id."""
     runs = runs[:MOST_RUNS]
     slots = run_slots([run.id for run in runs])
-    found = []
+    found = list[Series]()
     for run in runs:
         slot = slots[run.id]
         for one in _series(metric, run.state):
             if len(one):
                 found.append(_of_run(one, run.name, slot, tests=metric is LOSS and one.dots))
+    if len({one.sign for one in found}) < 2:  # nothing is to be told apart
+        found = [replace(one, sign="") for one in found]
     return Chart(
         title=metric.title,
         series=tuple(found),
