@@ -53,10 +53,14 @@ def test_as_many_opcodes_as_no_file_of_weights_has_are_refused(tmp_path: Path) -
         read(path)
 
 
-@pytest.mark.parametrize("text", [b"(" * 12_000_000, b"I1\n" * 4_000_000])
-def test_a_text_that_could_be_a_pickle_is_no_file_of_weights(text: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("begin", [b"(" * 7_000_000, b"I1\n" * 1_000_000])
+def test_what_is_not_read_to_its_end_is_not_called_a_text(begin: bytes, tmp_path: Path) -> None:
+    """What begins like no format may be a pickle all the same, and import something after as many opcodes as are read."""
     path = tmp_path / "text.bin"
-    path.write_bytes(text)
+    path.write_bytes(begin + b"cevil\na\n.")
+    with pytest.raises(CheckpointError, match="too complex to list"):
+        read(path)
+    path.write_bytes(begin[:300] + b"...")
     with pytest.raises(CheckpointError, match=r"text\.bin: it is"):
         read(path)
 
@@ -111,6 +115,18 @@ def test_the_operations_of_all_files_are_counted_together(tmp_path: Path) -> Non
     contents = read(tmp_path / "pytorch_model.bin.index.json", Budget(operations=3 * enough, granted=0))
     assert len(contents.tensors) == 3 * 4
     assert sum("too complex to list" in problem for problem in contents.problems) == 3
+
+
+def test_what_no_operations_are_left_for_is_not_judged(tmp_path: Path) -> None:
+    """It is not called a text, since nothing of it was read."""
+    names = [f"{letter}.bin" for letter in "abc"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"cevil\nf\n" + b"N0" * 5000 + b".")
+    index = {"weight_map": {name: name for name in names}}
+    (tmp_path / "three.index.json").write_text(json.dumps(index))
+    problems = read(tmp_path / "three.index.json", Budget(operations=6000)).problems
+    assert sum("too complex to list" in problem for problem in problems) == 3
+    assert not any("text" in problem for problem in problems)
 
 
 def test_the_bytes_of_all_files_are_counted_together(tmp_path: Path) -> None:
