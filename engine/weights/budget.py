@@ -55,6 +55,11 @@ class Budget:
         if self.bytes < 0:
             raise CheckpointError(f"its pickles and headers have more than {BYTES >> 20} MB: too much to read")
 
+    def check(self) -> None:
+        """Raises CheckpointError where something was refused before, for its operations or its memory."""
+        self.spend(0)
+        self.weigh(0)
+
     def lists(self, name: str) -> bool:
         """Whether one more tensor, of this name, can be listed."""
         self.characters -= len(name)

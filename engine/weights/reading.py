@@ -25,7 +25,7 @@ def read(path: Path, budget: Budget | None = None) -> Contents:
     path = expanded(path)
     shown, budget = printable(str(path)), budget or Budget()
     try:
-        budget.spend(0)  # what comes before it may have used all
+        budget.check()  # what comes before it may have used all
         candidate = _candidate(path)
         if (found := registry.recognise(candidate)) is not None:
             with garbage.not_collected():
@@ -81,5 +81,5 @@ def _imports(path: Path, budget: Budget) -> bool:
     and may begin with any. A text may look like one, but what that would import has no names of Python's."""
     with opened(path) as file:
         found = opcodes.globals_of(Bounded(file, path.stat().st_size), budget)
-    budget.spend(0)  # one that was not read to its end is no text: those end at the first line
+    budget.check()  # one that was not read to its end is no text: those end at the first line
     return any(all(part.isidentifier() for part in f"{one.module}.{one.name}".split(".")) for one in found)

@@ -55,11 +55,13 @@ def test_as_many_opcodes_as_no_file_of_weights_has_are_refused(tmp_path: Path) -
 
 @pytest.mark.parametrize("begin", [b"(" * 7_000_000, b"I1\n" * 1_000_000])
 def test_what_is_not_read_to_its_end_is_not_called_a_text(begin: bytes, tmp_path: Path) -> None:
-    """What begins like no format may be a pickle all the same, and import something after as many opcodes as are read."""
+    """What begins like no format may be a pickle all the same, and import something after what is read of it."""
     path = tmp_path / "text.bin"
     path.write_bytes(begin + b"cevil\na\n.")
     with pytest.raises(CheckpointError, match="too complex to list"):
         read(path)
+    with pytest.raises(CheckpointError, match="too much to read"):
+        read(path, Budget(memory=1000))
     path.write_bytes(begin[:300] + b"...")
     with pytest.raises(CheckpointError, match=r"text\.bin: it is"):
         read(path)
