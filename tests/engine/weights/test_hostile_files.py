@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,41 +92,41 @@ def refused(path: Path) -> str:
 LONG = 100_000
 REBUILD = named("torch._tensor._rebuild_from_type_v2")
 DOUBLED = b"".join(b"2\x86" for _ in range(60))
-BOMBS = {
-    "lists in lists": b"]" * LONG + b"a" * (LONG - 1),
-    "tuples in tuples": b")" + b"\x85" * LONG,
-    "dictionaries in dictionaries": b"}" + b"K\x01}" * (LONG - 1) + b"s" * (LONG - 1),
-    "calls of calls": b"cx\ny\n" * LONG + b")" + (b"R\x85") * LONG,
+BOMBS: dict[str, Callable[[], bytes]] = {  # made when they are needed: together they take seconds
+    "lists in lists": lambda: b"]" * LONG + b"a" * (LONG - 1),
+    "tuples in tuples": lambda: b")" + b"\x85" * LONG,
+    "dictionaries in dictionaries": lambda: b"}" + b"K\x01}" * (LONG - 1) + b"s" * (LONG - 1),
+    "calls of calls": lambda: b"cx\ny\n" * LONG + b")" + (b"R\x85") * LONG,
     # rebuild(rebuild, None, (rebuild, None, (…), None), None)
-    "rebuilding of rebuilding": (
+    "rebuilding of rebuilding": lambda: (
         REBUILD + (b"(" + REBUILD + b"N") * 20_000 + b")" + b"Nt" * 20_000 + b"R"
     ),
-    "the same twice, sixty times": b"K\x01" + DOUBLED,
-    "as a text, sixty times": text("a") + DOUBLED + text("b") + b"\x93",
-    "many lists": b"]" * 40_000_000,
-    "many texts": b"(" + text("x" * 1000) * 200_000 + b"l",
-    "long keys": (
+    "the same twice, sixty times": lambda: b"K\x01" + DOUBLED,
+    "as a text, sixty times": lambda: text("a") + DOUBLED + text("b") + b"\x93",
+    "many lists": lambda: b"]" * 40_000_000,
+    "many texts": lambda: b"(" + text("x" * 1000) * 200_000 + b"l",
+    "long keys": lambda: (
         b"]q\x00" + b"(" + b"}" + text("k" * 1_000_000) + b"q\x01" + b"K\x01s" + b"".join(
             b"}h\x01" + b"K\x02s" for _ in range(1000)
         ) + b"e"
     ),
-    "a long whole number": b"\x8b" + struct.pack("<i", 2_000_000) + b"\x7f" * 2_000_000,
-    "many OrderedDicts of one list": (
+    "a long whole number": lambda: b"\x8b" + struct.pack("<i", 2_000_000) + b"\x7f" * 2_000_000,
+    "many OrderedDicts of one list": lambda: (
         b"](" + (b"K\x01K\x02\x86" * 100_000) + b"eq\x000" + b"(" + (
             named("collections.OrderedDict") + b"h\x00\x85R"
         ) * 20_000 + b"l"
     ),
-    "a shape of a million sizes": (
+    "a shape of a million sizes": lambda: (
         b"(" + b"K\x02" * 1_000_000 + b"tq\x000" + b"(" + (
             named("torch._utils._rebuild_tensor_v2") + b"(" + storage() + b"K\x00h\x00h\x00\x89NtR"
         ) * 2000 + b"l"
     ),
-    "a hundred thousand parts": (
+    "a hundred thousand parts": lambda: (
         b"}(" + b"".join(
             text(f"part{at}") + b"}" + text("w") + tensor((1,), (1,)) + b"s" for at in range(100_000)
         ) + b"u"
     ),
-    "a module's state, ever again": (
+    "a module's state, ever again": lambda: (
         b"}(" + b"".join(text(f"key{at}") + b"K\x01" for at in range(100_000)) + b"uq\x000("
         + (named("x.Y") + b")\x81h\x00b") * 50_000 + b"l"
     ),
@@ -137,7 +137,7 @@ BOMBS = {
     ("name", "deflated"), [*((name, False) for name in BOMBS), ("many lists", True), ("many texts", True)]
 )
 def test_a_bomb_takes_little_memory_and_time(name: str, deflated: bool, tmp_path: Path) -> None:
-    path = checkpoint(b"\x80\x02" + BOMBS[name] + b".", tmp_path / "bomb.pt", deflated=deflated)
+    path = checkpoint(b"\x80\x02" + BOMBS[name]() + b".", tmp_path / "bomb.pt", deflated=deflated)
     ended = limited(path, "--json")
     assert ended.returncode in (0, 2), ended.stderr[-500:]
     assert len(ended.stderr.splitlines()) == (1 if ended.returncode else 0)
