@@ -3,12 +3,14 @@
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.support.fork_server import protocol, session
 from tests.support.trained import train_once
 
 __all__ = ["train_once"]
@@ -48,9 +50,21 @@ def no_process_is_left(tmp_path: Path) -> Iterator[None]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def pytest_configure() -> None:
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the test starts, and what that starts, begins as a person's does: nothing is forked off the fork server."""
+    monkeypatch.delenv(protocol.ADDRESS, raising=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Tests interrupt programs that they start. A shell without job control starts what is in its background with
     SIGINT ignored, which they would inherit."""
+    os.environ.setdefault(protocol.ONE_THREAD, "1")  # of torch, here too: several would wait for a core by spinning
+    # Else some hundred processes would compile the program, each anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    if (server := session.begin()) is not None:
+        config.add_cleanup(server.close)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

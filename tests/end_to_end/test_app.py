@@ -46,6 +46,7 @@ def has_gone_on(folder: RunFolder) -> bool:
     return wait_for(lambda: state(folder).steps_done > before, f"further steps of {folder.id}")
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60)])
 def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
     with Terminal([PROGRAM], columns=columns, rows=rows) as terminal:

@@ -63,6 +63,7 @@ def test_help_names_every_option_of_a_run() -> None:
     assert named >= {"--no-shuffle", "--data-dir", "--home", "--name", "--json", "--detach"}
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.slow
 def test_a_run_is_one_line_an_epoch_where_there_is_no_terminal(home: Path) -> None:
     shown = fmnist_tui(*TRAIN, "--epochs", "2", "--name", "mine")

@@ -36,6 +36,7 @@ def check(epoch: int, accuracy: float, loss: float) -> None:
     assert abs(loss - mean_loss) <= 3 * sd_loss, (epoch, loss)
 
 
+@pytest.mark.usefixtures("cold")
 def test_the_command_line_gives_the_tutorials_figures_and_the_app_the_same_run(home: Path, real_data: Path) -> None:
     shown = subprocess.run(
         [PROGRAM, "train", "--json", "--data-dir", str(real_data)], capture_output=True, text=True, check=True

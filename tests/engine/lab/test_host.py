@@ -264,6 +264,7 @@ def test_a_signal_ends_the_kernel_and_the_host(own: Following, number: signal.Si
     assert not Path(own.host.socket).exists()
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_lab_is_ended_while_its_kernel_starts(tmp_path: Path, home: Path) -> None:
     lab = opened(home, tmp_path / "own.py")
     process = psutil.Process(lab.host.pid)

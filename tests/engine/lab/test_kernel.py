@@ -206,6 +206,7 @@ def test_the_folders_of_processes_that_were_killed_go_and_those_of_others_stay(
     assert not made.path.exists()
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.slow
 def test_a_document_runs_up_to_the_cell_that_fails(tmp_path: Path) -> None:
     path = tmp_path / "cells.py"

@@ -261,6 +261,7 @@ def modules_everywhere(folder: Path, left_out: tuple[str, ...]) -> Path:
     return ran
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize("own", [(), ("torch",), ("numpy",), ("engine",)])
 def test_nothing_of_the_folder_runs_by_itself(
     tmp_path: Path, own: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -284,6 +285,7 @@ def test_nothing_of_the_folder_runs_by_itself(
     assert ran.read_text() == f"{mine} "
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_kernel_that_is_asked_nothing_loads_nothing(tmp_path: Path) -> None:
     with Kernel("python3", tmp_path, ALONE) as kernel:
         found = run(
@@ -299,6 +301,7 @@ def test_a_folder_that_holds_the_program_is_no_other_program() -> None:
     assert "engine" not in kernel_main.modules_of(kernel_main.ROOT)
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize(
     "code",
     [
@@ -317,6 +320,7 @@ def test_a_cell_may_import_torch_while_the_kernel_does(tmp_path: Path, code: str
         assert by_name(variables(kernel)).keys() <= {"f"}
 
 
+@pytest.mark.usefixtures("cold")
 def test_what_is_typed_may_be_completed_while_the_kernel_imports(tmp_path: Path) -> None:
     with Kernel("python3", tmp_path) as kernel:
         assert kernel.run("1 + 1").status == "ok"

@@ -54,6 +54,7 @@ def host(folder: RunFolder) -> psutil.Process:
     return psutil.Process(record.pid)
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_run_from_start_to_end_leaves_what_it_promised(home: Path) -> None:
     config = TrainConfig(dataset="demo", epochs=2, threads=1, optimizer="adam")
     folder = client.start(home, config, name="short")

@@ -40,6 +40,7 @@ def test_what_can_not_be_sent_is_a_line_with_a_log_and_the_next_request_is_answe
     assert worker.ask(ASKED).classes
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.slow
 def test_a_process_that_was_prepared_says_when_torch_is_there_and_one_that_is_closed_meanwhile_is_gone(
     worker: WorkerClient, home: Path
@@ -60,6 +61,7 @@ def test_a_process_that_was_prepared_says_when_torch_is_there_and_one_that_is_cl
     assert hurried._process is process  # nothing starts after the end
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.slow
 def test_what_needs_no_torch_is_answered_without_it(worker: WorkerClient, tmp_path: Path) -> None:
     """A process that is prepared imports it once nobody asks: a file is listed before that."""
