@@ -34,16 +34,16 @@ class _Walk:
         self._budget = contents.budget
 
     def go(self, root: Any) -> None:
-        budget = self._budget
+        budget, tensors = self._budget, self._contents.tensors
         stack: list[tuple[Any, tuple[str, ...], str, tuple[int, ...]]] = [(root, (), "", ())]
         while stack:
             value, keys, section, above = stack.pop()
-            if isinstance(value, Tensor):
+            if type(value) is Tensor:
                 name = ".".join(keys)
                 if not budget.lists(name):
                     self._too_many()
                     return
-                self._contents.tensors.append(Named(name, value, section))
+                tensors.append(Named(name, value, section))
                 continue
             if not budget.goes_into(_parts_of(value)):
                 self._too_many()
@@ -63,8 +63,9 @@ class _Walk:
         match value:
             case Dict():
                 for key, part in value.last():
-                    starts_section = not keys and isinstance(part, Dict | Called | Elements)
-                    yield part, (*keys, _key(key)), _key(key) if starts_section else section
+                    name = _key(key)
+                    starts_section = not keys and isinstance(part, (Dict, Called, Elements))
+                    yield part, (*keys, name), name if starts_section else section
             case Called() if _is_module(value):
                 yield from self._module(value, keys, section)
             case Called():

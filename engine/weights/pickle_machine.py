@@ -79,19 +79,19 @@ class Machine:
         self.stack.append(found)
 
     def call(self, what: Any, args: Any, keywords: Any = None) -> Any:
-        if not isinstance(what, Global) or not isinstance(args, tuple) or keywords:
+        if type(what) is not Global or type(args) is not tuple or keywords:
             return Called(what, (args, keywords) if keywords else args)
         rebuild = REBUILDING.get(what.full)
         if rebuild is not None:
             for part in args:
-                if isinstance(part, Elements):
+                if type(part) is Elements:
                     self.budget.weigh(72 * len(part.items))
             try:
                 made = rebuild(args)
             except UNREADABLE as error:  # not as torch writes it: it stands for what it is
                 self._problem(f"left out a call of {what.full}, which can't be read: {error}")
             else:
-                if isinstance(made, Tensor) and not isinstance(args[0], Tensor):
+                if type(made) is Tensor and type(args[0]) is not Tensor:
                     self.budget.tensor()
                 return made
         called = Called(what, args)
@@ -130,17 +130,17 @@ class Machine:
         return self.keep(held, found.root.dtype, found.root.count)
 
     def persistent(self, identity: Any) -> Any:
-        if isinstance(identity, tuple) and len(identity) >= 5 and identity[0] == "storage":
+        if type(identity) is tuple and len(identity) >= 5 and identity[0] == "storage":
             _, kind, key, location, count = identity[:5]
-            if not isinstance(key, str | int):
+            if not isinstance(key, (str, int)):
                 raise ValueError("a storage whose key is not text")
-            dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if isinstance(kind, Global) else ""
+            dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if type(kind) is Global else ""
             if isinstance(count, int) and 0 <= count <= MOST_ELEMENTS:
-                where = printable(location, MOST_NAME) if isinstance(location, str) else "?"
+                where = printable(location, MOST_NAME) if type(location) is str else "?"
                 storage = Storage(identifier(str(key), MOST_NAME), dtype, count, where)
                 self.storages.setdefault(storage.key, storage)
                 return storage
-        if isinstance(identity, tuple) and len(identity) >= 2 and identity[0] == "module":
+        if type(identity) is tuple and len(identity) >= 2 and identity[0] == "module":
             return identity[1]  # a class, with its source, as the legacy format has it
         return Called(Global("", "a persistent id"), identity)
 

@@ -13,6 +13,8 @@ REPEATED = 64 << 20  # bytes above which a tensor that repeats its stored number
 def number_doubles(contents: Contents) -> None:
     """Number the tensors that have one name: different ways may read the same, `{"a.b": …, "a": {"b": …}}`."""
     seen: dict[str, int] = {}
+    if len({one.name for one in contents.tensors}) == len(contents.tensors):
+        return
     for at, one in enumerate(contents.tensors):
         seen[one.name] = number = seen.get(one.name, 0) + 1
         if number > 1:
@@ -65,23 +67,23 @@ def _wrong(contents: Contents, one: Named) -> str:
         return next(filter(None, wrong), "")
     if storage is None:
         return ""
-    record = contents.records.get(storage.key)
+    record, end = contents.records.get(storage.key), tensor.end
     if tensor.offset < 0:
         return f"{one.name} begins {-tensor.offset:,} element{'s' * (tensor.offset < -1)} before its storage"
-    if tensor.end > storage.count and storage.dtype:
-        return f"{one.name} reaches element {tensor.end:,} of a storage that has {storage.count:,}"
+    if end > storage.count and storage.dtype:
+        return f"{one.name} reaches element {end:,} of a storage that has {storage.count:,}"
     if record is None:
         return f"{one.name}: its values are not in the file" if storage.count else ""
-    if record.size < storage.size:
+    if record.size < (size := storage.size):
         return (
-            f"{one.name} claims {storage.size:,} bytes, but the file has {record.size:,}: loading it would fail, or "
+            f"{one.name} claims {size:,} bytes, but the file has {record.size:,}: loading it would fail, or "
             "allocate memory without values"
         )
     if repeats(tensor):
-        return f"{one.name} repeats {storage.size:,} stored bytes until they are {tensor.bytes:,}: not expanded here"
+        return f"{one.name} repeats {size:,} stored bytes until they are {tensor.bytes:,}: not expanded here"
     return ""
 
 
 def repeats(tensor: Tensor) -> bool:
     """Whether the tensor, by strides of zero or as a sparse one, is far larger than what is stored of it."""
-    return tensor.readable and tensor.bytes > REPEATED and tensor.bytes > 4 * tensor.stored
+    return (size := tensor.bytes) > REPEATED and tensor.readable and size > 4 * tensor.stored

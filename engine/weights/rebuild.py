@@ -19,8 +19,8 @@ _PLAIN = {"torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Bu
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
-    found = value.items if isinstance(value, Elements) else value
-    if not isinstance(found, tuple | list) or len(found) > MOST_SIZES:
+    found = value if type(value) is tuple else value.items if isinstance(value, Elements) else value
+    if not isinstance(found, (tuple, list)) or len(found) > MOST_SIZES:
         raise ValueError("it has no sizes")
     for size in found:
         if type(size) is not int:
@@ -35,14 +35,15 @@ def placed(
 ) -> Tensor:
     """A tensor that is a view of a storage. Raises ValueError where it can't be one."""
     sizes, steps = _sizes(shape), _sizes(stride)
-    if not isinstance(storage, Storage):
+    if type(storage) is not Storage:
         raise ValueError("it has no storage")
     if not isinstance(offset, int) or abs(offset) > MOST_ELEMENTS:
         raise ValueError("its offset is none")
     if len(sizes) != len(steps):
         raise ValueError(f"it has {len(sizes)} sizes and {len(steps)} strides")
-    refuse_overflow(sizes)
-    return Tensor(storage, dtype, sizes, steps, offset, grad is True, layout=layout)
+    if len(sizes) > 1:
+        refuse_overflow(sizes)
+    return Tensor(storage, dtype, sizes, steps, offset, grad is True, False, layout)
 
 
 def _dtype_of(value: Any) -> str:
@@ -59,9 +60,9 @@ def refuse_overflow(sizes: tuple[int, ...]) -> None:
 
 def _tensor_v2(args: tuple[Any, ...]) -> Tensor:
     storage, offset, shape, stride, *rest = args
-    dtype = storage.dtype if isinstance(storage, Storage) else ""
+    dtype = storage.dtype if type(storage) is Storage else ""
     made = placed(storage, dtype or "uint8", offset, shape, stride, rest[0] if rest else False)
-    return _as_view(made, rest[2] if len(rest) > 2 else None)
+    return _as_view(made, rest[2]) if len(rest) > 2 else made
 
 
 def _tensor_v3(args: tuple[Any, ...]) -> Tensor:

@@ -20,10 +20,10 @@ class Global:
 
     module: str
     name: str
+    full: str = field(init=False, repr=False, compare=False)  # asked for at each call of it
 
-    @property
-    def full(self) -> str:
-        return f"{self.module}.{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "full", f"{self.module}.{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,10 @@ class Dict:
     def last(self) -> list[tuple[Any, Any]]:
         """The items as a dictionary ends up with them: of several with one key the last value, in the first's place."""
         found: dict[Any, tuple[Any, Any]] = {}
-        for key, value in self.items:
-            plain = isinstance(key, str | int | float | bytes | None)
-            found[key if plain else ("record", id(key))] = (key, value)
+        for pair in self.items:
+            key = pair[0]
+            plain = key is None or isinstance(key, (str, int, float, bytes))
+            found[key if plain else ("record", id(key))] = pair
         return list(found.values())
 
     @property
@@ -168,9 +169,12 @@ class Tensor:
     @property
     def end(self) -> int:
         """The last element of the storage that it reaches, plus one."""
-        if not self.count:
-            return self.offset
-        return self.offset + 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
+        last = self.offset
+        for size, step in zip(self.shape, self.stride, strict=True):
+            if not size:
+                return self.offset
+            last += (size - 1) * step
+        return last + 1
 
     @property
     def contiguous(self) -> bool:

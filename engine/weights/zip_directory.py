@@ -19,7 +19,7 @@ _LOWER = {ord(one): one.lower() for one in string.ascii_uppercase}
 _HEADER = struct.Struct("<6xHH4xIIIHH")
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """A record of the zip."""
 
@@ -68,13 +68,14 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes], end: End) -> Directory:
         raise _two_ways(f"its end says {end.records:,} records, and its directory lists {len(infos):,}")
     folded: dict[str, str] = {}
     for info in infos:
-        if info.filename in found.entries:
+        called = info.filename
+        if called in found.entries:
             problems.add(f"{_shown(info)} is in the zip twice: which one is loaded is up to the reader")
-        elif (other := folded.setdefault(_folded(info.filename), info.filename)) != info.filename:
+        elif (other := folded.setdefault(_folded(called), called)) != called:
             problems.add(
                 f"{_shown(info)} and {printable(other, 200)} are one name to PyTorch: which is loaded is up to it"
             )
-        if info.filename.startswith(("/", "\\")) or ".." in info.filename.split("/"):
+        if called.startswith(("/", "\\")) or (".." in called and ".." in called.split("/")):
             words = "is a path outside of the zip: nothing is written there, and torch.save never writes one"
             problems.add(f"{_shown(info)} {words}")
         if "\0" in info.orig_filename:
@@ -97,7 +98,7 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes], end: End) -> Directory:
         entry = Entry(info, info.header_offset + 30 + name + extra)
         if entry.end > size:
             problems.add(f"{_shown(info)}: its {info.compress_size:,} bytes extend beyond the end of the file")
-        found.entries[info.filename] = entry
+        found.entries[called] = entry
         found.every.append(entry)
     for problem in _overlapping(found.every):
         problems.add(problem)

@@ -78,14 +78,15 @@ def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
         )
         for other in wanted[:-1]:  # of the same name: PyTorch may take it
             pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents), contents.budget)
+        where = f"{base}data/"
         for name, entry in entries.items():
-            if name.startswith(f"{base}data/"):
+            if name.startswith(where):
                 if not entry.stored or entry.info.file_size != entry.info.compress_size:
                     if len(contents.problems) < 50:
                         problem = f"{printable(name, 60)} is compressed: its values can't be read in place"
                         contents.problems.append(problem)
                     continue
-                key = identifier(name.removeprefix(f"{base}data/"), rebuild.MOST_NAME)
+                key = identifier(name[len(where) :], rebuild.MOST_NAME)
                 contents.records[key] = Record(contents.path, start + entry.offset, entry.info.file_size)
         _read_texts(archive, entries, base, contents)
     if contents.metadata.get("file.byteorder") == "big":
