@@ -1,7 +1,9 @@
 """What reading a file of weights may cost, all files of a folder together: counted, so that every machine refuses the
 same files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import CheckpointError
 from engine.progress import Progress, silent
@@ -15,6 +17,8 @@ BYTES = 512 << 20  # of pickles and headers that are read as a whole
 PARTS = 2_000_000  # of nested containers, that are gone through
 LOOKS = 20_000_000  # parts that are read besides: of long lists of numbers
 CHARACTERS = 64_000_000  # of all names together
+
+StackTaken = Callable[[list[Any]], None]
 
 
 @dataclass
@@ -30,6 +34,7 @@ class Budget:
     looks: int = LOOKS
     characters: int = CHARACTERS
     progress: Progress = silent  # in bytes of a pickle
+    so_far: StackTaken | None = None  # takes the stack of a pickle that is read, now and then
 
     def spend(self, operations: int) -> None:
         """Raises CheckpointError where that is more than there is."""

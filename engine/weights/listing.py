@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from engine.progress import Progress
+from engine.progress import Report
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
+from engine.weights.listing_so_far import ListingSoFar
 from engine.weights.requests import FileListing, FileRequest, Import, Section
 
 
-def compute(home: Path, request: FileRequest, progress: Progress) -> FileListing:
-    """Raises CheckpointError where the file can't be read."""
-    contents, part, most = contents_of(request.file, progress), request.filter, request.most
+def compute(home: Path, request: FileRequest, report: Report) -> FileListing:
+    """Raises CheckpointError where the file can't be read. The tensors that were met are told meanwhile."""
+    contents = contents_of(request.file, report, ListingSoFar(request, report.so_far))
+    part, most = request.filter, request.most
     allow_list, shared = contents.allow_list, contents.shared
     imports = [Import(one.full, allow_list.allows(one)) for one in contents.globals]
     values = [(name, value) for name, value in contents.metadata.items() if part in name]

@@ -79,6 +79,8 @@ def _run(machine: Machine, source: Source, size: int) -> Any:
             made = cost = 0
             if size:
                 budget.progress(min(size, base + at - start), size)
+                if budget.so_far is not None:
+                    budget.so_far(stack)
             for _ in range(AT_ONCE):
                 if at >= look_at:
                     if source.size - at < AHEAD and not source.whole:

@@ -18,12 +18,16 @@ _MODULE_PARTS = {"_parameters", "_buffers", "_modules"}
 def describe(contents: Contents, root: Any) -> None:
     """Find the tensors, the modules and the rest below the root of a pickle, and the problems with them."""
     contents.root = root
-    walk = _Walk(contents)
-    walk.go(root)
-    problems.number_doubles(contents)
+    name_tensors(contents, root)
     _note(contents, root)
     contents.notes += problems.forms(contents.tensors)
     problems.check(contents)
+
+
+def name_tensors(contents: Contents, root: Any) -> None:
+    """Find the tensors, the modules and the values below the root, by their names."""
+    _Walk(contents).go(root)
+    problems.number_doubles(contents)
 
 
 class _Walk:

@@ -59,6 +59,7 @@ class FileListing:
     model: str = ""  # which network the file says that it is of; "": none
     own: bool = False  # a checkpoint of this program
     sections: tuple[Section, ...] = ()  # the likeliest weights first
+    complete: bool = True  # False: the file is still read; these are tensors that were met by now, and no more is known
 
     @property
     def whole_module(self) -> str:

@@ -17,9 +17,9 @@ from engine import private
 from engine.device import default_threads
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import Home
-from engine.progress import Progress, silent
+from engine.progress import Progress, Report, silent
 from engine.worker import bugs, wire
-from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused
+from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused, SoFar
 from engine.worker.request import Request
 
 A = TypeVar("A")
@@ -67,9 +67,11 @@ class WorkerClient:
     def ask(self, request: Request[A], progress: Progress = silent) -> A:
         """The answer to a request; waits for the requests before it.
 
-        `progress` is called from this thread. Raises the EngineError with which the engine refuses,
+        `progress` is called from this thread; one that is a `Report` takes also what the answer would be if the
+        computation ended then, which few requests tell. Raises the EngineError with which the engine refuses,
         InspectionCancelledError where the request was cancelled, InspectionError where the process ended over it, and
-        BugError where it, or this, met a bug, whose traceback is in the log. What `progress` raises passes through.
+        BugError where it, or this, met a bug, whose traceback is in the log. What `progress` raises passes
+        through.
         """
         while True:
             cancelled = self._cancelled
@@ -103,6 +105,10 @@ class WorkerClient:
                         case Advanced(done, total):
                             reporting = True
                             progress(done, total)
+                            reporting = False
+                        case SoFar(answer) if isinstance(progress, Report):
+                            reporting = True
+                            progress.so_far(answer)
                             reporting = False
                         case Answered(answer):
                             found: A = answer

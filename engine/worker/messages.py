@@ -28,6 +28,13 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class SoFar:
+    """What the answer to the request under way would be if the computation ended now."""
+
+    answer: Any
+
+
+@dataclass(frozen=True)
 class Answered:
     """The request's answer."""
 

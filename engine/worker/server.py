@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from engine.errors import EngineError
 from engine.worker import bugs, wire
-from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused
+from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused, SoFar
 
 LOW_PRIORITY = 10  # niceness
 PROGRESS_S = 0.1  # seconds between two messages of progress
@@ -35,7 +35,6 @@ class _Desk:
         self._asked, self._answers = asked, answers
         self._waiting: queue.Queue[Ask] = queue.Queue()
         self._cancelled = 0  # every request up to this number
-        self._reported = 0.0
         self._sending = threading.Lock()
         self._prepare = prepare
         self._importing: threading.Thread | None = None
@@ -57,7 +56,7 @@ class _Desk:
             traceback.print_exc()
         os._exit(0)  # nobody listens any more, whatever is being computed
 
-    def _send(self, message: object) -> None:
+    def send(self, message: object) -> None:
         with self._sending:
             wire.send(self._answers, message)
 
@@ -86,7 +85,7 @@ class _Desk:
     def _say_ready(self) -> None:
         if not self._ready:
             self._ready = True
-            self._send(Ready())
+            self.send(Ready())
 
     def serve(self, home: Path) -> None:
         while True:
@@ -101,28 +100,40 @@ class _Desk:
                 answer = self._compute(home, ask)
                 if "torch" in sys.modules and (self._importing is None or not self._importing.is_alive()):
                     self._say_ready()
-                self._send(Answered(answer))
+                self.send(Answered(answer))
             except _CancelledError:
-                self._send(Cancelled())
+                self.send(Cancelled())
             except EngineError as error:
-                self._send(Refused(error))
+                self.send(Refused(error))
             except Exception as error:
-                self._send(Refused(bugs.record(home, error)))
+                self.send(Refused(bugs.record(home, error)))
 
     def _compute(self, home: Path, ask: Ask) -> Any:
-        def progress(done: int, total: int) -> None:
-            self._stop_if_cancelled(ask.number)
-            now = time.monotonic()
-            if done >= total or now - self._reported >= PROGRESS_S:
-                self._reported = now
-                self._send(Advanced(done, total))
+        self.stop_if_cancelled(ask.number)
+        return handler_of(ask.request)(home, ask.request, _Report(self, ask.number))
 
-        self._stop_if_cancelled(ask.number)
-        return handler_of(ask.request)(home, ask.request, progress)
-
-    def _stop_if_cancelled(self, number: int) -> None:
+    def stop_if_cancelled(self, number: int) -> None:
         if number <= self._cancelled:
             raise _CancelledError
+
+
+class _Report:
+    """What the handler of a request tells while it computes; cancelling ends it there."""
+
+    def __init__(self, desk: _Desk, number: int) -> None:
+        self._desk, self._number = desk, number
+        self._told = 0.0  # when the last message of progress was sent
+
+    def __call__(self, done: int, total: int, /) -> None:
+        self._desk.stop_if_cancelled(self._number)
+        now = time.monotonic()
+        if done >= total or now - self._told >= PROGRESS_S:
+            self._told = now
+            self._desk.send(Advanced(done, total))
+
+    def so_far(self, answer: object) -> None:
+        self._desk.stop_if_cancelled(self._number)
+        self._desk.send(SoFar(answer))
 
 
 def handler_of(request: Any) -> Any:

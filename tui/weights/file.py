@@ -29,6 +29,7 @@ from tui.services import Services
 from tui.weights import file_rows, file_subject
 from tui.weights.file_actions import FILE_ACTION_KEYS, FILE_ACTIONS, FileActions
 from tui.weights.file_detail import FileDetail
+from tui.weights.file_report import FileReport
 from tui.weights.file_rows import SORTS, VIEWS
 from tui.weights.file_title import file_title
 from tui.widgets.heatmap import bars
@@ -111,20 +112,23 @@ class FileScreen(TableScreen):
         doing = f"reading {printable(str(self.path))}"
         self.panel.busy(f"{doing} …")
 
-        def progress(done: int, total: int) -> None:
-            self.app.call_from_thread(self.panel.busy, f"{doing}: {fmt.size(done)} of {fmt.size(total)}")
-
         part = "" if self._complete else self.filter_text
         try:
             self._title = await asyncio.to_thread(file_title, self.path)
-            listing = await asyncio.to_thread(self._services.worker.ask, FileRequest(self.path, part), progress)
+            listing = await asyncio.to_thread(
+                self._services.worker.ask,
+                FileRequest(self.path, part),
+                FileReport(self.app, self.panel, doing, self._show_so_far),
+            )
         except InspectionCancelledError:
             return
         except EngineError as error:
             if isinstance(error, BugError):
                 raise
             if self.query(Rows):
-                self.panel.describe(title=self._title)
+                self._listing = None  # what was met before that
+                self.panel.describe(title=self._title, below_right="", right="")
+                self.query_one(DetailPane).display = self.query_one(FileDetail).display = False
                 self.panel.say(Content.styled(str(error), "$text-error"))
             return
         finally:
@@ -140,11 +144,17 @@ class FileScreen(TableScreen):
         self._show()
         self._ask_stats()
 
+    def _show_so_far(self, listing: FileListing) -> None:
+        """What was met of a file that is still read, where nothing else of it is on the screen."""
+        if self.query(Rows) and (self._listing is None or not self._listing.complete):
+            self._listing = listing
+            self._show()
+
     def _has_all(self, view: str) -> bool:
         return self._listing is not None and len(getattr(self._listing, view)) == self._listing.counts[view]
 
     def _continue_stats(self) -> None:
-        if self._share < 1 and self._listing is not None:
+        if self._share < 1 and self._listing is not None and self._listing.complete:
             self._ask_stats(restart=False)
 
     @work(group="figures", exclusive=True)
@@ -217,6 +227,11 @@ class FileScreen(TableScreen):
         return [row for row in rows if part in (row.cells[0] if self._view == "problems" else row.key)]
 
     def _about(self, listing: FileListing) -> Content:
+        if not listing.complete:
+            path = Content.assemble((f"{printable(str(self.path))}\n", "$foreground 60%"))
+            return path + Content(
+                "These are its first tensors. What it would import is known once it is read to its end."
+            )
         untrusted = any(not one.allowed for one in listing.imports)
         lines = [
             Content.assemble((f"{printable(str(self.path))}\n", "$foreground 60%")),
@@ -238,6 +253,8 @@ class FileScreen(TableScreen):
     def _state(self, listing: FileListing) -> str:
         """What stands at the right of the upper border."""
         shown, of = len(self.table.rows), listing.counts[self._view]
+        if not listing.complete:
+            return f"the first {fmt.counted(shown, 'tensor')}"
         word = self._view[:-1]
         parts = [fmt.counted(of, word) if shown == of else f"{fmt.count(shown)} of {fmt.counted(of, word)}"]
         if not self._complete and not self._listed and not self._has_all(self._view):
@@ -266,7 +283,9 @@ class FileScreen(TableScreen):
         if self._view == "tensors" and self.query_one(DetailPane).display:
             one = next(one for one in listing.tensors if one.name == key)
             subject = file_subject.of_tensor(listing, one, self._stats, self._histograms)
-            request = None if subject.beside else TensorDetailRequest(FileTensor(self.path, key))
+            # While the file is read its values can't be: the worker process answers one question at a time.
+            ask = listing.complete and not subject.beside
+            request = TensorDetailRequest(FileTensor(self.path, key)) if ask else None
             self.query_one(DetailPane).follow(subject, request)
             if subject.beside:
                 self.query_one(DetailPane).describe(below="the area of each tensor: its share of the numbers")
@@ -292,8 +311,13 @@ class FileScreen(TableScreen):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        if self._listing is None and action in ("open", "sort", "view", "filter", *FILE_ACTIONS):
-            return "the file is not read"
+        read = self._listing is not None and self._listing.complete
+        if not read and action in ("open", "sort", "view", "filter", *FILE_ACTIONS):
+            return (
+                "the file is still read: wait, or esc goes back"
+                if self._listing is not None
+                else "the file is not read"
+            )
         if action == "open" and (self._view != "tensors" or self.table.key is None):
             return (
                 "only a tensor has values to show: v goes to them" if self._view != "tensors" else "there is no tensor"

@@ -14,11 +14,12 @@ from engine.evaluation import trusted
 from engine.evaluation.requests import CompareEvaluationsRequest, EvaluationRequest
 from engine.home import Home, RunFolder
 from engine.models.registry import build
-from engine.progress import Progress, silent
+from engine.progress import Progress, Report, silent
 from engine.runs import store
+from engine.weights import listing
 from engine.weights.key_mapping import KeyMapping
 from engine.weights.misfit import MisfitError
-from engine.weights.requests import ConvertRequest
+from engine.weights.requests import ConvertRequest, FileRequest
 from engine.worker.client import WorkerClient
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.panels import said
@@ -30,6 +31,7 @@ from tui.recent_files import remember
 from tui.weights.checkpoints import CheckpointsScreen
 from tui.weights.difference import DifferenceScreen
 from tui.weights.file import FileScreen
+from tui.widgets.keyline import KeyLine
 
 SIZE = (140, 45)
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -183,3 +185,64 @@ async def test_a_branch_whose_names_do_not_fit_asks_again_with_the_mapping_that_
         await pilot.press("enter")
         await until(pilot, lambda: bool(watched))
     assert [weights.rpartition(" ")[2] for weights in launched][1] == "net."
+
+
+@pytest.mark.parametrize("size", [(80, 24), SIZE])
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_the_first_tensors_of_a_long_file_stand_there_while_it_is_read(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], damaged: bool
+) -> None:
+    file = tmp_path / "long.pt"
+    torch.save({f"layer{at}.weight": torch.zeros(2) for at in range(3000)}, file)
+    if damaged:
+        content = bytearray(file.read_bytes())
+        content[content.index(b"layer2900.weight") - 5] = 0xFF  # an opcode that is none
+        file.write_bytes(content)
+    met, go_on = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    class Held:
+        """A report that holds the reading up once something was told."""
+
+        def __init__(self, report: Report) -> None:
+            self.report = report
+
+        def __call__(self, done: int, total: int, /) -> None:
+            self.report(done, total)
+
+        def so_far(self, answer: object) -> None:
+            self.report.so_far(answer)
+            met.set()
+            assert go_on.wait(60)
+
+    def held(self: WorkerClient, request: Any, progress: Progress = silent) -> Any:
+        told.append(type(request).__name__)
+        if isinstance(request, FileRequest):
+            assert isinstance(progress, Report)
+            return listing.compute(home, request, Held(progress))
+        return answered(self, request, progress)
+
+    answered = WorkerClient.ask
+    monkeypatch.setattr(WorkerClient, "ask", held)
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        app.push_screen(FileScreen(app, file))
+        await until(pilot, met.is_set)
+        await until(pilot, lambda: isinstance(app.screen, FileScreen) and len(app.screen.table.rows) == 1000)
+        assert "its first tensors" in said(app)
+        assert "allow-list" not in said(app)
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: "the file is still read" in str(app.screen.query_one(KeyLine).content))
+        assert isinstance(app.screen, FileScreen)
+        assert app.screen.table.key == "layer2.weight"
+        assert "TensorDetailRequest" not in told  # it would wait for the file
+        go_on.set()
+        if damaged:
+            await until(pilot, lambda: "its pickle is damaged at byte" in said(app))
+            assert app.screen.panel.has_class("-text")  # in the table's place
+            await pilot.press("enter")
+            await until(pilot, lambda: "the file is not read" in str(app.screen.query_one(KeyLine).content))
+            return
+        await until(pilot, lambda: "all 3 globals are on the allow-list" in said(app) or "3,000 tensors" in said(app))
+        assert app.screen.table.key == "layer2.weight"
+        assert "its first tensors" not in said(app)
