@@ -15,6 +15,7 @@ from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
 from engine.runs import branch, checkpoint_refs, client
 from engine.runs.branch import BranchPoint
+from engine.runs.listing import LIVE
 from engine.runs.store import title
 from engine.training.config import TrainConfig, editable, edited, parse, typed_pairs
 from tui import format as fmt
@@ -55,9 +56,15 @@ class RunActions:
         """Send changes of settings, as they are typed, to a run that trains."""
         self._work(self._change(folder, changes), "run questions", exclusive=False)
 
-    def edit(self, folder: RunFolder, config: dict[str, Any], epoch: int) -> None:
-        """Ask for changes of the settings of a run that trains, and send them. `epoch`: the one under way."""
-        self._work(self._ask_for_changes(folder, TrainConfig.from_dict(config), epoch), "run questions")
+    def edit_or_resume(self, folder: RunFolder, config: dict[str, Any], epoch: int, state: str) -> None:
+        """Ask for changes of the settings, and send them to a run that trains, or resume one that ended with them: also
+        one that failed, or lost its way. `config`: as edited; `epoch`: the one under way; `state`: one of STATES."""
+        asks = (
+            self._ask_for_changes(folder, config, epoch)
+            if state in LIVE
+            else self._ask_to_resume_changed(folder, config, complete=state == "finished")
+        )
+        self._work(asks, "run questions")
 
     def resume(self, folder: RunFolder, epochs: int, *, complete: bool) -> None:
         """Resume a run that ended. Ask for the number of epochs where all `epochs` are done (`complete`), and whether
@@ -76,34 +83,63 @@ class RunActions:
         else:
             self._screen.notify("; ".join(done), timeout=2, markup=False)
 
-    async def _ask_for_changes(self, folder: RunFolder, now: TrainConfig, epoch: int) -> None:
-        values = " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
-        about = f"now: {values}\nExamples: lr=3e-4, lr=x2 epochs=20. A new batch size applies from the next epoch."
+    def _config(self, values: dict[str, Any]) -> TrainConfig | None:
+        """The settings that a run has; None, and it is said, where they are none."""
+        try:
+            return TrainConfig.from_dict(values)
+        except EngineError as error:
+            self._warn(error)
+            return None
+
+    async def _ask_for_changes(self, folder: RunFolder, config: dict[str, Any], epoch: int) -> None:
+        if (now := self._config(config)) is None:
+            return
+        examples = "Examples: lr=3e-4, lr=x2 epochs=20. A new batch size applies from the next epoch."
+        about = f"now: {_editable_values(now)}\n{examples}"
         text = await self._ask(PromptScreen(f"Change {title(folder)}", about, _edit_check(now, epoch)))
         if text is not None and text.strip():
             await self._change(folder, typed_pairs(text))
 
     async def _ask_to_resume(self, folder: RunFolder, epochs: int, *, complete: bool) -> None:
-        name, wanted = title(folder), None
+        wanted = None
         if complete:
             about = "All its epochs are done. Train up to which epoch? A schedule uses the new number."
-            prompt = PromptScreen(f"Resume {name}", about, _epochs_check(epochs), value=str(2 * epochs))
+            prompt = PromptScreen(f"Resume {title(folder)}", about, _epochs_check(epochs), value=str(2 * epochs))
             text = await self._ask(prompt)
             if text is None:
                 return
             wanted = int(text)
+        await self._resume_if_sure(folder, {"epochs": wanted})
+
+    async def _ask_to_resume_changed(self, folder: RunFolder, config: dict[str, Any], *, complete: bool) -> None:
+        if (now := self._config(config)) is None:
+            return
+        about = (
+            f"now: {_editable_values(now)}\n"
+            "It goes on from its newest good checkpoint (else from its first step), with these changes.\n"
+            "Examples: lr=3e-4, lr=/10 epochs=20. Leave empty to keep all."
+        )
+        check, value = _resume_check(now, complete=complete), f"epochs={2 * now.epochs}" if complete else ""
+        text = await self._ask(PromptScreen(f"Resume {title(folder)} with other settings", about, check, value=value))
+        if text is not None:
+            typed = typed_pairs(text)
+            epochs = edited(now, "epochs", typed.pop("epochs")).epochs if "epochs" in typed else None
+            await self._resume_if_sure(folder, {"epochs": epochs, "settings": typed or None})
+
+    async def _resume_if_sure(self, folder: RunFolder, changes: dict[str, Any]) -> None:
+        name = title(folder)
         differences = await asyncio.to_thread(client.expected_differences, folder)
         if differences:
             about = f"Changed since: {'; '.join(differences)}. The result will not be bit for bit the same."
             if await self._ask(PromptScreen(f"Resume {name}?", about, _yes, value="yes")) is None:
                 return
-        self._work(self._resume(folder, name, wanted), "start run")
+        self._work(self._resume(folder, name, changes), "start run")
 
-    async def _resume(self, folder: RunFolder, name: str, epochs: int | None) -> None:
+    async def _resume(self, folder: RunFolder, name: str, changes: dict[str, Any]) -> None:
         notify = self._screen.notify
         notify(f"{name} goes on: {STARTING}", timeout=3, markup=False)
         try:
-            resume = partial(client.resume, folder, epochs=epochs)
+            resume = partial(client.resume, folder, **changes)
             resumed = await asyncio.to_thread(self._services.trusting, resume)
         except EngineError as error:
             notify(str(error), severity="error", timeout=15, markup=False)
@@ -178,15 +214,35 @@ def _epochs_check(done: int) -> Callable[[str], str]:
     return check
 
 
+def _editable_values(now: TrainConfig) -> str:
+    return " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
+
+
+def _edits(now: TrainConfig, text: str) -> tuple[TrainConfig, str]:
+    """The settings with what was typed, and what that changes, in words. Raises ConfigError."""
+    after, changes = now, []
+    for setting, typed in typed_pairs(text).items():
+        after = edited(after, setting, typed)
+        changes.append(f"{setting} {fmt.setting(getattr(now, setting))} → {fmt.setting(getattr(after, setting))}")
+    return after, " · ".join(changes)
+
+
 def _edit_check(now: TrainConfig, epoch: int) -> Callable[[str], str]:
     def check(text: str) -> str:
-        after, changes = now, []
-        for setting, typed in typed_pairs(text).items():
-            after = edited(after, setting, typed)
-            changes.append(f"{setting} {fmt.setting(getattr(now, setting))} → {fmt.setting(getattr(after, setting))}")
+        after, changes = _edits(now, text)
         if after.epochs < epoch:
             raise ConfigError("epochs", f"the run is in epoch {epoch} already")
-        return " · ".join(changes)
+        return changes
+
+    return check
+
+
+def _resume_check(now: TrainConfig, *, complete: bool) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        after, changes = _edits(now, text)
+        if complete and after.epochs <= now.epochs:
+            raise ConfigError("epochs", f"{now.epochs} epochs are done already: give more, as epochs={2 * now.epochs}")
+        return changes or "the same settings"
 
     return check
 

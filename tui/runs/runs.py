@@ -50,6 +50,7 @@ FOLLOW_S = 0.03  # that the cursor stands still before the panel beside it follo
 LIST_EDGES, CURVES_HEIGHT = 3, 12  # rows: a list's borders and titles, and the least that curves below it need
 WIDE = 110  # columns from which the chosen run has a panel
 EMPTY = "No runs yet. Press N to start one."
+_OF_A_RUN = ("open", "pause", "edit", "stop", "branch", "on_model")  # actions that need a run that can be read
 
 
 class RunsScreen(TableScreen):
@@ -63,6 +64,7 @@ class RunsScreen(TableScreen):
         *panel_keys("runs"),
         bind("runs", "open", "Watch"),
         bind("runs", "go", "Pause/resume", "also a run that ended, from its newest checkpoint", action="pause"),
+        bind("runs", "change", "Change", "settings: of a run that trains, or to resume one with", action="edit"),
         bind("runs", "new_run", "New run"),
         bind("runs", "stop", "Stop"),
         bind("runs", "branch", "Branch", "a new run from its newest checkpoint"),
@@ -294,9 +296,9 @@ class RunsScreen(TableScreen):
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         run = self.selected
-        if run is None and action in ("open", "pause", "stop", "branch", "on_model", "sort", "reverse", "columns"):
+        if run is None and action in (*_OF_A_RUN, "sort", "reverse", "columns"):
             return "there is no run" if not self._runs else "no run is chosen"
-        if run is not None and run.problem and action in ("open", "pause", "stop", "branch", "on_model"):
+        if run is not None and run.problem and action in _OF_A_RUN:
             return f"the run can't be read: {printable(run.problem)}"
         if run is not None and action == "stop" and run.state not in LIVE:
             return f"the run {_ENDS.get(run.state, 'has ended')}"
@@ -323,6 +325,10 @@ class RunsScreen(TableScreen):
             self._send(run, "unpause" if run.state == "paused" else "pause")
         else:
             self._actions.resume(run.folder, run.epochs, complete=run.state == "finished")
+
+    def action_edit(self) -> None:
+        if (run := self.selected) is not None:
+            self._actions.edit_or_resume(run.folder, dict(run.settings), run.epoch, run.state)
 
     def action_new_run(self) -> None:
         self._services.new_run()

@@ -14,7 +14,7 @@ from engine.errors import EngineError
 from engine.home import Home, RunFolder
 from engine.runs import state_file, store
 from engine.runs.checkpoint_refs import name_of
-from engine.runs.listing import LIVE
+from engine.runs.listing import LIVE, state_of
 from engine.runs.state import RunState
 from tui import cells
 from tui import format as fmt
@@ -49,7 +49,7 @@ class WatchScreen(LivingScreen[None]):
         bind("train", "stop", "Stop", "after asking: stop and save, detach, or cancel"),
         bind("train", "more", "lr ×2", "at once", action="scale('x2')"),
         bind("train", "less", "lr ÷2", "at once", action="scale('/2')"),
-        bind("train", "change", "Change", "learning rate, momentum, epochs, … while it trains", action="edit"),
+        bind("train", "change", "Change", "lr, epochs, …: while it trains, or to resume it with", action="edit"),
         bind("train", "branch", "Branch", "a new run from the checkpoint at or before the cursor"),
         *chart_keys("train"),
         bind("train", "saved_before", "Checkpoint before", "the cursor goes there", action="choose(-1)", show=False),
@@ -143,9 +143,9 @@ class WatchScreen(LivingScreen[None]):
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         """Why an action can't be done now; "" where it can."""
         state = self._state
-        if action in ("pause", "layers") and not state.seq:
+        if action in ("pause", "layers", "edit") and not state.seq:
             return "the run has not begun yet"
-        if action in ("step", "checkpoint", "stop", "scale", "edit") and (state.done or not self._alive):
+        if action in ("step", "checkpoint", "stop", "scale") and (state.done or not self._alive):
             return "the run has ended"
         if action == "unchoose" and self._live.cursor is None:
             return "there is no cursor on the chart"
@@ -212,7 +212,8 @@ class WatchScreen(LivingScreen[None]):
 
     def action_edit(self) -> None:
         if self.folder is not None:
-            self._actions.edit(self.folder, self._state.config, self._state.epoch)
+            state = state_of(self._state.status, self._alive)
+            self._actions.edit_or_resume(self.folder, self._state.config, self._state.epoch, state)
 
     def action_branch(self) -> None:
         """From the checkpoint that the cursor means, else from the newest."""

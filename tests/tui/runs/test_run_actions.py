@@ -256,6 +256,65 @@ async def test_a_complete_run_is_asked_how_far_it_shall_go(tmp_path: Path, calls
         assert calls.told == [("resume", run.folder.id, {"epochs": 12})]
 
 
+@pytest.mark.parametrize("screen", ["watch", "runs"])
+@pytest.mark.parametrize("how", ["killed", "failed"])
+async def test_a_run_that_ended_is_resumed_with_other_settings(
+    tmp_path: Path, calls: Calls, screen: str, how: str
+) -> None:
+    run = run_with_checkpoints(tmp_path, dead=True)
+    if how == "failed":
+        run.add(ev.Failed(message="the loss is NaN", log=""))
+    app = ScreensApp(tmp_path, "runs") if screen == "runs" else ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        if screen == "watch":
+            await shown(app, pilot, run)
+        else:
+            await until(pilot, lambda: len(app.screen.query_one(Rows).rows) == 2)
+            await pilot.press("j")
+        await pilot.press("c")
+        line = await prompted(app, pilot)
+        assert line.value == ""
+        line.value = "lr=/10 model=cnn"
+        await pilot.pause()
+        assert "can't be changed" in verdict(app)
+        line.value = "lr=/10 epochs=20"
+        await until(pilot, lambda: "lr 1e-3 → 1e-4 · epochs 10 → 20" in verdict(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(calls.told))
+        assert calls.told == [("resume", run.folder.id, {"epochs": 20, "settings": {"lr": "/10"}})]
+
+
+async def test_a_complete_run_is_resumed_with_other_settings_for_more_epochs(tmp_path: Path, calls: Calls) -> None:
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        run = run_with_checkpoints(tmp_path, dead=True)
+        run.add(ev.Finished(epochs=10, seconds=5.0))
+        await shown(app, pilot, run)
+        await pilot.press("c")
+        line = await prompted(app, pilot)
+        assert line.value == "epochs=20"
+        line.value = "lr=1e-4"
+        await until(pilot, lambda: "10 epochs are done already: give more, as epochs=20" in verdict(app))
+        line.value = "lr=1e-4 epochs=x2"
+        await until(pilot, lambda: "epochs 10 → 20" in verdict(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(calls.told))
+        assert calls.told == [("resume", run.folder.id, {"epochs": 20, "settings": {"lr": "1e-4"}})]
+
+
+async def test_the_settings_of_a_run_that_trains_are_changed_on_runs(tmp_path: Path, calls: Calls) -> None:
+    run_with_checkpoints(tmp_path)
+    app = ScreensApp(tmp_path, "runs")
+    async with app.run_test(size=(140, 30)) as pilot:
+        await until(pilot, lambda: len(app.screen.query_one(Rows).rows) == 2)
+        await pilot.press("j", "c")
+        line = await prompted(app, pilot)
+        line.value = "lr=x2"
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(calls.told))
+        assert calls.told == [("set", {"lr": "x2"})]
+
+
 async def test_a_refused_resume_is_said_and_nothing_changes(tmp_path: Path, calls: Calls) -> None:
     calls.refusal = "no checkpoint can be used"
     app = ScreensApp(tmp_path)
