@@ -18,6 +18,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")  # Pillow's names
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
+_ENDINGS = frozenset(SUFFIXES)
 GREY = ("1", "L", "LA")  # Pillow's modes of bytes without colour
 SIXTEEN_BITS = 65535  # white
 SIXTEEN_BITS_SCALED = "16-bit values scaled to 8 bits"  # in a title
@@ -39,7 +40,12 @@ class Picture:
     more_frames: bool = False  # whether it is the first of several
 
 
-def read(path: Path) -> Picture:
+def is_named_so(name: str) -> bool:
+    """Whether a file's name has the ending of an image."""
+    return name[name.rfind(".") :].lower() in _ENDINGS
+
+
+def read(path: "str | Path") -> Picture:
     """One image: grey unless it is coloured, not only saved so. Of a file with several, the first.
 
     Turned as its EXIF says; transparency on black; resized with Pillow's bilinear filter, which averages in shrinking.

@@ -35,12 +35,14 @@ class Images:
     first: int = 0  # images of the first file, where a file holds many
 
 
-def read_images(paths: Sequence[Path], cache: Path, progress: Progress) -> Images:
+def read_images(paths: Sequence[str], cache: Path, progress: Progress) -> Images:
     """The images, from `cache`, a folder, if no file has changed since they were read. `progress` counts images."""
     return kept_or(paths, cache, lambda: read_now(paths, progress), len(paths))
 
 
-def kept_or(paths: Sequence[Path], cache: Path, make: Callable[[], Images], count: int | None = None) -> Images:
+def kept_or(
+    paths: "Sequence[str] | Sequence[Path]", cache: Path, make: Callable[[], Images], count: int | None = None
+) -> Images:
     """What was kept of these files, if none has changed; else made, and kept. `count`: images and problems together,
     where that is known before."""
     kept = cache / f"{_key(paths)}.npz"
@@ -55,7 +57,7 @@ def kept_or(paths: Sequence[Path], cache: Path, make: Callable[[], Images], coun
     return found
 
 
-def read_now(paths: Sequence[Path], progress: Progress) -> Images:
+def read_now(paths: Sequence[str], progress: Progress) -> Images:
     """The images from their files. `progress` counts images."""
     pictures: list[image_files.Picture] = []
     problems: list[str | None] = []
@@ -109,17 +111,16 @@ def _bytes(pictures: Sequence[image_files.Picture]) -> tuple[list[Bytes], tuple[
     return images, tuple(words)
 
 
-def _key(paths: Sequence[Path]) -> str:
+def _key(paths: "Sequence[str] | Sequence[Path]") -> str:
     """Of the files' names, sizes and times of change."""
     key = hashlib.sha256(f"{VERSION} {SIDE}\n".encode())
     for path in paths:
-        name = os.fsencode(path)
-        key.update(name)
         try:
-            status = os.stat(name)
-            key.update(f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            status = os.stat(path)
+            about = b"\0%d\0%d\n" % (status.st_size, status.st_mtime_ns)
         except (OSError, ValueError):
-            key.update(b"\0absent\n")
+            about = b"\0absent\n"
+        key.update(os.fsencode(path) + about)
     return key.hexdigest()[:32]
 
 
@@ -132,7 +133,7 @@ def _kept(path: Path, count: int | None) -> tuple[Images | None, bool]:
     images = Images(
         pixels=stored["images"],
         sizes=frozenset((int(width), int(height)) for width, height in stored["sizes"]),
-        problems=tuple(str(why) or None for why in stored["problems"]),
+        problems=tuple([why or None for why in stored["problems"].tolist()]),
         scaled=tuple(map(str, stored["scaled"])),
         notes=tuple(map(str, stored["notes"])),
         labels=tuple(map(str, stored["labels"])),

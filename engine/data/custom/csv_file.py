@@ -86,7 +86,7 @@ def _is_hidden(cell: str) -> bool:
 
 def _named_again(samples: list[Sample]) -> list[str]:
     """A note of the lines that name a file which a line before names, and how many of them give it another label."""
-    labels: dict[Path, int] = {}
+    labels: dict[str, int] = {}
     again = other = 0
     for sample in samples:
         known = labels.setdefault(sample.path, sample.label)
@@ -99,7 +99,7 @@ def _named_again(samples: list[Sample]) -> list[str]:
     return [f"{counted(again, 'line', ('names', 'name'))} a file that a line before names too{with_another}"]
 
 
-def _sample(spec: Spec, row: Row, chosen: columns.Columns, folder: "ImageNames") -> tuple[Path, str]:
+def _sample(spec: Spec, row: Row, chosen: columns.Columns, folder: "ImageNames") -> tuple[str, str]:
     """The file of a line and its split. Raises DataError with the line."""
     where = f"{spec.where}, line {row.line}"
     if len(row.cells) < 2 or len(row.cells) <= chosen.file:
@@ -127,21 +127,21 @@ class ImageNames:
         self._bases = tuple(dict.fromkeys((str(root), str(root.parent), str(beside))))
         self._stems: dict[str, dict[str, list[str]]] = {}
 
-    def inside(self, cell: str) -> Path | None:
+    def inside(self, cell: str) -> str | None:
         """The path of a file that need not be there; None where it is not inside the folder."""
-        return next((Path(path) for path in self._paths(cell)), None)
+        return next(iter(self._paths(cell)), None)
 
-    def find(self, cell: str, *, stem: bool) -> Path | None:
+    def find(self, cell: str, *, stem: bool) -> str | None:
         """The file, which is there; with `stem` also one whose name goes on with the ending of an image, if it is the
         only one."""
         for path in self._paths(cell):
             if os.path.isfile(path):
-                return Path(path)
+                return path
         if stem:
             for path in self._paths(cell):
                 folder, name = os.path.split(path)
                 if len(found := self._in(folder).get(name, [])) == 1:
-                    return Path(folder, found[0])
+                    return os.path.join(folder, found[0])
         return None
 
     def _paths(self, cell: str) -> list[str]:

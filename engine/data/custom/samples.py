@@ -17,11 +17,11 @@ LONGEST_NAME = 60  # characters of such a name
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; making a frozen one takes three times as long
 class Sample:
     """An image file with its class, and its split where the data set says that."""
 
-    path: Path
+    path: str  # hundreds of thousands of Path objects would take longer than reading what is kept of their images
     label: int
     split: str  # "train", "test", or empty: to be drawn
 

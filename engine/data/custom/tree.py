@@ -33,7 +33,7 @@ class Tree:
         self._others: dict[Path, None] = {}
         self._left_out: dict[str, None] = {}
         self._known: dict[Path, list[os.DirEntry[str]]] = {}
-        self._images: dict[Path, list[Path]] = {}
+        self._images: dict[Path, list[str]] = {}
         real = Path(os.path.realpath(root))
         self._above_root = tuple(_identity(folder) for folder in (*real.parents, real))
 
@@ -41,14 +41,14 @@ class Tree:
         """The folders in a folder, by name."""
         return sorted(place / entry.name for entry in self._entries(place) if self._is_folder(entry))
 
-    def own_images(self, place: Path) -> list[Path]:
-        """The images that lie in a folder itself, by name."""
-        return [place / name for name in sorted(entry.name for entry in self._entries(place) if self._is_image(entry))]
+    def own_images(self, place: Path) -> list[str]:
+        """The images that lie in a folder itself, by name: their paths."""
+        return sorted(entry.path for entry in self._entries(place) if self._is_image(entry))
 
-    def images(self, place: Path) -> list[Path]:
-        """All images in a folder below the root and the folders in it, by name."""
+    def images(self, place: Path) -> list[str]:
+        """All images in a folder below the root and the folders in it, by name: their paths."""
         if place not in self._images:
-            self._images[place] = sorted(self._below(place, self._above_root), key=_parts)
+            self._images[place] = sorted(self._below(place, self._above_root), key=_by_parts)
         return self._images[place]
 
     def unread(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class Tree:
             notes.append(f"passed over as no image: {named(words)} ({len(self._others):,} in all)")
         return tuple(notes)
 
-    def _below(self, place: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    def _below(self, place: Path, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
         try:
             here = _identity(place)
         except OSError as error:
@@ -80,13 +80,12 @@ class Tree:
             self._left_out[f"{path_text(place)}: it is a link to a folder that it lies in"] = None
             return
         for entry in self._entries(place):
-            path = place / entry.name
-            if self._is_folder(entry):
-                yield from self._below(path, (*above, here))
-            elif self._is_image(entry):
-                yield path
+            if self._is_image(entry):
+                yield entry.path
+            elif self._is_folder(entry):
+                yield from self._below(place / entry.name, (*above, here))
             else:
-                self._others[path] = None
+                self._others[place / entry.name] = None
 
     def _entries(self, place: Path) -> list[os.DirEntry[str]]:
         """What is in a folder but for litter; nothing of a folder that can't be read, which is remembered."""
@@ -123,12 +122,12 @@ class Tree:
         return entry.is_symlink() and not os.path.exists(entry.path) and not self._is_image(entry)
 
     def _is_image(self, entry: os.DirEntry[str]) -> bool:
-        return os.path.splitext(entry.name)[1].lower() in image_files.SUFFIXES and not self._is_folder(entry)
+        return image_files.is_named_so(entry.name) and not self._is_folder(entry)
 
 
-def _parts(path: Path) -> tuple[str, ...]:
-    """What paths are ordered by; comparing paths themselves takes ten times as long."""
-    return path.parts
+def _by_parts(path: str) -> str:
+    """What paths are ordered by: one name after the other, and a folder before what only begins with its name."""
+    return path.replace(os.sep, "\0")
 
 
 def _identity(folder: Path) -> tuple[int, int]:

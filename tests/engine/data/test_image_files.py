@@ -29,7 +29,7 @@ def save(path: Path, image: Image.Image, **options: object) -> Path:
 
 
 def read(*paths: Path) -> cache.Images:
-    return cache.read_now(paths, silent)
+    return cache.read_now([str(path) for path in paths], silent)
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.tiff", "x.pgm"])

@@ -11,7 +11,7 @@ from engine.data.custom.spec import Spec
 
 
 def samples(*splits: str) -> list[Sample]:
-    return [Sample(Path(f"{at}.png"), at % 2, split) for at, split in enumerate(splits)]
+    return [Sample(f"{at}.png", at % 2, split) for at, split in enumerate(splits)]
 
 
 def test_what_the_data_set_says_goes_before_the_draw_and_what_it_leaves_open_is_for_training() -> None:
