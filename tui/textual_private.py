@@ -173,10 +173,11 @@ class CrashHandlingApp(App[None]):
         await super().on_event(event)
 
     def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if isinstance(cause, NoMatches) and not self._running:
+            return  # what began when the app ended already, and misses a widget that is gone, did nothing wrong
         if isinstance(error, WorkerFailed):
-            # One that began when the app ended already, and misses a widget that is gone, did nothing wrong.
-            if self._running or not isinstance(error.error, NoMatches):
-                self.handle_worker_failure(error.error)
+            self.handle_worker_failure(error.error)
         else:
             super()._handle_exception(error)
 

@@ -15,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.css.parse import parse
+from textual.css.query import NoMatches
 from textual.css.stylesheet import Stylesheet
 from textual.document._wrapped_document import WrappedDocument
 from textual.geometry import Region
@@ -188,6 +189,47 @@ async def test_a_worker_does_not_outlive_the_widgets_that_it_shows_something_in(
     assert gone.is_set()
     assert begun.is_set()
     assert app.failures == ()
+
+
+async def test_a_handler_that_misses_a_widget_of_an_app_that_ends_is_no_bug() -> None:
+    """The app ends while a screen is mounted: what that does comes when its parts are gone."""
+    missed: list[bool] = []
+
+    class Part(Static):
+        def on_unmount(self) -> None:
+            app.call_later(ending.look)
+
+    class Ending(First):
+        def compose(self) -> ComposeResult:
+            yield Part()
+
+        def look(self) -> None:
+            missed.append(self.app.is_running)
+            self.query_one("#gone")
+
+        async def on_unmount(self) -> None:
+            await asyncio.sleep(0.01)
+
+    app = TwoModes()
+    async with app.run_test() as pilot:
+        ending = Ending()
+        await app.push_screen(ending)
+        await pilot.pause()
+    assert missed == [False]
+    assert app.crash is None
+
+
+async def test_a_handler_that_misses_a_widget_of_an_app_that_runs_is_one() -> None:
+    app = TwoModes()
+
+    async def miss() -> None:
+        async with app.run_test() as pilot:
+            app.call_later(app.query_one, "#gone")
+            await pilot.pause()
+
+    with pytest.raises(NoMatches):
+        await miss()
+    assert isinstance(app.crash, NoMatches)
 
 
 async def test_an_app_that_ends_says_so() -> None:
