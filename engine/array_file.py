@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import atomic, private
+from engine import atomic, plain_file, private
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,8 @@ class Kept:
 def read(path: Path) -> Kept:
     """The arrays of a file, by name."""
     try:
-        data = path.read_bytes()
+        with plain_file.opened(path) as file:
+            data = file.read()
     except FileNotFoundError:
         return Kept(None)
     except OSError:

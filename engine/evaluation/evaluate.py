@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from engine import atomic, private
+from engine import atomic, plain_file, private
 from engine.checkpoints.verify import identity
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.data.dataset import Dataset
@@ -47,7 +47,7 @@ def evaluate(
     kept = _cache(home, sha256, source, settings, setup)
     try:
         return replace(
-            Evaluation.from_dict(json.loads(kept.read_text(encoding="utf-8"))), file=str(source.path), cached=True
+            Evaluation.from_dict(json.loads(plain_file.read(kept).decode("utf-8"))), file=str(source.path), cached=True
         )
     except (OSError, ValueError, TypeError, LookupError):
         pass

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from engine import plain_file
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError, EngineError, InspectionError
 from engine.evaluation.evaluate import evaluation, reported
@@ -46,7 +47,7 @@ def trust(home: Path, sha256: str) -> None:
 def _trusted(home: Path) -> list[str]:
     path = Home(home).trusted
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
+        listed = json.loads(plain_file.read(path).decode("utf-8"))
     except FileNotFoundError:
         return []
     except (OSError, ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-from engine import atomic
+from engine import atomic, plain_file
 from engine.errors import LabError
 from engine.terminal_text import path_text, printable
 
@@ -144,7 +144,7 @@ def open_document(path: Path) -> Document:
     try:
         if path.stat().st_size > LARGEST:
             raise LabError(f"{path_text(path)} is larger than {LARGEST >> 20} MiB")
-        text = path.read_bytes().decode("utf-8")
+        text = plain_file.read(path, LARGEST).decode("utf-8")
     except UnicodeDecodeError as error:
         raise LabError(f"{path_text(path)} is not text in UTF-8 (byte {error.start})") from error
     except OSError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from engine import atomic
+from engine import atomic, plain_file
 from engine.lab.events import (
     KernelChanged,
     LabEvent,
@@ -31,7 +31,7 @@ def read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[list[La
     there is empty. Raises OSError."""
     if not path.exists():
         return
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         file.seek(begin)
         place, part, size = begin, list[LabEvent](), 0
         while (end is None or place < end) and (line := file.readline()):

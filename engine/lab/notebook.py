@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from engine import plain_file
 from engine.errors import LabError
-from engine.lab.document import Cell, CellKind, Document, new_cell, open_document
+from engine.lab.document import LARGEST, Cell, CellKind, Document, new_cell, open_document
 from engine.terminal_text import path_text
 
 Stat = tuple[int, int, int]  # of a file: its time in nanoseconds, its size, its inode
@@ -281,6 +282,6 @@ def _stat_of(path: Path) -> Stat | None:
 
 def _digest_of(path: Path) -> str | None:
     try:
-        return sha256(path.read_bytes()).hexdigest()
+        return sha256(plain_file.read(path, LARGEST)).hexdigest()
     except OSError:
         return None

@@ -4,7 +4,7 @@ asks for, so it stays done in another language, and when others are put before i
 import json
 from pathlib import Path
 
-from engine import atomic, private
+from engine import atomic, plain_file, private
 from engine.errors import LabError
 from engine.home import Home
 from engine.lab.exercises import Exercise
@@ -17,7 +17,7 @@ Done = dict[str, frozenset[str]]  # the name of a chapter, and what its exercise
 def done(home: Path) -> Done:
     """What is done so far. A file that can't be read counts as nothing."""
     try:
-        content = json.loads(Home(home).lab_progress.read_text(encoding="utf-8"))
+        content = json.loads(plain_file.read(Home(home).lab_progress).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     listed = content.get("done") if isinstance(content, dict) else None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import atomic, private
+from engine import atomic, plain_file, private
 from engine.errors import LabError
 from engine.home import Home, LabFolder
 from engine.lab.document import PYTHON
@@ -60,7 +60,7 @@ def write(folder: LabFolder, record: LabRecord) -> None:
 def read(folder: LabFolder) -> LabRecord:
     """Raises LabError where there is none, or it is not as the program writes it."""
     try:
-        content: Any = json.loads(folder.lab_json.read_text(encoding="utf-8"))
+        content: Any = json.loads(plain_file.read(folder.lab_json).decode("utf-8"))
         data_dir = content["data_dir"]
         return LabRecord(
             document=Path(content["document"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from engine import plain_file
 from engine.errors import ModelError, PathError
 from engine.home import expanded
 from engine.models import trusted_code
@@ -59,7 +60,7 @@ def load_name(reference: str) -> Any:
 def file_hash(reference: str) -> str:
     """SHA-256 of the file of `path/to/file.py:NAME`; empty where it can't be read."""
     try:
-        return hashlib.sha256(expanded(reference.rpartition(":")[0]).read_bytes()).hexdigest()
+        return hashlib.sha256(plain_file.read(expanded(reference.rpartition(":")[0]))).hexdigest()
     except (OSError, PathError):
         return ""
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
+from engine import plain_file
 from engine.home import RunFolder
 from engine.runs.curve import Point, begun_after
 from engine.runs.state import place
@@ -35,7 +36,7 @@ def read_stretch(
     newest = before.x if before is not None else -1.0
     events = max(1, last.seq - first_seq)
     try:
-        with open(folder.events, "rb") as file:
+        with plain_file.opened(folder.events) as file:
             file.seek(_offset_of(file, first_seq + 1))
             for line in file:
                 event = decode(line)
