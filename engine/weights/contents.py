@@ -1,5 +1,6 @@
 """What is in a file of weights, found without executing a byte of it."""
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,6 +109,11 @@ class Contents:
     choice: str = ""  # of a folder with several sets of files: which was read, and which was not, in words
     budget: Budget = field(default_factory=Budget)  # what reading it may still cost
     header: dict[str, str] = field(default_factory=dict)  # the metadata of a safetensors file, whole and as it is
+
+    @functools.cached_property
+    def by_name(self) -> dict[str, Named]:
+        """The tensors by their names, once all of them are listed."""
+        return {one.name: one for one in reversed(self.tensors)}  # the first of one name
 
     @property
     def unknown(self) -> list[Global]:

@@ -50,8 +50,8 @@ def of_section(
     contents: Contents, section: str | None = None, *, strip: str = "", without: Sequence[str] = ()
 ) -> dict[str, torch.Tensor]:
     """The values of those that `chosen` gives. Raises CheckpointError, also for values that can't be read."""
-    found = chosen(contents, section, strip=strip, without=without)
-    return {name: _values(contents, one) for name, one in found.items()}
+    found, flats = chosen(contents, section, strip=strip, without=without), tensors.Flats()
+    return {name: _values(contents, one, flats) for name, one in found.items()}
 
 
 def forms(contents: Contents, mapping: KeyMapping) -> list[str]:
@@ -72,7 +72,7 @@ def refuse_unread(contents: Contents, mapping: KeyMapping, names: Collection[str
     used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
     for name, one in used.items():
         if not one.tensor.readable and mapping.renamed(name) in names:
-            _values(contents, one)
+            _values(contents, one, {})
 
 
 def refuse_other_numbers(contents: Contents, mapping: KeyMapping, wanted: Mapping[str, torch.Tensor]) -> None:
@@ -115,9 +115,9 @@ def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
 def _mapped(contents: Contents, mapping: KeyMapping, *, for_network: bool) -> dict[str, torch.Tensor]:
     if mapping.new:
         raise CheckpointError(f"new:{mapping.new[0]}: only a network that is to be trained can have new weights")
-    used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    used, flats = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without), tensors.Flats()
     found = {
-        name: _unread(one) if for_network and not one.tensor.readable else _values(contents, one)
+        name: _unread(one) if for_network and not one.tensor.readable else _values(contents, one, flats)
         for name, one in used.items()
     }
     return renamed(found, dict(mapping.renames))
@@ -127,9 +127,9 @@ def _unread(one: Named) -> torch.Tensor:
     return torch.empty((), device="meta").expand(one.tensor.shape)
 
 
-def _values(contents: Contents, one: Named) -> torch.Tensor:
+def _values(contents: Contents, one: Named, flats: tensors.Flats) -> torch.Tensor:
     try:
-        return tensors.whole(contents, one.name)
+        return tensors.whole(contents, one.name, flats)
     except CheckpointError as error:
         if one.tensor.readable:
             raise

@@ -4,6 +4,7 @@ What is given is strided: of a quantized tensor the numbers that it stands for, 
 elements, of a conjugate or negative view the values that it has.
 """
 
+import contextlib
 import mmap
 import warnings
 from collections.abc import Sequence
@@ -21,14 +22,16 @@ from engine.weights.problems import repeats
 from engine.weights.records import Tensor
 from engine.weights.safe_open import FileStamp
 
+MAPPED = 1 << 16  # bytes of a storage from which it is mapped: a mapping holds a file open, and takes whole pages
 MOST_LOOKS = 2_000_000  # at pairs of pieces
 _UNREADABLE = (ValueError, RuntimeError, OverflowError, OSError, MemoryError, TypeError)
+Flats = dict[tuple[Path, int, int, torch.dtype], torch.Tensor]  # storages that were read, so that tensors share them
 STORED_AS = {"qint8": "int8", "quint8": "uint8", "qint32": "int32"}  # quantized
 
 
 def find(contents: Contents, name: str) -> Named:
     """A tensor of a file by its name. Raises CheckpointError where there is none."""
-    found = next((one for one in contents.tensors if one.name == name), None)
+    found = contents.by_name.get(name)
     if found is None:
         raise CheckpointError(f"{contents.path} has no tensor {name!r}")
     return found
@@ -44,8 +47,9 @@ def load(contents: Contents, name: str) -> torch.Tensor:
     return computable(numbers(contents, find(contents, name).tensor, name), name)
 
 
-def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
-    """The same of a tensor of the file by its record; `name`: what complaints call it."""
+def numbers(contents: Contents, tensor: Tensor, name: str, flats: Flats | None = None) -> torch.Tensor:
+    """The same of a tensor of the file by its record; `name`: what complaints call it. `flats`: of the tensors that are
+    read together."""
     if tensor.parts:
         return _dense(contents, tensor, name)
     if tensor.storage is None:
@@ -71,7 +75,7 @@ def numbers(contents: Contents, tensor: Tensor, name: str) -> torch.Tensor:
         raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, but the file has {record.size:,}")
     try:
         _refuse_changed(contents, record)
-        flat, offset = _flat(record, dtype), tensor.offset
+        flat, offset = _shared(record, dtype, {} if flats is None else flats), tensor.offset
         if tensor.conj or tensor.neg:  # of what it reaches, a copy
             flat, offset = flat[tensor.offset : tensor.end], 0
             flat = _conjugate(flat) if tensor.conj else flat
@@ -172,13 +176,13 @@ def computable(values: torch.Tensor, name: str) -> torch.Tensor:
     return values
 
 
-def whole(contents: Contents, name: str) -> torch.Tensor:
+def whole(contents: Contents, name: str, flats: Flats | None = None) -> torch.Tensor:
     """The same, for what goes through every number of it: not of one that repeats few stored numbers over and over,
-    which may claim any size. Raises CheckpointError."""
+    which may claim any size. `flats`: of the tensors that are read together. Raises CheckpointError."""
     tensor = find(contents, name).tensor
     if repeats(tensor) and not tensor.parts:
         raise CheckpointError(f"{name} repeats a few stored values: not expanded")
-    return numbers(contents, tensor, name)
+    return numbers(contents, tensor, name, flats)
 
 
 def _refuse_changed(contents: Contents, record: Record) -> None:
@@ -234,19 +238,30 @@ def _of_safetensors(file: Path, name: str) -> torch.Tensor:
     return found
 
 
-def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
-    """The storage's numbers, [count]."""
+def _shared(record: Record, dtype: torch.dtype, flats: Flats) -> torch.Tensor:
+    """The storage's numbers, [count]; those that `flats` has, where it has them."""
     if record.held is not None or record.spelled or record.swapped:
         return _of_pickle(record, dtype)
+    key = (record.file, record.offset, record.size, dtype)
+    if key not in flats:
+        flats[key] = _flat(record, dtype)
+    return flats[key]
+
+
+def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
     count = record.size // dtype.itemsize
     with open(record.file, "rb") as file:
-        if record.offset % dtype.itemsize:  # not where numbers of this size may lie: a copy
-            file.seek(record.offset)
-            return torch.frombuffer(bytearray(file.read(count * dtype.itemsize)), dtype=dtype)
-        start = record.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-        length = record.offset - start + record.size
-        mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=start)
-    return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.offset - start)
+        if record.size >= MAPPED and not record.offset % dtype.itemsize:
+            start = record.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            length = record.offset - start + record.size
+            with contextlib.suppress(OSError):  # a process may have 1,024 open files, as a rule: then a copy
+                mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=start)
+                return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.offset - start)
+        file.seek(record.offset)
+        data = bytearray(file.read(count * dtype.itemsize))
+    if len(data) < count * dtype.itemsize:
+        raise ValueError("the file has become shorter")
+    return torch.frombuffer(data, dtype=dtype) if count else torch.empty(0, dtype=dtype)
 
 
 def _of_pickle(record: Record, dtype: torch.dtype) -> torch.Tensor:
