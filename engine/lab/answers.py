@@ -22,12 +22,16 @@ NAME = re.compile(r"[^\W\d][\w.]*(?:\[\d+\])?")
 AND = re.compile(r"\band\b|(?<![가-힣])(?:와|과|랑|이랑|하고)(?=\s)")  # also the Korean ones, after a name
 BETWEEN = re.compile(r"(?<=[\d.\]])[\s;]+(?=[-+.\d\[])")  # numbers and lists without a comma, as NumPy prints them
 NUMBERS = {"inf": math.inf, "nan": math.nan, "infinity": math.inf}
+SIGNS = str.maketrans({"×": "*", "·": "*", "÷": "/", "⁄": "/", "^": "**"})  # of a product, a fraction, a power
+GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,048,576
+LARGEST_POWER = 1024, 64  # of which a whole number is computed: its base and its exponent
 
 
 def read(text: str, *, yes_and_no: bool = False, thousands: bool = False) -> Answer | None:
     """A number, a bool, text, or a list of these; the values of a tensor or an array as lists; "8 and 4" and "8 4" are
-    lists too. None where it can't be read. `yes_and_no`: these words are bools. `thousands`: 1,234 is one number."""
-    text = text.strip().translate(UNIFORM)
+    lists too; of sums, products, fractions and powers of two or so what they come to. None where it can't be read.
+    `yes_and_no`: these words are bools. `thousands`: 1,234 is one number, as it is in "1,234 * 4" always."""
+    text = text.strip().translate(SIGNS).translate(UNIFORM)
     if len(text) > MOST or not text:
         return None
     if yes_and_no and (word := yes(text)) is not None:
@@ -38,6 +42,8 @@ def read(text: str, *, yes_and_no: bool = False, thousands: bool = False) -> Ans
         number = read(percent[1])
         return number / 100 if isinstance(number, int | float) else None
     text = re.sub(r",\s*grad_fn=<\w+>", "", text)  # of a tensor that is printed
+    if re.search(r"\d\s*[*/]", text) and not re.search(r"[\[({]", text):
+        text = GROUPED.sub(lambda found: found[0].replace(",", ""), text)
     found = _literal(text)
     if found is None and re.fullmatch(r"[^\W\d][\w .:/<>-]*", text):
         return text
@@ -132,7 +138,7 @@ def _value(node: ast.expr, depth: int) -> Answer:
 
 
 def _number(node: ast.UnaryOp | ast.BinOp, depth: int) -> float:
-    """Of a sum, a product or a fraction of numbers."""
+    """Of a sum, a product, a fraction or a power of numbers."""
     if isinstance(node, ast.UnaryOp):
         one = _value(node.operand, depth + 1)
         if isinstance(one, int | float) and isinstance(node.op, ast.USub | ast.UAdd):
@@ -149,6 +155,10 @@ def _number(node: ast.UnaryOp | ast.BinOp, depth: int) -> float:
         return left * right
     if isinstance(node.op, ast.Div):
         return left / right
+    if isinstance(node.op, ast.Pow):
+        base, exponent = LARGEST_POWER
+        if isinstance(left, int) and isinstance(right, int) and abs(left) <= base and 0 <= right <= exponent:
+            return int(left**right)
     raise ValueError("no number")
 
 

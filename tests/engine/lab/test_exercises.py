@@ -123,7 +123,7 @@ def _fields(template: str) -> set[str]:
         ("shape", "(6,)", "2, 3", False, "it is [6]: 1 dimension, not 2"),
         ("shape", "(6,)", "flat", False, "write a shape, such as [2, 3]"),
         ("names", "['t', 'n']", "n and t", True, "Right: t, n"),
-        ("names", "['t', 'n']", "n, u, v", False, "also: t; not: u, v"),
+        ("names", "['t', 'n']", "n, u, v", False, "missing: t; wrong: u, v"),
         ("names", "[]", "none", True, "Right: none"),
         ("names", "{'a'}", "a + b", False, "write names, such as a, b; or none"),
     ],
