@@ -98,12 +98,14 @@ class FmnistApp(RoomsApp):
         preferences: Preferences | None = None,
         preload: bool = False,
         lab_idle: float | None = None,
+        lab_language: str = "",
         notice: str = "",
     ) -> None:
         """`watch`: the folder of a run to show first. `start`: the first screen else; empty: as the preferences say.
         `images`: how they are drawn; empty: as the preferences say. `preferences`: None: the defaults, kept nowhere.
         `preload`: have the worker process import torch before anything is asked of it. `lab_idle`: seconds that the
-        kernel of a lab which is begun here may have nothing to do; None: as the preferences say.
+        kernel of a lab which is begun here may have nothing to do; None: as the preferences say. `lab_language`: of
+        the course; empty: as the preferences say.
         `notice`: what the person is told first."""
         watch_css = bool(os.environ.get("FMNIST_TUI_WATCH_CSS"))
         super().__init__(preferences or Preferences(), images=images, watch_css=watch_css)
@@ -111,6 +113,7 @@ class FmnistApp(RoomsApp):
             self.add_mode(mode, partial(make, self))
         self._preload = preload
         self.lab_idle = self.preferences.get(declared.LAB_IDLE) if lab_idle is None else lab_idle
+        self.lab_language = lab_language or self.preferences.get(declared.LAB_LANGUAGE).removeprefix("auto")
         self.animation_level = "none"  # nothing moves by itself: an idle screen sends nothing
         self.home = home
         self.data_dir = data_dir

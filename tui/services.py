@@ -52,6 +52,7 @@ class Services(Protocol):
     worker: "WorkerClient"
     pictures: "Pictures"  # draws images for the widgets
     farewell: str  # for the shell, once the app is gone
+    lab_language: str  # of the course; "": that of the locale
     lab_idle: float  # seconds that the kernel of a lab may have nothing to do
     preferences: "Preferences"  # what the program remembers: `get` and `keep` what tui.config.declared declares
 

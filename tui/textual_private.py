@@ -4,7 +4,7 @@ tests/tui/test_textual_private.py that fails where a new version of Textual chan
 import codecs
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import chain, groupby
 from operator import itemgetter
@@ -344,6 +344,21 @@ def bindings_of(node: DOMNode) -> Mapping[str, list[Binding]]:
     bindings = node._bindings.copy()
     bindings.apply_keymap(keymap)
     return bindings.key_to_bindings
+
+
+def name_keys(node: DOMNode, named: Mapping[str, tuple[str, str]]) -> None:
+    """What the keys that a node itself holds are called, and what is said of them besides: by the id of the binding, or
+    by what stands behind the dot in it. The others keep their names; of none, all have those of the class again."""
+    node._bindings = (type(node)._merged_bindings or node._bindings).copy()
+    for key, bindings in node._bindings.key_to_bindings.items():
+        node._bindings.key_to_bindings[key] = [_named(binding, named) for binding in bindings]
+
+
+def _named(binding: Binding, named: Mapping[str, tuple[str, str]]) -> Binding:
+    known = named.get(binding.id or "") or named.get((binding.id or "").rpartition(".")[2])
+    if known is None or not binding.description:
+        return binding
+    return replace(binding, description=known[0], tooltip=known[1])
 
 
 def key_name(character: str) -> str:

@@ -39,11 +39,12 @@ class ObjectFacts:
 @dataclass(frozen=True, eq=False)
 class OutputView:
     """An output. `lines`: at most MOST_LINES of it,
-    of an object MOST_OF_OBJECT; `more`: how many it has besides."""
+    of an object MOST_OF_OBJECT; `more`: how many it has besides, after the first `cut` lines."""
 
     kind: ViewKind
     lines: tuple[str, ...]
     more: int = 0
+    cut: int = 0
     at: int = 0  # its place among the cell's outputs
     facts: ObjectFacts | None = None
     expression: str = ""  # under which the kernel still has the object, such as `Out[3]`
@@ -76,16 +77,18 @@ def whole_text(node: dict[str, Any]) -> str:
 def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | None) -> OutputView:
     kind = node.get("output_type")
     if kind == "stream":
-        lines, more = _cut(_joined(node.get("text", "")), tail=True)
-        return OutputView("warning" if node.get("name") == "stderr" else "text", lines, more, at)
+        lines, more, cut = _cut_between(_joined(node.get("text", "")))
+        return OutputView("warning" if node.get("name") == "stderr" else "text", lines, more, cut, at)
     if kind == "error":
         name, value = str(node.get("ename", "Error")), _clean(str(node.get("evalue", "")))
         lines, more = _cut(f"{name}: {value}" if value else name)
         traceback = node.get("traceback") or []
-        return OutputView("error", lines, more, at, cell_line=error_line if traceback or error_line else None)
+        return OutputView(
+            "error", lines, more, len(lines), at, cell_line=error_line if traceback or error_line else None
+        )
     data = node.get("data")
     if not isinstance(data, dict):
-        return OutputView("text", (UNKNOWN,), 0, at)
+        return OutputView("text", (UNKNOWN,), at=at)
     image = next((found for mime in IMAGES if (found := _decoded(data.get(mime)))), b"")
     facts = _facts(data.get(OBJECT))
     most = MOST_OF_OBJECT if facts is not None else MOST_LINES
@@ -95,7 +98,7 @@ def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | No
     number = node.get("execution_count")
     expression = f"Out[{number}]" if result and number == count and _opens(facts) else ""
     what: ViewKind = "image" if image else "object" if facts is not None else "result"
-    return OutputView(what, lines, more, at, facts, expression, image)
+    return OutputView(what, lines, more, len(lines), at, facts, expression, image)
 
 
 def _opens(facts: ObjectFacts | None) -> bool:
@@ -103,20 +106,25 @@ def _opens(facts: ObjectFacts | None) -> bool:
     return facts is not None and facts.type in ("Tensor", "Parameter", "ndarray", "Buffer")
 
 
-def _cut(text: str, most: int = MOST_LINES, *, tail: bool = False) -> tuple[tuple[str, ...], int]:
-    """The first lines, and how many more there are. `tail`: of a stream the last ones are shown too."""
+def _cut(text: str, most: int = MOST_LINES) -> tuple[tuple[str, ...], int]:
+    """The first lines, and how many more there are."""
+    lines = _lines(text)
+    return tuple(_short(line) for line in lines[:most]), max(0, len(lines) - most)
+
+
+def _cut_between(text: str) -> tuple[tuple[str, ...], int, int]:
+    """The first and the last lines of a stream, how many there are between them, and how many are before those."""
+    lines = _lines(text)
+    if len(lines) <= MOST_LINES:
+        return tuple(_short(line) for line in lines), 0, len(lines)
+    head = MOST_LINES * 2 // 3
+    last = MOST_LINES - head
+    return tuple(_short(line) for line in (*lines[:head], *lines[-last:])), len(lines) - MOST_LINES, head
+
+
+def _lines(text: str) -> list[str]:
     text = text.removesuffix("\n")
-    lines = text.split("\n") if text else []
-    if len(lines) <= most:
-        return tuple(_short(line) for line in lines), 0
-    head = most * 2 // 3 if tail else most
-    kept = [_short(line) for line in lines[:head]]
-    more = len(lines) - head
-    if tail:
-        last = most - head
-        more -= last
-        kept += [f"… {more:,} more lines (Enter opens) …", *(_short(line) for line in lines[-last:])]
-    return tuple(kept), more
+    return text.split("\n") if text else []
 
 
 def _short(line: str) -> str:

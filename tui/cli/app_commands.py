@@ -63,6 +63,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
         preferences=preferences,
         preload=preferences.get(declared.PRELOAD),
         notice=notice,
+        lab_language=options.lang,
         lab_idle=preferences.get(declared.LAB_IDLE) if options.idle is None else options.idle,
     )
     take_any_input(encoding(), app.answers.take)

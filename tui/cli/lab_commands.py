@@ -18,6 +18,7 @@ from tui.cli.output import (
     tell,
     tell_in_place,
 )
+from tui.config.declared import LAB_LANGUAGES
 
 
 def declare(commands: Commands) -> None:
@@ -46,8 +47,9 @@ def declare(commands: Commands) -> None:
     stop.add_argument("which", metavar="NAME", help="the document's file or its name, or a name that `lab` lists")
     course = actions.add("course", _course, "list or copy the chapters of the course about PyTorch", "course --lang ko")
     course.add_argument(
-        "--lang", choices=("en", "ko"), default="", help="the course's language (default: the locale's, else en)"
-    )
+        "--lang", choices=LAB_LANGUAGES, default=argparse.SUPPRESS,
+        help="the course's language (default: the locale's, else en)",
+    )  # fmt: skip
     course.add_argument("--copy", type=Path, metavar="DIR", help="copy the chapters there; overwrites nothing")
     course.add_argument("--progress", action="store_true", help="which exercises of the course are done")
 

@@ -18,7 +18,7 @@ from tui.cli import (
 )
 from tui.cli.command import Commands, Parser, add_config, add_data_dir, add_home
 from tui.cli.output import DONE, say
-from tui.config.declared import IMAGE_STYLES
+from tui.config.declared import IMAGE_STYLES, LAB_LANGUAGES
 
 # In the order of `--help`.
 GROUPS = (
@@ -70,6 +70,11 @@ def make_parser() -> Parser:
         "--idle", type=app_commands.idle, metavar="TIME", default=None,
         help="how long a lab's kernel may have nothing to do before it ends, such as 30m, 12h or 2d (default: as the "
         "configuration says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lang", choices=LAB_LANGUAGES, default="",
+        help="the language of the lab's course, and of what is said in its documents (default: as the configuration "
+        "says, else the locale's)",
     )  # fmt: skip
     parser.set_defaults(run=app_commands.app, isolated=False)
     commands = Commands(parser)

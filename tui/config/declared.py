@@ -185,12 +185,14 @@ LAB_IDLE = Preference(
     values='such as `"30m"` or `"2d"`',
 )
 
+LAB_LANGUAGES = ("en", "ko")
 LAB_LANGUAGE = Preference(
     name="lab.language",
     default="auto",
-    read=one_of(lambda: ("auto", "en", "ko")),
+    read=one_of(lambda: ("auto", *LAB_LANGUAGES)),
     write=same,
-    help="The language of the course, and of what explains errors. `auto`: Korean in a Korean locale, else English.",
+    help="The language of the course, and of what the lab says in a document that does not tell its own. `auto`: "
+    "Korean in a Korean locale, else English. `--lang` counts before it.",
     values="auto, en, ko",
 )
 

@@ -29,15 +29,16 @@ class TextScreen(Overlay[None]):
         bind("text", "copy", "Copy", "to your clipboard (OSC 52)", show=False),
     ]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, *, hint: str = HINT) -> None:
+        """`hint`: what is said of its keys."""
         super().__init__()
-        self._title, self._text = title, text
+        self._title, self._text, self._hint = title, text, hint
         self._lines = [shown(without_tabs(line)) for line in text.split("\n")]
-        self._width = max(width_of([HINT]), width_of([shown(title)]), width_of(self._lines)) + FRAME
+        self._width = max(width_of([hint]), width_of([shown(title)]), width_of(self._lines)) + FRAME
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="text") as box:
-            box.border_subtitle = HINT
+            box.border_subtitle = self._hint
             yield Static(f"{shown(self._title)}\n", id="title", markup=False)
             yield Static("\n".join(self._lines), id="body", markup=False)
 

@@ -10,6 +10,7 @@ from engine.terminal_text import path_text
 from tui.lab import prompts
 from tui.lab.document_pane import DocumentPane
 from tui.lab.running import Runner
+from tui.lab.words import ENGLISH
 from tui.services import Services
 
 
@@ -18,6 +19,7 @@ class Asking:
 
     def __init__(self, screen: Screen[Any], services: Services, runner: Runner) -> None:
         self._screen, self._services, self._runner = screen, services, runner
+        self.words = ENGLISH
 
     async def offer(self) -> None:
         """Open the prompt by itself, once nobody types: it would take what was meant for the document. Where somebody
@@ -30,16 +32,16 @@ class Asking:
         if here and (field is None or not field.text.strip()):
             await self.answer(pane, by_itself=True)
             return
-        how = ": Esc, then Enter on that cell" if here else ""
+        how = self.words.input_how if here else ""
         name = path_text(pane.notebook.document.path.name)
-        self._screen.notify(f"a cell of {name} waits for input{how}", timeout=10, markup=False)
+        self._screen.notify(f"{self.words.input_waits.format(name)}{how}", timeout=10, markup=False)
 
     async def answer(self, pane: DocumentPane, *, by_itself: bool = False) -> None:
         """Open the prompt, and give the line to the cell. `by_itself`: no key opens it."""
         asked = self._runner.asked
         if asked is None:
             return
-        text = await prompts.line_for_cell(self._screen.app, asked, by_itself=by_itself)
+        text = await prompts.line_for_cell(self._screen.app, asked, self.words, by_itself=by_itself)
         if text is None:
             if self._runner.asked == asked:
                 pane.go_to_asking()

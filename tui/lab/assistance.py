@@ -1,6 +1,7 @@
 """Help while one types: completion from the kernel, and what a name is."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from textual import events
@@ -19,7 +20,9 @@ from tui.columns import width_of
 from tui.dialogs.text import TextScreen
 from tui.lab.code_field import CodeField
 from tui.lab.lab_session import LabSession
+from tui.lab.words import LabWords
 
+Assistance = Callable[[Screen[Any], CodeField, LabSession, LabWords], Coroutine[Any, Any, None]]
 MOST = 200  # names that are listed
 HEIGHT = 10  # lines of the list
 
@@ -89,7 +92,7 @@ class CompletionScreen(ModalScreen[str | None]):
             self.dismiss(self._typed)
 
 
-async def complete(screen: Screen[Any], field: CodeField, session: LabSession) -> None:
+async def complete(screen: Screen[Any], field: CodeField, session: LabSession, words: LabWords) -> None:
     """Complete the name before the cursor; of several, ask which."""
     source, position = field.text, field.offset_in_text
     try:
@@ -102,7 +105,7 @@ async def complete(screen: Screen[Any], field: CodeField, session: LabSession) -
     typed = source[found.start : found.end]
     common = _common(found.matches)
     if not found.matches:
-        screen.notify("nothing is known that begins so", timeout=2)
+        screen.notify(words.no_completion, timeout=2)
     elif len(found.matches) == 1:
         field.replace_part(found.start, found.end, found.matches[0])
     else:
@@ -116,7 +119,7 @@ async def complete(screen: Screen[Any], field: CodeField, session: LabSession) -
             field.replace_part(found.start, found.start + len(typed), chosen)
 
 
-async def explain(screen: Screen[Any], field: CodeField, session: LabSession) -> None:
+async def explain(screen: Screen[Any], field: CodeField, session: LabSession, words: LabWords) -> None:
     """The signature and the docstring of the name at the cursor."""
     try:
         text = await asyncio.to_thread(session.inspect, field.text, field.offset_in_text)
@@ -124,9 +127,9 @@ async def explain(screen: Screen[Any], field: CodeField, session: LabSession) ->
         screen.notify(str(error), severity="warning", timeout=4, markup=False)
         return
     if text and field.is_attached:
-        screen.app.push_screen(TextScreen("At the cursor", text))
+        screen.app.push_screen(TextScreen(words.at_cursor, text, hint=words.text_keys))
     elif not text:
-        screen.notify("nothing is known of what is at the cursor", timeout=3)
+        screen.notify(words.nothing_known, timeout=3)
 
 
 def _common(names: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """A cell on the screen: its source, its outputs, and what is said of it, as lines."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,12 +15,14 @@ from engine.lab.views import OutputView
 from engine.terminal_text import shown
 from tui import format as fmt
 from tui.lab.highlighting import code_lines, markdown_lines, segments
+from tui.lab.words import ENGLISH, LabWords
 from tui.widgets.lines import fit
 from tui.widgets.palette import style_of
 
 CODE_GUTTER, TEXT_GUTTER = 8, 3  # cells before the text: the mark of the cursor, the number and a line of code
 FOLDED = 4  # cells that what does not fit into a line of code is indented further
 SLOW_S = 1.0  # from which on a cell says how long it took
+OPENING = re.compile(r"\s*(?:[\w.]+\()?\[*")  # of a line of a tensor or an array, before its first value
 PICTURE_LINES = 22  # of an image among the outputs, at most
 
 
@@ -88,6 +91,7 @@ def lines_of(
     *,
     editing: int = 0,
     picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
+    words: LabWords = ENGLISH,
 ) -> BlockLines:
     """A block in `width` cells. `editing`: the lines that its source takes where it is being edited, which are left
     empty; 0: it is not. `picture_lines`: draws an image in so many cells and lines at most."""
@@ -95,7 +99,7 @@ def lines_of(
     if editing:
         source: list[list[Segment]] = [[] for _ in range(editing)]
     elif block.kind == "markdown":
-        text = (block.display or block.source).strip() or "(empty text)"
+        text = (block.display or block.source).strip() or words.empty_text
         source = markdown_lines(app, text, room)
     else:
         source = _code(app, block, room)
@@ -107,7 +111,7 @@ def lines_of(
     first, others = (_source_gutter(app, block, text, style) for text in (label, ""))
     made.lines = [[*(others if at else first), *line] for at, line in enumerate(source)]
     if block.kind == "code":
-        _add_outputs(app, block, room, made, picture_lines)
+        _add_outputs(app, block, room, made, picture_lines, words)
     for note in block.notes:
         made.lines += [[_blank(block), *line] for line in _note(app, note, room)]
     made.lines.append([])
@@ -137,16 +141,17 @@ def _add_outputs(
     room: int,
     made: BlockLines,
     picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
+    words: LabWords,
 ) -> None:
     for at, output in enumerate(block.outputs):
         first = len(made.lines)
-        for line in _output(app, output, room, picture_lines, made):
+        for line in _output(app, output, room, picture_lines, made, words):
             made.lines.append([_blank(block), *line])
         if output.opens and len(made.lines) > first:
             made.stops.append(Stop(at, first, len(made.lines) - 1))
     if block.asked is not None:
         made.lines.append([_blank(block), Segment(fit(f"{block.asked}▌", room), style_of(app, "changed"))])
-    said = _said(block)
+    said = _said(block, words)
     if said:
         made.lines += [[_blank(block), Segment(part, style_of(app, "dim"))] for part in wrapped_words(app, said, room)]
 
@@ -157,6 +162,7 @@ def _output(
     room: int,
     picture_lines: Callable[[OutputView, int, int], list[list[Segment]]],
     made: BlockLines,
+    words: LabWords,
 ) -> list[list[Segment]]:
     if output.image:
         drawn = picture_lines(output, room, PICTURE_LINES)
@@ -164,13 +170,11 @@ def _output(
             made.pictures.append((len(made.lines), len(drawn), output))
             return drawn
     style = style_of(app, {"warning": "warning", "error": "bad"}.get(output.kind, ""))
-    texts = (
-        [part for text in output.lines for part in wrapped_words(app, text, room)]
-        if output.kind == "error"
-        else [part for text in output.lines for part in wrapped(text, room)]
-    )
-    lines = [[Segment(part, style)] for part in texts]
-    facts = facts_text(output)
+    lines = [[Segment(part, style)] for text in output.lines for part in _parts(app, output, text, room)]
+    if output.more and output.cut < len(output.lines):  # a stream says it where it is cut
+        at = sum(len(_parts(app, output, text, room)) for text in output.lines[: output.cut])
+        lines.insert(at, [Segment(fit(words.more_between.format(fmt.count(output.more)), room), style_of(app, "dim"))])
+    facts = facts_text(output, words)
     if facts:
         last = cell_len(lines[-1][0].text) if len(lines) == 1 else room
         beside = room - last - 3
@@ -178,11 +182,34 @@ def _output(
             lines[0].append(Segment(" " * (room - last - cell_len(facts)) + facts, style_of(app, "test")))
         else:
             lines.append([Segment(fit(facts, room), style_of(app, "test"))])
-    if output.more and output.kind not in ("text", "warning"):  # a stream says it where it is cut
-        lines.append([Segment(fit(f"… {fmt.count(output.more)} more lines (Enter opens)", room), style_of(app, "dim"))])
+    if output.more and output.cut == len(output.lines):
+        lines.append([Segment(fit(words.more_lines.format(fmt.count(output.more)), room), style_of(app, "dim"))])
     if output.kind == "error" and output.cell_line:
-        lines.append([Segment(fit(f"at line {output.cell_line} of this cell", room), style_of(app, "dim"))])
+        lines.append([Segment(fit(words.at_line.format(output.cell_line), room), style_of(app, "dim"))])
     return lines
+
+
+def _parts(app: App[object], output: OutputView, text: str, room: int) -> Sequence[str]:
+    """A line of an output in parts of at most `room` cells: between words, of an object between its values, else
+    anywhere."""
+    if output.kind == "error":
+        return wrapped_words(app, text, room)
+    if output.kind == "object":
+        return _between_values(shown(text), room)
+    return wrapped(text, room)
+
+
+def _between_values(text: str, room: int) -> list[str]:
+    """At spaces, where there are some; what follows stands below the first value."""
+    opening = OPENING.match(text)
+    indent = min(opening.end() if opening else 0, room // 2)
+    parts, begin = list[str](), 0
+    while begin < len(text):
+        lead = " " * indent if begin else ""
+        end = begin + _fitting(text[begin:], room - len(lead))
+        parts.append(lead + text[begin:end].rstrip() if end < len(text) else lead + text[begin:])
+        begin = end
+    return parts or [""]
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -190,7 +217,7 @@ def shape_text(shape: Sequence[int]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
-def facts_text(output: OutputView) -> str:
+def facts_text(output: OutputView, words: LabWords = ENGLISH) -> str:
     """What is known of an output that is an object, besides what PyTorch prints of it: `[5] · float32`."""
     facts, printed = output.facts, "\n".join(output.lines)
     if facts is None:
@@ -201,22 +228,22 @@ def facts_text(output: OutputView) -> str:
         facts.device if facts.device not in ("", "cpu") else "",
         "requires_grad" if facts.requires_grad and not facts.grad_fn and "requires_grad" not in printed else "",
         f"grad_fn {facts.grad_fn}" if facts.grad_fn and "grad_fn" not in printed else "",
-        "v: pictures" if facts.images and output.expression else "",
+        words.pictures if facts.images and output.expression else "",
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _said(block: Block) -> str:
+def _said(block: Block, words: LabWords) -> str:
     if block.phase == "queued":
-        return "waits for its turn"
+        return words.queued
     if block.phase == "skipped":
-        return f"not run: {block.error}" if block.error else "not run"
+        return words.not_run_why.format(words.sentence(block.error)) if block.error else words.not_run
     if block.phase == "interrupted":
-        return f"interrupted after {fmt.duration(block.seconds)}"
+        return words.interrupted.format(fmt.duration(block.seconds))
     if block.phase == "died":
-        return f"{block.error or 'the kernel ended while this ran'}; 0 starts another kernel"
+        return words.died.format(words.sentence(block.error) if block.error else words.died_somehow)
     if block.phase == "ok" and block.seconds >= SLOW_S:
-        return f"took {fmt.duration(block.seconds)}"
+        return words.took.format(fmt.duration(block.seconds))
     return ""
 
 

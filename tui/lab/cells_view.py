@@ -14,6 +14,8 @@ from tui.graphics.pictures import Pictures, Placed
 from tui.lab.blocks import Block, BlockLines, Stop, lines_of
 from tui.lab.code_field import CodeField
 from tui.lab.output_images import OutputImages
+from tui.lab.words import ENGLISH
+from tui.textual_private import name_keys
 from tui.widgets.palette import style_of
 from tui.widgets.picture_widget import PictureWidget
 
@@ -48,6 +50,7 @@ class CellsView(PictureWidget, can_focus=True):
 
     def __init__(self, pictures: Pictures, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(pictures, id=id)
+        self.words = ENGLISH  # in which the cells are told of
         self.blocks: list[Block] = []
         self.cursor = 0
         self.stop = CELL
@@ -165,6 +168,7 @@ class CellsView(PictureWidget, can_focus=True):
         self.stop = CELL
         language = block.language if block.kind == "code" else ""
         field = self._field = CodeField(block.source, language=language)
+        name_keys(field, self.words.keys)
         self._place = (0, 0, 0, 0)
         self.mount(field)
         if at_end:
@@ -211,10 +215,20 @@ class CellsView(PictureWidget, can_focus=True):
     def _block_lines(self, at: int) -> BlockLines:
         block = self.blocks[at]
         editing = self._field.lines if self._field is not None and at == self.cursor else 0
-        key = (block, block.version, self.size.width, editing, self.app.theme)  # of one name there may come another
+        key = (
+            block,
+            block.version,
+            self.size.width,
+            editing,
+            self.app.theme,
+            self.words,
+        )  # of one name there may come another
         found = self._made.get(block.name)
         if found is None or found[0] != key:
-            lines = lines_of(self.app, block, self.size.width, editing=editing, picture_lines=self._images.lines)
+            pictures = self._images.lines
+            lines = lines_of(
+                self.app, block, self.size.width, editing=editing, picture_lines=pictures, words=self.words
+            )
             found = self._made[block.name] = (key, lines)
         return found[1]
 

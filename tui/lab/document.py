@@ -29,15 +29,15 @@ from tui.lab.inside import Inside
 from tui.lab.lab_session import News, RunView
 from tui.lab.running import Runner
 from tui.lab.saving import Saver, saved_as
+from tui.lab.words import LabWords, words
 from tui.services import Services
+from tui.textual_private import name_keys
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Rows
 from tui.widgets.topbar import TopBar
 
 WIDE = 110  # columns from which the kernel's panels stand beside the document
 ENDS_S = 3.0  # that the app waits at its end for a lab that is left
-PHASES = {"starting": "the kernel starts …", "ready": "idle", "busy": "running", "ended": "ended", "died": "died"}
 
 
 class DocumentScreen(KeyScreen[None]):
@@ -70,6 +70,7 @@ class DocumentScreen(KeyScreen[None]):
         exercises, in a document whose exercises don't tell it."""
         super().__init__()
         self._services, self.path, self._lang = services, path, lang
+        self._words = words(lang)
         self._grows = not chapter  # a copy of a chapter stays as it was made
         self._runner = Runner(self, self, services.home, path, chapter)
         self._asking = Asking(self, services, self._runner)
@@ -85,7 +86,8 @@ class DocumentScreen(KeyScreen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.pane.busy("reading the document …")
+        self._speak(self._words)
+        self.pane.busy(self._words.reading)
         self._arrange()
         self.run_worker(self._open(), group="open", name="open document")
 
@@ -104,7 +106,7 @@ class DocumentScreen(KeyScreen[None]):
 
     async def _open_lab(self) -> None:
         assert self.pane.notebook is not None
-        self.pane.busy("starting the kernel …")
+        self.pane.busy(self._words.starting)
         document = self.pane.notebook.document
         idle = self._services.lab_idle
         await self._runner.open(kernel=document.kernel, data_dir=self._services.data_dir, idle=idle)
@@ -124,6 +126,7 @@ class DocumentScreen(KeyScreen[None]):
     def _show_notebook(
         self, notebook: Notebook, blocks: DocumentBlocks, outputs: Mapping[str, tuple[OutputView, ...]]
     ) -> None:
+        self._speak(words(blocks.lang))
         self._runner.start(notebook, blocks)
         self._saver.start(notebook)
         self.pane.busy("")
@@ -133,6 +136,13 @@ class DocumentScreen(KeyScreen[None]):
             self.pane.insert_source(source)
         self._describe()
         self.refresh_bindings()
+
+    def _speak(self, said: LabWords) -> None:
+        """The language of the document."""
+        self._words = self._saver.words = self._asking.words = said
+        name_keys(self, said.keys)
+        self.pane.speak(said)
+        self.inside.speak(said)
 
     def insert_source(self, source: str) -> None:
         """A cell that another screen asks for."""
@@ -156,20 +166,21 @@ class DocumentScreen(KeyScreen[None]):
         if not self.query(DocumentPane) or self.pane.notebook is None:
             return
         news = self._runner.news
-        phase = "no kernel" if news is None or news.lost else PHASES[news.phase]
-        phase = PHASES["starting"] if self._runner.opening else phase
-        why = "" if news is None else news.lost or news.why
-        saved = "not saved" if self._saver.trouble else "edited" if self.pane.notebook.edited else ""
+        said = self._words
+        phase = said.no_kernel if news is None or news.lost else said.phases[news.phase]
+        phase = said.phases["starting"] if self._runner.opening else phase
+        why = "" if news is None else said.sentence(news.lost or news.why)
+        saved = said.not_saved if self._saver.trouble else said.edited if self.pane.notebook.edited else ""
         name = path_text(self.pane.notebook.document.path.name)
         self.pane.describe_document(
-            name, saved, phase, below=f"0 restarts the kernel · {why}" if why else self._runner.trouble
+            name, saved, phase, below=said.restarts.format(why) if why else self._runner.trouble
         )
 
     def news_shown(self, news: News) -> None:
         """The blocks have changed, or the kernel's phase."""
         self.pane.cells.refresh_blocks()
         if news.lost or news.phase in ("ended", "died", "starting"):
-            self.inside.forget(news.lost or news.why)
+            self.inside.forget(self._words.sentence(news.lost or news.why))
         elif news.phase == "ready":
             self.inside.ask(news.finished)
         self._describe()
@@ -208,17 +219,17 @@ class DocumentScreen(KeyScreen[None]):
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if not self.query(DocumentPane) or self.pane.notebook is None:
-            return "" if action in ("back", "other") else "the document is not there yet"
+            return "" if action in ("back", "other") else self._words.not_there
         if self.pane.cells.editing is not None and action != "interrupt":
-            return "a cell is being edited (Esc ends that)"
+            return self._words.is_edited
         if action == "failure" and last_failed(self.pane.cells.blocks) is None:
-            return "no cell has failed"
+            return self._words.none_failed
         if action == "interrupt" and not self._runner.busy:
-            return "nothing runs"
+            return self._words.none_runs
         if action == "open" and not self.inside.opens:
-            return "no tensor is under the cursor"
+            return self._words.no_tensor
         if action == "view" and self._viewed is None:
-            return "the cursor is on no tensor's output, and on no error"
+            return self._words.no_view
         return ""
 
     @property
@@ -264,30 +275,18 @@ class DocumentScreen(KeyScreen[None]):
         self.inside.show_one(wanted if self.size.width < WIDE else None)
         self.set_focus(wanted)
 
-    @property
-    def _rows(self) -> Rows | None:
-        """The table of the panel that has the focus."""
-        panels = self.inside.query(Panel).results(Panel)
-        return next((panel.query_one(Rows) for panel in panels if panel.has_focus), None)
-
     def action_move(self, by: int) -> None:
-        if (rows := self._rows) is not None:
-            rows.move(by)
-            if rows is self.inside.table:
-                self.inside.moved()
-            self.refresh_bindings()
+        self.inside.move(by)
+        self.refresh_bindings()
 
     def action_slide(self, by: int) -> None:
-        if (rows := self._rows) is not None:
-            rows.slide(by)
+        self.inside.slide(by)
 
     def action_page(self, by: int) -> None:
-        if (rows := self._rows) is not None:
-            self.action_move(by * rows.room)
+        self.action_move(by * self.inside.page)
 
     def action_end(self, which: int) -> None:
-        if (rows := self._rows) is not None:
-            self.action_move(which * max(1, len(rows.rows)))
+        self.action_move(which * self.inside.length)
 
     def action_open(self) -> None:
         if opens := self.inside.opens:
@@ -332,17 +331,20 @@ class DocumentScreen(KeyScreen[None]):
     # Assistance while typing
 
     def on_code_field_completes(self, event: CodeField.Completes) -> None:
-        if (field := self.pane.cells.editing) is not None:
-            self.run_worker(assistance.complete(self, field, self._runner.session), group="assist", exclusive=True)
+        self._assist(assistance.complete)
 
     def on_code_field_asks_about(self, event: CodeField.AsksAbout) -> None:
+        self._assist(assistance.explain)
+
+    def _assist(self, how: assistance.Assistance) -> None:
         if (field := self.pane.cells.editing) is not None:
-            self.run_worker(assistance.explain(self, field, self._runner.session), group="assist", exclusive=True)
+            helping = how(self, field, self._runner.session, self._words)
+            self.run_worker(helping, group="assist", exclusive=True)
 
     # The kernel
 
-    async def _ask_host(self, what: Callable[[], object]) -> bool:
-        return await self._tried(asyncio.to_thread(what))
+    async def _ask_host(self, what: Callable[[], object]) -> None:
+        await self._tried(asyncio.to_thread(what))
 
     async def _tried(self, what: Awaitable[object]) -> bool:
         """Whether it could be done; where not, the person is told why."""
@@ -365,11 +367,11 @@ class DocumentScreen(KeyScreen[None]):
         if self._runner.news is not None and self._runner.news.phase in ("ended", "died"):
             await self._ask_host(self._runner.session.restart)
             return
-        answer = await kernel_choice.how_to_restart(self.app)
+        answer = await kernel_choice.how_to_restart(self.app, self._words)
         if answer is None or self.pane.notebook is None:
             return
         if answer == kernel_choice.OTHER:
-            name = await kernel_choice.another_kernel(self.app, self.pane.notebook.document.kernel)
+            name = await kernel_choice.another_kernel(self.app, self.pane.notebook.document.kernel, self._words)
             if name is not None:
                 self.pane.notebook.use_kernel(name)
                 self._saver.changed()
@@ -388,11 +390,11 @@ class DocumentScreen(KeyScreen[None]):
 
     @work(group="prompt", exclusive=True)
     async def action_other(self) -> None:
-        path = await prompts.document_path(self.app)
+        path = await prompts.document_path(self.app, self._words)
         if path is not None:
             self._services.open_document(path)
 
     @work(group="prompt", exclusive=True)
     async def action_write(self) -> None:
         assert self.pane.notebook is not None
-        await prompts.write_copy(self, self.pane.notebook)
+        await prompts.write_copy(self, self.pane.notebook, self._words)

@@ -8,21 +8,22 @@ from textual import work
 from textual.binding import BindingType
 from textual.message import Message
 
-from engine.errors import LabError
 from engine.lab.document import CellKind
 from engine.lab.notebook import Notebook
 from engine.lab.views import OutputView, whole_text
-from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.text import TextScreen
-from tui.format import count, counted
+from tui.format import count
 from tui.graphics.pictures import Pictures
 from tui.keys import bind
+from tui.lab import finding
 from tui.lab.blocks import Block
 from tui.lab.cells_view import CellsView
 from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.failure_place import last_failed, place_of
 from tui.lab.image_screen import ImageScreen
+from tui.lab.words import ENGLISH, LabWords
+from tui.textual_private import name_keys
 from tui.widgets.lines import fit_middle
 from tui.widgets.panel import Panel
 
@@ -86,6 +87,13 @@ class DocumentPane(Panel):
         self.notebook: Notebook | None = None
         self.blocks: DocumentBlocks | None = None
         self._sought = ""
+        self.words = ENGLISH
+
+    def speak(self, words: LabWords) -> None:
+        """The language of the document."""
+        self.words = self.cells.words = words
+        name_keys(self, words.keys)
+        self.cells.redraw()
 
     def show_notebook(
         self, notebook: Notebook, blocks: DocumentBlocks, outputs: Mapping[str, tuple[OutputView, ...]]
@@ -112,14 +120,14 @@ class DocumentPane(Panel):
 
     def describe_document(self, name: str, saved: str, phase: str, *, below: str) -> None:
         """In the borders. What the kernel does and the mode are told on a narrow screen too."""
-        at = f"cell {self.cells.cursor + 1} of {count(len(self.cells.blocks))}"
-        typing = self.cells.editing is not None
+        words, typing = self.words, self.cells.editing is not None
+        at = words.place.format(self.cells.cursor + 1, count(len(self.cells.blocks)))
         rights = [
             " · ".join(part for part in parts if part)
             for parts in (
-                (saved, at, "typing (Esc ends)" if typing else "", phase),
-                (saved, "typing (Esc ends)" if typing else "", phase),
-                ("typing" if typing else saved, phase),
+                (saved, at, words.typing_ends if typing else "", phase),
+                (saved, words.typing_ends if typing else "", phase),
+                (words.typing if typing else saved, phase),
             )
         ]
         room = self.size.width - 9  # the corners, and a line between the two texts
@@ -139,15 +147,15 @@ class DocumentPane(Panel):
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         """Why a key does nothing now; "" where it acts."""
         if self.notebook is None:
-            return "the document is not there yet"
+            return self.words.not_there
         if self.cells.editing is not None:
-            return "a cell is being edited (Esc ends that)"
+            return self.words.is_edited
         if action == "paste" and not self.notebook.can_paste:
-            return "no cell was cut"
+            return self.words.none_cut
         if action == "undo" and not self.notebook.can_undo:
-            return "nothing was done to cells"
+            return self.words.none_done
         if action == "find_next" and not self._sought:
-            return "nothing was searched for (/)"
+            return self.words.none_sought
         return ""
 
     # Moving
@@ -241,7 +249,7 @@ class DocumentPane(Panel):
         elif output.kind == "error":
             self._to_line(block, within=self.cells.blocks)
         elif output.image:
-            self.app.push_screen(ImageScreen(self._pictures, output.image))
+            self.app.push_screen(ImageScreen(self._pictures, output.image, self.words))
         else:
             self._read(block, output)
 
@@ -265,7 +273,9 @@ class DocumentPane(Panel):
     def _read(self, block: Block, output: OutputView) -> None:
         """All of an output, as text."""
         text = self._text_of(block, output)
-        self.app.push_screen(TextScreen(f"Output of cell [{block.count or ' '}]", text))
+        self.app.push_screen(
+            TextScreen(self.words.output_of.format(block.count or " "), text, hint=self.words.text_keys)
+        )
 
     def _text_of(self, block: Block, output: OutputView) -> str:
         at = self._notebook.place(block.name)
@@ -360,40 +370,22 @@ class DocumentPane(Panel):
         block, output = self.cells.block, self.cells.output
         if block is not None:
             self.app.copy_to_clipboard(block.source if output is None else self._text_of(block, output))
-            self.notify("copied", timeout=2)
+            self.notify(self.words.copied, timeout=2)
 
     # Searching
 
-    def _matches(self, text: str) -> list[int]:
-        """The places of the cells that hold a text, in their sources or in what is shown of their outputs. Capitals
-        count where it has some."""
-        found = []
-        for at, block in enumerate(self.cells.blocks):
-            whole = "\n".join([block.source, *(line for output in block.outputs for line in output.lines)])
-            if text in (whole if text != text.lower() else whole.lower()):
-                found.append(at)
-        return found
-
     @work(group="prompt", exclusive=True)
     async def action_find(self) -> None:
-        def count(text: str) -> str:
-            if not text:
-                return ""
-            found = self._matches(text)
-            if not found:
-                raise LabError("no cell has that")
-            return counted(len(found), "cell")
-
-        about = "A part of a cell's text or output. n goes to the next match."
-        text = await self.app.push_screen_wait(PromptScreen("Search", about, count, value=self._sought))
+        text = await finding.sought(self.app, self.cells.blocks, self._sought, self.words)
         if text:
             self._sought = text
-            found = self._matches(text)
-            self.cells.go(next((at for at in found if at >= self.cells.cursor), found[0]))
-            self.post_message(self.Moved())
+            self._to_match(finding.matches(self.cells.blocks, text), self.cells.cursor)
 
     def action_find_next(self) -> None:
-        found = self._matches(self._sought)
+        self._to_match(finding.matches(self.cells.blocks, self._sought), self.cells.cursor + 1)
+
+    def _to_match(self, found: Sequence[int], least: int) -> None:
+        """To the first of these cells from that place on, else to the first of all."""
         if found:
-            self.cells.go(next((at for at in found if at > self.cells.cursor), found[0]))
+            self.cells.go(next((at for at in found if at >= least), found[0]))
             self.post_message(self.Moved())

@@ -15,7 +15,6 @@ from engine.errors import LabError
 from engine.lab import document, listing
 from engine.terminal_text import path_text
 from tui import format as fmt
-from tui.config.declared import LAB_LANGUAGE
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.lab import highlighting, prompts
@@ -23,6 +22,7 @@ from tui.lab.document_list import COLUMNS, Documents, Listed, documents, made, r
 from tui.lab.outline import Outline, outline
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
+from tui.widgets.lines import wrapped_path
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Rows
 from tui.widgets.text import height_in, set_text
@@ -89,6 +89,8 @@ class DocumentsScreen(TableScreen):
     def on_resize(self) -> None:
         self.query_one("#about-panel").display = self.size.width >= WIDE
         self._arrange()
+        if self._found is not None:
+            self.call_after_refresh(self.moved)
 
     def on_rows_widened(self, event: Rows.Widened) -> None:
         self._arrange()  # what is left out may take other lines now
@@ -118,16 +120,11 @@ class DocumentsScreen(TableScreen):
 
     @work(group="documents", exclusive=True)
     async def _read(self) -> None:
-        found = await asyncio.to_thread(documents, self._services.home, self._language)
+        found = await asyncio.to_thread(documents, self._services.home, self._services.lab_language)
         if self.query(Rows):
             self._found = found
             self._panel.busy("")
             self._show()
-
-    @property
-    def _language(self) -> str:
-        """Of the course; "": that of the locale."""
-        return self._services.preferences.get(LAB_LANGUAGE).removeprefix("auto")
 
     @property
     def _panel(self) -> Panel:
@@ -168,11 +165,15 @@ class DocumentsScreen(TableScreen):
             self._read_outline(one)
         done = f"{one.done} exercises done" if one is not None and one.done else ""
         about = highlighting.markdown_content(self.app, one.about) if one is not None and one.about else ""
-        parts: list[str | Content] = [] if one is None else [one.title, about, done, path_text(one.path)]
+        panel = self.query_one("#about", Static)
+        path = "" if one is None else path_text(one.path)
+        if room := panel.content_size.width:
+            path = "\n".join(wrapped_path(path, room))
+        parts: list[str | Content] = [] if one is None else [one.title, about, done, path]
         if one is not None and one.kernel:
             parts.append(f"its kernel is {one.kernel}" + (f", {fmt.size(one.memory)}" if one.memory else ""))
         shown = [Content(part) if isinstance(part, str) else part for part in (*parts, ABOUT) if part]
-        set_text(self.query_one("#about", Static), Content("\n\n").join(shown))
+        set_text(panel, Content("\n\n").join(shown))
         self.refresh_bindings()
 
     def count_matching(self, text: str) -> str:

@@ -11,7 +11,6 @@ from engine.errors import LabError
 from engine.home import Home
 from engine.lab import course
 from engine.lab.notebook import empty_document
-from tui.config.declared import LAB_LANGUAGE
 from tui.lab.document import DocumentScreen
 from tui.recent_files import remember
 from tui.services import Services
@@ -36,7 +35,7 @@ async def show(
         return shown
     while len(app.screen_stack) > 1:
         await app.pop_screen()
-    lang = course.language(lang or services.preferences.get(LAB_LANGUAGE).removeprefix("auto"), os.environ)
+    lang = course.language(lang or services.lab_language, os.environ)
     screen = DocumentScreen(services, path, chapter=chapter, lang=lang)
     await app.push_screen(screen)
     return screen

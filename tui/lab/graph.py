@@ -3,24 +3,25 @@
 from engine.inspection.kernel_requests import KernelGraph
 from tui import format as fmt
 from tui.lab.blocks import shape_text
+from tui.lab.words import ENGLISH, LabWords
 from tui.widgets.rows import Column, Row
 
 COLUMNS = (Column("operation", -21), Column("saved for backward", 22), Column("shape", 10))
 LEAF = "leaf:"  # begins the key of a leaf's row
 
 
-def rows(found: KernelGraph) -> list[Row]:
+def rows(found: KernelGraph, words: LabWords = ENGLISH) -> list[Row]:
     """The tree from the tensor back to its leaves, then each leaf with its gradient."""
     made = []
     if found.freed:
-        made.append(Row("freed", ("backward() has freed what was saved", "", ""), "warning"))
+        made.append(Row("freed", (words.has_freed, "", ""), "warning"))
     for at, one in enumerate(found.nodes):
         node = one.node
         op = node.op.removeprefix("torch::autograd::")
         what = f"{node.leaf}  {op}" if node.leaf else op
-        again = "  (again, see above)" if node.again else ""
+        again = f"  ({words.again})" if node.again else ""
         shape = "" if node.shape is None else shape_text(node.shape)
-        saved = "freed" if one.freed else ", ".join(_saved(tensor.name, tensor.variable, tensor.shape)
+        saved = words.freed if one.freed else ", ".join(_saved(tensor.name, tensor.variable, tensor.shape)
                                                      for tensor in one.saved)  # fmt: skip
         style = "test" if node.leaf else "dim" if one.freed else ""
         made.append(Row(str(at), (f"{'  ' * node.indent}{what}{again}", saved, shape), style))
@@ -42,12 +43,12 @@ def _saved(name: str, variable: str, shape: tuple[int, ...]) -> str:
     return f"{variable or name} {shape_text(shape)}"
 
 
-def title(found: KernelGraph) -> str:
-    return f"Graph of {found.name}" if found.name else "Graph"
+def title(found: KernelGraph, words: LabWords = ENGLISH) -> str:
+    return words.graph_of.format(found.name) if found.name else words.graph
 
 
-def summary(found: KernelGraph) -> str:
+def summary(found: KernelGraph, words: LabWords = ENGLISH) -> str:
     """For the border."""
     if not found.nodes:
         return ""
-    return "freed" if found.freed else f"{fmt.size(found.saved_bytes)} saved for backward"
+    return words.freed if found.freed else words.saved_bytes.format(fmt.size(found.saved_bytes))

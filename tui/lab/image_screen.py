@@ -11,6 +11,8 @@ from tui.dialogs.overlay import Overlay
 from tui.graphics.pictures import Pictures
 from tui.keys import bind
 from tui.lab.output_images import read
+from tui.lab.words import LabWords
+from tui.textual_private import name_keys
 from tui.widgets.large_picture import LargePicture
 from tui.widgets.panel import Panel
 
@@ -23,13 +25,14 @@ class ImageScreen(Overlay[None]):
         bind("picture", "open", "Back", action="dismiss", show=False),
     ]
 
-    def __init__(self, pictures: Pictures, file: bytes) -> None:
+    def __init__(self, pictures: Pictures, file: bytes, words: LabWords) -> None:
         """`file`: PNG, JPEG or GIF."""
         super().__init__()
-        self._pictures, self._file = pictures, file
+        self._pictures, self._file, self._words = pictures, file, words
+        name_keys(self, words.keys)
 
     def compose(self) -> ComposeResult:
-        with Panel(title="Image", id="image"):
+        with Panel(title=self._words.image, id="image"):
             yield LargePicture(self._pictures, id="large")
 
     def on_mount(self) -> None:
@@ -42,7 +45,7 @@ class ImageScreen(Overlay[None]):
             return
         panel = self.query_one(Panel)
         if image is None:
-            panel.say("The image can't be read.")
+            panel.say(self._words.image_broken)
         else:
             self.query_one(LargePicture).show(image)
-            panel.describe(right=f"{image.shape[1]} × {image.shape[0]}", below="Esc: back")
+            panel.describe(right=f"{image.shape[1]} × {image.shape[0]}", below=self._words.image_back)

@@ -13,13 +13,11 @@ from engine.errors import BugError, EngineError, InspectionCancelledError
 from engine.inspection.kernel_requests import KernelGraph, KernelGraphRequest, Variable, Variables, VariablesRequest
 from tui.lab import graph, variables
 from tui.lab.lab_session import LabSession
+from tui.lab.words import ENGLISH, LabWords
 from tui.widgets.lines import Line, wrapped_facts
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Rows
+from tui.widgets.rows import Rows, localized, snug
 from tui.widgets.scrolled_lines import ScrolledLines
-
-EMPTY = "Nothing yet: the names that your cells define are listed here."
-NO_GRAPH = "Choose a tensor that has a grad_fn: its autograd graph is drawn here."
 
 
 class FactLines(ScrolledLines):
@@ -53,6 +51,7 @@ class Inside(Vertical):
     def __init__(self, session: Callable[[], LabSession | None]) -> None:
         super().__init__(id="inside")
         self._session = session
+        self._words = ENGLISH
         self._found: Variables | None = None
         self._graph: KernelGraph | None = None
         self._after = -1  # the runs that had ended when the variables were asked for
@@ -65,8 +64,21 @@ class Inside(Vertical):
             yield Rows(graph.COLUMNS, gap=1, fixed=1, id="graph")
 
     def on_mount(self) -> None:
-        self._variables_panel.say(EMPTY)
-        self._graph_panel.say(NO_GRAPH)
+        self.speak(self._words)
+
+    def speak(self, words: LabWords) -> None:
+        """The language of the document."""
+        self._words = words
+        if self._found is None:
+            self._variables_panel.describe(title=words.variables)
+            self._variables_panel.say(words.no_variables)
+        else:
+            self._show_variables(self._found)
+        if self._graph is None:
+            self._graph_panel.describe(title=words.graph)
+            self._graph_panel.say(words.no_graph)
+        else:
+            self._show_graph(self._graph)
 
     @property
     def _variables_panel(self) -> Panel:
@@ -83,6 +95,34 @@ class Inside(Vertical):
     @property
     def graph_table(self) -> Rows:
         return self.query_one("#graph", Rows)
+
+    @property
+    def _rows(self) -> Rows | None:
+        """The table of the panel that has the focus."""
+        panels = self.query(Panel).results(Panel)
+        return next((panel.query_one(Rows) for panel in panels if panel.has_focus), None)
+
+    @property
+    def page(self) -> int:
+        """Rows that are in view of that table."""
+        return 0 if self._rows is None else self._rows.room
+
+    @property
+    def length(self) -> int:
+        """Its rows."""
+        return 0 if self._rows is None else len(self._rows.rows)
+
+    def move(self, by: int) -> None:
+        """Its cursor, by so many rows."""
+        if (rows := self._rows) is not None:
+            rows.move(by)
+            if rows is self.table:
+                self.moved()
+
+    def slide(self, by: int) -> None:
+        """Show other columns of it."""
+        if (rows := self._rows) is not None:
+            rows.slide(by)
 
     def show_one(self, focused: Widget | None) -> None:
         """On a narrow screen, the panel that has the focus, or gets it; None: both."""
@@ -110,16 +150,16 @@ class Inside(Vertical):
         self._found, self._after = None, -1
         self.table.show([])
         self._show_facts()
-        self._variables_panel.describe(title="Variables", right="", below="")
-        self._variables_panel.say(why or EMPTY)
+        self._variables_panel.describe(title=self._words.variables, right="", below="")
+        self._variables_panel.say(why or self._words.no_variables)
         self._forget_graph()
 
     def _forget_graph(self) -> None:
         """The variable under the cursor has none."""
         self._graph = None
         self.graph_table.show([])
-        self._graph_panel.describe(title="Graph", right="")
-        self._graph_panel.say(NO_GRAPH)
+        self._graph_panel.describe(title=self._words.graph, right="")
+        self._graph_panel.say(self._words.no_graph)
 
     def ask(self, finished: int) -> None:
         """The kernel is idle, and so many runs have ended."""
@@ -132,17 +172,22 @@ class Inside(Vertical):
         if found is None or not self.is_mounted:
             return
         self._found = found
-        rows = variables.rows(found)
         before = self.table.key
         with self.app.batch_update():
-            self.table.show(rows, variables.COLUMNS)
+            self._show_variables(found)
             marked = next((one.name for one in reversed(found.variables) if one.mark and one.shape is not None), None)
             if marked is not None and (before is None or not self._is_marked(before)):
                 self.table.find(lambda row: row.key == marked)
-            self._variables_panel.say("" if rows else EMPTY)
-            self._variables_panel.describe(title=variables.title(found), right=variables.changes(found))
             self._show_facts()
         self.moved()
+
+    def _show_variables(self, found: Variables) -> None:
+        columns, rows = localized(variables.columns(found), variables.rows(found), self._words.columns)
+        self.table.show(rows, snug(columns, rows))
+        self._variables_panel.say("" if rows else self._words.no_variables)
+        self._variables_panel.describe(
+            title=variables.title(found, self._words), right=variables.changes(found, self._words)
+        )
 
     def _is_marked(self, name: str) -> bool:
         return self._found is not None and any(one.mark for one in self._found.variables if one.name == name)
@@ -159,18 +204,25 @@ class Inside(Vertical):
 
     def _show_facts(self) -> None:
         chosen = self.chosen
-        facts = variables.describe(chosen, self._found) if chosen is not None and self._found is not None else []
+        facts = (
+            variables.describe(chosen, self._found, self._words)
+            if chosen is not None and self._found is not None
+            else []
+        )
         self.query_one(FactLines).show(facts)
 
     async def _ask_graph(self, name: str) -> None:
         found = await self._answer(KernelGraphRequest(name), self._graph_panel)
         if found is None or not self.is_mounted:
             return
+        self._show_graph(found)
+
+    def _show_graph(self, found: KernelGraph) -> None:
         self._graph = found
-        rows = graph.rows(found)
-        self.graph_table.show(rows, graph.COLUMNS)
-        self._graph_panel.say("" if rows else found.why or NO_GRAPH)
-        self._graph_panel.describe(title=graph.title(found), right=graph.summary(found))
+        columns, rows = localized(graph.COLUMNS, graph.rows(found, self._words), self._words.columns)
+        self.graph_table.show(rows, columns)
+        self._graph_panel.say("" if rows else found.why or self._words.no_graph)
+        self._graph_panel.describe(title=graph.title(found, self._words), right=graph.summary(found, self._words))
 
     async def _answer(self, request: Any, panel: Panel) -> Any:
         """None where there is none: then the panel says why."""

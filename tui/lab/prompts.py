@@ -16,8 +16,9 @@ from engine.lab.written_text import clean
 from engine.terminal_text import path_text
 from engine.typed_path import typed_path
 from tui.dialogs.paths import PathSuggester
-from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.prompt import PromptKeys, PromptScreen
 from tui.lab.saving import free_name
+from tui.lab.words import ENGLISH, LabWords
 
 
 class LinePrompt(PromptScreen):
@@ -26,7 +27,12 @@ class LinePrompt(PromptScreen):
     asked: InputAsked | None = None
 
 
-async def document_path(app: App[Any]) -> Path | None:
+def keys(words: LabWords) -> PromptKeys:
+    """What a prompt says of its keys."""
+    return PromptKeys(enter=words.enter, complete=words.complete, earlier=words.earlier, back=words.back)
+
+
+async def document_path(app: App[Any], words: LabWords = ENGLISH) -> Path | None:
     """Which document to open; a name that is not there yet is a new document."""
 
     def check(text: str) -> str:
@@ -35,16 +41,16 @@ async def document_path(app: App[Any]) -> Path | None:
             raise LabError(f"{path_text(path)} is a folder; type the name of a document in it")
         if not path.exists() and not path.parent.is_dir():
             raise LabError(f"there is no folder {path_text(path.parent)}")
-        return f"open {path_text(path.name)}" if path.exists() else f"a new document: {path_text(path.name)}"
+        return (words.opens if path.exists() else words.new_document).format(path_text(path.name))
 
-    about = "The path of a notebook (.ipynb) or of Python in cells (.py, with # %%). A new name makes a new document."
-    text = await app.push_screen_wait(PromptScreen("Open a document", about, check, suggester=PathSuggester()))
+    prompt = PromptScreen(words.open, words.open_about, check, suggester=PathSuggester(), keys=keys(words))
+    text = await app.push_screen_wait(prompt)
     return None if text is None else _document(text)
 
 
-async def write_copy(screen: Screen[Any], notebook: Notebook) -> None:
+async def write_copy(screen: Screen[Any], notebook: Notebook, words: LabWords) -> None:
     """Ask where, and write it."""
-    path = await save_as(screen.app, notebook.document.path)
+    path = await save_as(screen.app, notebook.document.path, words)
     if path is None:
         return
     try:
@@ -52,14 +58,21 @@ async def write_copy(screen: Screen[Any], notebook: Notebook) -> None:
     except LabError as error:
         screen.notify(str(error), severity="error", timeout=12, markup=False)
     else:
-        screen.notify(f"written: {path_text(path)}", timeout=6, markup=False)
+        screen.notify(words.written.format(path_text(path)), timeout=6, markup=False)
 
 
-async def line_for_cell(app: App[Any], asked: InputAsked, *, by_itself: bool) -> str | None:
+async def line_for_cell(app: App[Any], asked: InputAsked, words: LabWords, *, by_itself: bool) -> str | None:
     """The line that a cell waits for in input() or getpass(); None: later. `by_itself`: no key opens the prompt."""
-    title = clean(asked.prompt).strip() or ("Password" if asked.password else "input()")
-    about = "The cell waits for a line from you. Esc closes this prompt; Enter on the cell opens it again."
-    prompt = LinePrompt(title, about, lambda text: "", password=asked.password, kept=False, by_itself=by_itself)
+    title = clean(asked.prompt).strip() or (words.password if asked.password else "input()")
+    prompt = LinePrompt(
+        title,
+        words.input_about,
+        lambda text: "",
+        password=asked.password,
+        kept=False,
+        by_itself=by_itself,
+        keys=keys(words),
+    )
     prompt.asked = asked
     return await app.push_screen_wait(prompt)
 
@@ -70,7 +83,7 @@ def close_line(app: App[Any], asked: InputAsked) -> None:
         app.screen.dismiss(None)
 
 
-async def save_as(app: App[Any], path: Path) -> Path | None:
+async def save_as(app: App[Any], path: Path, words: LabWords) -> Path | None:
     """Where to write a copy."""
 
     def check(text: str) -> str:
@@ -79,14 +92,12 @@ async def save_as(app: App[Any], path: Path) -> Path | None:
             raise LabError(f"{path_text(target)} is there already")
         if not target.parent.is_dir():
             raise LabError(f"there is no folder {path_text(target.parent)}")
-        outputs = "with the outputs" if target.suffix.lower() == ".ipynb" else "a script keeps no outputs"
-        return f"write {path_text(target.name)} ({outputs})"
+        kept = target.suffix.lower() == ".ipynb"
+        return (words.writes_outputs if kept else words.writes_script).format(path_text(target.name))
 
-    about = "A copy, as .ipynb (with the outputs) or .py. The document that is open stays as it is."
-    value = path_text(free_name(path))
-    text = await app.push_screen_wait(
-        PromptScreen("Save a copy as", about, check, value=value, suggester=PathSuggester())
-    )
+    value, suggester = path_text(free_name(path)), PathSuggester()
+    prompt = PromptScreen(words.copy, words.copy_about, check, value=value, suggester=suggester, keys=keys(words))
+    text = await app.push_screen_wait(prompt)
     return None if text is None else _document(text)
 
 

@@ -14,15 +14,11 @@ from engine.home import Home
 from engine.lab.notebook import Notebook
 from engine.terminal_text import path_text
 from tui.dialogs.choice import Choice, ChoiceScreen
+from tui.lab.words import ENGLISH
 from tui.services import Services
 
 SAVE_S = 1.0  # from the last change to the file
 LOOK_S = 2.0  # between two looks whether somebody else wrote it
-CHOICES = (
-    Choice("r", "read it again", "your changes since the last save are lost"),
-    Choice("k", "keep yours", "the next save overwrites what is on the disk"),
-    Choice("b", "keep both", "yours goes on under another name; the file stays as it is"),
-)
 
 
 class Saver:
@@ -39,6 +35,7 @@ class Saver:
         self._rescue = Home(services.home).documents  # for a document that can't be saved where it is
         self.notebook: Notebook | None = None
         self.trouble = ""  # why it can't be saved
+        self.words = ENGLISH
         self._later: Timer | None = None
         self._asking = self._looking = False
         self._disk = asyncio.Lock()  # a look between a save and what is noted of it would see somebody else's writing
@@ -130,14 +127,15 @@ class Saver:
             path = path_text(notebook.document.path.name)
             answer: str | None = "r"
             if notebook.edited:
-                about = "Another program, or another window of this one, wrote the file while it was open here."
+                words, title = self.words, self.words.disk_changed.format(path)
+                choices = [Choice(key, *said) for key, said in words.disk_choices.items()]
                 await self._services.typing_stopped()
                 answer = await self._screen.app.push_screen_wait(
-                    ChoiceScreen(f"{path} changed on disk", about, CHOICES, by_itself=True)
+                    ChoiceScreen(title, words.disk_about, choices, by_itself=True)
                 )
             if answer == "r":
                 await self._reopen(await asyncio.to_thread(notebook.reopened))
-                self._screen.notify(f"{path} was read again: it changed on disk", timeout=6, markup=False)
+                self._screen.notify(self.words.disk_read.format(path), timeout=6, markup=False)
             elif answer == "b":
                 await self._keep_both(notebook)
             else:
@@ -156,7 +154,7 @@ class Saver:
         await asyncio.to_thread(notebook.draft().save)
         await asyncio.to_thread(notebook.keep_mine)
         self.changed()
-        self._screen.notify(f"yours goes on as {path_text(path.name)}", timeout=8, markup=False)
+        self._screen.notify(self.words.goes_on_as.format(path_text(path.name)), timeout=8, markup=False)
 
 
 def saved_as(path: Path) -> str:

@@ -9,6 +9,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from engine.terminal_text import shown
+from tui.columns import width_of
 
 REASON_S = 6.0  # that a reason is shown, where no key follows it
 
@@ -66,7 +67,7 @@ class KeyLine(Static):
                 actions.add(binding.action)  # its first key is enough
                 entries.append((self.app.get_key_display(binding), binding.description))
         entries.sort(key=lambda entry: entry[1] in ("Help", "Quit"))  # the app's own last; the order is kept else
-        while entries and sum(len(key) + len(words) + 3 for key, words in entries) > self.size.width:
+        while entries and sum(width_of([key]) + width_of([words]) + 3 for key, words in entries) > self.size.width:
             droppable = [entry for entry in entries if entry[1] != "Help"]
             if not droppable:
                 break

@@ -176,6 +176,17 @@ def _placed(line: str, word: str, indent: str, width: int) -> list[str]:
     return lines
 
 
+def wrapped_path(path: str, width: int) -> list[str]:
+    """A path, as the terminal may have it, in lines of at most `width` cells that end at a slash. Of a name that is
+    longer than a line the beginning and the end are there."""
+    lines = [""]
+    for part in re.findall(r"[^/]*/|[^/]+", shown(path)):
+        if lines[-1] and cell_len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += fit_middle(part, width) if cell_len(part) > width else part
+    return lines
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` cells, cut or filled with spaces behind it, or before it (`right`)."""
     return column(fit(text, width), width, right=right)

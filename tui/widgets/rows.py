@@ -40,6 +40,23 @@ def whole_numbers(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Colum
     )
 
 
+def localized(
+    columns: Sequence[Column], rows: Sequence[Row], titles: Mapping[str, str]
+) -> tuple[tuple[Column, ...], list[Row]]:
+    """The columns and the rows with other titles, by the ones they have; a title that is not there stays."""
+    named = tuple(
+        replace(
+            column,
+            title=titles.get(column.title, column.title),
+            width=column.width if column.width < 0 else max(column.width, width_of([titles.get(column.title, "")])),
+        )
+        for column in columns
+    )
+    return named, [
+        replace(row, styles={titles.get(title, title): style for title, style in row.styles.items()}) for row in rows
+    ]
+
+
 def snug(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
     """The columns, those of a fixed width as wide as their widest cell or title: of numbers whatever that is, of other
     things no wider than they were."""

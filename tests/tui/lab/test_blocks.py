@@ -1,10 +1,12 @@
 """A cell as lines: what does not fit into one is on the next."""
 
+import re
+
 import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 
-from tui.lab.blocks import FOLDED, _folded
+from tui.lab.blocks import FOLDED, _between_values, _folded
 
 
 def text(line: list[Segment]) -> str:
@@ -39,3 +41,17 @@ def test_a_line_of_code_is_broken_between_its_words() -> None:
         'print(image.shape, image.dtype, "from", image.min().item(),', '"to", image.max().item())'
     ]  # fmt: skip
     assert lines[1].startswith(" " * FOLDED + '"to"')
+
+
+@pytest.mark.parametrize("room", [24, 30, 61, 75])
+def test_a_tensor_is_broken_between_its_values(room: int) -> None:
+    values = [f"{number / 7:.4f}" for number in range(12)]
+    lines = _between_values(f"tensor([[{', '.join(values)}]])", room)
+    assert all(cell_len(line) <= room for line in lines)
+    assert re.findall(r"\d+\.\d+", "\n".join(lines)) == values
+    assert all(line.startswith(("         0", "         1")) for line in lines[1:])
+
+
+def test_a_value_that_is_longer_than_a_line_is_broken_anywhere() -> None:
+    assert _between_values("'" + "a" * 10 + "'", 5) == ["'aaaa", "aaaaa", "a'"]
+    assert _between_values("", 5) == [""]

@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from tui.format import counts
-from tui.widgets.lines import fit_facts, fit_parts, wrapped_facts
+from tui.widgets.lines import fit_facts, fit_parts, wrapped_facts, wrapped_path
 from tui.widgets.rows import Column, Row, snug, whole_numbers
 
 
@@ -67,6 +67,22 @@ def test_facts_go_on_in_the_next_line_and_nothing_is_lost(text: str, width: int,
 def test_facts_are_no_wider_than_their_room(width: int) -> None:
     text = "  t [5, 3] torch.float32 · 60 B · 한국어 · averyverylongword"
     assert max(map(cell_len, wrapped_facts(text, width))) <= width
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "lines"),
+    [
+        ("/home/me/notes.py", 20, ["/home/me/notes.py"]),
+        ("/home/me/notes.py", 16, ["/home/me/", "notes.py"]),
+        ("/home/me/2_data and more.py", 18, ["/home/me/", "2_data and more.py"]),
+        ("/a/experiment-of-monday-1.py", 14, ["/a/", "experi…ay-1.py"]),
+        ("/한국어/문서/장.py", 11, ["/한국어/", "문서/장.py"]),
+        ("relative.py", 30, ["relative.py"]),
+        ("", 10, [""]),
+    ],
+)
+def test_a_path_is_broken_at_slashes_and_a_name_keeps_its_end(path: str, width: int, lines: list[str]) -> None:
+    assert wrapped_path(path, width) == lines
 
 
 def test_counts_are_whole_where_all_of_them_fit() -> None:
