@@ -1,6 +1,7 @@
 """Documents of cells: `.ipynb`, and `.py` in the percent format (`# %%` before each cell). Opening one runs nothing."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from copy import deepcopy
@@ -11,12 +12,13 @@ from uuid import uuid4
 
 from engine import atomic, plain_file
 from engine.errors import LabError
+from engine.lab import script
 from engine.terminal_text import path_text, printable
 
 CellKind = Literal["code", "markdown", "raw"]
 Spelling = tuple[int | None, bool, str]  # of JSON: its indent, whether it is ASCII alone, how it ends
 ENDINGS = (".ipynb", ".py")
-PERCENT = "py:percent"
+BOM = "\ufeff"
 MAJOR = 4  # of the notebook format; older ones are converted
 IDS_SINCE = 5  # the minor version from which on cells have ids
 LARGEST = 512 * 2**20  # bytes of a file that is opened
@@ -36,7 +38,7 @@ class Cell:
 
     @property
     def source(self) -> str:
-        return _joined(self.node.get("source", ""))
+        return script.joined(self.node.get("source", ""))
 
     @source.setter
     def source(self, text: str) -> None:
@@ -60,7 +62,7 @@ class Document:
 
     path: Path
     content: dict[str, Any]  # a notebook of version 4, as in JSON
-    _text: str = ""  # as it was read
+    _text: str | None = None  # as it was read; None: it was in no file yet
     _as_read: dict[str, Any] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
@@ -100,9 +102,13 @@ class Document:
     def text(self, ending: str = "") -> str:
         """What is written into a file of that ending; empty: of its own."""
         ending = ending or self.path.suffix.lower()
-        if ending == self.path.suffix.lower() and not self.edited and self._text:
+        if ending != self.path.suffix.lower() or self._text is None:
+            return script.written(self._whole()) if ending == ".py" else self._json()
+        if not self.edited:
             return self._text
-        return _script(self._whole()) if ending == ".py" else self._json()
+        mark, newline, plain = _plain(self._text)
+        text = script.rewritten(self._whole(), self._as_read, plain) if ending == ".py" else self._json(plain)
+        return mark + text.replace("\n", newline)
 
     def save(self, path: Path | None = None) -> None:
         """Write it, whole or not at all; `path`: elsewhere, in the format of that ending. Raises LabError."""
@@ -121,9 +127,8 @@ class Document:
     def _whole(self) -> dict[str, Any]:
         return {**self.content, "cells": [cell.node for cell in self.cells]}
 
-    def _json(self) -> str:
-        """Spelled as the file was, as far as a JSON library spells so; else as Jupyter does."""
-        read = self._text if self.path.suffix.lower() == ".ipynb" else ""
+    def _json(self, read: str = "") -> str:
+        """Spelled as the text that was read, as far as a JSON library spells so; else as Jupyter does."""
         return _spelled(self._whole(), *(_spelling(read) if read else (1, False, "\n")))
 
 
@@ -138,6 +143,18 @@ def check_ending(path: Path) -> None:
         raise LabError(f"{path_text(path)} is no document of the lab: its name must end in {' or '.join(ENDINGS)}")
 
 
+def check_place(path: Path) -> None:
+    """Raises LabError where no document can be written there."""
+    check_ending(path)
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise LabError(f"cannot write {path_text(path)} (it is a folder)")
+    if not folder.is_dir():
+        raise LabError(f"cannot write {path_text(path)} (there is no folder {path_text(folder)})")
+    if not os.access(folder, os.W_OK):
+        raise LabError(f"cannot write {path_text(path)} (its folder can't be written)")
+
+
 def open_document(path: Path) -> Document:
     """The document in a file. Raises LabError, with a line for the person, where there is none."""
     check_ending(path)
@@ -149,7 +166,8 @@ def open_document(path: Path) -> Document:
         raise LabError(f"{path_text(path)} is not text in UTF-8 (byte {error.start})") from error
     except OSError as error:
         raise LabError(f"cannot read {path_text(path)} ({error.strerror})") from error
-    content = _notebook(path, text) if path.suffix.lower() == ".ipynb" else _from_script(path, text)
+    _, _, plain = _plain(text)
+    content = _notebook(path, plain) if path.suffix.lower() == ".ipynb" else _from_script(path, plain)
     return Document(path, content, text)
 
 
@@ -213,27 +231,21 @@ def _converted(path: Path, text: str) -> dict[str, Any]:
 
 
 def _from_script(path: Path, text: str) -> dict[str, Any]:
-    import jupytext
-
     try:
-        notebook = jupytext.reads(text, fmt=PERCENT)
+        content = script.read(text)
     except Exception as error:  # such as a header that is no YAML
         raise LabError(f"{path_text(path)} can't be read in cells: {printable(str(error), 200)}") from error
-    if not text.startswith("# ---"):  # no header where there was none
-        notebook.metadata.setdefault("jupytext", {})["notebook_metadata_filter"] = "-all"
-    content: dict[str, Any] = json.loads(json.dumps(notebook))
-    for cell in content["cells"]:  # made anew at each reading: nothing to compare, and nothing to keep
-        cell.pop("id", None)
     content["nbformat_minor"] = IDS_SINCE - 1
     return content
 
 
-def _script(content: dict[str, Any]) -> str:
-    import jupytext
-    import nbformat
-
-    plain = {**content, "cells": [{**cell, "source": _joined(cell.get("source", ""))} for cell in content["cells"]]}
-    return str(jupytext.writes(nbformat.from_dict(plain), fmt=PERCENT))
+def _plain(text: str) -> tuple[str, str, str]:
+    """The mark before a text that says it is UTF-8, how its lines end, and the text without these."""
+    mark = BOM if text.startswith(BOM) else ""
+    text = text.removeprefix(BOM)
+    ends = text.count("\r\n")
+    newline = "\r\n" if ends and ends == text.count("\n") else "\n"
+    return mark, newline, text.replace(newline, "\n")
 
 
 def _spelling(text: str) -> Spelling:
@@ -247,8 +259,3 @@ def _spelling(text: str) -> Spelling:
 
 def _spelled(content: Any, indent: int | None, ascii_only: bool, end: str) -> str:
     return json.dumps(content, indent=indent, ensure_ascii=ascii_only) + end
-
-
-def _joined(source: Any) -> str:
-    """A source as one text: JSON may have it in lines."""
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)

@@ -33,7 +33,7 @@ class Notebook:
         self._undo: list[tuple[list[Cell], int]] = []  # the cells before a change, and the place of the cursor then
         self._offered: Cell | None = None
         if not document.cells:
-            document.cells.append(new_cell(document, "code"))
+            self.offer()
 
     @property
     def cells(self) -> list[Cell]:
@@ -184,7 +184,7 @@ class Notebook:
         copy = self.document.copy()
         if self._offered is not None and not self._offered.source.strip():
             kept = [made for cell, made in zip(self.cells, copy.cells, strict=True) if cell is not self._offered]
-            copy.cells[:] = kept or copy.cells
+            copy.cells[:] = kept
         return Draft(copy, self.version)
 
     def saved(self, draft: "Draft") -> None:

@@ -119,6 +119,9 @@ def test_the_kernel_ends_with_the_command(tmp_path: Path, home: Path, number: in
         (["run"], "the following arguments are required: FILE"),
         (["run", "--json", "nothing.py"], "cannot read nothing.py"),
         (["run", "--json", "good.py", "more.py"], "unrecognized arguments: more.py"),
+        (["run", "good.py", "--save", "nowhere/out.ipynb"], "cannot write nowhere/out.ipynb (there is no folder"),
+        (["run", "good.py", "--save", "out.txt"], "its name must end in .ipynb or .py"),
+        (["run", "good.py", "--save", "folder.py"], "cannot write folder.py (it is a folder)"),
         (["run", "good.py", "--nothing"], "unrecognized arguments: --nothing"),
         (["run", "good.py", "--progress"], "unrecognized arguments: --progress"),
         (["course", "good.py"], "unrecognized arguments: good.py"),
@@ -136,7 +139,8 @@ def test_options_of_the_other_action_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "good.py").write_text("# %%\n1\n")
+    (tmp_path / "good.py").write_text("# %%\nprint(1)\n")
+    (tmp_path / "folder.py").mkdir()
     monkeypatch.chdir(tmp_path)
     assert in_process(*arguments) == 2
     said = capsys.readouterr()
@@ -156,6 +160,10 @@ def test_the_course_is_listed_copied_and_its_progress_told(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert main(["--lang", "ko", "lab", "course"]) == 0  # as for the app
+    assert capsys.readouterr().out.splitlines()[0] == "1  텐서"
+    assert main(["--lang", "ko", "lab", "course", "--lang", "en"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "1  Tensors"
     assert in_process("course") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "1  Tensors"

@@ -110,13 +110,13 @@ def _course(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from engine.lab.document import check_ending, open_document
+    from engine.lab.document import check_place, open_document
     from engine.lab.run import run_all
     from tui.cli.lab import Report
 
     document = open_document(options.file)
     if options.save is not None:
-        check_ending(options.save)
+        check_place(options.save)
     report = Report(
         document, print_json=say_line_of_json if options.json else None, print_text=say_text, tell_line=tell_in_place
     )

@@ -9,7 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from engine.errors import LabError
-from engine.lab.document import Document, new_cell, open_document
+from engine.lab.document import Document, check_place, new_cell, open_document
+from engine.lab.notebook import opened
+from engine.lab.script import merged
 
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "7"}}
 SCRIPT = """\
@@ -201,3 +203,103 @@ def test_a_kernel_that_is_named_oddly_is_python(tmp_path: Path) -> None:
     julia = notebook(metadata={"kernelspec": {"name": "julia-1.9"}})
     found: Document = open_document(written(tmp_path, json.dumps(julia), "a.ipynb"))
     assert found.kernel == "julia-1.9"
+
+
+HEADER = """\
+# ---
+# jupyter:
+#   custom: 7
+#   kernelspec:
+#     name: python3
+#     display_name: Python 3
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+"""
+ODD = {
+    "a header of theirs": HEADER + '# %% [md]\n# hi\n\n# %% tags=["a"] name="x"\nprint(5)\n\n# %%\nprint(6)\n',
+    "other markers": "# In[1]:\n\nprint(5)\n\n# In[2]:\n\nprint(6)\n",
+    "no marker": "#!/usr/bin/env python\nimport sys\n\n\n\nprint(5)\n",
+    "the light format": "# +\nx = 1\n# -\n\nprint(5)\n",
+    "more empty lines": "# %%\n\n\nprint(5)\n\n\n\n# %% [markdown]\n# text\n\n\n# %%\nprint(6)",
+    "a mark of UTF-8": "\ufeff# %%\nprint(5)\n",
+    "lines of Windows": "# %% [markdown]\r\n# text\r\n\r\n# %%\r\nx = 1\r\nprint(5)\r\n",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_of_a_script_that_is_edited_all_else_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, text)
+    document = open_document(path)
+    document.save()
+    assert path.read_bytes() == text.encode()
+    assert all("\r" not in cell.source and "\ufeff" not in cell.source for cell in document.cells)
+    for cell in document.cells:
+        cell.source = cell.source.replace("print(5)", "print(55)  # five")
+    document.save()
+    assert path.read_bytes() == text.replace("print(5)", "print(55)  # five").encode()
+    again = open_document(path)
+    assert [cell.source for cell in again.cells] == [cell.source for cell in document.cells]
+
+
+def test_a_script_keeps_its_cells_however_it_is_changed(tmp_path: Path) -> None:
+    for number, text in enumerate(ODD.values()):
+        path = written(tmp_path, text, f"{number}.py")
+        document = open_document(path)
+        document.cells.insert(0, new_cell(document, "code", "first = 1"))
+        document.cells.append(new_cell(document, "markdown", "the end"))
+        document.cells[1].source = "x = 2"
+        document.content["metadata"]["kernelspec"] = {"name": "other", "display_name": "Other"}
+        document.save()
+        again = open_document(path)
+        assert [(cell.kind, cell.source) for cell in again.cells] == [
+            (cell.kind, cell.source) for cell in document.cells
+        ]
+        assert again.kernel == ("other" if text.startswith("# ---") else "python3")  # no header where there was none
+
+
+def test_changes_of_the_same_lines_are_not_merged() -> None:
+    base = ["a", "b", "c"]
+    assert merged(base, ["a", "B", "c"], ["a", "b", "c", "d"]) == ["a", "B", "c", "d"]
+    assert merged(base, ["a", "B", "c"], ["a", "β", "c"]) is None
+    assert merged(base, ["a", "c"], ["a", "b", "C"]) == ["a", "C"]
+    assert merged(base, base, ["c"]) == ["c"]
+
+
+def test_an_edited_notebook_keeps_the_ends_of_its_lines_and_its_mark(tmp_path: Path) -> None:
+    text = "\ufeff" + json.dumps(notebook(), indent=1).replace("\n", "\r\n") + "\r\n"
+    path = written(tmp_path, text, "some.ipynb")
+    document = open_document(path)
+    document.cells[1].source = "x = 2\nx"
+    document.save()
+    assert path.read_bytes() == text.replace("x = 1", "x = 2").encode()
+
+
+def test_an_empty_script_stays_empty_until_something_is_typed(tmp_path: Path) -> None:
+    path = written(tmp_path, "", "empty.py")
+    open_document(path).save()
+    assert path.read_bytes() == b""
+    notebook = opened(path)
+    notebook.draft().save()
+    assert path.read_bytes() == b""
+    notebook.write(0, "x = 1")
+    notebook.draft().save()
+    assert path.read_text() == "# %%\nx = 1\n"
+    empty = written(tmp_path, json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), "e.ipynb")
+    before = empty.read_bytes()
+    opened(empty).draft().save()
+    assert empty.read_bytes() == before
+
+
+def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder.py").mkdir()
+    for path, why in (
+        (tmp_path / "no" / "x.py", "there is no folder"),
+        (tmp_path / "folder.py", "it is a folder"),
+        (tmp_path / "x.txt", "must end in"),
+    ):
+        with pytest.raises(LabError, match=why):
+            check_place(path)
+    check_place(tmp_path / "x.ipynb")

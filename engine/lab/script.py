@@ -1,0 +1,78 @@
+"""Scripts in the percent format: cells from a text, and a text of cells that keeps what nobody edited as it was."""
+
+import json
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+PERCENT = "py:percent"
+Hunk = tuple[int, int, list[str]]  # lines of the base, from and to, and what stands in their place
+
+
+def read(text: str) -> dict[str, Any]:
+    """A notebook of version 4, as in JSON, whose cells have no ids. Raises what jupytext does, for a header that is no
+    YAML for example."""
+    import jupytext
+
+    notebook = jupytext.reads(text, fmt=PERCENT)
+    if not text.startswith("# ---"):  # no header where there was none
+        notebook.metadata.setdefault("jupytext", {})["notebook_metadata_filter"] = "-all"
+    content: dict[str, Any] = json.loads(json.dumps(notebook))
+    for cell in content["cells"]:  # made anew at each reading: nothing to compare, and nothing to keep
+        cell.pop("id", None)
+    return content
+
+
+def written(content: dict[str, Any]) -> str:
+    """As jupytext writes a notebook."""
+    import jupytext
+    import nbformat
+
+    plain = {**content, "cells": [{**cell, "source": joined(cell.get("source", ""))} for cell in content["cells"]]}
+    return str(jupytext.writes(nbformat.from_dict(plain), fmt=PERCENT))
+
+
+def rewritten(content: dict[str, Any], as_read: dict[str, Any], text: str) -> str:
+    """The text of an edited notebook. `as_read`: the notebook before, that was read in `text`, whose header, cell
+    markers and spacing stay as they are where nothing beside them was edited."""
+    new = written(content)
+    old = written(as_read)
+    if old == text:
+        return new
+    lines = merged(*(one.splitlines(keepends=True) for one in (old, new, text)))
+    found = "" if lines is None else "".join(lines)
+    return found if lines is not None and _meaning(found) == _meaning(new) else new
+
+
+def merged(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> list[str] | None:
+    """The lines of `base` with both changes; None where they are of the same lines."""
+    hunks: list[Hunk] = sorted([*_hunks(base, mine), *_hunks(base, theirs)], key=lambda hunk: hunk[:2])
+    lines, at = list[str](), 0
+    for begin, end, other in hunks:
+        if begin < at:
+            return None
+        lines += [*base[at:begin], *other]
+        at = end
+    return [*lines, *base[at:]]
+
+
+def _hunks(base: Sequence[str], changed: Sequence[str]) -> list[Hunk]:
+    matcher = SequenceMatcher(None, base, changed, autojunk=False)
+    return [(one, end, list(changed[other:to])) for tag, one, end, other, to in matcher.get_opcodes() if tag != "equal"]
+
+
+def _meaning(text: str) -> object:
+    """What a text says of its cells and their kernel, however it is written; None where it can't be read."""
+    try:
+        content = read(text)
+    except Exception:  # as it may be after a merge
+        return None
+    metadata = {key: value for key, value in content["metadata"].items() if key != "jupytext"}
+    return metadata, [
+        (cell.get("cell_type"), joined(cell.get("source", "")), cell.get("metadata")) for cell in content["cells"]
+    ]
+
+
+def joined(source: Any) -> str:
+    """A source as one text: JSON may have it in lines."""
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
