@@ -14,7 +14,7 @@ from engine.data.dataset import Dataset as Data
 from engine.data.open_dataset import open_dataset
 from engine.errors import DataError
 from engine.training.config import absolute_dataset, parse
-from fmnist_tui.places import PathLike, folder_of, home_of
+from fmnist_tui.places import PathLike, folder_of, home_of, text_of
 
 Transform = Callable[[Any], Any]
 
@@ -76,7 +76,7 @@ def dataset(
     `data_dir`: a torchvision data folder; None: $FMNIST_TUI_DATA, else the home folder's. Nothing is downloaded.
     Raises Error where there is no such data, or it is damaged.
     """
-    spelled = absolute_dataset(parse("dataset", name))
+    spelled = absolute_dataset(parse("dataset", text_of(name, 'a data set, such as "fashion-mnist",')))
     return ImageDataset(_opened(spelled, folder_of(data_dir), home_of(home)), split, transform, target_transform)
 
 

@@ -10,7 +10,7 @@ from engine.runs import log, store
 from engine.training.event_json import encode
 from engine.training.events import KINDS
 from engine.training.events import Event as LogEvent
-from fmnist_tui.places import PathLike, home_of
+from fmnist_tui.places import PathLike, home_of, text_of
 
 Event = dict[str, Any]
 PART = 1 << 20  # bytes of a log that are read at once
@@ -26,7 +26,7 @@ def events(run: str = "last", *kinds: str, home: PathLike | None = None) -> Iter
     """
     if unknown := set(kinds) - set(KINDS):
         raise RunError(f"there is no event {sorted(unknown)[0]!r}; there are {', '.join(KINDS)}")
-    folder = store.find(home_of(home), run)
+    folder = store.find(home_of(home), text_of(run, 'a run, such as "last",'))
     return _read(folder, [KINDS[kind] for kind in kinds] if kinds else None)
 
 

@@ -11,7 +11,7 @@ from engine.inspection.networks import network
 from engine.models.trusted_code import name_typed
 from engine.sources import NetworkRef
 from engine.weights import reading, tensors
-from fmnist_tui.places import PathLike, folder_of, home_of
+from fmnist_tui.places import PathLike, folder_of, home_of, text_of
 
 
 def load(source: str = "last", *, data_dir: PathLike | None = None, home: PathLike | None = None) -> nn.Module:
@@ -22,7 +22,7 @@ def load(source: str = "last", *, data_dir: PathLike | None = None, home: PathLi
     executed: the one that `source` names, and of a run's only one that you trust, as it is now (`fmnist-tui trust`).
     Each call returns a module of its own. Raises Error where there is no such source, or its weights do not fit.
     """
-    named = sources.parse(source)
+    named = sources.parse(text_of(source, 'a network, such as "last@best",'))
     name_typed(sources.model_of(named))
     found = network(home_of(home), NetworkRef(named, data_dir=folder_of(data_dir)))
     return deepcopy(found.model).eval()
@@ -31,4 +31,4 @@ def load(source: str = "last", *, data_dir: PathLike | None = None, home: PathLi
 def tensor(file: PathLike, name: str) -> torch.Tensor:
     """A tensor of a file of weights (PyTorch, safetensors, …) by its name, on the CPU. Nothing of the file is executed.
     It is a copy. Raises Error where the file has no such tensor, or can't be read."""
-    return tensors.load(reading.read(Path(file).expanduser()), name).clone()
+    return tensors.load(reading.read(Path(file).expanduser()), text_of(name, "a tensor")).clone()

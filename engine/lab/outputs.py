@@ -14,6 +14,7 @@ MOST = 1_000_000  # … and characters, of each of the two
 PARTS = 1000  # outputs that are kept of a cell, the first and the last ones …
 DATA = 32 * 2**20  # … and characters of them all
 PLAIN = "text/plain"
+IN_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
 CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
@@ -236,11 +237,16 @@ def text_of(node: dict[str, Any]) -> str:
     return f"{plain if isinstance(plain, str) else ''.join(plain)}\n"
 
 
+def plain_value(value: str) -> str:
+    """Of an error: without the name that IPython gives the file of a cell's code, such as "(1234567890.py, line 1)"."""
+    return IN_CELL.sub("", value)
+
+
 def failure_of(content: dict[str, Any], count: int | None = None) -> Failure:
     """The exception that an `error` message, or the reply to a request, tells of. `count`: of the execution, so that
     its line is one of this cell."""
     traceback = clean("\n".join(map(str, content.get("traceback", [])))).split("\n")
     found = CELL_LINE.findall("\n".join(traceback))
     lines = [int(line) for cell, line in found if count is None or int(cell) == count]
-    name, value = str(content.get("ename", "Error")), clean(str(content.get("evalue", "")))
+    name, value = str(content.get("ename", "Error")), plain_value(clean(str(content.get("evalue", ""))))
     return Failure(name, value, tuple(traceback), lines[-1] if lines else None)

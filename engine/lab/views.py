@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.lab.outputs import PLAIN
+from engine.lab.outputs import PLAIN, plain_value
 from engine.lab.widgets import VIEW
 from engine.lab.written_text import clean
 from engine.terminal_text import shown_lines, without_tabs
@@ -80,7 +80,7 @@ def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | No
         lines, more, cut = _cut_between(_joined(node.get("text", "")))
         return OutputView("warning" if node.get("name") == "stderr" else "text", lines, more, cut, at)
     if kind == "error":
-        name, value = str(node.get("ename", "Error")), _clean(str(node.get("evalue", "")))
+        name, value = str(node.get("ename", "Error")), plain_value(_clean(str(node.get("evalue", ""))))
         lines, more = _cut(f"{name}: {value}" if value else name)
         traceback = node.get("traceback") or []
         return OutputView(

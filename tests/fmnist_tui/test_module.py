@@ -75,6 +75,11 @@ def test_what_is_not_there_is_one_line(home: Path, tmp_path: Path) -> None:
         lambda: ft.events("nobody", home=home),
         lambda: ft.events("short", "no_such_kind", home=home),
         lambda: ft.tensor(tmp_path / "nothing.pt", "weight"),
+        lambda: ft.runs(home=tmp_path / "elsewhere"),
+        lambda: ft.load(ft.runs(home=home)[0]),  # type: ignore[arg-type]
+        lambda: ft.dataset(None),  # type: ignore[arg-type]
+        lambda: ft.events(3, home=home),  # type: ignore[arg-type]
+        lambda: ft.tensor(tmp_path / "nothing.pt", 0),  # type: ignore[arg-type]
     ):
         with pytest.raises(ft.Error) as error:
             call()

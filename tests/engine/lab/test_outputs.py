@@ -252,3 +252,10 @@ def test_of_very_large_outputs_the_last_are_kept(monkeypatch: pytest.MonkeyPatch
     pictures = [node["data"]["image/png"] for node in many.nodes() if "data" in node]
     assert pictures[-1] == "29" * 100
     assert sum(map(len, pictures)) <= 1000
+
+
+def test_an_error_names_no_file_that_nobody_has() -> None:
+    found = failure_of({"ename": "SyntaxError", "evalue": "'(' was never closed (3134063903.py, line 2)"})
+    assert str(found) == "SyntaxError: '(' was never closed"
+    theirs = failure_of({"ename": "SyntaxError", "evalue": "invalid syntax (module.py, line 2)"})
+    assert str(theirs) == "SyntaxError: invalid syntax (module.py, line 2)"
