@@ -22,7 +22,7 @@ from tui.widgets.palette import style_of
 CODE_GUTTER, TEXT_GUTTER = 8, 3  # cells before the text: the mark of the cursor, the number and a line of code
 FOLDED = 4  # cells that what does not fit into a line of code is indented further
 SLOW_S = 1.0  # from which on a cell says how long it took
-OPENING = re.compile(r"\s*(?:[\w.]+\()?\[*")  # of a line of a tensor or an array, before its first value
+OPENING = re.compile(r"\s*(?:(?:tensor|array)\()?\[*")  # of a line of a tensor or an array, before its first value
 PICTURE_LINES = 22  # of an image among the outputs, at most
 
 
@@ -190,26 +190,8 @@ def _output(
 
 
 def _parts(app: App[object], output: OutputView, text: str, room: int) -> Sequence[str]:
-    """A line of an output in parts of at most `room` cells: between words, of an object between its values, else
-    anywhere."""
-    if output.kind == "error":
-        return wrapped_words(app, text, room)
-    if output.kind == "object":
-        return _between_values(shown(text), room)
-    return wrapped(text, room)
-
-
-def _between_values(text: str, room: int) -> list[str]:
-    """At spaces, where there are some; what follows stands below the first value."""
-    opening = OPENING.match(text)
-    indent = min(opening.end() if opening else 0, room // 2)
-    parts, begin = list[str](), 0
-    while begin < len(text):
-        lead = " " * indent if begin else ""
-        end = begin + _fitting(text[begin:], room - len(lead))
-        parts.append(lead + text[begin:end].rstrip() if end < len(text) else lead + text[begin:])
-        begin = end
-    return parts or [""]
+    """A line of an output in parts of at most `room` cells."""
+    return wrapped_words(app, text, room) if output.kind == "error" else wrapped(text, room)
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -274,19 +256,32 @@ def wrapped_words(app: App[object], text: str, room: int) -> list[str]:
 
 
 def wrapped(text: str, room: int) -> Sequence[str]:
-    """A line in parts of at most `room` cells, as a terminal wraps it."""
+    """A line in parts of at most `room` cells: broken at a space, so that a number stays whole, where the part fills a
+    third of the room, else anywhere. What goes on of a tensor stands below its first value."""
     text = shown(text)
     if cell_len(text) <= room:
         return (text,)
-    parts, part, used = [], "", 0
-    for character in text:
-        width = cell_len(character)
-        if used + width > room:
-            parts.append(part)
-            part, used = "", 0
-        part += character
-        used += width
-    return (*parts, part)
+    opening = OPENING.match(text)
+    indent = min(opening.end() if opening else 0, room // 2)
+    parts, begin = list[str](), 0
+    while begin < len(text):
+        lead = " " * indent if begin else ""
+        fits = begin + _most(text[begin:], room - len(lead))
+        space = text.rfind(" ", begin + (fits - begin) // 3, fits + 1) if fits < len(text) else -1
+        end = space if space >= 0 else fits
+        parts.append(lead + text[begin:end])
+        begin = end + 1 if space >= 0 else end
+    return parts
+
+
+def _most(text: str, cells: int) -> int:
+    """How many characters of the text are in so many cells: one at least."""
+    used = 0
+    for at, one in enumerate(text):
+        used += cell_len(one)
+        if used > cells:
+            return max(1, at)
+    return len(text)
 
 
 def _folded(line: list[Segment], room: int) -> list[list[Segment]]:
@@ -307,13 +302,9 @@ def _folded(line: list[Segment], room: int) -> list[list[Segment]]:
 def _fitting(text: str, cells: int) -> int:
     """How many characters of the text are in a line of so many cells: up to the last space that is not at the very
     beginning of the line, or all that fit. No wide character is cut in two."""
-    used = 0
-    for at, one in enumerate(text):
-        used += cell_len(one)
-        if used > cells:
-            space = text.rfind(" ", 0, at)
-            return space + 1 if text[: space + 1].strip() else max(1, at)
-    return len(text)
+    at = _most(text, cells)
+    space = text.rfind(" ", 0, at) if at < len(text) else -1
+    return space + 1 if text[: space + 1].strip() else at
 
 
 def _part(line: list[Segment], begin: int, end: int) -> list[Segment]:

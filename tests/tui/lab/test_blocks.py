@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 
-from tui.lab.blocks import FOLDED, _between_values, _folded
+from tui.lab.blocks import FOLDED, _folded, wrapped
 
 
 def text(line: list[Segment]) -> str:
@@ -46,12 +46,29 @@ def test_a_line_of_code_is_broken_between_its_words() -> None:
 @pytest.mark.parametrize("room", [24, 30, 61, 75])
 def test_a_tensor_is_broken_between_its_values(room: int) -> None:
     values = [f"{number / 7:.4f}" for number in range(12)]
-    lines = _between_values(f"tensor([[{', '.join(values)}]])", room)
+    lines = wrapped(f"tensor([[{', '.join(values)}]])", room)
     assert all(cell_len(line) <= room for line in lines)
     assert re.findall(r"\d+\.\d+", "\n".join(lines)) == values
     assert all(line.startswith(("         0", "         1")) for line in lines[1:])
 
 
-def test_a_value_that_is_longer_than_a_line_is_broken_anywhere() -> None:
-    assert _between_values("'" + "a" * 10 + "'", 5) == ["'aaaa", "aaaaa", "a'"]
-    assert _between_values("", 5) == [""]
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("short", ["short"]),
+        ("", [""]),
+        ("a" * 25, ["a" * 10, "a" * 10, "a" * 5]),
+        ("one two three four", ["one two", "three four"]),
+        ("a " + "b" * 20, ["a bbbbbbbb", "bbbbbbbbbb", "bb"]),  # a space near the beginning would leave the line empty
+        ("  deep and long", ["  deep and", "  long"]),
+        ("가나다라 마바사 아", ["가나다라", "마바사 아"]),
+        ("가나다라마바사", ["가나다라마", "바사"]),
+    ],
+)
+def test_a_line_of_an_output_is_broken_at_spaces_where_that_leaves_no_gap(text: str, parts: list[str]) -> None:
+    assert list(wrapped(text, 10)) == parts
+
+
+def test_in_hardly_any_room_a_line_is_broken_too() -> None:
+    assert "".join(wrapped("    tensor([[1, 2]])", 1)).replace(" ", "") == "tensor([[1,2]])"
+    assert "".join(wrapped("한국어", 1)) == "한국어"

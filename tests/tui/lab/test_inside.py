@@ -181,7 +181,7 @@ def test_a_graph_says_what_is_freed_and_what_comes_again() -> None:
     assert (graph.title(found), graph.summary(found)) == ("Graph of y", "8 B saved for backward")
     freed = KernelGraph("y", (KernelGraphNode(node, (), True),), (LeafGradient("x", (2,), "[1, 1]"),), freed=True)
     assert [row.cells[0] for row in graph.rows(freed)] == [
-        "backward() has freed what was saved", "  AddBackward0  (again, see above)", "x.grad = [1, 1]",
+        "freed by backward()", "  AddBackward0  (again, see above)", "x.grad = [1, 1]",
     ]  # fmt: skip
     assert graph.summary(freed) == "freed"
     assert graph.opens(freed, "leaf:x") == ""  # no expression gives it

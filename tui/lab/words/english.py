@@ -79,7 +79,7 @@ class LabWords:
     no_graph: str = "Choose a tensor that has a grad_fn: its autograd graph is drawn here."
     saved_bytes: str = "{0} saved for backward"
     freed: str = "freed"
-    has_freed: str = "backward() has freed what was saved"
+    has_freed: str = "freed by backward()"
     again: str = "again, see above"
     # Prompts and questions
     enter: str = "Enter: OK"
