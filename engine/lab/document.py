@@ -65,6 +65,7 @@ class Document:
     _text: str | None = None  # as it was read; None: it was in no file yet
     _as_read: dict[str, Any] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
+    _before: list[str] = field(default_factory=list)  # of a script: what jupytext makes of it as it was read; one, once
 
     def __post_init__(self) -> None:
         self.cells = [Cell(node) for node in self.content["cells"]]
@@ -92,6 +93,7 @@ class Document:
         nodes = [{**cell.node, "metadata": deepcopy(cell.node.get("metadata", {}))} for cell in self.cells]
         copy = Document(self.path, {**self.content, "cells": []}, self._text)
         copy.cells, copy._as_read = [Cell(node) for node in nodes], self._as_read
+        copy._before = self._before
         return copy
 
     @property
@@ -107,7 +109,7 @@ class Document:
         if not self.edited:
             return self._text
         mark, newline, plain = _plain(self._text)
-        text = script.rewritten(self._whole(), self._as_read, plain) if ending == ".py" else self._json(plain)
+        text = self._script(plain) if ending == ".py" else self._json(plain)
         return mark + text.replace("\n", newline)
 
     def save(self, path: Path | None = None) -> None:
@@ -126,6 +128,11 @@ class Document:
 
     def _whole(self) -> dict[str, Any]:
         return {**self.content, "cells": [cell.node for cell in self.cells]}
+
+    def _script(self, read: str) -> str:
+        if not self._before:
+            self._before.append(script.written(self._as_read))
+        return script.rewritten(self._whole(), self._before[0], read)
 
     def _json(self, read: str = "") -> str:
         """Spelled as the text that was read, as far as a JSON library spells so; else as Jupyter does."""

@@ -32,16 +32,18 @@ def written(content: dict[str, Any]) -> str:
     return str(jupytext.writes(nbformat.from_dict(plain), fmt=PERCENT))
 
 
-def rewritten(content: dict[str, Any], as_read: dict[str, Any], text: str) -> str:
-    """The text of an edited notebook. `as_read`: the notebook before, that was read in `text`, whose header, cell
-    markers and spacing stay as they are where nothing beside them was edited."""
+def rewritten(content: dict[str, Any], before: str, text: str) -> str:
+    """The text of a notebook that was edited since it was read in `text`, whose header, cell markers and spacing stay
+    as they are where nothing beside them was edited. `before`: what `written` made of it then."""
     new = written(content)
-    old = written(as_read)
-    if old == text:
+    if before == text:
         return new
-    lines = merged(*(one.splitlines(keepends=True) for one in (old, new, text)))
-    found = "" if lines is None else "".join(lines)
-    return found if lines is not None and _meaning(found) == _meaning(new) else new
+    lines = merged(*(one.splitlines(keepends=True) for one in (before, new, text)))
+    if lines is None:
+        return new
+    found = "".join(lines)
+    means = _meaning(found)
+    return found if means is not None and (means == _says(content) or means == _meaning(new)) else new
 
 
 def merged(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> list[str] | None:
@@ -57,16 +59,29 @@ def merged(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str]) -> l
 
 
 def _hunks(base: Sequence[str], changed: Sequence[str]) -> list[Hunk]:
-    matcher = SequenceMatcher(None, base, changed, autojunk=False)
-    return [(one, end, list(changed[other:to])) for tag, one, end, other, to in matcher.get_opcodes() if tag != "equal"]
+    """What differs. Lines that are there very often are no beginning of what is the same, which would be slow."""
+    same = _shared(base, changed)
+    end = _shared(base[same:][::-1], changed[same:][::-1])
+    one, other = base[same : len(base) - end], changed[same : len(changed) - end]
+    found = SequenceMatcher(None, one, other).get_opcodes()
+    return [(same + at, same + to, list(other[by:until])) for tag, at, to, by, until in found if tag != "equal"]
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """Lines at the beginning that are the same."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _meaning(text: str) -> object:
     """What a text says of its cells and their kernel, however it is written; None where it can't be read."""
     try:
-        content = read(text)
+        return _says(read(text))
     except Exception:  # as it may be after a merge
         return None
+
+
+def _says(content: dict[str, Any]) -> object:
     metadata = {key: value for key, value in content["metadata"].items() if key != "jupytext"}
     return metadata, [
         (cell.get("cell_type"), joined(cell.get("source", "")), cell.get("metadata")) for cell in content["cells"]
