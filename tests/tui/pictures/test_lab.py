@@ -119,6 +119,24 @@ async def test_a_document_and_what_the_kernel_holds(
         await picture(pilot, "died", "0 restarts the kernel", name="died")
 
 
+async def test_a_document_in_korean(home: Path, document: Path, scripted: FakeLab, picture: Picture) -> None:
+    text = DOCUMENT.replace("What does `n` hold after the next cell?", "다음 셀을 실행하면 `n`에는 무엇이 있을까요?")
+    document.write_text(
+        text.replace("Why: Both names mean the same memory.", "이유: 두 이름은 같은 메모리를 가리킵니다.")
+    )
+    app = opened(home, "lab")
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await shown(pilot, document)
+        await pilot.press("G", "f5")
+        await picture(pilot, "셀 6/6 · 대기 중", "이 셀의 4번째 줄", name="error")
+        await pilot.press("tab", "k", "k")
+        await picture(pilot, "변수 · 5", "저장소 하나(20 B)를 공유", name="shared")
+        await pilot.press("escape", "0")
+        await picture(pilot, "커널을 다시 시작할까요?", name="restart")
+        await pilot.press("escape", "question_mark")
+        await picture(pilot, "여기까지 실행", name="keys")
+
+
 async def test_typing(home: Path, document: Path, scripted: FakeLab, picture: Picture) -> None:
     app = opened(home, "lab")
     async with app.run_test(size=SIZES[0]) as pilot:
