@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tui.widgets.chart.axes import Axis
 
 LINE = "⠤⠒⠤"
+BEYOND = "larger values cut off, L: log"
 MOST_KEYS = 3  # lines that the key to many runs may take
+READOUT_SHARE = 4  # what stands at the cursor may take one line in so many
 _ASCII = str.maketrans("┌┐└┘─│┤┬⠿✗┊▽▵–…·⠤⠒●○■□▲△◆◇×", "++++-|++ox:v^-..**OoHhAaDdx")
 
 
@@ -90,17 +92,23 @@ class ChartView(Lines):
     def paint(self, width: int, height: int) -> list[Line]:
         self._plot = None
         chart = self.chart
+        title = chart.title if self.titled else ""
         if width < MIN_WIDTH or height < MIN_HEIGHT:
             return [[(fit(chart.title, width), "strong")], [(fit("too small for a chart", width), "dim")]]
         if not any(map(len, chart.series)) and chart.nothing:
-            return [[(fit(chart.title, width), "strong")], [(fit(chart.nothing, width), "dim")]]
-        title = chart.title if self.titled else ""
+            return [*([[(fit(title, width), "strong")]] if title else []), [(fit(chart.nothing, width), "dim")]]
         heading = heading_lines(chart, self.view, None, width, title)
         drawn = plot(chart, self.view, width, height - len(heading), ascii_only=self._ascii)
         self._plot = drawn
         self._heading = len(heading)
-        if self.view.cursor is not None:
-            heading = heading_lines(chart, self.view, self.readout, width, title)[: len(heading)]
+        if self.view.cursor is not None or drawn.beyond:
+            beyond = BEYOND if drawn.beyond else ""
+            most = max(MOST_KEYS, height // READOUT_SHARE)
+            said = heading_lines(chart, self.view, self.readout, width, title, beyond, most)
+            if len(said) != len(heading):  # what stands at the cursor may be longer than the key to the signs
+                self._plot = drawn = plot(chart, self.view, width, height - len(said), ascii_only=self._ascii)
+                self._heading = len(said)
+            heading = said
         if self.busy:
             heading[0] = [(fit(f"{title}  {self.busy}".strip(), width), "warning")]
         lines = [*heading, *drawn.rows]
@@ -129,11 +137,14 @@ class ChartView(Lines):
         return self._plot.x.value(column - self._plot.left + 0.5)
 
 
-def heading_lines(chart: Chart, view: View, at: Readout | None, width: int, title: str) -> list[Line]:
-    """The title with the key to the signs, or with what stands at the cursor. Many runs take up to MOST_KEYS lines."""
-    state = _state(view, chart)
+def heading_lines(
+    chart: Chart, view: View, at: Readout | None, width: int, title: str, beyond: str = "", most: int = MOST_KEYS
+) -> list[Line]:
+    """The title with the key to the signs, or with what stands at the cursor. Many runs take up to `most` lines.
+    `beyond`: said of what is not drawn."""
+    state = " · ".join(filter(None, (beyond, _state(view, chart))))
     entries = _readings(at) if at is not None else _key(chart)
-    lines = _flowed(title, entries, width - len(state) - 2 if state else width, MOST_KEYS if chart.overlaid else 1)
+    lines = _flowed(title, entries, width - len(state) - 2 if state else width, most if chart.overlaid else 1)
     if state and (room := width - sum(cell_len(text) for text, _ in lines[0])) >= len(state) + 1:
         lines[0] += [(" " * (room - len(state)), ""), (state, "dim")]
     return lines

@@ -54,7 +54,7 @@ def csv_text(chart: Chart, view: View) -> str:
         columns = (*series.places, series.mean, series.low, series.high)
         for at, numbers in enumerate(zip(*(column[part].tolist() for column in columns), strict=True)):
             smoothed = "" if smooth is None else _number(float(smooth[at]))
-            name = f"{series.name} (parent)" if series.parent else series.name
+            name = series.label
             writer.writerow([name, *map(_number, numbers), smoothed])
     return text.getvalue()
 
@@ -92,7 +92,7 @@ def _draw(axes: Any, chart: Chart, view: View, series: Series, number: int) -> N
     part = _in_window(chart, view, series)
     x, y = series.places.along(view.x_axis)[part], series.mean[part]
     color = "0.6" if series.parent else f"C{number % 10}"
-    name = f"{series.name} (parent)" if series.parent else series.name
+    name = series.label
     if series.dots and not series.joined:
         marker = MARKERS[number % len(MARKERS)] if chart.overlaid else "o"
         axes.plot(x, y, color=color, linestyle="", marker=marker, markersize=5, markerfacecolor="white", label=name)

@@ -13,7 +13,7 @@ from tui.widgets.chart.canvas import Canvas, right_labels
 from tui.widgets.chart.series import Chart, Series
 from tui.widgets.chart.smoothing import smooth_line
 from tui.widgets.chart.view import Extent, View, window_of
-from tui.widgets.lines import Line
+from tui.widgets.lines import Line, fit
 
 if TYPE_CHECKING:
     from tui.widgets.chart.series import Floats
@@ -27,6 +27,8 @@ NARROW_LEFT = 5  # the same beside charts that are too narrow for the newest val
 ROOM_FOR_RIGHT = 60  # columns from which the newest values stand beside the chart
 LARGEST = 1e300  # what is beyond is not drawn, as what is not finite
 MARKS_EVERY = 4  # cells for each checkpoint, at least
+USUAL = 0.95  # of a series' values: what only the rest are may lie beyond the axis
+DOTS_UP = 4  # of a cell
 SIGN_EVERY = 24  # cells between two signs of a curve
 
 
@@ -39,6 +41,7 @@ class Plot:
     y: Axis
     left: int  # columns before the canvas
     dots: frozenset[tuple[int, int]]  # row and column, on the screen, of what stands for dots
+    beyond: bool = False  # whether values lie beyond the y axis, which would make the others flat
 
     def text(self) -> list[str]:
         """The rows without their styles."""
@@ -73,7 +76,7 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
         start, end = axes.across(start, end, width - LEFT - 1 - right, view.x_axis).ends
         start = max(0.0, start)
     parts = [part for one in chart.series if (part := _part(one, view, start, end, log_y=view.log_y and chart.log))]
-    y = _y_axis(parts, (start, end), rows, chart.ceiling, log=view.log_y and chart.log)
+    y, beyond = _y_axis(parts, (start, end), rows, chart, log=view.log_y and chart.log)
     left = LEFT if right else max(NARROW_LEFT, *map(len, y.names))
     x = _x_axis(view, parts, *window_of(view, extent_of(chart, view)), width - left - 1 - right)
     canvas = Canvas(x, y, ascii_only)
@@ -108,9 +111,10 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
             pieces.append((frame[left + 1 :].ljust(x.cells)[: x.cells], "dim"))
             text, style = (_unit(view, end), "dim") if row == -2 else ("", "")
         if right:
-            pieces.append((f" {text}"[:right].ljust(right), style))
+            pieces.append((f" {text}".ljust(right), style))
         drawn.append(pieces)
-    return Plot(drawn, x, y, left + 1, frozenset((rows - 1 - row, left + 1 + column) for row, column in dots))
+    places = frozenset((rows - 1 - row, left + 1 + column) for row, column in dots)
+    return Plot(drawn, x, y, left + 1, places, beyond)
 
 
 def preload() -> None:
@@ -140,18 +144,36 @@ def _part(series: Series, view: View, start: float, end: float, *, log_y: bool) 
     return _Part(series, x, low, mean, high, smooth, seen)
 
 
-def _y_axis(parts: list[_Part], window: tuple[float, float], rows: int, ceiling: float, *, log: bool) -> Axis:
-    """For what is in the window, the lines at its edges too."""
+def _y_axis(
+    parts: list[_Part], window: tuple[float, float], rows: int, chart: Chart, *, log: bool
+) -> tuple[Axis, bool]:
+    """For what is in the window, the lines at its edges too; and whether values are left out that would flatten the
+    rest."""
     import numpy as np
 
     values: list[float] = []
+    limit = math.inf if log or math.isfinite(chart.ceiling) else _limit(parts, rows)
+    beyond = False
     for part in parts:
-        if len(part.x[part.seen]):
-            values += [float(part.low[part.seen].min()), float(part.high[part.seen].max())]
+        low, high = part.low[part.seen], part.high[part.seen]
+        near = (np.abs(low) <= limit) & (np.abs(high) <= limit)
+        beyond = beyond or not bool(near.all())
+        if near.any():
+            values += [float(low[near].min()), float(high[near].max())]
         if not part.series.dots or part.series.joined:
             edges = np.clip(window, part.x[0], part.x[-1])
-            values += np.interp(edges, part.x, part.mean).tolist()
-    return _short(axes.logarithmic(values, rows) if log else axes.linear(values, rows, ceiling))
+            values += [value for value in np.interp(edges, part.x, part.mean).tolist() if abs(value) <= limit]
+    return _short(axes.logarithmic(values, rows) if log else axes.linear(values, rows, chart.ceiling)), beyond
+
+
+def _limit(parts: list[_Part], rows: int) -> float:
+    """How large a value may be before what most series show lies within a single dot of an axis that holds it: of a run
+    that diverged beside others that did not, or of a spike."""
+    import numpy as np
+
+    usual = sorted(float(np.quantile(np.abs(part.mean[part.seen]), USUAL)) for part in parts if len(part.x[part.seen]))
+    middle = usual[(len(usual) - 1) // 2] if usual else 0.0
+    return middle * rows * DOTS_UP if middle else math.inf
 
 
 def _x_axis(view: View, parts: list[_Part], start: float, end: float, cells: int) -> Axis:
@@ -200,7 +222,7 @@ def _labels(parts: list[_Part], y: Axis, *, overlaid: bool) -> Iterator[tuple[in
             continue
         value = float(seen[part.seen][-1])
         sign = f"{part.series.sign} " if part.series.sign else ""
-        yield y.cell(value), f"{sign}{part.series.text(value)}", part.series.style
+        yield y.cell(value), f"{sign}{_number(part.series.text(value), RIGHT - 1 - len(sign))}", part.series.style
 
 
 def _frame(x: Axis, y: Axis, left: int, height: int) -> list[str]:
@@ -224,6 +246,20 @@ def _short(axis: Axis) -> Axis:
     """With names that fit beside every chart."""
     names = tuple(name if len(name) <= LEFT else f"{float(name.replace(',', '')):.1e}"[:LEFT] for name in axis.names)
     return replace(axis, names=names)
+
+
+def _number(text: str, width: int) -> str:
+    """The text of a number in so many columns: without its unit, which the title has, or with fewer digits and a
+    shorter exponent where it has one."""
+    number = text.split(" ")[0]
+    if len(text) <= width or "e" not in number:
+        return text if len(text) <= width else fit(number, width)
+    text = number
+    for digits in (4, 3, 2, 1):
+        mantissa, _, exponent = f"{float(text):.{digits - 1}e}".partition("e")
+        if len(short := f"{mantissa}e{int(exponent)}") <= width:
+            return short
+    return fit(text, width)
 
 
 def _column(x: Axis, value: float) -> int | None:

@@ -23,7 +23,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Readout:
-    """`place`: of the point that is nearest to the cursor."""
+    """`place`: of the point that is nearest to the cursor, of any series."""
 
     place: Place
     readings: tuple[Reading, ...]  # of the series that are drawn
@@ -38,8 +38,9 @@ def readout(chart: Chart, view: View, reach: float) -> Readout | None:
     lines = [one for one in chart.series if len(one) and not one.parent]
     if cursor is None or not lines:
         return None
+    known = [*lines, *(one for one in chart.also if len(one))]  # what is drawn may have a point at each epoch alone
     nearest = min(
-        (_nearest(one, view, cursor) for one in lines), key=lambda place: abs(place.along(view.x_axis) - cursor)
+        (_nearest(one, view, cursor) for one in known), key=lambda place: abs(place.along(view.x_axis) - cursor)
     )
     return Readout(
         nearest,
@@ -68,7 +69,7 @@ def index_at(series: Series, view: View, cursor: float, reach: float) -> int | N
 def _reading(series: Series, view: View, cursor: float, reach: float) -> Reading:
     at = index_at(series, view, cursor, reach)
     if at is None:
-        return Reading(series.name, "–", series.style, series.sign)
+        return Reading(series.label, "–", series.style, series.sign)
     words = series.text(float(series.mean[at]))
     if view.smoothing and not series.dots:
         smooth = float(smooth_line(series, view.smoothing)[at])
@@ -77,7 +78,7 @@ def _reading(series: Series, view: View, cursor: float, reach: float) -> Reading
         x = series.places.along(view.x_axis)[at]
         if abs(x - cursor) > reach:
             words += f" (epoch {series.places.epoch[at]:g})"
-    return Reading(series.name, words, series.style, series.sign)
+    return Reading(series.label, words, series.style, series.sign)
 
 
 def _nearest(series: Series, view: View, cursor: float) -> Place:

@@ -64,6 +64,11 @@ class Series:
     def __len__(self) -> int:
         return len(self.mean)
 
+    @property
+    def label(self) -> str:
+        """Its name beside those of others, the parent's the same as the run's own."""
+        return f"{self.name} (parent)" if self.parent else self.name
+
 
 @dataclass(frozen=True)
 class Mark:

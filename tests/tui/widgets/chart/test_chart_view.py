@@ -204,3 +204,14 @@ async def test_the_cursor_pans_a_zoomed_window_at_its_edge() -> None:
         there: Any = app.page.view.window
         assert there[1] < first[1]
         assert there[0] <= (app.page.view.cursor or 0.0) <= there[1]
+
+
+async def test_every_run_is_read_out_where_that_takes_more_lines_than_the_key() -> None:
+    app = ChartApp()
+    runs = [replace(falling(100), name=f"a run with a name {number}", sign="●■▲◆○"[number]) for number in range(5)]
+    async with app.run_test(size=(100, 24)):
+        app.view.show(chart(*runs, title="loss"), View(cursor=5.0), now=True)
+        text = app.view.text()
+        for one in runs:
+            assert f"{one.sign} {one.name} 0." in text
+        assert len(text.splitlines()) == 24

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tui.widgets.chart.made_up import canvas, chart, dots, drawn, falling, is_braille, line, names_of_x, ticks
 from tui.widgets.chart.canvas import BRAILLE
-from tui.widgets.chart.plot import LEFT, MARK, Plot
+from tui.widgets.chart.plot import LEFT, MARK, Plot, _number
 from tui.widgets.chart.series import Chart, Mark, Place, Series
 
 
@@ -282,3 +282,41 @@ def test_results_that_are_close_together_are_drawn_apart(values: tuple[float, ..
     assert abs(heights[0] - heights[-1]) > 6, "they take the most of the rows"
     named = ticks(drawn(chart(dots([1, 2, 3, 4, 5], values), epochs=6, ceiling=ceiling), 70, 18))
     assert len({value for _, value in named}) == len(named)
+
+
+def many(count: int, level: float) -> Series:
+    return line([10 * (at + 1) / count for at in range(count)], [level] * count)
+
+
+def test_a_run_that_diverged_does_not_flatten_the_others() -> None:
+    runs = [replace(falling(100), sign="x"), replace(falling(90), sign="o"), replace(many(50, 7.255e15), sign="+")]
+    plotted = drawn(chart(*runs))
+    assert plotted.beyond
+    assert ticks(plotted)[-1][1] <= 4
+    assert "+ 7.3e15" in "\n".join(plotted.text()), "its value stands at the top, whole"
+    assert not drawn(chart(*runs), log="y").beyond
+    assert ticks(drawn(chart(*runs), log="y"))[-1][1] >= 7e15
+
+
+def test_a_spike_is_left_out_and_a_run_that_only_rises_is_not() -> None:
+    spike = line([at / 10 for at in range(1, 101)], [0.5] * 60 + [900.0] + [0.5] * 39)
+    assert drawn(chart(spike)).beyond
+    alone = drawn(chart(line([0.1, 0.2], [2.3, 7e15])))
+    assert not alone.beyond
+    assert ticks(alone)[-1][1] >= 7e15
+    assert not drawn(chart(falling(200), many(100, 30.0))).beyond, "as far apart as two losses are"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "said"),
+    [
+        ("0.4882", 8, "0.4882"),
+        ("7.255e+15", 8, "7.255e15"),
+        ("7.255e+15", 6, "7.3e15"),
+        ("-7.255e-150", 8, "-7e-150"),
+        ("12,345 MiB", 8, "12,345"),
+        ("123,456,789", 8, "123,456…"),
+    ],
+)
+def test_the_last_value_is_shortened_and_never_cut_in_silence(text: str, width: int, said: str) -> None:
+    assert _number(text, width) == said

@@ -60,3 +60,15 @@ def test_without_a_cursor_or_without_points_there_is_nothing() -> None:
     assert readout(chart(TRAIN), View(), 0.1) is None
     assert readout(chart(line([], [])), View(cursor=1.0), 0.1) is None
     assert readout(chart(replace(TRAIN, parent=True)), View(cursor=1.0), 0.1) is None
+
+
+def test_the_place_is_that_of_the_nearest_point_of_any_series_also_of_those_not_drawn() -> None:
+    at = readout(chart(TEST, also=(TRAIN,)), View(cursor=2.9), 0.1)
+    assert at is not None
+    assert at.place.epoch == 3.0
+
+
+def test_the_parent_s_values_are_called_that() -> None:
+    at = readout(chart(replace(TEST, parent=True), TEST), View(cursor=2.0), 0.1)
+    assert at is not None
+    assert [one.name for one in at.readings] == ["test (parent)", "test"]
