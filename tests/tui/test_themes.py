@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from rich.color import ColorType
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -159,3 +160,10 @@ def test_a_terminal_of_16_colours_keeps_right_and_wrong_apart() -> None:
         assert made[f"hit{level}"] != made[f"miss{level}"]
     assert made["miss1"].bgcolor is None  # one wrong image is not drawn as a thousand
     assert made["miss5"].bgcolor is not None
+
+
+def test_on_16_colours_each_run_has_one_of_its_own() -> None:
+    styles = palette._styles(variables(OWN["fmnist-16"]))
+    runs = [styles[f"run{slot}"].color for slot in range(len(palette.RUN_COLORS))]
+    assert all(color is not None and color.type is ColorType.STANDARD for color in runs), "none is mixed"
+    assert len({color.number for color in runs if color is not None}) == len(runs)

@@ -29,6 +29,11 @@ RUN_COLORS = (
     ("#e28fc0", "#a8437b"), ("#f2713c", "#c4470a"), ("#8ea6ff", "#3f51c9"), ("#b5e061", "#4f7d00"),
     ("#c3a0f7", "#7a3fc4"), ("#e0b48a", "#7d5430"), ("#5fd6d6", "#007b80"), ("#f79a9a", "#c03040"),
 )  # fmt: skip
+# On the terminal's own colours: mixed ones would come to white for half of them.
+ANSI_RUN_COLORS = (
+    "ansi_cyan", "ansi_yellow", "ansi_green", "ansi_bright_yellow", "ansi_magenta", "ansi_red",
+    "ansi_blue", "ansi_bright_green", "ansi_bright_magenta", "ansi_bright_red", "ansi_bright_cyan", "ansi_bright_blue",
+)  # fmt: skip
 FAINT = 0.4
 
 SPECS = {
@@ -79,7 +84,8 @@ def _styles(colors: Mapping[str, str]) -> dict[str, Style]:
     full has its colour in its text."""
     background = Color.parse(colors["background"])
     light = background.brightness > 0.5
-    colors = {**colors, **{f"run{slot}": both[light] for slot, both in enumerate(RUN_COLORS)}}
+    runs = ANSI_RUN_COLORS if background.ansi is not None else [both[light] for both in RUN_COLORS]
+    colors = {**colors, **{f"run{slot}": color for slot, color in enumerate(runs)}}
 
     def laid_over(name: str, strength: float) -> Color:
         return background.blend(Color.parse(colors[name]), strength)
