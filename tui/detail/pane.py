@@ -59,7 +59,7 @@ class DetailPane(Panel):
         & #detail-shares { margin: 1 0 0 0; display: none; }
         &.-shares #detail-shares { display: block; }
         & #detail-parts.-wide { layout: horizontal; }
-        & #detail-parts.-wide #detail-text { height: 1fr; width: 5fr; margin: 0 2 0 0; }
+        & #detail-parts.-wide #detail-text { height: 1fr; width: 5fr; min-width: 40; margin: 0 2 0 0; }
         & #detail-parts.-wide #detail-picture, & #detail-parts.-wide #detail-shares { width: 7fr; margin: 0; }
         & #detail-parts.-wide #detail-reason { width: 7fr; margin: 0; }
     }

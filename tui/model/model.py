@@ -23,6 +23,7 @@ from tui.dialogs.columns import ColumnChoice
 from tui.dialogs.table_screen import TableScreen, columns_key, panel_keys
 from tui.keys import bind, move_keys
 from tui.model import model_text, module_table, parameter_table, prompts, table_export
+from tui.model.arrangement import Arrangement, arranged
 from tui.model.followed_run import FollowedRun
 from tui.model.freezer import Freezer
 from tui.model.model_detail import ModelDetail
@@ -36,9 +37,6 @@ from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
 
 FOLLOW_S = 2.0  # between two looks for a newer checkpoint
-WIDE = 110  # columns from which on the detail panel is shown
-VALUELESS_LINES = 9  # of the detail panel, where it has no values to show
-STACKED = 0.6  # of the lines that a table may take which has the detail panel below it
 
 
 class ModelScreen(TableScreen):
@@ -73,6 +71,7 @@ class ModelScreen(TableScreen):
         self._asked: NetworkRef | None = None
         self._summary: ModelSummary | None = None
         self._shows_parameters = False
+        self._has_detail = False  # whether the detail panel is shown
         self._asking = False
         self._entry = ""  # the file of the checkpoint that is shown
         self._before: Source | None = None  # the checkpoint that was shown before it
@@ -233,23 +232,17 @@ class ModelScreen(TableScreen):
         order = f"{order} reversed".strip() if self.parameters.reversed else order
         return model_text.state(rows, len(self.parameters.tensors), "tensor", self.filter_text, order, summary.freeze)
 
-    @property
-    def _has_detail(self) -> bool:
-        """Whether the detail panel is shown."""
-        return self.size.width >= WIDE and self._summary is not None
-
     def _arrange(self) -> None:
-        """The detail panel stands below a short table and that of the parameters, which has many columns; beside a long
-        one; in a narrow terminal there is none."""
-        room = self.size.height - 2  # the lines at the top and the bottom
-        needed = len(self.table.rows) + 3 + self.query_one("#problem").display
-        valueless = self._summary is not None and self._summary.valueless
-        most = room - VALUELESS_LINES if valueless else int(STACKED * room)
-        stacked = self._has_detail and (needed <= most or self._shows_parameters)
-        self.detail.display = self._has_detail
-        self.query_one("#panels").set_class(stacked, "-stacked")
-        self.panel.styles.height = min(needed, most) if stacked else "1fr"
-        self.detail.put_picture(wide=stacked)
+        summary, lines = self._summary, self.size.height - 2  # without those at the top and the bottom
+        rows = len(self.table.rows) + self.query_one("#problem").display
+        found = Arrangement(detail=False)
+        if summary is not None:
+            many = self._shows_parameters
+            found = arranged(self.size.width, lines, rows, many_columns=many, valueless=summary.valueless)
+        self._has_detail = self.detail.display = found.detail
+        self.query_one("#panels").set_class(found.stacked, "-stacked")
+        self.panel.styles.height = "1fr" if found.height is None else found.height
+        self.detail.put_picture(wide=found.stacked)
 
     def _show_chosen(self) -> None:
         """The line below the table, and the detail panel: what is known at once, the rest when it has been asked."""
@@ -257,10 +250,11 @@ class ModelScreen(TableScreen):
         if summary is None:
             return
         if self._has_detail:
-            self.panel.describe(below=model_text.totals(summary))
+            self.panel.describe(below=model_text.totals(summary), below_right="")
             self._show_detail(summary)
         else:
-            self.panel.describe(below=self._chosen_line(summary))
+            valueless = model_text.VALUELESS_SHORT if summary.valueless else ""
+            self.panel.describe(below=self._chosen_line(summary), below_right=valueless)
 
     def _chosen_line(self, summary: ModelSummary) -> str:
         if self._shows_parameters:

@@ -4,6 +4,7 @@ from engine.inspection.model_requests import ModelSummary
 from tui import format as fmt
 
 VALUELESS = "It has shapes but no values (PyTorch's meta device). Press o to open its weights from a file."
+VALUELESS_SHORT = "no values: o opens weights"
 
 
 def totals(summary: ModelSummary) -> str:

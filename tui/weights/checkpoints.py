@@ -55,7 +55,7 @@ COLUMNS = (
 TITLES = tuple(column.title for column in COLUMNS)
 MARK = Column("", 1)  # where some are marked: a name is cut at its beginning
 WIDE = 110  # columns from which the chosen file has a panel
-LIST_EDGES, TENSORS_HEIGHT = 3, 10  # rows: a list's borders and titles, and the least that tensors below it need
+LIST_EDGES, BELOW_HEIGHT = 3, 10  # rows: a list's borders and titles, and the least that a panel below it needs
 LISTED = 300  # tensors, and other values, of the chosen file
 LARGEST = 1 << 29  # bytes of a tensor that is drawn without being asked for
 EMPTY = "No checkpoints yet. Press N to train a model, or o to open any file of weights."
@@ -103,7 +103,7 @@ class CheckpointsScreen(TableScreen):
 
     def compose(self) -> ComposeResult:
         yield TopBar("checkpoints")
-        with Horizontal():
+        with Horizontal(id="panels"):
             with Vertical(id="left"):
                 with Panel(title="Checkpoints", id="files-panel"):
                     yield Rows(COLUMNS, id="files")
@@ -185,14 +185,16 @@ class CheckpointsScreen(TableScreen):
         self.refresh_bindings()
 
     def _arrange(self) -> None:
-        """The chosen file's tensors stand below a short list, where there is room, else in the panel about the file."""
+        """The chosen file's tensors stand below a short list, where there is room, else in the panel about the file,
+        which in a narrow terminal is itself below the list."""
         wide = self.size.width >= WIDE
         left_out = height_in(self.query_one("#left-out", Static), self.table.size.width)
         needed = len(self.table.rows) + LIST_EDGES + left_out
-        tensors, chosen = self.query_one("#tensors"), self.chosen
-        tensors.display = wide and chosen is not None and self.size.height - 2 - needed >= TENSORS_HEIGHT
-        self._panel.styles.height = needed if tensors.display else "1fr"
-        self.query_one("#file").display = wide and chosen is not None
+        below = self.chosen is not None and self.size.height - 2 - needed >= BELOW_HEIGHT
+        self.query_one("#tensors").display = wide and below
+        self.query_one("#file").display = below if not wide else self.chosen is not None
+        self._panel.styles.height = needed if below else "1fr"
+        self.query_one("#left").styles.height = needed if below and not wide else "1fr"
 
     def _describe(self) -> None:
         """What stands in the borders of the list."""

@@ -122,12 +122,10 @@ async def test_modules_and_parameters_of_a_new_model(home: Path, size: tuple[int
         await pilot.press("j", "j", "enter")  # folded
         assert "ReLU" not in table(app)
         assert "3 of 8 modules" in edges(app)
-        if size == (80, 24):
-            assert "linear_relu_stack: [1, 784] → [1, 10], 669,706 of 669,706" in edges(app)
+        assert "linear_relu_stack" in edges(app, "#detail")
         await pilot.press("enter", "down", "v")
         assert "▸linear_relu_stack.0.weight" in table(app)
-        if size == (80, 24):
-            assert "parameter linear_relu_stack.0.weight  401,408 numbers, 1.5 MiB" in edges(app)
+        assert "linear_relu_stack.0.weight" in edges(app, "#detail")
         weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
         assert f"{float(weight.std(correction=0)):.3g}" in table(app)
         await pilot.press("slash")
