@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from engine.inspection.forward_requests import ForwardPass, Saliency
@@ -14,11 +14,13 @@ from tui.widgets.bars import Bars, Opinion
 from tui.widgets.gallery import Gallery
 from tui.widgets.heatmap import colours, limit_of
 from tui.widgets.image_page import Tile
+from tui.widgets.pixels import PixelTable
 from tui.widgets.text import update_text
 
 if TYPE_CHECKING:
     from engine.data.dataset import Bytes
 
+WIDE = 110  # columns from which on the numbers are beside the bars
 TALL = 28  # lines from which on the bars are below the pictures, not beside them
 BARS = 11  # lines: a note and ten bars
 CAPTION = 28  # cells
@@ -34,10 +36,14 @@ class AnswerPane(Vertical):
     AnswerPane.-short { layout: horizontal; }
     AnswerPane.-short #gallery { width: 30; }
     AnswerPane.-short #bars { margin: 1 0 0 0; }
+    AnswerPane #numbers { display: none; margin: 0 0 0 2; }
+    AnswerPane.-numbers #numbers { display: block; }
     """
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: Pictures, *, numbers: bool = False) -> None:
+        """`numbers`: with the pixels around the cursor as numbers, where there is room for them."""
         super().__init__(id="answer")
+        self._numbers = numbers
         self._pictures = pictures
         self._passed: ForwardPass | None = None
         self._edits = 0
@@ -46,14 +52,18 @@ class AnswerPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Gallery(self._pictures, id="gallery")
-        with Vertical():
-            yield Static(id="note", markup=False)
-            yield Bars(id="bars")
+        with Horizontal():
+            with Vertical():
+                yield Static(id="note", markup=False)
+                yield Bars(id="bars")
+            if self._numbers:
+                yield PixelTable(id="numbers", colours=self._pictures.cells == "blocks")
 
     def on_resize(self, event: events.Resize) -> None:
         """Arrange the parts for the room there is: a picture more than needed is never lost to a larger one."""
         lines = event.size.height
         self.set_class(lines < TALL, "-short")
+        self.set_class(lines >= TALL and event.size.width >= WIDE, "-numbers")
         self.query_one(Gallery).fit_to(PICTURES, lines - BARS if lines >= TALL else lines)
 
     @property
@@ -92,6 +102,16 @@ class AnswerPane(Vertical):
             first = self._first % len(tiles)
             tiles = tiles[first:] + tiles[:first]
         self.query_one(Gallery).show(tiles, cursor)
+        if cursor is not None and self._numbers:
+            table = self.query_one(PixelTable)
+            table.show(self._passed.image)
+            table.move(cursor[0] - table.row, cursor[1] - table.column)
+
+    @property
+    def pointed(self) -> tuple[int, int]:
+        """Row and column of the pixel under the cursor of the numbers."""
+        table = self.query_one(PixelTable)
+        return table.row, table.column
 
     def note(self, text: str) -> None:
         """A line between the pictures and the bars."""
@@ -105,7 +125,7 @@ class AnswerPane(Vertical):
         name, patch = self._passed.classes[self._saliency.target], self._saliency.patch
         occluded = f"{patch}×{patch} occluded"
         if self._pictures.cells == "ascii":
-            return f"∂ logit/∂ pixel of {name}, and if {occluded}: the denser, the larger the magnitude"
+            return f"∂ logit/∂ pixel of {name}, and if {occluded}; denser: larger"
         return f"∂ logit/∂ pixel of {name}; blue: less likely if {occluded}"
 
     def _tiles(self, passed: ForwardPass) -> list[Tile]:

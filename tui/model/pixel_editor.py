@@ -62,7 +62,7 @@ class PixelEditorScreen(KeyScreen[tuple[Edit, ...]]):
     def compose(self) -> ComposeResult:
         yield TopBar(self.app.current_mode)
         with Panel(id="editor"):
-            yield AnswerPane(self._services.pictures)
+            yield AnswerPane(self._services.pictures, numbers=True)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -121,6 +121,10 @@ class PixelEditorScreen(KeyScreen[tuple[Edit, ...]]):
         height, width = self._passed.image.shape[:2]
         row, column = self._pixel
         self._pixel = min(max(row + rows, 0), height - 1), min(max(column + columns, 0), width - 1)
+        self._draw()
+
+    def on_pixel_table_pointed(self) -> None:
+        self._pixel = self._pane.pointed
         self._draw()
 
     def action_picture(self) -> None:

@@ -18,10 +18,10 @@ from tui import format as fmt
 from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
-from tui.model import prompts
+from tui.model import prompts, tensor_text
 from tui.services import Asks, Services
 from tui.widgets.cells import Cells
-from tui.widgets.heatmap import HeatMap, colours, legend, spark
+from tui.widgets.heatmap import HeatMap, colours, legend
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-VALUELESS = "It has shapes but no values (PyTorch's meta device). On Model, o opens its weights from a file."
 MODES = ("values", "map", "pictures")
 SHOWN = dict(zip(MODES, ("#cells", "#map", "#pictures"), strict=True))  # the widget of each
+PICTURED = (3, 4)  # dimensions of a tensor whose matrices have pictures
+BESIDE_CELLS = 9  # lines of the screen that the numbers can't have
 
 
 class TensorScreen(KeyScreen[None]):
@@ -69,6 +70,7 @@ class TensorScreen(KeyScreen[None]):
         self._asks: Asks = services.worker if asks is None else asks
         self._pictures_first = pictures
         self._view, self._matrix, self._mode = "", 0, MODES[0]
+        self._below = ""  # of MODES: what stands below numbers that leave most of the room
         self._window: TensorWindow | None = None
         self._shown: str | None = None  # the view that `_window` is of
         self._stats: TensorStats | None = None
@@ -115,7 +117,8 @@ class TensorScreen(KeyScreen[None]):
         for part in parts:  # one that has just been shown has no size yet
             area = part.size if part.display and part.size.area else area
         top, left, rows, columns = self._cells.window
-        mapped = self._mode == "map"
+        mapped = "map" in (self._mode, self._below)
+        area = self.query_one(HeatMap).size if self._below == "map" else area
         request = TensorRequest(
             self._tensor,
             view,
@@ -150,11 +153,36 @@ class TensorScreen(KeyScreen[None]):
             self._take(window, top, left, whole)
             if whole and self._mode == "pictures":
                 self._ask_pictures()
+            elif self._settle(window):
+                self.call_after_refresh(self._ask)
+            elif self._below == "pictures":
+                self._show_matrix()
             elif self._mode == "values" and (
                 self._cells.move(0, 0)  # the numbers are longer than those before: the cursor would be out of view
                 or (self._cells.window[3] > columns and left + columns < window.width)  # shorter: more columns fit
             ):
                 self._ask()
+
+    def _settle(self, window: TensorWindow) -> bool:
+        """What stands below the numbers: all matrices as pictures, or a map of the only one, where the numbers leave
+        most of the room. Whether that changed, and with it the room of the numbers."""
+        before, self._below = self._below, ""
+        room = self.size.height - BESIDE_CELLS
+        if self._mode == "values" and window.cells and not window.about.number and 2 * (window.height + 1) <= room:
+            self._below = "pictures" if window.pages > 1 and len(window.shape) in PICTURED else "map"
+        self._cells.styles.height = window.height + 2 if self._below else "1fr"
+        self._arrange()
+        return self._below != before
+
+    def _show_matrix(self) -> None:
+        """Mark the matrix whose numbers are shown among the pictures; turn to it."""
+        page = self.query_one(ImagePage)
+        first = self._matrix // page.capacity * page.capacity
+        if first != self._first or not self._total:
+            self._first = first
+            self._ask_pictures()
+        else:
+            page.move(self._matrix - first)
 
     def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
         self._window = window
@@ -206,15 +234,23 @@ class TensorScreen(KeyScreen[None]):
             return
         parts = zip(answer.pictures, answer.captions, strict=True)
         drawn = [Tile(colours(part, answer.limit, signed=answer.signed), caption) for part, caption in parts]
-        page.show(drawn, 0)
+        page.show(drawn, self._matrix - self._first if self._below else 0)
         style = self._services.pictures.cells
         self._pictures_legend = legend(style, signed=answer.signed, limit=answer.limit, odd=answer.odd, letters=False)
         self._total = answer.total
         self._describe()
 
     def on_image_page_resized(self) -> None:
-        if self._mode == "pictures":
+        if self._below == "pictures":
+            self._total = 0  # of a page of another size
+            self._show_matrix()
+        elif self._mode == "pictures":
             self._ask_pictures()
+
+    def on_image_page_pointed(self, event: ImagePage.Pointed) -> None:
+        if self._below:
+            self._matrix = self._first + event.tile
+            self._ask()
 
     # Showing
 
@@ -222,49 +258,12 @@ class TensorScreen(KeyScreen[None]):
         window = self._window
         if window is None:
             return
-        about = window.about
         shape = ", ".join(map(str, window.shape))
         self.query_one(Panel).describe(title=window.expression, right=f"[{shape}] · {self._mode}")
-        stride = "" if about.stride is None else f", stride {about.stride}, offset {about.offset}"
-        storage = "" if about.storage_bytes is None else f", storage {fmt.size(about.storage_bytes)}"
-        shares = ", a view of it" if self._view and about.shares else ", a copy" if self._view else ""
-        gradient = f", grad_fn {about.grad_fn}" if about.grad_fn else ""
-        if about.number:
-            what = f"a Python {about.number}, not a tensor: it has no dtype, no device and no gradient\n"
-            text = Content.assemble((f"{window.expression}  {about.number}\n", "bold"), what)
-            update_text(self, "#about", text)
-            update_text(self, "#value", self._value_text(window))
-            self.refresh_bindings()
-            return
-        lines = [
-            (f"{window.expression}  [{shape}]\n", "bold"),
-            (
-                f"{about.dtype}, {about.device}{stride}, {'' if about.contiguous else 'not '}contiguous"
-                f"{storage}{shares}, requires_grad {about.requires_grad}{gradient}\n",
-                "",
-            ),
-            (self._stats_text(), ""),
-        ]
-        update_text(self, "#about", Content.assemble(*lines))
+        statistics = tensor_text.statistics(self._stats, self._share, self._histogram)
+        update_text(self, "#about", tensor_text.about(window, self._view, statistics))
         update_text(self, "#value", self._value_text(window))
         self.refresh_bindings()
-
-    def _stats_text(self) -> str:
-        stats = self._stats
-        if stats is None:
-            return f"computing the statistics: {100 * self._share:.0f}%"
-        if stats.mean is None:
-            return VALUELESS if stats.device == "meta" else "no finite values"
-        numbers = (
-            ("mean", stats.mean),
-            ("std", stats.std),
-            ("min", stats.min),
-            ("max", stats.max),
-            ("norm", stats.norm),
-        )
-        text = ", ".join(f"{name} {value:.4g}" for name, value in numbers)
-        odd = "".join(f", {number} {name}" for name, number in (("nan", stats.nan), ("inf", stats.inf)) if number)
-        return f"{text}, zeros {fmt.percent(stats.zeros)}{odd}  {spark(self._histogram)}"
 
     def _value_text(self, window: TensorWindow) -> str:
         if self._mode == "pictures":
@@ -285,11 +284,12 @@ class TensorScreen(KeyScreen[None]):
 
     def _arrange(self) -> None:
         for mode, selector in SHOWN.items():
-            if self.query_one(selector).display != (mode == self._mode):
-                self.query_one(selector).display = mode == self._mode
+            shown = mode in (self._mode, self._below)
+            if self.query_one(selector).display != shown:
+                self.query_one(selector).display = shown
 
     def _switch(self, mode: str) -> None:
-        self._mode = mode
+        self._mode, self._below = mode, ""
         if mode == "pictures":  # how many depends on its size, which it has once it is shown
             self._arrange()
             self.call_after_refresh(self._ask_pictures)
@@ -356,7 +356,7 @@ class TensorScreen(KeyScreen[None]):
             self._show_view(text.strip())
 
     def _show_view(self, view: str) -> None:
-        self._view, self._matrix, self._first = view, 0, 0
+        self._view, self._matrix, self._first, self._total = view, 0, 0, 0
         self._cells.begin()
         self._ask()
 

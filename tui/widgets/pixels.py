@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui.graphics.image import Picture
 
 HEAD = 4  # columns of a row's number
+AROUND = 2  # pixels that stay in view beside the cursor's
 
 
 class PixelTable(LineWidget):
@@ -112,12 +113,22 @@ class PixelTable(LineWidget):
         return max(1, self.size.height - 1), max(1, (self.size.width - HEAD) // self.cell)
 
     def _scroll(self) -> bool:
-        """Have the cursor in view. Whether that moved anything."""
+        """Have the cursor in view, with what is around it. Whether that moved anything."""
+        if self._image is None:
+            return False
         rows, columns = self._room()
         before = self._top, self._left
-        self._top = min(max(self._top, self.row - rows + 1), self.row)
-        self._left = min(max(self._left, self.column - columns + 1), self.column)
+        self._top = _first(self._top, self.row, rows, self._image.shape[0])
+        self._left = _first(self._left, self.column, columns, self._image.shape[1])
         return before != (self._top, self._left)
 
     def _cell(self, row: int, column: int) -> Region:
         return Region(HEAD + (column - self._left) * self.cell, 1 + row - self._top, self.cell, 1)
+
+
+def _first(first: int, at: int, seen: int, of: int) -> int:
+    """The first of `of` that is seen, where `seen` of them are and `first` was it before: moved as little as shows `at`
+    and AROUND more on either side; nothing is left free at the end."""
+    around = min(AROUND, (seen - 1) // 2)
+    first = min(max(first, at + around - seen + 1), at - around)
+    return max(0, min(first, of - seen))
