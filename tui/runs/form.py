@@ -24,10 +24,12 @@ from tui.runs.form_lines import (
     Snippet,
     StartRow,
 )
+from tui.runs.rate_preview import RatePreview
 from tui.widgets.panel import Panel
 from tui.widgets.text_field import TextField
 
 WIDE = 110  # columns from which the whole configuration stands beside the form in PyTorch
+TALL = 40  # rows from which the learning rate over the run is drawn there
 MOST_COMMAND = 6  # rows
 
 
@@ -52,7 +54,11 @@ class ConfigForm(Vertical, can_focus=True):
         }
         #right { width: 1fr; }
         #about, #snippet, #command { margin: 0 1; }
-        #snippet-panel { display: none; }
+        #snippet-panel, #rate-panel { display: none; }
+        &.-wide.-tall {
+            #snippet-panel { height: 2fr; }
+            #rate-panel { display: block; height: 1fr; min-height: 9; }
+        }
         &.-wide {
             #settings-panel { width: 46; }
             #right { width: 2fr; }
@@ -107,6 +113,7 @@ class ConfigForm(Vertical, can_focus=True):
                     yield AboutSetting(id="about")
                 with Panel(title="In PyTorch", id="snippet-panel", focusable=False):
                     yield Snippet(id="snippet")
+                yield RatePreview(id="rate-panel")
                 with Panel(title="On the command line", id="command-panel", focusable=False):
                     yield CommandLine(id="command")
 
@@ -116,6 +123,7 @@ class ConfigForm(Vertical, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         wide = event.size.width >= WIDE
         self.set_class(wide, "-wide")
+        self.set_class(event.size.height >= TALL, "-tall")
         self.query_one(AboutSetting).in_pytorch = not wide
         self.call_after_refresh(self._redraw)
 
@@ -321,6 +329,7 @@ class ConfigForm(Vertical, can_focus=True):
         )
         for widget in self.query(FormLines).results(FormLines):
             widget.show(form)
+        self.query_one(RatePreview).show(self.values)
         changed = sum(fields.is_changed(name, self.values) for name in self.names)
         self.query_one("#settings-panel", Panel).describe(
             right="a run is being started …" if self.starting else "",

@@ -7,9 +7,12 @@ from textual.widgets import Input
 
 from engine.errors import ConfigError, DataError
 from engine.training.config import TrainConfig, parse
+from tests.support.waiting import until
 from tui.runs import form_fields as fields
 from tui.runs.form import ConfigForm
 from tui.runs.form_lines import AboutSetting, SettingRows, Snippet, StartRow
+from tui.runs.rate_preview import RatePreview, rate_chart
+from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.lines import Lines
 
 
@@ -253,3 +256,24 @@ async def test_the_cursor_stops_at_the_first_field_and_at_the_start_below_the_la
         assert (form.cursor, form.chosen) == (last, "")
         await pilot.press("up")
         assert form.chosen == form.names[-1]
+
+
+async def test_a_tall_form_draws_the_learning_rate_over_the_run() -> None:
+    app = FormApp()
+    async with app.run_test(size=(140, 45)) as pilot:
+        preview = app.query_one(RatePreview)
+        await until(pilot, lambda: "1e-3" in preview.query_one(ChartView).text())
+        assert "the same at each step" in preview.edges[0]
+        await pilot.press(*down_to("schedule"), "right")
+        assert "changes at each step" in preview.edges[0]
+        await pilot.resize_terminal(140, 36)
+        await until(pilot, lambda: not preview.display)
+
+
+def test_the_learning_rate_is_the_one_that_the_training_has() -> None:
+    config = TrainConfig(epochs=4, lr=0.1, schedule="step", step_size=2, gamma=0.5, warmup=1)
+    (series,) = rate_chart(config).series
+    assert series.mean[0] == pytest.approx(0.001), "the warm-up's beginning"
+    assert series.mean.max() == pytest.approx(0.1)
+    assert series.mean[-1] == pytest.approx(0.05)
+    assert float(series.places.epoch[-1]) < 4
