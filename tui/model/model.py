@@ -250,11 +250,12 @@ class ModelScreen(TableScreen):
         if summary is None:
             return
         if self._has_detail:
-            self.panel.describe(below=model_text.totals(summary), below_right="")
+            self.panel.describe(below=model_text.totals(summary))
             self._show_detail(summary)
         else:
             valueless = model_text.VALUELESS_SHORT if summary.valueless else ""
-            self.panel.describe(below=self._chosen_line(summary), below_right=valueless)
+            below = " · ".join(filter(None, (valueless, self._chosen_line(summary))))
+            self.panel.describe(below=below)
 
     def _chosen_line(self, summary: ModelSummary) -> str:
         if self._shows_parameters:

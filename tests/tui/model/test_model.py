@@ -411,6 +411,7 @@ async def test_the_detail_panel_follows_the_cursor(home: Path) -> None:
         await pilot.press("escape")
         await pilot.resize_terminal(80, 24)
         assert not screen.detail.display
+        await until(pilot, lambda: "no values: o opens weights" in edges(app))
 
 
 def test_of_questions_about_a_cursor_only_the_newest_is_asked(home: Path) -> None:
