@@ -1,10 +1,12 @@
 """A result on the test set, in words."""
 
+from engine.evaluation.metrics import ClassFigures
 from engine.evaluation.requests import Evaluation, EvaluationComparison
 from tui.columns import column, cut, width_of
 from tui.format import count, counted, percent
 
 MOST_CLASSES = 20  # of which the confusion matrix is shown
+BAR = 36  # cells
 
 
 def evaluation_text(found: Evaluation) -> str:
@@ -12,18 +14,57 @@ def evaluation_text(found: Evaluation) -> str:
     cached = " (computed before)" if found.cached else ""
     lines = [
         f"{found.model} on {found.data}, {count(found.samples)} test images{cached}",
-        f"test accuracy {percent(found.accuracy)}, loss {found.loss:.6f} (mean of the means of batches of "
-        f"{found.batch_size}, as in a run's log; mean over the images {found.loss_per_sample:.6f})",
+        f"test accuracy {percent(found.accuracy)} (95% interval {_interval(found.interval)}), among the two most "
+        f"probable classes {percent(found.top_2)}",
+        f"loss {found.loss:.6f} (mean of the means of batches of {found.batch_size}, as in a run's log; mean over the "
+        f"images {found.loss_per_sample:.6f})",
         "",
+        *_by_class(found),
+        "",
+        *_calibration(found),
     ]
-    width = width_of(found.classes)
-    for at, (name, share) in enumerate(zip(found.classes, found.per_class, strict=True)):
-        others = [(number, other) for other, number in enumerate(found.confusion[at]) if other != at and number]
-        most = ", ".join(f"{number} as {found.classes[other]}" for number, other in sorted(others, reverse=True)[:3])
-        lines.append(f"{column(name, width)}  {percent(share):>6}  {most}".rstrip())
     if len(found.classes) <= MOST_CLASSES:
+        width = width_of(found.classes)
         lines += ["", "Confusion matrix: rows are true classes, columns are predictions.", *_matrix(found, width)]
     return "\n".join(lines)
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    low, high = bounds
+    return f"{percent(low).removesuffix('%')}–{percent(high)}"
+
+
+def _by_class(found: Evaluation) -> list[str]:
+    """Precision, recall and F1 of each class, the means, and what its images are taken for."""
+    width = width_of([*found.classes, "class", "mean"])
+    lines = [f"{column('class', width)}  recall  precision      F1  its other images"]
+
+    def figures(one: ClassFigures) -> str:
+        return f"{percent(one.recall):>6}  {percent(one.precision):>9}  {percent(one.f1):>6}"
+
+    for at, (name, one) in enumerate(zip(found.classes, found.by_class, strict=True)):
+        others = [(number, other) for other, number in enumerate(found.confusion[at]) if other != at and number]
+        most = ", ".join(f"{number} as {found.classes[other]}" for number, other in sorted(others, reverse=True)[:3])
+        lines.append(f"{column(name, width)}  {figures(one)}  {most}".rstrip())
+    return [*lines, f"{column('mean', width)}  {figures(found.macro)}"]
+
+
+def _calibration(found: Evaluation) -> list[str]:
+    """The reliability diagram, at most 80 cells wide."""
+    error = percent(found.calibration_error)
+    lines = [
+        f"Expected calibration error {error}: the accuracy against the highest softmax probability.",
+        "probability     images    mean  correct  █ correct, │ mean probability",
+    ]
+    for one in found.reliability:
+        if one.confidence is None or one.accuracy is None:
+            continue
+        filled, at = round(BAR * one.accuracy), min(BAR - 1, int(BAR * one.confidence))
+        bar = "".join("│" if cell == at else "█" if cell < filled else " " for cell in range(BAR))
+        span = f"{one.low:.2f} to {one.high:.2f}"
+        shares = f"{percent(one.confidence):>6}  {percent(one.accuracy):>7}"
+        lines.append(f"{span:<12}  {count(one.images):>8}  {shares}  {bar}".rstrip())
+    return lines
 
 
 def _matrix(found: Evaluation, width: int) -> list[str]:
@@ -46,6 +87,7 @@ def comparison_lines(found: EvaluationComparison) -> list[str]:
         f"{found.second} {b}",
         f"{found.model} on {found.data}: the second file fixes {counted(len(fixed), 'test image')} and breaks "
         f"{count(len(broken))}",
+        f"McNemar's test: p = {found.p_value:.3g}, the chance that two equally good models differ this much or more",
         "",
     ]
     width = width_of(classes)

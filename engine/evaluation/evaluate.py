@@ -14,6 +14,7 @@ from engine.checkpoints.verify import identity
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.data.dataset import Dataset
 from engine.errors import CheckpointError, EngineError
+from engine.evaluation.confidence import Confidence
 from engine.evaluation.requests import Evaluation, EvaluationComparison, EvaluationSettings
 from engine.home import Home
 from engine.models import trusted_code
@@ -167,14 +168,17 @@ def load_weights(setup: TrainingSetup, contents: Contents, what: str, mapping: K
 def score(setup: TrainingSetup, path: Path, sha256: str, progress: Progress) -> Evaluation:
     """The network's result on the test set."""
     data, batches = setup.dataset, setup.test_batches
-    found = test_loop(reported(batches, batches.samples, progress), setup.network, setup.loss_fn, len(data.classes))
+    sure = Confidence(setup.loss_fn)
+    found = test_loop(reported(batches, batches.samples, progress), setup.network, sure, len(data.classes))
     return evaluation(
-        found, data, file=path, sha256=sha256, model=setup.config.model, batch_size=setup.config.batch_size
+        found, sure, data, file=path, sha256=sha256, model=setup.config.model, batch_size=setup.config.batch_size
     )
 
 
-def evaluation(found: Score, data: Dataset, *, file: Path, sha256: str, model: str, batch_size: int) -> Evaluation:
-    """What `test_loop` has found on the test set of `data`."""
+def evaluation(
+    found: Score, sure: Confidence, data: Dataset, *, file: Path, sha256: str, model: str, batch_size: int
+) -> Evaluation:
+    """What `test_loop` has found on the test set of `data`, and how sure the network was."""
     return Evaluation(
         file=str(file),
         sha256=sha256,
@@ -188,6 +192,8 @@ def evaluation(found: Score, data: Dataset, *, file: Path, sha256: str, model: s
         per_class=found.per_class,
         confusion=found.confusion,
         classes=data.classes,
+        among_two=sure.among_two,
+        bins=sure.bins,
     )
 
 

@@ -2,10 +2,11 @@
 torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.evaluation import metrics
 from engine.sources import NetworkRef, WeightsFile
 from engine.worker.request import Request
 
@@ -119,14 +120,61 @@ class Evaluation:
     per_class: tuple[float | None, ...]  # accuracy; None: there are no such samples
     confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
     classes: tuple[str, ...]
+    among_two: int  # images whose label is one of the two most probable classes
+    bins: tuple[metrics.BinCounts, ...]  # by the highest softmax probability
     cached: bool = False
+
+    @property
+    def right(self) -> int:
+        """Images that are classified correctly."""
+        return sum(row[label] for label, row in enumerate(self.confusion))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy (Wilson), fractions of 1."""
+        return metrics.wilson(self.right, self.samples)
+
+    @property
+    def top_2(self) -> float:
+        """The fraction of images whose label is one of the two most probable classes."""
+        return self.among_two / self.samples
+
+    @property
+    def by_class(self) -> tuple[metrics.ClassFigures, ...]:
+        """Precision, recall and F1 of each class."""
+        return metrics.by_class(self.confusion)
+
+    @property
+    def macro(self) -> metrics.ClassFigures:
+        """Their means over the classes."""
+        return metrics.macro(self.confusion)
+
+    @property
+    def reliability(self) -> tuple[metrics.Bin, ...]:
+        """Accuracy against confidence, by parts of the confidence."""
+        return metrics.bins(self.bins)
+
+    @property
+    def calibration_error(self) -> float | None:
+        """The expected calibration error, from 0 to 1."""
+        return metrics.calibration_error(self.bins)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Evaluation":
         """From what `dataclasses.asdict` gives, after JSON too. Raises TypeError for other fields."""
         rows = tuple(tuple(row) for row in values["confusion"])
         lists = {"per_class": tuple(values["per_class"]), "classes": tuple(values["classes"]), "confusion": rows}
-        return cls(**{**values, **lists})
+        bins = tuple(metrics.BinCounts(**one) for one in values["bins"])
+        return cls(**{**values, **lists, "bins": bins})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it (docs/events.md): the fields, and what is computed from them."""
+        return {
+            **{name: value for name, value in asdict(self).items() if name not in ("among_two", "bins")},
+            "interval": self.interval, "top_2": self.top_2, "by_class": [asdict(one) for one in self.by_class],
+            "macro": asdict(self.macro), "calibration_error": self.calibration_error,
+            "reliability": [asdict(one) for one in self.reliability],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,6 +203,15 @@ class EvaluationComparison:
     labels: tuple[int, ...]  # of fixed, then of broken
     predicted_as: tuple[int, ...]  # the wrong prediction for each, in the same order
     checksum: str  # of the data
+
+    @property
+    def p_value(self) -> float:
+        """McNemar's test: the probability that two equally good models differ at least so much."""
+        return metrics.mcnemar(len(self.fixed), len(self.broken))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it (docs/events.md)."""
+        return {**asdict(self), "p_value": self.p_value}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from engine import plain_file
 from engine.checkpoints.verify import sha256 as sha256_of
 from engine.errors import CheckpointError, EngineError, InspectionError
+from engine.evaluation.confidence import Confidence
 from engine.evaluation.evaluate import evaluation, reported
 from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import Home
@@ -166,9 +167,11 @@ def _evaluate(request: _ModuleRequest, progress: Progress) -> Evaluation:
     module = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(module, nn.Module):
         raise CheckpointError(f"it holds a {type(module).__name__}, not a module")
-    loss_fn = make_loss(settings.loss or "cross_entropy")
-    found = test_loop(reported(batches, batches.samples, progress), module, loss_fn, len(data.classes))
-    return evaluation(found, data, file=path, sha256=request.sha256, model=type(module).__name__, batch_size=batch_size)
+    sure = Confidence(make_loss(settings.loss or "cross_entropy"))
+    found = test_loop(reported(batches, batches.samples, progress), module, sure, len(data.classes))
+    return evaluation(
+        found, sure, data, file=path, sha256=request.sha256, model=type(module).__name__, batch_size=batch_size
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What `inspect`, `eval` and `convert` print."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,7 +241,7 @@ def evaluate(
         else:
             found = evaluation.evaluate(source, settings, home=home, data_dir=data_dir, progress=progress)
     if as_json:
-        say_json(asdict(found))
+        say_json(found.to_dict())
         return 0
     say_text(f"{printable(found.file)}: {evaluation_text(found)}")
     for note in [] if trust else forms(contents_of(source.path), source.mapping):
@@ -263,7 +263,7 @@ def compare_evaluations(
 
     found = compare(first, second, settings, home=home, data_dir=data_dir)
     if as_json:
-        say_json(asdict(found))
+        say_json(found.to_dict())
     else:
         say()
         say("".join(comparison_lines(found)))

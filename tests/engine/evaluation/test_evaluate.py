@@ -1,5 +1,7 @@
 """Weights of a file brought into a network: what fits, what is proposed, what they reach."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from engine.errors import CheckpointError
 from engine.evaluation import evaluate as evaluating
 from engine.evaluation import trusted
 from engine.evaluation.evaluate import evaluate
-from engine.evaluation.requests import EvaluationSettings
+from engine.evaluation.metrics import BINS, mcnemar
+from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import RunFolder
 from engine.models.registry import build
 from engine.sources import WeightsFile
@@ -125,6 +128,17 @@ def test_which_images_the_second_fixes_and_breaks(home: Path) -> None:
     found = evaluating.compare(WeightsFile(first), WeightsFile(second), DEMO, home=home, data_dir=None)
     alone = [evaluate(WeightsFile(path), DEMO, home=home, data_dir=None) for path in (first, second)]
     assert found.accuracy == (pytest.approx(alone[0].accuracy), pytest.approx(alone[1].accuracy))
+    assert found.to_dict()["p_value"] == mcnemar(len(found.fixed), len(found.broken))
+    for one in alone:
+        assert sum(each.images for each in one.bins) == one.samples
+        assert sum(each.right for each in one.bins) == one.right == round(one.accuracy * one.samples)
+        assert one.right < one.among_two <= one.samples
+        assert tuple(each.recall for each in one.by_class) == one.per_class
+        assert Evaluation.from_dict(json.loads(json.dumps(asdict(one)))) == one
+        told = json.loads(json.dumps(one.to_dict()))
+        assert told["interval"][0] < told["accuracy"] < told["interval"][1]
+        assert told["top_2"] == one.among_two / one.samples
+        assert len(told["reliability"]) == BINS
     data = open_dataset("demo", None, home)
     said = []
     for path in (first, second):
