@@ -6,7 +6,7 @@ from tui.columns import column, cut, width_of
 from tui.format import count, counted, percent
 
 MOST_CLASSES = 20  # of which the confusion matrix is shown
-BAR = 36  # cells
+BAR = 30  # cells
 
 
 def evaluation_text(found: Evaluation) -> str:
@@ -44,7 +44,7 @@ def _by_class(found: Evaluation) -> list[str]:
 
     for at, (name, one) in enumerate(zip(found.classes, found.by_class, strict=True)):
         others = [(number, other) for other, number in enumerate(found.confusion[at]) if other != at and number]
-        most = ", ".join(f"{number} as {found.classes[other]}" for number, other in sorted(others, reverse=True)[:3])
+        most = ", ".join(f"{number} as {found.classes[other]}" for number, other in sorted(others, reverse=True)[:2])
         lines.append(f"{column(name, width)}  {figures(one)}  {most}".rstrip())
     return [*lines, f"{column('mean', width)}  {figures(found.macro)}"]
 
