@@ -265,6 +265,5 @@ def compare_evaluations(
     if as_json:
         say_json(found.to_dict())
     else:
-        say()
-        say("".join(comparison_lines(found)))
+        say_text("\n".join(comparison_lines(found)))
     return 0

@@ -1,6 +1,7 @@
 """`fmnist-tui inspect` from the command line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,27 @@ def test_a_path_is_taken_as_it_is_pasted(
     weights = ["--weights", f"{text} new:linear_relu_stack.4"]
     settings = ["--model", "mlp", "--dataset", "demo", "--epochs", "1", "--threads", "1"]
     assert main(["train", "--home", str(home), *settings, *weights]) == 0
+
+
+def test_two_files_on_the_test_set_are_told_line_by_line(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"{seed}.pt" for seed in range(2)]
+    for seed, path in enumerate(files):
+        torch.manual_seed(seed)
+        torch.save(build("mlp").state_dict(), path)
+    command = ["eval", "--home", str(home), str(files[0]), "--against", str(files[1])]
+    command += ["--model", "mlp", "--dataset", "demo"]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition(" ")[0] for line in lines[:2]] == list(map(str, files))
+    assert re.fullmatch(r"mlp on .*: the second file fixes \d+ test images? and breaks \d+", lines[2])
+    assert re.match(r"McNemar's test: p = [\d.e-]+, ", lines[3])
+    assert [line.split()[0] for line in lines[5:8]] == ["T-Shirt", "Trouser", "Pullover"]
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert f"p = {told['p_value']:.3g}," in lines[3]
+    assert f"fixes {len(told['fixed'])} test" in lines[2]
 
 
 def test_a_conversion_tells_what_has_another_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
