@@ -15,17 +15,17 @@ _KINDS = {
 class NotPlainError(OSError):
     """What is there is no file that can be read; `strerror` says what it is."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(0, why)
+    def __init__(self, why: str, path: Path) -> None:
+        super().__init__(0, why, str(path))
 
 
 def opened(path: Path) -> BinaryIO:
     """Open a regular file, and nothing that would make one wait, as a pipe does. Raises OSError, NotPlainError among
     them."""
-    _refuse(os.stat(path).st_mode)
+    _refuse(os.stat(path).st_mode, path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
-        _refuse(os.fstat(descriptor).st_mode)
+        _refuse(os.fstat(descriptor).st_mode, path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -37,10 +37,10 @@ def read(path: Path, most: int = MOST) -> bytes:
     with opened(path) as file:
         data = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
     if len(data) > most:
-        raise NotPlainError(f"more than {most >> 20} MB")
+        raise NotPlainError(f"more than {most >> 20} MB", path)
     return data
 
 
-def _refuse(mode: int) -> None:
+def _refuse(mode: int, path: Path) -> None:
     if not stat.S_ISREG(mode):
-        raise NotPlainError(f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file")
+        raise NotPlainError(f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file", path)

@@ -36,6 +36,19 @@ def start(*arguments: str, **how: Any) -> "subprocess.Popen[str]":
     return process
 
 
+@pytest.fixture(scope="module", autouse=True)
+def server() -> None:
+    """The session's fork server. Without one, as on systems that lack what it needs, all processes start cold."""
+    nothing = subprocess.DEVNULL
+    command = [sys.executable, "-P", "-m", "engine.worker.server", str(ROOT)]
+    worker: subprocess.Popen[str] = subprocess.Popen(
+        command, text=True, stdin=nothing, stdout=nothing, stderr=nothing, cwd=ROOT, start_new_session=True
+    )
+    worker.wait(HANG_S)  # it ends with its input
+    if not forked(worker):
+        pytest.skip("no fork server here")
+
+
 def forked(process: "subprocess.Popen[Any]") -> bool:
     return process._forked is not None  # type: ignore[attr-defined]
 

@@ -295,7 +295,7 @@ def test_a_host_that_does_not_come_up_is_one_line(tmp_path: Path, home: Path, mo
     folder = record.folder_of(home, tmp_path / "own.py")
     monkeypatch.setattr(lab_client, "HOST", "engine.lab.host")
     folder.events.mkdir()
-    with pytest.raises(LabError, match=r"ended while starting: .*events\.jsonl: Is a directory$"):
+    with pytest.raises(LabError, match=r"ended while starting: .*events\.jsonl: a folder, not a file$"):
         open_lab(home, tmp_path / "own.py")
 
 
