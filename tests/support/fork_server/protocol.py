@@ -22,8 +22,9 @@ READ_AT_START = (
     "HOME", "USER", "LOGNAME", "JUPYTER", "IPYTHON", "MALLOC_", "GLIBC_", "ATEN_", "NUMEXPR_", "NUMPY_", "NPY_",
 )  # fmt: skip
 # But not these: how threads wait for each other, of which there is one, as the server is started with
-# OMP_NUM_THREADS=1; and what torchrun tells its processes.
-READ_LATER = ("OMP_WAIT_POLICY", "TORCHELASTIC_", "TORCH_NCCL_")
+# OMP_NUM_THREADS=1; what torchrun tells its processes; and where torch._inductor, which sets it when it is imported,
+# keeps what it compiles.
+READ_LATER = ("OMP_WAIT_POLICY", "TORCHELASTIC_", "TORCH_NCCL_", "TORCHINDUCTOR_CACHE_DIR")
 ONE_THREAD = "OMP_NUM_THREADS"
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 
