@@ -46,11 +46,11 @@ def server() -> None:
     )
     worker.wait(HANG_S)  # it ends with its input
     if not forked(worker):
-        pytest.skip("no fork server here")
+        pytest.skip("no fork server here: FMNIST_TUI_TESTS_FORK=1 starts one, on Linux")
 
 
 def forked(process: "subprocess.Popen[Any]") -> bool:
-    return process._forked is not None  # type: ignore[attr-defined]
+    return getattr(process, "_forked", None) is not None
 
 
 def told(*arguments: str, cold: bool = False, **how: Any) -> tuple[dict[str, Any], int, str]:

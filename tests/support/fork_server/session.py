@@ -16,6 +16,7 @@ from tests.support.fork_server import launching, protocol
 HERE = Path(__file__).parent
 SITE = HERE / "site"
 PYTHON_PATH = "PYTHONPATH"
+WANTED = "FMNIST_TUI_TESTS_FORK"  # "1": begin one
 BACKLOG = 64
 
 
@@ -74,9 +75,11 @@ class ForkServer:
 
 
 def begin() -> ForkServer | None:
-    """The session's server, and this process asks it. None where this is a process of a session that has one, or where
-    the system has not all that is needed."""
+    """The session's server, and this process asks it. None where nobody wants it, where this is a process of a session
+    that has one, or where the system has not all that is needed."""
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+        return None
+    if protocol.ADDRESS not in os.environ and os.environ.get(WANTED) != "1":
         return None
     server = None
     if protocol.ADDRESS not in os.environ:

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,7 +96,9 @@ def test_a_run_that_a_signal_stopped_exits_with_128_and_its_number(
         told.append(STOPPED)
 
     monkeypatch.setattr(client, "command", command)
-    monkeypatch.setattr("tui.cli.train.time.sleep", lambda seconds: os.kill(os.getpid(), number))
+    # The command's own clock: another thread that sleeps would send the signal where nobody awaits it.
+    clock = SimpleNamespace(**vars(time) | {"sleep": lambda seconds: os.kill(os.getpid(), number)})
+    monkeypatch.setattr("tui.cli.train.time", clock)
     monkeypatch.setattr(store, "alive", lambda folder: not sent or bool(told))
     told += [STARTED]
     assert train.follow(RunFolder(tmp_path), as_json=True) == 128 + number
