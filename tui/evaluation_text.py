@@ -14,8 +14,8 @@ def evaluation_text(found: Evaluation) -> str:
     cached = " (computed before)" if found.cached else ""
     lines = [
         f"{found.model} on {found.data}, {count(found.samples)} test images{cached}",
-        f"test accuracy {percent(found.accuracy)} (95% interval {_interval(found.interval)}), among the two most "
-        f"probable classes {percent(found.top_2)}",
+        f"test accuracy {percent(found.accuracy)} (95% interval {_interval(found.interval)}), top-2 accuracy "
+        f"{percent(found.top_2)}",
         f"loss {found.loss:.6f} (mean of the means of batches of {found.batch_size}, as in a run's log; mean over the "
         f"images {found.loss_per_sample:.6f})",
         "",
@@ -37,7 +37,7 @@ def _interval(bounds: tuple[float, float]) -> str:
 def _by_class(found: Evaluation) -> list[str]:
     """Precision, recall and F1 of each class, the means, and what its images are taken for."""
     width = width_of([*found.classes, "class", "mean"])
-    lines = [f"{column('class', width)}  recall  precision      F1  its other images"]
+    lines = [f"{column('class', width)}  recall  precision      F1  mistaken"]
 
     def figures(one: ClassFigures) -> str:
         return f"{percent(one.recall):>6}  {percent(one.precision):>9}  {percent(one.f1):>6}"
@@ -53,7 +53,7 @@ def _calibration(found: Evaluation) -> list[str]:
     """The reliability diagram, at most 80 cells wide."""
     error = percent(found.calibration_error)
     lines = [
-        f"Expected calibration error {error}: the accuracy against the highest softmax probability.",
+        f"Expected calibration error {error}, by the highest softmax probability:",
         "probability     images    mean  correct  █ correct, │ mean probability",
     ]
     for one in found.reliability:

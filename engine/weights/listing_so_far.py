@@ -38,8 +38,12 @@ def listing_of(stack: list[Any], request: FileRequest) -> FileListing:
     """What is listed of the containers on the stack. What it would import is not judged: more may come."""
     most = request.most
     # By a filter tensors are left out, so more are looked at; of what comes later nothing is known anyway.
-    contents = Contents(request.file, "", 0, budget=Budget(tensors=most if not request.filter else 20 * most))
-    pickle_contents.name_tensors(contents, root_of(stack, contents.budget.tensors))
+    looked_at = 20 * most if request.filter else most
+    budget = Budget(
+        tensors=looked_at, parts=20 * looked_at, looks=100 * looked_at
+    )  # a look takes little of the reading
+    contents = Contents(request.file, "", 0, budget=budget)
+    pickle_contents.name_tensors(contents, root_of(stack, looked_at))
     tensors = tuple([one for one in contents.tensors if request.filter in one.name][:most])
     return FileListing(
         format="", bytes=0, notes=(), safety="", elements=sum(one.tensor.count for one in contents.tensors),

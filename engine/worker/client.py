@@ -70,8 +70,7 @@ class WorkerClient:
         `progress` is called from this thread; one that is a `Report` takes also what the answer would be if the
         computation ended then, which few requests tell. Raises the EngineError with which the engine refuses,
         InspectionCancelledError where the request was cancelled, InspectionError where the process ended over it, and
-        BugError where it, or this, met a bug, whose traceback is in the log. What `progress` raises passes
-        through.
+        BugError where it, or this, met a bug, whose traceback is in the log. What `progress` raises passes through.
         """
         while True:
             cancelled = self._cancelled

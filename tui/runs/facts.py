@@ -54,7 +54,7 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     if state.status == "paused" and state.reason == "non_finite_loss":
         if _saved_before(state):
             return "NaN or infinite loss: [ b branches off an earlier checkpoint; space resumes", "bad"
-        return "NaN or infinite loss before any checkpoint: x stops it, then c resumes it with a lower lr", "bad"
+        return "NaN or infinite loss before any checkpoint: x stops it; N starts a new run", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: free some space on it, then press space to resume.", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:

@@ -167,7 +167,7 @@ async def test_the_advice_after_a_nan_is_what_can_be_done(tmp_path: Path, saved:
         app.watch_run(made.folder)
         await until(pilot, lambda: "NaN or infinite loss" in text(app))
         assert ("branches off an earlier checkpoint" in text(app)) == saved
-        assert ("before any checkpoint: x stops it, then c resumes it with a lower lr" in text(app)) == (not saved)
+        assert ("before any checkpoint: x stops it; N starts a new run" in text(app)) == (not saved)
 
 
 @pytest.mark.parametrize(
