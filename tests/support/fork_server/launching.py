@@ -27,7 +27,6 @@ MODULES = (
     "engine.lab.host",
     "torch.distributed.run",
 )
-KERNEL = os.path.join("engine", "lab", "kernel_main.py")
 # Of the command line those that import torch.
 COMMANDS = ("train", "resume", "branch", "verify-resume", "eval", "model", "data")
 COMMAND_LINE = os.path.join(os.path.dirname(sys.executable), "fmnist-tui")
@@ -166,8 +165,6 @@ def _program(arguments: list[str], cwd: str) -> _Program | None:
             return _Program(rest, module=module)
         case [sys.executable, "-u", "-m", module, *rest] if module in MODULES:
             return _Program(rest, module=module, first=cwd, unbuffered=True)
-        case [sys.executable, script, *rest] if script.endswith(KERNEL):
-            return _Program(rest, script=script, first=os.path.dirname(script))
         case [script, command, *rest] if script == COMMAND_LINE and command in COMMANDS:
             return _Program([command, *rest], script=script, first=os.path.dirname(script))
     return None

@@ -77,17 +77,17 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
         if size[0] > 100:
             assert re.search(r"optimizer.step\(\) +Changes each parameter by its .grad.", words.text())
         await stepped(pilot, "space", "1 pred = model(X)  logits [64, 10]")
-        assert "▸AddmmBackward0" in rows(app, "graph")
+        await until(pilot, lambda: "▸AddmmBackward0" in rows(app, "graph"))
         await stepped(pilot, "full_stop", "2 loss = loss_fn(pred, y)  loss 2.3")
         assert "forward → loss → [backward] → step" in line(app, "#strip")
-        assert "NllLossBackward0" in rows(app, "graph")
+        await until(pilot, lambda: "NllLossBackward0" in rows(app, "graph"))
         assert [row.style for row in screen.query_one("#graph", Rows).rows[:3]] == ["strong", "strong", ""]
         await pilot.press("c", "r", "escape")
         await until(pilot, lambda: "space: loss.backward(retain_graph=True)" in line(app, "#strip"))
         assert "next backward: retain_graph" in edges(app, "#loop")
         await stepped(pilot, "space", "3 loss.backward()  added to the .grad of each leaf; the graph stays")
         if size[0] > 100:  # the graph's cursor is on no parameter: that of the gradients is
-            assert "▸NllLossBackward0" in rows(app, "graph")
+            await until(pilot, lambda: "▸NllLossBackward0" in rows(app, "graph"))
             assert words.text().split()[0] == "linear_relu_stack.0.weight.grad"
             assert "linear_relu_stack.0.weight [512, 784]: gradient mean" in line(app, "#chosen")
             while "▸  linear_relu_stack.4.bias" not in rows(app, "graph"):
@@ -160,12 +160,12 @@ async def test_the_switches(home: Path) -> None:
         assert "linear_relu_stack.0.weight" not in rows(app, "graph")
         await choose(pilot, "forward")
         await stepped(pilot, "space", "2 pred = model(X)")
-        assert "linear_relu_stack.0.weight" in rows(app, "graph"), "the next forward has its graph again"
+        await until(pilot, lambda: "linear_relu_stack.0.weight" in rows(app, "graph"))  # it has its graph again
         await pilot.press("c", "n", "d", "r", "escape", "0")
         await until(pilot, lambda: "no step yet" in line(app, "#steps"))
         assert "next" not in edges(app, "#loop"), "a new start is without switches"
         await stepped(pilot, "space", "1 pred = model(X)")
-        assert "linear_relu_stack.0.weight" in rows(app, "graph")
+        await until(pilot, lambda: "linear_relu_stack.0.weight" in rows(app, "graph"))
         await pilot.press("c", "v")
         await until(pilot, lambda: bool(app.screen.query(Input)))
         await typed(pilot, "3")
