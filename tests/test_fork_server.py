@@ -28,7 +28,6 @@ def served(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the server fork what the tests here start."""
     launching: Any = sys.modules[subprocess.Popen.__module__]
     monkeypatch.setattr(launching, "MODULES", (FACTS, *launching.MODULES))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the tests are in no installed package
 
 
 def start(*arguments: str, **how: Any) -> "subprocess.Popen[str]":

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support.fork_server import launching, protocol
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]  # the tests are in no installed package
 SITE = HERE / "site"
 PYTHON_PATH = "PYTHONPATH"
 WANTED = "FMNIST_TUI_TESTS_FORK"  # "1": begin one
@@ -34,7 +35,7 @@ class ForkServer:
         self._server: subprocess.Popen[bytes] | None = None
         self._before = {name: os.environ.get(name) for name in (protocol.ADDRESS, PYTHON_PATH)}
         os.environ[protocol.ADDRESS] = address
-        os.environ[PYTHON_PATH] = os.pathsep.join([str(SITE), *filter(None, [os.environ.get(PYTHON_PATH)])])
+        os.environ[PYTHON_PATH] = os.pathsep.join([str(SITE), str(ROOT), *filter(None, [os.environ.get(PYTHON_PATH)])])
         # As at the session's start: a test may have changed some of it once the server is needed.
         self._environment = {**os.environ, protocol.ONE_THREAD: "1"}
         self._ended, self._ending = os.pipe()
