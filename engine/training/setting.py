@@ -11,6 +11,8 @@ from engine.errors import ConfigError
 Check = Callable[[Any], None]  # raises ValueError, saying what is wrong with the value
 Values = Mapping[str, Any]  # settings by name
 Display = Callable[[Any], str]
+MOST = 1_000_000  # of anything that is counted in a training
+LARGEST_FLOAT = 3.4028234663852886e38  # torch.finfo(torch.float32).max: PyTorch takes no larger factor
 _YES_NO = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from engine.training.setting import Kind
-from engine.training.settings import LARGEST_FLOAT, SETTINGS
+from engine.training.setting import LARGEST_FLOAT, Kind
+from engine.training.settings import SETTINGS
 
 MOST = 2**62  # of an integer's size
 

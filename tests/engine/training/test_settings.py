@@ -145,8 +145,8 @@ def test_the_documentations_table_has_every_setting_with_a_default_that_can_be_t
 
 def test_the_documentations_table_is_the_same_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     here = option_table.markdown()
-    monkeypatch.setattr("engine.training.settings.default_threads", lambda: 63)
-    monkeypatch.setattr("engine.training.settings.usable_cores", lambda: 64)
+    monkeypatch.setattr("engine.training.declared.model_settings.default_threads", lambda: 63)
+    monkeypatch.setattr("engine.training.declared.model_settings.usable_cores", lambda: 64)
     assert option_table.markdown() == here
 
 

@@ -1,0 +1,69 @@
+"""The settings of the data, and of the order in which it comes."""
+
+from engine.data.custom.spec import FORMS
+from engine.training import pytorch_code, references
+from engine.training.references import DATASETS
+from engine.training.setting import MOST, Setting, integer, or_if_empty, with_unit, yes_or_no
+
+DATA = "Data"
+OWN_DATA = ", ".join(FORMS)
+
+SETTINGS = (
+    Setting(
+        name="dataset",
+        group=DATA,
+        default="auto",
+        check=references.check_dataset,
+        choices=DATASETS,
+        help="{choices} (auto: Fashion-MNIST where it is found, else the demo data), or your own: " + OWN_DATA,
+        about="The data to train on. auto: Fashion-MNIST where its files are found, else the small built-in demo data "
+        f"(named as demo on every screen). Or your own: {OWN_DATA}.",
+        pytorch=pytorch_code.train_set,
+    ),
+    Setting(
+        name="transform",
+        group=DATA,
+        default="",
+        check=references.check_transform,
+        help="a pipeline such as 'RandomCrop(28, padding=4); Normalize(0.286, 0.353)', or path/to/file.py:NAME",
+        about="What is applied to each image: transforms of torchvision.transforms.v2, separated by semicolons, such "
+        "as RandomCrop(28, padding=4); Normalize(0.286, 0.353); random ones apply to training only. Or your own, "
+        "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
+        display=or_if_empty("ToTensor()"),
+        pytorch=pytorch_code.train_set,
+    ),
+    Setting(
+        name="batch_size",
+        group=DATA,
+        column="batch",
+        default=64,
+        check=integer(1, MOST),
+        unit="images",
+        help="images per step",
+        about="Images in one step of the optimizer. While a run trains, a new batch size applies from the next epoch.",
+        steps=lambda value, direction: value * 2 if direction > 0 else value // 2,
+        display=with_unit("images"),
+        pytorch=pytorch_code.data_loader,
+        editable=True,
+    ),
+    Setting(
+        name="shuffle",
+        group=DATA,
+        default=False,
+        check=yes_or_no,
+        help="shuffle the training set in every epoch",
+        about="Shuffle the training images in every epoch, from the seed. The tutorial's run does not shuffle.",
+        steps=(False, True),
+        pytorch=pytorch_code.data_loader,
+    ),
+    Setting(
+        name="seed",
+        group=DATA,
+        default=0,
+        check=integer(0, 2**63 - 1),
+        help="for the initial weights and for shuffling",
+        about="For the initial weights and for shuffling: the same seed gives the same run.",
+        steps=lambda value, direction: value + direction,
+        pytorch=lambda values: f"torch.manual_seed({values['seed']})",
+    ),
+)
