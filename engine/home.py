@@ -151,6 +151,11 @@ class RunFolder(HostFolder):
         return self.path / "state.json"
 
     @property
+    def validation_json(self) -> Path:
+        """Which training images are held out for validation; not there where none are."""
+        return self.path / "validation.json"
+
+    @property
     def summary_json(self) -> Path:
         """The little of it that a list of runs shows: a cache."""
         return self.path / "summary.json"

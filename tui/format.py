@@ -131,8 +131,15 @@ def batch_line(event: ev.BatchLoss) -> str:
 
 
 def test_line(event: ev.Evaluated) -> str:
-    """The tutorial's line of the test loop: `Test Error: Accuracy: 45.3%, Avg loss: 2.153763`."""
-    return f"Test Error: Accuracy: {100 * event.accuracy:>0.1f}%, Avg loss: {event.loss:>8f}"
+    """The tutorial's line of the test loop: `Test Error: Accuracy: 45.3%, Avg loss: 2.153763`; of the validation images
+    `Validation Error: …`."""
+    which = split_words(event.split).capitalize()
+    return f"{which} Error: Accuracy: {100 * event.accuracy:>0.1f}%, Avg loss: {event.loss:>8f}"
+
+
+def split_words(split: str) -> str:
+    """What a set is called beside a figure: `test`, `validation`."""
+    return "validation" if split == "val" else split
 
 
 def place_words(event: ev.Resumed | ev.Branched) -> str:

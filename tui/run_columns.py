@@ -12,7 +12,8 @@ _FIRST = {
 }
 _LAST = {
     "epochs": "that are done, and that were asked for",
-    "best": "the best accuracy on the test data",
+    "best": "the best accuracy: on the validation images, without them on the test set",
+    "test": "the accuracy on the test set: of the best epoch by validation, else of the last",
     "loss": "the newest of the training",
     "curve": "of the training loss",
     "time": "of training, pauses left out",

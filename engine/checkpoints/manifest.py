@@ -30,7 +30,7 @@ class Entry:
     sha256: Annotated[str, Meta(max_length=64)]
     t: Seconds  # Unix seconds
     reason: Annotated[str, Meta(max_length=100)] = "epoch"
-    accuracy: Fraction | None = None  # of the epoch that it ends, on the test set
+    accuracy: Fraction | None = None  # of the epoch that it ends: of the validation images, or else the test set
     rested_on: bool = False  # a resume began with it
 
     @property

@@ -1,9 +1,10 @@
 """Reading a run's own checkpoints: only files with the SHA-256 in the manifest, always with `weights_only=True`."""
 
+import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +36,16 @@ def load(run_folder: RunFolder, entry: Entry) -> dict[str, Any]:
         raise
     except Exception as error:  # its text advises to load it without weights_only: never shown
         raise CheckpointError(f"PyTorch can't load it ({type(error).__name__})") from error
+
+
+def weights_after(run_folder: RunFolder, epoch: int) -> Mapping[str, torch.Tensor] | None:
+    """The network's weights at the end of an epoch: its state_dict, on the CPU; None where no checkpoint has them."""
+    with contextlib.suppress(CheckpointError):
+        for entry in manifest.read(run_folder):
+            if entry.epoch == entry.epochs_done == epoch:
+                weights: Mapping[str, torch.Tensor] = load(run_folder, entry)["model"]
+                return weights
+    return None
 
 
 def newest_good(

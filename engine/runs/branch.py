@@ -37,6 +37,7 @@ class BranchPoint:
             if setting in KEPT:
                 raise ConfigError(setting, f"a branch keeps its parent's {setting}; start a new run for another one")
         config = changed(self.config, changes)
+        check_validation(config, self.config.val)
         check_epochs(config, self.epochs_done)
         return BranchPlan(self, config, {setting: getattr(config, setting) for setting in changes})
 
@@ -60,6 +61,17 @@ def branch_point(parent: RunFolder, at: str | Entry = "last") -> BranchPoint:
 def plan_branch(parent: RunFolder, changes: Mapping[str, str], at: str | Entry = "last") -> BranchPlan:
     """The branch of the run in `parent` with `changes`. Raises EngineError where it can't be made."""
     return branch_point(parent, at).plan(changes)
+
+
+def check_validation(config: TrainConfig, before: str) -> None:
+    """Raises ConfigError where images would be held out for validation that weights were trained on, by a run whose
+    setting `val` was `before`."""
+    if config.val and config.val != before:
+        had = f"held out others (val={before})" if before else "held out none"
+        raise ConfigError(
+            "val", f"val: the weights were trained on images that {config.val} would hold out, as the run that made "
+            f"them {had}; start a new run for that"
+        )  # fmt: skip
 
 
 def check_epochs(config: TrainConfig, done: int) -> None:

@@ -12,7 +12,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.home import RunFolder, expanded
 from engine.models import trusted_code
 from engine.runs import client, store
-from engine.runs.branch import check_epochs
+from engine.runs.branch import check_epochs, check_validation
 from engine.terminal_text import printable
 from engine.training.config import TrainConfig, changed, check
 from engine.training.optimizers import OPTIMIZERS, is_state_of
@@ -173,6 +173,7 @@ def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
         if setting not in changes and not trusted_code.allows(reference):
             what = f"{origin.path} needs {reference}, which would be executed"
             raise ConfigError(setting, f"{what}: if you trust that file, add {setting}={reference}")
+    check_validation(config, origin.config.val)
     check_epochs(config, origin.done)
     return replace(config, weights="")
 

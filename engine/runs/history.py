@@ -19,7 +19,8 @@ class History:
     edits: tuple[ev.Edited, ...]
     undone: tuple[ev.Edited, ...]  # the run failed before a step was made with them: they are not made again
     checkpoints: tuple[ev.CheckpointSaved, ...]
-    finished: bool  # all epochs were done, and nothing was begun after that
+    finished: bool  # all that was to be done was done, and nothing was begun after that
+    early: str = ""  # why it finished before its last epoch; empty: it did not
 
     def entries(self) -> list[Entry]:
         """The checkpoints as a manifest would list them: for a run whose manifest is lost."""
@@ -34,7 +35,7 @@ def read(run_folder: RunFolder) -> History:
     """Read the whole log once."""
     wanted = (ev.Edited, ev.CheckpointSaved, ev.Finished, ev.Resumed, ev.Failed, ev.EpochFinished)
     part = log.read(run_folder, kinds=wanted, latest=(ev.Progress,))
-    finished = False
+    finished, early = False, ""
     edits: list[ev.Edited] = []
     untried: list[ev.Edited] = []  # no step was made with them yet
     undone: list[ev.Edited] = []
@@ -56,11 +57,11 @@ def read(run_folder: RunFolder) -> History:
             case ev.CheckpointSaved():
                 checkpoints.append(event)
             case ev.Finished():
-                finished = True
+                finished, early = True, event.early
             case ev.Resumed():
-                finished = False
+                finished, early = False, ""
                 untried = []
-    return History(part.seq, tuple(edits), tuple(undone), tuple(checkpoints), finished)
+    return History(part.seq, tuple(edits), tuple(undone), tuple(checkpoints), finished, early)
 
 
 def _place(edit: ev.Edited) -> tuple[int, int]:

@@ -50,6 +50,7 @@ class Host:
     ) -> None:
         """`before`: the run's host before this one."""
         # Torch stays out of this module's imports: a host says who it is before it takes the seconds that torch needs.
+        from engine.checkpoints.read import weights_after
         from engine.checkpoints.write import CheckpointWriter
         from engine.runs.log import EventLog
         from engine.runs.state_keeper import StateKeeper
@@ -72,6 +73,7 @@ class Host:
         os.set_blocking(self._wake_in, False)  # a full pipe wakes as well as one byte more
         self._session = TrainingSession(
             setup.prepared,
+            weights_after=lambda epoch: weights_after(folder, epoch),
             sink=self._sink,
             save=self._save,
             trouble=lambda: self._log.trouble,
@@ -154,6 +156,8 @@ class Host:
         from engine.checkpoints import manifest
 
         store.write_run(self.folder, dict(self.setup.record))
+        if held_out := self.setup.prepared.held_out:
+            store.write_validation(self.folder, held_out)
         if self.setup.rests_on:
             with contextlib.suppress(OSError, EngineError):
                 manifest.rest_on(self.folder, self.setup.rests_on)

@@ -20,7 +20,7 @@ from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, ConfigError, RunError
 from engine.home import CHECKPOINTS, RunFolder
 from engine.runs import from_weights, history, store
-from engine.runs.branch import check_epochs
+from engine.runs.branch import check_epochs, check_validation
 from engine.training import determinism, optimizer_state
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
@@ -66,8 +66,9 @@ def start(folder: RunFolder, team: Team | None = None) -> SessionSetup:
         content = _parents(folder, parent)
         if content:
             start, notes = _restored(prepared, content, parent["file"])
-            start = replace(start, edits=(), hooks={})  # a new run: its hooks begin anew
+            start = replace(start, edits=(), hooks={}, best=None)  # a new run: its hooks begin anew
             notes += determinism.differences(content["environment"], prepared.environment)
+            check_validation(prepared.config, str(content["config"].get("val", "")))
             check_epochs(prepared.config, start.epochs_done)
         else:
             notes = _take_state(prepared, parent)
@@ -108,16 +109,18 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
     agenda = _replays(past, content)
     epochs = next((one.command.value for one in reversed(agenda) if one.command.setting == "epochs"), config.epochs)
     epochs = int(changes.get("epochs") or epochs)
-    if content and content["evaluated"] and content["epoch"] >= epochs and not changes.get("epochs"):
-        more = f"fmnist-tui resume {folder.id} --epochs {epochs + 10}"
-        raise RunError(f"{folder.id} is complete, {epochs} of {epochs} epochs; for more: {more}")
+    # With validation images it is not complete before the test set is evaluated.
+    untested = config.validates and not past.finished and bool(content and content["evaluated"])
+    if content and content["evaluated"] and not untested:
+        _refuse_complete(folder, content["epoch"], epochs, past, changes)
     prepared = _prepare(folder, request, config, team, fresh=not content)
     _refuse_other_data(request, prepared)
     start, notes = restore(prepared, content) if content else (ResumePoint(), [])
     if not content and (request.get("parent") or {}).get("own") is False:  # before its first checkpoint
         notes += _take_state(prepared, request["parent"])
-    _refuse_to_end_before(replace(config, epochs=epochs), start)
     planned = _planned(config, agenda)
+    if not (untested and start.epochs_done == epochs):
+        _refuse_to_end_before(replace(config, epochs=epochs), start)
     for name, value in _typed(planned, changes.get("settings") or {}).items():
         agenda = [one for one in agenda if one.command.setting != name]
         if value != getattr(config, name):
@@ -154,6 +157,20 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
         entry,
         request | again | _under_what(prepared),
     )
+
+
+def _refuse_complete(
+    folder: RunFolder, done: int, epochs: int, past: history.History, changes: Mapping[str, Any]
+) -> None:
+    """Raises RunError for a run whose `done` epochs are all that it needs, unless the changes say otherwise."""
+    settings = changes.get("settings") or {}
+    if past.early and not {"patience", "min_delta"} & settings.keys():
+        again = f"resume {folder.id} patience=0" if " not improved" in past.early else f"branch {folder.id} stop_when="
+        what = f"{folder.id} has stopped early, after {done} of {epochs} epochs: {past.early}"
+        raise RunError(f"{what}; to train on: fmnist-tui {again}")
+    if done >= epochs and not changes.get("epochs"):
+        more = f"fmnist-tui resume {folder.id} --epochs {epochs + 10}"
+        raise RunError(f"{folder.id} is complete, {epochs} of {epochs} epochs; for more: {more}")
 
 
 def _parents(folder: RunFolder, parent: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -292,11 +309,18 @@ def _key(edit: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _refuse_other_data(request: Mapping[str, Any], prepared: TrainingSetup) -> None:
+    """Raises RunError where the data, or what is held out of it, is not what the run was trained on."""
     was, is_ = request.get("dataset", {}).get("checksum"), prepared.dataset.checksum
     if was and was != is_:
         raise RunError(
             f"the data is not what the run was trained on: {prepared.dataset.title} has the SHA-256 {is_[:12]}… now, "
             f"and had {was[:12]}…; bring that data back, or start a new run"
+        )
+    held_out, recorded = prepared.held_out, request.get("dataset", {}).get("val_sha256")
+    if held_out and recorded and recorded != held_out.sha256:
+        raise RunError(
+            "the validation images are not those that the run had: their indices have the SHA-256 "
+            f"{held_out.sha256[:12]}… now, and had {str(recorded)[:12]}…; start a new run"
         )
 
 

@@ -44,7 +44,7 @@ class RunSummary:
     demo: bool
     epoch: int
     epochs: int
-    accuracy: float | None  # of the last epoch, fraction of 1
+    accuracy: float | None  # of the last epoch, fraction of 1; on the validation images, without them on the test set
     best_accuracy: float | None
     started: float  # Unix seconds
     folder: RunFolder
@@ -52,6 +52,7 @@ class RunSummary:
     parent_epoch: int
     parent_step: int
     began_with: str = ""  # the file that it began with, where that is of no run here
+    test_accuracy: float | None = None  # the one that counts: `RunState.tested`
     loss: float | None = None  # the newest that was reported of the training
     seconds: float = 0.0  # of training, pauses left out
     settings: Mapping[str, SettingValue] = field(default_factory=dict)  # by their names in TrainConfig, as edited since
@@ -183,6 +184,7 @@ def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bo
         epochs=run.epochs or int(config.get("epochs") or 0),
         accuracy=run.accuracy,
         best_accuracy=run.best_accuracy,
+        test_accuracy=run.test_accuracy,
         started=run.started or store.created(folder, request),
         folder=folder,
         parent=parent.get("run") or "",

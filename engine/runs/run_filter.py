@@ -22,8 +22,8 @@ from engine.training.settings import SETTINGS
 # What can be typed, for a prompt.
 ABOUT = (
     "Words that are in a name, id, model, data set or state, and comparisons (= != < <= > >=, : contains) of a setting "
-    "or of state, name, epoch, best, accuracy, loss, time or age: lr>=1e-3, optimizer=adam, best>=85, -state:failed. "
-    "All must hold; - excludes."
+    "or of state, name, epoch, best, test, accuracy, loss, time or age: lr>=1e-3, optimizer=adam, best>=85, "
+    "-state:failed. All must hold; - excludes."
 )
 
 
@@ -278,13 +278,14 @@ _OWN: Mapping[str, Field] = {
         Field("data", Kind.TEXT, _data, example="data=demo"),
         Field("epoch", Kind.NUMBER, lambda run: run.epoch),
         Field("best", Kind.PERCENT, lambda run: run.best_accuracy, exact=False),
+        Field("test", Kind.PERCENT, lambda run: run.test_accuracy, exact=False),
         Field("accuracy", Kind.PERCENT, lambda run: run.accuracy, exact=False),
         Field("loss", Kind.NUMBER, lambda run: run.loss, exact=False, example="loss<0.4"),
         Field("time", Kind.TIME, lambda run: run.seconds if run.epoch else None, exact=False),
         Field("age", Kind.TIME, lambda run: max(0.0, time.time() - run.started), exact=False, example="age<2d"),
     )
 }
-_OTHER_NAMES = {"run": "name", "dataset": "data", "best_accuracy": "best", "seconds": "time"}
+_OTHER_NAMES = {"run": "name", "dataset": "data", "best_accuracy": "best", "test_accuracy": "test", "seconds": "time"}
 _fields_made: dict[str, Field] = {}
 
 

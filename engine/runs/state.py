@@ -3,16 +3,15 @@
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from engine.runs import results
 from engine.runs.curve import SAME_PLACE, GrowingCurve, Place, Point
 from engine.training import events as ev
 
 LOG_LINES = 1000  # the tutorial's log lines that are kept
 MOST_KEPT = 10_000  # edits, checkpoints, marks and such; of more the older ones go
-TESTS = 5_000  # results of epochs; past twice as many, every other of the older ones goes, but for the best
-MOST_CELLS = 500_000  # of all confusion matrices; past that the older ones go
 LAYER_STATS = 500  # samples of the layers; past twice as many, every other of the older ones goes
 CURVES = ("lr", "samples_per_s", "gradient_norm", "load", "memory")  # beside the loss
 
@@ -57,7 +56,8 @@ class RunState:
     readings: ev.Readings | None = None
     curve: tuple[Point, ...] = ()  # the training loss
     curves: dict[str, tuple[Point, ...]] = field(default_factory=dict)  # CURVES, those that there is something of
-    tests: tuple[ev.Evaluated, ...] = ()  # the test set after each epoch
+    tests: tuple[ev.Evaluated, ...] = ()  # the test set, by epoch
+    vals: tuple[ev.Evaluated, ...] = ()  # the validation images after each epoch, where there are any
     epoch_losses: tuple[float, ...] = ()  # mean training loss of each finished epoch
     log: tuple[LogEvent, ...] = ()
     marks: tuple[Mark, ...] = ()
@@ -97,14 +97,34 @@ class RunState:
     @property
     def evaluating(self) -> bool:
         """The epoch's last step is done and the test set's result is not in yet."""
-        tested = self.tests[-1].epoch if self.tests else 0
+        tested = self.results[-1].epoch if self.results else 0
         inherited = self.parent is not None and self.parent.evaluated and self.parent.epoch == self.epoch
         return self.status == "training" and 0 < self.steps == self.step and tested < self.epoch and not inherited
 
     @property
+    def validates(self) -> bool:
+        """Whether images are held out for validation."""
+        return bool(self.dataset.get("val"))
+
+    @property
+    def results(self) -> tuple[ev.Evaluated, ...]:
+        """What is decided by: the validation images after each epoch, without them the test set."""
+        return self.vals if self.validates else self.tests
+
+    @property
     def best(self) -> ev.Evaluated | None:
-        """The epoch with the highest test accuracy."""
-        return max(self.tests, key=lambda result: result.accuracy, default=None)
+        """The epoch with the highest accuracy, on the validation images, without them on the test set."""
+        return max(self.results, key=lambda result: result.accuracy, default=None)
+
+    @property
+    def tested(self) -> ev.Evaluated | None:
+        """The test result that counts: with validation images that of the best epoch, or else of the newest one that
+        was tested; without them that of the last epoch, which nothing has chosen."""
+        best = self.best
+        if self.validates and best is not None:
+            chosen = next((test for test in self.tests if test.epoch == best.epoch), None)
+            return chosen or (self.tests[-1] if self.tests else None)
+        return self.tests[-1] if self.tests else None
 
     @property
     def eta_s(self) -> float | None:
@@ -130,6 +150,7 @@ class FoldData:
     curves: dict[str, GrowingCurve] = field(default_factory=lambda: {name: GrowingCurve() for name in CURVES})
     steps_before: tuple[int, int] | None = None  # an epoch, and the steps before it
     tests: list[ev.Evaluated] = field(default_factory=list)
+    vals: list[ev.Evaluated] = field(default_factory=list)
     cells: int = 0  # of their confusion matrices
     epoch_losses: list[float] = field(default_factory=list)
     log: deque[LogEvent] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
@@ -226,8 +247,7 @@ class Fold:
                 self.data.log.append(event)
             case ev.Evaluated():
                 self.data.log.append(event)
-                self.data.tests.append(event)
-                self._bound_tests(len(event.confusion) ** 2)
+                self.data.cells = results.take(self.data.vals, self.data.tests, event, self.data.cells)
             case ev.EpochFinished():
                 self.data.epoch_losses.append(event.loss)
             case ev.Paused():
@@ -258,7 +278,7 @@ class Fold:
                 self._end("stopped", event.reason)
                 self._change(epoch=event.epoch, step=event.step)
             case ev.Finished():
-                self._end("finished", "")
+                self._end("finished", event.early)
             case ev.Failed():
                 self._end("failed", event.message)
                 if event.epoch:
@@ -274,6 +294,7 @@ class Fold:
             "curve": self.data.curve.points(),
             "curves": {name: points for name, curve in self.data.curves.items() if (points := curve.points())},
             "tests": tuple(self.data.tests),
+            "vals": tuple(self.data.vals),
             "epoch_losses": tuple(self.data.epoch_losses),
             "log": tuple(self.data.log),
             "marks": tuple(self.data.marks),
@@ -284,23 +305,6 @@ class Fold:
             "layer_stats": tuple(self.data.layer_stats),
         }
         return RunState(**(self.data.now | grown))
-
-    def _bound_tests(self, more: int) -> None:
-        """Another result, with so many cells of a confusion matrix: the oldest matrices go where they are too many, and
-        results where they are."""
-        data = self.data
-        data.cells += more
-        for at, test in enumerate(data.tests[:-1] if data.cells > MOST_CELLS else ()):
-            if test.confusion:
-                data.tests[at] = replace(test, confusion=[], per_class=[])
-                data.cells -= len(test.confusion) ** 2
-                if data.cells <= MOST_CELLS // 2:  # so that this is seldom done
-                    break
-        if len(data.tests) > 2 * TESTS:
-            best = max(data.tests, key=lambda test: test.accuracy)
-            older = [test for at, test in enumerate(data.tests[:-TESTS]) if at % 2 == 0 or test is best]
-            data.tests = older + data.tests[-TESTS:]
-            data.cells = sum(len(test.confusion) ** 2 for test in data.tests)
 
     def _since_the_last(self, event: ev.Event) -> float:
         """Seconds that the host ran between the last event and this one."""
@@ -316,6 +320,7 @@ class Fold:
         for curve in (self.data.curve, *self.data.curves.values()):
             curve.rewind(here)
         self.data.tests = [result for result in self.data.tests if result.epoch <= done]
+        self.data.vals = [result for result in self.data.vals if result.epoch <= done]
         begun = (
             self.data.now["parent"].epoch - (not self.data.now["parent"].evaluated) if self.data.now["parent"] else 0
         )

@@ -20,14 +20,14 @@ from msgspec import Meta
 
 from engine import atomic, plain_file
 from engine.home import RunFolder
-from engine.runs import log
+from engine.runs import log, results
 from engine.runs.curve import CURVE_POINTS, GrowingCurve, SavedCurve, even
 from engine.runs.state import CURVES, LOG_LINES, Fold, FoldData, Mark, RunState
 from engine.training import event_json
 from engine.training import events as ev
 from engine.training.typed_settings import mistyped
 
-VERSION = 1  # another one's files are not read: raise it when the fold changes
+VERSION = 2  # another one's files are not read: raise it when the fold changes
 MOST_BYTES = 256 << 20  # of state.json
 MOST_SUMMARY = 1 << 20
 SUMMARY_POINTS = 48  # values of the training loss in a summary
@@ -72,6 +72,7 @@ class Summary(msgspec.Struct, frozen=True):
     epochs: ev.Count = 0
     accuracy: ev.Fraction | None = None
     best_accuracy: ev.Fraction | None = None
+    test_accuracy: ev.Fraction | None = None
     started: ev.Seconds = 0.0
     loss: float | None = None
     training_s: ev.Seconds = 0.0
@@ -138,6 +139,7 @@ class _Sealed(msgspec.Struct):
 
 _LISTS: dict[str, tuple[type[ev.Event], ...]] = {
     "tests": (ev.Evaluated,),
+    "vals": (ev.Evaluated,),
     "log": (ev.BatchLoss, ev.Evaluated, ev.Edited, ev.Resumed, ev.Branched),
     "warnings": (ev.Warned,),
     "checkpoints": (ev.CheckpointSaved,),
@@ -233,8 +235,9 @@ def summary_of(run: RunState) -> Summary:
         demo=bool(run.dataset.get("demo", False)),
         epoch=run.epoch,
         epochs=run.epochs,
-        accuracy=run.tests[-1].accuracy if run.tests else None,
+        accuracy=run.results[-1].accuracy if run.results else None,
         best_accuracy=run.best.accuracy if run.best else None,
+        test_accuracy=run.tested.accuracy if run.tested else None,
         started=run.started,
         loss=_number(run.loss) if run.step else None,
         training_s=run.training_s,
@@ -306,7 +309,7 @@ def _data(saved: _Saved, most_points: int) -> FoldData:
     for name in _LISTS:
         if name not in _ONE:
             setattr(data, name, deque(lists[name], maxlen=LOG_LINES) if name == "log" else lists[name])
-    data.cells = sum(len(test.confusion) ** 2 for test in data.tests)
+    data.cells = results.cells_of(data.vals, data.tests)
     return data
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
+from engine.data.holdout import HeldOut
 from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
 from engine.hosting import process, record_file, unix_socket
@@ -79,6 +80,17 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
         raise UnreadableError(folder.run_json, error, run=folder.id) from None
     except run_json.MalformedError as error:
         raise UnreadableError(folder.run_json, str(error), run=folder.id) from None
+
+
+def write_validation(folder: RunFolder, held_out: HeldOut) -> None:
+    """Put on record which training images are held out for validation. Raises OSError."""
+    content = {
+        "v": 1,
+        "images": len(held_out.train) + len(held_out.val),
+        "sha256": held_out.sha256,
+        "indices": held_out.indices.tolist(),
+    }
+    atomic.write_text(folder.validation_json, json.dumps(content) + "\n")
 
 
 def write_host(folder: RunFolder, socket_path: str, pid: int | None = None) -> None:

@@ -141,8 +141,10 @@ def _losses(folder: RunFolder) -> dict[tuple[Any, ...], float]:
         match event:
             case ev.BatchLoss():
                 losses[event.kind, event.epoch, event.step] = event.loss
-            case ev.EpochFinished() | ev.Evaluated():
+            case ev.EpochFinished():
                 losses[event.kind, event.epoch, 0] = event.loss
+            case ev.Evaluated():
+                losses[event.split, event.epoch, 0] = event.loss
     return losses
 
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from engine.data import holdout
 from engine.errors import ConfigError
 from engine.models.names import MODELS
-from engine.training import settings
+from engine.training import settings, stop_condition
 from engine.training.references import CUSTOM_DATA, DATASETS, absolute_dataset, is_file_reference
 from engine.training.setting import Kind, Setting
 from engine.training.settings import SETTINGS, editable
@@ -66,6 +67,12 @@ class TrainConfig:
     weights: str = _default("weights")
     freeze: str = _default("freeze")
     transform: str = _default("transform")
+    val: str = _default("val")
+    test_every_epoch: bool = _default("test_every_epoch")
+    patience: int = _default("patience")
+    min_delta: float = _default("min_delta")
+    monitor: str = _default("monitor")
+    stop_when: str = _default("stop_when")
     on_non_finite: str = _default("on_non_finite")
     inspect_every: int = _default("inspect_every")
     checkpoint_every: float = _default("checkpoint_every")
@@ -84,6 +91,23 @@ class TrainConfig:
                 f"--warmup: {self.warmup:g} epochs of warm-up are too many for {self.epochs} epochs of training",
             )
 
+        self._check_stop_when()
+
+    def _check_stop_when(self) -> None:
+        """Raises ConfigError where a result that `stop_when` names is not there after each epoch."""
+        for one in stop_condition.parse(self.stop_when):
+            if one.result.startswith("val_") and not self.validates:
+                what = f"--stop-when: there is no {one.result} without validation images; add --val 5000, say"
+                raise ConfigError("stop_when", f"{what}, or compare test_{one.result.removeprefix('val_')}")
+            if one.result.startswith("test_") and self.validates and not self.test_every_epoch:
+                what = f"--stop-when: with --val there is no {one.result} before the end"
+                raise ConfigError("stop_when", f"{what}; compare val_{one.result.removeprefix('test_')}")
+
+    @property
+    def validates(self) -> bool:
+        """Whether images are held out for validation."""
+        return holdout.parse(self.val) is not None
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON can hold them."""
         return asdict(self)
@@ -96,6 +120,8 @@ class TrainConfig:
 
 
 def _not_applicable(setting: Setting, values: Mapping[str, Any]) -> ConfigError:
+    if setting.needs:
+        return ConfigError(setting.name, f"{setting.option}: it means something with --{setting.needs} only")
     chosen, others = values[setting.depends_on], settings.applies_with(setting.name)
     alternatives = " or ".join([", ".join(others[:-1]), others[-1]] if others[:-1] else others)
     return ConfigError(

@@ -28,6 +28,8 @@ class DatasetFacts(TypedDict, total=False):
     checksum: str
     left_out: NotRequired[Count]  # images that can't be read
     notes: NotRequired[list[str]]
+    val: NotRequired[Count]  # images of the training set that are held out for validation; `train` is without them
+    val_sha256: NotRequired[str]  # of their indices (engine.data.holdout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class Resumed(Event):
     checkpoint: str  # inside the run's folder; empty: there was none, the run starts at its first step
     epoch: Count  # the last step whose result counts
     step: Count
-    evaluated: bool  # whether that epoch's result on the test set counts
+    evaluated: bool  # whether that epoch is over, and its results count
     training_s: Seconds  # seconds of training up to here
     config: dict[str, SettingValue]  # at this step, edits included
     device: str
@@ -90,7 +92,7 @@ class Branched(Event):
     checkpoint: str  # inside the parent's folder; without a parent: the file's path
     epoch: Count
     step: Count
-    evaluated: bool  # whether the test result of that epoch is the parent's
+    evaluated: bool  # whether that epoch is over, and its results are the parent's
     changes: dict[str, SettingValue]  # the settings that differ from the parent's, with this run's values
     notes: list[str]  # what could not be loaded, such as the state of another optimizer
 
@@ -137,7 +139,8 @@ class BatchLoss(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(Event):
-    """The test set, after an epoch."""
+    """A set, after an epoch: the validation images or the test set. With validation images the test set comes at the
+    end alone (unless the config asks for it after each epoch): with the weights of the best epoch and with the last."""
 
     kind = "evaluated"
     epoch: Count
@@ -147,6 +150,7 @@ class Evaluated(Event):
     per_class: list[Fraction | None]  # of each class, predicted correctly; None: a class without samples
     confusion: list[list[Count]]  # row: true class, column: predicted class
     seconds: Seconds
+    split: Annotated[str, Meta(pattern="^(test|val)$")] = "test"
 
     @property
     def x(self) -> float:
@@ -261,11 +265,12 @@ class Stopped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Finished(Event):
-    """All epochs done."""
+    """All epochs done, or as many as were needed."""
 
     kind = "finished"
     epochs: Count
     seconds: Seconds
+    early: str = ""  # why it has stopped before its last epoch; empty: it has not
 
 
 @dataclass(frozen=True, kw_only=True)

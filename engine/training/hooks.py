@@ -11,7 +11,8 @@ import torch
 
 from engine.training import events as ev
 from engine.training.commands import Command
-from engine.training.loop import Score
+from engine.training.config import TrainConfig
+from engine.training.results import EpochResult
 from engine.training.setup import TrainingSetup
 
 
@@ -33,8 +34,13 @@ class Hook:
     def on_report(self) -> None:
         """Events may be sent now: at most about 10 times a second, and before each checkpoint."""
 
-    def on_epoch(self, epoch: int, score: Score) -> None:
-        """The epoch is done; `score`: of the test set. Its checkpoint comes next."""
+    def on_epoch(self, result: EpochResult) -> None:
+        """The epoch is done, and its sets are evaluated. Its checkpoint comes next."""
+
+    def stop_reason(self) -> str:
+        """After an epoch's checkpoint, and where a training is resumed there: why it is to end before its last epoch,
+        in words; empty: it goes on. By the hook's state and the settings alone."""
+        return ""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of it: numbers, texts, tensors, lists and dictionaries of them."""
@@ -51,6 +57,7 @@ class HookContext:
     setup: TrainingSetup
     sink: Callable[[ev.Event], None]
     send: Callable[[Command], None]  # for the next step boundary, such as a stop
+    config: Callable[[], TrainConfig]  # as of now: with the edits
 
 
 HookMaker = Callable[[HookContext], Hook | None]  # None: not in this run, or not in this process
@@ -83,9 +90,13 @@ class Hooks:
         for hook in self._hooks:
             hook.on_report()
 
-    def on_epoch(self, epoch: int, score: Score) -> None:
+    def on_epoch(self, result: EpochResult) -> None:
         for hook in self._hooks:
-            hook.on_epoch(epoch, score)
+            hook.on_epoch(result)
+
+    def stop_reason(self) -> str:
+        """The first one's that has one."""
+        return next((reason for hook in self._hooks if (reason := hook.stop_reason())), "")
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """Each hook's state by its name; those without any are left out."""

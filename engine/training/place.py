@@ -11,7 +11,7 @@ class Place:
 
     epoch: int = 1  # under way
     step: int = 0  # steps done in it
-    evaluated: bool = False  # the epoch is over, with its result on the test set
+    evaluated: bool = False  # the epoch is over, with its results on the sets
 
     def done(self, steps: int) -> float:
         """Epochs that are done, with the part of the one under way. `steps`: in an epoch."""

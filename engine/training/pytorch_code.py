@@ -30,6 +30,13 @@ def train_set(values: Values) -> str:
     return f"train = {made}, transform={spelled})"
 
 
+def validation(values: Values) -> str:
+    """Empty where nothing is held out; `rest` and `val_indices` stand for the images that are drawn of each class."""
+    if not values["val"]:
+        return ""
+    return f"train, val = Subset(train, rest), Subset(train, val_indices)  # {values['val']} held out"
+
+
 def data_loader(values: Values) -> str:
     """Of the training images."""
     return f"loader = DataLoader(train, batch_size={values['batch_size']}, shuffle={values['shuffle']})"

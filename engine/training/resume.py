@@ -20,7 +20,7 @@ class ResumePoint:
 
     epoch: int = 1
     step: int = 0  # steps done in that epoch
-    evaluated: bool = False  # the epoch is over, and its test result counts
+    evaluated: bool = False  # the epoch is over, and its results count
     loss_sum: float = 0.0  # of the losses of these steps
     seconds: float = 0.0  # of training in that epoch
     training_s: float = 0.0  # of training in all
@@ -29,11 +29,12 @@ class ResumePoint:
     batch_size: int = 0  # of that epoch's batches, which an edit changes for the next; 0: the config's
     shuffle: bool | None = None  # whether that epoch is shuffled; None: as the config says
     order: torch.Tensor | None = None  # the state of the generator that shuffles
+    best: tuple[int, float] | None = None  # the best epoch so far, and its accuracy
     hooks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # their states (engine.training.hooks)
 
     @property
     def epochs_done(self) -> int:
-        """Whole epochs, with their test results."""
+        """Whole epochs, with their results."""
         return self.epoch if self.evaluated else self.epoch - 1
 
 
@@ -81,6 +82,7 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
         batch_size=content["batch_size"],
         shuffle=content["shuffle"],
         order=content["order"],
+        best=tuple(content["best"]) if content.get("best") else None,
         hooks=content.get("hooks", {}),  # checkpoints of older versions have none
     )
     return start, notes

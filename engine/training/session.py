@@ -1,32 +1,31 @@
 """`TrainingSession`: the PyTorch loop, run in a worker thread, that takes commands between steps and sends events."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 
 from engine.errors import RunError
-from engine.training import determinism, layer_stats, running_time, schedules
+from engine.training import determinism, early_stopping, layer_stats, running_time, schedules
 from engine.training import events as ev
 from engine.training.checkpoint_policy import CheckpointPolicy, Save
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig
+from engine.training.examination import Examination, InterruptedEvaluation
 from engine.training.hooks import HookContext, HookMaker, Hooks
 from engine.training.live_settings import LiveSettings
-from engine.training.loop import Batch, Score, test_loop, train_loop
+from engine.training.loop import Score, train_loop
 from engine.training.loss_report import LossReport
 from engine.training.place import Place, TrainingClock
+from engine.training.results import EpochResult
 from engine.training.resume import FORMAT, ResumePoint
 from engine.training.setup import TrainingSetup
 from engine.training.step_boundary import StepBoundary, Stop
 
-HOOKS: tuple[HookMaker, ...] = (layer_stats.make,)
-
-
-class _Interrupted(Exception):  # noqa: N818
-    """The way out of an evaluation when the run is to stop."""
+HOOKS: tuple[HookMaker, ...] = (layer_stats.make, early_stopping.make)
+Weights = Mapping[str, torch.Tensor]  # a state_dict
+T = TypeVar("T")
 
 
 class TrainingSession:
@@ -35,6 +34,7 @@ class TrainingSession:
     `sink` takes the events (without seq and t) and must not raise; `save` writes a checkpoint of the content it is
     given; `trouble()` says, where the events could not be written down, why. `start`: where to begin, with the model's
     and the optimizer's states loaded. `opening`: the events that say so. `scheduled`: commands for places to come.
+    `weights_after`: the network's weights after an epoch, from its checkpoint; None where that can't be read.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class TrainingSession:
         opening: Sequence[ev.Event] | None = None,
         scheduled: Iterable[ScheduledCommand] = (),
         hooks: Sequence[HookMaker] | None = None,
+        weights_after: Callable[[int], Weights | None] = lambda epoch: None,
     ) -> None:
         start = start or ResumePoint()
         self.prepared = prepared
@@ -62,14 +63,17 @@ class TrainingSession:
         self._settings = LiveSettings(prepared.config, prepared.optimizer, start.edits)
         self._losses = LossReport(prepared.train_batches, prepared.team, sink)
         self._boundary = StepBoundary(self.place, self, team=self._team, sink=sink, scheduled=scheduled)
-        context = HookContext(prepared, sink, self._boundary.put)
+        context = HookContext(prepared, sink, self._boundary.put, lambda: self._settings.now)
         self._hooks = Hooks(HOOKS if hooks is None else hooks, context, start.hooks)
         self._policy = CheckpointPolicy(
             self, save, team=self._team, sink=sink, every_s=prepared.config.checkpoint_every,
             saved_at=self.version if start.rng else None,
         )  # fmt: skip
         self._accuracy: float | None = None  # of the epoch, once it is evaluated
-        self._rng_before_test: Mapping[str, Any] | None = None  # before the evaluation under way
+        self._best = start.best  # the best epoch so far, and its accuracy
+        self._tested: set[int] = set()  # epochs with whose weights the test set was evaluated at the end
+        self._examination = Examination(prepared, lambda: self._boundary.stop_wanted)
+        self._weights_after = weights_after
 
     @property
     def config(self) -> TrainConfig:
@@ -131,16 +135,13 @@ class TrainingSession:
                 self._sink(event)
             self._begin()
             self._boundary.begin()
-            epoch = place.epoch + place.evaluated
-            while epoch <= self.config.epochs:
-                if epoch > place.epoch:
-                    place.epoch, place.step, place.evaluated = epoch, 0, False
-                    self.prepared.train_batches.set_epoch(epoch)
-                    self._start = ResumePoint()
-                self._train_epoch()
-                epoch += 1
+            self._train_epochs()
+            while self._test_at_the_end():  # what was asked for meanwhile may be more epochs
+                self._boundary.end_epoch(last=True)
+                self._train_epochs()
             self.ended = True
-            self._sink(ev.Finished(epochs=self.config.epochs, seconds=self._clock.before_s))
+            early = "" if place.epoch >= self.config.epochs else self._hooks.stop_reason()
+            self._sink(ev.Finished(epochs=place.epoch, seconds=self._clock.before_s, early=early))
             return "finished"
         except Stop as stop:
             self.ended = True
@@ -164,6 +165,21 @@ class TrainingSession:
         batches.change(batch_size=self.config.batch_size, shuffle=self.config.shuffle, seed=self.config.seed)
         if start.rng:
             determinism.restore(start.rng)
+
+    @property
+    def _enough(self) -> bool:
+        """Whether no more epochs are to be trained."""
+        place = self.place
+        return place.evaluated and (place.epoch >= self.config.epochs or bool(self._hooks.stop_reason()))
+
+    def _train_epochs(self) -> None:
+        place = self.place
+        while not self._enough:
+            if place.evaluated:
+                place.epoch, place.step, place.evaluated = place.epoch + 1, 0, False
+                self.prepared.train_batches.set_epoch(place.epoch)
+                self._start = ResumePoint()
+            self._train_epoch()
 
     def _train_epoch(self) -> None:
         p, place, boundary = self.prepared, self.place, self._boundary
@@ -191,7 +207,7 @@ class TrainingSession:
         self._clock.before_s += seconds
         while not self.save("epoch"):
             boundary.pause_and_wait("cannot_write")
-        boundary.end_epoch(last=place.epoch >= self.config.epochs)
+        boundary.end_epoch(last=self._enough)
 
     def _cross_boundary(self, steps: int) -> None:
         now = running_time.now()
@@ -208,37 +224,60 @@ class TrainingSession:
         self._boundary.carry_out_here(decision)
 
     def _evaluate(self, seconds: float) -> None:
-        p = self.prepared
-        self._rng_before_test = determinism.capture()
-        begin = running_time.now()
-        batches = islice(p.test_batches, self._team.rank, None, self._team.size)
-        try:
-            mine = test_loop(self._unless_stopped(batches), p.network, p.loss_fn, len(p.dataset.classes))
-        except _Interrupted:
-            self._boundary.interrupt()
-            determinism.restore(self._rng_before_test)
-            self._evaluate(seconds)
-            return
-        score = Score.together(self._team.gather(mine))
-        evaluation_s = running_time.now() - begin
-        self._rng_before_test = None
-        self.place.evaluated, self._accuracy = True, score.accuracy
+        scores = self._examined(self._examination.of_epoch)
+        samples, loss = self.prepared.train_batches.samples, self._losses.loss_sum / self.step
+        result = EpochResult(self.epoch, loss, {name: score for name, (score, _) in scores.items()})
+        self.place.evaluated, self._accuracy = True, result.score.accuracy
+        if self._best is None or self._accuracy > self._best[1]:
+            self._best = (self.epoch, self._accuracy)
         self._sink(
             ev.EpochFinished(
-                epoch=self.epoch,
-                loss=self._losses.loss_sum / self.step,
-                seconds=seconds,
-                samples_per_s=p.train_batches.samples / seconds if seconds > 0 else 0.0,
+                epoch=self.epoch, loss=loss, seconds=seconds, samples_per_s=samples / seconds if seconds > 0 else 0.0
             )
         )
-        self._sink(ev.Evaluated(epoch=self.epoch, seconds=evaluation_s, **score.metrics()))
-        self._hooks.on_epoch(self.epoch, score)
+        for name, scored in scores.items():
+            self._report_score(name, self.epoch, *scored)
+        self._hooks.on_epoch(result)
 
-    def _unless_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            if self._boundary.stop_wanted and self._team.size == 1:
-                raise _Interrupted
-            yield batch
+    def _test_at_the_end(self) -> bool:
+        """Evaluate the test set with the weights of the best epoch, and with the last ones, where validation images
+        have decided so far; once for each epoch. Returns whether anything was evaluated."""
+        if "test" in self.prepared.sets_of_epoch or self.epoch in self._tested:
+            return False
+        best = self._best[0] if self._best else self.epoch
+        if best != self.epoch and best not in self._tested:
+            weights = self._team.agree(self._weights_after(best) if self._team.rank == 0 else None)
+            if weights is None:
+                what = f"the checkpoint of epoch {best}, the best one on the validation images, can't be read"
+                message = f"{what}: the test set is evaluated with the last weights only"
+                self._sink(ev.Warned(code="best_not_tested", message=message, epoch=self.epoch, step=self.step))
+            else:
+                self._report_score("test", best, *self._examined(lambda: self._test_with(weights)))
+                self._tested.add(best)
+        self._report_score("test", self.epoch, *self._examined(self._examination.of_test))
+        self._tested.add(self.epoch)
+        return True
+
+    def _test_with(self, weights: Weights) -> tuple[Score, float]:
+        """The network's score on the test set with other weights; it has its own again afterwards."""
+        network = self.prepared.network
+        own = {name: value.clone() for name, value in network.state_dict().items()}
+        try:
+            network.load_state_dict(weights)
+            return self._examination.of_test()
+        finally:
+            network.load_state_dict(own)
+
+    def _examined(self, examine: Callable[[], T]) -> T:
+        """What `examine` returns. A stop comes between, and ends the run, but where it can't be saved."""
+        while True:
+            try:
+                return examine()
+            except InterruptedEvaluation:
+                self._boundary.interrupt()
+
+    def _report_score(self, name: str, epoch: int, score: Score, seconds: float) -> None:
+        self._sink(ev.Evaluated(epoch=epoch, seconds=seconds, split=name, **score.metrics()))
 
     @property
     def _epoch_s(self) -> float:
@@ -329,7 +368,7 @@ class TrainingSession:
                 "lr": self._settings.lr,
                 "epochs_done": self._done,
             },
-            "rng": self._team.gather(self._rng_before_test or determinism.capture()),
+            "rng": self._team.gather(self._examination.rng_before or determinism.capture()),
             "order": batches.order,
             "batch_size": batches.batch_size,
             "shuffle": batches.shuffle,
@@ -341,6 +380,7 @@ class TrainingSession:
             "steps": len(batches),
             "evaluated": self.place.evaluated,
             "accuracy": self._accuracy if self.place.evaluated else None,
+            "best": list(self._best) if self._best else None,
             "loss_sum": self._losses.loss_sum,
             "seconds": self._epoch_s,
             "training_s": self._clock.before_s + self._epoch_s,

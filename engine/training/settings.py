@@ -15,12 +15,13 @@ from engine.training.declared import (
     model_settings,
     optimizer_settings,
     schedule_settings,
+    stopping_settings,
     watching_settings,
 )
 from engine.training.setting import Setting
 
 # In the form's order, each under a heading.
-_DECLARED = (data_settings, model_settings, optimizer_settings, schedule_settings, watching_settings)
+_DECLARED = (data_settings, model_settings, optimizer_settings, schedule_settings, stopping_settings, watching_settings)
 GROUPS = tuple(one.SETTINGS[0].group for one in _DECLARED)
 SETTINGS: dict[str, Setting] = {setting.name: setting for one in _DECLARED for setting in one.SETTINGS}
 
@@ -44,7 +45,17 @@ def editable() -> tuple[str, ...]:
 
 def applies(name: str, values: Mapping[str, Any]) -> bool:
     """Whether the setting means anything with these values: momentum does not for adam."""
-    return not (depends_on := SETTINGS[name].depends_on) or values[depends_on] in applies_with(name)
+    return not why_not(name, values)
+
+
+def why_not(name: str, values: Mapping[str, Any]) -> str:
+    """What the setting would apply with, where it does not apply with these values: `sgd only`; empty where it does."""
+    setting = SETTINGS[name]
+    if setting.depends_on and values[setting.depends_on] not in applies_with(name):
+        return f"{' and '.join(applies_with(name))} only"
+    if setting.needs and values[setting.needs] == SETTINGS[setting.needs].default:
+        return f"with {SETTINGS[setting.needs].title} only"
+    return ""
 
 
 def applies_with(name: str) -> list[str]:

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from engine import device as devices
+from engine.data import holdout
+from engine.data.holdout import HeldOut
 from engine.data.loader import Batches, make_batches
 from engine.data.open_dataset import Dataset, open_dataset
 from engine.data.transforms import TransformFailedError
@@ -43,6 +45,20 @@ class TrainingSetup:
     test_batches: Batches
     team: Team = field(default_factory=Team)
     transforms: Transforms = field(default_factory=Transforms)  # the config's
+    held_out: HeldOut | None = None  # the training set in two parts; None: no validation images
+    val_batches: Batches | None = None
+
+    @property
+    def evaluated_batches(self) -> dict[str, Batches]:
+        """The sets that the network can be evaluated on, by their names: "val", where there is one, and "test"."""
+        return ({"val": self.val_batches} if self.val_batches else {}) | {"test": self.test_batches}
+
+    @property
+    def sets_of_epoch(self) -> tuple[str, ...]:
+        """The names of those that are evaluated after each epoch."""
+        if self.val_batches is None:
+            return ("test",)
+        return ("val", "test") if self.config.test_every_epoch else ("val",)
 
     def training_as_test(self) -> Batches:
         """The training set's batches made as the test set's: in the files' order, without random transforms."""
@@ -54,19 +70,20 @@ class TrainingSetup:
 
     def describe(self) -> dict[str, Any]:
         """The fields of `run_started`."""
-        data = self.dataset
+        data, held_out = self.dataset, self.held_out
         return {
             **self.describe_start(),
             "dataset": {
                 "name": data.name,
                 "title": data.title,
                 "demo": data.demo,
-                "train": len(data.train),
+                "train": self.train_batches.samples,
                 "test": len(data.test),
                 "classes": list(data.classes),
                 "checksum": data.checksum,
                 **({"left_out": len(data.left_out)} if data.left_out else {}),
                 **({"notes": list(data.notes)} if data.notes else {}),
+                **({"val": len(held_out.val), "val_sha256": held_out.sha256} if held_out else {}),
             },
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
             "trainable": sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad),
@@ -119,7 +136,9 @@ def make_setup(
     config = replace(config, dataset=dataset.name, threads=threads)
     custom = transforms_of(config.transform)
 
-    train, test = (
+    wanted = holdout.parse(config.val)
+    held_out = holdout.split_off(dataset.train, wanted) if wanted else None
+    train, test, *validation = (
         make_batches(
             split,
             dataset.classes,
@@ -131,8 +150,9 @@ def make_setup(
             after=custom.after,
         )
         for split, shuffle, transform in (
-            (dataset.train, config.shuffle, custom.train),
+            (held_out.train if held_out else dataset.train, config.shuffle, custom.train),
             (dataset.test, False, custom.test),
+            *([(held_out.val, False, custom.test)] if held_out else []),
         )
     )
     images = _first(test, config.transform, "test")
@@ -163,8 +183,9 @@ def make_setup(
             torch.manual_seed((config.seed + team.rank * 0x9E3779B97F4A7C15) % 2**63)
     train_loss_fn = WeightedLoss(loss_fn, train) if team.size > 1 else loss_fn
     return TrainingSetup(
-        config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team, custom
-    )
+        config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team, custom,
+        held_out, validation[0] if validation else None,
+    )  # fmt: skip
 
 
 def freeze(network: nn.Module, config: TrainConfig) -> None:

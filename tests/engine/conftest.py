@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from engine.data import holdout
 from engine.data.loader import make_batches
 from engine.data.open_dataset import Dataset, Split
 from engine.training.config import TrainConfig
@@ -39,12 +40,19 @@ def prepared() -> Callable[..., TrainingSetup]:
         device = torch.device("cpu")
         train, test = split("train", 640), split("test", 200)
         dataset = Dataset("demo", "stripes", CLASSES, train, test, "made by the test")
+        wanted = holdout.parse(config.val)
+        held_out = holdout.split_off(train, wanted) if wanted else None
+        parts = [(held_out.train if held_out else train, config.shuffle), (test, False)]
+        parts += [(held_out.val, False)] if held_out else []
         batches = [
             make_batches(part, CLASSES, batch_size=config.batch_size, device=device, shuffle=shuffle, seed=config.seed)
-            for part, shuffle in ((train, config.shuffle), (test, False))
+            for part, shuffle in parts
         ]
         optimizer = make_optimizer(config, model.parameters(), device)
         loss_fn = make_loss(config.loss)
-        return TrainingSetup(config, dataset, device, model, model, loss_fn, loss_fn, optimizer, batches[0], batches[1])
+        return TrainingSetup(
+            config, dataset, device, model, model, loss_fn, loss_fn, optimizer, batches[0], batches[1],
+            held_out=held_out, val_batches=batches[2] if held_out else None,
+        )  # fmt: skip
 
     return make

@@ -26,8 +26,8 @@ def declare(commands: Commands) -> None:
         metavar="TEXT",
         default="",
         help="only the runs for which all of this holds: words that are in a name, id, model, data set or state; "
-        "comparisons (= != < <= > >=, : contains) of a setting, or of state, name, id, epoch, best, accuracy (in %%), "
-        "loss, time (5min) or age (2d); - excludes: --filter=-state:failed (docs/training.md)",
+        "comparisons (= != < <= > >=, : contains) of a setting, or of state, name, id, epoch, best, test, accuracy "
+        "(in %%), loss, time (5min) or age (2d); - excludes: --filter=-state:failed (docs/training.md)",
     )
     for name, summary in (
         ("pause", "pause a run between two steps"),
@@ -73,16 +73,16 @@ def _print_runs(found: "list[RunSummary]") -> None:
     from tui.format import age, percent
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "state", "model", "data", "epoch", "best accuracy", "started"):
+    for heading in ("run", "state", "model", "data", "epoch", "best accuracy", "test accuracy", "started"):
         table.add_column(heading, overflow="fold")
     for depth, run in family(found):
         label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
-        best = percent(run.best_accuracy) if run.best_accuracy is not None else "–"
+        best, test = (percent(one) if one is not None else "–" for one in (run.best_accuracy, run.test_accuracy))
         began = age(time.time() - run.started)
         if run.problem:
-            table.add_row(shown(label), run.state_words, "", "", "", "", shown(run.problem))
+            table.add_row(shown(label), run.state_words, "", "", "", "", "", shown(run.problem))
             continue
-        cells = (label, run.state_words, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, began)
+        cells = (label, run.state_words, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, test, began)
         table.add_row(*map(shown, cells))
     console(width=None if sys.stdout.isatty() else 200).print(table)
 

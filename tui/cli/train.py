@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, RunError
+from engine.evaluation.metrics import wilson
 from engine.home import RunFolder
 from engine.runs import client, state_file, store
 from engine.runs.follower import Follower
@@ -19,7 +20,7 @@ from engine.training import event_json
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.cli.output import complain, console, say, say_line_of_json, tell
-from tui.format import count, counted, duration, edit_line, from_words, percent, place_words
+from tui.format import count, counted, duration, edit_line, from_words, percent, place_words, split_words
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -164,6 +165,8 @@ class LineReport:
                 self._write(edit_line(event))
             case ev.EpochFinished():
                 self._losses[event.epoch] = event
+            case ev.Evaluated(split="test") if self._at_the_end(event):
+                self._write(self.test_line(event))
             case ev.Evaluated():
                 self._write(self.epoch_line(event))
             case ev.Warned():
@@ -179,10 +182,14 @@ class LineReport:
 
     def opening(self, event: ev.RunStarted) -> str:
         data = event.dataset
+        train, test = count(data["train"]), count(data["test"])
+        images = f"{train} + {test} images"
+        if held_out := data.get("val"):
+            images = f"{train} training, {count(held_out)} validation and {test} test images"
         trained = f", {count(event.trainable)} of them train" if 0 <= event.trainable < event.parameters else ""
         return (
             f"run {self.folder.id}: {event.config['model']} ({count(event.parameters)} parameters{trained}) "
-            f"on {data['title']} ({count(data['train'])} + {count(data['test'])} images), "
+            f"on {data['title']} ({images}), "
             f"{event.device} ({event.device_name})"
         )
 
@@ -190,18 +197,38 @@ class LineReport:
         return f"run {self.folder.id}: resumed {place_words(event)}, {event.device} ({event.device_name})"
 
     def epoch_line(self, event: ev.Evaluated) -> str:
-        run = self._fold.snapshot()
-        line = f"epoch {event.epoch}/{run.epochs}  test accuracy {percent(event.accuracy)}  test loss {event.loss:.6f}"
+        run, which = self._fold.snapshot(), split_words(event.split)
+        result = f"{which} accuracy {percent(event.accuracy)}  {which} loss {event.loss:.6f}"
+        line = f"epoch {event.epoch}/{run.epochs}  {result}"
         if trained := self._losses.get(event.epoch):
             pace = count(round(trained.samples_per_s))
             line += f"  train loss {trained.loss:.6f}  {duration(trained.seconds)}  {pace} samples/s"
         return line
 
+    def _at_the_end(self, event: ev.Evaluated) -> bool:
+        run = self._fold.snapshot()
+        return run.validates and not run.config.get("test_every_epoch")
+
+    def test_line(self, event: ev.Evaluated) -> str:
+        """The test set, at the end of a run with validation images."""
+        run = self._fold.snapshot()
+        which = "the best on the validation images" if run.best and run.best.epoch == event.epoch else "the last"
+        low, high = wilson(sum(row[at] for at, row in enumerate(event.confusion)), sum(map(sum, event.confusion)))
+        sure = f"95% interval {percent(low)} to {percent(high)}"
+        result = f"test accuracy {percent(event.accuracy)} ({sure})  test loss {event.loss:.6f}"
+        return f"{result}  of epoch {event.epoch}, {which}"
+
     def ending(self, run: RunState) -> str:
         weights = self.folder.weights
         saved = f"; weights: {weights}" if weights.exists() else ""
-        best = f"; best test accuracy {percent(run.best.accuracy)} (epoch {run.best.epoch})" if run.best else ""
+        best = ""
+        if run.best:
+            which = split_words(run.best.split)
+            best = f"; best {which} accuracy {percent(run.best.accuracy)} (epoch {run.best.epoch})"
         match run.status:
+            case "finished" if run.reason:
+                after = f"{run.epoch} of {run.epochs} epochs, {duration(run.training_s)} of training"
+                return f"stopped early, as {run.reason}: after {after}{best}{saved}"
             case "finished":
                 epochs = f"{run.epochs} epoch{'s' if run.epochs != 1 else ''}"
                 return f"finished {epochs} in {duration(run.training_s)} of training{best}{saved}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.runs.curve import SMOOTHING, Point
 from engine.runs.state import RunState, place
 from engine.terminal_text import shown
+from engine.training.events import Evaluated
 from tui.runs.metrics import ACCURACY, LOSS, METRICS, RATE, Metric
 from tui.widgets.chart.series import X_AXES, Chart, Mark, Place, Places, Series
 from tui.widgets.palette import RUN_COLORS
@@ -49,7 +50,7 @@ def run_chart(
         for one in _series(other, state) if len(one)
     ]  # fmt: skip
     return Chart(
-        title=metric.title,
+        title=title_of(metric, state),
         series=tuple(series),
         marks=marks(state),
         end=_end(state),
@@ -71,7 +72,7 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
         slot = slots[run.id]
         for one in _series(metric, run.state):
             if len(one):
-                found.append(_of_run(one, run.name, slot, tests=metric is LOSS and one.dots))
+                found.append(_of_run(one, run.name, slot, named=metric is LOSS or run.state.validates))
     if len({one.sign for one in found}) < 2:  # nothing is to be told apart
         found = [replace(one, sign="") for one in found]
     return Chart(
@@ -84,6 +85,11 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
         file_name=f"{metric.name}-of-{len(runs)}-runs",
         unit=metric.unit,
     )
+
+
+def title_of(metric: Metric, state: RunState) -> str:
+    """What a chart of one run is called: which set its accuracy is of."""
+    return metric.title.replace("test", "validation") if metric is ACCURACY and state.validates else metric.title
 
 
 def layer_chart(title: str, name: str, history: Sequence[tuple[float, float]], state: RunState, *, log: bool) -> Chart:
@@ -137,9 +143,9 @@ def _end(state: RunState) -> Place:
 def _series(metric: Metric, state: RunState, detail: tuple[Point, ...] = ()) -> tuple[Series, ...]:
     """The series of one run."""
     if metric is LOSS:
-        return _line("train", metric, detail or state.curve), _tests(metric, state)
+        return _line("train", metric, detail or state.curve), *_results(metric, state)
     if metric is ACCURACY:
-        return (_tests(metric, state),)
+        return _results(metric, state)
     return (_line(metric.title.split(",")[0], metric, state.curves.get(metric.name, ())),)
 
 
@@ -192,12 +198,19 @@ def _arrays(points: tuple[Point, ...]) -> _Arrays:
     return _arrays_of(_ById(points))
 
 
-def _tests(metric: Metric, state: RunState) -> Series:
-    """The test results, at the ends of their epochs."""
-    results = [(test.x, test.loss if metric is LOSS else 100 * test.accuracy) for test in state.tests]
-    results = [(x, value) for x, value in results if math.isfinite(value)]
-    series = _of_pairs("test", results, state.curve)
-    return replace(series, style="test", dots=True, joined=metric is ACCURACY, text=metric.text)
+def _results(metric: Metric, state: RunState) -> tuple[Series, ...]:
+    """What is decided by, at the ends of the epochs; where that is the validation images, the test results too."""
+    decided = _of_results("val" if state.validates else "test", metric, state.results, state)
+    decided = replace(decided, style="test", joined=metric is ACCURACY)
+    if not state.validates or not state.tests:
+        return (decided,)
+    return decided, replace(_of_results("test", metric, state.tests, state), style="edit")
+
+
+def _of_results(name: str, metric: Metric, results: Sequence[Evaluated], state: RunState) -> Series:
+    pairs = [(one.x, one.loss if metric is LOSS else 100 * one.accuracy) for one in results]
+    series = _of_pairs(name, [(x, value) for x, value in pairs if math.isfinite(value)], state.curve)
+    return replace(series, dots=True, text=metric.text)
 
 
 def _of_pairs(name: str, pairs: Sequence[tuple[float, float]], curve: tuple[Point, ...]) -> Series:
@@ -214,15 +227,16 @@ def _read_out_as(series: Series, metric: Metric) -> str:
     """What a series is called beside those of other metrics."""
     if metric is LOSS:
         return f"{series.name} loss"
-    return "test accuracy" if metric is ACCURACY else "lr" if metric is RATE else series.name
+    return f"{series.name} accuracy" if metric is ACCURACY else "lr" if metric is RATE else series.name
 
 
 def _parents(metric: Metric, parent: RunState) -> tuple[Series, ...]:
     return tuple(replace(one, parent=True, style="parent") for one in _series(metric, parent))
 
 
-def _of_run(series: Series, name: str, slot: int, *, tests: bool) -> Series:
-    label = f"{name} test" if tests else name
+def _of_run(series: Series, name: str, slot: int, *, named: bool) -> Series:
+    """`named`: with the name of its set, as there are others of the run."""
+    label = f"{name} {series.name}" if named and series.dots else name
     return replace(series, name=shown(label), style=f"run{slot}", sign=SIGNS[slot])
 
 

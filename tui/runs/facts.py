@@ -32,6 +32,8 @@ def status(state: RunState, alive: bool) -> tuple[str, str]:
         return (f"stopped: {reason}" if reason else "stopped"), "warning"
     if state.status == "failed":
         return f"failed: {state.reason}", "bad"
+    if state.status == "finished" and state.reason:
+        return f"stopped early after epoch {state.epoch}: {state.reason}", "good"
     return state.status, "good"
 
 
@@ -132,7 +134,10 @@ class Numbers(_RunLines):
         if width >= 100:  # below, the bar above says it
             first.insert(0, ("step", fmt.count(state.step)))
         if state.best is not None:
-            first.append(("best", f"{fmt.percent(state.best.accuracy)} (epoch {state.best.epoch})"))
+            which = "best val" if state.validates else "best"
+            first.append((which, f"{fmt.percent(state.best.accuracy)} (epoch {state.best.epoch})"))
+        if state.validates and state.tested is not None:
+            first.append(("test", f"{fmt.percent(state.tested.accuracy)} (epoch {state.tested.epoch})"))
         readings = state.readings if trains else None
         second = [("", state.device_name or state.device or "device not known yet")]
         if state.device and state.device not in state.device_name.lower():

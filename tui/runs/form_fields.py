@@ -8,8 +8,9 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.training.config import TrainConfig
 from engine.training.setting import Kind, Setting, or_if_empty, text
-from engine.training.settings import GROUPS, SETTINGS, applies, applies_with, defaults
+from engine.training.settings import GROUPS, SETTINGS, defaults
 from engine.training.settings import about as about_setting
+from engine.training.settings import why_not as why_not_setting
 
 OWN_FILE = "own file…"  # the choice that opens the line for Setting.typed_choice
 RUN_NAME = Setting(
@@ -50,9 +51,7 @@ def groups() -> list[tuple[str, list[str]]]:
 
 def why_not(name: str, values: Mapping[str, Any]) -> str:
     """Why a setting means nothing with these values: `sgd and rmsprop only`; "" where it does."""
-    if name == RUN_NAME.name or applies(name, values):
-        return ""
-    return f"{' and '.join(applies_with(name))} only"
+    return "" if name == RUN_NAME.name else why_not_setting(name, values)
 
 
 def is_changed(name: str, values: Mapping[str, Any]) -> bool:

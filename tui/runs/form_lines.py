@@ -128,8 +128,9 @@ class AboutSetting(FormLines):
             words = "Enter or s starts the training. It keeps running when you close this program."
             return lines + wrapped(words, width, "")
         if why := fields.why_not(chosen, form.values):
-            of = fields.declared(fields.declared(chosen).depends_on)
-            lines += [*wrapped(f"Not with {of.title} {of.typed(form.values[of.name])}: {why}.", width, "warning"), []]
+            setting = fields.declared(chosen)
+            of = fields.declared(setting.depends_on or setting.needs)
+            lines += [*wrapped(f"Not with {of.title} {of.shown(form.values[of.name])}: {why}.", width, "warning"), []]
         lines += wrapped(fields.about(chosen), width, "")
         if self.in_pytorch and (spelled := fields.in_pytorch(chosen, form.values)):
             lines += [[], *wrapped(spelled, width, "train")]

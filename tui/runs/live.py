@@ -8,6 +8,7 @@ from textual.widget import Widget
 from engine.checkpoints.manifest import Entry
 from engine.home import RunFolder
 from engine.runs.state import RunState
+from tui.runs.charts import title_of
 from tui.runs.confusion import ClassBars, ConfusionMatrix
 from tui.runs.facts import Headline, Notice, Numbers
 from tui.runs.metrics import ACCURACY, LOSS
@@ -132,7 +133,7 @@ class LiveView(Vertical):
         for chart in self.query(RunChart).results(RunChart):
             chart.show_run(state, parent=self._ancestor, folder=self.folder, now=now)
         names = tuple(str(name) for name in state.dataset.get("classes", ()))
-        newest = state.tests[-1] if state.tests else None
+        newest = state.results[-1] if state.results else None
         self.query_one(ClassBars).show(newest, names)
         self.query_one(ConfusionMatrix).show(newest, names)
         self._describe()
@@ -155,13 +156,16 @@ class LiveView(Vertical):
     def _describe(self) -> None:
         """What stands in the panels' borders."""
         for name in CHARTS:
-            self._panel_of(name).describe(title=self.query_one(f"#{name}", RunChart).metric.title)
+            metric = self.query_one(f"#{name}", RunChart).metric
+            self._panel_of(name).describe(title=title_of(metric, self._state))
         self._panel_of(self._chart).describe(below=CHART_HINT)
         self._panel_of(next(name for name in CHARTS if name != self._chart)).describe(below="")
         back = self.query_one(TextLog).back
         self._panel_of("log").describe(right=f"{back} newer lines below (PgDn)" if back else "")
-        epoch = f"epoch {self._state.tests[-1].epoch}" if self._state.tests else ""
-        self._panel_of("classes").describe(right=epoch)
+        results = self._state.results
+        epoch = f"epoch {results[-1].epoch}" if results else ""
+        which = "Validation" if self._state.validates else "Test"
+        self._panel_of("classes").describe(title=f"{which} accuracy by class", right=epoch)
         self._panel_of("confusion").describe(right=epoch, below="enter: the images" if epoch else "")
 
     def _panel_of(self, name: str) -> Panel:

@@ -27,7 +27,7 @@ def _percent(value: float) -> str:
 
 LOSS = Metric("loss", "loss", "no loss yet: the first comes with the first steps", text=fmt.loss)
 ACCURACY = Metric(
-    "accuracy", "test accuracy, %", "no test accuracy yet: it comes after each epoch", "%", 100.0, 100.0, log=False,
+    "accuracy", "test accuracy, %", "no accuracy yet: it comes after each epoch", "%", 100.0, 100.0, log=False,
     text=_percent,
 )  # fmt: skip
 RATE = Metric("lr", "learning rate", "no learning rate yet: it comes with the first steps", text=fmt.rate)

@@ -43,7 +43,7 @@ class RunDetail(Panel):
             self.page.point(charts[0], None)
         self.say("")
         self.describe(title=run.title, right=run.state_words, below=run_text.began(run))
-        for chart, there in zip(charts, (state.curve, state.tests), strict=True):
+        for chart, there in zip(charts, (state.curve, state.results), strict=True):
             chart.display = bool(there)
             chart.show_run(state, parent=parent, now=another)
         set_text(self.query_one("#about", Static), run_text.about(run, state, runs, self._checkpoints))

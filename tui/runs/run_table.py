@@ -118,6 +118,7 @@ def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
         "model": model_name(run.model),
         "epochs": fmt.NOTHING if run.problem else f"{run.epoch}/{run.epochs}",
         "best": fmt.percent(run.best_accuracy),
+        "test": fmt.percent(run.test_accuracy),
         "loss": fmt.NOTHING if run.loss is None else fmt.loss(run.loss),
         "time": fmt.span(run.seconds) if run.epoch else fmt.NOTHING,
         "data": "demo data" if run.demo else run.dataset,
@@ -128,10 +129,11 @@ def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
 _RESULTS: Mapping[str, Callable[[RunSummary], float | None]] = {
     "epochs": lambda run: run.epoch,
     "best": lambda run: run.best_accuracy,
+    "test": lambda run: run.test_accuracy,
     "loss": lambda run: run.loss,
     "time": lambda run: run.seconds,
 }
-_FALLING = ("epochs", "best", "time")
+_FALLING = ("epochs", "best", "test", "time")
 
 
 def _value(run: RunSummary, title: str) -> Value | None:
@@ -162,8 +164,10 @@ def _columns(
 
     name = of(NAME, max(LEAST_NAME, min(MOST_NAME, width // 5)), least=LEAST_NAME)
     first = [of("state", least=len("finished")), name, of("model", max(5, min(MOST_MODEL, width // 10)))]
+    # Without validation images the test result is what "best" is of.
+    tested = [of("test", right=True, style="test")] if any(run.settings.get("val") for run in runs) or titles else []
     results = [
-        of("epochs", right=True), of("best", right=True, style="test"), of("loss", right=True, style="train"),
+        of("epochs", right=True), of("best", right=True, style="test"), *tested, of("loss", right=True, style="train"),
         Column("curve", -LEAST_CURVE, style="train"),
     ]  # fmt: skip
     last = [of("age", right=True)]

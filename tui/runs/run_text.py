@@ -41,10 +41,15 @@ def changed_settings(run: RunSummary) -> list[tuple[str, str]]:
 
 
 def results(run: RunSummary, state: RunState) -> str:
-    """The best result and the last."""
+    """The best result and the last; with validation images, what the best reached on the test set."""
     if state.best is None:
-        return "no test results yet"
-    best, last = state.best, state.tests[-1]
+        return "no validation results yet" if state.validates else "no test results yet"
+    best, last = state.best, state.results[-1]
+    if state.validates:
+        words = f"validation: best {fmt.percent(best.accuracy)} (epoch {best.epoch})"
+        words += f" · last {fmt.percent(last.accuracy)}" if last is not best else ""
+        of_epoch = f" (epoch {state.tested.epoch})" if state.tested and state.tested.epoch != best.epoch else ""
+        return f"{words} · test {fmt.percent(state.tested.accuracy)}{of_epoch}" if state.tested else words
     words = f"best {fmt.percent(best.accuracy)} (epoch {best.epoch})"
     if last is not best:
         words += f" · last {fmt.percent(last.accuracy)}"

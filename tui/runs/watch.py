@@ -149,8 +149,8 @@ class WatchScreen(LivingScreen[None]):
             return "the run has ended"
         if action == "unchoose" and self._live.cursor is None:
             return "there is no cursor on the chart"
-        if action == "confusion" and not state.tests:
-            return "the first test comes after the first epoch"
+        if action == "confusion" and not state.results:
+            return "the first result comes after the first epoch"
         if action in ("branch", "choose", "model") and not state.checkpoints:
             return "no checkpoint is saved yet"
         if action == "other" and len(self._living) <= (self.folder in self._living):
@@ -280,7 +280,7 @@ class WatchScreen(LivingScreen[None]):
     @work(group="confusion")
     async def action_confusion(self) -> None:
         """The newest confusion matrix; a cell of it leads to the images."""
-        folder, newest = self.folder, self._state.tests[-1]
+        folder, newest = self.folder, self._state.results[-1]
         names = tuple(str(name) for name in self._state.dataset.get("classes", ()))
         cell = await self.app.push_screen_wait(MatrixScreen(newest, names))
         if cell is not None and folder is not None:
@@ -385,4 +385,5 @@ def _curve_of(folder: RunFolder) -> RunState:
         return state
     before, begun = _curve_of(folder.other(state.parent.parent)), state.begun_at
     curve = tuple(point for point in before.curve if point.x <= begun) + state.curve
-    return replace(state, curve=curve, tests=tuple(test for test in before.tests if test.x <= begun) + state.tests)
+    earlier = {name: tuple(one for one in getattr(before, name) if one.x <= begun) for name in ("tests", "vals")}
+    return replace(state, curve=curve, tests=earlier["tests"] + state.tests, vals=earlier["vals"] + state.vals)

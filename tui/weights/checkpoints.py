@@ -203,7 +203,7 @@ class CheckpointsScreen(TableScreen):
         parts += [f"{len(self._marked)} marked" if self._marked else "", self._order.words, self.describe_filter()]
         below, place = "", ""
         if (one := self.chosen) is not None:
-            accuracy = "" if one.accuracy is None else f"{fmt.percent(one.accuracy)} of the test images"
+            accuracy = "" if one.accuracy is None else f"accuracy {fmt.percent(one.accuracy)}"
             below = " · ".join(filter(None, [one.what, accuracy, f"written {_when(one.changed)}"]))
             place = f"{self.table.cursor + 1} of {shown}"
         right = " · ".join(filter(None, parts)) if of else ""

@@ -98,7 +98,8 @@ def _training(listing: FileListing) -> list[Fact]:
         facts.append(Fact("place", f"epoch {epoch}, step {fmt.count(step)} of {fmt.count(steps)}"))
     accuracy, total = get("accuracy"), get("loss_sum")
     if isinstance(accuracy, float):
-        facts.append(Fact("accuracy", f"{fmt.percent(accuracy)} of the test images"))
+        images = "validation" if _text(get("config.val")) else "test"
+        facts.append(Fact("accuracy", f"{fmt.percent(accuracy)} of the {images} images"))
     if isinstance(total, float) and isinstance(step, int) and step > 0:
         facts.append(Fact("train loss", f"{fmt.loss(total / step)}, the mean of the epoch's steps"))
     trained = get("training_s")

@@ -1,12 +1,21 @@
 """The settings of the data, and of the order in which it comes."""
 
+from typing import Any
+
+from engine.data import holdout
 from engine.data.custom.spec import FORMS
 from engine.training import pytorch_code, references
 from engine.training.references import DATASETS
-from engine.training.setting import MOST, Setting, integer, or_if_empty, with_unit, yes_or_no
+from engine.training.setting import MOST, Setting, integer, or_if_empty, text, with_unit, yes_or_no
 
 DATA = "Data"
 OWN_DATA = ", ".join(FORMS)
+
+
+def _val(value: Any) -> None:
+    text(value)
+    holdout.parse(value)
+
 
 SETTINGS = (
     Setting(
@@ -31,6 +40,35 @@ SETTINGS = (
         "path/to/file.py:NAME. Empty: ToTensor(), a float tensor [1, 28, 28] from 0 to 1.",
         display=or_if_empty("ToTensor()"),
         pytorch=pytorch_code.train_set,
+    ),
+    Setting(
+        name="val",
+        group=DATA,
+        default="",
+        check=_val,
+        label="validation",
+        example="5000",
+        help="training images to hold out for validation: 5000, or a share such as 0.1; 5000:1 draws with the seed 1",
+        about="Training images that are held out for validation, of each class the same share: a number such as 5000, "
+        "or a share such as 0.1; 5000:1 draws others, with the seed 1. What is best, and when to stop early, is then "
+        "decided on them, and the test set is evaluated once, at the end. Empty: none, and the test set is evaluated "
+        "after every epoch.",
+        display=or_if_empty("none"),
+        pytorch=pytorch_code.validation,
+    ),
+    Setting(
+        name="test_every_epoch",
+        group=DATA,
+        column="tested",
+        default=False,
+        check=yes_or_no,
+        label="test set",
+        help="with --val: evaluate the test set after every epoch too, not only at the end",
+        about="With validation images: evaluate the test set after every epoch too, to look at. It decides nothing.",
+        steps=(False, True),
+        display=lambda value: "evaluated after every epoch" if value else "evaluated at the end",
+        needs="val",
+        strict=True,
     ),
     Setting(
         name="batch_size",

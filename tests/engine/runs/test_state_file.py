@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from engine.home import RunFolder
 from engine.runs import listing, log, state_file
 from engine.runs.curve import GrowingCurve
-from engine.runs.state import MOST_CELLS, Fold, RunState, fold
+from engine.runs.results import MOST_CELLS
+from engine.runs.state import Fold, RunState, fold
 from engine.runs.state_file import Folded
 from engine.runs.state_keeper import StateKeeper
 from engine.training import events as ev

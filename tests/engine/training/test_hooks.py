@@ -10,7 +10,7 @@ from torch import nn
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.hooks import Hook, HookContext
-from engine.training.loop import Score
+from engine.training.results import EpochResult
 from engine.training.session import HOOKS
 from engine.training.setup import TrainingSetup
 from tests.engine.training.test_resume import Run, every_step_is_reported  # noqa: F401
@@ -35,8 +35,8 @@ class Recorder(Hook):
         self.calls.append(("step", epoch, step))
         assert loss.ndim == 0
 
-    def on_epoch(self, epoch: int, score: Score) -> None:
-        self.calls.append(("epoch", epoch, score.accuracy))
+    def on_epoch(self, result: EpochResult) -> None:
+        self.calls.append(("epoch", result.epoch, result.score.accuracy))
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps}
@@ -54,9 +54,10 @@ class Patience(Hook):
         self._context = context
         self._best, self._waited = -1.0, 0
 
-    def on_epoch(self, epoch: int, score: Score) -> None:
-        self._waited = 0 if score.accuracy > self._best else self._waited + 1
-        self._best = max(self._best, score.accuracy)
+    def on_epoch(self, result: EpochResult) -> None:
+        accuracy = result.score.accuracy
+        self._waited = 0 if accuracy > self._best else self._waited + 1
+        self._best = max(self._best, accuracy)
         if self._waited == 2:
             self._context.send(Command(CommandKind.STOP, "early_stopping"))
 

@@ -119,7 +119,7 @@ def test_a_new_setting_is_checked_as_the_edit_prompt_and_a_branch_do() -> None:
     assert changed(config, {"label_smoothing": "0.5"}) == Extended(loss="margin", label_smoothing=0.5)
     with pytest.raises(ConfigError, match="at most 1"):
         edited(config, "label_smoothing", "3")
-    with pytest.raises(ConfigError, match="batch_size, lr, momentum, weight_decay, epochs, label_smoothing can"):
+    with pytest.raises(ConfigError, match="weight_decay, epochs, patience, min_delta, label_smoothing can"):
         edited(config, "seed", "3")
     with pytest.raises(ConfigError, match="mse has no label_smoothing setting; leave it at 0, or choose margin"):
         changed(config, {"loss": "mse"})

@@ -291,6 +291,8 @@ async def test_the_order_is_chosen_reversed_and_remembered(home: Path) -> None:
         assert [row[1] for row in rows(app)] == ["gone", "first", "live one"]
         assert app.preferences.get(SORT_RUNS) == "best"
         await pilot.press("s")
+        assert app.preferences.get(SORT_RUNS) == "-test"
+        await pilot.press("s")
         assert app.preferences.get(SORT_RUNS) == "loss"
         assert "▲" in shown(app)[0]
 

@@ -18,6 +18,7 @@ from tests.support.waiting import until
 from tui.runs.facts import Numbers
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
+from tui.runs.form_fields import all_names
 from tui.runs.live import PANELS
 from tui.runs.new_run import NewRunScreen
 from tui.runs.stop_dialog import StopDialog
@@ -283,7 +284,7 @@ async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, mon
     monkeypatch.setattr("engine.runs.client.start", start)
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press(*["down"] * 5, "right", "s")  # the model
+        await pilot.press(*["down"] * all_names().index("model"), "right", "s")
         await until(pilot, lambda: isinstance(app.screen, WatchScreen))
         assert asked == [(TrainConfig(model="cnn", dataset="demo"), "")]
         assert app.watched == run.folder
@@ -297,7 +298,7 @@ async def test_a_start_that_is_refused_keeps_the_form(tmp_path: Path, monkeypatc
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         form = app.screen.query_one(ConfigForm)
-        await pilot.press(*["down"] * 5, "right", "s")  # the model
+        await pilot.press(*["down"] * all_names().index("model"), "right", "s")
         await until(pilot, lambda: "" in form.errors)
         assert isinstance(app.screen, NewRunScreen)
         assert form.values["model"] == "cnn"
