@@ -25,6 +25,7 @@ from engine.training import determinism, optimizer_state
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig, edited
+from engine.training.plateau import Plateau
 from engine.training.resume import ResumePoint, check, restore
 from engine.training.settings import SETTINGS
 from engine.training.setup import TrainingSetup, make_setup
@@ -66,7 +67,9 @@ def start(folder: RunFolder, team: Team | None = None) -> SessionSetup:
         content = _parents(folder, parent)
         if content:
             start, notes = _restored(prepared, content, parent["file"])
-            start = replace(start, edits=(), hooks={}, best=None)  # a new run: its hooks begin anew
+            # A new run: its hooks begin anew, but for what belongs to the learning rate.
+            kept = {name: state for name, state in start.hooks.items() if name == Plateau.name}
+            start = replace(start, edits=(), hooks=kept, best=None)
             notes += determinism.differences(content["environment"], prepared.environment)
             check_validation(prepared.config, str(content["config"].get("val", "")))
             check_epochs(prepared.config, start.epochs_done)

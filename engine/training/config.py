@@ -59,6 +59,7 @@ class TrainConfig:
     schedule: str = _default("schedule")
     warmup: float = _default("warmup")
     step_size: int = _default("step_size")
+    lr_patience: int = _default("lr_patience")
     gamma: float = _default("gamma")
     shuffle: bool = _default("shuffle")
     seed: int = _default("seed")
@@ -120,8 +121,9 @@ class TrainConfig:
 
 
 def _not_applicable(setting: Setting, values: Mapping[str, Any]) -> ConfigError:
-    if setting.needs:
-        return ConfigError(setting.name, f"{setting.option}: it means something with --{setting.needs} only")
+    if not setting.depends_on:
+        why = settings.why_not(setting.name, values)
+        return ConfigError(setting.name, f"{setting.option}: it applies {why}")
     chosen, others = values[setting.depends_on], settings.applies_with(setting.name)
     alternatives = " or ".join([", ".join(others[:-1]), others[-1]] if others[:-1] else others)
     return ConfigError(

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from engine.training import stop_condition
 from engine.training.hooks import Hook, HookContext
+from engine.training.improvement import Improvement
 from engine.training.results import EpochResult
 
 
@@ -13,7 +14,7 @@ class EarlyStopping(Hook):
 
     A function of the epochs' results and of the settings as they are at each epoch's end, so that a resumed training
     stops where the uninterrupted one does. An epoch is the best so far where its result is better by more than
-    `min_delta` than that of the best one before it, as in Keras's EarlyStopping; a result that is NaN is never better.
+    `min_delta` than that of the best one before it, as in Keras's EarlyStopping.
     """
 
     name: ClassVar[str] = "early_stopping"
@@ -21,19 +22,18 @@ class EarlyStopping(Hook):
     def __init__(self, context: HookContext) -> None:
         self._context = context
         self._epoch = 0
-        self._best: float | None = None  # the monitored result
+        self._improvement = Improvement()
         self._best_epoch = 0  # the last one before the first, where no epoch's result was a number
         self._reached = ""  # the condition that the newest epoch meets
 
     def on_epoch(self, result: EpochResult) -> None:
         """Compare the epoch's result with the best one."""
-        config, score = self._context.config(), result.score
-        sign, value = (1, score.accuracy) if config.monitor == "accuracy" else (-1, score.loss_per_sample)
+        config = self._context.config()
         if not self._epoch:  # the first that it sees
             self._best_epoch = result.epoch - 1
         self._epoch = result.epoch
-        if value == value and (self._best is None or sign * (value - self._best) > config.min_delta):
-            self._best, self._best_epoch = value, result.epoch
+        if self._improvement.take(result, config):
+            self._best_epoch = result.epoch
         met = stop_condition.holds(stop_condition.parse(config.stop_when), result.values)
         self._reached = config.stop_when if met else ""
 
@@ -54,12 +54,14 @@ class EarlyStopping(Hook):
         """Numbers and a text; nothing before the first epoch's end."""
         if not self._epoch:
             return {}
-        return {"epoch": self._epoch, "best": self._best, "best_epoch": self._best_epoch, "reached": self._reached}
+        kept = {"epoch": self._epoch, "best_epoch": self._best_epoch, "reached": self._reached}
+        return kept | self._improvement.state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
-        self._epoch, self._best = int(state["epoch"]), state["best"]
-        self._best_epoch, self._reached = int(state["best_epoch"]), str(state["reached"])
+        self._improvement = Improvement.of(state)
+        self._epoch, self._best_epoch = int(state["epoch"]), int(state["best_epoch"])
+        self._reached = str(state["reached"])
 
 
 def make(context: HookContext) -> Hook:

@@ -58,6 +58,7 @@ class HookContext:
     sink: Callable[[ev.Event], None]
     send: Callable[[Command], None]  # for the next step boundary, such as a stop
     config: Callable[[], TrainConfig]  # as of now: with the edits
+    scale_lr: Callable[[float], None]  # a factor on the learning rate from the next epoch on, in place of the last one
 
 
 HookMaker = Callable[[HookContext], Hook | None]  # None: not in this run, or not in this process

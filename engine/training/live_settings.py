@@ -19,6 +19,7 @@ class LiveSettings:
 
     def __init__(self, config: TrainConfig, optimizer: torch.optim.Optimizer, edits: Sequence[dict[str, Any]]) -> None:
         self.now = config
+        self.scale = 1.0  # a factor on the learning rate beside the schedule's
         self.edits = list(edits)  # those that are in `now`: epoch, step, setting, before, after
         self._optimizer = optimizer
         self._planned = config  # with the edits that wait
@@ -69,7 +70,7 @@ class LiveSettings:
     def apply(self, done: float) -> None:
         """Give the optimizer the settings of the step after `done` epochs."""
         changed = False
-        lr = self.now.lr * schedules.factor(self.now, done)
+        lr = self.now.lr * schedules.factor(self.now, done) * self.scale
         for group in self._optimizer.param_groups:
             group["lr"] = lr
             for name in OPTIMIZERS[self.now.optimizer].live_settings:

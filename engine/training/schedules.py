@@ -32,6 +32,7 @@ class ScheduleEntry:
 
     about: str  # what it does, for the form
     settings: tuple[str, ...]  # which of our settings apply to it
+    each_epoch: bool = False  # whether PyTorch's scheduler is stepped after each epoch, with the result
     # The factor by the config, the epochs done since the warm-up, and the part that they are of the run (0 to 1).
     factor: Callable[[Any, float, float], float] | None = None  # None: 1 throughout
     pytorch: Callable[[Mapping[str, Any]], str] = lambda values: ""  # the scheduler that does the same
@@ -42,8 +43,9 @@ def factor(config: HasSchedule, done: float) -> float:
 
     constant: 1. step: `gamma` to the number of times that `step_size` epochs are over (StepLR). cosine: half a cosine
     from 1 to 0 at the end (CosineAnnealingLR with T_max = the run, eta_min = 0). one_cycle: a cosine from 1/25 to 1 in
-    the first 30 % of the run, then one down to 1/250,000 (OneCycleLR's defaults; momentum stays as it is). With a
-    warm-up: a line from 0.01 to 1 (LinearLR), then the schedule over the epochs that are left.
+    the first 30 % of the run, then one down to 1/250,000 (OneCycleLR's defaults; momentum stays as it is). plateau: 1
+    here, as it depends on the results (`engine.training.plateau`). With a warm-up: a line from 0.01 to 1 (LinearLR),
+    then the schedule over the epochs that are left.
     """
     if done < config.warmup:
         return WARMUP_FROM + (1 - WARMUP_FROM) * done / config.warmup
@@ -115,6 +117,16 @@ SCHEDULES: dict[str, ScheduleEntry] = {
         factor=_one_cycle,
         pytorch=lambda values: (
             f"OneCycleLR(optimizer, max_lr={number_text(values['lr'])}, total_steps={_steps(values['epochs'])})"
+        ),
+    ),
+    "plateau": ScheduleEntry(
+        about="multiplied by the lr step factor when the result has not improved for some epochs",
+        settings=("lr_patience", "gamma"),
+        each_epoch=True,
+        pytorch=lambda values: (
+            f"ReduceLROnPlateau(optimizer, mode={'max' if values['monitor'] == 'accuracy' else 'min'!r}, "
+            f"factor={number_text(values['gamma'])}, patience={values['lr_patience'] - 1}, "
+            f"threshold={number_text(values['min_delta'])}, threshold_mode='abs')"
         ),
     ),
 }

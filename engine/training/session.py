@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 
 from engine.errors import RunError
-from engine.training import determinism, early_stopping, layer_stats, running_time, schedules
+from engine.training import determinism, early_stopping, layer_stats, plateau, running_time, schedules
 from engine.training import events as ev
 from engine.training.checkpoint_policy import CheckpointPolicy, Save
 from engine.training.commands import Command, CommandKind, ScheduledCommand
@@ -23,7 +23,7 @@ from engine.training.resume import FORMAT, ResumePoint
 from engine.training.setup import TrainingSetup
 from engine.training.step_boundary import StepBoundary, Stop
 
-HOOKS: tuple[HookMaker, ...] = (layer_stats.make, early_stopping.make)
+HOOKS: tuple[HookMaker, ...] = (layer_stats.make, early_stopping.make, plateau.make)
 Weights = Mapping[str, torch.Tensor]  # a state_dict
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class TrainingSession:
         self._settings = LiveSettings(prepared.config, prepared.optimizer, start.edits)
         self._losses = LossReport(prepared.train_batches, prepared.team, sink)
         self._boundary = StepBoundary(self.place, self, team=self._team, sink=sink, scheduled=scheduled)
-        context = HookContext(prepared, sink, self._boundary.put, lambda: self._settings.now)
+        context = HookContext(prepared, sink, self._boundary.put, lambda: self._settings.now, self._scale_lr)
         self._hooks = Hooks(HOOKS if hooks is None else hooks, context, start.hooks)
         self._policy = CheckpointPolicy(
             self, save, team=self._team, sink=sink, every_s=prepared.config.checkpoint_every,
@@ -344,6 +344,9 @@ class TrainingSession:
         self._clock.pass_time(seconds)
         self._losses.pass_time(seconds)
         self._policy.pass_time(seconds)
+
+    def _scale_lr(self, factor: float) -> None:
+        self._settings.scale = factor
 
     # What a checkpoint holds
 

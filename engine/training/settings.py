@@ -52,10 +52,8 @@ def why_not(name: str, values: Mapping[str, Any]) -> str:
     """What the setting would apply with, where it does not apply with these values: `sgd only`; empty where it does."""
     setting = SETTINGS[name]
     if setting.depends_on and values[setting.depends_on] not in applies_with(name):
-        return f"{' and '.join(applies_with(name))} only"
-    if setting.needs and values[setting.needs] == SETTINGS[setting.needs].default:
-        return f"with {SETTINGS[setting.needs].title} only"
-    return ""
+        return f"{_listed(applies_with(name))} only"
+    return setting.only(values)
 
 
 def applies_with(name: str) -> list[str]:
@@ -63,6 +61,11 @@ def applies_with(name: str) -> list[str]:
     registry = SETTINGS[SETTINGS[name].depends_on].choices
     assert isinstance(registry, Mapping)
     return [choice for choice, entry in registry.items() if name in entry.settings]
+
+
+def _listed(names: list[str]) -> str:
+    """`sgd, adam and rmsprop`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[:-1] else names)
 
 
 def help_text(name: str) -> str:
@@ -79,5 +82,5 @@ def _filled(template: str, setting: Setting) -> str:
     choices = setting.choices
     entries = choices.items() if isinstance(choices, Mapping) else ()
     explained = ". ".join(f"{name}: {entry.about}" for name, entry in entries)
-    suits = " and ".join(applies_with(setting.name)) if setting.depends_on else ""
+    suits = _listed(applies_with(setting.name)) if setting.depends_on else ""
     return template.format(choices=", ".join(choices), explained=explained, **{"with": suits})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.training.schedules import SCHEDULES
 from engine.training.settings import SETTINGS, applies
 
 STEP = (
@@ -35,5 +36,7 @@ def snippet(values: Mapping[str, Any]) -> tuple[SnippetLine, ...]:
     heads = [line for line in made if line.text.endswith(":")]  # of the loop
     loop = [*heads, *(SnippetLine(text) for text in STEP)]
     if schedule:
-        loop.append(SnippetLine("        scheduler.step()", schedule))
+        each_epoch = SCHEDULES[values["schedule"]].each_epoch
+        step = f"    scheduler.step({values['monitor']})  # of the epoch" if each_epoch else "        scheduler.step()"
+        loop.append(SnippetLine(step, schedule))
     return (*before, *loop)

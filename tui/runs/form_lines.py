@@ -128,9 +128,10 @@ class AboutSetting(FormLines):
             words = "Enter or s starts the training. It keeps running when you close this program."
             return lines + wrapped(words, width, "")
         if why := fields.why_not(chosen, form.values):
-            setting = fields.declared(chosen)
-            of = fields.declared(setting.depends_on or setting.needs)
-            lines += [*wrapped(f"Not with {of.title} {of.shown(form.values[of.name])}: {why}.", width, "warning"), []]
+            depends_on = fields.declared(chosen).depends_on
+            of = fields.declared(depends_on) if depends_on else None
+            now = f"Not with {of.title} {of.typed(form.values[of.name])}: {why}." if of else f"It applies {why}."
+            lines += [*wrapped(now, width, "warning"), []]
         lines += wrapped(fields.about(chosen), width, "")
         if self.in_pytorch and (spelled := fields.in_pytorch(chosen, form.values)):
             lines += [[], *wrapped(spelled, width, "train")]

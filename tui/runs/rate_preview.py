@@ -57,7 +57,13 @@ class RatePreview(Panel):
         chart = Chart(nothing="no curve: a setting has a value that can't be") if config is None else rate_chart(config)
         self._chart.show(chart, View(), now=True)
         words = (
-            "" if config is None else "changes at each step" if schedules.varies(config) else "the same at each step"
+            ""
+            if config is None
+            else "drops where the result does not improve"
+            if schedules.SCHEDULES[config.schedule].each_epoch
+            else "changes at each step"
+            if schedules.varies(config)
+            else "the same at each step"
         )
         self.describe(right=words)
 

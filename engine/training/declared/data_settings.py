@@ -67,7 +67,7 @@ SETTINGS = (
         about="With validation images: evaluate the test set after every epoch too, to look at. It decides nothing.",
         steps=(False, True),
         display=lambda value: "evaluated after every epoch" if value else "evaluated at the end",
-        needs="val",
+        only=lambda values: "" if values["val"] else "with validation only",
         strict=True,
     ),
     Setting(

@@ -62,6 +62,22 @@ SETTINGS = (
         depends_on="schedule",
     ),
     Setting(
+        name="lr_patience",
+        group=SCHEDULE,
+        column="lr patience",
+        default=3,
+        check=integer(1, MOST),
+        label="lr patience",
+        unit="epochs",
+        help="for the schedule {with}: epochs without improvement before the learning rate drops",
+        about="For the schedule {with}: epochs in a row in which the monitored result has not improved, before the "
+        "learning rate drops.",
+        steps=lambda value, direction: value + direction,
+        display=with_unit("epochs"),
+        pytorch=pytorch_code.schedule,
+        depends_on="schedule",
+    ),
+    Setting(
         name="gamma",
         group=SCHEDULE,
         default=0.1,

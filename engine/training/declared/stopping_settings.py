@@ -3,7 +3,18 @@
 from typing import Any
 
 from engine.training import stop_condition
-from engine.training.setting import LARGEST_FLOAT, MOST, Setting, integer, number, one_of, or_if_empty, text, with_unit
+from engine.training.setting import (
+    LARGEST_FLOAT,
+    MOST,
+    Setting,
+    Values,
+    integer,
+    number,
+    one_of,
+    or_if_empty,
+    text,
+    with_unit,
+)
 
 STOPPING = "Early stopping"
 MONITORED = ("accuracy", "loss")
@@ -12,6 +23,10 @@ MONITORED = ("accuracy", "loss")
 def _stop_when(value: Any) -> None:
     text(value)
     stop_condition.parse(value)
+
+
+def _monitored(values: Values) -> str:
+    return "" if values["patience"] or values["schedule"] == "plateau" else "with patience or plateau only"
 
 
 SETTINGS = (
@@ -35,11 +50,11 @@ SETTINGS = (
         default=0.0,
         check=number(0, LARGEST_FLOAT),
         example="0.001",
-        help="for --patience: what the result must improve by to count (an accuracy is a fraction of 1)",
+        help="for --patience and the schedule plateau: what the result must improve by (an accuracy: a fraction of 1)",
         about="By how much the result must improve to count as better: an accuracy as a fraction of 1, so 0.001 is 0.1 "
         "percentage points; a loss as it is.",
         steps=(0.0, 1e-4, 1e-3, 1e-2),
-        needs="patience",
+        only=_monitored,
         editable=True,
     ),
     Setting(
@@ -48,9 +63,9 @@ SETTINGS = (
         default="accuracy",
         check=one_of(MONITORED),
         choices=MONITORED,
-        help="for --patience: which result must improve, {choices}",
+        help="for --patience and the schedule plateau: which result must improve, {choices}",
         about="Which result must improve: accuracy (higher is better) or loss (lower is better).",
-        needs="patience",
+        only=_monitored,
     ),
     Setting(
         name="stop_when",

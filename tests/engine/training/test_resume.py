@@ -108,6 +108,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "momentum, shuffled": {"lr": 1e-2, "momentum": 0.9, "shuffle": True},
     "adam, one-cycle, shuffled": {"optimizer": "adam", "schedule": "one_cycle", "shuffle": True, "lr": 3e-3},
     "adamw, cosine with warm-up": {"optimizer": "adamw", "schedule": "cosine", "warmup": 0.5, "weight_decay": 0.1},
+    "held out, plateau": {"lr": 0.1, "val": "0.04", "schedule": "plateau", "lr_patience": 1, "min_delta": 0.5},
     "rmsprop, steps": {"optimizer": "rmsprop", "momentum": 0.5, "schedule": "step", "step_size": 1},
 }
 

@@ -155,7 +155,7 @@ def test_a_setting_says_with_what_it_applies() -> None:
     values = TrainConfig().to_dict()
     assert applies("momentum", values)
     assert not applies("momentum", values | {"optimizer": "adam"})
-    assert [applies("gamma", values | {"schedule": name}) for name in SCHEDULES] == [False, True, False, False]
+    assert [applies("gamma", values | {"schedule": name}) for name in SCHEDULES] == [False, True, False, False, True]
     assert TrainConfig(schedule="constant", gamma=0.5).gamma == 0.5  # old runs have such: it means nothing there
     with pytest.raises(
         ConfigError,
@@ -227,8 +227,8 @@ def test_a_new_schedule_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainConfig(schedule="exponential", gamma=0.5, warmup=1.0)
     assert schedules.varies(config)
     assert schedules.factor(config, 4.0) == 0.125
-    assert "one_cycle, exponential (default: constant)" in train_help()
-    assert help_text("gamma").startswith("for the schedule step and exponential:")
+    assert "plateau, exponential (default: constant)" in train_help()
+    assert help_text("gamma").startswith("for the schedule step, plateau and exponential:")
     assert "exponential: multiplied by gamma in every epoch" in about("schedule")
     values = config.to_dict()
     assert (applies("gamma", values), applies("step_size", values)) == (True, False)
@@ -244,7 +244,7 @@ def test_an_arrow_key_stops_at_the_ends_of_a_number_and_goes_around_names() -> N
     assert form_fields.turn("momentum", 0.99, 1, []) == 0.99
     assert form_fields.turn("momentum", 0.3, 1, []) == 0.5
     assert form_fields.turn("momentum", 0.3, -1, []) == 0.0
-    assert form_fields.turn("schedule", "one_cycle", 1, []) == "constant"
+    assert form_fields.turn("schedule", "plateau", 1, []) == "constant"
     assert form_fields.turn("device", "auto", -1, ["cpu", "cuda:0"]) == "cuda:0"
     assert form_fields.turn("batch_size", 1, -1, []) == 1
     assert math.isclose(form_fields.turn("lr", 2e-3, -1, []), 1e-3)

@@ -18,6 +18,7 @@ from engine.training.config import TrainConfig
 from engine.training.early_stopping import EarlyStopping
 from engine.training.hooks import HookContext
 from engine.training.loop import Score
+from engine.training.plateau import Plateau
 from engine.training.results import EpochResult
 from engine.training.session import TrainingSession
 from engine.training.setup import TrainingSetup
@@ -90,7 +91,7 @@ def test_it_can_test_after_every_epoch_too_and_still_decides_by_validation(prepa
     run = Run(prepared(epochs=2, val=str(HELD_OUT), test_every_epoch=True))
     assert results(run) == [("val", 1), ("test", 1), ("val", 2), ("test", 2)]
     assert run.last["accuracy"] == [one.accuracy for one in run.told(ev.Evaluated) if one.split == "val"][-1]
-    with pytest.raises(ConfigError, match="--test-every-epoch: it means something with --val only"):
+    with pytest.raises(ConfigError, match="--test-every-epoch: it applies with validation only"):
         TrainConfig(test_every_epoch=True)
 
 
@@ -241,6 +242,45 @@ def test_a_stop_during_an_evaluation_ends_it_and_a_resume_does_it_again(prepared
     ]
 
 
+# The schedule on a plateau
+
+
+def test_the_learning_rate_drops_where_the_result_does_not_improve(prepared: Prepared) -> None:
+    p = prepared(epochs=7, lr=0.4, val=str(HELD_OUT), schedule="plateau", lr_patience=2, gamma=0.5, min_delta=1.0)
+    run = Run(p, agenda=(setting(5, 2, "lr", 0.8),))
+    rates = [[one.lr for one in run.told(ev.Progress) if one.epoch == epoch] for epoch in range(1, 8)]
+    assert [sorted(set(each)) for each in rates] == [[0.4], [0.4], [0.4], [0.2], [0.2, 0.4], [0.2], [0.2]]
+    branched = p.config
+    assert run.last["hooks"]["plateau"] == {"best": pytest.approx(0.5, abs=0.5), "since": 7, "factor": 0.125}
+    assert branched.schedule == "plateau"
+
+
+@given(
+    losses=st.lists(st.floats(0, 2) | st.just(math.nan), min_size=1, max_size=40),
+    patience=st.integers(1, 4),
+    min_delta=st.sampled_from([0.0, 0.1]),
+    cut=st.integers(0, 40),
+)
+def test_it_is_pytorchs_reduce_lr_on_plateau(losses: list[float], patience: int, min_delta: float, cut: int) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="min", factor=0.5, patience=patience - 1, threshold=min_delta, threshold_mode="abs", eps=0.0
+    )
+    config = TrainConfig(
+        schedule="plateau", lr_patience=patience, gamma=0.5, min_delta=min_delta, monitor="loss", val="10"
+    )
+    factors = [1.0]
+    context = HookContext(None, print, print, lambda: config, factors.append)  # type: ignore[arg-type]
+    ours = Plateau(context)
+    for epoch, loss in enumerate(losses, 1):
+        if epoch == cut and ours.state_dict():
+            state, ours = ours.state_dict(), Plateau(context)
+            ours.load_state_dict(state)
+        ours.on_epoch(EpochResult(epoch, 0.1, {"val": Score((loss,), ((1, 0), (0, 1)), (2,))}))
+        theirs.step(loss)
+        assert factors[-1] == optimizer.param_groups[0]["lr"]
+
+
 # The hook by itself
 
 
@@ -249,7 +289,7 @@ class Fed:
 
     def __init__(self, **settings: Any) -> None:
         self.config = TrainConfig(**settings)
-        context = HookContext(None, lambda event: None, lambda command: None, lambda: self.config)  # type: ignore[arg-type]
+        context = HookContext(None, print, print, lambda: self.config, print)  # type: ignore[arg-type]
         self.hook = EarlyStopping(context)
         self.epoch = 0
 
