@@ -38,9 +38,12 @@ class MadeUpRun:
         dead: bool = False,
         demo: bool = False,
         begun: float = 1000.0,
+        val: int = 0,
         **settings: Any,
     ) -> None:
-        """`begun`: Unix seconds; each event comes a second after the one before. `settings`: see TrainConfig."""
+        """`begun`: Unix seconds; each event comes a second after the one before. `val`: validation images. `settings`:
+        see TrainConfig."""
+        settings |= {"val": str(val)} if val else {}
         self.folder = Home(home).run(run_id)
         self.folder.path.mkdir(parents=True)
         config = TrainConfig(**settings).to_dict()
@@ -51,10 +54,15 @@ class MadeUpRun:
         self._seq = 0
         self._begun = begun
         title = "demo data, not Fashion-MNIST" if demo else "Fashion-MNIST"
+        facts: ev.DatasetFacts = {
+            "name": "x", "title": title, "demo": demo, "train": 6400 - val, "test": 1000, "classes": CLASSES,
+        }  # fmt: skip
+        if val:
+            facts["val"] = val
         self.add(
             ev.RunStarted(
                 config=config, device="cpu", device_name="Some CPU, 1 thread", threads=1,
-                dataset={"name": "x", "title": title, "demo": demo, "train": 6400, "test": 1000, "classes": CLASSES},
+                dataset=facts,
                 loader="resident", parameters=669706, epochs=10, steps=STEPS,
             )
         )  # fmt: skip
@@ -66,15 +74,15 @@ class MadeUpRun:
                 stamped = dataclasses.replace(event, seq=self._seq, t=self._begun + self._seq)
                 log.write(event_json.encode(stamped) + "\n")
 
-    def train(self, epochs: Iterable[int]) -> None:
-        """Whole epochs, each with ten progress events, two log lines and a test result."""
+    def train(self, epochs: Iterable[int], split: str = "test") -> None:
+        """Whole epochs, each with ten progress events, two log lines and a result."""
         for epoch in epochs:
             for step in range(10, STEPS + 1, 10):
                 self.add(progress(epoch, step))
             self.add(
                 ev.BatchLoss(epoch=epoch, step=1, loss=2.29735, seen=0, of=6400),
                 ev.EpochFinished(epoch=epoch, loss=1.0, seconds=2.0, samples_per_s=3200.0),
-                evaluated(epoch),
+                dataclasses.replace(evaluated(epoch), split=split),
                 ev.Readings(load=0.63, memory=512 * 2**20, memory_total=4 * 2**30),
             )
 

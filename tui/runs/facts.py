@@ -53,6 +53,8 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
         )
     if state.status == "failed":
         return state.reason, "bad"
+    if state.status == "finished" and state.reason:
+        return f"Stopped early: {state.reason}.", "good"
     if state.status == "paused" and state.reason == "non_finite_loss":
         if _saved_before(state):
             return "NaN or infinite loss: [ b branches off an earlier checkpoint; space resumes", "bad"

@@ -18,6 +18,7 @@ from engine.runs.branch import BranchPoint
 from engine.runs.listing import LIVE
 from engine.runs.store import title
 from engine.training.config import TrainConfig, editable, edited, parse, typed_pairs
+from engine.training.settings import applies
 from tui import format as fmt
 from tui.dialogs.prompt import PromptScreen
 from tui.services import Services
@@ -215,7 +216,8 @@ def _epochs_check(done: int) -> Callable[[str], str]:
 
 
 def _editable_values(now: TrainConfig) -> str:
-    return " · ".join(f"{setting} {fmt.setting(getattr(now, setting))}" for setting in editable())
+    shown = [name for name in editable() if applies(name, now.to_dict()) and (name != "patience" or now.patience)]
+    return " · ".join(f"{name} {fmt.setting(getattr(now, name))}" for name in shown)
 
 
 def _edits(now: TrainConfig, text: str) -> tuple[TrainConfig, str]:

@@ -26,7 +26,7 @@ def _stop_when(value: Any) -> None:
 
 
 def _monitored(values: Values) -> str:
-    return "" if values["patience"] or values["schedule"] == "plateau" else "with patience or plateau only"
+    return "" if values["patience"] or values["schedule"] == "plateau" else "with patience only"
 
 
 SETTINGS = (

@@ -6,7 +6,7 @@ from engine.runs import store
 from engine.training import events as ev
 from tests.support.made_up import STEPS, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
-from tests.tui.pictures.world import NOW, made_up_run, run_with_checkpoints
+from tests.tui.pictures.world import NOW, made_up_run, run_with_checkpoints, validated_run
 
 
 def family(home: Path) -> None:
@@ -38,6 +38,13 @@ async def test_several_with_branches(home: Path, picture: Picture) -> None:
         await picture(pilot, "branch of my run at epoch 2", name="all")
         await typed(pilot, "slash", "live")
         await picture(pilot, "1 of 5 runs", name="filtered")
+
+
+async def test_one_with_validation_images(home: Path, picture: Picture) -> None:
+    family(home)
+    validated_run(home, "20260106-000000-9999")
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await picture(pilot, "held out", "54.0%")
 
 
 async def test_choosing_columns(home: Path, picture: Picture) -> None:

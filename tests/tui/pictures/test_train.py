@@ -8,7 +8,7 @@ from engine.runs import client, store
 from engine.training import events as ev
 from tests.support.made_up import STEPS, MadeUpRun, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
-from tests.tui.pictures.world import layer_stats, made_up_run, run_with_checkpoints
+from tests.tui.pictures.world import layer_stats, made_up_run, run_with_checkpoints, validated_run
 from tui.app import FmnistApp
 
 
@@ -69,6 +69,14 @@ async def test_a_finished_run(home: Path, picture: Picture) -> None:
     run.add(ev.Finished(epochs=10, seconds=20))
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
         await picture(pilot, "finished", "demo data")
+
+
+async def test_a_run_that_stopped_early(home: Path, picture: Picture) -> None:
+    run = validated_run(home)
+    async with watched(home, run).run_test(size=SIZES[0]) as pilot:
+        await picture(pilot, "stopped early after epoch 5", name="loss")
+        await pilot.press("tab")
+        await picture(pilot, "validation accuracy", name="accuracy")
 
 
 async def test_a_run_that_failed(home: Path, picture: Picture) -> None:

@@ -14,7 +14,7 @@ import torch
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.training import events as ev
-from tests.support.made_up import STEPS, MadeUpRun
+from tests.support.made_up import STEPS, MadeUpRun, evaluated, progress
 
 NOW = 1_767_225_600.0  # 2026-01-01 00:00 UTC: what every clock says
 SECONDS = 0.002  # what everything takes
@@ -119,3 +119,18 @@ def weights_file(path: Path, *, added: float = 0.0) -> Path:
     torch.save({"model_state_dict": state, "epoch": 3, "loss": 0.5}, path)
     os.utime(path, (NOW - 600, NOW - 600))
     return path
+
+
+def validated_run(home: Path, run_id: str = "20260101-101010-abcd") -> MadeUpRun:
+    """A run whose validation images have stopped it: its best epoch is the fourth, and the test set came at its end."""
+    run = MadeUpRun(home, run_id, name="held out", dead=True, val=600, patience=1)
+    run.train(range(1, 5), "val")
+    run.add(
+        progress(5, STEPS),
+        ev.EpochFinished(epoch=5, loss=1.0, seconds=2.0, samples_per_s=3200.0),
+        dataclasses.replace(evaluated(3), epoch=5, split="val"),
+        dataclasses.replace(evaluated(2), epoch=4),
+        dataclasses.replace(evaluated(1), epoch=5),
+    )
+    run.add(ev.Finished(epochs=5, seconds=10, early="the validation accuracy has not improved for 1 epoch"))
+    return run

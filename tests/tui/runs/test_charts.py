@@ -118,3 +118,32 @@ def test_steps_are_counted_over_epochs_of_different_lengths() -> None:
     ]
     state = fold(replace(event, seq=at + 1, t=float(at)) for at, event in enumerate(events))
     assert [point.step for point in state.curve] == [100, 125, 200]
+
+
+def test_a_run_with_validation_images_has_their_results_and_those_of_the_test_set() -> None:
+    facts: ev.DatasetFacts = {"name": "x", "train": 90, "test": 10, "val": 10}
+    begun = ev.RunStarted(
+        config={"lr": 0.1}, device="cpu", device_name="", threads=1, dataset=facts, loader="resident", parameters=1,
+        epochs=3, steps=STEPS, seq=1,
+    )  # fmt: skip
+    vals = [("val", 1, 1.0, 0.5), ("val", 2, 0.8, 0.7), ("val", 3, 0.9, 0.6)]
+    results = [*vals, ("test", 2, 0.8, 0.65), ("test", 3, 1.0, 0.5)]
+    told = [
+        ev.Evaluated(
+            seq=2 + at, epoch=epoch, split=split, loss=loss, accuracy=accuracy, per_class=[], confusion=[], seconds=0.1
+        )
+        for at, (split, epoch, loss, accuracy) in enumerate(results)
+    ]
+    state = fold([begun, *told])
+    chart = run_chart(ACCURACY, state, also=False)
+    assert chart.title == "validation accuracy, %"
+    assert [(one.name, one.mean.tolist(), one.places.epoch.tolist()) for one in chart.series] == [
+        ("val", pytest.approx([50, 70, 60]), [1, 2, 3]),
+        ("test", pytest.approx([65, 50]), [2, 3]),
+    ]
+    assert [one.name for one in run_chart(LOSS, state, also=False).series] == ["val", "test"]
+    assert [one.name for one in run_chart(LOSS, state).also] == ["val accuracy", "test accuracy"]
+    laid = overlay(ACCURACY, [ShownRun("a", "mine", state), ShownRun("b", "other", state)])
+    assert [one.name for one in laid.series] == ["mine val", "mine test", "other val", "other test"]
+    only_val = run_chart(ACCURACY, fold([begun, *told[:3]]), also=False)
+    assert [one.name for one in only_val.series] == ["val"]
