@@ -172,6 +172,7 @@ class Host:
         if self._obeying is not None:
             self._obeying.cancel()
         if self.kernel is not None:
+            self.kernel.put_out_last()
             self._end_runs(KernelGoneError(why, died=False))
             await self.kernel.end(why)
 

@@ -71,6 +71,7 @@ class HostedKernel:
             self._client = self._manager.client()
             self._client.start_channels(hb=False)
             await self._client.wait_for_ready(timeout=READY_S)
+            self._folder.last_output.open()
             self._ready = True
             if not await self._manager.is_alive():
                 raise RuntimeError("it has ended")
@@ -141,9 +142,16 @@ class HostedKernel:
 
     async def kill(self, why: str) -> None:
         """End it because it does not obey: as if it had died."""
+        self.put_out_last()
         self._go(KernelGoneError(why, died=True))
         self._listener.kernel_died(why)
         await self.end()
+
+    def put_out_last(self, code: int | None = None) -> None:
+        """What it has put out and not sent, before it is ended, or after it has ended with that exit code."""
+        if self._folder is not None and self._ready:
+            for content in self._folder.last_output.take(code):
+                self._listener.put_out("", "stream", content)
 
     @property
     def _live(self) -> "AsyncKernelClient":
@@ -187,6 +195,7 @@ class HostedKernel:
         await asyncio.sleep(LAST_WORDS_S)
         if self._gone is None:
             why = why_ended(code)
+            self.put_out_last(code)
             self._go(KernelGoneError(why, died=True))
             self._listener.kernel_died(why)
 
@@ -207,6 +216,8 @@ class HostedKernel:
                 self._idle[parent].set()
                 asyncio.get_running_loop().call_later(IDLE_AFTER_S, self._settle, parent)
             return
+        if self._folder is not None:
+            self._folder.last_output.note(kind, message)
         self._listener.put_out(parent, kind, content)
 
     def _settle(self, request: str) -> None:

@@ -56,6 +56,7 @@ class Kernel:
             self._client = self._manager.client()
             self._client.start_channels()
             self._client.wait_for_ready(timeout=READY_S)
+            self._folder.last_output.open()
         except NoSuchKernel as error:
             self.end()
             raise no_such_kernel(name) from error
@@ -103,6 +104,7 @@ class Kernel:
             if deadline is not None and time.monotonic() > deadline:
                 if interrupted:
                     self._kill()
+                    self._put_out_last(outputs, on_output)
                     return self._ended("interrupted", outputs, begin, f"did not obey an interrupt for {OBEYS_S:g} s")
                 self.interrupt()
                 interrupted, deadline = True, time.monotonic() + OBEYS_S
@@ -110,17 +112,20 @@ class Kernel:
                 found = self._client.get_iopub_msg(timeout=POLL_S)
             except queue.Empty:
                 if not self.alive:
+                    self._put_out_last(outputs, on_output)
                     return self._ended("died", outputs, begin, self._why_dead())
                 continue
+            kind, content = found["msg_type"], found["content"]
+            self._folder.last_output.note(kind, found)
             if found["parent_header"].get("msg_id") != message:
                 continue
-            kind, content = found["msg_type"], found["content"]
             if kind == "status" and content.get("execution_state") == "idle":
                 break
             if outputs.take(kind, content):
                 on_output(kind, content)
         reply = self._reply(message)
         if reply is None:
+            self._put_out_last(outputs, on_output)
             return self._ended("died", outputs, begin, self._why_dead())
         for content in paged(reply):
             outputs.take("display_data", content)
@@ -179,6 +184,12 @@ class Kernel:
     def _ended(self, status: Status, outputs: Outputs, begin: float, why: str) -> Ran:
         name = "KernelDied" if status == "died" else "KernelKilled"
         return Ran(status, outputs, None, time.monotonic() - begin, Failure(name, why))
+
+    def _put_out_last(self, outputs: Outputs, on_output: Callable[[str, dict[str, Any]], None]) -> None:
+        """What the kernel has put out and not sent."""
+        for content in self._folder.last_output.take(exit_code(self._manager)):
+            outputs.take("stream", content)
+            on_output("stream", content)
 
     def _why_dead(self) -> str:
         return why_ended(exit_code(self._manager))

@@ -1,6 +1,9 @@
 """The program of the program's own kernel: ipykernel's, without the TCP port that it opens for the output of forked
 processes. They send it through a Unix socket beside the kernel's other ones.
 
+What the person's code prints is kept in files beside the sockets, too, until it is sent: `engine.lab.last_output` reads
+them when the kernel is gone, however it went.
+
 It runs as a script, in the document's folder, and imports nothing of the program itself: whatever modules lie in that
 folder, or beside this file, are nobody's business before the person's own code runs. Once the kernel is up, a thread
 imports torch and what answers the program's requests (`engine.lab.kernel_side`), never from the document's folder.
@@ -8,8 +11,11 @@ imports torch and what answers the program's requests (`engine.lab.kernel_side`)
 
 import ast
 import builtins
+import codecs
 import contextlib
+import faulthandler
 import importlib
+import mmap
 import os
 import sys
 import threading
@@ -23,7 +29,7 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's folder
 
 import zmq
-from ipykernel.iostream import IOPubThread
+from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from zmq.eventloop.zmqstream import ZMQStream
@@ -38,6 +44,10 @@ LOADED = (
     "engine.inspection.kernel_graph", SIDE,
 )  # fmt: skip
 ALONE = "FMNIST_TUI_KERNEL_ALONE"  # in the environment: nobody will ask anything
+PART = 4096  # bytes that are read at a time of what is written past Python
+SAID = 1 << 18  # bytes of each stream that are kept
+TOTAL = 8  # bytes before them: how many were written in all, little-endian
+MARK = "fmnist_tui_said"  # in a stream message's metadata: how many bytes of the stream have been sent with it
 NOTE = "fmnist_tui_kernel"  # a module in sys.modules; its `why`: why the program's requests can't be answered here
 
 
@@ -203,11 +213,148 @@ def without_port(place: str) -> tuple[Callable[[Any], None], Callable[[Any], tup
     return setup_in, setup_out
 
 
+def mapped(place: Path, size: int) -> mmap.mmap:
+    """Memory that is a new file, and there however the process ends. Its room on the disk is taken at once: a write to
+    memory that has none is a signal that kills. Raises OSError."""
+    with open(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b") as file:
+        file.write(bytes(size))
+        file.flush()
+        return mmap.mmap(file.fileno(), size)
+
+
+class Said:
+    """The end of what was written to a stream."""
+
+    def __init__(self, place: Path) -> None:
+        """Raises OSError."""
+        self._map = mapped(place, TOTAL + SAID)
+        self._total = memoryview(self._map)[:TOTAL].cast("Q")
+        self.total = self.sent = 0
+
+    def add(self, text: str) -> None:
+        """Fast: it is called twice for each print."""
+        data = text.encode("utf-8", "replace")
+        size = len(data)
+        at = TOTAL + self.total % SAID
+        if at + size <= TOTAL + SAID:
+            self._map[at : at + size] = data
+        else:
+            self._add_in_parts(data)
+        self.total += size
+        self._total[0] = self.total
+
+    def _add_in_parts(self, data: bytes) -> None:
+        at = (self.total + max(0, len(data) - SAID)) % SAID
+        data = data[-SAID:]
+        before = min(len(data), SAID - at)
+        self._map[TOTAL + at : TOTAL + at + before] = data[:before]
+        self._map[TOTAL : TOTAL + len(data) - before] = data[before:]
+
+    def mark(self, message: dict[str, Any]) -> dict[str, Any]:
+        message["metadata"][MARK] = self.sent
+        return message
+
+
+def keep_output(folder: Path) -> None:
+    """Have all that is put out be in files of this folder, too, until it is sent."""
+    if hasattr(OutStream, "_rotate_buffers"):  # an older ipykernel has other parts
+        _keep_past(folder, _keep_said(folder))
+    with contextlib.suppress(OSError):
+        fault = open(folder / "fault", "w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lives)
+        faulthandler.enable(fault, all_threads=False)
+
+
+def _keep_said(folder: Path) -> Callable[..., Any]:
+    """What is written to a stream. Gives what writes to one, and calls `done` once the text is kept."""
+    write: Any = OutStream.write
+    rotate: Any = OutStream._rotate_buffers
+    flush: Any = OutStream._flush
+    kept: dict[str, Said] = {}
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(OSError):
+            kept[name] = Said(folder / f"said.{name}")
+
+    def of(stream: Any) -> Said | None:
+        return kept.get(stream.name) if stream._is_master_process() else None
+
+    def written(stream: Any, string: str, done: Callable[[], None] = lambda: None) -> Any:
+        said = kept.get(stream.name)
+        if (
+            said is None or type(string) is not str or stream.pub_thread is None or stream.echo is not None
+            or os.getpid() != stream._master_pid
+        ):  # fmt: skip
+            done()
+            return write(stream, string)
+        with stream._buffer_lock:  # as `write` does it, without looking and locking twice
+            said.add(string)
+            done()
+            stream._buffers[frozenset(stream.parent_header.items())].write(string)
+        if not stream._flush_pending:
+            stream._schedule_flush()
+        return len(string)
+
+    def rotated(stream: Any) -> Any:
+        with stream._buffer_lock:
+            if (said := of(stream)) is not None:
+                said.sent = said.total
+            return rotate(stream)
+
+    def flushed(stream: Any) -> None:
+        said = of(stream)
+        if said is not None and said.mark not in stream._hooks:
+            stream.register_hook(said.mark)
+        flush(stream)
+
+    OutStream.write = written  # type: ignore[method-assign, assignment]
+    OutStream._rotate_buffers = rotated  # type: ignore[method-assign]
+    OutStream._flush = flushed  # type: ignore[method-assign]
+    return written
+
+
+def _keep_past(folder: Path, write: Callable[..., Any]) -> None:
+    """What is written past Python, to the descriptor: through a pipe with a name, which whoever has it open can read to
+    its end."""
+    redirect: Any = OutStream._setup_stream_redirects
+
+    def redirected(stream: Any, name: str) -> None:
+        place = folder / f"past.{name}"
+        try:
+            os.mkfifo(place, 0o600)
+            out = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+            into = os.open(place, os.O_WRONLY)
+            part = mapped(folder / f"read.{name}", PART)
+        except OSError:
+            redirect(stream, name)
+            return
+        os.set_blocking(out, True)
+        stream._original_stdstream_fd = getattr(sys, name).fileno()
+        stream._original_stdstream_copy = os.dup(stream._original_stdstream_fd)
+        os.dup2(into, stream._original_stdstream_fd)
+        os.close(into)
+        watching = threading.Thread(target=watch, args=(stream, out, part), daemon=True, name=place.name)
+        stream.watch_fd_thread = watching
+        watching.start()
+
+    def watch(stream: Any, out: int, part: mmap.mmap) -> None:
+        """What comes is read to where it is kept until it is said: the process may end before this thread goes on."""
+        text = codecs.getincrementaldecoder("utf-8")("replace")
+
+        def forget() -> None:
+            part[:] = bytes(PART)
+
+        with contextlib.suppress(OSError, ValueError):
+            while stream._should_watch and (count := os.readv(out, [part])):
+                write(stream, text.decode(part[:count]), forget)
+
+    OutStream._setup_stream_redirects = redirected  # type: ignore[method-assign]
+
+
 def main() -> None:
     connection_file = Path(sys.argv[sys.argv.index("-f") + 1])
     setup_in, setup_out = without_port(f"ipc://{connection_file.with_name('pipe')}")
     IOPubThread._setup_pipe_in = setup_in  # type: ignore[method-assign]
     IOPubThread._setup_pipe_out = setup_out  # type: ignore[method-assign]
+    keep_output(connection_file.parent)
     app: Any = IPKernelApp.instance()
     app.initialize()
     if not os.environ.pop(ALONE, ""):

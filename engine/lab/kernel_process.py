@@ -17,6 +17,7 @@ import psutil
 from engine.errors import LabError
 from engine.hosting import process, record_file
 from engine.lab.document import PYTHON
+from engine.lab.last_output import LastOutput
 from engine.terminal_text import printable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class KernelFolder:
     def __init__(self) -> None:
         clear_left()
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.last_output = LastOutput(self.path)
         with contextlib.suppress(OSError, psutil.Error):
             record_file.write(self.path / OWNER, process.record())
 
@@ -83,6 +85,7 @@ class KernelFolder:
         return LabError(f"the kernel {printable(name)!r} did not start: {said or printable(str(error))}")
 
     def remove(self) -> None:
+        self.last_output.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
 

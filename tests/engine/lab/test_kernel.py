@@ -1,6 +1,8 @@
 """A real Jupyter kernel: cells, failures, interrupts, and its end."""
 
 import os
+import re
+import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -13,9 +15,11 @@ import pytest
 from engine.errors import LabError
 from engine.hosting import process, record_file
 from engine.lab import kernel as kernels
+from engine.lab import kernel_main, last_output
 from engine.lab.document import open_document
 from engine.lab.kernel import Kernel
 from engine.lab.kernel_process import KernelFolder
+from engine.lab.last_output import LastOutput
 from engine.lab.run import CellRan, run_all
 from tests.support.waiting import wait_for
 
@@ -172,6 +176,91 @@ def test_a_kernel_that_dies_is_named(tmp_path: Path, code: str, words: str) -> N
         assert ran.status == "died"
         assert words in str(ran.failure)
     assert not folder.exists()
+
+
+DIES = {
+    "at once": ("os._exit(3)", None),
+    "by a signal": ("os.kill(os.getpid(), signal.SIGKILL)", None),
+    "in C": ("def crash():\n    ctypes.string_at(0)\ncrash()", "Segmentation fault"),
+    "by itself": ("os.abort()", "Aborted"),
+}
+LAST = """import ctypes, os, signal, sys
+os.system("echo from a child")
+print("printed, 한글")
+print("no end of line", end="")
+print("to stderr", file=sys.stderr)
+os.write(2, b"past Python\\n")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", list(DIES))
+def test_what_a_kernel_has_put_out_is_there_however_it_ends(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # with it, ipykernel lets the descriptors be
+    code, fault = DIES[how]
+    came: list[str] = []
+    with Kernel("python3", tmp_path) as dying:
+        ran = dying.run(LAST + code, on_output=lambda kind, content: came.append(content.get("text", "")))
+    assert ran.status == "died"
+    texts = {"stdout": "", "stderr": ""}
+    for node in ran.outputs.nodes():
+        texts[node["name"]] += node["text"]
+    for stream, parts in (("stdout", ["from a child\n", "printed, 한글\nno end of line"]), ("stderr", ["to stderr\n"])):
+        for part in parts:
+            assert texts[stream].count(part) == 1
+    assert texts["stderr"].count("past Python\n") == 1
+    assert "".join(came).count("printed, 한글\n") == 1
+    assert ("Fatal Python error" in texts["stderr"]) is (fault is not None)
+    if fault is not None:
+        line = len(LAST.splitlines()) + (2 if "crash" in code else 1)
+        assert f"Fatal Python error: {fault}\n" in texts["stderr"]
+        assert f"The cell, line {line} in " in texts["stderr"]
+        assert "site-packages" not in texts["stderr"]
+
+
+@pytest.mark.slow
+def test_what_was_sent_is_not_put_out_again_and_of_very_much_the_end(tmp_path: Path) -> None:
+    with Kernel("python3", tmp_path) as dying:
+        sent = "import os, time\nprint('first', flush=True)\ntime.sleep(0.5)\nprint('second')\n"
+        ran = dying.run(sent + f"print('x\\n' * {last_output.SAID} + 'the end')\nos._exit(1)")
+    (node,) = ran.outputs.nodes()
+    first, second, *rest = node["text"].splitlines()
+    assert first == "first"
+    assert second == "second" or re.fullmatch(r"… [\d,]+ bytes are lost …", second)
+    assert rest[-2:] == ["x", "the end"]
+    assert node["text"].count("first") == node["text"].count("the end") == 1
+
+
+def test_of_what_was_written_the_end_is_kept(tmp_path: Path) -> None:
+    said, written = kernel_main.Said(tmp_path / "said.stdout"), ""
+    size = last_output.SAID
+    for at, count in enumerate((3, size - 1, 5, size, size + 5, 1, 2 * size + 9, size // 2, size // 2, 7)):
+        text = "abcdefghij"[at] * count
+        said.add(text)
+        written += text
+        (content,) = LastOutput(tmp_path).take()
+        lost = len(written) - size
+        assert content["text"] == (f"… {lost:,} bytes are lost …\n" if lost > 0 else "") + written[-size:]
+
+
+def test_the_files_that_a_kernel_keeps_have_the_form_that_is_read() -> None:
+    for name in ("SAID", "TOTAL", "MARK"):
+        assert getattr(kernel_main, name) == getattr(last_output, name)
+
+
+def test_a_fault_is_told_of_the_signal_that_ended_the_kernel_alone(tmp_path: Path) -> None:
+    text = (
+        'Fatal Python error: Segmentation fault\n\nStack (most recent call first):\n  File "/tmp/ipykernel_12/34.py", '
+        'line 7 in f\n  File "/usr/lib/core.py", line 2 in run\n\nExtension modules: one (total: 1)\n'
+    )
+    (tmp_path / "fault").write_text("another\n" + text)
+    told = [{"name": "stderr", "text": "Fatal Python error: Segmentation fault\n  The cell, line 7 in f\n"}]
+    for code, said in ((-signal.SIGSEGV, told), (-signal.SIGABRT, []), (-signal.SIGKILL, []), (1, []), (None, [])):
+        assert LastOutput(tmp_path).take(code) == said
+    (tmp_path / "fault").unlink()
+    assert LastOutput(tmp_path).take(-signal.SIGSEGV) == []
 
 
 def test_no_such_kernel_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
