@@ -116,7 +116,7 @@ def is_file(text: str) -> bool:
     """Whether a file is meant, by its form or because there is one of that name."""
     path, _ = file_and_mapping(text)
     by_form = path.name.endswith(registry.file_endings()) or "/" in text.partition("@")[0]
-    return by_form or path.is_file() or (path.is_dir() and text != LAST)
+    return by_form or (is_there(path) and (path.is_file() or (path.is_dir() and text != LAST)))
 
 
 def describe(home: Path, source: Source) -> str:

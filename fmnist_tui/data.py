@@ -1,9 +1,10 @@
 """Data sets of the program as PyTorch's."""
 
+import operator
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from engine.data.dataset import Dataset as Data
 from engine.data.open_dataset import open_dataset
 from engine.errors import DataError
 from engine.training.config import absolute_dataset, parse
-from fmnist_tui.places import PathLike, folder_of, home_of, text_of
+from fmnist_tui.places import PathLike, folder_of, function_of, home_of, text_of
+from fmnist_tui.spoken import in_python
 
 Transform = Callable[[Any], Any]
 
@@ -33,19 +35,21 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         transform: Transform | None = None,
         target_transform: Transform | None = None,
     ) -> None:
-        if split not in data.splits:
+        if split not in tuple(data.splits):
             raise DataError(f"there is no split {split!r}; there are {' and '.join(data.splits)}")
         self.name, self.split = data.name, split
         self.classes: tuple[str, ...] = data.classes  # the name of each label
         self.demo = data.demo  # whether the program drew the images itself
         self.images = data.splits[split].images  # [N, H, W] or [N, H, W, 3] uint8, read-only
         self.targets = torch.from_numpy(data.splits[split].labels.astype(np.int64))  # [N] int64
-        self.transform, self.target_transform = transform, target_transform
+        self.transform = function_of(transform, "transform")
+        self.target_transform = function_of(target_transform, "target_transform")
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: SupportsIndex) -> tuple[Any, Any]:
+        index = operator.index(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for {len(self)} images")
         image: Any = Image.fromarray(np.ascontiguousarray(self.images[index]))
@@ -61,6 +65,7 @@ class ImageDataset(Dataset[tuple[Any, Any]]):
         return f"ImageDataset({what}, {self.split}: {len(self):,} images, {len(self.classes)} classes)"
 
 
+@in_python
 def dataset(
     name: str = "fashion-mnist",
     split: Literal["train", "test"] = "train",
@@ -70,8 +75,8 @@ def dataset(
     data_dir: PathLike | None = None,
     home: PathLike | None = None,
 ) -> ImageDataset:
-    """A split of a data set. `name` as for `--dataset`: "fashion-mnist", "demo", "auto" (Fashion-MNIST where it is
-    found, else the demo data), "csv:annotations.csv:images/", "folder:PATH/", "pixels:FILE.csv", "fashion-mnist@…".
+    """A split of a data set. `name`: "fashion-mnist", "demo", "auto" (Fashion-MNIST where it is found, else the demo
+    data), or your own: "csv:annotations.csv:images/", "csv:pixels.csv", "folder:PATH/", "idx:PATH/".
 
     `data_dir`: a torchvision data folder; None: $FMNIST_TUI_DATA, else the home folder's. Nothing is downloaded.
     Raises Error where there is no such data, or it is damaged.

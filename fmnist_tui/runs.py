@@ -4,8 +4,10 @@ from engine.errors import RunError
 from engine.runs.listing import RunSummary, list_runs
 from engine.terminal_text import path_text
 from fmnist_tui.places import PathLike, home_of
+from fmnist_tui.spoken import in_python
 
 
+@in_python
 def runs(*, home: PathLike | None = None) -> list[RunSummary]:
     """All runs, the newest first, as `fmnist-tui runs` lists them: `title`, `state`, `model`, `epoch`, `epochs`,
     `accuracy` and `best_accuracy` (fractions of 1), `loss`, `seconds`, `settings` and more. What can't be read is left

@@ -1,5 +1,6 @@
 """The public module, as a notebook uses it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import fmnist_tui as ft
 from engine.home import Home
 from engine.runs import client, store
 from engine.training.config import TrainConfig
+from fmnist_tui.spoken import spoken
 from tests.support.waiting import wait_for
 
 
@@ -67,6 +69,8 @@ def test_images_of_ones_own_in_colour(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_one_line(home: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pt"
+    torch.save({"a_weight": torch.ones(2)}, weights)
     for call in (
         lambda: ft.dataset("no such data"),
         lambda: ft.dataset("demo", "validation"),  # type: ignore[arg-type]
@@ -80,10 +84,74 @@ def test_what_is_not_there_is_one_line(home: Path, tmp_path: Path) -> None:
         lambda: ft.dataset(None),  # type: ignore[arg-type]
         lambda: ft.events(3, home=home),  # type: ignore[arg-type]
         lambda: ft.tensor(tmp_path / "nothing.pt", 0),  # type: ignore[arg-type]
+        lambda: ft.tensor(b"weights.pt", "weight"),  # type: ignore[arg-type]
+        lambda: ft.tensor("", "weight"),
+        lambda: ft.tensor("a\0b", "weight"),
+        lambda: ft.tensor("x" * 5000, "weight"),
+        lambda: ft.load("x" * 5000, home=home),
+        lambda: ft.load("mlp=" + "x" * 5000, home=home),
+        lambda: ft.load("mlp", home=3),  # type: ignore[arg-type]
+        lambda: ft.load("torchvision:resnet19", home=home),
+        lambda: ft.load(f"mlp={weights} a=b", home=home),
+        lambda: ft.load(f"mlp={weights}", home=home),
+        lambda: ft.load("torchvision:", home=home),
+        lambda: ft.dataset("fashion-mnist", data_dir=tmp_path / "nothing"),
+        lambda: ft.dataset("demo", data_dir=5),  # type: ignore[arg-type]
+        lambda: ft.dataset("demo", ["train"]),  # type: ignore[arg-type]
+        lambda: ft.dataset("demo", transform="normalize"),  # type: ignore[arg-type]
+        lambda: ft.dataset("demo", target_transform=5),  # type: ignore[arg-type]
+        lambda: ft.dataset("demo", home=""),
+        lambda: ft.events("short", ["epoch_finished"], home=home),  # type: ignore[arg-type]
+        lambda: ft.events("short", "epoch_finish", home=home),
     ):
         with pytest.raises(ft.Error) as error:
             call()
         assert "\n" not in str(error.value)
+        assert "--" not in str(error.value).replace("fmnist-tui data --download", "")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: ft.dataset("nope"), "dataset: 'nope' is unknown"),
+        (lambda: ft.dataset("fashion-mnist", data_dir="/nowhere"), "fmnist-tui data --download, or use the demo data"),
+        (lambda: ft.load("torchvision:resnet19"), "model: torchvision has no classification model"),
+        (lambda: ft.events("last", "epoch_finish"), "did you mean 'epoch_finished'?"),
+        (lambda: ft.load("mlp=my--weights.pt --nope x"), "my--weights.pt --nope x: No such file"),
+        (lambda: ft.tensor(b"w.pt", "w"), "file is a path, as text or as pathlib has it, and this is bytes"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_wrong_is_said_in_python(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(ft.Error) as error:
+        call()
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "python"),
+    [
+        (
+            "3 missing (a, b, c); they would fit with --strip module. --without head.*",
+            "fit with module. without:head.*",
+        ),
+        ("--model: 'x' is unknown", "model: 'x' is unknown"),
+        ("--batch-size: 0 is too few", "batch size: 0 is too few"),
+        ("cannot write to /x; choose another folder with --data-dir", "choose another folder with data_dir="),
+        ("choose a folder with --home or FMNIST_TUI_HOME", "with home= or FMNIST_TUI_HOME"),
+        ("no run 'x' here; see them with: fmnist-tui runs", "see them with: ft.runs()"),
+        ("no such file: a--b.pt and '--c'", "no such file: a--b.pt and '--c'"),
+    ],
+)
+def test_an_option_that_the_engine_names_is_said_as_an_argument(option: str, python: str) -> None:
+    assert spoken(option).endswith(python)
+
+
+def test_an_index_is_an_integer() -> None:
+    train = ft.dataset("demo")
+    assert train[np.int64(3)][1] == train[torch.tensor(3)][1] == train[3][1]
+    for index in ("3", 1.5, slice(0, 2), None):
+        with pytest.raises(TypeError):
+            train[index]  # type: ignore[index]
 
 
 def test_runs_and_what_they_have_written(home: Path) -> None:
