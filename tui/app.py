@@ -37,6 +37,7 @@ from tui.screens import SCREENS
 from tui.terminal_filter import TerminalText
 from tui.textual_private import bindings_of, is_exiting, screens_of_mode, whole_screen
 from tui.type_ahead import TypeAhead
+from tui.widgets.key_words import key_words
 from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class FmnistApp(RoomsApp):
             for binding in bindings_of(node).get(event.key, ()):
                 if reason := reason_against(node, binding):
                     for line in lines:
-                        line.explain(self.get_key_display(binding), binding.description, reason)
+                        line.explain(self.get_key_display(binding), key_words(self.screen).of(binding)[0], reason)
                 return
 
     def pop_screen(self) -> AwaitComplete:
@@ -361,7 +362,7 @@ class FmnistApp(RoomsApp):
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         """Why a key does nothing now; "" where it acts."""
-        return "nothing is chosen here that a cell could have" if action == "as_cell" and not self._cell_source else ""
+        return key_words(self.screen).no_cell if action == "as_cell" and not self._cell_source else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return None if action == "as_cell" and not self._cell_source else True

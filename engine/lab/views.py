@@ -3,6 +3,7 @@ takes a while."""
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ MOST_LINES, MOST_OF_OBJECT = 24, 12  # of an output in the document; the rest op
 LONGEST = 2000  # characters of a line
 KEPT_LINES = 3000  # of an output that is opened
 UNKNOWN = "[an output of an unknown kind]"
+WRITTEN = ("text/markdown", "text/latex")  # kinds that can be read as they are written
+JSON = "application/json"
 BARE = re.compile(r"<IPython\.core\.display\.\w+ object>")
 ViewKind = Literal["text", "warning", "error", "result", "object", "image"]
 
@@ -159,9 +162,17 @@ def _whole(node: dict[str, Any]) -> str:
 
 
 def _text_of(data: dict[str, Any]) -> str:
-    """As text; in place of an object of which Python says no more than that it is one, what stands in its HTML."""
+    """As text; in place of an object of which Python says no more than that it is one, what stands in it."""
     text = _joined(data[PLAIN]) if PLAIN in data else ""
-    return text if PLAIN in data and not ("text/html" in data and BARE.fullmatch(text)) else _named(data)
+    if PLAIN in data and not BARE.fullmatch(text):
+        return text
+    if PLAIN in data:
+        for kind in WRITTEN:
+            if kind in data:
+                return _joined(data[kind])
+        if JSON in data:
+            return json.dumps(data[JSON], indent=2, ensure_ascii=False)
+    return text if PLAIN in data and "text/html" not in data else _named(data)
 
 
 def _named(data: dict[str, Any]) -> str:

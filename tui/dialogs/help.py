@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -18,7 +17,8 @@ from tui.columns import width_of
 from tui.dialogs.overlay import MODE_KEYS
 from tui.keys import reason_against
 from tui.textual_private import bindings_of
-from tui.widgets.lines import padded
+from tui.widgets.key_words import key_words
+from tui.widgets.lines import padded, wrapped_words
 from tui.widgets.text import set_text
 from tui.widgets.text_field import TextField
 
@@ -65,17 +65,18 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, beneath: Screen[object]) -> None:
         super().__init__()
         self._beneath = beneath
+        self._words = key_words(beneath)
         self._groups = groups(beneath)
 
     def compose(self) -> ComposeResult:
-        yield TextField(placeholder="part of a key's name or of what it does", id="search")
+        yield TextField(placeholder=self._words.part, id="search")
         with VerticalScroll(id="keys"):
             yield Static(id="columns", markup=False)
-        yield Static("/: search · Esc: close · Ctrl+P: find a command by name", id="hint", markup=False)
+        yield Static(self._words.hint, id="hint", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#search").display = False
-        self.query_one("#keys").border_title = "Keys"
+        self.query_one("#keys").border_title = self._words.title
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -118,14 +119,14 @@ class HelpScreen(ModalScreen[None]):
         width = self.size.width - FRAME
         below = 1 + self.query_one("#search").display  # the hint, and the search
         self.query_one("#keys").styles.max_height = max(3, self.size.height - below)
-        text = in_columns(shown, width) if shown else Content("no key's name or description has that in it")
+        text = in_columns(shown, width) if shown else Content(self._words.none)
         set_text(self.query_one("#columns", Static), text)
 
 
 def groups(screen: Screen[object]) -> list[Group]:
     """The keys of the focused widget, its parents, the screen and the app, each with a heading; those that do nothing
     now stand at the end."""
-    app = screen.app
+    app, said = screen.app, key_words(screen)
     chain: list[DOMNode] = list((screen.focused or screen).ancestors_with_self)
     taken = set[str]()  # by who is nearer
     found = list[Group]()
@@ -138,16 +139,16 @@ def groups(screen: Screen[object]) -> list[Group]:
         for key, binding in ((key, binding) for key, bindings in own.items() for binding in bindings):
             if not binding.description or binding.id is None or "." not in binding.id:
                 continue
-            words = f"{binding.description}: {binding.tooltip}" if binding.tooltip else binding.description
+            words = ": ".join(part for part in said.of(binding) if part)
             reason = "" if binding.priority else reason_against(holder, binding)
             group = idle if reason else everywhere if binding.id.startswith("overlay.") else here
             shown = binding.key_display if binding.key_display and key == binding.key.split(",")[0] else ""
             line = Key(binding.action, words, reason)
             group.setdefault(line, []).append(shown or app.get_key_display(Binding(key, "", "")))
         if here and holder is not app:
-            found.append(Group("This screen" if isinstance(holder, Screen) else "This panel", _joined(here)))
-    found.append(Group("Everywhere", _joined(everywhere)))
-    return [*found, *([Group("Not now", _joined(idle))] if idle else [])]
+            found.append(Group(said.screen if isinstance(holder, Screen) else said.panel, _joined(here)))
+    found.append(Group(said.everywhere, _joined(everywhere)))
+    return [*found, *([Group(said.not_now, _joined(idle))] if idle else [])]
 
 
 def in_columns(shown: list[Group], width: int) -> Content:
@@ -180,7 +181,7 @@ def _lines(shown: list[Group], names: int, width: int) -> Iterator[Content]:
         yield Content.styled(padded(group.title, width), "bold $text-primary")
         for key in group.keys:
             room = width - names - 2
-            for row, piece in enumerate(wrap(_words(key), room) or [""]):
+            for row, piece in enumerate(wrapped_words(_words(key), room) or [""]):
                 name = padded("" if row else key.keys, names)
                 yield Content.assemble(
                     (name, "dim" if key.reason else "bold $text-accent"),

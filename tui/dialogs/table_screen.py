@@ -59,6 +59,10 @@ class TableScreen(KeyScreen[None]):
         """How many of the rows pass the filter `text`, in words, such as `2 of 3 runs`."""
         raise NotImplementedError
 
+    def filter_prompt(self) -> PromptScreen:
+        """What asks for the filter."""
+        return PromptScreen("Filter", self.FILTER_ABOUT, self.count_typed, value=self.filter_text)
+
     def filter_changed(self) -> None:
         """Show the rows that pass `filter_text`."""
         raise NotImplementedError
@@ -76,7 +80,7 @@ class TableScreen(KeyScreen[None]):
 
     @work(group="prompt", exclusive=True)
     async def action_filter(self) -> None:
-        prompt = PromptScreen("Filter", self.FILTER_ABOUT, self._count_typed, value=self.filter_text)
+        prompt = self.filter_prompt()
         text = await self.app.push_screen_wait(prompt)
         if text is not None and text.strip() != self.filter_text:
             self.filter_text = text.strip()
@@ -89,7 +93,7 @@ class TableScreen(KeyScreen[None]):
         if chosen is not None and choice.keep(chosen):
             self.columns_changed()
 
-    def _count_typed(self, text: str) -> str:
+    def count_typed(self, text: str) -> str:
         return self.count_matching(text.strip())
 
     def clear_filter(self) -> bool:

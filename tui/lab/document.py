@@ -28,7 +28,7 @@ from tui.lab.failure_place import last_failed
 from tui.lab.inside import Inside
 from tui.lab.lab_session import News, RunView
 from tui.lab.running import Runner
-from tui.lab.saving import Saver, saved_as
+from tui.lab.saving import Saver
 from tui.lab.words import LabWords, words
 from tui.services import Services
 from tui.textual_private import name_keys
@@ -140,6 +140,7 @@ class DocumentScreen(KeyScreen[None]):
     def _speak(self, said: LabWords) -> None:
         """The language of the document."""
         self._words = self._saver.words = self._asking.words = said
+        self.key_words = said.key_words
         name_keys(self, said.keys)
         self.pane.speak(said)
         self.inside.speak(said)
@@ -245,14 +246,15 @@ class DocumentScreen(KeyScreen[None]):
             return
         await self._saver.save()
         if (elsewhere := await asyncio.to_thread(self._saver.save_at_once)) is not None:
-            self.notify(saved_as(elsewhere), severity="warning", timeout=30, markup=False)
+            self.notify(self._saver.told_elsewhere(elsewhere), severity="warning", timeout=30, markup=False)
         await asyncio.to_thread(self._runner.close)
         self.dismiss()
 
     def on_unmount(self) -> None:
         """Also where the app ends: a lab in which nothing was run ends with it."""
         if (elsewhere := self._saver.save_at_once()) is not None:
-            self._services.farewell = "\n".join(filter(None, (self._services.farewell, saved_as(elsewhere))))
+            words = self._services.farewell, self._saver.told_elsewhere(elsewhere)
+            self._services.farewell = "\n".join(filter(None, words))
         ending = threading.Thread(target=self._runner.close, name="leave the lab", daemon=True)
         ending.start()
         ending.join(ENDS_S)
@@ -260,10 +262,7 @@ class DocumentScreen(KeyScreen[None]):
     @property
     def farewell(self) -> str:
         """For the shell, once the app is gone; "" where nothing is left behind."""
-        if not self._runner.session.used:
-            return ""
-        name = path_text(self.path.name)
-        return f"The kernel of {name} keeps running without the app. End it with: fmnist-tui lab stop {name}"
+        return self._words.keeps_running.format(path_text(self.path.name)) if self._runner.session.used else ""
 
     def action_panel(self, by: int) -> None:
         panels: list[Widget] = [self.pane.cells, *self.inside.query(Panel).results(Panel)]

@@ -9,6 +9,7 @@ from engine.home import Home
 from engine.lab import course, listing, progress
 from engine.terminal_text import path_text
 from tui import format as fmt
+from tui.lab.words import ENGLISH, LabWords
 from tui.recent_files import recent
 from tui.widgets.rows import Column, Row
 
@@ -29,7 +30,7 @@ class Listed:
     title: str
     chapter: str = ""  # of the course: its name
     about: str = ""
-    done: str = ""  # of its exercises
+    done: tuple[int, int] | None = None  # of its exercises, and how many it has
     kernel: str = ""  # the phase of the kernel that lives
     memory: int | None = None  # bytes
     source: Path | None = None  # of a chapter: the program's file, of which the person's copy is made
@@ -62,7 +63,7 @@ def documents(home: Path, language: str) -> Documents:
                 title=f"{chapter.number}. {chapter.title}",
                 chapter=chapter.name,
                 about=chapter.subjects,
-                done=f"{some} of {total}",
+                done=(some, total),
                 kernel="" if lab is None else lab.phase,
                 memory=None if lab is None else lab.memory,
                 source=chapter.path,
@@ -96,11 +97,17 @@ def _living(home: Path, left_out: list[str]) -> list[listing.LabSummary]:
         return []
 
 
-def row(one: Listed) -> Row:
+def row(one: Listed, words: LabWords = ENGLISH) -> Row:
     """As it stands in the table."""
-    where = "the course" if one.chapter else path_text(one.path.parent)
+    where = words.the_course if one.chapter else path_text(one.path.parent)
     memory = "" if one.memory is None else fmt.size(one.memory)
-    return Row(str(one.path), (one.title, one.done, one.kernel, memory, where))
+    done = "" if one.done is None else words.exercises_of.format(*one.done)
+    return Row(str(one.path), (one.title, done, kernel(one, words), memory, where))
+
+
+def kernel(one: Listed, words: LabWords) -> str:
+    """What its kernel does, in a word or two; "" without one."""
+    return words.list_phases.get(one.kernel, one.kernel)
 
 
 def made(one: Listed) -> Path:

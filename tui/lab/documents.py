@@ -1,6 +1,7 @@
 """The first screen of *Lab*: the course, labs that live, documents that were opened recently."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,26 +13,25 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.errors import LabError
-from engine.lab import document, listing
+from engine.lab import course, document, listing
 from engine.terminal_text import path_text
 from tui import format as fmt
+from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.lab import highlighting, prompts
-from tui.lab.document_list import COLUMNS, Documents, Listed, documents, made, row
+from tui.lab.document_list import COLUMNS, Documents, Listed, documents, kernel, made, row
 from tui.lab.outline import Outline, outline
+from tui.lab.words import words
 from tui.services import Services
+from tui.textual_private import name_keys
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import wrapped_path
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Rows
+from tui.widgets.rows import Rows, localized
 from tui.widgets.text import height_in, set_text
 from tui.widgets.topbar import TopBar
 
-ABOUT = (
-    "Cells of Python beside what they do to tensors, memory and the autograd graph. Enter opens a document; its kernel "
-    "keeps running when you leave, also without the app."
-)
 WIDE = 110  # columns from which the chosen document has a panel
 LIST_EDGES, OUTLINE_HEIGHT = 3, 8  # lines: the list's borders and titles, and the least that an outline below it needs
 FOLLOW_S = 0.1  # that the cursor stays before a document is read
@@ -52,29 +52,32 @@ class DocumentsScreen(TableScreen):
         *panel_keys("documents"),
         bind("documents", "back", "Show all", "clear the filter", action="all", show=False),
     ]
-    FILTER_ABOUT = "A part of a document's name or folder."
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
+        self._words = words(course.language(services.lab_language, os.environ))
+        self.key_words = self._words.key_words
         self._found: Documents | None = None
         self._outlined: Path | None = None  # the document whose outline is shown
 
     def compose(self) -> ComposeResult:
+        said = self._words
         yield TopBar("lab")
         with Horizontal():
             with Vertical(id="left"):
-                with Panel(title="Lab", id="documents-panel"):
+                with Panel(title=said.list_title, id="documents-panel"):
                     yield Rows(COLUMNS, id="documents")
                     yield Static("", id="left-out", markup=False)
-                with Panel(title="In the document", id="outline-panel"):
+                with Panel(title=said.in_document, id="outline-panel"):
                     yield Outline(id="outline")
-            with Panel(title="Document", id="about-panel", focusable=False):
+            with Panel(title=said.document, id="about-panel", focusable=False):
                 yield Static("", id="about", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._panel.busy("reading the list …")
+        name_keys(self, self._words.list_keys)
+        self._panel.busy(self._words.list_reading)
         self._preload()
         self.set_interval(REFRESH_S, self._read_again)
 
@@ -108,7 +111,7 @@ class DocumentsScreen(TableScreen):
     async def _read_outline(self, one: Listed) -> None:
         await asyncio.sleep(FOLLOW_S)
         path = one.path if one.source is None or one.path.exists() else one.source
-        found = await asyncio.to_thread(outline, path)
+        found = await asyncio.to_thread(outline, path, self._words)
         if self.query(Outline):
             self.query_one(Outline).show(found)
             self._outlined = one.path
@@ -139,20 +142,22 @@ class DocumentsScreen(TableScreen):
 
     def _matching(self, text: str) -> list[Listed]:
         assert self._found is not None
-        words = text.lower().split()
+        parts = text.lower().split()
         return [
             one
             for one in self._found.listed
-            if all(word in f"{one.title} {one.chapter} {one.path}".lower() for word in words)
+            if all(part in f"{one.title} {one.chapter} {one.path}".lower() for part in parts)
         ]
 
     def _show(self) -> None:
         if self._found is None:
             return
-        shown = self._matching(self.filter_text)
-        self.table.show([row(one) for one in shown], COLUMNS)
-        self._panel.say("" if shown else f"No document has {self.filter_text}. Esc shows all.")
-        self._panel.describe(right=fmt.counted(len(shown), "document"), below=self.describe_filter())
+        shown, said = self._matching(self.filter_text), self._words
+        columns, rows = localized(COLUMNS, [row(one, said) for one in shown], said.columns)
+        self.table.show(rows, columns)
+        self._panel.say("" if shown else said.list_none.format(self.filter_text))
+        count = said.one_document if len(shown) == 1 else said.some_documents.format(len(shown))
+        self._panel.describe(right=count, below=self.describe_filter())
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, "\n".join(self._found.left_out))
         left_out.display = bool(self._found.left_out)
@@ -163,7 +168,8 @@ class DocumentsScreen(TableScreen):
         one = self.chosen
         if one is not None and one.path != self._outlined:
             self._read_outline(one)
-        done = f"{one.done} exercises done" if one is not None and one.done else ""
+        said = self._words
+        done = said.exercises_done.format(*one.done) if one is not None and one.done is not None else ""
         about = highlighting.markdown_content(self.app, one.about) if one is not None and one.about else ""
         panel = self.query_one("#about", Static)
         path = "" if one is None else path_text(one.path)
@@ -171,15 +177,25 @@ class DocumentsScreen(TableScreen):
             path = "\n".join(wrapped_path(path, room))
         parts: list[str | Content] = [] if one is None else [one.title, about, done, path]
         if one is not None and one.kernel:
-            parts.append(f"its kernel is {one.kernel}" + (f", {fmt.size(one.memory)}" if one.memory else ""))
-        shown = [Content(part) if isinstance(part, str) else part for part in (*parts, ABOUT) if part]
+            memory = f", {fmt.size(one.memory)}" if one.memory else ""
+            parts.append(said.list_kernel.format(kernel(one, said)) + memory)
+        shown = [Content(part) if isinstance(part, str) else part for part in (*parts, said.list_about) if part]
         set_text(panel, Content("\n\n").join(shown))
         self.refresh_bindings()
 
     def count_matching(self, text: str) -> str:
         if self._found is None:
             return ""
-        return f"{len(self._matching(text))} of {fmt.counted(len(self._found.listed), 'document')}"
+        return self._words.documents_of.format(len(self._matching(text)), len(self._found.listed))
+
+    def filter_prompt(self) -> PromptScreen:
+        said = self._words
+        return PromptScreen(
+            said.filter, said.filter_about, self.count_typed, value=self.filter_text, keys=prompts.keys(said)
+        )
+
+    def describe_filter(self) -> str:
+        return self._words.filter_is.format(self.filter_text) if self.filter_text else ""
 
     def filter_changed(self) -> None:
         self._show()
@@ -188,13 +204,13 @@ class DocumentsScreen(TableScreen):
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if action in ("open", "stop") and self.chosen is None:
-            return "no document is under the cursor"
+            return self._words.no_document
         if action == "stop" and self.chosen is not None and not self.chosen.kernel:
-            return "it has no running kernel"
+            return self._words.no_running
         if action == "panel":
-            return self.why_not_panel()
+            return self._words.one_panel if self.why_not_panel() else ""
         if action == "all" and not self.filter_text:
-            return "there is no filter"
+            return self._words.no_filter
         return ""
 
     @work(group="open", exclusive=True)
@@ -211,7 +227,7 @@ class DocumentsScreen(TableScreen):
 
     @work(group="prompt", exclusive=True)
     async def action_other(self) -> None:
-        path: Path | None = await prompts.document_path(self.app)
+        path: Path | None = await prompts.document_path(self.app, self._words)
         if path is not None:
             self._services.open_document(path)
 

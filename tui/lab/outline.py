@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.errors import LabError
 from engine.lab.document import Document, open_document
 from engine.terminal_text import shown, without_tabs
+from tui.lab.words import ENGLISH, LabWords
 from tui.widgets.lines import Line, fit
 from tui.widgets.scrolled_lines import ScrolledLines
 
@@ -33,15 +34,15 @@ class Outline(ScrolledLines):
         ]
 
 
-def outline(path: Path) -> list[tuple[str, bool]]:
+def outline(path: Path, words: LabWords = ENGLISH) -> list[tuple[str, bool]]:
     """The parts of the document in a file, for `Outline`. Of a file that can't be read, or is large, why there are
     none. Reads from the disk."""
     try:
         if path.stat().st_size > LARGEST:
-            return [("It is large: what is in it is read when it is opened.", False)]
+            return [(words.large, False)]
         return parts(open_document(path))
     except OSError as error:
-        return [(f"It can't be read ({error.strerror}).", False)]
+        return [(words.unreadable.format(error.strerror), False)]
     except LabError as error:
         return [(str(error), False)]
 

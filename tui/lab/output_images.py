@@ -10,6 +10,8 @@ from rich.segment import Segment
 from engine.lab.views import OutputView
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from tui.graphics.image import Picture
     from tui.lab.cells_view import CellsView
 
@@ -77,6 +79,16 @@ class OutputImages:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
 
+def _in_8_bits(image: "Image.Image") -> "Image.Image":
+    """Of grey values of 16 bits the upper 8: Pillow's own conversion takes all above 255 for white."""
+    import numpy as np
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+
+
 def read(file: bytes) -> "Picture | None":
     """The image in a file, over white, [rows, columns, 3]; None where it can't be read."""
     import numpy as np
@@ -86,7 +98,7 @@ def read(file: bytes) -> "Picture | None":
         with Image.open(BytesIO(file)) as image:
             if image.width * image.height > MOST_PIXELS or not image.width or not image.height:
                 return None
-            whole = image.convert("RGBA")
+            whole = _in_8_bits(image).convert("RGBA")
         whole.thumbnail((LARGEST, LARGEST))
         ground = Image.new("RGBA", whole.size, (255, 255, 255, 255))
         return np.asarray(Image.alpha_composite(ground, whole).convert("RGB"), np.uint8).copy()

@@ -147,6 +147,10 @@ class Saver:
         finally:
             self._asking = False
 
+    def told_elsewhere(self, path: Path) -> str:
+        """That the changes are in another file."""
+        return self.words.saved_elsewhere.format(path_text(path))
+
     async def _keep_both(self, notebook: Notebook) -> None:
         """This one goes on beside the file, under a name that is free."""
         path = free_name(notebook.document.path)
@@ -155,11 +159,6 @@ class Saver:
         await asyncio.to_thread(notebook.keep_mine)
         self.changed()
         self._screen.notify(self.words.goes_on_as.format(path_text(path.name)), timeout=8, markup=False)
-
-
-def saved_as(path: Path) -> str:
-    """That changes are elsewhere."""
-    return f"Your changes could not be saved in the document; they are in {path_text(path)}"
 
 
 def free_name(path: Path) -> Path:

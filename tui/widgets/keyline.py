@@ -3,6 +3,7 @@
 One widget, where Textual's Footer is one a key.
 """
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
@@ -10,7 +11,9 @@ from textual.widgets import Static
 
 from engine.terminal_text import shown
 from tui.columns import width_of
+from tui.widgets.key_words import key_words
 
+_HELP, _QUIT = Binding("", "help", "Help", id="app.help"), Binding("", "quit", "Quit", id="app.quit")
 REASON_S = 6.0  # that a reason is shown, where no key follows it
 
 
@@ -60,15 +63,17 @@ class KeyLine(Static):
             self.update(line)
 
     def _keys(self, screen: Screen[object]) -> Content:
+        said = key_words(screen)
         entries: list[tuple[str, str]] = []
+        last = [said.of(one)[0] for one in (_HELP, _QUIT)]  # the app's own; the order is kept else
         actions = set[str]()
         for _, binding, enabled, _ in screen.active_bindings.values():
             if enabled and binding.show and binding.description and binding.action not in actions:
                 actions.add(binding.action)  # its first key is enough
-                entries.append((self.app.get_key_display(binding), binding.description))
-        entries.sort(key=lambda entry: entry[1] in ("Help", "Quit"))  # the app's own last; the order is kept else
+                entries.append((self.app.get_key_display(binding), said.of(binding)[0]))
+        entries.sort(key=lambda entry: entry[1] in last)
         while entries and sum(width_of([key]) + width_of([words]) + 3 for key, words in entries) > self.size.width:
-            droppable = [entry for entry in entries if entry[1] != "Help"]
+            droppable = [entry for entry in entries if entry[1] != last[0]]
             if not droppable:
                 break
             entries.remove(droppable[-1])

@@ -176,6 +176,17 @@ def _placed(line: str, word: str, indent: str, width: int) -> list[str]:
     return lines
 
 
+def wrapped_words(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, broken between its words. A word that is wider stands alone in one."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
 def wrapped_path(path: str, width: int) -> list[str]:
     """A path, as the terminal may have it, in lines of at most `width` cells that end at a slash. Of a name that is
     longer than a line the beginning and the end are there."""

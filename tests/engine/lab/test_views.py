@@ -32,6 +32,22 @@ def one(node: Any, **more: Any) -> OutputView:
     return found
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "lines"),
+    [
+        ("text/markdown", "# head\n*it*", ("# head", "*it*")),
+        ("text/latex", ["$x^2$"], ("$x^2$",)),
+        ("application/json", {"a": [1, "한"]}, ("{", '  "a": [', "    1,", '    "한"', "  ]", "}")),
+    ],
+)
+def test_of_a_display_object_what_stands_in_it_is_shown(kind: str, content: object, lines: tuple[str, ...]) -> None:
+    bare = {"text/plain": "<IPython.core.display.Markdown object>", kind: content}
+    assert one({"output_type": "display_data", "data": bare}).lines == lines
+    assert one({"output_type": "display_data", "data": {**bare, "text/plain": "its own"}}).lines == ("its own",)
+    nothing = {"text/plain": bare["text/plain"]}
+    assert one({"output_type": "display_data", "data": nothing}).lines == (bare["text/plain"],)
+
+
 def test_a_stream_is_shown_from_both_ends() -> None:
     assert one(stream("one\ntwo\n")).lines == ("one", "two")
     assert one(stream(["one\n", "two"])).lines == ("one", "two")

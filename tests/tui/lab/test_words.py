@@ -4,15 +4,17 @@ import re
 import signal
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Input
 
 from engine.lab.durations import words as duration
 from engine.lab.kernel_process import why_ended
-from tests.support.documents import block, opened, sees, told, written
+from engine.lab.listing import LabSummary
+from tests.support.documents import block, opened, screen_lines, sees, told, written
 from tests.support.fake_lab import FakeLab, Script, graph_of_loss, shared_ones, stream
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
@@ -20,14 +22,14 @@ from tui.app import FmnistApp
 from tui.dialogs.choice import ChoiceScreen
 from tui.dialogs.prompt import PromptScreen
 from tui.lab.documents import DocumentsScreen
-from tui.lab.words import ENGLISH, LANGUAGES, LabWords
+from tui.lab.words import ENGLISH, LANGUAGES
 
 ABC = "# %%\na\n\n# %%\nb\n\n# %%\nc\n"
 ASKS = '# %%\na\n\n# %% [markdown] ask="n" kind="value"\n# 무엇일까요?\n#\n# 이유: 셋입니다.\n\n# %%\nb\n'
 HANGUL = re.compile(r"[가-힣]")
 
 
-def said(words: LabWords) -> Iterator[tuple[str, str]]:
+def said(words: Any) -> Iterator[tuple[str, str]]:
     """All of its sentences, by where they stand."""
     for one in fields(words):
         value = getattr(words, one.name)
@@ -35,7 +37,9 @@ def said(words: LabWords) -> Iterator[tuple[str, str]]:
             for key, text in value.items():
                 parts = text if isinstance(text, tuple) else (text,)
                 yield from ((f"{one.name}.{key}.{at}", part) for at, part in enumerate(parts))
-        else:
+        elif is_dataclass(value):
+            yield from ((f"{one.name}.{name}", text) for name, text in said(value))
+        elif isinstance(value, str):
             yield one.name, value
 
 
@@ -48,7 +52,7 @@ def test_korean_says_all_that_english_does_and_has_the_same_blanks() -> None:
     assert set(english) <= set(korean)
     for name, text in english.items():
         assert blanks(text) == blanks(korean[name]), name
-        assert HANGUL.search(korean[name]) or name in ("lang", "of_all") or not text, name
+        assert HANGUL.search(korean[name]) or name in ("lang", "of_all", "list_title", "exercises_of") or not text, name
 
 
 def test_each_key_that_has_a_korean_name_is_there(home: Path) -> None:
@@ -83,7 +87,13 @@ async def test_a_korean_document_is_korean_on_its_whole_screen(tmp_path: Path, h
     app = ScreensApp(home, "lab")
     async with app.run_test(size=(160, 50)) as pilot:
         screen = await opened(pilot, written(tmp_path, ABC), lang="ko")
-        await sees(pilot, "변수", "그래프", "셀 1/3 · 대기 중", "r 실행", "x 잘라내기", "아직 없습니다")
+        await sees(pilot, "변수", "그래프", "셀 1/3 · 대기 중", "r 실행", "x 잘라내기", "아직 없습니다", "? 도움말")
+        await pilot.press("percent_sign")
+        await sees(pilot, "Lab으로 보내기 – 셀로 만들 것을 고르지 않았습니다")
+        await pilot.press("question_mark")
+        await sees(pilot, "이 패널", "이 화면", "모든 화면", "지금은 쓸 수 없는 키", "Esc: 닫기")
+        assert not any(word in line for line in screen_lines(pilot) for word in ("This", "Everywhere", "Quit", "Help"))
+        await pilot.press("escape")
         await pilot.press("r", "r")
         await sees(pilot, "실행 중", "실행을 기다리는 중", "1,976줄 더 있음")
         await until(pilot, lambda: not screen.why_not("interrupt", ()))
@@ -105,6 +115,30 @@ async def test_a_korean_document_is_korean_on_its_whole_screen(tmp_path: Path, h
         await until(pilot, lambda: "복사했습니다" in told(pilot))
         lab.die("the kernel was ended by SIGSEGV")
         await sees(pilot, "비정상 종료", "커널이 SIGSEGV 신호로 종료되었습니다", "0: 커널 다시 시작")
+
+
+async def test_the_list_of_documents_speaks_the_labs_language(
+    home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = LabSummary("a", "/elsewhere/a.py", "python3", "idle", 0, 0, 250 * 2**20, 1, 2, "here")
+    monkeypatch.setattr("engine.lab.listing.living", lambda home: [living])
+    app = FmnistApp(home=home, lab_language="ko")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("6")
+        await sees(
+            pilot, "연습 문제", "위치", "강의", "0/6", "문서 8개", "연습 문제 6개 중 0개 완료", "⏎ 열기", "? 도움말"
+        )
+        await pilot.press("x")
+        await sees(pilot, "종료 – 실행 중인 커널이 없습니다")
+        await pilot.press("end")
+        await sees(pilot, "커널: 대기 중, 250 MiB")
+        await pilot.press("slash")
+        await sees(pilot, "문서 이름이나 폴더의 일부를 쓰세요", "문서 8개 중 8개", "Enter: 확인")
+        app.screen.query_one(Input).value = "nothing"
+        await pilot.press("enter")
+        await sees(pilot, "nothing(이)라는 말이 있는 문서가 없습니다", "필터: nothing")
+        await pilot.press("escape", "question_mark")
+        await sees(pilot, "모든 화면", "경로로 열기")
 
 
 async def test_what_the_kernel_holds_is_told_in_korean(tmp_path: Path, home: Path, lab: FakeLab) -> None:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tui.widgets.key_words import ENGLISH as ENGLISH_KEYS
+from tui.widgets.key_words import KeyWords
+
 
 @dataclass(frozen=True)
 class LabWords:
@@ -131,8 +134,39 @@ class LabWords:
     no_completion: str = "nothing is known that begins so"
     nothing_known: str = "nothing is known of what is at the cursor"
     at_cursor: str = "At the cursor"
+    saved_elsewhere: str = "Your changes could not be saved in the document; they are in {0}"
+    keeps_running: str = "The kernel of {0} keeps running without the app. End it with: fmnist-tui lab stop {0}"
+    # Of the list of documents
+    list_title: str = "Lab"
+    list_reading: str = "reading the list …"
+    list_none: str = "No document has {0}. Esc shows all."
+    list_about: str = (
+        "Cells of Python beside what they do to tensors, memory and the autograd graph. Enter opens a document; its "
+        "kernel keeps running when you leave, also without the app."
+    )
+    list_keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    list_phases: Mapping[str, str] = field(default_factory=dict)  # in place of the English ones
+    list_kernel: str = "its kernel: {0}"
+    in_document: str = "In the document"
+    document: str = "Document"
+    large: str = "It is large: what is in it is read when it is opened."
+    unreadable: str = "It can't be read ({0})."
+    one_document: str = "1 document"
+    some_documents: str = "{0} documents"
+    documents_of: str = "{0} of {1} documents"
+    exercises_of: str = "{0} of {1}"
+    exercises_done: str = "{0} of {1} exercises done"
+    the_course: str = "the course"
+    filter: str = "Filter"
+    filter_about: str = "A part of a document's name or folder."
+    filter_is: str = "filter: {0} (Esc: show all)"
+    no_document: str = "no document is under the cursor"
+    no_running: str = "it has no running kernel"
+    no_filter: str = "there is no filter"
+    one_panel: str = "there is one panel"
     # Keys: by the name of the act, what it is called and what is said besides; none: as the binding has it
     keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    key_words: KeyWords = ENGLISH_KEYS
     # What the lab's host tells of a kernel's end: patterns of its sentences, in place of which a template stands
     sentences: Mapping[str, str] = field(default_factory=dict)
 
