@@ -128,7 +128,7 @@ def _note(app: App[object], note: Note, room: int) -> list[list[Segment]]:
 def _code(app: App[object], block: Block, room: int) -> list[list[Segment]]:
     lines = []
     for number, pieces in enumerate(code_lines(block.source, block.language if block.kind == "code" else ""), 1):
-        for line in _folded(segments(app, pieces), room):
+        for line in folded(segments(app, pieces), room):
             if number == block.error_line:
                 line = [Segment(one.text, (one.style or Style()) + style_of(app, "bad")) for one in line]
             lines.append(line)
@@ -284,7 +284,7 @@ def _most(text: str, cells: int) -> int:
     return len(text)
 
 
-def _folded(line: list[Segment], room: int) -> list[list[Segment]]:
+def folded(line: list[Segment], room: int) -> list[list[Segment]]:
     """A line of code in as many lines as it needs, broken at spaces where there are some; those after the first are
     indented further than it is."""
     text = "".join(one.text for one in line)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.segment import Segment
 from textual.screen import Screen
 
 from engine.errors import EngineError, LabError
@@ -15,13 +16,13 @@ from engine.lab.exercise_words import ExerciseWords
 from engine.lab.exercises import Exercise, Truth, check, read_truth, unreadable
 from engine.terminal_text import shown
 from tui.dialogs.prompt import PromptKeys, PromptScreen
-from tui.lab.blocks import Note
+from tui.lab.blocks import Note, folded
 from tui.lab.document_blocks import DocumentBlocks
 from tui.lab.highlighting import markdown_content
 from tui.lab.lab_session import RunView
-from tui.widgets.lines import fit
 
 MOST_CODE, PROMPT_LINES = 10, 18  # lines of a cell in a prompt; of the prompt without them
+INDENT = "    "  # of code in a prompt
 PROMPT_COLUMNS, FRAME = 76, 6  # of a prompt, as its style sheet has them; of its frame and what is left empty
 
 
@@ -139,9 +140,17 @@ def _truth(exercise: Exercise, found: Evaluated) -> Truth:
 
 
 def beginning(source: str, most: int, room: int, words: ExerciseWords) -> str:
-    """The first lines of a cell, indented: at least two, at most MOST_CODE; each in `room` cells, not wrapped."""
+    """The first lines of a cell, indented, in at least two and at most MOST_CODE lines of `room` cells. A long line
+    goes on in the next: what is asked may stand at its end."""
     lines = source.strip("\n").split("\n")
-    kept = lines[: max(2, min(MOST_CODE, most))]
-    left = len(lines) - len(kept)
-    more = [f"    {words.more_line if left == 1 else words.more_lines.format(left)}"] if left else []
-    return "\n".join([*(fit(f"    {line}", room) for line in kept), *more])
+    most, kept, rows = max(2, min(MOST_CODE, most)), 0, list[str]()
+    for line in lines:
+        parts = folded([Segment(shown(line))], room - len(INDENT))
+        needed = [INDENT + "".join(one.text for one in part).rstrip() for part in parts]
+        if rows and len(rows) + len(needed) > most:
+            break
+        rows += needed[:most]
+        kept += 1
+    left = len(lines) - kept
+    more = [INDENT + (words.more_line if left == 1 else words.more_lines.format(left))] if left else []
+    return "\n".join(rows + more)

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 
-from tui.lab.blocks import FOLDED, _folded, wrapped
+from tui.lab.blocks import FOLDED, folded, wrapped
 
 
 def text(line: list[Segment]) -> str:
@@ -26,7 +26,7 @@ def text(line: list[Segment]) -> str:
 @pytest.mark.parametrize("room", [4, 20, 33, 80])
 def test_a_line_of_code_is_whole_in_as_many_lines_as_it_needs(code: str, room: int) -> None:
     parts = [Segment(code[at : at + 7]) for at in range(0, len(code), 7)]  # as highlighting cuts it
-    lines = _folded(parts, room)
+    lines = folded(parts, room)
     assert all(cell_len(text(line)) <= room for line in lines)
     indent = len(text(lines[1])) - len(text(lines[1]).lstrip(" ")) if len(lines) > 1 else 0
     begins = min(len(code) - len(code.lstrip(" ")) + FOLDED, room // 2)
@@ -36,7 +36,7 @@ def test_a_line_of_code_is_whole_in_as_many_lines_as_it_needs(code: str, room: i
 
 def test_a_line_of_code_is_broken_between_its_words() -> None:
     code = 'print(image.shape, image.dtype, "from", image.min().item(), "to", image.max().item())'
-    lines = [text(line) for line in _folded([Segment(code)], 60)]
+    lines = [text(line) for line in folded([Segment(code)], 60)]
     assert [line.strip() for line in lines] == [
         'print(image.shape, image.dtype, "from", image.min().item(),', '"to", image.max().item())'
     ]  # fmt: skip

@@ -273,4 +273,6 @@ def test_a_prompt_has_the_beginning_of_the_cell_that_it_asks_about() -> None:
     assert beginning(code, -5, 70, ENGLISH) == "    line 0\n    line 1\n    … 18 more lines"
     assert beginning(code, 100, 70, ENGLISH).split("\n")[-2:] == ["    line 9", "    … 10 more lines"]
     assert beginning("\n".join("abc"), 2, 70, ENGLISH).split("\n")[-1] == "    … 1 more line"
-    assert beginning("if x:\n    call(1, 2, 3)", 10, 16, ENGLISH) == "    if x:\n        call(1,…"
+    assert beginning("if x:\n    call(1, 2, 3)", 10, 20, ENGLISH) == "    if x:\n        call(1, 2,\n            3)"
+    assert beginning("a\n" + "b " * 20 + "\nc", 3, 20, ENGLISH) == "    a\n    … 2 more lines"
+    assert len(beginning("b" * 500, 4, 20, ENGLISH).split("\n")) == 4
