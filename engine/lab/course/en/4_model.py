@@ -145,7 +145,7 @@ sequence(batch).shape
 
 # %%
 for name, parameter in model.named_parameters():
-    print(f"{name:27} {list(parameter.shape)!s:11} {parameter.flatten()[:2].tolist()}")
+    print(f"{name:27} {list(parameter.shape)!s:11} {parameter.flatten()[0]:8.4f} …")
 
 # %% [markdown] ask="sorted({type(m).__name__ for m in model.modules() if list(m.parameters(recurse=False))})" kind="names"
 # The network is built of `Flatten`, `Linear` and `ReLU`. Which of these have parameters of their own?

@@ -143,7 +143,7 @@ sequence(batch).shape
 
 # %%
 for name, parameter in model.named_parameters():
-    print(f"{name:27} {list(parameter.shape)!s:11} {parameter.flatten()[:2].tolist()}")
+    print(f"{name:27} {list(parameter.shape)!s:11} {parameter.flatten()[0]:8.4f} …")
 
 # %% [markdown] ask="sorted({type(m).__name__ for m in model.modules() if list(m.parameters(recurse=False))})" kind="names"
 # 이 신경망은 `Flatten`, `Linear`, `ReLU`로 이루어져 있습니다. 이 가운데 자기 파라미터를 가진 것은 무엇일까요?
