@@ -78,6 +78,7 @@ class LabState:
 
     phase: KernelPhase = "starting"
     generation: int = 0
+    started: bool = False  # the kernel of this generation could be asked; False: it starts, or has never started
     kernel: str = ""
     why: str = ""  # the kernel is not there
     pid: int = 0
@@ -93,6 +94,7 @@ class LabState:
         self.seq = max(self.seq, event.seq)
         if isinstance(event, KernelChanged):
             self.phase, self.generation, self.why, self.pid = event.phase, event.generation, event.why, event.pid
+            self.started = event.phase != "starting" and (self.started or event.phase in ("ready", "busy"))
             self.kernel = event.name or self.kernel
             return None
         if isinstance(event, RunsForgotten):

@@ -363,7 +363,7 @@ class DocumentScreen(KeyScreen[None]):
         if not self._runner.session.connected:
             await self._open_lab()
             return
-        if self._runner.news is not None and self._runner.news.phase in ("ended", "died"):
+        if (news := self._runner.news) is not None and news.phase in ("ended", "died") and news.started:
             await self._ask_host(self._runner.session.restart)
             return
         answer = await kernel_choice.how_to_restart(self.app, self._words)

@@ -47,6 +47,7 @@ class News:
     finished: int  # runs that have ended so far
     runs: tuple[RunView, ...]
     lost: str = ""  # the host is gone: why
+    started: bool = True  # the kernel could be asked, until it ended perhaps
 
 
 class LabSession:
@@ -118,8 +119,9 @@ class LabSession:
             self._told = False
             alive = self._state.phase not in ("ended", "died") and not self._lost
             runs = tuple(self._view(run, alive) for run in changed if self._state.cells.get(run.cell) is run)
+            state = self._state
             return News(
-                self._state.phase, self._state.why, self._state.generation, self._state.finished, runs, self._lost
+                state.phase, state.why, state.generation, state.finished, runs, self._lost, started=state.started
             )
 
     def _view(self, run: CellRun, alive: bool) -> RunView:

@@ -19,7 +19,7 @@ from engine.lab.events import (
     decode,
     encode,
 )
-from engine.lab.state import fold
+from engine.lab.state import LabState, fold
 
 QUEUED = RunQueued(run=1, cell="a", source="x = 1")
 STARTED = RunStarted(run=1, generation=1)
@@ -108,3 +108,13 @@ def test_an_event_is_read_as_it_was_written(event: LabEvent) -> None:
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"kind": "new"}', b'{"kind": "queued"}', b"null", b"\xff"])
 def test_what_is_no_event_is_none(line: bytes) -> None:
     assert decode(line) is None
+
+
+def test_whether_the_kernel_has_ever_started_is_known() -> None:
+    state = LabState()
+    seen = []
+    for generation, phase in ((1, "starting"), (1, "died"), (2, "starting"), (2, "ready"), (2, "busy"), (2, "died"),
+                              (3, "starting"), (3, "died")):  # fmt: skip
+        state.add(KernelChanged(phase=phase, generation=generation, name="python3", why="", pid=0))  # type: ignore[arg-type]
+        seen.append(state.started)
+    assert seen == [False, False, False, True, True, True, False, False]

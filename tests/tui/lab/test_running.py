@@ -443,6 +443,28 @@ async def test_a_kernel_that_died_is_said_and_restarted(tmp_path: Path, home: Pa
         assert sources(screen)[:2] == ["a", "b"]
 
 
+async def test_a_document_whose_kernel_does_not_start_can_have_another(
+    tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_choice, "kernels", lambda: ["broken", "python3"])
+    lab._change("starting")
+    lab._change("died", "the kernel 'broken' did not start: no library")
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await sees(pilot, "died", "the kernel 'broken' did not start: no lib")
+        await pilot.press("0")  # another one of the same kind would not start either
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        app.screen.query_one(Input).value = "python3"
+        lab.calls.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(lab.told("open")))
+        assert screen.pane.notebook is not None
+        assert screen.pane.notebook.document.kernel == "python3"
+
+
 async def test_a_document_can_have_another_kernel(
     tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
