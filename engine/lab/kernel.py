@@ -175,7 +175,7 @@ class Kernel:
             value = asked.get("data", {}).get(PLAIN)
             return Ran("ok", outputs, count, seconds, value=None if value is None else clean(value))
         content = asked or content
-        failure = outputs.failure or failure_of(content, count)
+        failure = outputs.with_line(outputs.failure or failure_of(content, count))
         if interrupted:
             why = Failure("KeyboardInterrupt", f"interrupted after {timeout:g} s", failure.traceback, failure.line)
             return Ran("interrupted", outputs, count, seconds, why)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.lab.widgets import KINDS as COMMS
@@ -16,6 +16,8 @@ DATA = 32 * 2**20  # … and characters of them all
 PLAIN = "text/plain"
 IN_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
 CELL_LINE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
+GROUP, FIRST_OF_IT = "Exception Group Traceback", "+-+-"  # as Python begins the traceback of one, and what is in it
+GROUP_LINE = re.compile(r'File "[^"\n]*ipykernel_\d+[^"\n]*\.py", line (\d+)')
 
 
 def paged(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -148,6 +150,15 @@ class Outputs:
         else:
             self._display(kind, content)
         return True
+
+    def with_line(self, failure: Failure) -> Failure:
+        """A failure that has no traceback, as IPython prints that of an exception group to stderr, with the line that
+        stands there."""
+        if failure.line is not None or any(failure.traceback):
+            return failure
+        printed = "".join(part.text for part in self._parts if isinstance(part, Stream) and part.name == "stderr")
+        lines = GROUP_LINE.findall(printed.rpartition(GROUP)[2].partition(FIRST_OF_IT)[0]) if GROUP in printed else []
+        return replace(failure, line=int(lines[-1])) if lines else failure
 
     def nodes(self) -> list[dict[str, Any]]:
         """As nbformat's version 4 has them."""

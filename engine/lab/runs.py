@@ -172,6 +172,8 @@ class Runs:
             self._end(run, "ok", count=count)
             return
         failure = failure_of(content, count)
+        if run.recorder is not None:
+            failure = run.recorder.outputs.with_line(failure)
         if run.recorder is not None and run.recorder.outputs.failure is None and "ename" in content:
             run.recorder.take("error", content)  # it was lost in a flood
         self._end(run, "interrupted" if run.interrupted else "error", count=count, failure=failure)

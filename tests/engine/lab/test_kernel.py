@@ -64,6 +64,7 @@ def test_outputs_come_as_they_are_made(kernel: Kernel) -> None:
         ("x = (\n", 1, "_IncompleteInputError"),
         ("import torch\ntorch.ones(2) @ torch.ones(3)", 2, "RuntimeError"),
         ("input('name? ')", 1, "StdinNotImplementedError"),
+        ("def f():\n    raise ExceptionGroup('many', [ValueError('one')])\n\nf()", 2, "ExceptionGroup"),
     ],
 )
 def test_a_cell_that_raises_says_where(kernel: Kernel, code: str, line: int, name: str) -> None:
