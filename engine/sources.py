@@ -7,12 +7,13 @@
 Every prompt, option and request that names a network or weights takes a `Source`.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
-from engine.errors import ConfigError, InspectionError, RunError
+from engine.errors import ConfigError, EngineError, InspectionError, RunError
 from engine.home import RunFolder
 from engine.models.names import MODELS, TORCHVISION, known
 from engine.runs import checkpoint_refs, store
@@ -153,6 +154,20 @@ def listed_checkpoint(source: WeightsFile) -> Checkpoint | None:
     folder = RunFolder.of_checkpoint(source.path)
     found = [entry for entry in manifest.read(folder) if entry.file == source.path.name]
     return Checkpoint(folder, found[0]) if found and source.path.is_file() else None
+
+
+def warning(home: Path, source: Source) -> str:
+    """What to know of the weights before they are used, a line: that a run's checkpoint is not finite. Empty: nothing,
+    or that the checkpoint can't be found, which those who use it say."""
+    with contextlib.suppress(EngineError):
+        found = None
+        if isinstance(source, RunCheckpoint):
+            found = resolve(home, source)
+        elif isinstance(source, WeightsFile):
+            found = listed_checkpoint(source)
+        if found is not None:
+            return checkpoint_refs.warning(found.folder, found.entry)
+    return ""
 
 
 def weights_path(home: Path, source: Source) -> Path:

@@ -156,11 +156,13 @@ def from_words(event: ev.Branched) -> str:
 
 
 def checkpoint_words(entry: Entry) -> str:
-    """A checkpoint by its place: `the end of epoch 3 (72.1%)`, `epoch 4, step 412`."""
+    """A checkpoint by its place: `the end of epoch 3 (72.1%)`, `epoch 4, step 412`; and `, not finite` where it is
+    not."""
+    finite = "" if entry.finite else ", not finite"
     if entry.reason == "epoch":
         accuracy = f" ({percent(entry.accuracy)})" if entry.accuracy is not None else ""
-        return f"the end of epoch {entry.epoch}{accuracy}"
-    return f"epoch {entry.epoch}, step {entry.step}"
+        return f"the end of epoch {entry.epoch}{finite}{accuracy}"
+    return f"epoch {entry.epoch}, step {entry.step}{finite}"
 
 
 def edit_line(event: ev.Edited) -> str:

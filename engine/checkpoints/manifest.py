@@ -32,6 +32,7 @@ class Entry:
     reason: Annotated[str, Meta(max_length=100)] = "epoch"
     accuracy: Fraction | None = None  # of the epoch that it ends: of the validation images, or else the test set
     rested_on: bool = False  # a resume began with it
+    finite: bool = True  # weights, optimizer's state, newest losses; an older list does not say
 
     @property
     def place(self) -> tuple[int, int, bool]:
@@ -76,20 +77,30 @@ def rest_on(run_folder: RunFolder, chosen: Entry) -> None:
 
 
 def superfluous(entries: list[Entry], keep: str, pinned: Iterable[str]) -> list[Entry]:
-    """What the policy lets go. Never the newest, the best, or one that a resume or a branch (`pinned`, files) rests on.
+    """What the policy lets go. Never the newest, the newest that is finite, the best, or one that a resume or a branch
+    (`pinned`, files) rests on. `entries`: the one that was written last is the last.
 
     `keep` "all": of the rest, every epoch's end and those that were asked for stay, and what was written for time or at
-    a stop goes. A number N: the newest N stay, of whatever kind.
+    a stop goes. A number N: the newest N stay, of whatever kind. What is not finite and further on than the one written
+    last goes: a resume has gone back to before it.
     """
-    in_order = sorted(entries, key=lambda entry: entry.place)
-    if not in_order:
+    if not entries:
         return []
-    kept = {in_order[-1].file, *pinned, *(entry.file for entry in in_order if entry.rested_on)}
-    scored = [entry for entry in in_order if entry.accuracy is not None]
-    if scored:
-        kept.add(max(scored, key=lambda entry: entry.accuracy or 0.0).file)
+    void = {entry.file for entry in entries if not entry.finite and entry.place > entries[-1].place}
+    by_place = sorted(entries, key=lambda entry: entry.place)
+    in_order = [entry for entry in by_place if entry.file not in void]
+    kept = {in_order[-1].file, *pinned, *(entry.file for entry in by_place if entry.rested_on)}
+    kept |= {entry.file for entry in [entry for entry in in_order if entry.finite][-1:]}
+    if (best_one := best(in_order)) is not None:
+        kept.add(best_one.file)
     if keep == "all":
         kept |= {entry.file for entry in in_order if entry.reason in ("epoch", "asked", "branch")}
     else:
         kept |= {entry.file for entry in in_order[-int(keep) :]}
-    return [entry for entry in in_order if entry.file not in kept]
+    return [entry for entry in by_place if entry.file not in kept]
+
+
+def best(entries: Iterable[Entry]) -> Entry | None:
+    """The one with the highest accuracy on the test set, of those that are finite where one is; None: none has any."""
+    scored = [entry for entry in entries if entry.accuracy is not None]
+    return max(scored, key=lambda entry: (entry.finite, entry.accuracy or 0.0), default=None)

@@ -14,7 +14,10 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
 from engine.home import CHECKPOINTS, RunFolder
+from engine.training.finite import was_finite
 from engine.training.resume import check
+
+MOST_TOLD = 5  # bad checkpoints in an error's line
 
 
 def load(run_folder: RunFolder, entry: Entry) -> dict[str, Any]:
@@ -51,18 +54,29 @@ def weights_after(run_folder: RunFolder, epoch: int) -> Mapping[str, torch.Tenso
 def newest_good(
     run_folder: RunFolder, entries: Sequence[Entry] | None = None
 ) -> tuple[Entry, dict[str, Any], list[str]] | None:
-    """The checkpoint that is furthest on and whole, its content, and what is wrong with those further on, a line each.
+    """The checkpoint that is furthest on, whole and finite, its content, and what is wrong with those further on, a
+    line each.
 
     `entries`: the checkpoints, where the manifest is lost.
     None where none was ever written. Raises CheckpointError where there are some and every one is bad.
     """
-    bad: list[str] = []
+    bad, broken = list[str](), 0
     entries = manifest.read(run_folder) if entries is None else entries
     for entry in sorted(entries, key=lambda entry: entry.place, reverse=True):
         try:
-            return entry, load(run_folder, entry), bad
+            content = load(run_folder, entry) if entry.finite else {}
+            if content and was_finite(content):
+                return entry, content, bad
+            bad.append(f"{CHECKPOINTS}/{entry.file}: its weights or its loss are NaN or infinite")
         except CheckpointError as error:
             bad.append(f"{CHECKPOINTS}/{entry.file}: {error}")
+            broken += 1
+    if bad and not broken:
+        raise CheckpointError(
+            f"{run_folder.id} can't be resumed: the weights or the loss of each of its checkpoints are NaN or "
+            "infinite; start a new run, with a smaller learning rate, say: fmnist-tui train --lr LR"
+        )
     if bad:
-        raise CheckpointError(f"no checkpoint of {run_folder.id} can be used: {'; '.join(bad)}")
+        more = f"; and {len(bad) - MOST_TOLD} more" if len(bad) > MOST_TOLD else ""
+        raise CheckpointError(f"no checkpoint of {run_folder.id} can be used: {'; '.join(bad[:MOST_TOLD])}{more}")
     return None

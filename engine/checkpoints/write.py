@@ -15,6 +15,7 @@ from engine.checkpoints.manifest import Entry
 from engine.errors import CheckpointError
 from engine.home import CHECKPOINTS, RunFolder
 from engine.training.events import CheckpointSaved
+from engine.training.finite import was_finite
 
 
 class CheckpointWriter:
@@ -39,7 +40,8 @@ class CheckpointWriter:
         content = _on_the_cpu(content)
         data = _serialised(content)
         digest = hashlib.sha256(data).hexdigest()
-        entry = Entry(name, epoch, step, len(data), digest, time.time(), reason, content["accuracy"])
+        accuracy, finite = content["accuracy"], was_finite(content)
+        entry = Entry(name, epoch, step, len(data), digest, time.time(), reason, accuracy, finite=finite)
         try:
             private.folder(self._run.checkpoints)
             atomic.write_bytes(self._run.checkpoint(name), data)
@@ -54,8 +56,9 @@ class CheckpointWriter:
             ) from error
         self._prune(entries, content["config"]["keep"])
         return CheckpointSaved(
-            file=f"{CHECKPOINTS}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason
-        )
+            file=f"{CHECKPOINTS}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason,
+            finite=finite,
+        )  # fmt: skip
 
     def _listed(self) -> list[Entry]:
         """The manifest. One that can't be read is renamed: what it listed is lost, new checkpoints are not."""

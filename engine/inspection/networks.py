@@ -104,9 +104,9 @@ def _of_checkpoint(source: str, folder: RunFolder, _sha256: str, file: str, froz
     config = config if frozen is None else replace(config, freeze=frozen)
     freeze(model, config)
     model.eval()
-    name = store.title(folder)
+    title = f"{config.model} of {store.title(folder)}, checkpoint {checkpoint_refs.name_of(entry)}"
     return Network(
-        source, f"{config.model} of {name}, checkpoint {checkpoint_refs.name_of(entry)}", model, shape, classes, config,
+        source, title if entry.finite else f"{title}, {checkpoint_refs.NOT_FINITE}", model, shape, classes, config,
         data, folder, entry, _state(content["optimizer"], trained), _options(config.optimizer, content["optimizer"]),
     )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """How a person names a run's checkpoints: `3`, `3:412`, `last`, `best`. Imports no torch."""
 
+from dataclasses import replace
+
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import RunError
@@ -7,6 +9,8 @@ from engine.home import RunFolder
 from engine.runs import history, store
 from engine.training.config import TrainConfig
 from engine.training.settings import SETTINGS
+
+NOT_FINITE = "not finite"
 
 
 def find(folder: RunFolder, at: str) -> Entry:
@@ -43,8 +47,21 @@ def name_of(entry: Entry) -> str:
 
 
 def words(entry: Entry) -> str:
-    """Its place in words: `epoch 3`, `epoch 4, step 412`."""
-    return f"epoch {entry.epoch}" if entry.reason == "epoch" else f"epoch {entry.epoch}, step {entry.step}"
+    """Its place in words: `epoch 3`, `epoch 4, step 412`; and `, not finite` where it is not."""
+    words_ = f"epoch {entry.epoch}" if entry.reason == "epoch" else f"epoch {entry.epoch}, step {entry.step}"
+    return words_ if entry.finite else f"{words_}, {NOT_FINITE}"
+
+
+def warning(folder: RunFolder, entry: Entry) -> str:
+    """What somebody who means to use a checkpoint of the run should know of it, a line; empty: nothing. Raises
+    CheckpointError where the run's list can't be read."""
+    if entry.finite:
+        return ""
+    finite = [one for one in manifest.read(folder) if one.finite]
+    newest = max(finite, key=lambda one: one.place, default=None)
+    instead = f"the newest finite one is {folder.id}@{name_of(newest)}" if newest else "it has none that is finite"
+    what = words(replace(entry, finite=True))
+    return f"the checkpoint of {folder.id} at {what} is {NOT_FINITE} (NaN or infinity in weights or loss); {instead}"
 
 
 def config_at(folder: RunFolder, entry: Entry) -> TrainConfig:
@@ -58,7 +75,7 @@ def config_at(folder: RunFolder, entry: Entry) -> TrainConfig:
 
 
 def _best(folder: RunFolder, entries: list[Entry]) -> Entry:
-    scored = [entry for entry in entries if entry.accuracy is not None]
-    if not scored:
+    best = manifest.best(entries)
+    if best is None:
         raise RunError(f"{folder.id} has not finished an epoch yet: it has no best one")
-    return max(scored, key=lambda entry: entry.accuracy or 0.0)
+    return best

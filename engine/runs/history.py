@@ -27,7 +27,9 @@ class History:
         listed = {}
         for saved in self.checkpoints:
             name = Path(saved.file).name
-            listed[name] = Entry(name, saved.epoch, saved.step, saved.bytes, saved.sha256, saved.t, saved.reason)
+            listed[name] = Entry(
+                name, saved.epoch, saved.step, saved.bytes, saved.sha256, saved.t, saved.reason, finite=saved.finite
+            )
         return list(listed.values())
 
 

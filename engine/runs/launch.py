@@ -19,7 +19,7 @@ from engine.checkpoints.verify import identity
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, ConfigError, RunError
 from engine.home import CHECKPOINTS, RunFolder
-from engine.runs import from_weights, history, store
+from engine.runs import checkpoint_refs, from_weights, history, store
 from engine.runs.branch import check_epochs, check_validation
 from engine.training import determinism, optimizer_state
 from engine.training import events as ev
@@ -93,11 +93,12 @@ def start(folder: RunFolder, team: Team | None = None) -> SessionSetup:
 
 
 def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = None) -> SessionSetup:
-    """Resume the run from its newest good checkpoint, or from its first step where there is none.
+    """Resume the run from its newest checkpoint that is whole and finite, or from its first step where there is none.
 
     `changes`: `epochs` (a number, an edit like any other), `device` and `threads`, which may make the numbers differ;
     `settings`, as they are typed: edits that are made before the first step.
-    Raises EngineError: the run is complete, its data or its model is another one, none of its checkpoints is good.
+    Raises EngineError: the run is complete, its data or its model is another one, none of its checkpoints is whole
+    and finite.
     """
     team = team or Team()
     request, past = store.read_run(folder), history.read(folder)
@@ -114,7 +115,9 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
     epochs = int(changes.get("epochs") or epochs)
     # With validation images it is not complete before the test set is evaluated.
     untested = config.validates and not past.finished and bool(content and content["evaluated"])
-    if content and content["evaluated"] and not untested:
+    if entry and past.checkpoints and not past.checkpoints[-1].finite:
+        _refuse_to_repeat(folder, past, entry, changes)
+    elif content and content["evaluated"] and not untested:
         _refuse_complete(folder, content["epoch"], epochs, past, changes)
     prepared = _prepare(folder, request, config, team, fresh=not content)
     _refuse_other_data(request, prepared)
@@ -324,6 +327,15 @@ def _refuse_other_data(request: Mapping[str, Any], prepared: TrainingSetup) -> N
         raise RunError(
             "the validation images are not those that the run had: their indices have the SHA-256 "
             f"{held_out.sha256[:12]}… now, and had {str(recorded)[:12]}…; start a new run"
+        )
+
+
+def _refuse_to_repeat(folder: RunFolder, past: history.History, entry: Entry, changes: Mapping[str, Any]) -> None:
+    """A run that trained all its epochs, and whose last weights are not finite, would do the same again."""
+    if past.finished and not (changes.get("epochs") or changes.get("settings")):
+        raise RunError(
+            f"{folder.id} is complete, and its last weights or losses are NaN or infinite; to train again from "
+            f"{checkpoint_refs.words(entry)} with other settings: fmnist-tui resume {folder.id} lr=LR"
         )
 
 

@@ -191,6 +191,7 @@ class CheckpointSaved(Event):
     bytes: Count
     sha256: str
     reason: str = "epoch"  # why: "epoch" (its end), "time", "asked", "stop"
+    finite: bool = True  # whether the weights, the optimizer's state and the newest losses are
 
 
 @dataclass(frozen=True, kw_only=True)

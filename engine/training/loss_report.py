@@ -30,7 +30,7 @@ class LossReport:
         self._reported = 0  # steps of the epoch that were reported
         self._reported_at = 0.0
         self._began: float | None = None  # when this process began to train
-        self._finite = True  # whether the last loss was
+        self.finite = True  # whether the last loss that was reported is
 
     @property
     def pending(self) -> bool:
@@ -85,7 +85,7 @@ class LossReport:
         self._reported_at, self._reported = now, step
         early = self._began is None or now - self._began < FIRST_MINUTE_S
         self.next = now + (REPORT_S if early else LATER_REPORT_S)
-        was_finite, self._finite = self._finite, math.isfinite(losses[-1])
+        was_finite, self.finite = self.finite, math.isfinite(losses[-1])
         if bad is None or (bad == 0 and not was_finite):
             return None
         return first + bad + 1, "NaN" if math.isnan(losses[bad]) else "infinite"

@@ -1,6 +1,7 @@
 """`TrainingSession`: the PyTorch loop, run in a worker thread, that takes commands between steps and sends events."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from engine.training.checkpoint_policy import CheckpointPolicy, Save
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig
 from engine.training.examination import Examination, InterruptedEvaluation
+from engine.training.finite import is_finite
 from engine.training.hooks import HookContext, HookMaker, Hooks
 from engine.training.live_settings import LiveSettings
 from engine.training.loop import Score, train_loop
@@ -70,6 +72,7 @@ class TrainingSession:
             saved_at=self.version if start.rng else None,
         )  # fmt: skip
         self._accuracy: float | None = None  # of the epoch, once it is evaluated
+        self._scored = True  # whether the losses of that are finite
         self._best = start.best  # the best epoch so far, and its accuracy
         self._tested: set[int] = set()  # epochs with whose weights the test set was evaluated at the end
         self._examination = Examination(prepared, lambda: self._boundary.stop_wanted)
@@ -228,6 +231,7 @@ class TrainingSession:
         samples, loss = self.prepared.train_batches.samples, self._losses.loss_sum / self.step
         result = EpochResult(self.epoch, loss, {name: score for name, (score, _) in scores.items()})
         self.place.evaluated, self._accuracy = True, result.score.accuracy
+        self._scored = all(math.isfinite(score.loss) for score, _ in scores.values())
         if self._best is None or self._accuracy > self._best[1]:
             self._best = (self.epoch, self._accuracy)
         self._sink(
@@ -384,6 +388,9 @@ class TrainingSession:
             "evaluated": self.place.evaluated,
             "accuracy": self._accuracy if self.place.evaluated else None,
             "best": list(self._best) if self._best else None,
+            "finite": self._losses.finite
+            and (self._scored or not self.place.evaluated)
+            and is_finite(p.network, p.optimizer),
             "loss_sum": self._losses.loss_sum,
             "seconds": self._epoch_s,
             "training_s": self._clock.before_s + self._epoch_s,

@@ -9,6 +9,7 @@ from engine.sources import NetworkRef
 from engine.training.config import absolute_dataset, parse
 from tui.cli.command import Commands, home_of
 from tui.cli.options import add_options, given
+from tui.cli.output import complain
 
 
 def declare(commands: Commands) -> None:
@@ -41,6 +42,8 @@ def _model(options: argparse.Namespace) -> int:
     home, as_json = home_of(options), options.json
     source = sources.parse(options.source)
     name_typed(sources.model_of(source))
+    if words := sources.warning(home, source):
+        complain(words)
     network = NetworkRef(
         source,
         dataset=absolute_dataset(parse("dataset", options.dataset)),

@@ -14,6 +14,7 @@ from engine.evaluation.metrics import wilson
 from engine.home import RunFolder
 from engine.runs import client, state_file, store
 from engine.runs.follower import Follower
+from engine.runs.going_on import GoesOn, goes_on
 from engine.runs.state import Fold, RunState
 from engine.terminal_text import shown
 from engine.training import event_json
@@ -234,12 +235,22 @@ class LineReport:
                 return f"finished {epochs} in {duration(run.training_s)} of training{best}{saved}"
             case "stopped":
                 why = "" if run.reason == "asked" else f" ({PAUSED.get(run.reason, run.reason)})"
-                how = f"; resume with: fmnist-tui resume {self.folder.id}"
+                how = self._what_next(run)
                 return f"stopped{why} at epoch {run.epoch}, step {run.step} of {run.steps}{best}{saved}{how}"
             case "failed":
                 return f"failed: {run.reason} (traceback in {self.folder.host_log})"
-        how = f"; resume with: fmnist-tui resume {self.folder.id}"
+        how = self._what_next(run)
         return f"{self.folder.id} ended without finishing, at epoch {run.epoch}, step {run.step}{best}{saved}{how}"
+
+    def _what_next(self, run: RunState) -> str:
+        match goes_on(run):
+            case GoesOn.FROM_NEWEST:
+                return f"; resume with: fmnist-tui resume {self.folder.id}"
+            case GoesOn.FROM_EARLIER:
+                how = f"fmnist-tui resume {self.folder.id} lr=LR"
+                return f"; its weights are not finite: go back to finite ones, with another learning rate: {how}"
+            case GoesOn.NOT:
+                return "; its weights are not finite, nor are those of any checkpoint: start a new run"
 
 
 # Why a run is paused or stopped, for people.

@@ -130,7 +130,7 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _branch(options: argparse.Namespace) -> int:
     from engine import sources
-    from engine.runs import client, store
+    from engine.runs import checkpoint_refs, client, store
     from engine.typed_path import typed_path
     from tui.cli import train
 
@@ -141,6 +141,8 @@ def _branch(options: argparse.Namespace) -> int:
         new = _from_file(home, path, options, changes)
     else:
         parent = store.find(home, options.which)
+        if words := checkpoint_refs.warning(parent, checkpoint_refs.find(parent, options.at)):
+            complain(words)
         new = client.prepare_branch(parent, options.at, changes, name=options.name)
     if not options.detach:
         return train.serve_new(new, as_json=options.json)

@@ -9,6 +9,7 @@ from engine.weights.formats import registry
 from engine.weights.key_mapping import KeyMapping
 from tui.cli.command import Commands, Parser, file_of, home_of
 from tui.cli.options import add_options, given
+from tui.cli.output import complain
 
 
 def declare(commands: Commands) -> None:
@@ -90,6 +91,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _eval(options: argparse.Namespace) -> int:
+    from engine import sources
     from engine.evaluation.requests import EvaluationSettings
     from engine.sources import WeightsFile
     from tui.cli import weights
@@ -99,6 +101,8 @@ def _eval(options: argparse.Namespace) -> int:
     settings = EvaluationSettings(dataset=absolute_dataset(parse("dataset", options.dataset)), **asked)
     home, data_dir = home_of(options), options.data_dir
     source = WeightsFile(file_of(options, options.file), mapping, model)
+    if words := sources.warning(home, source):
+        complain(words)
     if options.against is not None:
         other = WeightsFile(file_of(options, options.against), mapping, model)
         return weights.compare_evaluations(source, other, settings, home, data_dir, as_json=options.json)

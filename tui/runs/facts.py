@@ -1,9 +1,8 @@
 """A run in words: its settings and status (`Headline`), its numbers (`Numbers`), its newest warning (`Notice`)."""
 
-import math
-
 from engine.checkpoints.manifest import Entry
-from engine.runs.state import RunState, place
+from engine.runs.going_on import GoesOn, goes_on
+from engine.runs.state import RunState
 from tui import format as fmt
 from tui.widgets.chart.readout import Readout
 from tui.widgets.lines import Line, Lines, fit
@@ -47,20 +46,21 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     if state.status == UNREADABLE:
         return state.reason, "bad"
     if not state.done and not alive:
-        return (
-            "Its process ended unexpectedly: space resumes from its newest checkpoint.",
-            "bad",
-        )
+        if goes_on(state) is GoesOn.FROM_NEWEST:
+            return "Its process ended unexpectedly: space resumes from its newest checkpoint.", "bad"
+        return f"It ended unexpectedly, its weights not finite: {_goes_on_from(state)}", "bad"
     if state.status == "failed":
         return state.reason, "bad"
     if state.status == "finished" and state.reason:
         return f"Stopped early: {state.reason}.", "good"
     if state.status == "paused" and state.reason == "non_finite_loss":
-        if _saved_before(state):
-            return "NaN or infinite loss: [ b branches off an earlier checkpoint; space resumes", "bad"
+        if _can_go_back(state):
+            return "NaN or infinite loss: x stops it, c then goes back, and on with another lr", "bad"
         return "NaN or infinite loss before any checkpoint: x stops it; N starts a new run", "bad"
     if state.status == "paused" and state.reason == "cannot_write":
         return "The disk can't be written: free some space on it, then press space to resume.", "bad"
+    if state.done and goes_on(state) is not GoesOn.FROM_NEWEST:
+        return f"Its weights are not finite: {_goes_on_from(state)}", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:
         return f"Resumed, not bit for bit the same: {'; '.join(state.resumes[-1].differences)}", "warning"
     if state.warnings:
@@ -74,10 +74,16 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _saved_before(state: RunState) -> bool:
+def _can_go_back(state: RunState) -> bool:
     """Whether a checkpoint is from before the loss was not finite; a branch begins with one."""
-    bad = min((mark.x for mark in state.marks if mark.kind == "not finite"), default=math.inf)
-    return state.parent is not None or any(place(one.epoch, one.step, state.steps) < bad for one in state.checkpoints)
+    return state.parent is not None or any(one.finite for one in state.checkpoints)
+
+
+def _goes_on_from(state: RunState) -> str:
+    """What to do with a run whose newest weights are not finite."""
+    if goes_on(state) is GoesOn.NOT:
+        return "no checkpoint is; N starts a new run."
+    return "c goes back, and on with another lr."
 
 
 class _RunLines(Lines):

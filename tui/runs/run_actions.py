@@ -117,7 +117,7 @@ class RunActions:
             return
         about = (
             f"now: {_editable_values(now)}\n"
-            "It goes on from its newest good checkpoint (else from its first step), with these changes.\n"
+            "It goes on from its newest whole, finite checkpoint (else from its first step), with these changes.\n"
             "Examples: lr=3e-4, lr=/10 epochs=20. Leave empty to keep all."
         )
         check, value = _resume_check(now, complete=complete), f"epochs={2 * now.epochs}" if complete else ""
@@ -166,6 +166,8 @@ class RunActions:
             f"A new run from {fmt.checkpoint_words(point.entry)}; the old run stays as it is.\nthere: {values}\n"
             "Type the settings to change, such as lr=3e-4 epochs=20 name=slower; leave empty to keep all."
         )
+        if words := await asyncio.to_thread(checkpoint_refs.warning, folder, point.entry):
+            about = f"{words}\n{about}"
         value = point.suggested
         frozen = self._services.branch_freeze.get(folder)
         if frozen is not None and frozen != config.freeze:

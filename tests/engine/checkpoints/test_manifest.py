@@ -118,3 +118,24 @@ def test_a_list_from_anybody_leads_nowhere_else(entry: dict[str, object], tmp_pa
     folder.manifest.write_text(json.dumps({"v": 1, "checkpoints": [good, good | entry]}))
     with pytest.raises(CheckpointError, match=r"manifest\.json can't be read \(not as fmnist-tui writes it"):
         manifest.read(folder)
+
+
+def test_the_newest_that_is_finite_is_never_let_go() -> None:
+    nan = [replace(entry(n, accuracy=0.1), finite=False) for n in range(4, 9)]
+    assert "epoch-0003.pt" not in gone([*EPOCHS[:3], *nan], "1")
+    assert gone([*EPOCHS[:3], *nan], "1") == ["epoch-0001.pt", *(f"epoch-000{n}.pt" for n in range(4, 8))]
+
+
+def test_what_is_not_finite_of_a_stretch_that_a_resume_has_left_goes() -> None:
+    nan = [replace(entry(n), finite=False) for n in (4, 9)]
+    timed = replace(entry(9, 3, "asked"), finite=False)
+    assert gone([*EPOCHS[:2], *nan, timed, EPOCHS[2]], "all") == ["epoch-0004.pt", timed.file, "epoch-0009.pt"]
+    assert gone([*EPOCHS[:2], *nan, EPOCHS[2]], "all", pinned=("epoch-0009.pt",)) == ["epoch-0004.pt"]
+    assert gone([*EPOCHS[:2], EPOCHS[3], EPOCHS[2]], "all") == [], "one that is finite stays"
+
+
+def test_the_best_is_finite_where_one_is() -> None:
+    nan = replace(entry(2, accuracy=0.95), finite=False)
+    assert manifest.best([EPOCHS[0], nan]) == EPOCHS[0]
+    assert manifest.best([nan]) == nan
+    assert manifest.best([replace(EPOCHS[0], accuracy=None)]) is None

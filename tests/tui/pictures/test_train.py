@@ -60,7 +60,7 @@ async def test_a_loss_that_is_not_finite(home: Path, picture: Picture) -> None:
         ev.Paused(epoch=3, step=60, reason="non_finite_loss"),
     )
     async with watched(home, run).run_test(size=SIZES[0]) as pilot:
-        await picture(pilot, "paused: loss not finite", "branches off an earlier checkpoint")
+        await picture(pilot, "paused: loss not finite", "c then goes back")
 
 
 async def test_a_finished_run(home: Path, picture: Picture) -> None:

@@ -161,13 +161,13 @@ async def test_the_advice_after_a_nan_is_what_can_be_done(tmp_path: Path, saved:
     if saved:
         made.add(ev.CheckpointSaved(file="checkpoints/e1.pt", epoch=1, step=10, bytes=2**21, sha256=""))
     made.add(ev.Warned(code="non_finite_loss", message="the loss is NaN", epoch=1, step=23))
-    made.add(ev.CheckpointSaved(file="checkpoints/bad.pt", epoch=1, step=24, bytes=2**21, sha256=""))
+    made.add(ev.CheckpointSaved(file="checkpoints/bad.pt", epoch=1, step=24, bytes=2**21, sha256="", finite=False))
     made.add(ev.Paused(epoch=1, step=24, reason="non_finite_loss"))
     app = ScreensApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         app.watch_run(made.folder)
         await until(pilot, lambda: "NaN or infinite loss" in text(app))
-        assert ("branches off an earlier checkpoint" in text(app)) == saved
+        assert ("x stops it, c then goes back, and on with another lr" in text(app)) == saved
         assert ("before any checkpoint: x stops it; N starts a new run" in text(app)) == (not saved)
 
 
@@ -220,7 +220,7 @@ async def test_a_loss_that_is_not_finite_is_marked_and_says_what_to_do(tmp_path:
         await until(pilot, lambda: "✗ not finite" in text(app))
         run.add(ev.Paused(epoch=4, step=60, reason="non_finite_loss"))
         await until(pilot, lambda: "paused: loss not finite" in text(app))
-        assert "[ b branches off an earlier checkpoint; space resumes" in text(app)
+        assert "x stops it, c then goes back, and on with another lr" in text(app)
 
 
 async def test_a_paused_run_sends_nothing(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
