@@ -15,6 +15,10 @@ from tests.support.trained import train_once
 
 __all__ = ["train_once"]
 
+ROOT = Path(__file__).parents[1]
+# What pytest, hypothesis and coverage keep there while tests run.
+OF_TOOLS = {".pytest_cache", ".hypothesis", ".coverage", "__pycache__", ".ruff_cache", ".mypy_cache"}
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -48,6 +52,16 @@ def no_process_is_left(tmp_path: Path) -> Iterator[None]:
         with contextlib.suppress(psutil.Error, ProcessLookupError):
             if any(str(tmp_path) in part for part in psutil.Process(pid).cmdline()):
                 os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_in_the_repository() -> Iterator[None]:
+    """Fail the test that leaves a file or a folder in the repository's root: the folder that it runs in is not its
+    own."""
+    before = set(os.listdir(ROOT))
+    yield
+    left = sorted(set(os.listdir(ROOT)) - before - OF_TOOLS)
+    assert not left, f"a test left in {ROOT}: {left}"
 
 
 @pytest.fixture
