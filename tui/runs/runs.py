@@ -43,7 +43,7 @@ from tui.widgets.text import height_in, set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
-LOOK_S, LOOK_MORE_S = 0.25, 1.0  # of reading runs before the first ones are shown, and then before more are
+LOOK_S, LOOK_MORE_S = 0.1, 1.0  # of reading runs before the first ones are shown, and then before more are
 AGES_S = 30.0  # after which the ages are shown anew where nothing else is
 AT_ONCE = 200  # runs whose table is made without a thread
 FOLLOW_S = 0.03  # that the cursor stands still before the panel beside it follows
@@ -81,7 +81,7 @@ class RunsScreen(TableScreen):
         self._services = services
         self._actions = RunActions(self, services)
         self._runs: list[RunSummary] = []
-        self._looked = False  # whether the runs were read
+        self._begun = self._looked = False  # whether the runs are being read, and were
         self._left_out = ""  # which runs can't be read, and why
         self._listing = services.runs
         self._order = Order.parse(services.preferences.get(SORT_RUNS))
@@ -106,7 +106,6 @@ class RunsScreen(TableScreen):
     def on_mount(self) -> None:
         self._looking = self.set_interval(REFRESH_S, self.look)
         self._panel.busy("reading the runs …")
-        self._preload_charts()
         self.look()
 
     def on_screen_suspend(self) -> None:
@@ -114,7 +113,8 @@ class RunsScreen(TableScreen):
 
     def on_screen_resume(self) -> None:
         self._looking.resume()
-        self.look()
+        if self._looked or not self._begun:  # the first look is under way: another would take its place
+            self.look()
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self._show)  # when the panels have their new widths
@@ -124,14 +124,11 @@ class RunsScreen(TableScreen):
         if event.width != self._shown.width:
             self._show()
 
-    @work(thread=True, group="preload")
-    def _preload_charts(self) -> None:
-        preload()
-
     @work(exclusive=True, group="runs")
     async def look(self) -> None:
         """Read the runs again, in a thread, if this screen is in view. Thousands of them come in parts."""
         while self.is_active:
+            self._begun = True
             runs = await asyncio.to_thread(self._listing.look, LOOK_MORE_S if self._looked else LOOK_S)
             folders = [one for one in self._listing.unreadable if not one.run]  # a run has a row
             left_out, now = printable(left_out_words(folders)), time.monotonic()
@@ -194,6 +191,7 @@ class RunsScreen(TableScreen):
         return self.table.size.width or self.size.width - 2
 
     def _put(self, shown: Shown) -> None:
+        first = not self._put_at
         self._shown, made, self._put_at = shown, shown.table, time.monotonic()
         self.table.fixed = made.fixed
         self.table.show(made.rows, made.columns, sorted_by=shown.order.title, falling=shown.order.falling)
@@ -204,7 +202,7 @@ class RunsScreen(TableScreen):
         self._panel.say("" if shown.runs or self._left_out or self._listing.left else nothing)
         self._describe()
         self._place_curves()
-        self._show_detail(at_once=True)
+        self._show_detail(at_once=not first)  # the first rows are painted before it
         self.refresh_bindings()
 
     def _place_curves(self) -> None:
@@ -261,6 +259,7 @@ class RunsScreen(TableScreen):
         parent = next((one for one in self._runs if run is not None and one.id == run.parent), None)
         if detail.display:
             wanted += [one.folder for one in (run, parent) if one is not None and not one.problem]
+        await asyncio.to_thread(preload)  # only now: beside the first look it would hold up the first rows
         await asyncio.to_thread(self._listing.read_states, list(dict.fromkeys(wanted)))
         if not self.query("#table"):
             return
