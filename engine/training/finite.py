@@ -26,10 +26,17 @@ def was_finite(content: Mapping[str, Any]) -> bool:
     said = content.get("finite")
     if isinstance(said, bool):
         return said
-    return not any(bool(tensor.isnan().any()) for tensor in _floating(content["model"].values()))
+    model = content["model"]
+    values = model.values() if isinstance(model, Mapping) else ()  # else it can't be used, for another reason
+    return not any(bool(tensor.isnan().any()) for tensor in _floating(values))
 
 
 def _floating(values: Iterable[Any]) -> Iterable[torch.Tensor]:
+    """Those that have numbers with NaN or infinity, as PyTorch can look for these."""
     for value in values:
-        if isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex()):
+        if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or value.is_meta:
+            continue
+        if value.is_complex() or (value.is_floating_point() and value.itemsize > 1):
             yield value.detach()
+        elif value.is_floating_point():  # float8, with which it hardly computes
+            yield value.detach().float()

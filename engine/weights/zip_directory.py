@@ -80,14 +80,14 @@ def directory(archive: zipfile.ZipFile, file: IO[bytes], end: End) -> Directory:
             problems.add(f"{_shown(info)} {words}")
         if "\0" in info.orig_filename:
             raise _two_ways(f"the name {_shown(info)} goes on after a zero byte")
+        name_here = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
         file.seek(info.header_offset)
-        header = file.read(30)
+        header = file.read(30 + len(name_here))
         if len(header) < 30 or header[:4] != _LOCAL:
             problems.add(f"{_shown(info)}: there is no record where the directory says")
             continue
-        flags, method, crc, packed, whole, name, extra = _HEADER.unpack(header)
-        own = file.read(name)
-        if own != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace"):
+        flags, method, crc, packed, whole, name, extra = _HEADER.unpack_from(header)
+        if name != len(name_here) or header[30:] != name_here:
             problems.add(f"{_shown(info)} has another name in its own header")
         later = flags & 8  # its lengths and its CRC-32 may follow its bytes
         same = (packed, whole, crc) == (info.compress_size, info.file_size, info.CRC)

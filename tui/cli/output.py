@@ -1,5 +1,6 @@
 """The command line's one way to its terminal, or to where its output goes instead: nothing else here prints."""
 
+import contextlib
 import io
 import json
 import os
@@ -25,10 +26,17 @@ def say_text(text: str) -> None:
     print(shown_lines(text))
 
 
-def say_json(value: Any) -> None:
-    """The result as JSON, in ASCII alone."""
+def say_json(value: Any, *, finite: bool = False) -> None:
+    """The result as JSON, in ASCII alone. `finite`: there is no NaN or infinity in it, which JSON can't hold, and which
+    are written as Python's json does; then it takes a fifth of the time."""
     import msgspec
 
+    if finite:
+        with contextlib.suppress(TypeError, ValueError, OverflowError):  # a lone surrogate, an integer of 65 bits
+            found = msgspec.json.format(msgspec.json.encode(value), indent=1)
+            if found.isascii():
+                print(found.decode())
+                return
     try:
         print(msgspec.json.format(json.dumps(value), indent=1))  # json.dumps with indents is Python, not C
     except msgspec.DecodeError:  # a NaN

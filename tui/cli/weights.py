@@ -43,7 +43,7 @@ def run(path: Path, *, as_json: bool, tensors: bool, values: str, checked: bool 
         )  # the cache's own stays as it is
     if as_json:
         with garbage.not_collected():
-            say_json(contents.to_dict())
+            say_json(contents.to_dict(), finite=True)
     else:
         _print(contents, whole=tensors)
         if verification is not None and not verification.damage:

@@ -46,3 +46,14 @@ def test_a_checkpoint_says_it_or_is_looked_into() -> None:
     assert was_finite({"model": {"a": good, "steps": torch.tensor(3)}})
     assert not was_finite({"model": {"a": good, "b": bad}})
     assert not was_finite({"finite": "yes", "model": {"b": bad}}), "from anybody"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [torch.zeros(2, device="meta"), torch.zeros(2).to_sparse(), torch.zeros(2, dtype=torch.float8_e4m3fn),
+     torch.quantize_per_tensor(torch.zeros(2), 0.1, 0, torch.qint8), torch.zeros(2, dtype=torch.complex64), "text"],
+)  # fmt: skip
+def test_what_else_may_stand_there_is_passed_over(odd: object) -> None:
+    assert was_finite({"model": {"a": odd}})
+    assert not was_finite({"model": {"a": odd, "b": torch.tensor([0.0, math.nan])}})
+    assert was_finite({"model": [odd]})
