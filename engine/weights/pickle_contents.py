@@ -199,7 +199,9 @@ def _note(contents: Contents, root: Any) -> None:
         if "pytorch-lightning_version" in keys:
             notes.append("a checkpoint of PyTorch Lightning")
         elif contents.own:
-            notes.append("a checkpoint of fmnist-tui: it can be resumed and branched from")
+            finite = "it can be resumed and branched from"
+            not_finite = "not finite, so that nothing can be trained on from it"
+            notes.append(f"a checkpoint of fmnist-tui: {not_finite if root.get('finite') is False else finite}")
         elif any("optim" in key for key in keys):
             notes.append("a training checkpoint")
         elif contents.tensors and all(isinstance(value, Tensor) for _, value in root.items):

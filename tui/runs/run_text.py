@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from textual.content import Content
@@ -89,11 +90,14 @@ def _checkpoints(found: Sequence[Entry] | str | None) -> list[Content]:
     size = fmt.size(sum(entry.bytes for entry in found))
     lines = [Content.styled(f"{fmt.counted(len(found), 'checkpoint')}, {size}", "$foreground 60%")]
     shown = list(reversed(found))[:MOST_CHECKPOINTS]
-    places = [checkpoint_refs.words(entry) for entry in shown]
-    width = max(map(len, places))
-    for entry, place in zip(shown, places, strict=True):
-        accuracy = fmt.percent(entry.accuracy) if entry.accuracy is not None else ""
-        lines.append(Content(f"{place:<{width}}  {accuracy:>6}  {fmt.size(entry.bytes):>8}"))
+    places = [checkpoint_refs.words(replace(entry, finite=True)) for entry in shown]
+    results = [fmt.percent(entry.accuracy) if entry.accuracy is not None else "" for entry in shown]
+    results = [
+        result if entry.finite else checkpoint_refs.NOT_FINITE for entry, result in zip(shown, results, strict=True)
+    ]
+    width, wide = max(map(len, places)), max(6, *map(len, results))
+    for entry, place, result in zip(shown, places, results, strict=True):
+        lines.append(Content(f"{place:<{width}}  {result:>{wide}}  {fmt.size(entry.bytes):>8}"))
     if len(found) > len(shown):
         lines.append(Content.styled(f"… and {len(found) - len(shown)} more", "$foreground 60%"))
     return lines

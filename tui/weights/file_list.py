@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checkpoints import manifest
@@ -52,7 +52,8 @@ def list_files(home: Path) -> FileList:
             continue
         for entry in sorted(entries, key=lambda one: one.place, reverse=True):
             path = folder.checkpoint(entry.file)
-            words = fmt.checkpoint_words(entry).partition(" (")[0]
+            words = fmt.checkpoint_words(replace(entry, finite=True)).partition(" (")[0]
+            words = words if entry.finite else f"not finite: {words}"  # first: the column is narrow
             found.append(ListedFile(path, f"{name} · {entry.file}", words, entry.bytes, entry.t, entry.accuracy))
         weights = folder.weights
         with contextlib.suppress(FileNotFoundError):

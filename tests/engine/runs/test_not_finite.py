@@ -22,6 +22,7 @@ from engine.runs.state import RunState, fold
 from engine.runs.verify_resume import kill
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from engine.weights.contents_cache import contents_of
 from tests.support.waiting import wait_for
 
 CONFIG = TrainConfig(dataset="demo", epochs=3, threads=1, batch_size=500)  # 12 steps
@@ -154,3 +155,6 @@ def test_last_stays_the_last_and_whoever_uses_it_is_told(tmp_path: Path) -> None
     assert checkpoint_refs.words(last).endswith(", not finite")
     assert f"the newest finite one is {folder.id}@2:4" in checkpoint_refs.warning(folder, last)
     assert checkpoint_refs.warning(folder, checkpoint_refs.find(folder, "2:4")) == ""
+    notes = {entry.finite: contents_of(folder.checkpoint(entry.file)).notes for entry in manifest.read(folder)}
+    assert "not finite" in notes[False][0]
+    assert "can be resumed" in notes[True][0]

@@ -223,6 +223,21 @@ async def test_a_loss_that_is_not_finite_is_marked_and_says_what_to_do(tmp_path:
         assert "x stops it, c then goes back, and on with another lr" in text(app)
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_a_run_that_ended_with_nan_says_what_it_can_go_on_from(tmp_path: Path, earlier: bool) -> None:
+    made = MadeUpRun(tmp_path, "20260101-101010-aaaa", name="my run", dead=True)
+    if earlier:
+        made.add(ev.CheckpointSaved(file="checkpoints/e1.pt", epoch=1, step=10, bytes=2**21, sha256=""))
+    made.add(ev.CheckpointSaved(file="checkpoints/bad.pt", epoch=1, step=24, bytes=2**21, sha256="", finite=False))
+    made.add(ev.Stopped(epoch=1, step=24, reason="non_finite_loss"))
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.watch_run(made.folder)
+        await until(pilot, lambda: "Its weights are not finite" in text(app))
+        assert ("c goes back, and on with another lr" in text(app)) == earlier
+        assert ("no checkpoint is; N starts a new run" in text(app)) == (not earlier)
+
+
 async def test_a_paused_run_sends_nothing(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run.add(ev.Paused(epoch=4, step=50, reason="asked"))
     app = ScreensApp(tmp_path)
