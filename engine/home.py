@@ -75,6 +75,31 @@ class Home:
         return self.path / "lab-progress.json"
 
     @property
+    def queue(self) -> Path:
+        """Which runs wait their turn."""
+        return self.path / "queue" / "queue.json"
+
+    @property
+    def queue_lock(self) -> Path:
+        """Held by the process that changes the queue."""
+        return self.path / "queue" / "change.lock"
+
+    @property
+    def scheduler_json(self) -> Path:
+        """Which process is the queue's scheduler; not there while there is none."""
+        return self.path / "queue" / "scheduler.json"
+
+    @property
+    def scheduler_lock(self) -> Path:
+        """Held by the scheduler as long as it lives."""
+        return self.path / "queue" / "scheduler.lock"
+
+    @property
+    def scheduler_log(self) -> Path:
+        """What the scheduler has done, and its tracebacks."""
+        return self.path / "queue" / "scheduler.log"
+
+    @property
     def worker_log(self) -> Path:
         """Tracebacks of the worker process, and what torch prints there."""
         return self.path / "worker.log"

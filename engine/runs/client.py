@@ -54,13 +54,15 @@ def start(
     return launch(folder)
 
 
-def resume(folder: RunFolder, **changes: Any) -> Resumed:
+def resume(folder: RunFolder, *, environment: Mapping[str, str] | None = None, **changes: Any) -> Resumed:
     """Resume a run that ended, in a detached host. `changes`: see `engine.runs.launch.resume`; None is no change.
+    `environment`: variables that its host has beside this process's.
 
     Raises the EngineError that says why it can't; then the run is as it was.
     """
     check_resumable(folder)
-    answer = _start_host(folder, ["--resume", json.dumps({k: v for k, v in changes.items() if v is not None})])
+    asked = json.dumps({name: value for name, value in changes.items() if value is not None})
+    answer = _start_host(folder, ["--resume", asked], environment)
     return Resumed(answer.differences, answer.bad)
 
 
@@ -167,14 +169,23 @@ def prepare_branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, na
     return new
 
 
-def request(config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1) -> dict[str, Any]:
-    """What a new run's run.json holds before its host adds to it. Paths are absolute."""
+def request(
+    config: TrainConfig,
+    *,
+    name: str = "",
+    data_dir: Path | None = None,
+    processes: int = 1,
+    group: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What a new run's run.json holds before its host adds to it. Paths are absolute. `group`: the runs that it belongs
+    to (see `engine.runs.groups`)."""
     config = _with_paths(config)
     return {
         "name": name,
         "config": config.to_dict(),
         "data_dir": str(expanded(data_dir).absolute()) if data_dir else None,
         "processes": processes,
+        **({"group": dict(group)} if group else {}),
     }
 
 
@@ -233,6 +244,11 @@ def launch(folder: RunFolder) -> RunFolder:
     return folder
 
 
+def begin(folder: RunFolder, *, environment: Mapping[str, str] | None = None) -> None:
+    """Start a detached host for a run that was made before. Raises EngineError; its folder stays."""
+    _start_host(folder, [], environment)
+
+
 class _BugError(RunError):
     """It names the run's log, which holds a traceback."""
 
@@ -250,7 +266,9 @@ def _without_folder(folder: RunFolder, error: _BugError) -> RunError:
     return RunError(str(error).replace(str(folder.host_log), str(log)))
 
 
-def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
+def _start_host(
+    folder: RunFolder, arguments: list[str], environment: Mapping[str, str] | None = None
+) -> host_answer.Started:
     """Start the host detached, and wait for its answer. Interrupted, it takes the host along."""
     ready = folder.ready(secrets.token_hex(4))  # of this launch alone: another may be under way
     try:
@@ -262,7 +280,7 @@ def _start_host(folder: RunFolder, arguments: list[str]) -> host_answer.Started:
                 stderr=output,
                 start_new_session=True,  # its own session: a closed terminal takes only its own along
                 # Each process sets its threads itself; torchrun would say at length that it has set them to 1.
-                env={"OMP_NUM_THREADS": "1", **os.environ},
+                env={"OMP_NUM_THREADS": "1", **os.environ, **(environment or {})},
             )
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""

@@ -21,7 +21,7 @@ from engine.training import events as ev
 from engine.training.events import SettingValue
 from engine.training.settings import SETTINGS
 
-STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepared", "unreadable")  # of a summary
+STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepared", "queued", "held", "unreadable")
 LIVE = ("training", "paused")
 ENDED = ("finished", "stopped", "failed")  # by its events: no host need be looked for
 MOST_CHECKED, NEWEST = 200, 50  # of the runs that do not live, in one look: in turn, and of the newest
@@ -58,6 +58,9 @@ class RunSummary:
     settings: Mapping[str, SettingValue] = field(default_factory=dict)  # by their names in TrainConfig, as edited since
     curve: tuple[float, ...] = ()  # the training loss, by even stretches of the epochs that are done
     checkpoints: int = 0  # that were saved, as its events say
+    group: str = ""  # the id of the runs that it was made with, such as those of other seeds; empty: it is alone
+    group_name: str = ""
+    group_size: int = 0  # runs that were asked for together
     problem: str = ""  # why it can't be read; then nothing else is known but its folder
 
     @property
@@ -172,7 +175,7 @@ def unreadable_row(folder: RunFolder, error: UnreadableError, created: float) ->
 
 def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bool) -> RunSummary:
     config = run.config or request.get("config") or {}
-    parent = request.get("parent") or {}
+    parent, group = request.get("parent") or {}, request.get("group") or {}
     return RunSummary(
         id=folder.id,
         name=request.get("name") or "",
@@ -196,6 +199,9 @@ def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bo
         settings=_settings(*(config.get(name, setting.default) for name, setting in SETTINGS.items())),
         curve=run.curve,
         checkpoints=run.checkpoints,
+        group=group.get("id") or "",
+        group_name=group.get("name") or "",
+        group_size=group.get("size") or 0,
     )
 
 

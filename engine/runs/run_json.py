@@ -29,6 +29,14 @@ class _Parent(msgspec.Struct):
     changes: dict[str, SettingValue] | None = None
 
 
+class _Group(msgspec.Struct):
+    """The runs that it was made with."""
+
+    id: Name
+    name: Name = ""
+    size: Annotated[int, Meta(ge=0, le=10**6)] = 0
+
+
 class _RunJson(msgspec.Struct):
     """The fields that this program reads. Others, and `created` of any type, are let pass (`store` tells when a run was
     made another way where that does not say)."""
@@ -39,6 +47,7 @@ class _RunJson(msgspec.Struct):
     parent: _Parent | None = None
     dataset: dict[str, Any] | None = None
     data_dir: Text | None = None
+    group: _Group | None = None
     processes: Annotated[int, Meta(ge=1, le=65536)] | None = None
     prepared: bool | None = None
     device: Text | None = None

@@ -21,6 +21,11 @@ def declare(commands: Commands) -> None:
     runs = commands.add("runs", _runs, "list the runs", "runs --filter 'lr>=1e-3 best>=85 -state:failed' --json")
     runs.add_argument("--json", action="store_true", help="as a JSON list")
     runs.add_argument(
+        "--groups",
+        action="store_true",
+        help="a line for each group of seeds: mean and standard deviation",
+    )
+    runs.add_argument(
         "--filter",
         type=argument_text,
         metavar="TEXT",
@@ -42,15 +47,21 @@ def declare(commands: Commands) -> None:
 
 
 def _runs(options: argparse.Namespace) -> int:
+    from engine.queue.shown import read as queued
+    from engine.queue.shown import with_queue
     from engine.runs import listing, run_filter
 
     wanted = run_filter.parse(options.filter)
     home = home_of(options)
     look = listing.Listing(home)
-    every, unreadable = look.look(), look.unreadable
+    every, unreadable = with_queue(look.look(), queued(home)), look.unreadable
     found = [run for run in every if wanted.passes(run)]
     if options.json:
-        say_json([run.to_dict() for run in found])
+        from engine.runs.groups import groups
+
+        say_json([one.to_dict() for one in groups(found)] if options.groups else [run.to_dict() for run in found])
+    elif options.groups:
+        _print_groups(found)
     elif found:
         _print_runs(found)
     elif every:
@@ -84,6 +95,28 @@ def _print_runs(found: "list[RunSummary]") -> None:
             continue
         cells = (label, run.state_words, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, test, began)
         table.add_row(*map(shown, cells))
+    console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _print_groups(found: "list[RunSummary]") -> None:
+    from rich.table import Table
+
+    from engine.runs.groups import groups
+    from tui.cli.seeds import mean_words
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("group", "runs", "ended", "model", "data", "best accuracy", "test accuracy", "loss"):
+        table.add_column(heading, overflow="fold")
+    for group in groups(found):
+        first, loss = group.runs[0], group.loss
+        ended = f"{group.ended}/{group.size}"
+        words = "–" if loss is None else f"{loss.mean:.4f}" + (f" ± {loss.std:.4f}" if loss.std is not None else "")
+        cells = (group.title, str(len(group.runs)), ended, first.model, first.dataset, mean_words(group.best),
+                 mean_words(group.test), words)  # fmt: skip
+        table.add_row(*map(shown, cells))
+    if not table.row_count:
+        say("no run here belongs to a group; start one with: fmnist-tui train --seeds 5")
+        return
     console(width=None if sys.stdout.isatty() else 200).print(table)
 
 

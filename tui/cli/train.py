@@ -92,7 +92,7 @@ def follow(folder: RunFolder, *, as_json: bool, seen: Follower | None = None) ->
     """Report a run that other processes train, as if it were trained here: a signal stops it, saving first."""
     follower, fold = seen or Follower(folder), Fold()
     hear = _print_json if as_json else LineReport(folder, print_line).hear
-    if not as_json:
+    if not as_json and int(store.read_run(folder).get("processes", 1)) > 1:
         print_line(f"running: {client.shown_command(folder)}")
     asked: list[int] = []
     before = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in STOPPING}

@@ -7,7 +7,7 @@ from engine.errors import ConfigError
 from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
 from engine.terminal_text import argument_text
-from engine.training.config import editable, pairs, parse
+from engine.training.config import TrainConfig, editable, pairs, parse
 from tui.cli.command import RUN, Commands, add_report, add_run, home_of
 from tui.cli.options import add_train_options, config
 from tui.cli.output import DONE, FAILED, complain, say
@@ -24,10 +24,21 @@ def declare(commands: Commands) -> None:
     )
     add_train_options(train)
     train.add_argument("--name", type=argument_text, default="", help="what to call the run")
+    train.add_argument(
+        "--seeds", metavar="SEEDS", help="a run for each seed: 5 (so many, from --seed on), 3..7, or 1,4,9"
+    )
+    train.add_argument(
+        "--slots",
+        type=int,
+        metavar="N",
+        help="with --queue: how many runs of the queue train at once (default: as it is; 1)",
+    )
     train.add_argument("--nproc", type=_processes, default=1, help="number of processes to train with, under torchrun")
-    add_report(train).add_argument(
+    report = add_report(train)
+    report.add_argument(
         "--prepare", action="store_true", help="make the run's folder, print the command that starts it, start nothing"
     )
+    report.add_argument("--queue", action="store_true", help="have it wait its turn, and return at once (see queue)")
 
     resume = commands.add(
         "resume", _resume, "resume a run that was stopped, killed or finished", "resume last --epochs 20"
@@ -82,6 +93,10 @@ def _processes(text: str) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     asked, home = config(options), home_of(options)
+    if options.slots is not None and not options.queue:
+        raise ConfigError("slots", "--slots: it applies with --queue only; or: fmnist-tui queue slots N")
+    if options.seeds is not None or options.queue:
+        return _train_several(options, asked, home)
     if options.prepare:
         from engine.runs import client, store
 
@@ -99,6 +114,29 @@ def _train(options: argparse.Namespace) -> int:
     return train.train(
         home, asked, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
     )
+
+
+def _train_several(options: argparse.Namespace, asked: TrainConfig, home: Path) -> int:
+    """Runs of several seeds, or those that are to wait in the queue."""
+    from engine.runs import client, groups, store
+    from tui.cli import seeds
+
+    if options.seeds is None:
+        request = client.request(asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        folders = [store.create(home, request | {"prepared": True})]
+    else:
+        wanted = groups.parse_seeds(options.seeds, asked.seed)
+        folders = groups.make(
+            home, asked, wanted, name=options.name, data_dir=options.data_dir, processes=options.nproc
+        )
+    if options.prepare:
+        for folder in folders:
+            say(client.shown_command(folder))
+        return DONE
+    if options.queue or options.detach:
+        seeds.enqueue(home, folders, slots=options.slots)
+        return DONE
+    return seeds.train_all(folders, as_json=options.json)
 
 
 def _resume(options: argparse.Namespace) -> int:

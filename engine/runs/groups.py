@@ -1,0 +1,175 @@
+"""Groups: runs that differ in their seed alone, and what they come to together. Imports no torch."""
+
+import math
+import re
+import secrets
+import shutil
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+from engine.home import RunFolder
+from engine.runs import client, store
+from engine.runs.listing import ENDED, RunSummary
+from engine.training.config import TrainConfig
+
+MOST_SEEDS = 1000
+MOST_TYPED = 4000  # characters; Python's integers of more than 4,300 digits are no longer read
+MOST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class MeanStd:
+    """The mean of some runs' results and their standard deviation."""
+
+    mean: float
+    std: float | None  # of a sample (n - 1 below); None: of one run
+    count: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that were made together."""
+
+    id: str
+    name: str  # empty: it has none
+    size: int  # runs that were asked for; some may be gone
+    runs: tuple[RunSummary, ...]  # in the order of their seeds
+
+    @property
+    def title(self) -> str:
+        """What it is called on screens."""
+        return self.name or f"seeds {', '.join(str(run.settings.get('seed')) for run in self.runs[:5])}"
+
+    @property
+    def best(self) -> MeanStd | None:
+        """Of the runs' best accuracies, of those that have one."""
+        return mean_std([run.best_accuracy for run in self.runs])
+
+    @property
+    def accuracy(self) -> MeanStd | None:
+        """Of the accuracies after the runs' last epochs."""
+        return mean_std([run.accuracy for run in self.runs])
+
+    @property
+    def test(self) -> MeanStd | None:
+        """Of the test accuracies that count: see `RunState.tested`."""
+        return mean_std([run.test_accuracy for run in self.runs])
+
+    @property
+    def loss(self) -> MeanStd | None:
+        """Of the newest training losses; those that are not finite are left out, and so is the count of them."""
+        return mean_std([run.loss for run in self.runs])
+
+    @property
+    def ended(self) -> int:
+        """How many have ended."""
+        return sum(run.state in (*ENDED, "ended") for run in self.runs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        results = {name: getattr(self, name) for name in ("best", "accuracy", "test", "loss")}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "size": self.size,
+            "runs": [run.id for run in self.runs],
+            "seeds": [run.settings.get("seed") for run in self.runs],
+            "ended": self.ended,
+            **{name: None if one is None else vars(one) for name, one in results.items()},
+        }
+
+
+def mean_std(values: Sequence[float | None]) -> MeanStd | None:
+    """Of the values that are finite numbers; None where there are none."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return None
+    return MeanStd(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None, len(known))
+
+
+def groups(runs: Sequence[RunSummary]) -> list[Group]:
+    """The groups among the runs, in the order of their first runs in the list."""
+    members: dict[str, list[RunSummary]] = {}
+    for run in runs:
+        if run.group:
+            members.setdefault(run.group, []).append(run)
+    return [
+        Group(
+            group,
+            next((run.group_name for run in found if run.group_name), ""),
+            max(run.group_size for run in found),
+            tuple(sorted(found, key=lambda run: (_seed(run), run.id))),
+        )
+        for group, found in members.items()
+    ]
+
+
+def parse_seeds(text: str, first: int) -> tuple[int, ...]:
+    """`5`: five seeds from `first` on; `3..7`: from 3 to 7, both included; `1,4,9`: these. Raises ConfigError."""
+    text = text.strip()
+    count, seeds = 0, tuple[int, ...]()
+    if len(text) > MOST_TYPED:
+        raise ConfigError("seeds", f"--seeds: too long: {len(text)} characters")
+    if found := re.fullmatch(r"([0-9]+)\s*\.\.\s*([0-9]+)", text):
+        low, high = map(int, found.groups())
+        if high < low:
+            raise ConfigError("seeds", f"--seeds: {text!r} ends before it begins")
+        count = high - low + 1
+        seeds = tuple(range(low, high + 1)) if count <= MOST_SEEDS else ()
+    elif re.fullmatch(r"[0-9]+", text):
+        count = int(text)
+        seeds = tuple(range(first, first + count)) if count <= MOST_SEEDS else ()
+    elif re.fullmatch(r"[0-9]+(\s*,\s*[0-9]+)+", text):
+        seeds = tuple(int(part) for part in text.split(","))
+        count = len(seeds)
+    else:
+        what = "is neither a number of seeds (5), nor a range (3..7), nor a list (1,4,9)"
+        raise ConfigError("seeds", f"--seeds: {text!r} {what}")
+    if not 1 <= count <= MOST_SEEDS:
+        raise ConfigError("seeds", f"--seeds: {count} seeds are out of range; from 1 to {MOST_SEEDS} are possible")
+    if max(seeds) > MOST_SEED:
+        raise ConfigError("seeds", f"--seeds: {max(seeds)} is out of range; a seed is at most {MOST_SEED}")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError("seeds", f"--seeds: {text!r} names a seed twice")
+    return seeds
+
+
+def make(
+    home: Path,
+    config: TrainConfig,
+    seeds: Sequence[int],
+    *,
+    name: str = "",
+    data_dir: Path | None = None,
+    processes: int = 1,
+) -> list[RunFolder]:
+    """Make a run for each seed, and begin none of them. Raises EngineError, with none made."""
+    group = {"id": secrets.token_hex(4), "name": name, "size": len(seeds)}
+    made: list[RunFolder] = []
+    try:
+        for seed in seeds:
+            request = client.request(
+                replace(config, seed=seed), name=f"{name} seed {seed}".strip(), data_dir=data_dir,
+                processes=processes, group=group,
+            )  # fmt: skip
+            made.append(store.create(home, request | {"prepared": True}))
+    except BaseException:
+        discard(made)
+        raise
+    return made
+
+
+def discard(folders: Sequence[RunFolder]) -> None:
+    """Delete the folders of runs that have not begun."""
+    for folder in folders:
+        if not folder.events.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _seed(run: RunSummary) -> int:
+    seed = run.settings.get("seed")
+    return seed if isinstance(seed, int) else 0
