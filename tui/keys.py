@@ -95,6 +95,8 @@ ACTS: dict[str, Act] = {
     "write": Act("w", "Write a file: a checkpoint, or weights"),
     "export": Act("e", "Export"),
     "copy": Act("y", "Copy to your clipboard"),
+    "earlier": Act("K,shift+up", "Earlier in the queue", only_in=ROWS),
+    "later": Act("J,shift+down", "Later in the queue", only_in=ROWS),
     "labels": Act("Y", "Labels y"),
     "evaluate": Act("E", "Evaluate"),
     "verify": Act("V", "Verify: checksums, or a gradient"),

@@ -1,11 +1,12 @@
 """What a list of runs says of those in the queue. Imports no torch."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import RunError
-from engine.queue import queue_file
+from engine.queue import client, queue_file
 from engine.queue.queue_file import Queue
 from engine.runs.listing import RunSummary
 
@@ -27,3 +28,12 @@ def read(home: Path) -> Queue:
         return queue_file.read(home)
     except RunError:
         return Queue()
+
+
+def watched(home: Path) -> Queue:
+    """The same; where runs wait and no scheduler is there, as after a restart of the machine, one is started."""
+    queue = read(home)
+    if queue.ready or queue.started:
+        with contextlib.suppress(RunError):  # it says so where a person puts a run into the queue
+            client.ensure_scheduler(home)
+    return queue

@@ -147,13 +147,14 @@ def make(
     data_dir: Path | None = None,
     processes: int = 1,
 ) -> list[RunFolder]:
-    """Make a run for each seed, and begin none of them. Raises EngineError, with none made."""
-    group = {"id": secrets.token_hex(4), "name": name, "size": len(seeds)}
+    """Make a run for each seed, and begin none of them; one alone belongs to no group. Raises EngineError, with none
+    made."""
+    group = {"id": secrets.token_hex(4), "name": name, "size": len(seeds)} if len(seeds) > 1 else None
     made: list[RunFolder] = []
     try:
         for seed in seeds:
             request = client.request(
-                replace(config, seed=seed), name=f"{name} seed {seed}".strip(), data_dir=data_dir,
+                replace(config, seed=seed), name=f"{name} seed {seed}".strip() if group else name, data_dir=data_dir,
                 processes=processes, group=group,
             )  # fmt: skip
             made.append(store.create(home, request | {"prepared": True}))

@@ -52,7 +52,8 @@ def why_not(name: str, values: Mapping[str, Any]) -> str:
     """What the setting would apply with, where it does not apply with these values: `sgd only`; empty where it does."""
     setting = SETTINGS[name]
     if setting.depends_on and values[setting.depends_on] not in applies_with(name):
-        return f"{_listed(applies_with(name))} only"
+        names = applies_with(name)
+        return f"{' or '.join([', '.join(names[:-1]), names[-1]] if names[:-1] else names)} only"
     return setting.only(values)
 
 

@@ -12,6 +12,7 @@ from engine.runs.state import RunState, place
 from engine.terminal_text import shown
 from engine.training.events import Evaluated
 from tui.runs.metrics import ACCURACY, LOSS, METRICS, RATE, Metric
+from tui.widgets.chart.band import mean_with_band
 from tui.widgets.chart.series import X_AXES, Chart, Mark, Place, Places, Series
 from tui.widgets.palette import RUN_COLORS
 
@@ -29,6 +30,7 @@ class ShownRun:
     id: str
     name: str
     state: RunState
+    others: tuple[RunState, ...] = ()  # of a group, the other runs: what is drawn is their mean, with a band
 
 
 def run_chart(
@@ -70,9 +72,10 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
     found = list[Series]()
     for run in runs:
         slot = slots[run.id]
-        for one in _series(metric, run.state):
+        for one in _of_all(metric, run):
             if len(one):
-                found.append(_of_run(one, run.name, slot, named=metric is LOSS or run.state.validates))
+                name = f"{run.name}, mean of {1 + len(run.others)}" if run.others else run.name
+                found.append(_of_run(one, name, slot, named=metric is LOSS or run.state.validates))
     if len({one.sign for one in found}) < 2:  # nothing is to be told apart
         found = [replace(one, sign="") for one in found]
     return Chart(
@@ -90,6 +93,19 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
 def title_of(metric: Metric, state: RunState) -> str:
     """What a chart of one run is called: which set its accuracy is of."""
     return metric.title.replace("test", "validation") if metric is ACCURACY and state.validates else metric.title
+
+
+def _of_all(metric: Metric, run: ShownRun) -> Sequence[Series]:
+    """The series of a run; of a group the mean of each with the standard deviation as a band."""
+    if not run.others:
+        return _series(metric, run.state)
+    every = [_series(metric, state) for state in (run.state, *run.others)]
+    together = list[Series]()
+    for name in dict.fromkeys(one.name for series in every for one in series if len(one)):
+        found = [one for series in every for one in series if one.name == name and len(one)]
+        mean = mean_with_band(found, name, style=found[0].style, band="deviation")
+        together.append(replace(mean, dots=found[0].dots))
+    return together
 
 
 def layer_chart(title: str, name: str, history: Sequence[tuple[float, float]], state: RunState, *, log: bool) -> Chart:

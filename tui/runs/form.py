@@ -80,10 +80,13 @@ class ConfigForm(Vertical, can_focus=True):
     class Submitted(Message):
         """The person wants this run."""
 
-        def __init__(self, config: TrainConfig, name: str) -> None:
+        def __init__(self, config: TrainConfig, name: str, seeds: str = "", *, queue: bool = False) -> None:
+            """`seeds`: as typed; empty: one run. `queue`: whether it is to wait its turn."""
             super().__init__()
             self.config = config
             self.name = name
+            self.seeds = seeds
+            self.queue = queue
 
     class DevicesWanted(Message):
         """The device row was reached: `devices` may now be filled in."""
@@ -253,7 +256,8 @@ class ConfigForm(Vertical, can_focus=True):
             return
         self.starting = True
         self._redraw()
-        self.post_message(self.Submitted(config, self.values["name"]))
+        values = self.values
+        self.post_message(self.Submitted(config, values["name"], values["seeds"], queue=values["queue"]))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

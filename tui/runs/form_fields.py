@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.runs import groups
 from engine.training.config import TrainConfig
-from engine.training.setting import Kind, Setting, or_if_empty, text
+from engine.training.setting import Kind, Setting, or_if_empty, text, yes_or_no
 from engine.training.settings import GROUPS, SETTINGS, defaults
 from engine.training.settings import about as about_setting
 from engine.training.settings import why_not as why_not_setting
@@ -24,24 +25,55 @@ RUN_NAME = Setting(
 )
 
 
+def _seeds(value: Any) -> None:
+    text(value)
+    if value.strip():
+        try:
+            groups.parse_seeds(value, 0)
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("--seeds: ")) from None
+
+
+SEEDS = Setting(
+    name="seeds",
+    default="",
+    check=_seeds,
+    example="5",
+    help="a run for each seed",
+    about="A run for each seed, one after another: 5 (so many, from the seed above on), 3..7, or 1,4,9. They wait in "
+    "the queue, and Runs shows them as one row with the mean and the standard deviation. Empty: one run.",
+    display=or_if_empty("one run"),
+)
+QUEUE = Setting(
+    name="queue",
+    default=False,
+    check=yes_or_no,
+    label="wait in queue",
+    help="have it wait its turn",
+    about="Have the run wait until those before it in the queue have ended; Runs shows them. No: it starts at once.",
+    steps=(False, True),
+)
+OWN = {one.name: one for one in (RUN_NAME, SEEDS, QUEUE)}  # rows beside the settings
+
+
 def declared(name: str) -> Setting:
     """The declaration of a row."""
-    return RUN_NAME if name == RUN_NAME.name else SETTINGS[name]
+    return OWN.get(name) or SETTINGS[name]
 
 
 def all_names() -> list[str]:
     """Every row there can be, in order."""
-    names = [*SETTINGS, RUN_NAME.name]
+    names = [*SETTINGS, *OWN]
     ranks = {group: rank for rank, group in enumerate(GROUPS)}
     return sorted(names, key=lambda name: ranks.get(declared(name).group, len(GROUPS)))
 
 
 def start_values() -> dict[str, Any]:
     """What every row holds at first."""
-    return {**defaults(), RUN_NAME.name: RUN_NAME.default}
+    return defaults() | {one.name: one.default for one in OWN.values()}
 
 
-def groups() -> list[tuple[str, list[str]]]:
+def headings() -> list[tuple[str, list[str]]]:
     """The rows under their headings."""
     found: dict[str, list[str]] = {group: [] for group in GROUPS}
     for name in all_names():
@@ -51,7 +83,7 @@ def groups() -> list[tuple[str, list[str]]]:
 
 def why_not(name: str, values: Mapping[str, Any]) -> str:
     """Why a setting means nothing with these values: `sgd and rmsprop only`; "" where it does."""
-    return "" if name == RUN_NAME.name else why_not_setting(name, values)
+    return "" if name in OWN else why_not_setting(name, values)
 
 
 def is_changed(name: str, values: Mapping[str, Any]) -> bool:
@@ -61,7 +93,7 @@ def is_changed(name: str, values: Mapping[str, Any]) -> bool:
 
 def about(name: str) -> str:
     """What the setting is, in a sentence or two."""
-    return RUN_NAME.about if name == RUN_NAME.name else about_setting(name)
+    return OWN[name].about if name in OWN else about_setting(name)
 
 
 def in_pytorch(name: str, values: Mapping[str, Any]) -> str:
@@ -76,7 +108,7 @@ def read(name: str, typed: str) -> Any:
 
 def config_of(values: Mapping[str, Any]) -> TrainConfig:
     """The settings together. Raises ConfigError for those that don't go together."""
-    return TrainConfig(**{name: value for name, value in values.items() if name != RUN_NAME.name})
+    return TrainConfig(**{name: value for name, value in values.items() if name not in OWN})
 
 
 def turn(name: str, value: Any, direction: int, devices: Sequence[str]) -> Any:

@@ -68,7 +68,7 @@ class SettingRows(FormLines):
 
     def _rows(self, height: int) -> list[str]:
         """Names, headings, and empty rows between the groups where there is room for them."""
-        groups = fields.groups()
+        groups = fields.headings()
         lines = sum(len(names) + 1 for _, names in groups)
         gap = [""] if lines + len(groups) - 1 <= height else []
         rows: list[str] = []

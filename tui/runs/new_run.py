@@ -11,9 +11,11 @@ from engine import device
 from engine.errors import ConfigError, EngineError
 from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
-from engine.runs import client
+from engine.queue import client as queue
+from engine.runs import client, groups
 from engine.training.config import TrainConfig
 from tui import crash
+from tui import format as fmt
 from tui.runs.form import ConfigForm
 from tui.runs.run_bar import RunTopBar
 from tui.services import Services
@@ -51,7 +53,10 @@ class NewRunScreen(LivingScreen[None]):
         return self._services.watched is not None if action == "back" else True
 
     def on_config_form_submitted(self, event: ConfigForm.Submitted) -> None:
-        self._start(event.config, event.name)
+        if event.seeds.strip() or event.queue:
+            self._enqueue(event.config, event.name, event.seeds)
+        else:
+            self._start(event.config, event.name)
 
     def on_config_form_devices_wanted(self) -> None:
         self._find_devices()
@@ -77,6 +82,34 @@ class NewRunScreen(LivingScreen[None]):
             raise
         self._form.started()
         services.watch_run(folder)
+
+    @work(exclusive=True, group="start")
+    async def _enqueue(self, config: TrainConfig, name: str, seeds: str) -> None:
+        """Have one run, or one for each seed, wait in the queue; then Runs shows them."""
+        services = self._services
+
+        def enqueue() -> int:
+            name_typed(config.model, config.transform)
+            wanted = groups.parse_seeds(seeds, config.seed) if seeds.strip() else (config.seed,)
+            folders = groups.make(services.home, config, wanted, name=name, data_dir=services.data_dir)
+            try:
+                queue.add(services.home, folders)
+            except EngineError:
+                groups.discard(folders)
+                raise
+            return len(folders)
+
+        try:
+            count = await asyncio.to_thread(services.trusting, enqueue)
+        except EngineError as error:
+            self._form.refuse(error)
+            return
+        except Exception as error:
+            self._form.refuse(ConfigError("", crash.words(error)))
+            raise
+        self._form.started()
+        self.notify(f"{fmt.counted(count, 'run')} in the queue", timeout=3, markup=False)
+        await self.app.switch_mode("runs")
 
     @work(exclusive=True, group="devices")
     async def _find_devices(self) -> None:

@@ -6,9 +6,11 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from engine.checkpoints.manifest import Entry
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.runs.state import RunState
-from tui.runs import run_text
+from tui.runs import group_text, run_text
+from tui.runs.charts import ShownRun
 from tui.runs.metrics import ACCURACY, LOSS
 from tui.runs.run_chart import RunChart
 from tui.widgets.chart.page import ChartPage
@@ -55,6 +57,19 @@ class RunDetail(Panel):
         if run.id == self._of:
             self._checkpoints = found
             set_text(self.query_one("#about", Static), run_text.about(run, state, runs, found))
+
+    def show_group(self, group: Group, states: Sequence[RunState]) -> None:
+        """A group: the mean of its runs' curves, and what they came to. `states`: of its runs, as many as were read."""
+        self._of, self._checkpoints = "", None
+        self.say("")
+        self.describe(title=group.title, right=f"{len(group.runs)} runs", below=f"seeds {group_text.seeds_of(group)}")
+        known = [state for state in states if state.curve]
+        shown = [ShownRun(group.id, group.title, known[0], tuple(known[1:]))] if known else []
+        there = (bool(known), any(state.results for state in known))
+        for chart, one in zip(self.query(RunChart).results(RunChart), there, strict=True):
+            chart.display = one
+            chart.show_runs(shown)
+        set_text(self.query_one("#about", Static), group_text.about(group))
 
     def clear(self, why: str) -> None:
         """There is no run to show."""

@@ -2,22 +2,30 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from engine.runs import listing, state_file
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 from tui.columns import width_of
 from tui.run_columns import OWN_COLUMNS, column_of
+from tui.runs import grouped_rows
 from tui.runs.facts import model_name
+from tui.runs.group_text import group_cells
+from tui.runs.grouped_rows import Entry
 from tui.widgets.lines import fit_middle
 from tui.widgets.order import Order
 from tui.widgets.rows import Column, Row
 from tui.widgets.sparkline import sparkline
 
-STYLES = {"training": "good", "paused": "warning", "failed": "bad", "ended": "bad", "unreadable": "bad"}  # of a state
+STYLES = {  # of a state
+    "training": "good", "paused": "warning", "failed": "bad", "ended": "bad", "unreadable": "bad",
+    "queued": "dim", "held": "dim",
+}  # fmt: skip
 WIDE = 90  # cells of a table that shows the times beside the results
 NAME, FIXED = "run", 2  # the column that is always there, and how many of the first ones are always in view
 MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, LEAST_CURVE = 40, 11, 16, 18, 8  # cells
@@ -38,22 +46,41 @@ class RunTable:
         return _fixed([column.title for column in self.columns])
 
 
-def table(runs: Sequence[RunSummary], order: Order, width: int, chosen: Sequence[str] = ()) -> RunTable:
+def table(
+    runs: Sequence[RunSummary],
+    order: Order,
+    width: int,
+    chosen: Sequence[str] = (),
+    *,
+    groups: Mapping[str, Group] = MappingProxyType({}),
+    unfolded: Collection[str] = (),
+) -> RunTable:
     """The runs as a table for so many cells. `chosen`: the titles of its columns; without any, what the runs don't have
-    alike, and settings that have no room come last, where the keys reach them."""
+    alike, and settings that have no room come last, where the keys reach them. `groups`: those that have a row, by
+    their ids; the runs of those that are `unfolded` have rows too."""
     now = time.time()
     tree = listing.family(in_order(runs, order), by_place=not order.title)
+    entries = grouped_rows.arranged(tree, groups, unfolded) if groups else list[Entry](tree)
     settings = _settings(runs, chosen)
-    cells = {run.id: _cells(run, depth, now) | {column_of(name): _setting(run, name) for name in settings}
-             for depth, run in tree}  # fmt: skip
+    cells = {
+        one.id: group_cells(one, depth, now, settings, unfolded=one.id in unfolded)
+        if isinstance(one, Group)
+        else _cells(one, depth, now) | {column_of(name): _setting(one, name) for name in settings}
+        for depth, one in entries
+    }
     columns = _columns(runs, settings, list(cells.values()), width, order.title, chosen)
     columns = _names_whole(columns, list(cells.values()), width)
     titles = [column.title for column in columns]
     room = _left_over(columns, width)
     name = next(column.width for column in columns if column.title == NAME)
     rows = []
-    for depth, run in tree:
+    for depth, run in entries:
         branch = "  " * (depth - 1) + "└ " * bool(depth)
+        if isinstance(run, Group):
+            texts = cells[run.id] | {"run": fit_middle(cells[run.id]["run"], name), "curve": ""}
+            styles = {"state": STYLES.get(texts["state"], "")}
+            rows.append(Row(grouped_rows.key_of(run), tuple(texts[title] for title in titles), styles=styles))
+            continue
         texts = cells[run.id] | {
             "run": branch + fit_middle(run.title, name - width_of([branch])),
             "curve": sparkline(run.curve, min(room, state_file.SUMMARY_POINTS)),

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, work
@@ -14,7 +13,9 @@ from textual.widgets import Static
 
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
+from engine.queue.shown import watched, with_queue
 from engine.runs import run_filter
+from engine.runs.groups import Group
 from engine.runs.listing import LIVE, RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
@@ -24,9 +25,10 @@ from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.dialogs.columns import ColumnChoice
 from tui.dialogs.table_screen import TableScreen, columns_key, filter_key, panel_keys, table_keys
 from tui.keys import bind
-from tui.runs import run_actions, run_text
+from tui.runs import grouped_rows, list_text, run_actions, runs_keys
 from tui.runs.chart_export import export_chart
-from tui.runs.charts import MOST_RUNS, ShownRun
+from tui.runs.curves_panel import MOST_OF_GROUP, CurvesPanel
+from tui.runs.queue_actions import WAITING, QueueActions
 from tui.runs.run_actions import RunActions
 from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
@@ -50,7 +52,6 @@ FOLLOW_S = 0.03  # that the cursor stands still before the panel beside it follo
 LIST_EDGES, CURVES_HEIGHT = 3, 12  # rows: a list's borders and titles, and the least that curves below it need
 WIDE = 110  # columns from which the chosen run has a panel
 EMPTY = "No runs yet. Press N to start one."
-_OF_A_RUN = ("open", "pause", "edit", "stop", "branch", "on_model")  # actions that need a run that can be read
 
 
 class RunsScreen(TableScreen):
@@ -63,10 +64,12 @@ class RunsScreen(TableScreen):
         *table_keys("runs"),
         *panel_keys("runs"),
         bind("runs", "open", "Watch"),
-        bind("runs", "go", "Pause/resume", "also a run that ended, from its newest checkpoint", action="pause"),
+        bind("runs", "go", "Pause/resume", "also a run that ended; hold or release one that waits", action="pause"),
         bind("runs", "change", "Change", "settings: of a run that trains, or to resume one with", action="edit"),
         bind("runs", "new_run", "New run"),
-        bind("runs", "stop", "Stop"),
+        bind("runs", "stop", "Stop", "or take it out of the queue"),
+        bind("runs", "earlier", action="queue(-1)", show=False),
+        bind("runs", "later", action="queue(1)", show=False),
         bind("runs", "branch", "Branch", "a new run from its newest checkpoint"),
         filter_key("runs", "by words and comparisons, such as lr>=1e-3 -state:failed"),
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
@@ -80,6 +83,7 @@ class RunsScreen(TableScreen):
         super().__init__()
         self._services = services
         self._actions = RunActions(self, services)
+        self._queue = QueueActions(self, services.home, self.look)
         self._runs: list[RunSummary] = []
         self._begun = self._looked = False  # whether the runs are being read, and were
         self._left_out = ""  # which runs can't be read, and why
@@ -88,8 +92,7 @@ class RunsScreen(TableScreen):
         self._following: Timer | None = None
         self._shown = Shown()
         self._put_at = 0.0  # when that was shown, by time.monotonic
-        self._over: Sequence[RunSummary] = ()  # the runs whose curves are to be shown over each other
-        self._overlaid: tuple[ShownRun, ...] = ()  # as they are shown
+        self._unfolded: frozenset[str] = frozenset()  # groups whose runs have rows
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
@@ -98,8 +101,7 @@ class RunsScreen(TableScreen):
                 with Panel(title="Runs", id="runs"):
                     yield Rows(gap=1, fixed=2, id="table")
                     yield Static("", id="left-out", markup=False)
-                with Panel(title="The runs over each other", id="curves", focusable=False):
-                    yield RunChart(id="overlay")
+                yield CurvesPanel(id="curves")
             yield RunDetail(id="run")
         yield KeyLine()
 
@@ -129,7 +131,7 @@ class RunsScreen(TableScreen):
         """Read the runs again, in a thread, if this screen is in view. Thousands of them come in parts."""
         while self.is_active:
             self._begun = True
-            runs = await asyncio.to_thread(self._listing.look, LOOK_MORE_S if self._looked else LOOK_S)
+            runs = await asyncio.to_thread(self._read, LOOK_MORE_S if self._looked else LOOK_S)
             folders = [one for one in self._listing.unreadable if not one.run]  # a run has a row
             left_out, now = printable(left_out_words(folders)), time.monotonic()
             news = runs != self._runs or left_out != self._left_out or not self._looked
@@ -138,6 +140,10 @@ class RunsScreen(TableScreen):
                 await self._make()
             if not self._listing.left or not self.query("#table"):  # or the app ended meanwhile
                 return
+
+    def _read(self, seconds: float) -> list[RunSummary]:
+        """All runs, with their places in the queue; in a thread."""
+        return with_queue(self._listing.look(seconds), watched(self._services.home))
 
     def _show(self) -> None:
         """Show the runs anew: few at once, many as soon as a thread has made the table."""
@@ -162,7 +168,7 @@ class RunsScreen(TableScreen):
             self._put(shown)
 
     def _shown_now(self) -> Shown:
-        return shown_runs(self._runs, self.filter_text, self._order, self._width, self._columns)
+        return shown_runs(self._runs, self.filter_text, self._order, self._width, self._columns, self._unfolded)
 
     @property
     def _panel(self) -> Panel:
@@ -173,6 +179,12 @@ class RunsScreen(TableScreen):
         """The run under the cursor."""
         key = next((table.key for table in self.query(Rows)), None)
         return next((run for run in self._runs if run.id == key), None)
+
+    @property
+    def group(self) -> Group | None:
+        """The group under the cursor."""
+        key = next((table.key or "" for table in self.query(Rows)), "")
+        return self._shown.groups.get(key.removeprefix(grouped_rows.KEY)) if key.startswith(grouped_rows.KEY) else None
 
     def as_cell(self) -> str:
         """The run under the cursor, for the lab."""
@@ -210,38 +222,23 @@ class RunsScreen(TableScreen):
         left_out = height_in(self.query_one("#left-out", Static), self.table.size.width)
         needed = len(self.table.rows) + LIST_EDGES + left_out
         room = self.query_one("#left").size.height - needed
-        curves = self.query_one("#curves", Panel)
+        curves = self.query_one(CurvesPanel)
         curves.display = room >= CURVES_HEIGHT and bool(self._shown.with_curves)
         self._panel.styles.height = needed if curves.display else "1fr"
-        self._over = self._shown.with_curves[:MOST_RUNS] if curves.display else ()
-
-    def _show_curves(self) -> None:
-        states = tuple(ShownRun(run.id, run.title, self._listing.state(run.folder)) for run in self._over)
-        same = len(states) == len(self._overlaid) and all(
-            one.state is other.state and one.name == other.name
-            for one, other in zip(states, self._overlaid, strict=True)
-        )
-        if states and not same:
-            self._overlaid, count = states, len(self._shown.with_curves)
-            right = f"the first {MOST_RUNS} of {fmt.count(count)}" if count > MOST_RUNS else ""
-            self.query_one("#curves", Panel).describe(right=right)
-            self.query_one("#overlay", RunChart).show_runs(states)
+        curves.choose(self._shown.with_curves if curves.display else (), self._shown.groups)
 
     def _describe(self) -> None:
         """What stands in the borders of the list."""
-        shown, count = self._shown, fmt.counted(len(self._runs), "run")
-        parts = [f"{fmt.count(len(shown.runs))} of {count}" if self.filter_text else count if self._runs else ""]
-        parts += [f"{shown.live} live" if shown.live else "", self.describe_filter()]
-        parts += [shown.order.words if self._runs else ""]
-        run = self.selected
+        right = [list_text.counts(self._shown, len(self._runs), filtered=bool(self.filter_text))]
+        right += [self.describe_filter(), self._shown.order.words if self._runs else ""]
         below = ""
-        if run is not None:
-            place = f"{self.table.cursor + 1} of {len(self.table.rows)}"
-            words = run.state_words
-            facts = [run_text.origin(run, self._runs), words if words != run.state else "", run_text.began(run)]
-            below = " · ".join(filter(None, [printable(run.problem), *facts, run.id]))
-            self._panel.describe(below_right=place)
-        self._panel.describe(right=" · ".join(filter(None, parts)), below=below)
+        if (group := self.group) is not None:
+            below = list_text.of_group(group, unfolded=group.id in self._unfolded)
+        elif (run := self.selected) is not None:
+            below = list_text.of_run(run, self._runs)
+        if below:
+            self._panel.describe(below_right=f"{self.table.cursor + 1} of {len(self.table.rows)}")
+        self._panel.describe(right=" · ".join(filter(None, right)), below=below)
 
     def _show_detail(self, *, at_once: bool = False) -> None:
         """The panel about the chosen run: a moment after the cursor, so that it never holds that up."""
@@ -254,17 +251,21 @@ class RunsScreen(TableScreen):
     @work(exclusive=True, group="detail")
     async def _detail(self) -> None:
         """Read the states of the runs whose curves are shown, in a thread, and show them."""
-        detail, run = self.query_one(RunDetail), self.selected
-        wanted = [one.folder for one in self._over]
+        detail, run, group = self.query_one(RunDetail), self.selected, self.group
+        wanted = [one.folder for one in self.query_one(CurvesPanel).runs]
         parent = next((one for one in self._runs if run is not None and one.id == run.parent), None)
         if detail.display:
+            wanted += [one.folder for one in group.runs[:MOST_OF_GROUP]] if group is not None else []
             wanted += [one.folder for one in (run, parent) if one is not None and not one.problem]
         await asyncio.to_thread(preload)  # only now: beside the first look it would hold up the first rows
         await asyncio.to_thread(self._listing.read_states, list(dict.fromkeys(wanted)))
         if not self.query("#table"):
             return
-        self._show_curves()
+        self.query_one(CurvesPanel).update_curves(self._listing)
         if not detail.display or run is not self.selected:
+            return
+        if group is not None:
+            detail.show_group(group, [self._listing.state(one.folder) for one in group.runs[:MOST_OF_GROUP]])
             return
         if run is None or run.problem:
             detail.clear(printable(run.problem) if run is not None else "No run is chosen.")
@@ -294,18 +295,9 @@ class RunsScreen(TableScreen):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        run = self.selected
-        if run is None and action in (*_OF_A_RUN, "sort", "reverse", "columns"):
-            return "there is no run" if not self._runs else "no run is chosen"
-        if run is not None and run.problem and action in _OF_A_RUN:
-            return f"the run can't be read: {printable(run.problem)}"
-        if run is not None and action == "stop" and run.state not in LIVE:
-            return f"the run {_ENDS.get(run.state, 'has ended')}"
-        if run is not None and action in ("branch", "on_model") and not run.checkpoints:
-            return "the run has no checkpoint yet"
-        if action == "unfilter" and not self.filter_text:
-            return "no filter is set"
-        return self.why_not_panel() if action == "panel" else ""
+        filtered = bool(self.filter_text)
+        why = runs_keys.why_not(action, self.selected, group=self.group, any_run=bool(self._runs), filtered=filtered)
+        return why or (self.why_not_panel() if action == "panel" else "")
 
     def moved(self) -> None:
         self._describe()
@@ -313,6 +305,9 @@ class RunsScreen(TableScreen):
         self.refresh_bindings()
 
     def action_open(self) -> None:
+        if (group := self.group) is not None:
+            self._unfolded ^= {group.id}
+            self._show()
         if (run := self.selected) is not None:
             self._services.watch_run(run.folder)
 
@@ -320,10 +315,16 @@ class RunsScreen(TableScreen):
         """Pause a run that trains, resume one that is paused, and one that ended."""
         if (run := self.selected) is None:
             return
-        if run.state in LIVE:
+        if run.state in WAITING:
+            self._queue.hold_or_release(run)
+        elif run.state in LIVE:
             self._send(run, "unpause" if run.state == "paused" else "pause")
         else:
             self._actions.resume(run.folder, run.epochs, complete=run.state == "finished")
+
+    def action_queue(self, by: int) -> None:
+        if (run := self.selected) is not None:
+            self._queue.move(run, by)
 
     def action_edit(self) -> None:
         if (run := self.selected) is not None:
@@ -335,7 +336,9 @@ class RunsScreen(TableScreen):
     @work(group="stop")
     async def action_stop(self) -> None:
         run = self.selected
-        if run is not None and await self.app.push_screen_wait(StopDialog(run.title, can_detach=False)) == STOP:
+        if run is not None and run.state in WAITING:
+            self._queue.cancel(run)
+        elif run is not None and await self.app.push_screen_wait(StopDialog(run.title, can_detach=False)) == STOP:
             self._send(run, "stop")
 
     def action_branch(self) -> None:
@@ -391,6 +394,3 @@ class RunsScreen(TableScreen):
     async def _send(self, run: RunSummary, command: str) -> None:
         await self._actions.command(run.folder, command)
         self.look()
-
-
-_ENDS = {"finished": "is finished", "stopped": "is stopped", "failed": "has failed", "prepared": "has not begun"}

@@ -1,11 +1,13 @@
 """What *Runs* shows of all runs: those that pass the filter, in their order, as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.runs import run_filter
+from engine.runs.groups import Group
+from engine.runs.groups import groups as groups_of
 from engine.runs.listing import LIVE, RunSummary
-from tui.runs import run_table
+from tui.runs import grouped_rows, run_table
 from tui.runs.run_table import RunTable
 from tui.widgets.order import Order
 
@@ -19,6 +21,7 @@ class Shown:
     live: int = 0  # of all runs
     order: Order = field(default_factory=Order)
     orders: Sequence[Order] = ()  # that there are
+    groups: Mapping[str, Group] = field(default_factory=dict)  # those that have a row, by their ids
     table: RunTable = field(default_factory=lambda: RunTable((), ()))
     width: int = 0  # cells that it was made for
 
@@ -29,10 +32,18 @@ def matching(runs: Sequence[RunSummary], text: str) -> list[RunSummary]:
     return [run for run in runs if wanted.passes(run)]
 
 
-def shown_runs(runs: Sequence[RunSummary], text: str, order: Order, width: int, columns: Sequence[str] = ()) -> Shown:
+def shown_runs(
+    runs: Sequence[RunSummary],
+    text: str,
+    order: Order,
+    width: int,
+    columns: Sequence[str] = (),
+    unfolded: Collection[str] = (),
+) -> Shown:
     """`runs`: all, newest first. `order`: what was chosen; it counts where the runs have its column. `width`: cells.
-    Raises FilterError."""
+    `unfolded`: the groups whose runs have rows. Raises FilterError."""
     found = matching(runs, text)
+    groups = grouped_rows.of_two(groups_of(found))
     orders = run_table.orders(found, columns)
     order = order if any(one.title == order.title for one in orders) else Order()
     return Shown(
@@ -41,6 +52,7 @@ def shown_runs(runs: Sequence[RunSummary], text: str, order: Order, width: int, 
         sum(run.state in LIVE for run in runs),
         order,
         orders,
-        run_table.table(found, order, width, columns),
+        groups,
+        run_table.table(found, order, width, columns, groups=groups, unfolded=unfolded),
         width,
     )

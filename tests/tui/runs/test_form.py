@@ -6,7 +6,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 from engine.errors import ConfigError, DataError
-from engine.training.config import TrainConfig, parse
+from engine.training.config import TrainConfig
 from tests.support.waiting import until
 from tui.runs import form_fields as fields
 from tui.runs.form import ConfigForm
@@ -145,10 +145,10 @@ async def test_what_does_not_apply_is_dim_says_why_and_can_not_be_changed() -> N
     async with app.run_test(size=(120, 45)) as pilot:
         assert "(step only)" in app.text()
         await pilot.press(*down_to("optimizer"), "right")  # adam
-        assert "(sgd and rmsprop only)" in app.text()
+        assert "(sgd or rmsprop only)" in app.text()
         await pilot.press("down", "down", "right", "enter")
         assert (app.form.chosen, app.form.values["momentum"], app.form.editing) == ("momentum", 0.0, False)
-        assert app.form.why_not("turn", (1,)) == "sgd and rmsprop only"
+        assert app.form.why_not("turn", (1,)) == "sgd or rmsprop only"
         assert "Not with optimizer adam" in app.text()
         app.form.values["gamma"] = 0.5  # not at its default: its value is shown, and can be taken back
         await pilot.press(*["down"] * (ROWS.index("gamma") - ROWS.index("momentum")))
@@ -206,7 +206,7 @@ async def test_a_model_of_ones_own_is_asked_for_and_kept() -> None:
 async def test_start_gives_the_config_once_and_a_refusal_keeps_what_was_typed() -> None:
     app = FormApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press(*down_to("model"), "right", "end", "up", "enter", *"try 1", "enter", "s", "s")
+        await pilot.press(*down_to("model"), "right", *steps("model", "name"), "enter", *"try 1", "enter", "s", "s")
         await pilot.pause()
         assert [(event.config, event.name) for event in app.submitted] == [(TrainConfig(model="cnn"), "try 1")]
         assert "starting PyTorch, reading the data …" in app.text()
@@ -230,17 +230,30 @@ async def test_enter_on_the_last_row_starts() -> None:
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize("name", [name for name in fields.all_names() if fields.turns(name) and name != "model"])
 def test_arrows_only_reach_values_that_are_allowed(name: str, direction: int) -> None:
-    value: Any = getattr(TrainConfig(), name)
+    value: Any = fields.start_values()[name]
     for _ in range(30):
         value = fields.turn(name, value, direction, ["cpu", "cuda:0"])
-        parse(name, fields.declared(name).typed(value))
+        fields.read(name, fields.declared(name).typed(value))
 
 
 def test_the_command_line_says_the_same() -> None:
-    values = {**TrainConfig(lr=3e-4, shuffle=True, model="a b/net.py:Net").to_dict(), "name": "my run"}
+    config = TrainConfig(lr=3e-4, shuffle=True, model="a b/net.py:Net")
+    values = {**fields.start_values(), **config.to_dict(), "name": "my run", "seeds": "3..7", "queue": True}
     words = shlex.split(fields.command_line(values))
-    pairs = ["--model", "a b/net.py:Net", "--lr", "3e-4", "--name", "my run"]
+    pairs = ["--model", "a b/net.py:Net", "--lr", "3e-4", "--name", "my run", "--seeds", "3..7", "--queue"]
     assert words == ["fmnist-tui", "train", "--shuffle", *pairs]
+
+
+async def test_seeds_and_the_queue_are_typed_checked_and_submitted() -> None:
+    app = FormApp()
+    async with app.run_test(size=(120, 60)) as pilot:
+        await pilot.press(*down_to("seeds"), "enter", *"3..", "enter")
+        assert app.form.editing
+        assert "neither a number of seeds" in " ".join(app.text().split())
+        await pilot.press("5", "enter", "down", "right", "s")
+        await pilot.pause()
+        (event,) = app.submitted
+        assert (event.seeds, event.queue) == ("3..5", True)
 
 
 async def test_the_cursor_stops_at_the_first_field_and_at_the_start_below_the_last() -> None:

@@ -13,7 +13,8 @@ Band = Literal["range", "deviation"]
 def mean_with_band(series: Sequence[Series], name: str, *, style: str, sign: str = "", band: Band = "range") -> Series:
     """The mean over the epochs that all of the series have, at the places of the one with the most points, the others
     between their points. `band`: from the lowest to the highest of them, or the mean plus and minus the standard
-    deviation (over n). With one series, or without an epoch that all have, the band is the line, or empty.
+    deviation of a sample (over n - 1). With one series the band is the line; it is empty without an epoch that all
+    have.
 
     Smoothing smooths each run, then takes the mean.
     """
@@ -35,7 +36,7 @@ def mean_with_band(series: Sequence[Series], name: str, *, style: str, sign: str
     mean = values.mean(axis=0)
     low, high = values.min(axis=0), values.max(axis=0)
     if band == "deviation":
-        deviation = values.std(axis=0)
+        deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
         low, high = mean - deviation, mean + deviation
     step, time = (
         np.array([at(one, along) for one, along in zip(series, all_along, strict=True)]).mean(axis=0)

@@ -20,9 +20,11 @@ def test_the_mean_is_over_the_epochs_that_all_have() -> None:
 
 def test_the_band_may_be_the_standard_deviation() -> None:
     band = mean_with_band([ONE, TWO], "mlp", style="run1", band="deviation")
-    assert (band.low.tolist(), band.high.tolist()) == ([3.0, 2.0, 1.0], [5.0, 4.0, 3.0])
+    assert (band.mean - band.low).tolist() == pytest.approx([2**0.5] * 3)
     three = mean_with_band([ONE, ONE, TWO], "mlp", style="run1", band="deviation")
-    assert (three.high - three.mean).tolist() == pytest.approx([0.9428090415820634] * 3)
+    assert (three.high - three.mean).tolist() == pytest.approx([(4 / 3) ** 0.5] * 3), "of a sample: over n - 1"
+    one = mean_with_band([ONE], "mlp", style="run1", band="deviation")
+    assert one.low.tolist() == one.high.tolist() == ONE.mean.tolist()
 
 
 def test_each_run_is_smoothed_before_the_mean() -> None:

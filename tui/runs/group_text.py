@@ -1,0 +1,108 @@
+"""A group of runs in words: the cells of its row, and what stands in the panel about it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from engine.runs.groups import Group, MeanStd
+from engine.runs.listing import RunSummary
+from engine.training.settings import SETTINGS
+from tui import format as fmt
+from tui.run_columns import column_of
+from tui.runs.facts import model_name
+
+# Which state a group is said to be in: the first of these that one of its runs is in.
+STATES = (
+    "training", "paused", "failed", "ended", "unreadable", "queued", "held", "prepared", "stopped", "finished",
+)  # fmt: skip
+DIFFERENT = "…"  # where its runs have different values
+
+
+def state_of(group: Group) -> str:
+    """One state for all."""
+    there = {run.state for run in group.runs}
+    return next((state for state in STATES if state in there), "")
+
+
+def state_words(group: Group) -> str:
+    """`2 training, 3 finished`."""
+    counts = Counter(run.state for run in group.runs)
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+
+
+def mean_words(found: MeanStd | None, *, counted: bool = True) -> str:
+    """`92.4 ± 0.2% (5)`, of accuracies; the number of runs in brackets."""
+    if found is None:
+        return fmt.NOTHING
+    count = f" ({found.count})" if counted else ""
+    if found.std is None:
+        return fmt.percent(found.mean) + count
+    return f"{100 * found.mean:.1f} ± {100 * found.std:.1f}%{count}"
+
+
+def seeds_of(group: Group) -> str:
+    """`0–4`, or `1, 4, 9`."""
+    seeds = [run.settings.get("seed") for run in group.runs]
+    known = [seed for seed in seeds if isinstance(seed, int)]
+    if len(known) > 1 and known == list(range(known[0], known[0] + len(known))):
+        return f"{known[0]}–{known[-1]}"
+    return ", ".join(map(str, known))
+
+
+def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *, unfolded: bool) -> dict[str, str]:
+    """The cells of its row, by the titles of the columns. `depth`: how far in it stands."""
+    runs = group.runs
+    loss = group.loss
+    cells = {
+        "state": state_of(group),
+        "run": "  " * depth + f"{'−' if unfolded else '+'} {group.title} ({len(runs)})",
+        "model": _same([model_name(run.model) for run in runs]),
+        "epochs": f"{group.ended}/{group.size} ended",
+        "best": mean_words(group.best),
+        "test": mean_words(group.test),
+        "loss": fmt.NOTHING if loss is None else fmt.loss(loss.mean),
+        "time": fmt.span(sum(run.seconds for run in runs)) if any(run.epoch for run in runs) else fmt.NOTHING,
+        "data": _same(["demo data" if run.demo else run.dataset for run in runs]),
+        "age": fmt.age(now - max(run.started for run in runs)),
+        "curve": "",
+    }
+    return cells | {column_of(name): _setting(group, name) for name in settings}
+
+
+def about(group: Group) -> Content:
+    """What the panel beside the list says of it: its results, and those of its runs."""
+    lines = [Content(f"best {mean_words(group.best)}"), Content(f"last {mean_words(group.accuracy)}")]
+    if any(run.settings.get("val") for run in group.runs):
+        lines.append(Content(f"test {mean_words(group.test)}"))
+    if group.loss is not None:
+        std = f" ± {fmt.loss(group.loss.std)}" if group.loss.std is not None else ""
+        lines.append(Content(f"training loss {fmt.loss(group.loss.mean)}{std}"))
+    lines += [Content(state_words(group)), Content("")]
+    missing = group.size - len(group.runs)
+    if missing > 0:
+        words = f"{fmt.counted(missing, 'run')} of it {'is' if missing == 1 else 'are'} not here"
+        lines.append(Content.styled(words, "$text-warning"))
+    lines.append(Content.styled("± is the standard deviation of a sample (n − 1), (n) the runs", "$foreground 60%"))
+    lines.append(Content(""))
+    lines += [Content(_member(run)) for run in group.runs]
+    return Content("\n").join(lines)
+
+
+def _member(run: RunSummary) -> str:
+    place = f"{run.epoch}/{run.epochs}"
+    best = fmt.percent(run.best_accuracy)
+    return f"seed {run.settings.get('seed')!s:<6} {run.state:<9} {place:>7}  best {best:>6}"
+
+
+def _setting(group: Group, name: str) -> str:
+    if name == "seed":
+        return seeds_of(group)
+    setting = SETTINGS[name]
+    values = [run.settings.get(name) for run in group.runs]
+    text = _same([setting.typed(value) if value is not None else "" for value in values])
+    return text.rpartition("/")[2] or fmt.NOTHING
+
+
+def _same(texts: Sequence[str]) -> str:
+    return texts[0] if len(set(texts)) == 1 else DIFFERENT
