@@ -1,10 +1,18 @@
 """*Runs*: none, and a family of them."""
 
+import dataclasses
+import time
 from pathlib import Path
 
-from engine.runs import store
+import pytest
+
+from engine.home import Home
+from engine.queue import queue_file
+from engine.queue.queue_file import Queue, Waiting
+from engine.runs import client, store
 from engine.training import events as ev
-from tests.support.made_up import STEPS, progress
+from engine.training.config import TrainConfig
+from tests.support.made_up import STEPS, MadeUpRun, evaluated, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import NOW, made_up_run, run_with_checkpoints, validated_run
 
@@ -45,6 +53,31 @@ async def test_one_with_validation_images(home: Path, picture: Picture) -> None:
     validated_run(home, "20260106-000000-9999")
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await picture(pilot, "held out", "54.0%")
+
+
+async def test_a_group_and_the_queue(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.queue.client.ensure_scheduler", lambda home: False)
+    for seed, accuracy in enumerate((0.90, 0.92, 0.94)):
+        run = MadeUpRun(home, f"20260101-10101{seed}-aaaa", name=f"five seed {seed}", dead=True, seed=seed)
+        request = store.read_run(run.folder)
+        store.write_run(run.folder, request | {"group": {"id": "g", "name": "five", "size": 3}})
+        run.train([1, 2])
+        run.add(dataclasses.replace(evaluated(2), accuracy=accuracy), ev.Finished(epochs=10, seconds=20))
+    waiting = []
+    for at, name in enumerate(("next", "later")):
+        folder = Home(home).run(f"20260102-00000{at}-bbbb")
+        folder.path.mkdir()
+        request = client.request(TrainConfig(dataset="demo"), name=name)
+        created = time.mktime(time.strptime(folder.id[:15], "%Y%m%d-%H%M%S"))
+        store.write_run(folder, request | {"v": 1, "id": folder.id, "created": created, "prepared": True})
+        waiting.append(Waiting(folder.id, held=at == 1))
+    queue_file.change(home, lambda queue: Queue(waiting=tuple(waiting)))
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("+ five (3)", "held"))
+        await pilot.press("end")
+        await picture(pilot, "92.0 ± 2.0%", name="folded")
+        await pilot.press("enter")
+        await picture(pilot, "five seed 0", name="unfolded")
 
 
 async def test_choosing_columns(home: Path, picture: Picture) -> None:

@@ -49,7 +49,7 @@ def home(tmp_path: Path) -> Path:
 async def test_a_group_is_one_row_until_it_is_unfolded(home: Path, size: tuple[int, int]) -> None:
     app = ScreensApp(home, "runs")
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: len(rows(app)) == 2)
+        await until(pilot, lambda: len(rows(app)) == 2 and "(3)" in str(rows(app)))
         titles = [column.title for column in screen_of(app).table.columns]
         _, group = rows(app)
         cells = dict(zip(titles, group, strict=True))
@@ -71,7 +71,7 @@ async def test_a_group_is_one_row_until_it_is_unfolded(home: Path, size: tuple[i
 async def test_what_needs_a_run_says_that_a_group_is_chosen(home: Path) -> None:
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: len(rows(app)) == 2)
+        await until(pilot, lambda: len(rows(app)) == 2 and "(3)" in str(rows(app)))
         await pilot.press("down", "b")
         await until(pilot, lambda: "a group is chosen" in str(app.screen.query_one(KeyLine).content))
         detail = app.screen.query_one(RunDetail)
@@ -82,7 +82,7 @@ async def test_what_needs_a_run_says_that_a_group_is_chosen(home: Path) -> None:
 async def test_filtering_and_sorting_keep_the_group_together(home: Path) -> None:
     app = ScreensApp(home, "runs")
     async with app.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: len(rows(app)) == 2)
+        await until(pilot, lambda: len(rows(app)) == 2 and "(3)" in str(rows(app)))
         screen_of(app).sort_by("best")
         assert [row[1] for row in rows(app)] == ["+ five (3)", "alone"]
         assert app.preferences.get(SORT_RUNS) == "-best"
@@ -135,13 +135,13 @@ def test_a_group_is_in_the_state_that_asks_for_most_and_names_its_seeds() -> Non
 def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs that wait, and nobody who starts them."""
     monkeypatch.setattr("engine.queue.client.ensure_scheduler", lambda home: False)
-    names = []
+    home, names = tmp_path / "waiting", []
     for name in ("one", "two"):
-        folder = store.create(tmp_path, runs.request(TrainConfig(dataset="demo"), name=name) | {"prepared": True})
+        folder = store.create(home, runs.request(TrainConfig(dataset="demo"), name=name) | {"prepared": True})
         folder.host_json.unlink()
         names.append(folder.id)
-    queue_file.change(tmp_path, lambda queue: Queue(waiting=tuple(map(Waiting, names))))
-    return tmp_path
+    queue_file.change(home, lambda queue: Queue(waiting=tuple(map(Waiting, names))))
+    return home
 
 
 def order(home: Path) -> list[str]:
@@ -183,12 +183,13 @@ async def test_the_form_puts_a_group_into_the_queue_and_runs_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.queue.client.ensure_scheduler", lambda home: False)
-    app = ScreensApp(tmp_path)
+    home = tmp_path / "new"
+    app = ScreensApp(home)
     async with app.run_test(size=(140, 45)) as pilot:
         form = app.screen.query_one("#form")
         form.values |= {"seeds": "3", "name": "trio"}  # type: ignore[attr-defined]
         await pilot.press("s")
-        await until(pilot, lambda: len(queue_file.read(tmp_path).waiting) == 3)
+        await until(pilot, lambda: len(queue_file.read(home).waiting) == 3)
         await until(pilot, lambda: bool(app.screen.query("#table")) and len(rows(app)) == 1)
         assert rows(app)[0][:2] == ["queued", "+ trio (3)"]
-    assert os.listdir(tmp_path / "runs")
+    assert len(os.listdir(home / "runs")) == 3
