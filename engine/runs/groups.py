@@ -45,6 +45,14 @@ class Group:
         return self.name or f"seeds {', '.join(str(run.settings.get('seed')) for run in self.runs[:5])}"
 
     @property
+    def seeds(self) -> str:
+        """`0–4`, or `1, 4, 9`."""
+        known = [seed for run in self.runs if isinstance(seed := run.settings.get("seed"), int)]
+        if len(known) > 1 and known == list(range(known[0], known[0] + len(known))):
+            return f"{known[0]}–{known[-1]}"
+        return ", ".join(map(str, known))
+
+    @property
     def best(self) -> MeanStd | None:
         """Of the runs' best accuracies, of those that have one."""
         return mean_std([run.best_accuracy for run in self.runs])

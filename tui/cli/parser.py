@@ -7,6 +7,7 @@ from typing import Any
 from engine.training.settings import help_text
 from tui.cli import (
     app_commands,
+    compare_commands,
     config_commands,
     data_commands,
     lab_commands,
@@ -26,6 +27,7 @@ GROUPS = (
     train_commands,
     app_commands,
     run_commands,
+    compare_commands,
     queue_commands,
     model_commands,
     weights_commands,

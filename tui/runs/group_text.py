@@ -41,15 +41,6 @@ def mean_words(found: MeanStd | None, *, counted: bool = True) -> str:
     return f"{100 * found.mean:.1f} ± {100 * found.std:.1f}%{count}"
 
 
-def seeds_of(group: Group) -> str:
-    """`0–4`, or `1, 4, 9`."""
-    seeds = [run.settings.get("seed") for run in group.runs]
-    known = [seed for seed in seeds if isinstance(seed, int)]
-    if len(known) > 1 and known == list(range(known[0], known[0] + len(known))):
-        return f"{known[0]}–{known[-1]}"
-    return ", ".join(map(str, known))
-
-
 def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *, unfolded: bool) -> dict[str, str]:
     """The cells of its row, by the titles of the columns. `depth`: how far in it stands."""
     runs = group.runs
@@ -97,7 +88,7 @@ def _member(run: RunSummary) -> str:
 
 def _setting(group: Group, name: str) -> str:
     if name == "seed":
-        return seeds_of(group)
+        return group.seeds
     setting = SETTINGS[name]
     values = [run.settings.get(name) for run in group.runs]
     text = _same([setting.typed(value) if value is not None else "" for value in values])

@@ -62,7 +62,7 @@ class RunDetail(Panel):
         """A group: the mean of its runs' curves, and what they came to. `states`: of its runs, as many as were read."""
         self._of, self._checkpoints = "", None
         self.say("")
-        self.describe(title=group.title, right=f"{len(group.runs)} runs", below=f"seeds {group_text.seeds_of(group)}")
+        self.describe(title=group.title, right=f"{len(group.runs)} runs", below=f"seeds {group.seeds}")
         known = [state for state in states if state.curve]
         shown = [ShownRun(group.id, group.title, known[0], tuple(known[1:]))] if known else []
         there = (bool(known), any(state.results for state in known))

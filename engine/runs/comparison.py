@@ -1,0 +1,199 @@
+"""Runs and groups of runs side by side: the settings and environments that differ, and what they came to. No torch."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import RunError
+from engine.home import RunFolder
+from engine.runs import groups, listing, store
+from engine.runs.groups import Group, MeanStd, mean_std
+from engine.runs.listing import RunSummary
+from engine.runs.state import RunState
+from engine.training.settings import SETTINGS
+
+DIFFERENT = "…"  # of a group: its runs have different values
+MOST = 1000  # that are compared at once
+# What each has come to, in the order of the columns: its name in JSON, and whether more is better.
+RESULTS: Mapping[str, bool] = {
+    "best": True,
+    "test": True,
+    "last": True,
+    "loss": False,
+    "epochs": True,
+    "seconds": False,
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run, or a group as one."""
+
+    id: str
+    title: str
+    runs: tuple[str, ...]  # the ids; of a run its own
+    settings: Mapping[str, Any]  # as edited since; of a group DIFFERENT where its runs have different values
+    environment: Mapping[str, Any]  # under what it was trained: device, versions, threads
+    results: Mapping[str, MeanStd | None]  # of RESULTS; accuracies are fractions of 1
+    per_class: tuple[float | None, ...]  # of the best epoch, a mean over the runs; empty: not known
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` finds."""
+
+    rows: tuple[Compared, ...]
+    settings: tuple[str, ...]  # those that not all have alike, in the order of their declarations
+    environment: tuple[str, ...]  # likewise
+    classes: tuple[str, ...]  # the names of the classes, where all have the same
+
+    def sorted_by(self, name: str, *, reverse: bool = False) -> "Comparison":
+        """The rows by a result, the best first, or by a setting; those without a value last. Raises RunError."""
+        found: list[tuple[Any, Compared]]
+        if name in RESULTS:
+            found = [(one.mean if (one := row.results[name]) else None, row) for row in self.rows]
+            falling = RESULTS[name] is not reverse
+        elif name in SETTINGS or name in self.environment:
+            found = [(row.settings.get(name, row.environment.get(name)), row) for row in self.rows]
+            falling = reverse
+        elif name == "run":
+            found, falling = [(row.title, row) for row in self.rows], reverse
+        else:
+            known = ", ".join(("run", *RESULTS, *self.settings, *self.environment))
+            raise RunError(f"--sort: there is no column {name!r}; choose from {known}")
+        there = sorted(((value, row) for value, row in found if value is not None), key=_ordered, reverse=falling)
+        rows = (*(row for _, row in there), *(row for value, row in found if value is None))
+        return Comparison(tuple(rows), self.settings, self.environment, self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            "rows": [
+                {
+                    "id": row.id,
+                    "title": row.title,
+                    "runs": list(row.runs),
+                    "settings": dict(row.settings),
+                    "environment": dict(row.environment),
+                    "results": {name: None if one is None else vars(one) for name, one in row.results.items()},
+                    "per_class": list(row.per_class),
+                }
+                for row in self.rows
+            ],
+            "differing": {"settings": list(self.settings), "environment": list(self.environment)},
+            "classes": list(self.classes),
+        }
+
+    def as_csv(self) -> str:
+        """A line for each row: the differing settings and environments, and the results as plain numbers."""
+        spread = any(len(row.runs) > 1 for row in self.rows)
+        columns = [column for name in RESULTS for column in ((name, f"{name}_std", f"{name}_n") if spread else (name,))]
+        made = io.StringIO()
+        writer = csv.writer(made, lineterminator="\n")
+        writer.writerow(["run", "id", *self.settings, *self.environment, *columns])
+        for row in self.rows:
+            cells: list[Any] = [row.title, row.id, *(row.settings.get(name, "") for name in self.settings)]
+            cells += [row.environment.get(name, "") for name in self.environment]
+            for name in RESULTS:
+                one = row.results[name]
+                three = ("", "", "") if one is None else (one.mean, "" if one.std is None else one.std, one.count)
+                cells += three if spread else three[:1]
+            writer.writerow(cells)
+        return made.getvalue()
+
+
+def find(home: Path, texts: Sequence[str]) -> list[RunSummary | Group]:
+    """Each text's run, as `store.find` has it, or its group: by its whole name, or the beginning of its id. Raises
+    RunError where one is neither, and where there are fewer than two."""
+    known: list[Group] | None = None
+    found: list[RunSummary | Group] = []
+    for text in texts:
+        try:
+            found.append(listing.summary(store.find(home, text)))
+            continue
+        except RunError as error:
+            problem = error
+        known = groups.groups(listing.list_runs(home)) if known is None else known
+        matching = [group for group in known if text and (group.name == text or group.id.startswith(text))]
+        if len(matching) != 1:
+            raise problem
+        found += matching
+    if len({one.id for one in found}) < 2:
+        raise RunError("compare takes two or more: runs (an id, a name), or groups (a name)")
+    if len(found) > MOST:
+        raise RunError(f"compare takes at most {MOST} runs and groups; {len(found)} were given")
+    return list({one.id: one for one in found}.values())
+
+
+def compare(chosen: Sequence[RunSummary | Group]) -> Comparison:
+    """Put them side by side, in that order. Reads the runs' folders; raises RunError where one can't be read."""
+    rows, classes = [], list[tuple[str, ...]]()
+    for one in chosen:
+        members = one.runs if isinstance(one, Group) else (one,)
+        states = [listing.quick_state(run.folder) for run in members]
+        classes += [tuple(str(name) for name in state.dataset.get("classes", ())) for state in states]
+        rows.append(_row(one, members, states))
+    settings = tuple(name for name in SETTINGS if _differs([row.settings.get(name) for row in rows]))
+    names = list(dict.fromkeys(name for row in rows for name in row.environment))
+    environment = tuple(name for name in names if _differs([row.environment.get(name) for row in rows]))
+    same = classes and all(one == classes[0] for one in classes)
+    return Comparison(tuple(rows), settings, environment, classes[0] if same else ())
+
+
+def _row(one: RunSummary | Group, members: Sequence[RunSummary], states: Sequence[RunState]) -> Compared:
+    environments = [_environment(run.folder) for run in members]
+    names = dict.fromkeys(name for environment in environments for name in environment)
+    values: dict[str, list[float | None]] = {
+        "best": [run.best_accuracy for run in members],
+        "test": [run.test_accuracy for run in members],
+        "last": [run.accuracy for run in members],
+        "loss": [run.loss for run in members],
+        "epochs": [float(run.epoch) for run in members],
+        "seconds": [run.seconds for run in members],
+    }
+    return Compared(
+        id=one.id,
+        title=one.title,
+        runs=tuple(run.id for run in members),
+        settings={name: _alike([run.settings.get(name) for run in members]) for name in SETTINGS}
+        | ({"seed": one.seeds} if isinstance(one, Group) else {}),
+        environment={name: _alike([environment.get(name, "") for environment in environments]) for name in names},
+        results={name: mean_std(values[name]) for name in RESULTS},
+        per_class=_per_class(states),
+    )
+
+
+def _environment(folder: RunFolder) -> dict[str, Any]:
+    """Under what a run was trained last, as its run.json says."""
+    request = store.read_run(folder)
+    known = request.get("environment") or {}
+    found = {"device": request.get("device_name") or known.get("device") or ""}
+    found |= request.get("versions") or {}
+    found |= {name: known[name] for name in ("numpy", "threads", "processes", "instructions") if name in known}
+    return {name: value for name, value in found.items() if isinstance(value, str | int | float)}
+
+
+def _per_class(states: Sequence[RunState]) -> tuple[float | None, ...]:
+    """The accuracy of each class at the runs' best epochs, the mean over the runs; empty where they don't fit."""
+    found = [state.best.per_class for state in states if state.best is not None and state.best.per_class]
+    if not found or len({len(one) for one in found}) > 1:
+        return ()
+    means = [mean_std(list(column)) for column in zip(*found, strict=True)]
+    return tuple(None if one is None else one.mean for one in means)
+
+
+def _alike(values: Sequence[Any]) -> Any:
+    return values[0] if all(value == values[0] for value in values) else DIFFERENT
+
+
+def _differs(values: Sequence[Any]) -> bool:
+    return any(str(value) != str(values[0]) for value in values) or DIFFERENT in values
+
+
+def _ordered(pair: tuple[Any, Compared]) -> tuple[bool, float, str]:
+    value = pair[0]
+    number = isinstance(value, int | float)
+    return (not number, float(value) if number else 0.0, "" if number else str(value).casefold())
