@@ -30,6 +30,7 @@ from engine.training.config import TrainConfig, absolute_dataset, is_file_refere
 from engine.weights.key_mapping import file_and_mapping
 
 POLL_S = 0.03
+NOT_BEGUN = "has not begun: it waits in the queue (see: fmnist-tui queue), or was made with --prepare"
 ANSWER_BYTES = 4096  # that a host's answer may have
 ENDS_WITHIN_S = 120.0  # what a host may take to end: it writes a checkpoint and the log to a disk that may be slow
 
@@ -76,6 +77,8 @@ def check_resumable(folder: RunFolder) -> None:
             f"{folder.id} is running (process {record.pid} on {record.hostname}); "
             f"watch it with: fmnist-tui watch {folder.id}"
         )
+    if request_.get("prepared") and "dataset" not in request_:
+        raise RunError(f"{folder.id} {NOT_BEGUN}")
     if "dataset" not in request_:
         raise RunError(f"{folder.id} never started; start a new run with: fmnist-tui train")
 
@@ -215,6 +218,8 @@ def command(folder: RunFolder, name: str, changes: Mapping[str, str] | None = No
     """
     record, living, run_id = store.read_host(folder), store.alive(folder), folder.id
     state = listing.state_of(listing.quick_state(folder).status, living)
+    if not living and store.read_run(folder).get("prepared") and not listing.quick_state(folder).seq:
+        raise RunError(f"{run_id} {NOT_BEGUN}")
     if record is None or state in ("finished", "stopped", "failed", "ended"):
         ended = "ended without finishing" if state == "ended" else state
         raise RunError(f"{run_id} is not running: {ended}")

@@ -122,8 +122,7 @@ class TrainConfig:
 
 def _not_applicable(setting: Setting, values: Mapping[str, Any]) -> ConfigError:
     if not setting.depends_on:
-        why = settings.why_not(setting.name, values)
-        return ConfigError(setting.name, f"{setting.option}: it applies {why}")
+        return ConfigError(setting.name, f"{setting.option}: it applies with {settings.why_not(setting.name, values)}")
     chosen, others = values[setting.depends_on], settings.applies_with(setting.name)
     alternatives = " or ".join([", ".join(others[:-1]), others[-1]] if others[:-1] else others)
     return ConfigError(

@@ -50,8 +50,8 @@ class Setting:
     )  # the line of PyTorch that it is in, with these values; empty: there is none
     editable: bool = False  # whether it can be changed while a run trains
     depends_on: str = ""  # a setting whose chosen registry entry says whether this one applies
-    # Beside that: with what it would apply, `with validation only`, where it does not; empty where it does.
-    only: Callable[[Values], str] = lambda values: ""
+    # Beside that: with what it would apply, `validation`, where it does not; empty where it does.
+    needs: Callable[[Values], str] = lambda values: ""
     strict: bool = False  # where it does not apply, a value other than the default is an error
 
     @property

@@ -54,7 +54,8 @@ def why_not(name: str, values: Mapping[str, Any]) -> str:
     if setting.depends_on and values[setting.depends_on] not in applies_with(name):
         names = applies_with(name)
         return f"{' or '.join([', '.join(names[:-1]), names[-1]] if names[:-1] else names)} only"
-    return setting.only(values)
+    needs = setting.needs(values)
+    return f"{needs} only" if needs else ""
 
 
 def applies_with(name: str) -> list[str]:

@@ -21,6 +21,8 @@ def status(state: RunState, alive: bool) -> tuple[str, str]:
     """A run's status, and its style: `("paused: loss not finite", "warning")`."""
     if state.status == UNREADABLE:
         return "can't be read", "bad"
+    if not state.seq and not alive:
+        return "has not begun", "dim"
     if not state.done and not alive:
         return "ended without finishing", "bad"
     if state.status == "paused":
@@ -45,6 +47,8 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
     """What to know or do now, and its style; empty where there is nothing."""
     if state.status == UNREADABLE:
         return state.reason, "bad"
+    if not state.seq and not alive:
+        return "It has not begun: it waits in the queue, which Runs (3) shows, or was made with --prepare.", ""
     if not state.done and not alive:
         if goes_on(state) is GoesOn.FROM_NEWEST:
             return "Its process ended unexpectedly: space resumes from its newest checkpoint.", "bad"

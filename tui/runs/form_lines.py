@@ -130,7 +130,7 @@ class AboutSetting(FormLines):
         if why := fields.why_not(chosen, form.values):
             depends_on = fields.declared(chosen).depends_on
             of = fields.declared(depends_on) if depends_on else None
-            now = f"Not with {of.title} {of.typed(form.values[of.name])}: {why}." if of else f"It applies {why}."
+            now = f"Not with {of.title} {of.typed(form.values[of.name])}: {why}." if of else f"It applies with {why}."
             lines += [*wrapped(now, width, "warning"), []]
         lines += wrapped(fields.about(chosen), width, "")
         if self.in_pytorch and (spelled := fields.in_pytorch(chosen, form.values)):

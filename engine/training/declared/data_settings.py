@@ -67,7 +67,7 @@ SETTINGS = (
         about="With validation images: evaluate the test set after every epoch too, to look at. It decides nothing.",
         steps=(False, True),
         display=lambda value: "evaluated after every epoch" if value else "evaluated at the end",
-        only=lambda values: "" if values["val"] else "with validation only",
+        needs=lambda values: "" if values["val"] else "validation",
         strict=True,
     ),
     Setting(

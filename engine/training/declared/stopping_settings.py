@@ -26,7 +26,7 @@ def _stop_when(value: Any) -> None:
 
 
 def _monitored(values: Values) -> str:
-    return "" if values["patience"] or values["schedule"] == "plateau" else "with patience only"
+    return "" if values["patience"] or values["schedule"] == "plateau" else "patience"
 
 
 SETTINGS = (
@@ -54,7 +54,7 @@ SETTINGS = (
         about="By how much the result must improve to count as better: an accuracy as a fraction of 1, so 0.001 is 0.1 "
         "percentage points; a loss as it is.",
         steps=(0.0, 1e-4, 1e-3, 1e-2),
-        only=_monitored,
+        needs=_monitored,
         editable=True,
     ),
     Setting(
@@ -65,7 +65,7 @@ SETTINGS = (
         choices=MONITORED,
         help="for --patience and the schedule plateau: which result must improve, {choices}",
         about="Which result must improve: accuracy (higher is better) or loss (lower is better).",
-        only=_monitored,
+        needs=_monitored,
     ),
     Setting(
         name="stop_when",

@@ -322,3 +322,12 @@ def test_the_queue_is_as_people_read_it(home: Path) -> None:
         "v": 1, "slots": 3, "waiting": [{"run": "a", "held": True}], "started": [{"run": "b", "restarts": 1}],
     }  # fmt: skip
     assert Home(home).queue.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("no_scheduler")
+def test_commands_to_a_run_that_waits_say_that_it_has_not_begun(home: Path) -> None:
+    folder = made(home)
+    client.add(home, [folder])
+    for act in (lambda: runs.command(folder, "pause"), lambda: runs.resume(folder)):
+        with pytest.raises(RunError, match="has not begun: it waits in the queue"):
+            act()
