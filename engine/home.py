@@ -70,6 +70,16 @@ class Home:
         return LabFolder(self.labs / lab_id)
 
     @property
+    def trash(self) -> Path:
+        """Deleted runs, until they are gone for good: on the file system of the others, and no run's name."""
+        return self.runs / ".trash"
+
+    @property
+    def meta_lock(self) -> Path:
+        """Held by who changes what is said of a run."""
+        return self.path / ".meta.lock"
+
+    @property
     def lab_progress(self) -> Path:
         """Which exercises of the lab's course are done."""
         return self.path / "lab-progress.json"
@@ -169,6 +179,11 @@ class RunFolder(HostFolder):
     def run_json(self) -> Path:
         """What was asked for, and under what it runs."""
         return self.path / "run.json"
+
+    @property
+    def meta_json(self) -> Path:
+        """What people say of it afterwards: name, note, tags; not there before they do."""
+        return self.path / "meta.json"
 
     @property
     def state_json(self) -> Path:

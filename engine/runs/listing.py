@@ -1,18 +1,19 @@
 """All runs and their states: from their folders, their logs and whether their hosts live. Imports no torch."""
 
 import contextlib
+import errno
 import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from engine.home import Home, RunFolder
-from engine.runs import log, state_file, store
+from engine.runs import log, meta, state_file, store
 from engine.runs.state import Fold, RunState
 from engine.runs.state_file import Summary
 from engine.runs.store import read_run
@@ -27,6 +28,7 @@ ENDED = ("finished", "stopped", "failed")  # by its events: no host need be look
 MOST_CHECKED, NEWEST = 200, 50  # of the runs that do not live, in one look: in turn, and of the newest
 RELIST = 30  # looks after which the names are listed in any case
 SETTLED_NS = 2 * 10**9
+META = 3  # the place of meta.json among a run's stamps
 POINTS = 256  # of each curve of a state that is read for a list, or twice as many
 
 _QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
@@ -61,7 +63,12 @@ class RunSummary:
     group: str = ""  # the id of the runs that it was made with, such as those of other seeds; empty: it is alone
     group_name: str = ""
     group_size: int = 0  # runs that were asked for together
-    problem: str = ""  # why it can't be read; then nothing else is known but its folder
+    problem: str = ""  # why it can't be read; then nothing else is known but its folder, and what is said of it
+    note: str = ""  # this and the next ones: what people say of it, by its meta.json; a text of several lines
+    tags: tuple[str, ...] = ()  # in order
+    hidden: bool = False  # left out of lists, unless they are asked for it
+    pinned: bool = False  # before the others in lists
+    meta_problem: str = ""  # why its meta.json can't be read
 
     @property
     def title(self) -> str:
@@ -77,7 +84,12 @@ class RunSummary:
         """As JSON can hold it."""
         values = {name: getattr(self, name) for name in _FIELDS}
         loss = self.loss if self.loss is not None and math.isfinite(self.loss) else None
-        return values | {"folder": str(self.folder), "loss": loss, "settings": dict(self.settings)}
+        return values | {
+            "folder": str(self.folder),
+            "loss": loss,
+            "settings": dict(self.settings),
+            "tags": [*self.tags],
+        }
 
 
 _FIELDS = [one.name for one in fields(RunSummary)]
@@ -135,7 +147,7 @@ def summary(folder: RunFolder) -> RunSummary:
     """One run. Raises UnreadableError where a file of it can't be read."""
     request = read_run(folder)
     found, living = _found(folder, None)
-    return _row(folder, request, found, living=living)
+    return _with_meta(_row(folder, request, found, living=living), folder)
 
 
 def _found(folder: RunFolder, reader: QuickReader | None) -> tuple[Summary, bool]:
@@ -203,6 +215,16 @@ def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bo
         group_name=group.get("name") or "",
         group_size=group.get("size") or 0,
     )
+
+
+def _with_meta(row: RunSummary, folder: RunFolder) -> RunSummary:
+    """The row, with what people say of the run."""
+    said, problem = meta.known(folder)
+    if said is meta.NOTHING:
+        return replace(row, meta_problem=problem) if problem and not row.problem else row
+    name = row.name if said.name is None else said.name
+    tags = tuple(sorted(set(said.tags)))
+    return replace(row, name=name, note=said.note, tags=tags, hidden=said.hidden, pinned=said.pinned)
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -327,6 +349,8 @@ class Listing:
         except UnreadableError as caught:
             error, created, reader = caught, store.created_by_id(folder), None
             row = unreadable_row(folder, caught, created)
+        if stamps[META] != errno.ENOENT:
+            row = _with_meta(row, folder)
         row = before.row if before is not None and before.row == row else row
         self._known[folder] = _Known(row, (created, store.made(folder), folder.id), stamps, error, reader)
 
@@ -375,7 +399,7 @@ class _Known:
 def _stamps(folder: RunFolder) -> tuple[object, ...]:
     """What changes whenever a run's row may: of each of its files when it was changed, and its length."""
     found: list[object] = []
-    for path in (folder.run_json, folder.events, folder.host_json):
+    for path in (folder.run_json, folder.events, folder.host_json, folder.meta_json):
         try:
             status = path.stat()
             found.append((status.st_mtime_ns, status.st_size, status.st_ino))

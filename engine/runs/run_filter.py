@@ -21,9 +21,9 @@ from engine.training.settings import SETTINGS
 
 # What can be typed, for a prompt.
 ABOUT = (
-    "Words that are in a name, id, model, data set or state, and comparisons (= != < <= > >=, : contains) of a setting "
-    "or of state, name, epoch, best, test, accuracy, loss, time or age: lr>=1e-3, optimizer=adam, best>=85, "
-    "-state:failed. All must hold; - excludes."
+    "Words that are in a name, id, model, data set, state, tag or note, and comparisons (= != < <= > >=, : contains) "
+    "of a setting or of state, name, tag, note, epoch, best, test, accuracy, loss, time or age: lr>=1e-3, "
+    "optimizer=adam, best>=85, tag:paper, -state:failed, pinned, -hidden. All must hold; - excludes."
 )
 
 
@@ -53,6 +53,7 @@ class Field:
     of: Callable[[RunSummary], Value]
     exact: bool = True  # else = takes what rounds to the number that is typed
     example: str = ""
+    words: bool = False  # a set of words: : takes one of them, whole
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class RunFilter:
 
     text: str = ""
     terms: tuple[Term, ...] = ()
+    about_hidden: bool = False  # whether it says something of hidden runs: they are not left out then
 
     def passes(self, run: RunSummary) -> bool:
         return all(term.holds(run) != term.excludes for term in self.terms)
@@ -79,6 +81,7 @@ _TYPED = {"≥": ">=", "≤": "<=", "≠": "!=", "\N{NO-BREAK SPACE}": " "}
 _COMPARISON = re.compile(
     rf'(?P<minus>-?)(?P<name>[^\W\d][\w-]*)\s*(?P<operator>{OPERATOR})\s*(?P<value>"[^"]*"|[^\s"]\S*)?'
 )
+_FLAG = re.compile(r"(?P<minus>-?)(?P<name>pinned|hidden)(?!\S|\s*(?:[<>=!]=?))", re.IGNORECASE)
 _WORD = re.compile(r'(?P<minus>-?)(?P<word>"[^"]*"|[^\s"]\S*|)')
 _SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86400}
 _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
@@ -88,11 +91,16 @@ def parse(text: str) -> RunFilter:
     """What a person typed. Raises FilterError, in one line, where it can't be read."""
     for sign, plain in _TYPED.items():
         text = text.replace(sign, plain)
-    terms, at = list[Term](), 0
+    terms, at, about_hidden = list[Term](), 0, False
     while (at := _after_space(text, at)) < len(text):
         found = _COMPARISON.match(text, at)
         field = _field(found["name"]) if found else None
-        if found is not None and (field is not None or not _is_word(found)):
+        flag = _FLAG.match(text, at)
+        if flag is not None:
+            found = flag
+            field = _OWN[flag["name"].casefold()]
+            terms.append(_comparison(field, field.name, "=", "yes", flag["minus"]))
+        elif found is not None and (field is not None or not _is_word(found)):
             value = found["value"]
             if value is None:
                 _refuse_quote(text, found.end())
@@ -102,8 +110,9 @@ def parse(text: str) -> RunFilter:
             assert found is not None
             _refuse_quote(text, found.end() if not found["word"] else len(text))
             terms.append(_word(found["word"], found["minus"]))
+        about_hidden = about_hidden or (field is not None and field.name == "hidden")
         at = found.end()
-    return RunFilter(text.strip(), tuple(terms))
+    return RunFilter(text.strip(), tuple(terms), about_hidden)
 
 
 def names() -> tuple[str, ...]:
@@ -166,9 +175,9 @@ def _text_term(field: Field, operator: str, typed: str) -> Callable[[RunSummary]
         value = field.of(run)
         return [_plain(str(form)) for form in (value if isinstance(value, tuple) else (value,))]
 
-    if operator == ":":
+    if operator == ":" and not field.words:
         return lambda run: any(wanted in form for form in forms(run))
-    return lambda run: (wanted in forms(run)) == (operator == "=")
+    return lambda run: (wanted in forms(run)) == (operator != "!=")
 
 
 def _switch_term(field: Field, operator: str, typed: str) -> Callable[[RunSummary], bool]:
@@ -257,7 +266,8 @@ def _plain(text: str) -> str:
 
 
 def _searched(run: RunSummary) -> str:
-    return _plain(" ".join((run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", run.state_words)))
+    of_it = (run.id, run.name, run.model, run.dataset, "demo" if run.demo else "", run.state_words)
+    return _plain(" ".join((*of_it, *run.tags, run.note)))
 
 
 def _models(run: RunSummary) -> tuple[str, ...]:
@@ -274,6 +284,10 @@ _OWN: Mapping[str, Field] = {
         Field("state", Kind.TEXT, lambda run: (run.state, run.state_words), example="state=finished"),
         Field("name", Kind.TEXT, lambda run: (run.name, run.title), example="name:fast"),
         Field("id", Kind.TEXT, lambda run: run.id, example="id:20260101"),
+        Field("tag", Kind.TEXT, lambda run: run.tags, example="tag:paper", words=True),
+        Field("note", Kind.TEXT, lambda run: run.note, example='note:"try again"'),
+        Field("pinned", Kind.SWITCH, lambda run: run.pinned),
+        Field("hidden", Kind.SWITCH, lambda run: run.hidden),
         Field("model", Kind.TEXT, _models, example="model=cnn"),
         Field("data", Kind.TEXT, _data, example="data=demo"),
         Field("epoch", Kind.NUMBER, lambda run: run.epoch),
@@ -285,7 +299,10 @@ _OWN: Mapping[str, Field] = {
         Field("age", Kind.TIME, lambda run: max(0.0, time.time() - run.started), exact=False, example="age<2d"),
     )
 }
-_OTHER_NAMES = {"run": "name", "dataset": "data", "best_accuracy": "best", "test_accuracy": "test", "seconds": "time"}
+_OTHER_NAMES = {
+    "run": "name", "dataset": "data", "best_accuracy": "best", "acc": "best", "test_accuracy": "test",
+    "seconds": "time", "tags": "tag", "notes": "note",
+}  # fmt: skip
 _fields_made: dict[str, Field] = {}
 
 

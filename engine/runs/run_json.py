@@ -73,7 +73,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         msgspec.convert(content, _RunJson)
     except msgspec.ValidationError as error:
-        raise MalformedError(_words(error)) from None
+        raise MalformedError(words(error)) from None
     except RecursionError:
         raise MalformedError("its JSON is too deep") from None
     if wrong := mistyped(content.get("config") or {}):
@@ -87,7 +87,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _words(error: msgspec.ValidationError) -> str:
+def words(error: msgspec.ValidationError) -> str:
     """``Expected `object`, got `array` - at `$.config` `` as: 'config' is not an object."""
     what, _, where = str(error).partition(" - at `$")
     name = where.strip("`. ") or "its content"

@@ -19,11 +19,11 @@ from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
 from engine.hosting import process, record_file, unix_socket
 from engine.hosting.process import HostRecord
-from engine.runs import run_json
+from engine.runs import meta, run_json
+from engine.runs.run_name import check_name
 from engine.runs.unreadable import UnreadableError, left_out_words
-from engine.terminal_text import argument_text, printable
+from engine.terminal_text import argument_text
 
-MOST_NAME = 200  # characters of a run's name
 MOST_TIME = 1e11  # Unix seconds; no date is shown of more
 
 
@@ -47,15 +47,6 @@ def create(home: Path, request: dict[str, Any]) -> RunFolder:
             raise RunError(f"cannot write to the home folder {home} ({error.strerror})") from None
         raise
     return folder
-
-
-def check_name(name: str) -> None:
-    """Raises RunError for a name that no screen can show as it is: with control characters, marks that turn the
-    direction of writing, or characters without a width."""
-    if len(name) > MOST_NAME:
-        raise RunError(f"the run's name has {len(name)} characters; at most {MOST_NAME} are possible")
-    if not name.isprintable():
-        raise RunError(f"the run's name {printable(name)!r} holds a character that can't be shown; leave it out")
 
 
 def _new_folder(home: Path, now: float) -> RunFolder:
@@ -304,6 +295,9 @@ def title(folder: RunFolder) -> str:
 
 
 def _name(folder: RunFolder) -> str:
+    said, _ = meta.known(folder)
+    if said.name is not None:
+        return said.name
     try:
         return str(read_run(folder).get("name") or "")
     except RunError:

@@ -23,13 +23,17 @@ def run(
     seconds: float = 5.0,
     hours: float = 1.0,
     demo: bool = False,
+    note: str = "",
+    tags: tuple[str, ...] = (),
+    hidden: bool = False,
+    pinned: bool = False,
     **settings: SettingValue,
 ) -> RunSummary:
     return RunSummary(
         id=f"20260101-101010-{name[:4]}", name=name, state=state, model=model, dataset="Fashion-MNIST", demo=demo,
         epoch=epoch, epochs=10, accuracy=best, best_accuracy=best, started=time.time() - 3600 * hours,
         folder=Home(Path("home")).run("x"), parent="", parent_epoch=0, parent_step=0, loss=loss, seconds=seconds,
-        settings={**defaults(), "model": model, **settings},
+        settings={**defaults(), "model": model, **settings}, note=note, tags=tags, hidden=hidden, pinned=pinned,
     )  # fmt: skip
 
 
@@ -176,6 +180,57 @@ def test_what_cannot_be_read_is_told_in_a_line(text: str, said: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+SAID = (
+    run("one", tags=("paper", "v2"), pinned=True, best=0.95, optimizer="adam"),
+    run("two", tags=("paperback",), note="Try AGAIN with\na lower rate", hidden=True, best=0.91),
+    run("pinned-lr", best=0.2, optimizer="adamw"),
+    run("hidden layers"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("tag:paper", "one"),
+        ("tag=Paper", "one"),
+        ("tags:v2 tag:paper", "one"),
+        ("tag:pap", ""),
+        ("-tag:paper", "two pinned-lr hidden layers"),
+        ("tag!=paper", "two pinned-lr hidden layers"),
+        ("again", "two"),
+        ('"again with"', "two"),
+        ("note:rate", "two"),
+        ('note:"lower rate"', "two"),
+        ("-note:rate paper", "one"),
+        ("pinned", "one"),
+        ("PINNED", "one"),
+        ("-pinned", "two pinned-lr hidden layers"),
+        ("pinned=yes", "one"),
+        ("pinned = no", "two pinned-lr hidden layers"),
+        ("hidden", "two"),
+        ("-hidden", "one pinned-lr hidden layers"),
+        ("hidden=no pinned", "one"),
+        ("pinned-lr", "pinned-lr"),
+        ('"pinned"', "pinned-lr"),
+        ('"hidden"', "hidden layers"),
+        ("acc>0.9", "one two"),
+        ("acc>90", "one two"),
+        ("acc>0.9 -hidden", "one"),
+        ("optimizer:adam", "one pinned-lr"),
+        ("optimizer=adam", "one"),
+    ],
+)
+def test_what_people_say_of_runs_can_be_asked_for(text: str, found: str) -> None:
+    assert passing(text, *SAID) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"), [("", False), ("tag:paper", False), ("hidden", True), ("lr>0 -hidden", True), ("hidden=no", True)]
+)
+def test_a_filter_that_names_hidden_runs_is_about_them(text: str, asks: bool) -> None:
+    assert parse(text).about_hidden is asks
+
+
 def test_every_setting_can_be_compared_by_its_name_and_its_column() -> None:
     for setting in SETTINGS.values():
         assert setting.name in names()
@@ -184,7 +239,7 @@ def test_every_setting_can_be_compared_by_its_name_and_its_column() -> None:
 
 def test_what_is_compared_in_the_prompts_words_can_be_read() -> None:
     examples = ABOUT.partition("age: ")[2].partition(". ")[0]
-    assert len(parse(examples.replace(",", "")).terms) == 4
+    assert len(parse(examples.replace(",", "")).terms) == 7
     own = ABOUT.partition("a setting or of ")[2].partition(":")[0].replace(" or ", ", ").split(", ")
     assert set(own) <= set(names())
 
