@@ -146,13 +146,18 @@ def clear_away(folder: RunFolder, record: HostRecord | None) -> None:
 
 def branches_from(folder: RunFolder) -> set[str]:
     """The checkpoint files of this run that other runs in the same home began with."""
-    files = set()
-    for other in run_folders(folder.home.path):
+    return branched(folder.home.path).get(folder.id, set())
+
+
+def branched(home: Path) -> dict[str, set[str]]:
+    """The checkpoint files that runs began with, by the id of the run that they are of."""
+    found = dict[str, set[str]]()
+    for one in run_folders(home):
         with contextlib.suppress(RunError):
-            parent = read_run(other).get("parent") or {}
-            if parent.get("run") == folder.id:
-                files.add(Path(parent["file"]).name)
-    return files
+            parent = read_run(one).get("parent") or {}
+            if parent.get("run") and parent.get("file"):
+                found.setdefault(parent["run"], set()).add(Path(parent["file"]).name)
+    return found
 
 
 @dataclass(frozen=True)
