@@ -9,6 +9,7 @@ from engine.training import events as ev
 from engine.training.setting import number_text
 
 NUMBER = 8  # characters of a number in a column, without its sign
+PINNED = "◆ "  # before the name of a run that is pinned
 NOTHING = "–"  # where a number is not known (yet)
 setting = number_text  # a setting exactly as it is: `1e-3`, `0.01`, `0`
 

@@ -239,31 +239,6 @@ def differing(runs: Sequence[RunSummary]) -> tuple[str, ...]:
     return tuple(name for name in SETTINGS if len({str(one.get(name)) for one in there.values()}) > 1)
 
 
-def family(runs: Sequence[RunSummary], *, by_place: bool = True) -> list[tuple[int, RunSummary]]:
-    """The runs as a tree, each with its depth: in the order in which they are given, and below each run its branches,
-    in the order in which they left it (`by_place`), or in that in which they are given. A branch whose parent is not
-    among them stands by itself."""
-    there = {run.id for run in runs}
-    children: dict[str, list[RunSummary]] = {}
-    for run in runs:
-        if run.parent in there and run.parent != run.id:
-            children.setdefault(run.parent, []).append(run)
-    tree: list[tuple[int, RunSummary]] = []
-
-    def add(run: RunSummary, depth: int) -> None:
-        tree.append((depth, run))
-        branches = children.get(run.id, [])
-        if by_place:
-            branches = sorted(branches, key=lambda one: (one.parent_epoch, one.parent_step, one.started))
-        for child in branches:
-            add(child, depth + 1)
-
-    for run in runs:
-        if run.parent not in there or run.parent == run.id:
-            add(run, 0)
-    return tree
-
-
 class Listing:
     """All runs, read again and again; from any thread, one at a time. A home of thousands is read in parts, the newest
     runs first, and only runs that may have changed are read again."""

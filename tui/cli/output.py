@@ -59,6 +59,12 @@ def tell(text: str) -> None:
         _to_stderr(f"{shown(text)}\n")
 
 
+def ask(question: str) -> bool:
+    """Ask on stderr, and read the answer: yes alone is one, and the end of the input is none."""
+    _to_stderr(f"{shown(question)} [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def tell_in_place(text: str) -> None:
     """The same in one line, as far as that goes, over what was told in place before; empty: nothing any more."""
     if sys.stderr.isatty():

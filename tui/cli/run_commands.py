@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
 
 
+MOST_BROKEN = 5  # files that are named
+
+
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
     runs = commands.add("runs", _runs, "list the runs", "runs --filter 'lr>=1e-3 best>=85 -state:failed' --json")
     runs.add_argument("--json", action="store_true", help="as a JSON list")
+    runs.add_argument("--all", action="store_true", help="hidden runs too; so does a filter that names them")
     runs.add_argument(
         "--groups",
         action="store_true",
@@ -30,9 +34,10 @@ def declare(commands: Commands) -> None:
         type=argument_text,
         metavar="TEXT",
         default="",
-        help="only the runs for which all of this holds: words that are in a name, id, model, data set or state; "
-        "comparisons (= != < <= > >=, : contains) of a setting, or of state, name, id, epoch, best, test, accuracy "
-        "(in %%), loss, time (5min) or age (2d); - excludes: --filter=-state:failed (docs/training.md)",
+        help="only the runs for which all of this holds: words that are in a name, id, model, data set, state, tag or "
+        "note; comparisons (= != < <= > >=, : contains) of a setting, or of state, name, id, tag, note, epoch, best, "
+        "test, accuracy (in %%), loss, time (5min) or age (2d); pinned, hidden; - excludes: --filter=-state:failed "
+        "(docs/training.md)",
     )
     for name, summary in (
         ("pause", "pause a run between two steps"),
@@ -55,7 +60,8 @@ def _runs(options: argparse.Namespace) -> int:
     home = home_of(options)
     look = listing.Listing(home)
     every, unreadable = with_queue(look.look(), queued(home)), look.unreadable
-    found = [run for run in every if wanted.passes(run)]
+    passing = [run for run in every if wanted.passes(run)]
+    found = [run for run in passing if not run.hidden or options.all or wanted.about_hidden]
     if options.json:
         from engine.runs.groups import groups
 
@@ -64,10 +70,18 @@ def _runs(options: argparse.Namespace) -> int:
         _print_groups(found)
     elif found:
         _print_runs(found)
-    elif every:
+    elif every and not passing:
         say(f"no run of {len(every)} passes the filter {wanted.text}")
-    elif not unreadable:
+    elif not every and not unreadable:
         say(f"no runs yet in {Home(home).runs}; start one with: fmnist-tui train")
+    if not options.json and (hidden := len(passing) - len(found)):
+        are, them = ("s are", "them") if hidden > 1 else (" is", "it")
+        say(f"{hidden} hidden run{are} left out; --all shows {them}")
+    if broken := [f"{run.folder.meta_json} can't be read ({run.meta_problem})" for run in found if run.meta_problem]:
+        sys.stdout.flush()
+        complain(
+            "; ".join(broken[:MOST_BROKEN]) + (f" and {len(broken) - MOST_BROKEN} more" * (len(broken) > MOST_BROKEN))
+        )
     if unreadable:
         sys.stdout.flush()
         complain(left_out_words(unreadable, listed=True))
@@ -80,20 +94,32 @@ def _print_runs(found: "list[RunSummary]") -> None:
 
     from rich.table import Table
 
-    from engine.runs.listing import family
-    from tui.format import age, percent
+    from engine.runs.family import family, pinned_first
+    from tui.format import PINNED, age, percent
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "state", "model", "data", "epoch", "best accuracy", "test accuracy", "started"):
+    tagged = any(run.tags for run in found)
+    headings = ("run", "state", "model", "data", "epoch", "best accuracy", "test accuracy", "started")
+    for heading in (*headings, *["tags"] * tagged):
         table.add_column(heading, overflow="fold")
-    for depth, run in family(found):
-        label = "  " * (depth - 1) + "└ " * bool(depth) + f"{run.id} {run.name}".strip()
+    for depth, run in family(pinned_first(found)):
+        label = "  " * (depth - 1) + "└ " * bool(depth) + f"{PINNED * run.pinned}{run.id} {run.name}".strip()
         best, test = (percent(one) if one is not None else "–" for one in (run.best_accuracy, run.test_accuracy))
         began = age(time.time() - run.started)
         if run.problem:
-            table.add_row(shown(label), run.state_words, "", "", "", "", "", shown(run.problem))
+            table.add_row(shown(label), run.state_words, "", "", "", "", "", shown(run.problem), *[""] * tagged)
             continue
-        cells = (label, run.state_words, run.model, run.dataset, f"{run.epoch}/{run.epochs}", best, test, began)
+        cells = (
+            label,
+            run.state_words,
+            run.model,
+            run.dataset,
+            f"{run.epoch}/{run.epochs}",
+            best,
+            test,
+            began,
+            *[" ".join(run.tags)] * tagged,
+        )
         table.add_row(*map(shown, cells))
     console(width=None if sys.stdout.isatty() else 200).print(table)
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine import home as homes
+from engine import plain_file
 from engine.errors import EngineError
 from engine.home import Home, RunFolder
 from tui.cli.output import DONE, say
 
 MOST = 200  # runs, the newest: so many can still be told apart in a list
 SAFE = re.compile(r"[\w.+%][\w.+%-]*")  # a shell would take other signs in a name for more than a name
-BYTES = 100_000  # of a run.json
+BYTES = 1 << 20  # of a run.json or a meta.json
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _words(home: Path) -> Iterator[str]:
     runs = Home(home).runs
-    ids = sorted((entry for entry in os.listdir(runs) if SAFE.fullmatch(entry)), reverse=True)[:MOST]
+    there = (entry for entry in os.listdir(runs) if SAFE.fullmatch(entry) and not entry.startswith("."))
+    ids = sorted(there, reverse=True)[:MOST]
     if ids:
         yield "last"
     for run in ids:
@@ -41,9 +43,15 @@ def _words(home: Path) -> Iterator[str]:
 
 
 def _name(folder: RunFolder) -> str:
+    """What it is called now; "" where nothing says so."""
+    name = _named(folder.meta_json)
+    return (_named(folder.run_json) or "") if name is None else name
+
+
+def _named(path: Path) -> str | None:
     try:
-        with open(folder.run_json, "rb") as file:
-            content = json.loads(file.read(BYTES))
-        return str(content.get("name") or "")
+        content = json.loads(plain_file.read(path, BYTES))
+        name = content.get("name")
     except (OSError, ValueError, AttributeError, RecursionError):
-        return ""
+        return None
+    return name if isinstance(name, str) else None

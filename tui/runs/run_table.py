@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.runs import listing, state_file
+from engine.runs.family import family, pinned_first
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
@@ -59,7 +60,7 @@ def table(
     alike, and settings that have no room come last, where the keys reach them. `groups`: those that have a row, by
     their ids; the runs of those that are `unfolded` have rows too."""
     now = time.time()
-    tree = listing.family(in_order(runs, order), by_place=not order.title)
+    tree = family(pinned_first(in_order(runs, order)), by_place=not order.title)
     entries = grouped_rows.arranged(tree, groups, unfolded) if groups else list[Entry](tree)
     settings = _settings(runs, chosen)
     cells = {

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.home import RunFolder
-from engine.runs.listing import RunSummary, family, quick_state, state_of, summary
+from engine.runs.family import family
+from engine.runs.listing import RunSummary, quick_state, state_of, summary
 from engine.training import events as ev
 from tests.support.made_up import MadeUpRun, progress
 

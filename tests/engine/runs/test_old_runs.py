@@ -16,6 +16,7 @@ from engine.checkpoints.read import load
 from engine.home import Home, RunFolder
 from engine.models import trusted_code
 from engine.runs import branch, history, listing, log
+from engine.runs.family import family
 from engine.runs.host import take
 from engine.runs.state import RunState, fold
 
@@ -46,7 +47,7 @@ def test_they_are_listed_with_what_became_of_them(home: Path, old: Home) -> None
         (FINISHED, "finished", "finished", 3, 3),
     ]
     assert {(run.model, run.dataset, run.demo) for run in runs} == {("tiny.py:Tiny", "demo data", True)}
-    assert [depth for depth, _ in listing.family(runs)] == [0, 1, 0]
+    assert [depth for depth, _ in family(runs)] == [0, 1, 0]
     assert (runs[0].parent, runs[0].parent_epoch, runs[0].parent_step) == (STOPPED, 2, 6)
 
 

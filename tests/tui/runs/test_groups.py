@@ -11,6 +11,7 @@ from engine.home import Home
 from engine.queue import queue_file
 from engine.queue.queue_file import Queue, Waiting
 from engine.runs import client as runs
+from engine.runs.family import family
 from engine.runs import groups, listing, store
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
@@ -103,7 +104,7 @@ def run(run_id: str, *, group: str = "", parent: str = "", seed: int = 0, **know
 
 def test_a_branch_of_a_run_of_a_group_is_never_hidden() -> None:
     runs_ = [run("z"), run("a2", group="g", seed=2), run("child", parent="a1"), run("a1", group="g", seed=1), run("y")]
-    tree = listing.family(runs_)
+    tree = family(runs_)
     found = of_two(groups.groups(runs_))
     folded = [(depth, one.id) for depth, one in arranged(tree, found, ())]
     assert folded == [(0, "z"), (0, "g"), (1, "child"), (0, "y")]

@@ -2,7 +2,8 @@ from pathlib import Path
 
 from engine.home import Home
 from engine.runs.curve import even
-from engine.runs.listing import RunSummary, differing, family
+from engine.runs.family import family
+from engine.runs.listing import RunSummary, differing
 from engine.training.events import SettingValue
 from engine.training.settings import defaults
 from tui.run_columns import columns
