@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.runs.deletion import Plan
+from engine.runs.deletion import WAITING, Plan
 from engine.runs.listing import RunSummary
 from engine.terminal_text import printable
 from tui import format as fmt
@@ -32,10 +32,16 @@ def about(plan: Plan) -> list[str]:
 
 def refused(plan: Plan) -> list[str]:
     """Which runs stay, and why."""
-    if not plan.refused:
-        return []
-    one = len(plan.refused) == 1
-    return [f"not deleted, as {'it trains' if one else 'they train'}: {names(plan.refused)}. Stop it first."]
+    waiting = [run for run in plan.refused if run.state in WAITING]
+    training = [run for run in plan.refused if run not in waiting]
+    lines = list[str]()
+    if training:
+        it, them = ("it trains", "it") if len(training) == 1 else ("they train", "them")
+        lines.append(f"not deleted, as {it}: {names(training)}. Stop {them} first.")
+    if waiting:
+        it, them = ("it waits", "it") if len(waiting) == 1 else ("they wait", "them")
+        lines.append(f"not deleted, as {it} in the queue: {names(waiting)}. Cancel {them} there.")
+    return lines
 
 
 def counted(runs: Iterable[RunSummary]) -> str:

@@ -15,14 +15,14 @@ from tui.graphics import sixel
 from tui.graphics.image import cell_style
 from tui.graphics.pictures import Pictures, PictureStyle, Placed
 from tui.graphics.terminal import QUESTION, Answers, TerminalAnswers, cell_of
-from tui.settings_app import SettingsApp
+from tui.order_app import OrderApp
 from tui.textual_private import Spans, every_screen, screens_shown, send, use_true_colour
 from tui.widgets.picture_widget import PictureWidget
 
 NO_KITTY = "Kitty's images need colours and UTF-8 here: they are drawn as characters."
 
 
-class PictureApp(SettingsApp):
+class PictureApp(OrderApp):
     """An app whose widgets draw images with `pictures`. Where the terminal is to be asked what it can show, nothing
     waits for the answer: images are cells until it comes."""
 

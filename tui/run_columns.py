@@ -18,6 +18,8 @@ _LAST = {
     "curve": "of the training loss",
     "time": "of training, pauses left out",
     "data": "the data set",
+    "tags": "what it was tagged with",
+    "note": "the first line of the note on it",
     "age": "since its start",
 }
 _ABOUT = {  # of settings whose names in the form do not say it here

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.inspection.tensor_refs import TensorRef
     from engine.progress import Progress
     from engine.runs.listing import Listing
+    from engine.runs.trash import Trash
     from engine.sources import Source
     from engine.worker.client import WorkerClient
     from engine.worker.request import Request
@@ -92,6 +93,19 @@ class Services(Protocol):
     def trusting(self, call: "Callable[[], R]") -> "R":
         """Call it, in a thread; where it comes to a Python file that the person does not trust yet, ask them, and call
         it again where they do. Raises what `call` raises."""
+        ...
+
+    @property
+    def trash(self) -> "Trash":
+        """The runs that were deleted here, until the app ends."""
+        ...
+
+    def redraw(self) -> None:
+        """Send the whole screen: another program has written on the terminal."""
+        ...
+
+    def forget_run(self, folder: "RunFolder") -> None:
+        """A run is gone: where it is watched, it is no more."""
         ...
 
     # Going to another screen

@@ -13,6 +13,8 @@ from engine.runs import disk, store, trash
 from engine.runs.disk import Usage
 from engine.runs.listing import LIVE, RunSummary
 
+WAITING = ("queued", "held")  # the states of a run that the queue has
+
 
 @dataclass(frozen=True)
 class Doomed:
@@ -29,7 +31,7 @@ class Plan:
 
     doomed: tuple[Doomed, ...]
     usage: Usage  # of all of it together
-    refused: tuple[RunSummary, ...]  # those that train
+    refused: tuple[RunSummary, ...]  # those that train, or wait in the queue
 
     @property
     def folders(self) -> list[RunFolder]:
@@ -43,7 +45,7 @@ class Plan:
 
 def plan(chosen: Sequence[RunSummary], every: Sequence[RunSummary]) -> Plan:
     """Delete `chosen`, of the runs `every`. Looks at all files of theirs: not for the event loop."""
-    refused = tuple(run for run in chosen if run.state in LIVE or store.alive(run.folder))
+    refused = tuple(run for run in chosen if run.state in (*LIVE, *WAITING) or store.alive(run.folder))
     going = [run for run in chosen if run not in refused]
     gone = {run.id for run in going}
     doomed = tuple(

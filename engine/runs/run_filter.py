@@ -120,6 +120,11 @@ def names() -> tuple[str, ...]:
     return tuple(_fields())
 
 
+def named(name: str) -> Field | None:
+    """What is compared by that name; None: nothing is called so."""
+    return _field(name)
+
+
 def _after_space(text: str, at: int) -> int:
     return len(text) - len(text[at:].lstrip())
 

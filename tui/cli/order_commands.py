@@ -260,9 +260,10 @@ def _undelete(options: argparse.Namespace) -> int:
 
 
 def _rows(home: Path) -> "list[RunSummary]":
+    from engine.queue.shown import read, with_queue
     from engine.runs.listing import Listing
 
-    return Listing(home).look()
+    return with_queue(Listing(home).look(), read(home))
 
 
 def _plan_json(plan: "Plan") -> dict[str, Any]:

@@ -2,48 +2,31 @@
 
 import asyncio
 
-from textual.suggester import Suggester
-
 from engine.errors import EngineError, InspectionError
 from engine.home import expanded
 from engine.typed_path import typed_path
 from engine.weights.formats import registry
 from engine.weights.formats.registry import Candidate
+from tui.dialogs.completing import Completer, Completions
 
 MOST_LISTED = 2000  # names of a folder that are looked at
 
 
-class PathSuggester(Suggester):
+class PathSuggester(Completer):
     """Completes the last part of a path; right takes it."""
 
     def __init__(self, *, among_others: bool = False) -> None:
         """`among_others`: what is typed need not be a path, or has one behind an equals sign, as in `mlp=FILE`; nothing
         is a path there before a slash."""
-        super().__init__(use_cache=False, case_sensitive=True)
+        super().__init__()
         self._among_others = among_others
 
-    async def get_suggestion(self, value: str) -> str | None:
-        whole, names = await self._looked_up(value)
-        return whole + names[0] if names and whole + names[0].rstrip("/") != value else None
-
-    async def completed(self, value: str) -> tuple[str, list[str]]:
-        """As far as all that begins like `value` goes on alike, and the names of that, where they are several."""
-        whole, names = await self._looked_up(value)
-        return whole + _common(names) if names else value, names if len(names) > 1 else []
-
-    async def _looked_up(self, value: str) -> tuple[str, list[str]]:
+    async def looked_up(self, value: str) -> Completions:
         before, typed = _apart(value) if self._among_others else ("", value)
         if not typed.strip() or (self._among_others and "/" not in typed):
             return value, []
         head, slash, _ = typed.rpartition("/")
         return before + head + slash, await asyncio.to_thread(_beginning, typed)
-
-
-def _common(names: list[str]) -> str:
-    """The beginning that sorted names share."""
-    first, last = names[0], names[-1]
-    differs = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[:differs]
 
 
 def _apart(value: str) -> tuple[str, str]:

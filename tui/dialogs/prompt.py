@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from engine.errors import EngineError
 from engine.terminal_text import shown, shown_lines
 from tui.dialogs.by_itself import ByItself
-from tui.dialogs.paths import PathSuggester
+from tui.dialogs.completing import Completer
 from tui.widgets.text import shown_content
 from tui.widgets.text_field import TextField
 
@@ -55,7 +55,7 @@ class PromptScreen(ByItself[str | None]):
         check: Callable[[str], str],
         *,
         value: str = "",
-        suggester: PathSuggester | None = None,
+        suggester: Completer | None = None,
         password: bool = False,
         kept: bool = True,
         by_itself: bool = False,

@@ -6,8 +6,9 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from tui.dialogs.columns import ColumnChoice
+from tui.dialogs.completing import Completer
 from tui.dialogs.key_screen import KeyScreen
-from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.prompt import PromptKeys, PromptScreen
 from tui.keys import bind, move_keys
 from tui.widgets.rows import Rows
 from tui.widgets.scrolled_lines import ScrolledLines
@@ -36,6 +37,7 @@ def filter_key(screen: str, by: str) -> Binding:
     return bind(screen, "filter", "Filter", by)
 
 
+FILTER_KEYS = PromptKeys(complete="Tab: complete")
 MOST_LINES = 1_000_000  # of a panel beside the table
 
 
@@ -61,7 +63,13 @@ class TableScreen(KeyScreen[None]):
 
     def filter_prompt(self) -> PromptScreen:
         """What asks for the filter."""
-        return PromptScreen("Filter", self.FILTER_ABOUT, self.count_typed, value=self.filter_text)
+        about, suggester = self.FILTER_ABOUT, self.filter_completer()
+        value = self.filter_text
+        return PromptScreen("Filter", about, self.count_typed, value=value, suggester=suggester, keys=FILTER_KEYS)
+
+    def filter_completer(self) -> Completer | None:
+        """What completes the filter while it is typed; None: nothing does."""
+        return None
 
     def filter_changed(self) -> None:
         """Show the rows that pass `filter_text`."""

@@ -55,6 +55,8 @@ def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *
         "loss": fmt.NOTHING if loss is None else fmt.loss(loss.mean),
         "time": fmt.span(sum(run.seconds for run in runs)) if any(run.epoch for run in runs) else fmt.NOTHING,
         "data": _same(["demo data" if run.demo else run.dataset for run in runs]),
+        "tags": " ".join(sorted(set.intersection(*(set(run.tags) for run in runs)))),  # that all of them have
+        "note": _same([run.note.partition("\n")[0] for run in runs]) if any(run.note for run in runs) else "",
         "age": fmt.age(now - max(run.started for run in runs)),
         "curve": "",
     }

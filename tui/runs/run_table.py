@@ -29,7 +29,8 @@ STYLES = {  # of a state
 }  # fmt: skip
 WIDE = 90  # cells of a table that shows the times beside the results
 NAME, FIXED = "run", 2  # the column that is always there, and how many of the first ones are always in view
-MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, LEAST_CURVE = 40, 11, 16, 18, 8  # cells
+MARK = Column("", 1)  # where some runs are marked
+MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, MOST_TAGS, LEAST_CURVE = 40, 11, 16, 18, 20, 8  # cells
 
 Value = str | float
 
@@ -60,7 +61,7 @@ def table(
     alike, and settings that have no room come last, where the keys reach them. `groups`: those that have a row, by
     their ids; the runs of those that are `unfolded` have rows too."""
     now = time.time()
-    tree = family(pinned_first(in_order(runs, order)), by_place=not order.title)
+    tree = family(in_order(runs, order), by_place=not order.title)
     entries = grouped_rows.arranged(tree, groups, unfolded) if groups else list[Entry](tree)
     settings = _settings(runs, chosen)
     cells = {
@@ -76,12 +77,12 @@ def table(
     name = next(column.width for column in columns if column.title == NAME)
     rows = []
     for depth, run in entries:
-        branch = "  " * (depth - 1) + "└ " * bool(depth)
         if isinstance(run, Group):
             texts = cells[run.id] | {"run": fit_middle(cells[run.id]["run"], name), "curve": ""}
             styles = {"state": STYLES.get(texts["state"], "")}
             rows.append(Row(grouped_rows.key_of(run), tuple(texts[title] for title in titles), styles=styles))
             continue
+        branch = "  " * (depth - 1) + "└ " * bool(depth) + fmt.PINNED * run.pinned
         texts = cells[run.id] | {
             "run": branch + fit_middle(run.title, name - width_of([branch])),
             "curve": sparkline(run.curve, min(room, state_file.SUMMARY_POINTS)),
@@ -100,9 +101,9 @@ def orders(runs: Sequence[RunSummary], chosen: Sequence[str] = ()) -> list[Order
 
 
 def in_order(runs: Sequence[RunSummary], order: Order) -> list[RunSummary]:
-    """The runs, newest first, in another order; those without a value last."""
+    """The runs, newest first, in another order; those without a value last, but pinned ones before all."""
     if not order.title:
-        return list(reversed(runs)) if order.falling else list(runs)
+        return pinned_first(list(reversed(runs)) if order.falling else runs)
     found = [(_value(run, order.title), run) for run in runs]
     there = [(value, run) for value, run in found if value is not None]
     numbers = all(isinstance(value, int | float) for value, _ in there)
@@ -111,7 +112,7 @@ def in_order(runs: Sequence[RunSummary], order: Order) -> list[RunSummary]:
         return (float(pair[0]), "") if numbers else (0.0, str(pair[0]).casefold())
 
     there.sort(key=key, reverse=order.falling)
-    return [*(run for _, run in there), *(run for value, run in found if value is None)]
+    return pinned_first([*(run for _, run in there), *(run for value, run in found if value is None)])
 
 
 def _settings(runs: Sequence[RunSummary], chosen: Sequence[str] = ()) -> list[str]:
@@ -127,8 +128,9 @@ def _with_name(chosen: Sequence[str]) -> list[str]:
 
 
 def _fixed(titles: Sequence[str]) -> int:
+    marks = titles[:1] == [MARK.title]
     at = titles.index(NAME) + 1
-    return at if at <= FIXED else 1
+    return at if at <= FIXED + marks else 1 + marks
 
 
 def _setting(run: RunSummary, name: str) -> str:
@@ -142,7 +144,7 @@ def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
     """`depth`: below how many runs that it branched off from."""
     return {
         "state": run.state,
-        "run": "  " * depth + run.title,
+        "run": "  " * depth + fmt.PINNED * run.pinned + run.title,
         "model": model_name(run.model),
         "epochs": fmt.NOTHING if run.problem else f"{run.epoch}/{run.epochs}",
         "best": fmt.percent(run.best_accuracy),
@@ -150,6 +152,8 @@ def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
         "loss": fmt.NOTHING if run.loss is None else fmt.loss(run.loss),
         "time": fmt.span(run.seconds) if run.epoch else fmt.NOTHING,
         "data": "demo data" if run.demo else run.dataset,
+        "tags": " ".join(run.tags),
+        "note": run.note.partition("\n")[0],
         "age": fmt.age(now - run.started),
     }
 
@@ -170,8 +174,9 @@ def _value(run: RunSummary, title: str) -> Value | None:
         number = _RESULTS[title](run)
         return number if number is not None and math.isfinite(number) else None
     own = {"state": run.state, "run": run.title, "model": run.model, "data": run.dataset}
+    own |= {"tags": " ".join(run.tags), "note": run.note}
     if title in own:
-        return own[title]
+        return own[title] or None
     name = next((one for one in SETTINGS if column_of(one) == title), "")
     return run.settings.get(name)
 
@@ -204,12 +209,16 @@ def _columns(
         for name in settings
     ]
     time_column, data = of("time", right=True), of("data", 16)
+    tags = of("tags", MOST_TAGS)
     if titles:
-        there = {column.title: column for column in (*first, *chosen, *results, time_column, data, *last)}
+        said = (tags, of("note", MOST_NAME))
+        there = {column.title: column for column in (*first, *chosen, *results, time_column, data, *said, *last)}
         return tuple(there[title] for title in _with_name(titles))
     (last if width < WIDE else results).insert(0 if width < WIDE else -1, time_column)
     if any(run.demo for run in runs) or len({run.dataset for run in runs}) > 1:
         last.insert(-1, data)
+    if any(run.tags for run in runs):
+        last.insert(-1, tags)
     room = width - 1 - sum(abs(column.width) + 1 for column in [*first, *results])
     if sum(column.width + 1 for column in [*chosen, *last]) > room:
         room -= 3  # for the signs that there are more

@@ -11,11 +11,12 @@ from engine.checkpoints.manifest import Entry
 from engine.runs import checkpoint_refs
 from engine.runs.listing import RunSummary
 from engine.runs.state import RunState
-from engine.terminal_text import printable
+from engine.terminal_text import printable, without_tabs
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 
 MOST_CHECKPOINTS = 6  # that are listed
+MOST_NOTE_LINES, MOST_NOTE = 6, 500  # of a note that are shown; characters of a line
 LEFT_OUT = ("model",)  # settings that the list beside it has anyway
 
 
@@ -71,6 +72,7 @@ def about(
         lines.append(Content.styled(state.reason, "$text-error"))
     if of := origin(run, runs):
         lines.append(Content(of))
+    lines += said(run)
     changed = changed_settings(run)
     lines += [Content(""), Content.styled("Settings that differ from the defaults" if changed else
                                           "Every setting is at its default", "$foreground 60%")]  # fmt: skip
@@ -78,6 +80,22 @@ def about(
     lines += [Content.assemble((f"{title:<{width}}  ", "$foreground 60%"), value) for title, value in changed]
     lines += [Content(""), *_checkpoints(checkpoints)]
     return Content("\n").join(lines)
+
+
+def said(run: RunSummary) -> list[Content]:
+    """What people say of it: its tags and its note; and why that can't be read."""
+    lines = list[Content]()
+    if run.tags:
+        lines.append(Content.assemble(("tags  ", "$foreground 60%"), printable(" ".join(run.tags))))
+    note = run.note.split("\n") if run.note else []
+    lines += [Content(printable(without_tabs(line), MOST_NOTE)) for line in note[:MOST_NOTE_LINES]]
+    if len(note) > MOST_NOTE_LINES:
+        lines.append(
+            Content.styled(f"… and {fmt.counted(len(note) - MOST_NOTE_LINES, 'line')} more", "$foreground 60%")
+        )
+    if run.meta_problem:
+        lines.append(Content.styled(f"meta.json can't be read: {printable(run.meta_problem)}", "$text-error"))
+    return lines
 
 
 def _checkpoints(found: Sequence[Entry] | str | None) -> list[Content]:

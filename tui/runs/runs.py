@@ -23,17 +23,18 @@ from tui import cells, run_columns
 from tui import format as fmt
 from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.dialogs.columns import ColumnChoice
-from tui.dialogs.table_screen import TableScreen, columns_key, filter_key, panel_keys, table_keys
+from tui.dialogs.table_screen import columns_key, filter_key, panel_keys, table_keys
 from tui.keys import bind
 from tui.runs import grouped_rows, list_text, run_actions, runs_keys
 from tui.runs.chart_export import export_chart
 from tui.runs.curves_panel import MOST_OF_GROUP, CurvesPanel
+from tui.runs.ordered_runs import OrderedRuns, nothing_words, order_keys
 from tui.runs.queue_actions import WAITING, QueueActions
 from tui.runs.run_actions import RunActions
 from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
 from tui.runs.run_table import NAME
-from tui.runs.shown_runs import Shown, matching, shown_runs
+from tui.runs.shown_runs import Shown, shown_runs
 from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
 from tui.widgets.chart.plot import preload
@@ -51,10 +52,9 @@ AT_ONCE = 200  # runs whose table is made without a thread
 FOLLOW_S = 0.03  # that the cursor stands still before the panel beside it follows
 LIST_EDGES, CURVES_HEIGHT = 3, 12  # rows: a list's borders and titles, and the least that curves below it need
 WIDE = 110  # columns from which the chosen run has a panel
-EMPTY = "No runs yet. Press N to start one."
 
 
-class RunsScreen(TableScreen):
+class RunsScreen(OrderedRuns):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
     AUTO_FOCUS = "#runs"
@@ -75,16 +75,15 @@ class RunsScreen(TableScreen):
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
         bind("runs", "reverse", "Reverse", "the order", show=False),
         columns_key("runs"),
+        *order_keys("runs"),
         bind("runs", "on_model", "On Model", "with the weights of its newest checkpoint"),
-        bind("runs", "back", "All runs", "clear the filter", action="unfilter", show=False),
+        bind("runs", "back", "All runs", "clear the filter or the marks", action="unfilter", show=False),
     ]
 
     def __init__(self, services: Services) -> None:
-        super().__init__()
-        self._services = services
+        super().__init__(services)
         self._actions = RunActions(self, services)
         self._queue = QueueActions(self, services.home, self.look)
-        self._runs: list[RunSummary] = []
         self._begun = self._looked = False  # whether the runs are being read, and were
         self._left_out = ""  # which runs can't be read, and why
         self._listing = services.runs
@@ -119,12 +118,12 @@ class RunsScreen(TableScreen):
             self.look()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._show)  # when the panels have their new widths
+        self.call_after_refresh(self.show_runs)  # when the panels have their new widths
 
     def on_rows_widened(self, event: Rows.Widened) -> None:
         """A table that was made before it had a place, as while its panel said what it waits for, is made anew."""
         if event.width != self._shown.width:
-            self._show()
+            self.show_runs()
 
     @work(exclusive=True, group="runs")
     async def look(self) -> None:
@@ -145,7 +144,7 @@ class RunsScreen(TableScreen):
         """All runs, with their places in the queue; in a thread."""
         return with_queue(self._listing.look(seconds), watched(self._services.home))
 
-    def _show(self) -> None:
+    def show_runs(self) -> None:
         """Show the runs anew: few at once, many as soon as a thread has made the table."""
         if not self._looked:
             return
@@ -168,7 +167,8 @@ class RunsScreen(TableScreen):
             self._put(shown)
 
     def _shown_now(self) -> Shown:
-        return shown_runs(self._runs, self.filter_text, self._order, self._width, self._columns, self._unfolded)
+        asked = (self.filter_text, self._order, self._width, self._columns, self._unfolded)
+        return shown_runs(self._runs, *asked, hidden=self._with_hidden, marked=tuple(self._marked))
 
     @property
     def _panel(self) -> Panel:
@@ -185,6 +185,12 @@ class RunsScreen(TableScreen):
         """The group under the cursor."""
         key = next((table.key or "" for table in self.query(Rows)), "")
         return self._shown.groups.get(key.removeprefix(grouped_rows.KEY)) if key.startswith(grouped_rows.KEY) else None
+
+    @property
+    def under_cursor(self) -> list[RunSummary]:
+        if (group := self.group) is not None:
+            return list(group.runs)
+        return [run for run in (self.selected,) if run is not None]
 
     def as_cell(self) -> str:
         """The run under the cursor, for the lab."""
@@ -210,7 +216,7 @@ class RunsScreen(TableScreen):
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, self._left_out)
         left_out.display = bool(self._left_out)
-        nothing = f"No run passes the filter {self.filter_text}. Esc shows all." if self._runs else EMPTY
+        nothing = nothing_words(self.filter_text, shown, any_run=bool(self._runs))
         self._panel.say("" if shown.runs or self._left_out or self._listing.left else nothing)
         self._describe()
         self._place_curves()
@@ -230,7 +236,7 @@ class RunsScreen(TableScreen):
     def _describe(self) -> None:
         """What stands in the borders of the list."""
         right = [list_text.counts(self._shown, len(self._runs), filtered=bool(self.filter_text))]
-        right += [self.describe_filter(), self._shown.order.words if self._runs else ""]
+        right += [*self.order_words(self._shown), self.describe_filter(), self._shown.order.words if self._runs else ""]
         below = ""
         if (group := self.group) is not None:
             below = list_text.of_group(group, unfolded=group.id in self._unfolded)
@@ -295,9 +301,9 @@ class RunsScreen(TableScreen):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        filtered = bool(self.filter_text)
+        filtered = bool(self.filter_text or self._marked)
         why = runs_keys.why_not(action, self.selected, group=self.group, any_run=bool(self._runs), filtered=filtered)
-        return why or (self.why_not_panel() if action == "panel" else "")
+        return why or (self.why_not_panel() if action == "panel" else self.why_not_order(action))
 
     def moved(self) -> None:
         self._describe()
@@ -307,7 +313,7 @@ class RunsScreen(TableScreen):
     def action_open(self) -> None:
         if (group := self.group) is not None:
             self._unfolded ^= {group.id}
-            self._show()
+            self.show_runs()
         if (run := self.selected) is not None:
             self._services.watch_run(run.folder)
 
@@ -349,9 +355,6 @@ class RunsScreen(TableScreen):
         if (run := self.selected) is not None:
             self._services.show_network(f"{run.id}@last")
 
-    def action_unfilter(self) -> None:
-        self.clear_filter()
-
     def action_sort(self) -> None:
         every = self._shown.orders
         titles = [one.title for one in every]
@@ -368,7 +371,7 @@ class RunsScreen(TableScreen):
         return ColumnChoice("Runs", preferences, COLUMNS_RUNS, every, titles, NAME)
 
     def columns_changed(self) -> None:
-        self._show()
+        self.show_runs()
 
     def sort_by(self, title: str) -> None:
         if title == self._order.title:
@@ -381,14 +384,8 @@ class RunsScreen(TableScreen):
     def _sort(self, order: Order) -> None:
         self._order = order
         self._services.preferences.keep(SORT_RUNS, str(order))
-        self._show()
+        self.show_runs()
         self.table.reveal(order.title)
-
-    def count_matching(self, text: str) -> str:
-        return f"{fmt.count(len(matching(self._runs, text)))} of {fmt.counted(len(self._runs), 'run')}"
-
-    def filter_changed(self) -> None:
-        self._show()
 
     @work(group="commands")
     async def _send(self, run: RunSummary, command: str) -> None:

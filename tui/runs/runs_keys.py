@@ -11,7 +11,7 @@ _ENDS = {"finished": "is finished", "stopped": "is stopped", "failed": "has fail
 
 def why_not(action: str, run: RunSummary | None, *, group: Group | None, any_run: bool, filtered: bool) -> str:
     """Why the action can't be done, in a few words; "" where it can. `run`, `group`: the one under the cursor;
-    `any_run`: whether there is one at all."""
+    `any_run`: whether there is one at all. `filtered`: or marked."""
     if group is not None and action in _OF_A_RUN:
         return "" if action == "open" else "a group is chosen: enter shows its runs"
     if run is None and group is None and action in (*_OF_A_RUN, "sort", "reverse", "columns"):
@@ -25,5 +25,5 @@ def why_not(action: str, run: RunSummary | None, *, group: Group | None, any_run
     if run is not None and action in ("branch", "on_model") and not run.checkpoints:
         return "the run has no checkpoint yet"
     if action == "unfilter" and not filtered:
-        return "no filter is set"
+        return "no filter is set, and no run is marked"
     return ""

@@ -1,7 +1,7 @@
 """What *Runs* shows of all runs: those that pass the filter, in their order, as a table."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.runs import run_filter
 from engine.runs.groups import Group
@@ -24,6 +24,7 @@ class Shown:
     groups: Mapping[str, Group] = field(default_factory=dict)  # those that have a row, by their ids
     table: RunTable = field(default_factory=lambda: RunTable((), ()))
     width: int = 0  # cells that it was made for
+    hidden: int = 0  # runs that pass the filter, and are left out
 
 
 def matching(runs: Sequence[RunSummary], text: str) -> list[RunSummary]:
@@ -39,11 +40,17 @@ def shown_runs(
     width: int,
     columns: Sequence[str] = (),
     unfolded: Collection[str] = (),
+    *,
+    hidden: bool = False,
+    marked: Collection[str] = (),
 ) -> Shown:
     """`runs`: all, newest first. `order`: what was chosen; it counts where the runs have its column. `width`: cells.
-    `unfolded`: the groups whose runs have rows. Raises FilterError."""
-    found = matching(runs, text)
+    `unfolded`: the groups whose runs have rows. `hidden`: hidden runs too, which a filter can ask for as well.
+    `marked`: the ids of runs. Raises FilterError."""
+    passing = matching(runs, text)
+    found = passing if hidden or run_filter.parse(text).about_hidden else [run for run in passing if not run.hidden]
     groups = grouped_rows.of_two(groups_of(found))
+    cells = width - 2 * bool(marked)
     orders = run_table.orders(found, columns)
     order = order if any(one.title == order.title for one in orders) else Order()
     return Shown(
@@ -53,6 +60,17 @@ def shown_runs(
         order,
         orders,
         groups,
-        run_table.table(found, order, width, columns, groups=groups, unfolded=unfolded),
+        _marked(run_table.table(found, order, cells, columns, groups=groups, unfolded=unfolded), marked, groups),
         width,
+        len(passing) - len(found),
     )
+
+
+def _marked(table: RunTable, marked: Collection[str], groups: Mapping[str, Group]) -> RunTable:
+    """The table, with a column before the others where some runs are marked; a group is where all of its runs are."""
+    if not marked:
+        return table
+    whole = [one for one in groups.values() if all(run.id in marked for run in one.runs)]
+    keys = {*marked, *map(grouped_rows.key_of, whole)}
+    rows = tuple(replace(row, cells=("✓" if row.key in keys else "", *row.cells)) for row in table.rows)
+    return RunTable((run_table.MARK, *table.columns), rows)

@@ -113,6 +113,8 @@ class WatchScreen(LivingScreen[None]):
             self._follower.hold()
 
     def on_screen_resume(self) -> None:
+        if self.folder is None:  # it was deleted meanwhile
+            self.call_later(self._services.leave_run)
         self._looking.resume()
         self._live.focus_panel()
         if self._follower is not None:
@@ -133,9 +135,13 @@ class WatchScreen(LivingScreen[None]):
 
     def detach(self) -> None:
         """Watch nothing; the run is left as it is."""
+        self.forget()
+        self._services.leave_run()
+
+    def forget(self) -> None:
+        """Follow the run no more; the form is shown once this screen is to be shown again."""
         self._unfollow()
         self.folder = None
-        self._services.leave_run()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return None if self.why_not(action, parameters) else True

@@ -9,7 +9,7 @@ import pytest
 from engine.home import Home
 from engine.queue import queue_file
 from engine.queue.queue_file import Queue, Waiting
-from engine.runs import client, store
+from engine.runs import client, meta, store
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.support.made_up import STEPS, MadeUpRun, evaluated, progress
@@ -102,3 +102,64 @@ async def test_stopping_one(home: Path, picture: Picture) -> None:
         await still(pilot, ("my run", "live one"))
         await pilot.press("j", "x")
         await picture(pilot, "Stop live one?")
+
+
+# What people say of runs
+
+
+def said(home: Path) -> None:
+    """The family, with tags, a note, a pinned run and a hidden one."""
+    family(home)
+    folder = Home(home).run
+    meta.change(folder("20260101-101010-aaaa"), note="The one to beat.\nlr=1e-2 diverged.", add=["paper", "v2"])
+    meta.change(folder("20260103-000000-dddd"), pinned=True)
+    meta.change(folder("20260105-000000-ffff"), hidden=True)
+
+
+async def test_pinned_tagged_marked_and_hidden_runs(home: Path, picture: Picture) -> None:
+    said(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("◆ grandchild", "1 hidden"))
+        await pilot.press("j", "m")
+        await picture(pilot, "1 marked")
+
+
+async def test_what_can_be_said_of_a_run(home: Path, picture: Picture) -> None:
+    said(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("◆ grandchild",))
+        await pilot.press(",")
+        await picture(pilot, "unpin", "says first what goes")
+
+
+async def test_asking_for_a_name(home: Path, picture: Picture) -> None:
+    said(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("◆ grandchild",))
+        await pilot.press("f2")
+        await picture(pilot, "Rename grandchild")
+
+
+async def test_asking_for_tags(home: Path, picture: Picture) -> None:
+    said(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("◆ grandchild",))
+        await pilot.press("j", "j", "m")
+        await typed(pilot, "@", "+fast -v2", enter=False)
+        await picture(pilot, "adds fast · takes away v2")
+
+
+async def test_asking_for_a_note(home: Path, picture: Picture) -> None:
+    said(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("◆ grandchild",))
+        await typed(pilot, '"', "again\\nand again", enter=False)
+        await picture(pilot, "a note of 2 lines")
+
+
+async def test_asking_whether_to_delete(home: Path, picture: Picture) -> None:
+    said(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("◆ grandchild",))
+        await pilot.press("m", "m", "m", "delete")
+        await picture(pilot, "Delete 2 runs?", "not deleted, as it trains: live one")

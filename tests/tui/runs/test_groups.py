@@ -11,8 +11,8 @@ from engine.home import Home
 from engine.queue import queue_file
 from engine.queue.queue_file import Queue, Waiting
 from engine.runs import client as runs
-from engine.runs.family import family
 from engine.runs import groups, listing, store
+from engine.runs.family import family
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.training import events as ev

@@ -13,9 +13,10 @@ from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
 from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.runs.new_run import NewRunScreen
+from tui.runs.ordered_runs import EMPTY
 from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
-from tui.runs.runs import EMPTY, RunsScreen
+from tui.runs.runs import RunsScreen
 from tui.runs.watch import WatchScreen
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
