@@ -4,7 +4,8 @@ A run's settings name a model's or a transform's file by its path, and a run's f
 is run only where a list has it with the SHA-256 of its bytes. The list is the user's own, beside the program's settings
 and not in a home folder: that one can be copied, shared or unpacked. Imports no torch.
 
-What the file imports, its neighbours and packages, is not looked at.
+What the file imports, its neighbours and packages, is not looked at. The same list has the commands that a run names
+for its end, each with the SHA-256 of its text.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from engine.home import expanded, trusted_code_file
 
 MOST_BYTES = 4 << 20  # of the list
 MOST_FILES = 10_000  # in it; the one that was named longest ago goes first
+COMMAND = "command: "  # before a command in it, which is no path
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -97,13 +99,31 @@ def record(file: Path, sha256: str) -> None:
 
 
 def forget(path: str | Path) -> bool:
-    """Let the file run no more. False where the list did not have it. Raises ModelError."""
-    file = real(path)
-    if str(file) not in files():
+    """Let the file, or the command as the list names it, run no more. False where the list did not have it. Raises
+    ModelError."""
+    key = str(path) if str(path).startswith(COMMAND) else str(real(path))
+    if key not in files():
         return False
     with _changing() as listed:
-        listed.pop(str(file), None)
+        listed.pop(key, None)
     return True
+
+
+def trust_command(command: str) -> None:
+    """Let a command run that a run names (`--notify`): the person has typed it. Raises ModelError where the list can't
+    be written."""
+    if not trusts_command(command):
+        with _changing() as listed:
+            listed[f"{COMMAND}{command}"] = _sha256_of(command)
+
+
+def trusts_command(command: str) -> bool:
+    """Whether the person has typed the command. Raises ModelError."""
+    return files().get(f"{COMMAND}{command}") == _sha256_of(command)
+
+
+def _sha256_of(command: str) -> str:
+    return hashlib.sha256(command.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def files() -> dict[str, str]:

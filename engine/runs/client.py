@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -44,14 +44,20 @@ class Resumed:
 
 
 def start(
-    home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None, processes: int = 1
+    home: Path,
+    config: TrainConfig,
+    *,
+    name: str = "",
+    data_dir: Path | None = None,
+    processes: int = 1,
+    notify: Sequence[str] = (),
 ) -> RunFolder:
     """Start a detached host for a new run and wait (2 to 5 seconds, most of it torch's import) until it trains.
 
     Returns the run's folder. Raises the EngineError that says why it can't start; then no folder is left, and likewise
     on KeyboardInterrupt.
     """
-    folder = store.create(home, request(config, name=name, data_dir=data_dir, processes=processes))
+    folder = store.create(home, request(config, name=name, data_dir=data_dir, processes=processes, notify=notify))
     return launch(folder)
 
 
@@ -131,16 +137,20 @@ def expected_differences(folder: RunFolder) -> list[str]:
     return differences
 
 
-def branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, name: str = "") -> RunFolder:
+def branch(
+    folder: RunFolder, at: str, changes: Mapping[str, str], *, name: str = "", notify: Sequence[str] = ()
+) -> RunFolder:
     """Start a new run from a checkpoint of the run in `folder`, with other settings.
 
     `at`: see `checkpoint_refs.find`. `changes`: settings as they are typed, see `plan_branch`. Returns the new run's
     folder. Raises EngineError, with nothing changed.
     """
-    return launch(prepare_branch(folder, at, changes, name=name))
+    return launch(prepare_branch(folder, at, changes, name=name, notify=notify))
 
 
-def prepare_branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, name: str = "") -> RunFolder:
+def prepare_branch(
+    folder: RunFolder, at: str, changes: Mapping[str, str], *, name: str = "", notify: Sequence[str] = ()
+) -> RunFolder:
     """The branch's folder with its run.json and its first checkpoint; `launch` starts it."""
     plan = plan_branch(folder, changes, at)
     entry, config = plan.point.entry, _with_paths(plan.config)
@@ -160,6 +170,7 @@ def prepare_branch(folder: RunFolder, at: str, changes: Mapping[str, str], *, na
                 "sha256": entry.sha256,
                 "changes": {setting: getattr(config, setting) for setting in plan.changes},
             },
+            **_notified(notify),
         },
     )
     try:
@@ -179,9 +190,10 @@ def request(
     data_dir: Path | None = None,
     processes: int = 1,
     group: Mapping[str, Any] | None = None,
+    notify: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What a new run's run.json holds before its host adds to it. Paths are absolute. `group`: the runs that it belongs
-    to (see `engine.runs.groups`)."""
+    to (see `engine.runs.groups`). `notify`: see `engine.runs.notice`."""
     config = _with_paths(config)
     return {
         "name": name,
@@ -189,7 +201,12 @@ def request(
         "data_dir": str(expanded(data_dir).absolute()) if data_dir else None,
         "processes": processes,
         **({"group": dict(group)} if group else {}),
+        **_notified(notify),
     }
+
+
+def _notified(notify: Sequence[str]) -> dict[str, Any]:
+    return {"notify": list(notify)} if notify else {}
 
 
 def host_command(folder: RunFolder, arguments: list[str] | None = None) -> list[str]:

@@ -53,6 +53,7 @@ class Host:
         from engine.checkpoints.read import weights_after
         from engine.checkpoints.write import CheckpointWriter
         from engine.runs.log import EventLog
+        from engine.runs.notice import CommandTeller
         from engine.runs.state_keeper import StateKeeper
         from engine.training.session import TrainingSession
 
@@ -62,6 +63,7 @@ class Host:
         self._listener: Callable[[ev.Event], None] | None = None
         self._log = EventLog(folder, setup.last_seq)
         self._keeper = StateKeeper(folder)
+        self._notices = CommandTeller(folder)
         self._writer = CheckpointWriter(folder, pinned=lambda: store.branches_from(folder))
         self._sinking = threading.Lock()
         self._heard: queue.SimpleQueue[ev.Event | None] = queue.SimpleQueue()
@@ -191,6 +193,7 @@ class Host:
             event = self._log.append(event)
             if isinstance(event, ev.Edited):
                 self._log.sync()
+            self._notices.hear(event)
             if self._listener:
                 self._heard.put(event)
 

@@ -54,6 +54,7 @@ class _RunJson(msgspec.Struct):
     seed: Annotated[int, Meta(ge=-(2**62), le=2**62)] | None = None
     environment: dict[str, Any] | None = None
     versions: dict[str, Any] | None = None
+    notify: Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=10)] | None = None
     agenda: list[tuple[Count, Count, Text]] | None = None
 
 

@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from engine.terminal_text import shown
 from engine.training import event_json
 from engine.training import events as ev
 from engine.training.config import TrainConfig
+from tui.cli.notify import TerminalTeller
 from tui.cli.output import complain, console, say, say_line_of_json, tell
 from tui.format import count, counted, duration, edit_line, from_words, percent, place_words, split_words
 
@@ -31,15 +32,24 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def train(
-    home: Path, config: TrainConfig, *, name: str, data_dir: Path | None, as_json: bool, processes: int = 1
+    home: Path,
+    config: TrainConfig,
+    *,
+    name: str,
+    data_dir: Path | None,
+    as_json: bool,
+    processes: int = 1,
+    notify: Sequence[str] = (),
 ) -> int:
     """Be the host of a new run, in the foreground. Raises EngineError where it can't start; then no folder is left.
 
     Returns 0 done, 1 failed while running, 128 + signal when one stopped it (after saving).
     """
     if processes > 1:
-        return follow(client.start(home, config, name=name, data_dir=data_dir, processes=processes), as_json=as_json)
-    return serve_new(store.create(home, client.request(config, name=name, data_dir=data_dir)), as_json=as_json)
+        started = client.start(home, config, name=name, data_dir=data_dir, processes=processes, notify=notify)
+        return follow(started, as_json=as_json)
+    request = client.request(config, name=name, data_dir=data_dir, notify=notify)
+    return serve_new(store.create(home, request), as_json=as_json)
 
 
 def serve_new(folder: RunFolder, *, as_json: bool) -> int:
@@ -72,12 +82,12 @@ def _serve(folder: RunFolder, resume: Mapping[str, Any] | None, *, as_json: bool
     for words in resumed_words(host.setup.differences, host.setup.bad):
         complain(words)
     if as_json:
-        return host.serve(listener=_print_json)
+        return host.serve(listener=TerminalTeller(folder, _print_json))
     known = state_file.read_all(folder)
     if sys.stdout.isatty():
         with TerminalReport(folder, known) as report:
-            return host.serve(listener=report.hear)
-    return host.serve(listener=LineReport(folder, print_line, known).hear)
+            return host.serve(listener=TerminalTeller(folder, report.hear))
+    return host.serve(listener=TerminalTeller(folder, LineReport(folder, print_line, known).hear))
 
 
 def resumed_words(differences: list[str], bad: list[str]) -> list[str]:
@@ -91,7 +101,7 @@ def resumed_words(differences: list[str], bad: list[str]) -> list[str]:
 def follow(folder: RunFolder, *, as_json: bool, seen: Follower | None = None) -> int:
     """Report a run that other processes train, as if it were trained here: a signal stops it, saving first."""
     follower, fold = seen or Follower(folder), Fold()
-    hear = _print_json if as_json else LineReport(folder, print_line).hear
+    hear = TerminalTeller(folder, _print_json if as_json else LineReport(folder, print_line).hear)
     if not as_json and int(store.read_run(folder).get("processes", 1)) > 1:
         print_line(f"running: {client.shown_command(folder)}")
     asked: list[int] = []

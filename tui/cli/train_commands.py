@@ -1,6 +1,7 @@
 """`train`, `resume`, `branch`, `set`, `verify-resume`: trainings begun, continued and changed."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import ConfigError
@@ -9,6 +10,7 @@ from engine.models.trusted_code import name_typed
 from engine.terminal_text import argument_text
 from engine.training.config import TrainConfig, editable, pairs, parse
 from tui.cli.command import RUN, Commands, add_report, add_run, home_of
+from tui.cli.notify import add_notify, ways, ways_of_new
 from tui.cli.options import add_train_options, config
 from tui.cli.output import DONE, FAILED, complain, say
 
@@ -21,6 +23,7 @@ def declare(commands: Commands) -> None:
         "train a model, here or detached",
         "train --lr 1e-2 --epochs 5 --json > events.jsonl",
         data=True,
+        config=True,
     )
     add_train_options(train)
     train.add_argument("--name", type=argument_text, default="", help="what to call the run")
@@ -34,6 +37,7 @@ def declare(commands: Commands) -> None:
         help="with --queue: how many runs of the queue train at once (default: as it is; 1)",
     )
     train.add_argument("--nproc", type=_processes, default=1, help="number of processes to train with, under torchrun")
+    add_notify(train)
     report = add_report(train)
     report.add_argument(
         "--prepare", action="store_true", help="make the run's folder, print the command that starts it, start nothing"
@@ -54,11 +58,13 @@ def declare(commands: Commands) -> None:
     resume.add_argument(
         "--threads", metavar="THREADS", help="resume with another number of threads (default: as before)"
     )
+    add_notify(resume)
     add_report(resume)
 
     branch = commands.add(
         "branch", _branch, "start a new run from a checkpoint of a run, or from a file of weights",
         "branch last --at 3 lr=3e-4 epochs=8", data=True,
+        config=True,
     )  # fmt: skip
     branch.add_argument(
         "which", metavar="RUN", help=f"{RUN}; or a file of weights, with model=… if it does not name one"
@@ -68,6 +74,7 @@ def declare(commands: Commands) -> None:
     )
     branch.add_argument("changes", nargs="*", metavar="SETTING=VALUE", help="settings to change, named as in train")
     branch.add_argument("--name", type=argument_text, default="", help="what to call the new run")
+    add_notify(branch)
     add_report(branch)
 
     edit = commands.add(
@@ -95,30 +102,36 @@ def _train(options: argparse.Namespace) -> int:
     asked, home = config(options), home_of(options)
     if options.slots is not None and not options.queue:
         raise ConfigError("slots", "--slots: it applies with --queue only; or: fmnist-tui queue slots N")
+    notify = ways_of_new(options)
     if options.seeds is not None or options.queue:
-        return _train_several(options, asked, home)
+        return _train_several(options, asked, home, notify)
     if options.prepare:
         from engine.runs import client, store
 
-        request = client.request(asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        request = client.request(
+            asked, name=options.name, data_dir=options.data_dir, processes=options.nproc, notify=notify
+        )
         say(client.shown_command(store.create(home, request | {"prepared": True})))
         return DONE
     if options.detach:
         from engine.runs import client
 
-        folder = client.start(home, asked, name=options.name, data_dir=options.data_dir, processes=options.nproc)
+        folder = client.start(
+            home, asked, name=options.name, data_dir=options.data_dir, processes=options.nproc, notify=notify
+        )
         say(folder.id)
         return DONE
     from tui.cli import train
 
     return train.train(
-        home, asked, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc
-    )
+        home, asked, name=options.name, data_dir=options.data_dir, as_json=options.json, processes=options.nproc,
+        notify=notify,
+    )  # fmt: skip
 
 
-def _train_several(options: argparse.Namespace, asked: TrainConfig, home: Path) -> int:
+def _train_several(options: argparse.Namespace, asked: TrainConfig, home: Path, notify: Sequence[str]) -> int:
     """Runs of several seeds, or those that are to wait in the queue."""
-    from engine.runs import client, groups, store
+    from engine.runs import client, groups, notice, store
     from tui.cli import seeds
 
     if options.seeds is None:
@@ -129,6 +142,8 @@ def _train_several(options: argparse.Namespace, asked: TrainConfig, home: Path) 
         folders = groups.make(
             home, asked, wanted, name=options.name, data_dir=options.data_dir, processes=options.nproc
         )
+    for folder in folders:
+        notice.keep(folder, notify)
     if options.prepare:
         for folder in folders:
             say(client.shown_command(folder))
@@ -140,7 +155,7 @@ def _train_several(options: argparse.Namespace, asked: TrainConfig, home: Path) 
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from engine.runs import client, store
+    from engine.runs import client, notice, store
     from tui.cli import train
 
     if Path(options.which).is_file():
@@ -157,6 +172,9 @@ def _resume(options: argparse.Namespace) -> int:
         raise ConfigError(refused, what)
     if typed:
         changes["settings"] = typed
+    if (notify := ways(options)) is not None:
+        client.check_resumable(folder)
+        notice.keep(folder, notify)
     if not options.detach:
         return train.resume(folder, changes, as_json=options.json)
     resumed = client.resume(folder, **changes)
@@ -168,11 +186,11 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _branch(options: argparse.Namespace) -> int:
     from engine import sources
-    from engine.runs import checkpoint_refs, client, store
+    from engine.runs import checkpoint_refs, client, notice, store
     from engine.typed_path import typed_path
     from tui.cli import train
 
-    home, changes = home_of(options), pairs(options.changes)
+    home, changes, notify = home_of(options), pairs(options.changes), ways_of_new(options)
     name_typed(changes.get("model"), changes.get("transform"))
     path = typed_path(options.which)
     if sources.is_file(options.which):
@@ -182,6 +200,8 @@ def _branch(options: argparse.Namespace) -> int:
         if words := checkpoint_refs.warning(parent, checkpoint_refs.find(parent, options.at)):
             complain(words)
         new = client.prepare_branch(parent, options.at, changes, name=options.name)
+    if notify:
+        notice.keep(new, notify)
     if not options.detach:
         return train.serve_new(new, as_json=options.json)
     say(client.launch(new).id)

@@ -39,7 +39,8 @@ def _forget(files: list[str]) -> int:
         raise ConfigError("forget", "--forget: name the files; fmnist-tui trust lists them")
     for file in files:
         known = trusted_code.forget(file)
-        say(f"{'not trusted any more' if known else 'was not trusted'}: {trusted_code.real(file)}")
+        what = file if file.startswith(trusted_code.COMMAND) else trusted_code.real(file)
+        say(f"{'not trusted any more' if known else 'was not trusted'}: {what}")
     return DONE
 
 
@@ -55,4 +56,6 @@ def _list(*, as_json: bool) -> None:
 
 def _file_of(text: str) -> str:
     """The file that is meant, also where a name in it stands after it, as in `--model`."""
+    if text.startswith(trusted_code.COMMAND):
+        return text
     return text.rpartition(":")[0] if trusted_code.is_file_reference(text) else text

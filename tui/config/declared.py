@@ -8,8 +8,10 @@ declared by the settings of a run (`engine.training.settings`), `[keys]` by the 
 from collections.abc import Collection
 from typing import Any
 
+from engine.errors import ConfigError
 from engine.lab import durations
 from engine.lab.durations import IDLE_S
+from engine.runs import notify_ways
 from tui.config.preference import (
     Preference,
     first_of,
@@ -175,6 +177,27 @@ PRELOAD = Preference(
     read_environment=switch,
 )
 
+
+def _ways(value: object) -> tuple[str, ...]:
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError("it must be a text or a list of texts: bell, osc9, or a command")
+    try:
+        return notify_ways.checked(found)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+NOTIFY = Preference[tuple[str, ...]](
+    name="notify",
+    default=(),
+    read=_ways,
+    write=lambda value: value,
+    help="How you are told of the end of a new run, of a failure, and of a NaN: `bell`, `osc9` (a desktop notification "
+    "by the terminal), or a command; several in a list. `--notify` counts before it.",
+    values='such as `"bell"` or `["osc9", "mail -s $FMNIST_TUI_STATE ada"]`',
+)
+
 LAB_IDLE = Preference(
     name="lab.idle",
     default=IDLE_S,
@@ -203,6 +226,7 @@ DECLARED: tuple[Preference[Any], ...] = (
     TILE_SIZE,
     SMOOTHING,
     PRELOAD,
+    NOTIFY,
     SORT_RUNS,
     SORT_CHECKPOINTS,
     COLUMNS_RUNS,

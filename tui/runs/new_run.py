@@ -12,10 +12,11 @@ from engine.errors import ConfigError, EngineError
 from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
 from engine.queue import client as queue
-from engine.runs import client, groups
+from engine.runs import client, groups, notice
 from engine.training.config import TrainConfig
 from tui import crash
 from tui import format as fmt
+from tui.config.declared import NOTIFY
 from tui.runs.form import ConfigForm
 from tui.runs.run_bar import RunTopBar
 from tui.services import Services
@@ -64,13 +65,19 @@ class NewRunScreen(LivingScreen[None]):
     def action_back(self) -> None:
         self._services.show_watched_run()
 
+    def _ways(self) -> tuple[str, ...]:
+        """How the person wants to be told of a new run. Raises EngineError."""
+        found: tuple[str, ...] = self._services.preferences.get(NOTIFY)
+        return notice.typed(found)
+
     @work(exclusive=True, group="start")
     async def _start(self, config: TrainConfig, name: str) -> None:
         services = self._services
 
         def start() -> RunFolder:
             name_typed(config.model, config.transform)  # the form is the person's
-            return client.start(services.home, config, name=name, data_dir=services.data_dir)
+            notify = self._ways()
+            return client.start(services.home, config, name=name, data_dir=services.data_dir, notify=notify)
 
         try:
             folder = await asyncio.to_thread(services.trusting, start)
@@ -90,9 +97,12 @@ class NewRunScreen(LivingScreen[None]):
 
         def enqueue() -> int:
             name_typed(config.model, config.transform)
+            notify = self._ways()
             wanted = groups.parse_seeds(seeds, config.seed) if seeds.strip() else (config.seed,)
             folders = groups.make(services.home, config, wanted, name=name, data_dir=services.data_dir)
             try:
+                for folder in folders:
+                    notice.keep(folder, notify)
                 queue.add(services.home, folders)
             except EngineError:
                 groups.discard(folders)

@@ -13,13 +13,14 @@ from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError, RunError
 from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
-from engine.runs import branch, checkpoint_refs, client
+from engine.runs import branch, checkpoint_refs, client, notice
 from engine.runs.branch import BranchPoint
 from engine.runs.listing import LIVE
 from engine.runs.store import title
 from engine.training.config import TrainConfig, editable, edited, parse, typed_pairs
 from engine.training.settings import applies
 from tui import format as fmt
+from tui.config.declared import NOTIFY
 from tui.dialogs.prompt import PromptScreen
 from tui.services import Services
 
@@ -182,7 +183,8 @@ class RunActions:
     async def _branch(self, folder: RunFolder, at: str, changes: dict[str, str], name: str) -> None:
         def start() -> RunFolder:
             name_typed(changes.get("transform"))
-            return client.branch(folder, at, changes, name=name)
+            ways: tuple[str, ...] = self._services.preferences.get(NOTIFY)
+            return client.branch(folder, at, changes, name=name, notify=notice.typed(ways))
 
         self._screen.notify(f"the branch: {STARTING}", timeout=3, markup=False)
         try:

@@ -35,7 +35,7 @@ class Calls:
         monkeypatch.setattr(client, "expected_differences", lambda folder: self.differences)
         monkeypatch.setattr(client, "resume", self._resume)
         monkeypatch.setattr(
-            client, "branch", lambda folder, at, changes, name="": self._branch(at, changes, name, branch)
+            client, "branch", lambda folder, at, changes, name="", notify=(): self._branch(at, changes, name, branch)
         )
 
     def _note(self, name: str, changes: Any) -> list[str]:

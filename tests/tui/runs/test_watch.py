@@ -1,5 +1,5 @@
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -292,7 +292,7 @@ async def test_n_and_p_go_round_the_live_runs(tmp_path: Path, run: MadeUpRun) ->
 async def test_start_attaches_to_the_new_run(tmp_path: Path, run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[TrainConfig, str]] = []
 
-    def start(home: Path, config: TrainConfig, *, name: str = "", data_dir: Path | None = None) -> RunFolder:
+    def start(home: Path, config: TrainConfig, *, name: str, data_dir: Path | None, notify: Sequence[str]) -> RunFolder:
         asked.append((config, name))
         return run.folder
 
