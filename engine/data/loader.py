@@ -1,8 +1,9 @@
 """Batches for the training loops: a split resident on the device as one tensor, or torch's own DataLoader."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -56,6 +57,9 @@ class Batches(Protocol):
         """What the mean loss of the batch given last has to be multiplied by, so that the mean over the processes is
         the mean over the whole batch: 1 where all have the same number of samples."""
 
+    def copy(self) -> "Batches":
+        """The same batches, whose epoch and settings change without these."""
+
     def __iter__(self) -> Iterator[Batch]: ...
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
@@ -107,6 +111,12 @@ class _Ordered(ABC):
     def share(self, rank: int, size: int) -> None:
         """Give only every `size`-th sample of each batch, from the `rank`-th on."""
         self._rank, self._size = rank, size
+
+    def copy(self) -> Self:
+        """The same batches, of the same tensors, whose epoch and settings change without these."""
+        made = copy.copy(self)
+        made._next = dict(self._next)
+        return made
 
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()

@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.data.loader import Batches
 from engine.errors import CheckpointError, ModelError
+from engine.training import determinism
+from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS, add_optional_state
 from engine.training.setup import TrainingSetup
 
@@ -86,6 +89,15 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
         hooks=content.get("hooks", {}),  # checkpoints of older versions have none
     )
     return start, notes
+
+
+def take_up(batches: Batches, config: TrainConfig, start: ResumePoint) -> None:
+    """Take up the start's place in the data, and its generators."""
+    batches.change(batch_size=start.batch_size or None, shuffle=start.shuffle)
+    batches.set_epoch(start.epoch, start.order)
+    batches.change(batch_size=config.batch_size, shuffle=config.shuffle, seed=config.seed)
+    if start.rng:
+        determinism.restore(start.rng)
 
 
 def load_model(network: nn.Module, state: Mapping[str, Any], name: str) -> None:

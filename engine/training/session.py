@@ -21,7 +21,7 @@ from engine.training.loop import Score, train_loop
 from engine.training.loss_report import LossReport
 from engine.training.place import Place, TrainingClock
 from engine.training.results import EpochResult
-from engine.training.resume import FORMAT, ResumePoint
+from engine.training.resume import FORMAT, ResumePoint, take_up
 from engine.training.setup import TrainingSetup
 from engine.training.step_boundary import StepBoundary, Stop
 
@@ -136,7 +136,7 @@ class TrainingSession:
         try:
             for event in self._opening:
                 self._sink(event)
-            self._begin()
+            take_up(self.prepared.train_batches, self.config, self._start)
             self._boundary.begin()
             self._train_epochs()
             while self._test_at_the_end():  # what was asked for meanwhile may be more epochs
@@ -159,15 +159,6 @@ class TrainingSession:
             self._losses.report(self.epoch, self.step, self._settings.lr)
 
     # The epochs
-
-    def _begin(self) -> None:
-        """Take up the start's place in the data, and its generators."""
-        start, batches = self._start, self.prepared.train_batches
-        batches.change(batch_size=start.batch_size or None, shuffle=start.shuffle)
-        batches.set_epoch(self.epoch, start.order)
-        batches.change(batch_size=self.config.batch_size, shuffle=self.config.shuffle, seed=self.config.seed)
-        if start.rng:
-            determinism.restore(start.rng)
 
     @property
     def _enough(self) -> bool:
