@@ -43,10 +43,10 @@ def _from_checkpoint(
     """What it is called, the training with the checkpoint's states, its place, and what could not be loaded."""
     found = resolve(home, source)
     folder, entry = found.folder, found.entry
-    for name in KEPT:
-        if name in request.changes:
-            raise ConfigError(name, f"{name}: a run's checkpoint is of its own {name}; leave it out, or leave out RUN")
     asked = checkpoint_refs.config_at(folder, entry)
+    for name in KEPT:
+        if request.changes.get(name, own := getattr(asked, name)) != own:
+            raise ConfigError(name, f"--{name}: the run's {name} is {own}, which a test from its checkpoint keeps")
     config = replace(asked, **request.changes)
     check_validation(config, asked.val)
     try:

@@ -1,4 +1,4 @@
-"""`train`, `resume`, `branch`, `set`, `verify-resume`: trainings begun, continued and changed."""
+"""`train`, `resume`, `branch`, `set`, `lr-find`, `verify-resume`: trainings begun, continued, changed and tried out."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
 from engine.terminal_text import argument_text
 from engine.training.config import TrainConfig, editable, pairs, parse
+from engine.training.lr_sweep import Sweep
 from tui.cli.command import RUN, Commands, add_report, add_run, home_of
 from tui.cli.notify import add_notify, ways, ways_of_new
-from tui.cli.options import add_train_options, config
+from tui.cli.options import add_train_options, config, given
 from tui.cli.output import DONE, FAILED, complain, say
 
 
@@ -83,6 +84,30 @@ def declare(commands: Commands) -> None:
     add_run(edit)
     edit.add_argument("changes", nargs="+", metavar="SETTING=VALUE", help="a new value, or a factor: x2, /2")
 
+    find = commands.add(
+        "lr-find", _lr_find, "try rising learning rates on a training, and suggest one",
+        "lr-find --model cnn --optimizer adam", data=True,
+    )  # fmt: skip
+    find.add_argument(
+        "which", metavar="RUN", nargs="?",
+        help=f"{RUN}; or RUN@PLACE (RUN@best, RUN@3:412): go on from its checkpoint, with the run's settings but for "
+        "those given (default: a new training)",
+    )  # fmt: skip
+    add_train_options(find)
+    sweep = Sweep()
+    find.add_argument(
+        "--from", dest="low", type=_rate, metavar="LR", default=sweep.low,
+        help=f"the first learning rate (default: {sweep.low:g})",
+    )  # fmt: skip
+    find.add_argument(
+        "--to", dest="high", type=_rate, metavar="LR", default=sweep.high,
+        help=f"the last learning rate, if the loss does not diverge before (default: {sweep.high:g})",
+    )  # fmt: skip
+    find.add_argument(
+        "--steps", type=int, default=sweep.steps, help=f"so many learning rates, a step each (default: {sweep.steps})"
+    )
+    find.add_argument("--json", action="store_true", help="print a JSON object (docs/events.md)")
+
     verify = commands.add(
         "verify-resume", _verify_resume, "check that a killed and resumed training gives the same weights, bit for bit",
         "verify-resume --model cnn --optimizer adam --schedule one_cycle --shuffle", data=True,
@@ -96,6 +121,13 @@ def _processes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 1 to 1024")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate, such as 1e-5") from None
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -227,6 +259,28 @@ def _set(options: argparse.Namespace) -> int:
     for words in client.command(folder, "set", pairs(options.changes)):
         say(f"{folder.id}: {words}")
     return DONE
+
+
+def _lr_find(options: argparse.Namespace) -> int:
+    from engine import sources
+    from engine.inspection.lr_find_requests import LrFindRequest
+    from tui.cli import lr_find
+
+    home, sweep = home_of(options), Sweep(options.low, options.high, options.steps)
+    if options.which is None:
+        request = LrFindRequest(config(options), sweep, data_dir=options.data_dir)
+    else:
+        source = sources.parse(options.which)
+        if not isinstance(source, sources.RunCheckpoint):
+            what = f"{options.which} is not a run, or RUN@PLACE; a model is named with --model, a file with --weights"
+            raise ConfigError("which", what)
+        if words := sources.warning(home, source):
+            complain(words)
+        changes = given(options)
+        if changes.get("dataset") == "auto":  # nothing was named: the run's own
+            del changes["dataset"]
+        request = LrFindRequest(source, sweep, changes=changes)
+    return lr_find.run(home, request, as_json=options.json)
 
 
 def _verify_resume(options: argparse.Namespace) -> int:

@@ -88,7 +88,7 @@ def test_changes_of_a_runs_settings(home: Path, run: RunFolder) -> None:
     other = find(home, RunCheckpoint("fast", "1"), optimizer="sgd", momentum=0.9)
     assert "adam was not loaded" in other.notes[0]
     assert other.curve.losses[0] == find(home, RunCheckpoint("fast", "1")).curve.losses[0]
-    for name, value in (("model", "cnn"), ("dataset", "demo"), ("val", "100")):
+    for name, value in (("model", "cnn"), ("dataset", "fashion-mnist"), ("val", "100")):
         with pytest.raises(ConfigError, match=name) as refused:
             find(home, RunCheckpoint("fast", "1"), SHORT, **{name: value})
         assert refused.value.field == name

@@ -109,7 +109,7 @@ def plot(chart: Chart, view: View, width: int, height: int, *, ascii_only: bool 
             text, style = labels.get(row, ("", ""))
         else:
             pieces.append((frame[left + 1 :].ljust(x.cells)[: x.cells], "dim"))
-            text, style = (_unit(view, end), "dim") if row == -2 else ("", "")
+            text, style = (chart.x_name or _unit(view, end), "dim") if row == -2 else ("", "")
         if right:
             pieces.append((f" {text}".ljust(right), style))
         drawn.append(pieces)

@@ -93,6 +93,7 @@ class Chart:
     also: tuple[Series, ...] = ()  # not drawn, but read out at the cursor
     file_name: str = "chart"  # that an export suggests, without its ending
     unit: str = ""  # of y
+    x_name: str = ""  # what x is, where that is no place in a run: all three places are the same then
 
     @property
     def newest(self) -> Place:
