@@ -95,6 +95,7 @@ ACTS: dict[str, Act] = {
     "less": Act("minus", "Less: smaller, slower, darker", "-"),
     "change": Act("c", "Change settings"),
     "start": Act("s", "Start the run", only_in=FORM),
+    "find_lr": Act("F", "Find a learning rate", only_in=FORM),
     "stop": Act("x", "Stop"),
     "again": Act("r", "Again: reload, retry, draw anew"),
     "undo": Act("u", "Undo"),

@@ -74,6 +74,7 @@ class ConfigForm(Vertical, can_focus=True):
         bind("form", "open", "Edit", action="edit"),
         bind("form", "back", "Revert", "what is being typed", action="restore", show=False),
         bind("form", "undo", "Default", "of this setting", show=False),
+        bind("form", "find_lr", "Find lr", "try rising learning rates, and suggest one"),
         Binding("s", "submit", "Start training", id="form.start"),
     ]
 
@@ -87,6 +88,13 @@ class ConfigForm(Vertical, can_focus=True):
             self.name = name
             self.seeds = seeds
             self.queue = queue
+
+    class LrWanted(Message):
+        """The person wants a learning rate suggested for this run."""
+
+        def __init__(self, config: TrainConfig) -> None:
+            super().__init__()
+            self.config = config
 
     class DevicesWanted(Message):
         """The device row was reached: `devices` may now be filled in."""
@@ -174,13 +182,19 @@ class ConfigForm(Vertical, can_focus=True):
         self.starting = False
         self._redraw()
 
+    def take_lr(self, lr: float) -> None:
+        """Put a learning rate into its row, and the cursor there."""
+        self._set("lr", lr)
+        self.cursor = self.names.index("lr")
+        self._redraw()
+
     def offer_devices(self, devices: list[str]) -> None:
         """The devices of this machine, for the arrows."""
         self.devices = devices
         self._redraw()
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        if action == "submit" and self.starting:
+        if action in ("submit", "find_lr") and self.starting:
             return "the run is being started"
         name = self.chosen
         if action in ("turn", "edit", "undo") and name:
@@ -245,19 +259,16 @@ class ConfigForm(Vertical, can_focus=True):
         self.errors.pop(self.chosen, None)
         self._end()
 
+    def action_find_lr(self) -> None:
+        if (config := self._config()) is not None:
+            self.post_message(self.LrWanted(config))
+
     def action_submit(self) -> None:
-        if self.starting or (self.editing and not self._accept()):
-            return
-        self.errors.clear()
-        try:
-            config = fields.config_of(self.values)
-        except ConfigError as error:
-            self.refuse(error)
-            return
-        self.starting = True
-        self._redraw()
-        values = self.values
-        self.post_message(self.Submitted(config, values["name"], values["seeds"], queue=values["queue"]))
+        if (config := self._config()) is not None:
+            self.starting = True
+            self._redraw()
+            values = self.values
+            self.post_message(self.Submitted(config, values["name"], values["seeds"], queue=values["queue"]))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -272,6 +283,18 @@ class ConfigForm(Vertical, can_focus=True):
     @property
     def _input(self) -> Input:
         return self.query_one("#typing", Input)
+
+    def _config(self) -> TrainConfig | None:
+        """What the form describes, with what is being typed; None where that can't be, which its row says then, or
+        where a run is being started."""
+        if self.starting or (self.editing and not self._accept()):
+            return None
+        self.errors.clear()
+        try:
+            return fields.config_of(self.values)
+        except ConfigError as error:
+            self.refuse(error)
+            return None
 
     def _begin(self, text: str) -> None:
         typing = self._input

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from engine import device
 from engine.errors import ConfigError, EngineError
 from engine.home import RunFolder
+from engine.inspection.lr_find_requests import LrFindRequest
 from engine.models.trusted_code import name_typed
 from engine.queue import client as queue
 from engine.runs import client, groups, notice
@@ -18,6 +19,7 @@ from tui import crash
 from tui import format as fmt
 from tui.config.declared import NOTIFY
 from tui.runs.form import ConfigForm
+from tui.runs.lr_find import LrFindScreen
 from tui.runs.run_bar import RunTopBar
 from tui.services import Services
 from tui.textual_private import LivingScreen
@@ -61,6 +63,9 @@ class NewRunScreen(LivingScreen[None]):
 
     def on_config_form_devices_wanted(self) -> None:
         self._find_devices()
+
+    def on_config_form_lr_wanted(self, event: ConfigForm.LrWanted) -> None:
+        self._find_lr(event.config)
 
     def action_back(self) -> None:
         self._services.show_watched_run()
@@ -120,6 +125,19 @@ class NewRunScreen(LivingScreen[None]):
         self._form.started()
         self.notify(f"{fmt.counted(count, 'run')} in the queue", timeout=3, markup=False)
         await self.app.switch_mode("runs")
+
+    @work(exclusive=True, group="find-lr")
+    async def _find_lr(self, config: TrainConfig) -> None:
+        services = self._services
+        try:
+            await asyncio.to_thread(name_typed, config.model, config.transform)
+        except EngineError as error:
+            self._form.refuse(error)
+            return
+        request = LrFindRequest(config, data_dir=services.data_dir)
+        lr = await self.app.push_screen_wait(LrFindScreen(services, request))
+        if lr is not None:
+            self._form.take_lr(lr)
 
     @work(exclusive=True, group="devices")
     async def _find_devices(self) -> None:

@@ -161,3 +161,10 @@ async def test_a_resume_is_asked_about(
         await still(pilot, ("my run",))
         await pilot.press("space")
         await picture(pilot, *(differences or ["Train up to which epoch"]))
+
+
+async def test_a_learning_rate_range_test(home: Path, picture: Picture, answers: None) -> None:
+    async with opened(home, "train").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("Start training",))
+        await pilot.press("F")
+        await picture(pilot, "valley", "steepest", "log x", "a new mlp")
