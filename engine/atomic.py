@@ -50,6 +50,27 @@ def whole(path: Path, *, durable: bool = True, shared: bool = False) -> Iterator
         flush_folder(path.parent)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that the person asked for, whole, where nothing of that name is: others may read it as the umask
+    says. Raises OSError, FileExistsError where there is something, also if it came meanwhile."""
+    made = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    with contextlib.suppress(FileNotFoundError):
+        made.unlink()
+    write_bytes(made, data, shared=True)
+    try:
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            raise
+        except OSError:  # the file system has no second names: take the name first
+            private.create(path, shared=True)
+            os.replace(made, path)
+    finally:
+        with contextlib.suppress(OSError):
+            made.unlink()
+    flush_folder(path.parent)
+
+
 def is_part(path: Path) -> bool:
     """Whether a file is one of those that are written beside another: by its name, and no link or folder."""
     return re.fullmatch(r"\..+\.\d+(\.\d+)?\.part", path.name) is not None and path.is_file() and not path.is_symlink()

@@ -75,9 +75,8 @@ def parse(text: str) -> HoldOut | None:
 def split_off(train: "Split", wanted: HoldOut) -> HeldOut:
     """Draw the validation images, from each class its share (stratified), and give both parts in the files' order.
 
-    By the labels and the seed alone, in every version of NumPy: `RandomState`'s stream never changes (NEP 19). Of each
-    class its exact share is taken, rounded down; what is left goes to the largest remainders, the first of equal ones.
-    Raises ConfigError where no image of a class would be left to train on.
+    By the labels and the seed alone (see `draw`). Raises ConfigError where no image of a class would be left to train
+    on.
     """
     import numpy as np
 
@@ -92,21 +91,33 @@ def split_off(train: "Split", wanted: HoldOut) -> HeldOut:
             f"--val: {count} of {samples} training images can't be held out; choose from 1 to {samples - len(there)}, "
             "so that each class keeps an image",
         )
-    sizes = in_class[there]
-    exact = count * sizes.astype(object)  # Python's integers: no product is too large
-    most = sizes - 1  # a class keeps an image
-    quotas = np.minimum((exact // samples).astype(np.int64), most)
-    in_turn = sorted(range(len(there)), key=lambda at: (-(exact[at] % samples), at))
-    while (left := count - int(quotas.sum())) > 0:
-        for at in [at for at in in_turn if quotas[at] < most[at]][:left]:
-            quotas[at] += 1
-    random = np.random.RandomState(wanted.seed)
-    drawn = [
-        random.permutation(np.flatnonzero(train.labels == label))[:quota]
-        for label, quota in zip(there, quotas, strict=True)
-    ]
-    indices = np.sort(np.concatenate(drawn)).astype(np.int64)
+    indices = draw(train.labels, count, wanted.seed)
     rest = np.ones(samples, np.bool_)
     rest[indices] = False
     val = Split("val", train.images[indices], train.labels[indices])
     return HeldOut(Split("train", train.images[rest], train.labels[rest]), val, indices)
+
+
+def draw(labels: "npt.NDArray[np.uint8]", count: int, seed: int) -> "npt.NDArray[np.int64]":
+    """The indices of `count` held-out images, ascending, from each class its share (stratified).
+
+    The same in every version of NumPy: `RandomState`'s stream never changes (NEP 19). Of each class its exact share is
+    taken, rounded down; what is left goes to the largest remainders, the first of equal ones.
+    """
+    import numpy as np
+
+    in_class = np.bincount(labels)
+    there = np.flatnonzero(in_class)
+    sizes = in_class[there]
+    exact = count * sizes.astype(object)  # Python's integers: no product is too large
+    most = sizes - 1  # a class keeps an image
+    quotas = np.minimum((exact // len(labels)).astype(np.int64), most)
+    in_turn = sorted(range(len(there)), key=lambda at: (-(exact[at] % len(labels)), at))
+    while (left := count - int(quotas.sum())) > 0:
+        for at in [at for at in in_turn if quotas[at] < most[at]][:left]:
+            quotas[at] += 1
+    random = np.random.RandomState(seed)
+    drawn = [
+        random.permutation(np.flatnonzero(labels == label))[:quota] for label, quota in zip(there, quotas, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn)).astype(np.int64)

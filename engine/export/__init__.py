@@ -1,0 +1,1 @@
+"""What leaves the program of a run: a training script, its numbers, a model card."""

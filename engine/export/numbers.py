@@ -1,0 +1,36 @@
+"""A run's metrics as CSV. No torch."""
+
+import csv
+import io
+
+from engine.errors import RunError
+from engine.home import RunFolder
+from engine.runs.follower import Follower
+from engine.runs.state import RunState, fold
+
+COLUMNS = ("metric", "epoch", "step", "seconds", "value", "lowest", "highest")
+
+
+def csv_text(folder: RunFolder) -> str:
+    """A line for each point of each metric. Raises RunError where there is none yet, UnreadableError."""
+    state = fold(Follower(folder).poll())
+    text = as_csv(state)
+    if text.count("\n") < 2:
+        raise RunError(f"{folder.id} has no numbers yet")
+    return text
+
+
+def as_csv(state: RunState) -> str:
+    """Of the curves by step: `value` is the mean of the values that a point stands for, up to and with that step;
+    `lowest` and `highest` are theirs. Of the results by epoch: the value alone."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, points in {"train_loss": state.curve, **state.curves}.items():
+        for point in points:
+            writer.writerow([name, point.x, point.step, point.seconds, point.mean, point.low, point.high])
+    for split, results in (("val", state.vals), ("test", state.tests)):
+        for result in results:
+            writer.writerow([f"{split}_loss", result.epoch, "", "", result.loss, "", ""])
+            writer.writerow([f"{split}_accuracy", result.epoch, "", "", result.accuracy, "", ""])
+    return text.getvalue()

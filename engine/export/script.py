@@ -1,0 +1,379 @@
+"""A run as one plain PyTorch file that trains the same weights, bit for bit."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.checkpoints import read
+from engine.data import holdout, loader, transforms
+from engine.data.transforms import DType, Step
+from engine.errors import CheckpointError, RunError
+from engine.export import parts, schedule_code, source
+from engine.export.recipe import Recipe, recipe_of
+from engine.home import RunFolder
+from engine.models.names import MODELS, TORCHVISION
+from engine.models.registry import build
+from engine.runs import checkpoint_refs
+from engine.training import freezing, loss_modules, schedules
+from engine.training.losses import LOSSES
+from engine.training.optimizers import OPTIMIZERS
+
+IMPORTS = {
+    "import argparse", "import hashlib", "import random", "from collections.abc import Iterator, Mapping",
+    "import numpy as np", "import torch", "from torch import nn", "from torchvision.datasets import FashionMNIST",
+}  # fmt: skip
+
+
+def script(folder: RunFolder) -> str:
+    """The text of the script: it trains up to the run's newest checkpoint. Raises RunError, naming it, for what can't
+    be said so, and where there is no checkpoint."""
+    recipe = recipe_of(folder)
+    entry = checkpoint_refs.find(folder, "last")
+    try:
+        content = read.load(folder, entry)
+    except CheckpointError as error:
+        raise RunError(f"{folder.id}: checkpoint {entry.file}: {error}") from None
+    return _Writer(recipe, content).text()
+
+
+class _Writer:
+    """Puts the sections together; what a run does not use is left out."""
+
+    def __init__(self, recipe: Recipe, content: Mapping[str, Any]) -> None:
+        self._recipe, self._config = recipe, recipe.config
+        self._content = content
+        self._last = (int(content["epoch"]), int(content["step"]))
+        self._part = self._last[1] < int(content["steps"])  # whether its last epoch is not a whole one
+        self._changes = [one for one in recipe.changes if (one.epoch, one.step) <= self._last]
+        self._steps = transforms.parse(self._config.transform)
+        self._images = bool(self._steps) and not transforms.Pipeline(self._steps).batchable
+        self._cuda = recipe.device.startswith("cuda")
+        self._imports = set(IMPORTS)
+        self._plateau = self._config.schedule == "plateau"
+        self._varies = schedules.varies(self._config)
+
+    def text(self) -> str:
+        """All of it."""
+        sections = [
+            self._arguments(), self._set_up(), self._data(), self._batches(), self._model(), self._optimizer(),
+            self._schedule(), self._evaluation(), self._training(), self._end(),
+        ]  # fmt: skip
+        body = "\n\n".join(section.strip("\n") + "\n" for section in sections if section)
+        return f"{self._head()}\n{source.import_block(self._imports)}\n{body}"
+
+    def _head(self) -> str:
+        recipe, there = self._recipe, self._content.get("environment") or {}
+        versions = f"PyTorch {there.get('torch', '?')}, NumPy {there.get('numpy', '?')}"
+        where = f"{there.get('device', recipe.device_name)}, threads: {recipe.threads}"
+        about = f"Train a network on Fashion-MNIST: the weights of the run {_plain(recipe.run_id)}, bit for bit."
+        return (
+            f'"""{about}\n\n    python train.py --data DIR\n\n'
+            "DIR is the folder that torchvision.datasets.FashionMNIST takes. The weights go to model_weights.pth in\n"
+            "the folder where this runs.\n\n"
+            f"The bits are those of {_plain(versions)}\non {_plain(where)}; others may give other last digits.\n"
+            '"""\n'
+        )
+
+    def _arguments(self) -> str:
+        digest = parts.weights_sha256(self._content["model"])
+        return (
+            "parser = argparse.ArgumentParser()\n"
+            'parser.add_argument("--data", required=True, help="the folder that FashionMNIST/raw is in")\n'
+            'parser.add_argument("--download", action="store_true", help="fetch or unpack files that are missing")\n'
+            "options = parser.parse_args()\n\n"
+            f'RUN_SHA256 = "{digest}"  # of the run\'s weights\n'
+            f"SEED = {self._config.seed}\n"
+        )
+
+    def _set_up(self) -> str:
+        lines = ["# The thread count decides the order of sums, and so the last bits."]
+        lines += [f"torch.set_num_threads({self._recipe.threads})", f"device = torch.device({self._recipe.device!r})"]
+        if self._cuda:
+            self._imports.add("import os")
+            lines += [
+                'os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the same sums each time',
+                "torch.backends.cudnn.deterministic = True", "torch.backends.cudnn.benchmark = False",
+            ]  # fmt: skip
+        return "\n".join(lines) + "\n"
+
+    def _data(self) -> str:
+        text = (
+            "# The data: uint8 [N, 28, 28], labels int64 [N].\n"
+            "train = FashionMNIST(options.data, train=True, download=options.download)\n"
+            "test = FashionMNIST(options.data, train=False, download=options.download)\n"
+            "train_images, train_labels = train.data, train.targets\n"
+            "test_images, test_labels = test.data, test.targets\n"
+        )
+        if not self._config.validates:
+            return text
+        wanted = holdout.parse(self._config.val)
+        assert wanted is not None
+        self._imports |= {"import numpy.typing as npt"}
+        drawing = source.of(holdout.draw).replace("    import numpy as np\n\n", "")
+        return (
+            f"{text}\n\n{drawing}\n\n"
+            "# Part of the training images is held out for validation.\n"
+            f"held_out = torch.from_numpy(draw(train_labels.numpy(), {self._recipe.dataset['val']}, {wanted.seed}))\n"
+            "rest = torch.ones(len(train_labels), dtype=torch.bool)\n"
+            "rest[held_out] = False\n"
+            "val_images, val_labels = train_images[held_out], train_labels[held_out]\n"
+            "train_images, train_labels = train_images[rest], train_labels[rest]\n"
+        )
+
+    def _batches(self) -> str:
+        order = ""
+        if self._config.shuffle:
+            order = source.of(loader.epoch_generator, loader.epoch_order) + "\n\n"
+        text = self._pipelines() + order
+        if self._images:
+            self._imports |= {"from PIL import Image", "from collections.abc import Callable", "from typing import Any"}
+            return text + (
+                "def batches(\n"
+                "    images: torch.Tensor, labels: torch.Tensor, order: torch.Tensor, size: int, "
+                "transform: Callable[[Any], Any]\n"
+                ") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:\n"
+                '    """Each image goes through the transforms by itself, in the order of the epoch."""\n'
+                "    for part in order.split(size):\n"
+                "        X = torch.stack([transform(Image.fromarray(images[at].numpy())) for at in part])\n"
+                "        yield X.to(device), labels[part].to(device)\n"
+            )
+        moved = "".join(
+            f"{name} = {name}.to(device)\n"
+            for split in ("train", "test", *(["val"] if self._config.validates else []))
+            for name in (f"{split}_images", f"{split}_labels")
+        )
+        transformed = "transform(X)" if len(self._steps) > 1 else "X"
+        return (
+            f"{text}{moved if self._cuda else ''}"
+            "full = torch.tensor(255, dtype=torch.float32, device=device)\n\n\n"
+            "def batches(\n"
+            "    images: torch.Tensor, labels: torch.Tensor, order: torch.Tensor, size: int\n"
+            ") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:\n"
+            '    """Batches of float32 [B, 1, 28, 28] from 0 to 1, as ToTensor makes them."""\n'
+            "    for part in order.to(device).split(size):\n"
+            "        X = images[part].unsqueeze(1).to(torch.float32).div_(full)\n"
+            f"        yield {transformed}, labels[part]\n"
+        )
+
+    def _pipelines(self) -> str:
+        if not self._steps or (not self._images and len(self._steps) == 1):
+            return ""
+        self._imports.add("from torchvision.transforms import v2")
+        if not self._images:  # ToTensor is done by `batches`
+            return f"transform = {self._pipeline(self._steps[1:])}\n\n\n"
+        tested = [step for step in self._steps if not step.random]
+        return (
+            f"train_transform = {self._pipeline(self._steps)}\n"
+            f"test_transform = {self._pipeline(tested)}  # without those that draw\n\n\n"
+        )
+
+    def _pipeline(self, steps: Sequence[Step]) -> str:
+        return f"v2.Compose([{', '.join(map(self._step, steps))}])"
+
+    def _step(self, step: Step) -> str:
+        if step.name == "ToTensor":
+            self._imports.add("from torchvision.transforms import ToTensor")
+            return "ToTensor()"
+        one = step.name == "Normalize"
+        given = [_spelled([value] if one and isinstance(value, float | int) else value) for value in step.args]
+        for name, value in step.kwargs:
+            given.append(f"{name}={_spelled([value] if one and isinstance(value, float) else value)}")
+        return f"v2.{step.name}({', '.join(given)})"
+
+    def _model(self) -> str:
+        name, classes = self._config.model, len(self._recipe.dataset["classes"])
+        shape, text = "", ""
+        if self._steps:
+            first = self._call("test", "torch.arange(1)", "1")
+            text = f"# The transforms decide the size of the images.\nshape = tuple(next({first})[0].shape[1:])\n"
+            shape = ", shape=shape"
+        text += "for seed in (torch.manual_seed, np.random.seed, random.seed):\n"
+        text += (
+            f"    seed({'SEED' if self._config.seed < 2**32 else 'SEED % 2**32 if seed is np.random.seed else SEED'})\n"
+        )
+        if name in MODELS:
+            module, _, cls = MODELS[name].target.partition(":")
+            imports, code = source.of_module(module)
+            self._imports |= imports
+            text = f"{code}\n\n{text}model = {cls}(classes={classes}{shape})\n"
+        else:
+            self._imports.add("from torchvision import models")
+            wanted = name.removeprefix(TORCHVISION)
+            text += f'model = models.get_model("{wanted}", weights=None, num_classes={classes})\n'
+        if frozen := self._frozen():
+            text += "for name, parameter in model.named_parameters():\n"
+            text += f"    if name in {{{', '.join(map(_quoted, frozen))}}}:  # they do not train\n"
+            text += "        parameter.requires_grad_(False)\n"
+        return text + "model.to(device)\n"
+
+    def _frozen(self) -> list[str]:
+        if not self._config.freeze:
+            return []
+        import torch
+
+        with torch.device("meta"):
+            names = [name for name, _ in build(self._config.model).named_parameters()]
+        chosen = freezing.frozen(self._config.freeze, names)
+        return [name for name in names if name in chosen]
+
+    def _optimizer(self) -> str:
+        config = self._config
+        entry = OPTIMIZERS[config.optimizer]
+        arguments = [f"{name}={getattr(config, name)!r}" for name in entry.settings]
+        if entry.fused and self._cuda:
+            arguments.append("fused=True")
+        return f"{self._loss()}optimizer = {entry.torch_class}(model.parameters(), {', '.join(arguments)})\n"
+
+    def _loss(self) -> str:
+        maker = LOSSES[self._config.loss].maker
+        module, _, cls = maker.rpartition(".")
+        if module != loss_modules.__name__:
+            return f"loss_fn = {maker}()\n"
+        self._imports.add("from torch.nn import functional as F")
+        return f"{source.of(getattr(importlib.import_module(module), cls))}\n\nloss_fn = {cls}()\n"
+
+    def _schedule(self) -> str:
+        text = schedule_code.code(self._config)
+        if "math." in text:
+            self._imports.add("import math")
+        return text
+
+    def _evaluation(self) -> str:
+        transform = ", test_transform" if self._images else ""
+        return (
+            "@torch.no_grad()\n"
+            "def evaluate(images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:\n"
+            '    """The mean loss of the images, and the fraction that is classified correctly."""\n'
+            "    model.eval()\n"
+            "    losses, sizes, correct = [], [], 0\n"
+            "    order = torch.arange(len(labels))\n"
+            f"    for X, y in batches(images, labels, order, {self._config.batch_size}{transform}):\n"
+            "        pred = model(X)\n"
+            "        losses.append(loss_fn(pred, y).item())\n"
+            "        sizes.append(len(y))\n"
+            "        correct += int((pred.argmax(1) == y).sum())\n"
+            "    mean = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)\n"
+            "    return mean, correct / sum(sizes)\n"
+        )
+
+    def _training(self) -> str:
+        config, live = self._config, bool(self._changes)
+        size = 'now["batch_size"]' if live else str(config.batch_size)
+        order = "epoch_order(len(train_labels), SEED, epoch)" if config.shuffle else "torch.arange(len(train_labels))"
+        text = self._settings()
+        if self._plateau:
+            text += "best, since, scale = None, 0, 1.0  # of the plateau schedule\n"
+        text += f"for epoch in range(1, {self._last[0]} + 1):\n"
+        text += "    now = settings_at(epoch, 1)\n" if live else ""
+        text += f"    order = {order}\n    size = {size}\n"
+        text += "    steps = math.ceil(len(order) / size)\n" if self._varies else ""
+        if self._varies:
+            self._imports.add("import math")
+        text += "    model.train()\n"
+        text += f"    for step, (X, y) in enumerate({self._call('train', 'order', 'size')}, start=1):\n"
+        text += self._before_step()
+        text += (
+            "        pred = model(X)\n        loss = loss_fn(pred, y)\n\n"
+            "        loss.backward()\n        optimizer.step()\n        optimizer.zero_grad()\n"
+        )
+        if self._part:
+            text += f"        if epoch == {self._last[0]} and step == {self._last[1]}:  # as far as the run has come\n"
+            text += "            break\n"
+        which = "val" if config.validates else "test"
+        text += f"    loss_there, accuracy = evaluate({which}_images, {which}_labels)\n"
+        text += f'    print(f"epoch {{epoch}}: {which} accuracy {{accuracy:.2%}}, loss {{loss_there:.6f}}")\n'
+        return text + self._plateau_code()
+
+    def _settings(self) -> str:
+        if not self._changes:
+            return ""
+        names = ("lr", "momentum", "weight_decay", "epochs", "batch_size")
+        first = ", ".join(f'"{name}": {getattr(self._config, name)!r}' for name in names)
+        lines = "".join(f"    ({one.epoch}, {one.step}, {one.setting!r}, {one.value!r}),\n" for one in self._changes)
+        self._imports.add("from typing import Any")
+        return (
+            "# What was changed while the run trained: from this epoch and step on, counted from 1.\n"
+            f"CHANGES = [\n{lines}]\n\n\n"
+            "def settings_at(epoch: int, step: int) -> dict[str, Any]:\n"
+            f"    now: dict[str, Any] = {{{first}}}\n"
+            "    for from_epoch, from_step, name, value in CHANGES:\n"
+            "        if (from_epoch, from_step) <= (epoch, step):\n"
+            "            now[name] = value\n"
+            "    return now\n\n\n"
+        )
+
+    def _before_step(self) -> str:
+        live = bool(self._changes)
+        changed = {one.setting for one in self._changes}
+        if not live and not self._varies and not self._plateau:
+            return ""
+        text = "        now = settings_at(epoch, step)\n" if live else ""
+        lr, epochs = ('now["lr"]', 'now["epochs"]') if live else (repr(self._config.lr), repr(self._config.epochs))
+        if self._varies:
+            text += "        done = epoch - 1 + (step - 1) / steps\n"
+            lr += f" * lr_factor(done, {epochs})"
+        if self._plateau:
+            lr += " * scale"
+        text += f'        for group in optimizer.param_groups:\n            group["lr"] = {lr}\n'
+        entry = OPTIMIZERS[self._config.optimizer]
+        for name in entry.live_settings:
+            if name in changed:
+                text += f'            group["{name}"] = now["{name}"]\n'
+        for key, setting in entry.optional_state.items():
+            if setting in changed:  # torch makes it only at a parameter's first step
+                text += (
+                    f'            for parameter in group["params"] if group["{setting}"] > 0 else ():\n'
+                    "                state = optimizer.state.get(parameter, {})\n"
+                    f'                if state and "{key}" not in state:\n'
+                    f'                    state["{key}"] = torch.zeros_like(parameter)\n'
+                )
+        return text
+
+    def _plateau_code(self) -> str:
+        if not self._plateau:
+            return ""
+        config = self._config
+        result, gain = (
+            ("accuracy", "result - best") if config.monitor == "accuracy" else ("loss_there", "best - result")
+        )
+        return (
+            f"\n    result = {result}\n"
+            f"    if result == result and (best is None or {gain} > {config.min_delta!r}):  # never better: NaN\n"
+            "        best, since = result, epoch\n"
+            f"    if epoch - since >= {config.lr_patience}:  # epochs without improvement\n"
+            f"        since, scale = epoch, scale * {config.gamma!r}\n"
+        )
+
+    def _call(self, split: str, order: str, size: str) -> str:
+        transform = f", {split}_transform" if self._images else ""
+        return f"batches({split}_images, {split}_labels, {order}, {size}{transform})"
+
+    def _end(self) -> str:
+        test = ""
+        if self._config.validates:
+            test = (
+                "_, accuracy = evaluate(test_images, test_labels)\n"
+                'print(f"test accuracy {accuracy:.2%} with the last weights")\n'
+            )
+        return (
+            f"{source.of(parts.weights_sha256)}\n\n{test}"
+            'torch.save(model.state_dict(), "model_weights.pth")\n'
+            "digest = weights_sha256(model.state_dict())\n"
+            'print(f"model_weights.pth: SHA-256 of the tensors {digest}")\n'
+            'print("the same weights as the run\'s" if digest == RUN_SHA256 else "other weights than the run\'s")\n'
+        )
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, DType):
+        return f"torch.{value.name}"
+    return f"[{_spelled(value[0])}]" if isinstance(value, list) and len(value) == 1 else repr(value)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _plain(text: str) -> str:
+    """Text from a log or a file, as it may stand in a docstring."""
+    return "".join(letter if letter.isprintable() and letter not in '\\"' else "?" for letter in text)[:90]

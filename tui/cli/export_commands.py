@@ -1,0 +1,28 @@
+"""`export`: what leaves the program of a run."""
+
+import argparse
+from pathlib import Path
+
+from tui.cli.command import Commands, add_run, home_of
+
+
+def declare(commands: Commands) -> None:
+    """Add the command."""
+    made = commands.add(
+        "export", _export, "write a run as a PyTorch script, or its numbers as CSV",
+        "export last --script train.py",
+    )  # fmt: skip
+    add_run(made)
+    form = made.add_mutually_exclusive_group(required=True)
+    form.add_argument(
+        "--script", type=Path, metavar="FILE",
+        help="one PyTorch file, without this program, that trains the same weights bit for bit; - prints it",
+    )  # fmt: skip
+    form.add_argument("--csv", type=Path, metavar="FILE", help="each metric by epoch and step, as CSV; - prints it")
+    made.add_argument("--force", action="store_true", help="write over a file that is there already")
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tui.cli import export
+
+    return export.export(home_of(options), options.which, script=options.script, csv=options.csv, force=options.force)
