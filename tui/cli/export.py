@@ -9,15 +9,15 @@ from engine.runs import store
 from tui.cli.output import DONE, say, say_text
 
 
-def export(home: Path, which: str, *, script: Path | None, csv: Path | None, force: bool) -> int:
+def export(home: Path, which: str, *, script: Path | None, csv: Path | None, card: Path | None, force: bool) -> int:
     """Write one of them, to a new file unless `force`; `-` prints it. Raises EngineError."""
     folder = store.find(home, which)
-    path = script or csv
+    path = script or csv or card
     assert path is not None
     target = None if str(path) == "-" else expanded(path)
     if target is not None:
         _check(target, force=force)
-    text = _script(folder) if script is not None else _csv(folder)
+    text = _script(folder) if script is not None else _csv(folder) if csv is not None else _card(folder)
     if target is None:
         say_text(text.rstrip("\n"))
         return DONE
@@ -36,6 +36,12 @@ def _csv(folder: RunFolder) -> str:
     from engine.export.numbers import csv_text
 
     return csv_text(folder)
+
+
+def _card(folder: RunFolder) -> str:
+    from engine.export.card import card
+
+    return card(folder)
 
 
 def _check(target: Path, *, force: bool) -> None:

@@ -9,7 +9,7 @@ from tui.cli.command import Commands, add_run, home_of
 def declare(commands: Commands) -> None:
     """Add the command."""
     made = commands.add(
-        "export", _export, "write a run as a PyTorch script, or its numbers as CSV",
+        "export", _export, "write a run as a PyTorch script, its numbers, or a model card",
         "export last --script train.py",
     )  # fmt: skip
     add_run(made)
@@ -19,10 +19,16 @@ def declare(commands: Commands) -> None:
         help="one PyTorch file, without this program, that trains the same weights bit for bit; - prints it",
     )  # fmt: skip
     form.add_argument("--csv", type=Path, metavar="FILE", help="each metric by epoch and step, as CSV; - prints it")
+    form.add_argument(
+        "--card", type=Path, metavar="FILE",
+        help="a model card in Markdown: data, settings, results with 95%% intervals, curves; - prints it",
+    )  # fmt: skip
     made.add_argument("--force", action="store_true", help="write over a file that is there already")
 
 
 def _export(options: argparse.Namespace) -> int:
     from tui.cli import export
 
-    return export.export(home_of(options), options.which, script=options.script, csv=options.csv, force=options.force)
+    return export.export(
+        home_of(options), options.which, script=options.script, csv=options.csv, card=options.card, force=options.force
+    )

@@ -60,3 +60,28 @@ def test_a_run_that_no_script_can_train_is_refused_in_one_line(
     assert said.count("\n") == 1
     assert "can't be exported as a script: it trains on the demo data" in said
     assert not (tmp_path / "train.py").exists()
+
+
+def test_a_card_says_what_chose_and_how_sure_the_figures_are(
+    run: MadeUpRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "mine", "--card", "-"]) == 0
+    said = capsys.readouterr().out
+    assert "Held out of the training set for validation: 100 images" in said
+    assert "not Fashion-MNIST" in said
+    assert "| best epoch | 2 | validation | 52.00 % (48.90 to 55.08) | 52.00 % | 2.1538 |" in said
+    assert "| tested | 3 | test | 53.00 % (49.90 to 56.08) | 53.00 % | 2.1538 |" in said
+    assert "chosen on the validation images, so their figure is too good" in said
+    assert "| Ankle boot | 100 | 53.00 % (43.29 to 62.49) |" in said
+
+
+def test_a_card_without_validation_says_that_the_test_set_chose(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = MadeUpRun(home, "20260101-101002-aaaa", name="a|b", dead=True, lr=0.5)
+    assert main(["export", "a|b", "--card", "-"]) == 2
+    assert "has no result yet" in capsys.readouterr().err
+    made.train([1])
+    assert main(["export", "a|b", "--card", "-"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("# a\\|b\n")
+    assert "The best epoch was chosen on the test set" in said
+    assert "| lr | 0.5 | 0.001 |" in said
