@@ -155,7 +155,8 @@ def _percent(value: float | None) -> str:
 
 def _cell(value: Any) -> str:
     """Text as a cell of a table may hold it."""
-    text = printable(str(value)) or "–"
+    whole = isinstance(value, float) and value.is_integer()  # an edit's: 128.0 images in a batch
+    text = printable(f"{value:g}" if whole else str(value)) or "–"
     for mark in "\\|`*_<[":
         text = text.replace(mark, f"\\{mark}")
     return text
