@@ -33,6 +33,7 @@ from engine.progress import Progress
 AT_ONCE = 1 << 20  # elements whose statistics come with the tensor itself
 MAP_PARTS = 8  # numbers along each side that a cell of a map of a large matrix is the mean of
 MAP_MOST = 512  # rows and columns of a map
+LONG = 4  # times as many rows as columns, or as many columns as rows
 LARGEST_CELL = 16  # pixels along a side of one number of a small matrix
 
 
@@ -167,7 +168,8 @@ def cells(window: torch.Tensor, form: str) -> tuple[tuple[str, ...], ...]:
 
 def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
     """The matrix in at most `rows` × `columns` cells, float32, each the mean of what it covers, or NaN: of a large one,
-    of MAP_PARTS × MAP_PARTS numbers of that. A small one is enlarged by a whole number."""
+    of MAP_PARTS × MAP_PARTS numbers of that. A small one is enlarged by a whole number; one that is much longer than
+    wide, or wider than long, by one of its own along each side, since it would be a thread."""
     if matrix.numel() > AT_ONCE:
         matrix = matrix[
             :: max(1, matrix.shape[0] // (MAP_PARTS * rows)), :: max(1, matrix.shape[1] // (MAP_PARTS * columns))
@@ -177,8 +179,10 @@ def small(matrix: torch.Tensor, rows: int, columns: int) -> "np.ndarray[Any, np.
     found: np.ndarray[Any, np.dtype[np.float32]] = (
         functional.adaptive_avg_pool2d(real[None, None], (height, width))[0, 0].cpu().numpy()
     )
-    scale = max(1, min(rows // height, columns // width, LARGEST_CELL))
-    return found.repeat(scale, 0).repeat(scale, 1)
+    down, across = (max(1, min(times, LARGEST_CELL)) for times in (rows // height, columns // width))
+    if max(matrix.shape) < LONG * min(matrix.shape):
+        down = across = min(down, across)
+    return found.repeat(down, 0).repeat(across, 1)
 
 
 def _cells_of(evaluated: views.View, window: torch.Tensor) -> tuple[tuple[str, ...], ...]:

@@ -1,7 +1,7 @@
 """One tensor: its values, a map of them, its statistics, and pictures of its parts."""
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 from textual import work
 from textual.app import ComposeResult
@@ -19,8 +19,11 @@ from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.model import prompts, tensor_text
+from tui.model.tensor_charts import TensorCharts, bars_in
+from tui.model.tensor_parts import TensorParts
+from tui.model.tensor_plan import MATRICES, NONE, Mode, Plan, of_a_vector, of_matrices, whole
 from tui.services import Asks, Services
-from tui.widgets.cells import Cells
+from tui.widgets.cells import Cells, Window
 from tui.widgets.heatmap import HeatMap, colours, legend
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
@@ -32,10 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-MODES = ("values", "map", "pictures")
-SHOWN = dict(zip(MODES, ("#cells", "#map", "#pictures"), strict=True))  # the widget of each
-PICTURED = (3, 4)  # dimensions of a tensor whose matrices have pictures
-BESIDE_CELLS = 9  # lines of the screen that the numbers can't have
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class TensorScreen(KeyScreen[None]):
@@ -69,8 +69,11 @@ class TensorScreen(KeyScreen[None]):
         self._services, self._tensor = services, tensor
         self._asks: Asks = services.worker if asks is None else asks
         self._pictures_first = pictures
-        self._view, self._matrix, self._mode = "", 0, MODES[0]
-        self._below = ""  # of MODES: what stands below numbers that leave most of the room
+        self._view, self._matrix = "", 0
+        self._mode: Mode = "values"
+        self._plan = Plan()  # of what is shown
+        self._map_width = 0  # cells that a map takes which has all the room; 0: not known
+        self._bars = tuple[float, ...]()  # the values of a vector, or the means of its parts
         self._window: TensorWindow | None = None
         self._shown: str | None = None  # the view that `_window` is of
         self._stats: TensorStats | None = None
@@ -84,25 +87,26 @@ class TensorScreen(KeyScreen[None]):
         yield TopBar(self.app.current_mode)
         with Panel(id="tensor", title=str(self._tensor)):
             yield Static(id="about", markup=False)
-            yield Cells(id="cells")
-            yield HeatMap(self._services.pictures.cells, id="map")
-            yield ImagePage(self._services.pictures, id="pictures")
+            yield TensorParts(self._services.pictures)
             yield Static(id="value", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._arrange()
         self.call_after_refresh(self._ask)
         if self._pictures_first:
             self.call_after_refresh(self._switch, "pictures")
 
-    def on_resize(self) -> None:
+    def on_tensor_parts_resized(self) -> None:
         if self._window is not None:
             self._ask()
 
     @property
     def _cells(self) -> Cells:
         return self.query_one(Cells)
+
+    @property
+    def _parts(self) -> TensorParts:
+        return self.query_one(TensorParts)
 
     # Asking
 
@@ -112,25 +116,7 @@ class TensorScreen(KeyScreen[None]):
         its place."""
         view = self._view
         whole = view != self._shown
-        parts = [self.query_one(one) for one in SHOWN.values()]
-        area = max((part.size for part in parts), key=lambda size: size.area)
-        for part in parts:  # one that has just been shown has no size yet
-            area = part.size if part.display and part.size.area else area
-        top, left, rows, columns = self._cells.window
-        mapped = "map" in (self._mode, self._below)
-        area = self.query_one(HeatMap).size if self._below == "map" else area
-        request = TensorRequest(
-            self._tensor,
-            view,
-            page=self._matrix,
-            row=top,
-            column=left,
-            rows=rows,
-            columns=columns,
-            map_rows=2 * max(1, area.height) if mapped else 0,
-            map_columns=max(1, area.width) if mapped else 0,
-            whole=whole,
-        )
+        request = self._request(view, whole=whole)
         panel = self.query_one(Panel)
         if self._window is None:
             panel.busy(waiting(self._asks, "reading its values …"))
@@ -150,32 +136,67 @@ class TensorScreen(KeyScreen[None]):
                 panel.busy("")
         if self.query(Cells):
             self._shown = view
-            self._take(window, top, left, whole)
+            self._take(window, request)
             if whole and self._mode == "pictures":
                 self._ask_pictures()
-            elif self._settle(window):
-                self.call_after_refresh(self._ask)
-            elif self._below == "pictures":
-                self._show_matrix()
-            elif self._mode == "values" and (
-                self._cells.move(0, 0)  # the numbers are longer than those before: the cursor would be out of view
-                or (self._cells.window[3] > columns and left + columns < window.width)  # shorter: more columns fit
-            ):
-                self._ask()
+            self.call_after_refresh(self._ask_for_more, request)
 
-    def _settle(self, window: TensorWindow) -> bool:
-        """What stands below the numbers: all matrices as pictures, or a map of the only one, where the numbers leave
-        most of the room. Whether that changed, and with it the room of the numbers."""
-        before, self._below = self._below, ""
-        room = self.size.height - BESIDE_CELLS
-        if self._mode == "values" and window.cells and not window.about.number and 2 * (window.height + 1) <= room:
-            self._below = "pictures" if window.pages > 1 and len(window.shape) in PICTURED else "map"
-        self._cells.styles.height = window.height + 2 if self._below else "1fr"
-        self._arrange()
-        return self._below != before
+    def _request(self, view: str, *, whole: bool) -> TensorRequest:
+        """For what is in view now, and the map or the bars of the room they have."""
+        top, left, rows, columns = self._cells.window
+        shares = self._planned()
+        across, lines = self._parts.room if self._mode == "map" else shares.map.size
+        if self._vector and self._window is not None:
+            across, lines = min(self._window.width, bars_in(shares.charts.width)), min(1, shares.charts.height)
+        return TensorRequest(
+            self._tensor,
+            view,
+            page=self._matrix,
+            row=top,
+            column=left,
+            rows=rows,
+            columns=columns,
+            map_rows=lines if self._vector else 2 * lines,
+            map_columns=across if lines else 0,
+            whole=whole,
+        )
+
+    def _ask_for_more(self, asked: TensorRequest) -> None:
+        """Where other values are in view since the room has been shared, or another map fits."""
+        if self._view != self._shown or not self.query(Cells):
+            return
+        more = self._request(self._view, whole=False)
+        had: Window = asked.row, asked.column, asked.rows, asked.columns
+        numbers = self._plan.numbers != NONE
+        if (numbers and (self._cells.move(0, 0) or not self._cells.holds(had))) or (
+            more.map_rows,
+            more.map_columns,
+        ) != (asked.map_rows, asked.map_columns):
+            self._ask()
+        elif self._pictures_below:
+            self._show_matrix()
+
+    @property
+    def _vector(self) -> bool:
+        return self._window is not None and len(self._window.shape) == 1 < self._window.width
+
+    @property
+    def _pictures_below(self) -> bool:
+        return self._mode == "values" and self._plan.pictures != NONE
+
+    def _planned(self) -> Plan:  # of the room there is
+        window, room, mode = self._window, self._parts.room, self._mode
+        if window is None or not window.cells or window.height * window.width < 2:  # one number, or none
+            return whole("pictures" if mode == "pictures" else "values", room)
+        numbers = self._cells.needs(*room)
+        if mode != "pictures" and self._vector:
+            return of_a_vector(mode, room, numbers)
+        pictured = window.pages > 1 and len(window.shape) in MATRICES
+        shape = window.width, window.height
+        return of_matrices(mode, room, numbers, shape, pictured=pictured, map_width=self._map_width)
 
     def _show_matrix(self) -> None:
-        """Mark the matrix whose numbers are shown among the pictures; turn to it."""
+        """Mark the matrix whose numbers are shown."""
         page = self.query_one(ImagePage)
         first = self._matrix // page.capacity * page.capacity
         if first != self._first or not self._total:
@@ -184,17 +205,23 @@ class TensorScreen(KeyScreen[None]):
         else:
             page.move(self._matrix - first)
 
-    def _take(self, window: TensorWindow, top: int, left: int, whole: bool) -> None:
+    def _take(self, window: TensorWindow, request: TensorRequest) -> None:
         self._window = window
-        if whole:
+        if request.whole:
             self._stats, self._histogram, self._share = window.stats, window.histogram, 0.0
             if self._stats is None:
                 self._ask_stats()
         with self.app.batch_update():  # drawn once
-            self._cells.take(window.height, window.width, top, left, window.cells)
-            if window.map is not None:
+            self._cells.take(
+                window.height, window.width, request.row, request.column, window.cells, vector=self._vector
+            )
+            self._bars = ()
+            if window.map is not None and self._vector:
+                self._bars = tuple(window.map[0].tolist())
+            elif window.map is not None:
+                self._map_width = window.map.shape[1] if self._mode == "map" else 0
                 self.query_one(HeatMap).show(window.map)
-            self._arrange()
+            self._arrange(self._planned())
             self._describe()
 
     @work(group="stats", exclusive=True)
@@ -234,21 +261,21 @@ class TensorScreen(KeyScreen[None]):
             return
         parts = zip(answer.pictures, answer.captions, strict=True)
         drawn = [Tile(colours(part, answer.limit, signed=answer.signed), caption) for part, caption in parts]
-        page.show(drawn, self._matrix - self._first if self._below else 0)
+        page.show(drawn, self._matrix - self._first if self._pictures_below else 0)
         style = self._services.pictures.cells
         self._pictures_legend = legend(style, signed=answer.signed, limit=answer.limit, odd=answer.odd, letters=False)
         self._total = answer.total
         self._describe()
 
     def on_image_page_resized(self) -> None:
-        if self._below == "pictures":
+        if self._pictures_below:
             self._total = 0  # of a page of another size
             self._show_matrix()
         elif self._mode == "pictures":
             self._ask_pictures()
 
     def on_image_page_pointed(self, event: ImagePage.Pointed) -> None:
-        if self._below:
+        if self._pictures_below:
             self._matrix = self._first + event.tile
             self._ask()
 
@@ -263,6 +290,9 @@ class TensorScreen(KeyScreen[None]):
         statistics = tensor_text.statistics(self._stats, self._share, self._histogram)
         update_text(self, "#about", tensor_text.about(window, self._view, statistics))
         update_text(self, "#value", self._value_text(window))
+        counts = [] if self._stats is None or self._histogram is None else self._histogram.tolist()
+        ends = (0.0, 0.0) if self._stats is None else (self._stats.min or 0.0, self._stats.max or 0.0)
+        self.query_one(TensorCharts).show(counts, ends, self._bars, window.width)
         self.refresh_bindings()
 
     def _value_text(self, window: TensorWindow) -> str:
@@ -271,6 +301,8 @@ class TensorScreen(KeyScreen[None]):
             last = min(self._total, self._first + page.capacity)
             shown = f"parts {self._first}–{last - 1} of {fmt.count(self._total)}"
             return f"{shown}: {self._pictures_legend}, one scale for all"
+        if self._vector and self._mode == "map":
+            return f"{fmt.count(window.width)} values as bars"
         matrices = f", matrix {self._matrix + 1} of {fmt.count(window.pages)}" if window.pages > 1 else ""
         size = f"{fmt.count(window.height)} × {fmt.count(window.width)}"
         if self._mode == "map":
@@ -280,22 +312,19 @@ class TensorScreen(KeyScreen[None]):
             return cells.value
         if not window.cells:  # no values, or no elements
             return f"{size}{matrices}"
+        if self._vector:
+            return f"[{cells.column}] = {cells.value}   of {fmt.count(window.width)} values"
         return f"[{cells.row}, {cells.column}] = {cells.value}   of {size}{matrices}"
 
-    def _arrange(self) -> None:
-        for mode, selector in SHOWN.items():
-            shown = mode in (self._mode, self._below)
-            if self.query_one(selector).display != shown:
-                self.query_one(selector).display = shown
+    def _arrange(self, shares: Plan) -> None:
+        self._plan = shares
+        self._parts.share(shares)
 
-    def _switch(self, mode: str) -> None:
-        self._mode, self._below = mode, ""
+    def _switch(self, mode: Mode) -> None:
+        self._mode, self._map_width = mode, 0
         if mode == "pictures":  # how many depends on its size, which it has once it is shown
-            self._arrange()
+            self._arrange(self._planned())
             self.call_after_refresh(self._ask_pictures)
-        elif not self.query_one(SHOWN[mode]).size:  # it was never shown
-            self._arrange()
-            self.call_after_refresh(self._ask)
         else:
             self._ask()  # shown when it is there: once
 
@@ -321,7 +350,7 @@ class TensorScreen(KeyScreen[None]):
         if self._mode == "pictures":
             self._turn(by)
         else:
-            self.action_move(by * self._cells.window[2], 0)
+            self.action_move(by * self._cells.page, 0)
 
     def action_corner(self, which: int) -> None:
         if self._mode == "pictures":
@@ -329,7 +358,7 @@ class TensorScreen(KeyScreen[None]):
             self._turn(0)
             return
         cells = self._cells
-        self.action_move(which * cells.height, which * cells.width)
+        self.action_move(which * cells.height * cells.width, which * cells.width)
 
     def _turn(self, by: int) -> None:
         capacity = self.query_one(ImagePage).capacity
@@ -356,7 +385,7 @@ class TensorScreen(KeyScreen[None]):
             self._show_view(text.strip())
 
     def _show_view(self, view: str) -> None:
-        self._view, self._matrix, self._first, self._total = view, 0, 0, 0
+        self._view, self._matrix, self._first, self._total, self._map_width = view, 0, 0, 0, 0
         self._cells.begin()
         self._ask()
 

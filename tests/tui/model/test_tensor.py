@@ -2,15 +2,24 @@
 
 from pathlib import Path
 
+import pytest
+import torch
 from textual.widgets import Input, Static
 
+from engine.models.registry import build
 from tests.support.waiting import until
 from tui.app import FmnistApp
 from tui.model.module_table import ModuleTable
 from tui.model.tensor import TensorScreen
+from tui.model.tensor_charts import TensorCharts
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.image_page import ImagePage
+
+
+def model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build("mlp")
 
 
 async def test_small_matrices_have_their_pictures_below_them_and_a_vector_its_map(home: Path) -> None:
@@ -35,7 +44,68 @@ async def test_small_matrices_have_their_pictures_below_them_and_a_vector_its_ma
         await pilot.press("enter")
         await until(pilot, lambda: screen.query_one(HeatMap).display and not page.display)
         await pilot.press("slash")
-        app.screen.query_one(Input).value = ".reshape(24, 9)"
+        app.screen.query_one(Input).value = ".reshape(36, 6)"
         await pilot.press("enter")
-        await until(pilot, lambda: not screen.query_one(HeatMap).display and cells.height == 24)
-        assert cells.size.height > 24, "numbers that fill more than half have the whole room"
+        await until(pilot, lambda: not screen.query_one(HeatMap).display and cells.height == 36)
+        await until(pilot, lambda: cells.size.height > 36)  # numbers that leave too few lines have the whole height
+        charts = screen.query_one(TensorCharts)
+        await until(pilot, lambda: "How many have which value" in charts.text())
+        assert charts.region.x >= cells.region.right, "and the charts stand beside them"
+
+
+async def test_a_vector_is_folded_into_the_window_with_its_values_as_bars(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    bias = dict(model().named_parameters())["linear_relu_stack.0.bias"].detach()
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "Linear" in app.screen.query_one(ModuleTable).text())
+        await pilot.press("v", "down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and bool(app.screen.query_one(Cells).value))
+        screen = app.screen
+        cells, charts = screen.query_one(Cells), screen.query_one(TensorCharts)
+        await until(pilot, lambda: cells.window[3] >= 300)
+        assert not charts.display, "where the numbers fill the window"
+        await pilot.press("down", "right")
+        assert str(screen.query_one("#value", Static).content).startswith("[11] = "), "a line of ten is one down"
+        assert float(cells.value) == pytest.approx(float(bias[11]), rel=1e-3, abs=6e-5)
+        await pilot.press("G")
+        await until(pilot, lambda: bool(cells.value))
+        assert str(screen.query_one("#value", Static).content).startswith("[511] = ")
+        await pilot.press("v")
+        await until(pilot, lambda: "The values by index, each the mean of about" in charts.text())
+        assert not cells.display
+        assert charts.size.width > 130
+        await pilot.press("v")
+        await until(pilot, lambda: cells.display)  # it has no pictures
+        await pilot.press("slash")
+        app.screen.query_one(Input).value = "[:25]"
+        await pilot.press("enter")
+        await until(pilot, lambda: charts.display and cells.display and "24" in charts.text())
+        assert "each the mean" not in charts.text(), "each value has a bar"
+        assert charts.region.y >= cells.region.bottom
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45), (200, 60)])
+async def test_a_long_narrow_matrix_stands_in_stretches_beside_each_other(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "Linear" in app.screen.query_one(ModuleTable).text())
+        await pilot.press("v", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and bool(app.screen.query_one(Cells).value))
+        cells = app.screen.query_one(Cells)
+        await pilot.press("slash")
+        app.screen.query_one(Input).value = "[:, :2]"
+        await pilot.press("enter")
+        await until(pilot, lambda: cells.width == 2 and cells.holds(cells.window) and bool(cells.value))
+        lines = cells.size.height - 1
+        await until(pilot, lambda: cells.window[2] >= 2 * lines)
+        await pilot.press("right", "right")  # from the last column into the stretch beside it
+        await until(pilot, lambda: (cells.row, cells.column) == (lines, 0))
+        assert float(cells.value) == pytest.approx(float(weight[lines, 0]), rel=1e-3, abs=6e-5)
+        await pilot.press("left")
+        assert (cells.row, cells.column) == (0, 1)
+        await pilot.press("G")
+        await until(pilot, lambda: cells.row == 511 and bool(cells.value))
+        assert float(cells.value) == pytest.approx(float(weight[511, 1]), rel=1e-3, abs=6e-5)

@@ -72,7 +72,15 @@ async def test_a_view_of_a_tensor(home: Path, picture: Picture) -> None:
         await pilot.press("v", "enter")
         await still(pilot, ("[12, 784]",))
         await typed(pilot, "slash", "[3].reshape(28, 28)")
-        await picture(pilot, "[28, 28]", "a view of it")
+        await picture(pilot, "[28, 28]", "a view of it", name="image")
+        await typed(pilot, "slash", "[3, :100]")
+        await picture(pilot, "[100]", "[0] = ", name="vector")
+        await pilot.press("v")
+        await picture(pilot, "100 values as bars", name="bars")
+        await pilot.press("v")
+        await still(pilot, ("[0] = ",))
+        await typed(pilot, "slash", ".T[:, :2]")
+        await picture(pilot, "[784, 2]", name="narrow")
 
 
 async def test_autograd(home: Path, picture: Picture) -> None:

@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.style import Style
 from textual.app import App, ComposeResult
+from textual.geometry import Region, Size
 
 from tui.widgets.cells import Cells
 from tui.widgets.pixels import PixelTable
@@ -110,3 +114,64 @@ async def test_a_column_that_does_not_fit_whole_is_not_drawn_and_the_cursor_stay
         assert cells.render_line(1).text.split() == ["0", *["-1.2500e-03"] * 2]
         assert cells.move(0, 0) is True, "another window is wanted, with the cursor in it"
         assert cells.window[1] == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40), st.integers(1, 300), st.booleans(), st.integers(20, 160), st.integers(4, 50),
+    st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), max_size=6),
+)  # fmt: skip
+def test_the_cursor_is_in_view_and_every_value_stands_once_wherever_it_goes(
+    width: int, height: int, vector: bool, across: int, down: int, moves: list[tuple[int, int]]
+) -> None:
+    width, height = (width * height, 1) if vector else (width, height)
+    cells = Sized(across, down)
+
+    def answer() -> None:
+        while True:
+            top, left, rows, columns = cells.window
+            found = [
+                [f"{row}.{column}" for column in range(left, min(width, left + columns))]
+                for row in range(top, min(height, top + rows))
+            ]
+            cells.take(height, width, top, left, found, vector=vector)
+            if not cells.move(0, 0) and cells.holds((top, left, rows, columns)):
+                return
+
+    answer()
+    answer()
+    for move in moves:
+        cells.move(*move)
+        answer()
+    shown = [cells.render_line(y).text for y in range(down)]
+    words = [word for line in shown[1:] for word in line.split() if "." in word]
+    assert len(set(words)) == len(words), "no value stands twice"
+    place = f"{cells.row}.{cells.column}"
+    assert cells.value == place
+    assert words.count(place) == 1
+    region = cells.where
+    assert shown[region.y][region.x : region.right].split() == [place]
+    wide, high = cells.needs(across, down)
+    assert all(not line[wide:].strip() for line in shown), "it takes no more room than it says"
+    assert all(not line.strip() for line in shown[high:])
+
+
+class Sized(Cells):
+    """Of a fixed size, without an app."""
+
+    base = Style()
+
+    def __init__(self, across: int, down: int) -> None:
+        super().__init__()
+        self._extent = Size(across, down)
+
+    @property
+    def size(self) -> Size:
+        return self._extent
+
+    def refresh(self, *regions: Region, **_: object) -> "Sized":
+        return self
+
+    @property
+    def where(self) -> Region:
+        return self._region(self.row, self.column)
