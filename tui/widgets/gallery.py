@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.strip import Strip
 
-from tui.graphics.image import fitted
+from tui.graphics.image import PLAIN, fitted
 from tui.graphics.pictures import Pictures, Placed
 from tui.widgets.image_page import Tile
 from tui.widgets.lines import padded
@@ -74,13 +75,19 @@ class Gallery(PictureWidget):
         self._tiles, self._cursor = tuple(tiles), cursor
         pixels = self.pictures.pixels
         pictures = [fitted(tile.image, max(tile.image.shape[:2]) if pixels else self._side) for tile in tiles]
-        if cursor is not None and tiles:
-            pictures[0] = _marked(pictures[0], cursor, tiles[0].image.shape[:2])
+        coloured = self.pictures.cells == "blocks"
+        if cursor is not None and tiles and coloured:
+            rows, columns = _places(pictures[0], cursor, tiles[0].image.shape[:2])
+            pictures[0] = _marked(pictures[0], rows, columns)
         self._images = pictures
         self._drawn = [
             [[Segment(padded(tile.caption, self._side))], *self.pictures.lines(picture, self._side)]
             for tile, picture in zip(tiles, pictures, strict=True)
         ]
+        if cursor is not None and tiles and not coloured:
+            rows, columns = _places(pictures[0], cursor, tiles[0].image.shape[:2])
+            for line in range(rows.start // 2, (rows.stop + 1) // 2):
+                self._drawn[0][1 + line] = _reversed(self._drawn[0][1 + line], columns)
         self.refresh()
 
     @property
@@ -111,18 +118,32 @@ class Gallery(PictureWidget):
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
 
-def _marked(picture: "Picture", cursor: tuple[int, int], size: Sequence[int]) -> "Picture":
-    """With what stands for the pixel under the cursor in another colour."""
+def _places(picture: "Picture", cursor: tuple[int, int], size: Sequence[int]) -> tuple[range, range]:
+    """The rows and columns of a square picture that stand for a pixel of its image, which has `size`."""
     import numpy as np
 
     side = len(picture)
     scale = side / max(size)
     height, width = (max(1, round(one * scale)) for one in size)
     top, left = (side - height) // 2, (side - width) // 2
-    colour = np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture.copy()
     rows = np.flatnonzero(np.arange(height) * size[0] // height == cursor[0]) + top
     columns = np.flatnonzero(np.arange(width) * size[1] // width == cursor[1]) + left
     if not len(rows) or not len(columns):  # a picture that is smaller than its image
         rows, columns = np.array([top + int(cursor[0] * scale)]), np.array([left + int(cursor[1] * scale)])
-    colour[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = CURSOR
+    return range(int(rows[0]), int(rows[-1]) + 1), range(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _marked(picture: "Picture", rows: range, columns: range) -> "Picture":
+    """With a part of it in another colour."""
+    import numpy as np
+
+    colour = np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture.copy()
+    colour[rows.start : rows.stop, columns.start : columns.stop] = CURSOR
     return colour
+
+
+def _reversed(line: Sequence[Segment], columns: range) -> list[Segment]:
+    """A line of characters with some of them on their own colour, as a cursor is where there are no colours."""
+    text = "".join(part.text for part in line)
+    before, here, after = text[: columns.start], text[columns.start : columns.stop], text[columns.stop :]
+    return [Segment(before, PLAIN), Segment(here, Style(reverse=True, bold=True)), Segment(after, PLAIN)]
