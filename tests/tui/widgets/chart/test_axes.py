@@ -1,8 +1,11 @@
 """The axes: where values and ticks stand, and that a scale uses the cells it has."""
 
+import itertools
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tui.widgets.chart import axes
 
@@ -113,3 +116,75 @@ def test_two_cells_have_a_tick_at_each_end_and_one_cell_is_drawn_too() -> None:
     assert axes.linear([3.0, 41.0], 1).tick_cells[0] == 0
     assert axes.across(0.0, 7.0, 5).place(7.0) == 4.5
     assert axes.across(0.0, 7.0, 1).cell(7.0) == 0
+
+
+def named(name: str) -> float:
+    """What a tick's name says: 1,250, 5k, 1:30 (in seconds, of an axis of up to two hours)."""
+    if ":" in name:
+        minutes, seconds = name.split(":")
+        return 60.0 * int(minutes) + int(seconds)
+    return float(name.strip("kMG").replace(",", "")) * {"k": 1e3, "M": 1e6, "G": 1e9}.get(name[-1], 1.0)
+
+
+def is_round(name: str, gap: float) -> bool:
+    """Whether a tick's name has no digits but those that tell it from a neighbour `gap` away: a multiple of half the
+    power of ten below that."""
+    unit = 0.5 * 10.0 ** math.floor(math.log10(gap) + 1e-6)
+    times = named(name) / unit
+    return abs(times - round(times)) < 1e-6 * max(1.0, abs(times))
+
+
+def check(axis: axes.Axis, low: float, high: float, *, within: bool) -> None:
+    values = axis.tick_values
+    assert len(values) == len(axis.names) == axis.count >= 2
+    assert len(set(axis.names)) == axis.count
+    for at, (value, name) in enumerate(zip(values, axis.names, strict=True)):
+        gap = min(abs(value - other) for other in values if other != value)
+        assert is_round(name, min(gap, abs(value)) or gap), (name, axis.names)
+        assert named(name) == pytest.approx(value, rel=1e-9, abs=1e-9 * gap)
+        assert abs(axis.place(value) - axis.tick_cells[at] - 0.5) <= 0.5 + 1e-6, "in the cell that its value is in"
+        assert 0 <= axis.tick_cells[at] < axis.cells
+    slack = 1e-6 * (high - low)
+    if within:
+        assert low - slack <= values[0] < values[-1] <= high + slack
+    else:
+        assert values[0] <= low + slack
+        assert values[-1] >= high - slack
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.floats(-6, 6), st.floats(-3.5, 8), st.integers(20, 190))
+def test_a_logarithmic_x_axis_has_round_numbers_within_what_it_shows(low: float, width: float, cells: int) -> None:
+    start = 10.0**low
+    end = start * (1 + 10.0**width)
+    axis = axes.logarithmic([start, end], cells, across=True)
+    check(axis, *(axis.ends if not axis.ticks else (start, end)), within=True)
+    assert axis.place(start) >= 0
+    assert axis.place(end) <= cells
+    names = [(cell, len(name)) for cell, name in zip(axis.tick_cells, axis.names, strict=True)]
+    assert all(b - a > max(one, other) for (a, one), (b, other) in itertools.pairwise(names)), "no names touch"
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.floats(-6, 6), st.floats(-3.5, 8), st.integers(4, 50))
+def test_a_logarithmic_y_axis_has_round_numbers_around_its_values(low: float, width: float, cells: int) -> None:
+    start = 10.0**low
+    check(axes.logarithmic([start, start * (1 + 10.0**width)], cells), start, start * (1 + 10.0**width), within=False)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.floats(-1e6, 1e6), st.floats(-4, 8), st.integers(3, 50))
+def test_a_linear_y_axis_has_round_numbers_around_its_values(low: float, width: float, cells: int) -> None:
+    high = low + max(1.0, abs(low)) * 10.0**width
+    check(axes.linear([low, high], cells), low, high, within=False)
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.sampled_from(["epoch", "step", "time"]), st.floats(0, 1), st.floats(0.001, 1), st.integers(30, 190))
+def test_a_linear_x_axis_has_round_numbers_within_a_random_window(
+    unit: axes.Unit, at: float, part: float, cells: int
+) -> None:
+    whole = {"epoch": 20.0, "step": 18760.0, "time": 100.0}[unit]
+    start, end = at * (1 - part) * whole, (at * (1 - part) + part) * whole
+    axis = axes.across(start, end, cells, unit)
+    check(axis, start, end, within=True)
