@@ -361,7 +361,7 @@ async def test_a_view_is_described_as_what_it_is(home: Path) -> None:
         await pilot.press("slash")
         await typed(pilot, "[0, :5]")
         await until(pilot, lambda: any("is shown as pictures only where" in n.message for n in app._notifications))
-        await until(pilot, lambda: line(app, "#value").startswith("[0, 0] = "))
+        await until(pilot, lambda: line(app, "#value").startswith("[0] = "))
 
 
 def test_the_key_to_a_map_names_the_colours_that_it_has() -> None:
