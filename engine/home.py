@@ -14,6 +14,7 @@ from engine import private
 from engine.errors import PathError, RunError
 
 TRUSTED_CODE = "trusted-code.json"
+WEIGHTS = "model_weights.pth"  # in a run's checkpoints; also what an exported script writes
 CHECKPOINTS = "checkpoints"  # in a run's folder; also in run.json and in events, before a checkpoint's file
 
 
@@ -225,7 +226,7 @@ class RunFolder(HostFolder):
     @property
     def weights(self) -> Path:
         """The newest checkpoint's weights as a bare state_dict, as the tutorial saves them."""
-        return self.checkpoints / "model_weights.pth"
+        return self.checkpoints / WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ _FIRST = {
 }
 _LAST = {
     "epochs": "that are done, and that were asked for",
-    "best": "the best accuracy: on the validation images, without them on the test set",
-    "test": "the accuracy on the test set: of the best epoch by validation, else of the last",
+    "best": "the best accuracy: of validation, else of the test set",
+    "test": "accuracy on the test set: of the best, or last, epoch",
     "loss": "the newest of the training",
     "curve": "of the training loss",
     "time": "of training, pauses left out",
@@ -33,6 +33,10 @@ _ABOUT = {  # of settings whose names in the form do not say it here
     "gamma": "factor on the lr at each drop",
     "checkpoint_every": "seconds between two checkpoints within an epoch",
     "keep": "which checkpoints stay",
+    "lr_patience": "epochs without improvement before the lr drops",
+    "patience": "epochs without improvement before it stops",
+    "min_delta": "by how much a result must improve",
+    "monitor": "which result must improve",
     "inspect_every": "steps between two samples of the layers",
 }
 

@@ -10,7 +10,7 @@ from engine.data.transforms import DType, Step
 from engine.errors import CheckpointError, RunError
 from engine.export import parts, schedule_code, source
 from engine.export.recipe import Recipe, recipe_of
-from engine.home import RunFolder
+from engine.home import WEIGHTS, RunFolder
 from engine.models.names import MODELS, TORCHVISION
 from engine.models.registry import build
 from engine.runs import checkpoint_refs
@@ -357,7 +357,7 @@ class _Writer:
             )
         return (
             f"{source.of(parts.weights_sha256)}\n\n{test}"
-            'torch.save(model.state_dict(), "model_weights.pth")\n'
+            f'torch.save(model.state_dict(), "{WEIGHTS}")\n'
             "digest = weights_sha256(model.state_dict())\n"
             'print(f"model_weights.pth: SHA-256 of the tensors {digest}")\n'
             'print("the same weights as the run\'s" if digest == RUN_SHA256 else "other weights than the run\'s")\n'
