@@ -90,6 +90,8 @@ class RunsScreen(OrderedRuns):
         self._order = Order.parse(services.preferences.get(SORT_RUNS))
         self._following: Timer | None = None
         self._shown = Shown()
+        self._whole = False  # whether all of them were
+        self._at_first = True  # the cursor stays at the first row: until all runs are read, or a person moves it
         self._put_at = 0.0  # when that was shown, by time.monotonic
         self._unfolded: frozenset[str] = frozenset()  # groups whose runs have rows
 
@@ -135,6 +137,7 @@ class RunsScreen(OrderedRuns):
             left_out, now = printable(left_out_words(folders)), time.monotonic()
             news = runs != self._runs or left_out != self._left_out or not self._looked
             self._runs, self._left_out, self._looked = runs, left_out, True
+            self._whole = not self._listing.left
             if news or now - self._put_at >= AGES_S:
                 await self._make()
             if not self._listing.left or not self.query("#table"):  # or the app ended meanwhile
@@ -213,6 +216,9 @@ class RunsScreen(OrderedRuns):
         self._shown, made, self._put_at = shown, shown.table, time.monotonic()
         self.table.fixed = made.fixed
         self.table.show(made.rows, made.columns, sorted_by=shown.order.title, falling=shown.order.falling)
+        if self._at_first:
+            self.table.go(0)
+            self._at_first = not self._whole
         left_out = self.query_one("#left-out", Static)
         set_text(left_out, self._left_out)
         left_out.display = bool(self._left_out)
@@ -306,6 +312,7 @@ class RunsScreen(OrderedRuns):
         return why or (self.why_not_panel() if action == "panel" else self.why_not_order(action))
 
     def moved(self) -> None:
+        self._at_first = False
         self._describe()
         self._show_detail()
         self.refresh_bindings()

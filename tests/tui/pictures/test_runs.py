@@ -128,7 +128,6 @@ async def test_what_can_be_said_of_a_run(home: Path, picture: Picture) -> None:
     said(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("◆ grandchild",))
-        await pilot.press("home")  # the cursor stays at the run that came first, and a pinned one comes before it
         await pilot.press(",")
         await picture(pilot, "unpin", "says first what goes")
 
@@ -137,7 +136,6 @@ async def test_asking_for_a_name(home: Path, picture: Picture) -> None:
     said(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("◆ grandchild",))
-        await pilot.press("home")  # the cursor stays at the run that came first, and a pinned one comes before it
         await pilot.press("f2")
         await picture(pilot, "Rename grandchild")
 
@@ -146,7 +144,6 @@ async def test_asking_for_tags(home: Path, picture: Picture) -> None:
     said(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("◆ grandchild",))
-        await pilot.press("home")  # the cursor stays at the run that came first, and a pinned one comes before it
         await pilot.press("j", "j", "m")
         await typed(pilot, "@", "+fast -v2", enter=False)
         await picture(pilot, "adds fast · takes away v2")
@@ -156,7 +153,6 @@ async def test_asking_for_a_note(home: Path, picture: Picture) -> None:
     said(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("◆ grandchild",))
-        await pilot.press("home")  # the cursor stays at the run that came first, and a pinned one comes before it
         await typed(pilot, '"', "again\\nand again", enter=False)
         await picture(pilot, "a note of 2 lines")
 
@@ -165,6 +161,5 @@ async def test_asking_whether_to_delete(home: Path, picture: Picture) -> None:
     said(home)
     async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("◆ grandchild",))
-        await pilot.press("home")  # the cursor stays at the run that came first, and a pinned one comes before it
         await pilot.press("m", "m", "m", "delete")
         await picture(pilot, "Delete 2 runs?", "not deleted, as it trains: live one")

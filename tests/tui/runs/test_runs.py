@@ -7,6 +7,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.home import Home
+from engine.runs import meta
+from engine.runs.listing import Listing, RunSummary
 from engine.training import events as ev
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, progress
 from tests.support.timers import count_writes, tick
@@ -327,3 +329,40 @@ async def test_columns_that_are_chosen_are_shown_and_kept(home: Path) -> None:
         await pilot.press("vertical_line", "0", "enter")
         await until(pilot, lambda: "curve" in shown(app)[0])
         assert app.preferences.get(COLUMNS_RUNS) == ()
+
+
+class InParts:
+    """A listing that gives the newest run alone first, and the others once it is let."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+        self.left = 2
+        self.whole = False
+
+    def look(self, seconds: float = 0.0) -> list[RunSummary]:
+        every = self._listing.look()
+        self.left = 0 if self.whole else 2
+        return every if self.whole else every[:1]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._listing, name)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+async def test_the_cursor_waits_at_the_first_row_while_runs_come_in_unless_it_is_moved(
+    home: Path, monkeypatch: pytest.MonkeyPatch, moves: bool
+) -> None:
+    meta.change(Home(home).run("20260101-101010-aaaa"), pinned=True)
+    parts = InParts(Listing(home))
+    monkeypatch.setattr(ScreensApp, "runs", parts)
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: [row[1] for row in rows(app)] == ["live one"])
+        if moves:
+            await pilot.press("down")
+        parts.whole = True
+        await until(pilot, lambda: len(rows(app)) == 3)
+        assert "first" in rows(app)[0][1]
+        selected = screen_of(app).selected
+        assert selected is not None
+        assert selected.name == ("live one" if moves else "first")
