@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine import private
-from engine.errors import PathError, RunError
+from engine.errors import RunError
 from engine.home import expanded
 from engine.runs import checkpoint_refs, comparison
 from engine.runs.comparison import RESULTS, Comparison
@@ -15,6 +14,7 @@ from engine.runs.listing import RunSummary
 from engine.terminal_text import printable, shown
 from engine.training.settings import SETTINGS
 from tui import format as fmt
+from tui.cli import new_file
 from tui.cli.output import DONE, console, say, say_json, say_text
 
 TITLES = {"best": "best", "test": "test", "last": "last", "loss": "train loss", "epochs": "epochs", "seconds": "time"}
@@ -30,6 +30,7 @@ def compare(
     as_json: bool,
     csv: Path | None,
     markdown: Path | None,
+    force: bool,
     data_dir: Path | None,
 ) -> int:
     """Print the comparison, or write it. Raises EngineError."""
@@ -42,7 +43,7 @@ def compare(
     if csv is not None or markdown is not None:
         path = csv or markdown
         assert path is not None
-        _write(path, found.as_csv() if csv is not None else as_markdown(found))
+        _write(path, found.as_csv() if csv is not None else as_markdown(found), force=force)
         return DONE
     by_image = _by_image(chosen, home, data_dir) if images else None
     if as_json:
@@ -85,6 +86,8 @@ def _setting(name: str, value: Any) -> str:
 def _result(name: str, one: MeanStd | None) -> str:
     if one is None:
         return "–"
+    if name in ("best", "test", "last"):
+        return fmt.mean_percent(one, counted=one.std is not None)
     words: Callable[[float], str] = {
         "loss": fmt.loss, "epochs": "{:g}".format, "seconds": fmt.span,
     }.get(name, lambda value: f"{100 * value:.1f}")  # fmt: skip
@@ -144,7 +147,7 @@ def _by_image(chosen: Sequence[RunSummary | Group], home: Path, data_dir: Path |
     for run in chosen:
         assert isinstance(run, RunSummary)
         entry = checkpoint_refs.find(run.folder, "best")
-        files.append(WeightsFile(run.folder.checkpoint(entry.file), model=run.model))
+        files.append(WeightsFile(run.folder.checkpoint(entry.file)))  # it names its network; nobody has typed it
         datasets.append(str(run.settings.get("dataset", "auto")))
     if datasets[0] != datasets[1]:
         raise RunError(f"--images: the runs have different test images: {datasets[0]}, {datasets[1]}")
@@ -152,17 +155,12 @@ def _by_image(chosen: Sequence[RunSummary | Group], home: Path, data_dir: Path |
     return compare_files(files[0], files[1], settings, home=home, data_dir=data_dir)
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a new file, or print it for `-`. Raises PathError where it is there already, or can't be written."""
+def _write(path: Path, text: str, *, force: bool) -> None:
+    """Write the file, or print it for `-`. Raises PathError."""
     if str(path) == "-":
         say_text(text.rstrip("\n"))
         return
     target = expanded(path)
-    try:
-        private.create(target, shared=True)
-        target.write_text(text, encoding="utf-8")
-    except FileExistsError:
-        raise PathError(f"{target} is there already: remove it, or name another file") from None
-    except OSError as error:
-        raise PathError(f"{target} can't be written ({error.strerror})") from None
+    new_file.check(target, force=force)
+    new_file.write(target, text, force=force)
     say(f"written to {target}")

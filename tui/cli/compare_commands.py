@@ -21,6 +21,7 @@ def declare(commands: Commands) -> None:
     form.add_argument("--json", action="store_true", help="print it as JSON (docs/events.md)")
     form.add_argument("--csv", type=Path, metavar="FILE", help="write the table as CSV; - prints it")
     form.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown; - prints it")
+    made.add_argument("--force", action="store_true", help="write over a file that is there already")
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -28,5 +29,6 @@ def _compare(options: argparse.Namespace) -> int:
 
     return compare.compare(
         home_of(options), options.which, sort=options.sort, reverse=options.reverse, images=options.images,
-        as_json=options.json, csv=options.csv, markdown=options.markdown, data_dir=options.data_dir,
+        as_json=options.json, csv=options.csv, markdown=options.markdown, force=options.force,
+        data_dir=options.data_dir,
     )  # fmt: skip

@@ -128,7 +128,7 @@ def _print_groups(found: "list[RunSummary]") -> None:
     from rich.table import Table
 
     from engine.runs.groups import groups
-    from tui.cli.seeds import mean_words
+    from tui.format import mean_percent
 
     table = Table(box=None, pad_edge=False)
     for heading in ("group", "runs", "ended", "model", "data", "best accuracy", "test accuracy", "loss"):
@@ -137,8 +137,8 @@ def _print_groups(found: "list[RunSummary]") -> None:
         first, loss = group.runs[0], group.loss
         ended = f"{group.ended}/{group.size}"
         words = "–" if loss is None else f"{loss.mean:.4f}" + (f" ± {loss.std:.4f}" if loss.std is not None else "")
-        cells = (group.title, str(len(group.runs)), ended, first.model, first.dataset, mean_words(group.best),
-                 mean_words(group.test), words)  # fmt: skip
+        cells = (group.title, str(len(group.runs)), ended, first.model, first.dataset, mean_percent(group.best),
+                 mean_percent(group.test), words)  # fmt: skip
         table.add_row(*map(shown, cells))
     if not table.row_count:
         say("no run here belongs to a group; start one with: fmnist-tui train --seeds 5")

@@ -6,10 +6,10 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.home import RunFolder
 from engine.runs import client, groups, listing
-from engine.runs.groups import Group, MeanStd
+from engine.runs.groups import Group
 from tui.cli.output import complain, say
 from tui.cli.train import follow
-from tui.format import counted, percent
+from tui.format import counted, mean_percent
 
 
 def train_all(folders: Sequence[RunFolder], *, as_json: bool) -> int:
@@ -43,18 +43,9 @@ def train_all(folders: Sequence[RunFolder], *, as_json: bool) -> int:
 
 def summary(group: Group) -> str:
     """What the runs came to: `5 runs: best accuracy 92.4 ± 0.2% …`."""
-    tested = f"; test accuracy {mean_words(group.test)}" if any(run.settings.get("val") for run in group.runs) else ""
-    best = f"best accuracy {mean_words(group.best)}" if group.best else "no result yet"
+    tested = f"; test accuracy {mean_percent(group.test)}" if any(run.settings.get("val") for run in group.runs) else ""
+    best = f"best accuracy {mean_percent(group.best)}" if group.best else "no result yet"
     return f"{counted(len(group.runs), 'run')}: {best}{tested}"
-
-
-def mean_words(found: MeanStd | None) -> str:
-    """`92.4 ± 0.2%`, of accuracies; `92.4%` of one run."""
-    if found is None:
-        return "–"
-    if found.std is None:
-        return percent(found.mean)
-    return f"{100 * found.mean:.1f} ± {100 * found.std:.1f}%"
 
 
 def _seed_of(folder: RunFolder) -> str:

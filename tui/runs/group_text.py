@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.runs.groups import Group, MeanStd
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
 from tui import format as fmt
@@ -31,16 +31,6 @@ def state_words(group: Group) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
 
-def mean_words(found: MeanStd | None, *, counted: bool = True) -> str:
-    """`92.4 ± 0.2% (5)`, of accuracies; the number of runs in brackets."""
-    if found is None:
-        return fmt.NOTHING
-    count = f" ({found.count})" if counted else ""
-    if found.std is None:
-        return fmt.percent(found.mean) + count
-    return f"{100 * found.mean:.1f} ± {100 * found.std:.1f}%{count}"
-
-
 def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *, unfolded: bool) -> dict[str, str]:
     """The cells of its row, by the titles of the columns. `depth`: how far in it stands."""
     runs = group.runs
@@ -50,8 +40,8 @@ def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *
         "run": "  " * depth + f"{'−' if unfolded else '+'} {group.title} ({len(runs)})",
         "model": _same([model_name(run.model) for run in runs]),
         "epochs": f"{group.ended}/{group.size} ended",
-        "best": mean_words(group.best),
-        "test": mean_words(group.test),
+        "best": fmt.mean_percent(group.best, counted=True),
+        "test": fmt.mean_percent(group.test, counted=True),
         "loss": fmt.NOTHING if loss is None else fmt.loss(loss.mean),
         "time": fmt.span(sum(run.seconds for run in runs)) if any(run.epoch for run in runs) else fmt.NOTHING,
         "data": _same(["demo data" if run.demo else run.dataset for run in runs]),
@@ -65,9 +55,9 @@ def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *
 
 def about(group: Group) -> Content:
     """What the panel beside the list says of it: its results, and those of its runs."""
-    lines = [Content(f"best {mean_words(group.best)}"), Content(f"last {mean_words(group.accuracy)}")]
-    if any(run.settings.get("val") for run in group.runs):
-        lines.append(Content(f"test {mean_words(group.test)}"))
+    tested = any(run.settings.get("val") for run in group.runs)
+    results = {"best": group.best, "last": group.accuracy} | ({"test": group.test} if tested else {})
+    lines = [Content(f"{name} {fmt.mean_percent(found, counted=True)}") for name, found in results.items()]
     if group.loss is not None:
         std = f" ± {fmt.loss(group.loss.std)}" if group.loss.std is not None else ""
         lines.append(Content(f"training loss {fmt.loss(group.loss.mean)}{std}"))

@@ -1,7 +1,8 @@
 """*Train*: the form for a new run. A run that is watched stands over it (`tui.runs.watch`)."""
 
 import asyncio
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -25,6 +26,8 @@ from tui.services import Services
 from tui.textual_private import LivingScreen
 from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
+
+T = TypeVar("T")
 
 
 class NewRunScreen(LivingScreen[None]):
@@ -80,20 +83,12 @@ class NewRunScreen(LivingScreen[None]):
         services = self._services
 
         def start() -> RunFolder:
-            name_typed(config.model, config.transform)  # the form is the person's
             notify = self._ways()
             return client.start(services.home, config, name=name, data_dir=services.data_dir, notify=notify)
 
-        try:
-            folder = await asyncio.to_thread(services.trusting, start)
-        except EngineError as error:
-            self._form.refuse(error)
-            return
-        except Exception as error:
-            self._form.refuse(ConfigError("", crash.words(error)))
-            raise
-        self._form.started()
-        services.watch_run(folder)
+        folder = await self._submitted(config, start)
+        if folder is not None:
+            services.watch_run(folder)
 
     @work(exclusive=True, group="start")
     async def _enqueue(self, config: TrainConfig, name: str, seeds: str) -> None:
@@ -101,7 +96,6 @@ class NewRunScreen(LivingScreen[None]):
         services = self._services
 
         def enqueue() -> int:
-            name_typed(config.model, config.transform)
             notify = self._ways()
             wanted = groups.parse_seeds(seeds, config.seed) if seeds.strip() else (config.seed,)
             folders = groups.make(services.home, config, wanted, name=name, data_dir=services.data_dir)
@@ -114,17 +108,29 @@ class NewRunScreen(LivingScreen[None]):
                 raise
             return len(folders)
 
+        count = await self._submitted(config, enqueue)
+        if count is not None:
+            self.notify(f"{fmt.counted(count, 'run')} in the queue", timeout=3, markup=False)
+            await self.app.switch_mode("runs")
+
+    async def _submitted(self, config: TrainConfig, begin: Callable[[], T]) -> T | None:
+        """Do it in a thread; None, with the reason in the form, where it is refused. A bug is told there too, and goes
+        on to the app."""
+
+        def typed() -> T:
+            name_typed(config.model, config.transform)  # the form is the person's
+            return begin()
+
         try:
-            count = await asyncio.to_thread(services.trusting, enqueue)
+            done = await asyncio.to_thread(self._services.trusting, typed)
         except EngineError as error:
             self._form.refuse(error)
-            return
+            return None
         except Exception as error:
             self._form.refuse(ConfigError("", crash.words(error)))
             raise
         self._form.started()
-        self.notify(f"{fmt.counted(count, 'run')} in the queue", timeout=3, markup=False)
-        await self.app.switch_mode("runs")
+        return done
 
     @work(exclusive=True, group="find-lr")
     async def _find_lr(self, config: TrainConfig) -> None:

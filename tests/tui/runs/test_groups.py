@@ -20,8 +20,9 @@ from engine.training.config import TrainConfig
 from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, evaluated
 from tests.support.waiting import until
 from tests.tui.runs.test_runs import panel, rows, screen_of, typed
+from tui import format as fmt
 from tui.config.declared import SORT_RUNS
-from tui.runs.group_text import mean_words, state_of
+from tui.runs.group_text import state_of
 from tui.runs.grouped_rows import arranged, of_two
 from tui.runs.run_detail import RunDetail
 from tui.widgets.keyline import KeyLine
@@ -125,8 +126,8 @@ def test_a_group_is_in_the_state_that_asks_for_most_and_names_its_seeds() -> Non
     assert state_of(of(run("a", group="g", state="training"), run("b", group="g", state="failed"))) == "training"
     assert of(run("a", group="g", seed=3), run("b", group="g", seed=4)).seeds == "3–4"
     assert of(run("a", group="g", seed=9), run("b", group="g", seed=4)).seeds == "4, 9"
-    assert mean_words(None) == "–"
-    assert mean_words(groups.MeanStd(0.9237, None, 1)) == "92.4% (1)"
+    assert fmt.mean_percent(None) == "–"
+    assert fmt.mean_percent(groups.MeanStd(0.9237, None, 1), counted=True) == "92.4% (1)"
 
 
 # The queue
