@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from engine.checkpoints.manifest import Entry
+from engine.mean_std import MeanStd
 from engine.terminal_text import printable
 from engine.training import events as ev
 from engine.training.setting import number_text
-
-if TYPE_CHECKING:
-    from engine.runs.groups import MeanStd
 
 NUMBER = 8  # characters of a number in a column, without its sign
 PINNED = "◆ "  # before the name of a run that is pinned
@@ -130,7 +127,7 @@ def percent(fraction: float | None) -> str:
     return NOTHING if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.1f}%"
 
 
-def mean_percent(found: "MeanStd | None", *, counted: bool = False) -> str:
+def mean_percent(found: MeanStd | None, *, counted: bool = False) -> str:
     """The mean of accuracies with their standard deviation, `92.4 ± 0.2%`, of one alone `92.4%`; `counted`: with how
     many they are, in brackets."""
     if found is None:

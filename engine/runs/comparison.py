@@ -9,8 +9,9 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.home import RunFolder
+from engine.mean_std import MeanStd, mean_std
 from engine.runs import groups, listing, store
-from engine.runs.groups import Group, MeanStd, mean_std
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.runs.state import RunState
 from engine.training.settings import SETTINGS

@@ -1,10 +1,8 @@
 """Groups: runs that differ in their seed alone, and what they come to together. Imports no torch."""
 
-import math
 import re
 import secrets
 import shutil
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.home import RunFolder
+from engine.mean_std import MeanStd, mean_std
 from engine.runs import client, store
 from engine.runs.listing import ENDED, RunSummary
 from engine.training.config import TrainConfig
@@ -19,15 +18,6 @@ from engine.training.config import TrainConfig
 MOST_SEEDS = 1000
 MOST_TYPED = 4000  # characters; Python's integers of more than 4,300 digits are no longer read
 MOST_SEED = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class MeanStd:
-    """The mean of some runs' results and their standard deviation."""
-
-    mean: float
-    std: float | None  # of a sample (n - 1 below); None: of one run
-    count: int
 
 
 @dataclass(frozen=True)
@@ -89,14 +79,6 @@ class Group:
             "ended": self.ended,
             **{name: None if one is None else vars(one) for name, one in results.items()},
         }
-
-
-def mean_std(values: Sequence[float | None]) -> MeanStd | None:
-    """Of the values that are finite numbers; None where there are none."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known:
-        return None
-    return MeanStd(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None, len(known))
 
 
 def groups(runs: Sequence[RunSummary]) -> list[Group]:

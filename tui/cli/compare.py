@@ -7,9 +7,10 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.home import expanded
+from engine.mean_std import MeanStd
 from engine.runs import checkpoint_refs, comparison
 from engine.runs.comparison import RESULTS, Comparison
-from engine.runs.groups import Group, MeanStd
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.terminal_text import printable, shown
 from engine.training.settings import SETTINGS

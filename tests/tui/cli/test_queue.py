@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
+from engine.mean_std import MeanStd, mean_std
 from engine.queue import queue_file
 from engine.runs import groups, listing, store
-from engine.runs.groups import mean_std, parse_seeds
+from engine.runs.groups import parse_seeds
 from engine.training.config import TrainConfig
 from tui.cli.main import main
 
@@ -52,7 +53,7 @@ def test_those_that_can_not(text: str, why: str) -> None:
 def test_the_mean_is_of_what_is_known() -> None:
     assert mean_std([]) is None
     assert mean_std([None, float("nan")]) is None
-    assert mean_std([0.5, None]) == groups.MeanStd(0.5, None, 1)
+    assert mean_std([0.5, None]) == MeanStd(0.5, None, 1)
     found = mean_std([0.9, 0.92, 0.94])
     assert found is not None
     assert (found.mean, found.std, found.count) == (pytest.approx(0.92), pytest.approx(0.02), 3)

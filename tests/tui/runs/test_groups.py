@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.home import Home
+from engine.mean_std import MeanStd
 from engine.queue import queue_file
 from engine.queue.queue_file import Queue, Waiting
 from engine.runs import client as runs
@@ -127,7 +128,7 @@ def test_a_group_is_in_the_state_that_asks_for_most_and_names_its_seeds() -> Non
     assert of(run("a", group="g", seed=3), run("b", group="g", seed=4)).seeds == "3–4"
     assert of(run("a", group="g", seed=9), run("b", group="g", seed=4)).seeds == "4, 9"
     assert fmt.mean_percent(None) == "–"
-    assert fmt.mean_percent(groups.MeanStd(0.9237, None, 1), counted=True) == "92.4% (1)"
+    assert fmt.mean_percent(MeanStd(0.9237, None, 1), counted=True) == "92.4% (1)"
 
 
 # The queue
