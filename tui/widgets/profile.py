@@ -20,17 +20,21 @@ def profile_lines(values: Sequence[float], count: int, width: int, height: int) 
     if rows < 2 or not finite:
         return []
     low, high = min(0.0, *finite), max(0.0, *finite)
-    labels = {0: f"{high:.3g}", rows - 1: f"{low:.3g}"}
+    lowest = _label(low)
+    labels = {0: _label(high), rows - 1: lowest}
     across = min(WIDEST, (width - MARGIN) // len(values))
     if across < 1:
         return []
     halves = 2 * rows
+    largest = max(high, -low) or 1.0  # of which the others are shares: no number is too large, or too small
+    values = [value / largest for value in values]
+    high, low = high / largest, low / largest
     scale = (halves - (low < 0 < high)) / (high - low) if high > low else 0.0
     zero = round(high * scale)  # half lines above it
     at_zero = min(rows - 1, zero // 2)
     if low < 0 < high:
         labels[at_zero] = "0"
-        labels = {0: f"{high:.3g}", **labels, rows - 1: f"{low:.3g}"}
+        labels[rows - 1] = lowest
     gap = " " if across > 2 else ""
     lines: list[Line] = []
     for row in range(rows):
@@ -45,6 +49,12 @@ def profile_lines(values: Sequence[float], count: int, width: int, height: int) 
     last = str(count - 1) if count > 1 else ""
     lines.append([(" " * MARGIN + "0" + f"{last:>{span - 1}}" if span > 1 else " " * MARGIN + "0", "dim")])
     return lines
+
+
+def _label(value: float) -> str:
+    """To three digits, or where that has no room, as of -7.61e+135, to two."""
+    text = f"{value:.3g}"
+    return text if len(text) < MARGIN else f"{value:.2g}"
 
 
 def _sign(value: float, row: int, zero: int, scale: float) -> str:

@@ -14,7 +14,7 @@ from engine.checkpoints.read import newest_good
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, RunError
 from engine.home import RunFolder
-from engine.runs import checkpoint_refs, client, store
+from engine.runs import checkpoint_refs, client, history, store
 from engine.runs.follower import Follower
 from engine.runs.going_on import GoesOn, goes_on
 from engine.runs.host import take
@@ -106,7 +106,8 @@ def test_a_killed_run_goes_back_past_what_was_saved_after_the_nan(tmp_path: Path
     end(client.launch(folder))
     store.write_run(folder, store.read_run(folder) | {"agenda": []})
     client.resume(folder, settings=TOO_MUCH)
-    wait_for(lambda: len([one for one in manifest.read(folder) if not one.finite]) > 1, "two of NaN")
+    # The log, which is written after the manifest.
+    wait_for(lambda: len([one for one in history.read(folder).checkpoints if not one.finite]) > 1, "two of NaN")
     kill(folder)
     folder.manifest.unlink()  # the log has it too
     found = newest_good(folder, [])

@@ -302,11 +302,11 @@ async def test_a_run_is_deleted_once_that_is_answered_and_comes_back(home: Path)
         await dialog(pilot)
         assert "together" in words(app)
         await pilot.press("d")
+        await until(pilot, lambda: "deleted 2 runs; u brings them back" in said(app))  # said for some seconds
         await ready(pilot, "live")
-        assert "deleted 2 runs; u brings them back" in said(app)
         await pilot.press("u")
+        await until(pilot, lambda: "2 runs are back" in said(app))
         await ready(pilot, "live", "second", "first")
-        assert "2 runs are back" in said(app)
 
 
 async def test_what_rests_on_a_run_is_said_before_it_goes(home: Path) -> None:
