@@ -86,6 +86,14 @@ class Home:
         return self.path / "lab-progress.json"
 
     @property
+    def studies(self) -> Path:
+        """The folders of the studies."""
+        return self.path / "studies"
+
+    def study(self, name: str) -> "StudyFolder":
+        return StudyFolder(self.studies / name)
+
+    @property
     def queue(self) -> Path:
         """Which runs wait their turn."""
         return self.path / "queue" / "queue.json"
@@ -242,6 +250,39 @@ class LabFolder(HostFolder):
     def start_lock(self) -> Path:
         """Locked by who starts a host."""
         return self.path / "start.lock"
+
+
+@dataclass(frozen=True)
+class StudyFolder(HostFolder):
+    """The folder of one study, `<home>/studies/<name>`: what this home knows of it, and who works on it here."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def study_json(self) -> Path:
+        """What was asked for, and how this home works on it."""
+        return self.path / "study.json"
+
+    @property
+    def change_lock(self) -> Path:
+        """Held by the process that changes study.json."""
+        return self.path / "change.lock"
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's storage, where the study is in no database: it only grows."""
+        return self.path / "journal.log"
+
+    @property
+    def journal_lock(self) -> Path:
+        """Held by the process that appends to the journal."""
+        return self.path / "journal.lock"
+
+    @property
+    def snapshot(self) -> Path:
+        """The trials as its worker last saw them: what screens and commands read."""
+        return self.path / "trials.json"
 
 
 def expanded(path: str | Path) -> Path:

@@ -153,7 +153,7 @@ def prepare_branch(
 ) -> RunFolder:
     """The branch's folder with its run.json and its first checkpoint; `launch` starts it."""
     plan = plan_branch(folder, changes, at)
-    entry, config = plan.point.entry, _with_paths(plan.config)
+    entry, config = plan.point.entry, with_absolute_paths(plan.config)
     parent = store.read_run(folder)
     new = store.create(
         folder.home.path,
@@ -194,7 +194,7 @@ def request(
 ) -> dict[str, Any]:
     """What a new run's run.json holds before its host adds to it. Paths are absolute. `group`: the runs that it belongs
     to (see `engine.runs.groups`). `notify`: see `engine.runs.notice`."""
-    config = _with_paths(config)
+    config = with_absolute_paths(config)
     return {
         "name": name,
         "config": config.to_dict(),
@@ -355,7 +355,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _with_paths(config: TrainConfig) -> TrainConfig:
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     """The same, with absolute paths of the user's files: the host may have another working directory."""
 
     def absolute(reference: str) -> str:

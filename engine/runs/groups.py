@@ -30,8 +30,15 @@ class Group:
     runs: tuple[RunSummary, ...]  # in the order of their seeds
 
     @property
+    def study(self) -> str:
+        """The name of the study that its runs are the trials of; empty: they differ in their seeds."""
+        return self.runs[0].study if self.runs else ""
+
+    @property
     def title(self) -> str:
         """What it is called on screens."""
+        if self.study:
+            return f"study {self.study}"
         return self.name or f"seeds {', '.join(str(run.settings.get('seed')) for run in self.runs[:5])}"
 
     @property
@@ -73,6 +80,7 @@ class Group:
         return {
             "id": self.id,
             "name": self.name,
+            "study": self.study,
             "size": self.size,
             "runs": [run.id for run in self.runs],
             "seeds": [run.settings.get("seed") for run in self.runs],
@@ -92,7 +100,7 @@ def groups(runs: Sequence[RunSummary]) -> list[Group]:
             group,
             next((run.group_name for run in found if run.group_name), ""),
             max(run.group_size for run in found),
-            tuple(sorted(found, key=lambda run: (_seed(run), run.id))),
+            tuple(sorted(found, key=_place)),
         )
         for group, found in members.items()
     ]
@@ -161,6 +169,7 @@ def discard(folders: Sequence[RunFolder]) -> None:
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _seed(run: RunSummary) -> int:
+def _place(run: RunSummary) -> tuple[int, int, str]:
+    """What the runs of a group are sorted by."""
     seed = run.settings.get("seed")
-    return seed if isinstance(seed, int) else 0
+    return (run.trial or 0, seed if isinstance(seed, int) else 0, run.id)

@@ -63,6 +63,8 @@ class RunSummary:
     group: str = ""  # the id of the runs that it was made with, such as those of other seeds; empty: it is alone
     group_name: str = ""
     group_size: int = 0  # runs that were asked for together
+    study: str = ""  # the name of the study that it is a trial of; empty: of none
+    trial: int | None = None  # its number there
     problem: str = ""  # why it can't be read; then nothing else is known but its folder, and what is said of it
     note: str = ""  # this and the next ones: what people say of it, by its meta.json; a text of several lines
     tags: tuple[str, ...] = ()  # in order
@@ -188,6 +190,7 @@ def unreadable_row(folder: RunFolder, error: UnreadableError, created: float) ->
 def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bool) -> RunSummary:
     config = run.config or request.get("config") or {}
     parent, group = request.get("parent") or {}, request.get("group") or {}
+    study = request.get("study") or {}
     return RunSummary(
         id=folder.id,
         name=request.get("name") or "",
@@ -214,6 +217,8 @@ def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bo
         group=group.get("id") or "",
         group_name=group.get("name") or "",
         group_size=group.get("size") or 0,
+        study=study.get("name") or "",
+        trial=study.get("trial", 0) if study else None,
     )
 
 

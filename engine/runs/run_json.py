@@ -37,6 +37,14 @@ class _Group(msgspec.Struct):
     size: Annotated[int, Meta(ge=0, le=10**6)] = 0
 
 
+class _Study(msgspec.Struct):
+    """The study that it is a trial of."""
+
+    id: Name
+    name: Name = ""
+    trial: Count = 0
+
+
 class _RunJson(msgspec.Struct):
     """The fields that this program reads. Others, and `created` of any type, are let pass (`store` tells when a run was
     made another way where that does not say)."""
@@ -48,6 +56,7 @@ class _RunJson(msgspec.Struct):
     dataset: dict[str, Any] | None = None
     data_dir: Text | None = None
     group: _Group | None = None
+    study: _Study | None = None
     processes: Annotated[int, Meta(ge=1, le=65536)] | None = None
     prepared: bool | None = None
     device: Text | None = None

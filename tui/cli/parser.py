@@ -1,6 +1,7 @@
 """The parser of the whole command line, from the groups of commands."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from tui.cli import (
     order_commands,
     queue_commands,
     run_commands,
+    sweep_commands,
     train_commands,
     trust_commands,
     weights_commands,
@@ -32,6 +34,7 @@ GROUPS = (
     compare_commands,
     export_commands,
     queue_commands,
+    sweep_commands,
     order_commands,
     model_commands,
     weights_commands,
@@ -95,7 +98,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was given. argparse takes no positional arguments after an option if there were some before: `branch RUN
     --at 3 lr=3e-4`."""
     parser = make_parser()
-    options, rest = parser.parse_known_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options, rest = parser.parse_known_args(sweep_commands.with_action(given))
     if hasattr(options, "changes") and all("=" in text and not text.startswith("-") for text in rest):
         options.changes += rest
     elif rest:

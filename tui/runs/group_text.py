@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.mean_std import MeanStd
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
@@ -39,10 +40,10 @@ def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *
         "state": state_of(group),
         "run": "  " * depth + f"{'−' if unfolded else '+'} {group.title} ({len(runs)})",
         "model": _same([model_name(run.model) for run in runs]),
-        "epochs": f"{group.ended}/{group.size} ended",
-        "best": fmt.mean_percent(group.best, counted=True),
-        "test": fmt.mean_percent(group.test, counted=True),
-        "loss": fmt.NOTHING if loss is None else fmt.loss(loss.mean),
+        "epochs": f"{group.ended}/{max(group.size, len(runs))} ended",
+        "best": _result(group, [run.best_accuracy for run in runs], group.best),
+        "test": _result(group, [run.test_accuracy for run in runs], group.test),
+        "loss": fmt.NOTHING if loss is None or group.study else fmt.loss(loss.mean),
         "time": fmt.span(sum(run.seconds for run in runs)) if any(run.epoch for run in runs) else fmt.NOTHING,
         "data": _same(["demo data" if run.demo else run.dataset for run in runs]),
         "tags": " ".join(sorted(set.intersection(*(set(run.tags) for run in runs)))),  # that all of them have
@@ -55,6 +56,8 @@ def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *
 
 def about(group: Group) -> Content:
     """What the panel beside the list says of it: its results, and those of its runs."""
+    if group.study:
+        return _about_study(group)
     tested = any(run.settings.get("val") for run in group.runs)
     results = {"best": group.best, "last": group.accuracy} | ({"test": group.test} if tested else {})
     lines = [Content(f"{name} {fmt.mean_percent(found, counted=True)}") for name, found in results.items()]
@@ -72,10 +75,31 @@ def about(group: Group) -> Content:
     return Content("\n").join(lines)
 
 
+def _about_study(group: Group) -> Content:
+    """The same of a study's trials."""
+    lines = [Content(f"best {_result(group, [run.best_accuracy for run in group.runs], None)}")]
+    lines += [Content(state_words(group)), Content("")]
+    lines += [
+        Content.styled("O opens the study: its trials, and what its parameters do", "$foreground 60%"),
+        Content(""),
+    ]
+    lines += [Content(_member(run)) for run in group.runs]
+    return Content("\n").join(lines)
+
+
 def _member(run: RunSummary) -> str:
     place = f"{run.epoch}/{run.epochs}"
     best = fmt.percent(run.best_accuracy)
-    return f"seed {run.settings.get('seed')!s:<6} {run.state:<9} {place:>7}  best {best:>6}"
+    which = f"seed {run.settings.get('seed')!s:<6}" if run.trial is None else f"trial {run.trial:<5}"
+    return f"{which} {run.state:<9} {place:>7}  best {best:>6}"
+
+
+def _result(group: Group, values: Sequence[float | None], mean: MeanStd | None) -> str:
+    """The mean of runs that differ in their seeds; of a study's, whose settings differ, the best one."""
+    if not group.study:
+        return fmt.mean_percent(mean, counted=True)
+    known = [value for value in values if value is not None]
+    return f"{fmt.percent(max(known))} ({len(known)})" if known else fmt.NOTHING
 
 
 def _setting(group: Group, name: str) -> str:

@@ -1,0 +1,65 @@
+"""What is said of a study, on screens and on the command line."""
+
+from engine.studies.study_file import Definition, Record
+from engine.studies.trials import Snapshot, Trial
+from engine.training.setting import Kind
+from engine.training.settings import SETTINGS
+from tui import format as fmt
+
+
+def about(definition: Definition) -> str:
+    """What it looks for: `lowest val_loss, by tpe, pruned by median`."""
+    which = "highest" if definition.maximizes else "lowest"
+    pruned = "" if definition.pruner == "none" else f", pruned by {definition.pruner}"
+    return f"{which} {definition.metric}, sampler {definition.sampler}{pruned}"
+
+
+def metric_text(definition: Definition, value: float | None) -> str:
+    """The metric's value: a loss to four places, an accuracy in percent."""
+    if value is None:
+        return fmt.NOTHING
+    return f"{100 * value:.2f}%" if definition.maximizes else fmt.loss(value)
+
+
+def state_text(record: Record, seen: Snapshot | None, *, living: bool) -> str:
+    """What goes on with it here."""
+    if seen is not None and seen.over:
+        return "done"
+    if seen is not None and seen.trouble and living:
+        return "in trouble"
+    if record.wanted != "go":
+        return "stopping" if living else "stopped"
+    return "running" if living else "not running"
+
+
+def summary(seen: Snapshot) -> str:
+    """Its trials, counted: `12 of 40 done, 2 running, 5 pruned`."""
+    done = seen.count("complete") + seen.count("pruned") + seen.count("failed")
+    parts = [f"{done} of {len(seen.trials)} done"]
+    parts += [f"{seen.count(state)} {state}" for state in ("running", "pruned", "failed") if seen.count(state)]
+    return ", ".join(parts)
+
+
+def trial_state(one: Trial) -> str:
+    """A trial's state, and why: `pruned at epoch 3`, `failed: the loss is not finite`."""
+    if one.state == "pruned" and one.pruned_at is not None:
+        return f"pruned at epoch {one.pruned_at}"
+    return f"failed: {one.failure}" if one.failure else one.state
+
+
+def shown_value(one: Trial) -> float | None:
+    """A trial's value, of one that runs its newest."""
+    return one.value if one.value is not None or not one.values else one.values[-1][1]
+
+
+def param_text(name: str, text: str | None) -> str:
+    """A parameter to four digits: a sampler draws sixteen."""
+    if text is None:
+        return fmt.NOTHING
+    setting = SETTINGS.get(name)
+    if setting is None or setting.kind is not Kind.FLOAT:
+        return text
+    try:
+        return fmt.rate(float(text))
+    except ValueError:
+        return text
