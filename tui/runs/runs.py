@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.queue.shown import watched, with_queue
 from engine.runs import run_filter
 from engine.runs.groups import Group
-from engine.runs.listing import LIVE, RunSummary
+from engine.runs.listing import RunSummary
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import printable
 from tui import cells, run_columns
@@ -27,15 +27,13 @@ from tui.dialogs.table_screen import columns_key, filter_key, panel_keys, table_
 from tui.keys import bind
 from tui.runs import grouped_rows, list_text, run_actions, runs_keys
 from tui.runs.chart_export import export_chart
+from tui.runs.commanded_runs import CommandedRuns, command_keys
 from tui.runs.curves_panel import MOST_OF_GROUP, CurvesPanel
-from tui.runs.ordered_runs import OrderedRuns, nothing_words, order_keys
-from tui.runs.queue_actions import WAITING, QueueActions
-from tui.runs.run_actions import RunActions
+from tui.runs.ordered_runs import nothing_words, order_keys
 from tui.runs.run_chart import RunChart
 from tui.runs.run_detail import RunDetail
 from tui.runs.run_table import NAME
 from tui.runs.shown_runs import Shown, shown_runs
-from tui.runs.stop_dialog import STOP, StopDialog
 from tui.services import Services
 from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
@@ -54,7 +52,7 @@ LIST_EDGES, CURVES_HEIGHT = 3, 12  # rows: a list's borders and titles, and the 
 WIDE = 110  # columns from which the chosen run has a panel
 
 
-class RunsScreen(OrderedRuns):
+class RunsScreen(CommandedRuns):
     """A table that a thread keeps up to date while it is in view, and only where something changed."""
 
     AUTO_FOCUS = "#runs"
@@ -64,13 +62,7 @@ class RunsScreen(OrderedRuns):
         *table_keys("runs"),
         *panel_keys("runs"),
         bind("runs", "open", "Watch"),
-        bind("runs", "go", "Pause/resume", "also a run that ended; hold or release one that waits", action="pause"),
-        bind("runs", "change", "Change", "settings: of a run that trains, or to resume one with", action="edit"),
-        bind("runs", "new_run", "New run"),
-        bind("runs", "stop", "Stop", "or take it out of the queue"),
-        bind("runs", "earlier", action="queue(-1)", show=False),
-        bind("runs", "later", action="queue(1)", show=False),
-        bind("runs", "branch", "Branch", "a new run from its newest checkpoint"),
+        *command_keys("runs"),
         filter_key("runs", "by words and comparisons, such as lr>=1e-3 -state:failed"),
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
         bind("runs", "reverse", "Reverse", "the order", show=False),
@@ -82,8 +74,6 @@ class RunsScreen(OrderedRuns):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._actions = RunActions(self, services)
-        self._queue = QueueActions(self, services.home, self.look)
         self._begun = self._looked = False  # whether the runs are being read, and were
         self._left_out = ""  # which runs can't be read, and why
         self._listing = services.runs
@@ -179,7 +169,6 @@ class RunsScreen(OrderedRuns):
 
     @property
     def selected(self) -> RunSummary | None:
-        """The run under the cursor."""
         key = next((table.key for table in self.query(Rows)), None)
         return next((run for run in self._runs if run.id == key), None)
 
@@ -324,44 +313,6 @@ class RunsScreen(OrderedRuns):
         if (run := self.selected) is not None:
             self._services.watch_run(run.folder)
 
-    def action_pause(self) -> None:
-        """Pause a run that trains, resume one that is paused, and one that ended."""
-        if (run := self.selected) is None:
-            return
-        if run.state in WAITING:
-            self._queue.hold_or_release(run)
-        elif run.state in LIVE:
-            self._send(run, "unpause" if run.state == "paused" else "pause")
-        else:
-            self._actions.resume(run.folder, run.epochs, complete=run.state == "finished")
-
-    def action_queue(self, by: int) -> None:
-        if (run := self.selected) is not None:
-            self._queue.move(run, by)
-
-    def action_edit(self) -> None:
-        if (run := self.selected) is not None:
-            self._actions.edit_or_resume(run.folder, dict(run.settings), run.epoch, run.state)
-
-    def action_new_run(self) -> None:
-        self._services.new_run()
-
-    @work(group="stop")
-    async def action_stop(self) -> None:
-        run = self.selected
-        if run is not None and run.state in WAITING:
-            self._queue.cancel(run)
-        elif run is not None and await self.app.push_screen_wait(StopDialog(run.title, can_detach=False)) == STOP:
-            self._send(run, "stop")
-
-    def action_branch(self) -> None:
-        if (run := self.selected) is not None:
-            self._actions.branch(run.folder)
-
-    def action_on_model(self) -> None:
-        if (run := self.selected) is not None:
-            self._services.show_network(f"{run.id}@last")
-
     def action_sort(self) -> None:
         every = self._shown.orders
         titles = [one.title for one in every]
@@ -393,8 +344,3 @@ class RunsScreen(OrderedRuns):
         self._services.preferences.keep(SORT_RUNS, str(order))
         self.show_runs()
         self.table.reveal(order.title)
-
-    @work(group="commands")
-    async def _send(self, run: RunSummary, command: str) -> None:
-        await self._actions.command(run.folder, command)
-        self.look()
