@@ -25,7 +25,7 @@ from tui.config.declared import COLUMNS_RUNS, SORT_RUNS
 from tui.dialogs.columns import ColumnChoice
 from tui.dialogs.table_screen import columns_key, filter_key, panel_keys, table_keys
 from tui.keys import bind
-from tui.runs import grouped_rows, list_text, run_actions, runs_keys
+from tui.runs import grouped_rows, list_text, run_actions, runs_keys, to_studies
 from tui.runs.chart_export import export_chart
 from tui.runs.commanded_runs import CommandedRuns, command_keys
 from tui.runs.curves_panel import MOST_OF_GROUP, CurvesPanel
@@ -68,6 +68,7 @@ class RunsScreen(CommandedRuns):
         bind("runs", "reverse", "Reverse", "the order", show=False),
         columns_key("runs"),
         *order_keys("runs"),
+        bind("runs", "overview", "Studies", "searches for the best settings", action="studies"),
         bind("runs", "on_model", "On Model", "with the weights of its newest checkpoint"),
         bind("runs", "back", "All runs", "clear the filter or the marks", action="unfilter", show=False),
     ]
@@ -312,6 +313,9 @@ class RunsScreen(CommandedRuns):
             self.show_runs()
         if (run := self.selected) is not None:
             self._services.watch_run(run.folder)
+
+    def action_studies(self) -> None:
+        to_studies.open_studies(self.app, self._services, self.group, self.selected)
 
     def action_sort(self) -> None:
         every = self._shown.orders

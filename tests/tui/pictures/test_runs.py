@@ -13,6 +13,7 @@ from engine.runs import client, meta, store
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.support.made_up import STEPS, MadeUpRun, evaluated, progress
+from tests.support.studies import made_study
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import NOW, made_up_run, run_with_checkpoints, validated_run
 
@@ -163,3 +164,20 @@ async def test_asking_whether_to_delete(home: Path, picture: Picture) -> None:
         await still(pilot, ("◆ grandchild",))
         await pilot.press("m", "m", "m", "delete")
         await picture(pilot, "Delete 2 runs?", "not deleted, as it trains: live one")
+
+
+async def test_a_study(home: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.studies.client.ensure_worker", lambda folder: None)
+    made_study(home)
+    async with opened(home, "runs").run_test(size=SIZES[0]) as pilot:
+        await still(pilot, ("No runs yet",))
+        await pilot.press("O")
+        await picture(pilot, "12/16", name="list")
+        await pilot.press("enter")
+        await picture(pilot, "best 0.5005", "best so far", name="by trial")
+        await pilot.press(*"jvvv")
+        await picture(pilot, "61%", name="importances")
+        await pilot.press(*"vv")
+        await picture(pilot, "Over optimizer", name="parameter")
+        await pilot.press("v")
+        await picture(pilot, "best tenth", name="coordinates")

@@ -1,0 +1,139 @@
+"""The table of a study's trials, and what is said of one of them."""
+
+from collections.abc import Mapping, Sequence
+
+from textual.content import Content
+
+from engine.studies.trials import Snapshot, Trial
+from engine.terminal_text import shown
+from tui import format as fmt
+from tui.columns import width_of
+from tui.run_columns import column_of
+from tui.study_text import metric_text, param_text, shown_value, trial_state
+from tui.widgets.order import Order
+from tui.widgets.rows import Column, Row
+from tui.widgets.sparkline import sparkline
+
+STYLES = {"running": "good", "waiting": "dim", "pruned": "dim", "failed": "bad"}
+RANKS = {"running": 0, "complete": 1, "pruned": 2, "failed": 3, "waiting": 4}  # the order, where no column has one
+WORDS = {"complete": "complete", "waiting": "waiting", "running": "running", "failed": "failed"}
+BEST = "★"
+MOST_TEXT = 16  # cells of a parameter
+BEST_FIRST = Order()
+
+
+def table(seen: Snapshot, order: Order, now: float) -> tuple[list[Column], list[Row]]:
+    """The columns, and the trials in an order: by state, and the best first, where it names no column."""
+    names = list(seen.definition.space)
+    best = seen.best
+    rows = []
+    for one in in_order(seen, order):
+        value = metric_text(seen.definition, shown_value(one))
+        cells = (
+            f"{one.number}{BEST if one is best else ''}",
+            state_words(one),
+            value,
+            str(one.values[-1][0]) if one.values else "",
+            *(param_text(name, one.params.get(name)) if one.params else "" for name in names),
+            _time(one, now),
+        )
+        rows.append(Row(str(one.number), cells, style=STYLES.get(one.state, ""), styles={"trial": ""}))
+    titles = ("trial", "state", seen.definition.metric, "epoch", *map(column_of, names), "time")
+    columns = []
+    for at, title in enumerate(titles):
+        width = width_of([title, *(row.cells[at] for row in rows)]) + (1 if title == order.title else 0)
+        text = title == "state" or 4 <= at < 4 + len(names)
+        columns.append(Column(title, min(width, MOST_TEXT) if text else width, right=title != "state"))
+    return columns, rows
+
+
+def orders(seen: Snapshot) -> list[Order]:
+    """The orders in turn."""
+    metric = seen.definition.metric
+    titles = ["trial", metric, "epoch", *map(column_of, seen.definition.space), "time"]
+    return [BEST_FIRST, *(Order(title, title == metric and seen.definition.maximizes) for title in titles)]
+
+
+def in_order(seen: Snapshot, order: Order) -> list[Trial]:
+    """The trials in that order; those without a value last."""
+    if not order.title:
+        places = {one.number: at for at, one in enumerate(seen.ranked)}
+        return sorted(seen.trials, key=lambda one: (RANKS[one.state], places.get(one.number, 0), one.number))
+    known = [(value, one) for one in seen.trials if (value := _value(seen, one, order.title)) is not None]
+    known.sort(key=lambda pair: (isinstance(pair[0], str), pair[0]), reverse=order.falling)
+    there = {one.number for _, one in known}
+    return [*(one for _, one in known), *(one for one in seen.trials if one.number not in there)]
+
+
+def _value(seen: Snapshot, one: Trial, title: str) -> float | str | None:
+    match title:
+        case "trial":
+            return float(one.number)
+        case "epoch":
+            return float(one.values[-1][0]) if one.values else None
+        case "time":
+            return one.ended - one.started if one.ended and one.started else None
+    if title == seen.definition.metric:
+        return shown_value(one)
+    name = next((name for name in seen.definition.space if column_of(name) == title), "")
+    text = one.params.get(name)
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def state_words(one: Trial) -> str:
+    """Short, for a column."""
+    if one.state == "pruned":
+        return f"pruned at {one.pruned_at}" if one.pruned_at is not None else "pruned"
+    return WORDS.get(one.state, one.state)
+
+
+def _time(one: Trial, now: float) -> str:
+    if not one.started:
+        return ""
+    return fmt.span(max(0.0, (one.ended or now) - one.started))
+
+
+def about(seen: Snapshot, one: Trial, worker: str) -> Content:
+    """What the panel beside the table says of a trial. `worker`: this home's."""
+    lines = [Content(trial_state(one))]
+    if one.value is not None:
+        which = "the value of its best epoch" if one.state == "complete" else "its last value"
+        lines.append(Content(f"{seen.definition.metric} {metric_text(seen.definition, one.value)}  ({which})"))
+    if one.values:
+        curve = sparkline([value for _, value in one.values], 32)
+        first, last = one.values[0], one.values[-1]
+        ends = f"{metric_text(seen.definition, first[1])} → {metric_text(seen.definition, last[1])}"
+        lines.append(Content(f"{curve}  {ends}, epochs {first[0]} to {last[0]}"))
+    lines.append(Content(""))
+    width = width_of(list(one.params))
+    lines += [Content(f"{name:<{width}}  {shown(text)}") for name, text in one.params.items()]
+    if not one.params:
+        lines.append(Content.styled("its settings are drawn when it begins", "$foreground 60%"))
+    lines.append(Content(""))
+    if one.run:
+        where = "" if one.worker in ("", worker) else ", in another home"
+        lines.append(Content.styled(f"run {shown(one.run)}{where}", "$foreground 60%"))
+    if one.again is not None:
+        lines.append(Content.styled(f"does trial {one.again} again, whose machine was lost", "$text-warning"))
+    return Content("\n").join(lines)
+
+
+def study_cells(name: str, state: str, seen: Snapshot | None, space: Mapping[str, str]) -> Sequence[str]:
+    """A study's row in the list of studies."""
+    if seen is None:
+        return (name, state, "", "", "", ", ".join(space))
+    done = sum(seen.count(one) for one in ("complete", "pruned", "failed"))
+    best = seen.best
+    return (
+        name,
+        state,
+        f"{done}/{len(seen.trials)}",
+        metric_text(seen.definition, best.value if best is not None else None),
+        seen.definition.metric,
+        ", ".join(space),
+    )
