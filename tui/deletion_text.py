@@ -27,6 +27,10 @@ def about(plan: Plan) -> list[str]:
         one, it = len(branches) == 1, "it" if len(plan.doomed) == 1 else "them"
         began = f"{fmt.count(len(branches))} branch{'' if one else 'es'} began with {it}: {names(branches)}"
         lines.append(f"{began}. {'It stays' if one else 'They stay'}, with {'its' if one else 'their'} checkpoint.")
+    if trials := [one.run for one in plan.doomed if one.run.study]:
+        studies = ", ".join(dict.fromkeys(printable(run.study) for run in trials))
+        what = f"{fmt.counted(len(trials), 'trial')} of the study {studies}"
+        lines.append(f"{what}: it keeps the results; one that was not told yet counts as failed")
     return lines + refused(plan)
 
 

@@ -25,7 +25,10 @@ class CurvesPanel(Panel):
         """What is shown of the runs with curves, in the order of the table; nothing where there is no room."""
         over = dict[str, RunSummary | Group]()
         for run in found:
-            over.setdefault(run.group or run.id, groups.get(run.group, run))
+            if run.study:  # trials differ in more than their seeds: a mean of them says nothing
+                over[run.id] = run
+            else:
+                over.setdefault(run.group or run.id, groups.get(run.group, run))
         self._over, self._count = list(over.values())[:MOST_RUNS], len(over)
 
     @property

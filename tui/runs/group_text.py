@@ -79,10 +79,6 @@ def _about_study(group: Group) -> Content:
     """The same of a study's trials."""
     lines = [Content(f"best {_result(group, [run.best_accuracy for run in group.runs], None)}")]
     lines += [Content(state_words(group)), Content("")]
-    lines += [
-        Content.styled("O opens the study: its trials, and what its parameters do", "$foreground 60%"),
-        Content(""),
-    ]
     lines += [Content(_member(run)) for run in group.runs]
     return Content("\n").join(lines)
 

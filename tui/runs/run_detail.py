@@ -10,7 +10,7 @@ from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.runs.state import RunState
 from tui.runs import group_text, run_text
-from tui.runs.charts import ShownRun
+from tui.runs.charts import MOST_RUNS, ShownRun
 from tui.runs.metrics import ACCURACY, LOSS
 from tui.runs.run_chart import RunChart
 from tui.widgets.chart.page import ChartPage
@@ -62,9 +62,13 @@ class RunDetail(Panel):
         """A group: the mean of its runs' curves, and what they came to. `states`: of its runs, as many as were read."""
         self._of, self._checkpoints = "", None
         self.say("")
-        self.describe(title=group.title, right=f"{len(group.runs)} runs", below=f"seeds {group.seeds}")
+        below = "O opens the study" if group.study else f"seeds {group.seeds}"
+        self.describe(title=group.title, right=f"{len(group.runs)} runs", below=below)
         known = [state for state in states if state.curve]
         shown = [ShownRun(group.id, group.title, known[0], tuple(known[1:]))] if known else []
+        if group.study:  # whose runs differ in more than their seeds: a mean of them says nothing
+            pairs = [(run, state) for run, state in zip(group.runs, states, strict=False) if state.curve]
+            shown = [ShownRun(run.id, run.title, state) for run, state in pairs[-MOST_RUNS:]]
         there = (bool(known), any(state.results for state in known))
         for chart, one in zip(self.query(RunChart).results(RunChart), there, strict=True):
             chart.display = one
