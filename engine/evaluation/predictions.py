@@ -16,7 +16,7 @@ from engine.errors import InspectionError
 from engine.evaluation.requests import EvaluationSettings, PredictionsRequest, PredictionValues
 from engine.home import Home
 from engine.progress import Progress, silent
-from engine.runs import checkpoint_refs, store
+from engine.runs import checkpoint_refs
 from engine.sources import Checkpoint, NetworkRef, NewModel, RunCheckpoint, WeightsFile
 from engine.weights.key_mapping import USE_OF_FILES
 from engine.worker.client import WorkerClient
@@ -115,10 +115,12 @@ def compute(home: Path, request: PredictionsRequest, progress: Progress) -> Pred
     import numpy as np
     import torch
 
+    from engine.evaluation.of_checkpoint import setup_of_checkpoint
+
     source = request.network.source
     assert isinstance(source, WeightsFile)
     listed = None if source.model else sources.listed_checkpoint(source)
-    setup = _setup_of_file(home, request.network, source) if listed is None else _setup_of_checkpoint(listed)
+    setup = _setup_of_file(home, request.network, source) if listed is None else setup_of_checkpoint(listed)
     setup.network.eval()
     # The training images as the test set's are made: no random transform.
     batches = setup.test_batches if request.split == "test" else setup.training_as_test()
@@ -139,25 +141,6 @@ def compute(home: Path, request: PredictionsRequest, progress: Progress) -> Pred
             done += len(y)
             progress(done, batches.samples)
     return PredictionValues(setup.dataset.checksum, **{name: np.concatenate(parts) for name, parts in found.items()})
-
-
-def _setup_of_checkpoint(found: Checkpoint) -> "TrainingSetup":
-    from engine.checkpoints.read import load
-    from engine.training.config import TrainConfig
-    from engine.training.resume import load_model
-    from engine.training.setup import make_setup
-
-    content, asked = load(found.folder, found.entry), store.read_run(found.folder)
-    data_dir = asked.get("data_dir")
-    trained = content["config"] | {"batch_size": BATCH, "shuffle": False, "device": asked.get("device", "cpu")}
-    setup = make_setup(
-        TrainConfig.from_dict(trained),
-        home=found.folder.home.path,
-        data_dir=Path(data_dir) if data_dir else None,
-        fresh=False,
-    )
-    load_model(setup.network, content["model"], trained["model"])
-    return setup
 
 
 def _setup_of_file(home: Path, network: NetworkRef, source: WeightsFile) -> "TrainingSetup":

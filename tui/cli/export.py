@@ -1,22 +1,37 @@
 """What `export` writes."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from engine import atomic
+from engine.errors import ConfigError, PathError
 from engine.home import RunFolder, expanded
 from engine.runs import store
+from engine.terminal_text import printable
 from tui.cli import new_file
-from tui.cli.output import DONE, say, say_text
+from tui.cli.output import DONE, complain, say, say_text, tell
 
 
-def export(home: Path, which: str, *, script: Path | None, csv: Path | None, card: Path | None, force: bool) -> int:
-    """Write one of them, to a new file unless `force`; `-` prints it. Raises EngineError."""
+def export(home: Path, which: str, form: str, path: Path, *, at: str = "", force: bool = False) -> int:
+    """Write a run in one of the forms, to a new file or folder unless `force`; `-` prints a text. `at`: of which
+    checkpoint, for `onnx`. Raises EngineError."""
     folder = store.find(home, which)
-    path = script or csv or card
-    assert path is not None
+    if at and form != "onnx":
+        raise ConfigError("at", "--at: it applies with --onnx only")
+    if form in TEXTS:
+        return _write_text(folder, TEXTS[form], path, force=force)
+    if str(path) == "-":
+        raise PathError(f"--{form}: it can't be printed; give a path")
+    if form == "tensorboard":
+        return _tensorboard(folder, expanded(path), force=force)
+    return _onnx(folder, expanded(path), at or "best", force=force)
+
+
+def _write_text(folder: RunFolder, make: Callable[[RunFolder], str], path: Path, *, force: bool) -> int:
     target = None if str(path) == "-" else expanded(path)
     if target is not None:
         new_file.check(target, force=force)
-    text = _script(folder) if script is not None else _csv(folder) if csv is not None else _card(folder)
+    text = make(folder)
     if target is None:
         say_text(text.rstrip("\n"))
         return DONE
@@ -41,3 +56,41 @@ def _card(folder: RunFolder) -> str:
     from engine.export.card import card
 
     return card(folder)
+
+
+TEXTS: Mapping[str, Callable[[RunFolder], str]] = {"script": _script, "csv": _csv, "card": _card}
+
+
+def _tensorboard(folder: RunFolder, target: Path, *, force: bool) -> int:
+    if target.exists() and not target.is_dir():
+        raise PathError(f"{printable(str(target))} is there already, and no folder; give another name")
+    if target.is_dir() and any(target.iterdir()) and not force:
+        raise PathError(f"{printable(str(target))} is not empty; give another name, or --force to add to it")
+    from engine.export import tensorboard
+
+    count = tensorboard.write(folder, target)
+    say(f"written to {target}: {count} scalars; see them with: tensorboard --logdir {target}")
+    return DONE
+
+
+def _onnx(folder: RunFolder, target: Path, at: str, *, force: bool) -> int:
+    new_file.check(target, force=force)
+    tell("starting PyTorch, exporting …")
+    from engine.export import onnx_file
+
+    found = onnx_file.export(folder, at)
+    try:
+        (atomic.write_bytes if force else atomic.write_new)(target, found.data)
+    except OSError as error:
+        raise PathError(f"{printable(str(target))} can't be written ({error.strerror})") from None
+    size = "×".join(map(str, found.shape))
+    say(f"written to {target}: {found.checkpoint}; input images, float32 [batch, {size.replace('×', ', ')}]")
+    say(
+        f"largest difference to PyTorch over {found.images} test images: {found.difference:.2g}, of logits up to "
+        f"{found.largest:.3g} (onnxruntime, CPU)"
+    )
+    if found.transform:
+        say(f"the images are to be transformed before: {found.transform}")
+    if found.disagree:
+        complain(f"{found.disagree} of {found.images} images are classified otherwise than by PyTorch")
+    return DONE

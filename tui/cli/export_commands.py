@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tui.cli.command import Commands, add_run, home_of
 
+FORMS = ("script", "csv", "card", "tensorboard", "onnx")
+
 
 def declare(commands: Commands) -> None:
     """Add the command."""
@@ -23,12 +25,26 @@ def declare(commands: Commands) -> None:
         "--card", type=Path, metavar="FILE",
         help="a model card in Markdown: data, settings, results with 95%% intervals, curves; - prints it",
     )  # fmt: skip
+    form.add_argument(
+        "--tensorboard", type=Path, metavar="DIR",
+        help="event files for TensorBoard: its curves, results and settings (needs the package tensorboard)",
+    )  # fmt: skip
+    form.add_argument(
+        "--onnx", type=Path, metavar="FILE",
+        help="the network as ONNX, checked against PyTorch (needs onnx, onnxscript and onnxruntime)",
+    )  # fmt: skip
+    made.add_argument(
+        "--at",
+        default="",
+        metavar="PLACE",
+        help="with --onnx: an epoch (3), a step in it (3:412), last, best (default)",
+    )
     made.add_argument("--force", action="store_true", help="write over a file that is there already")
 
 
 def _export(options: argparse.Namespace) -> int:
     from tui.cli import export
 
-    return export.export(
-        home_of(options), options.which, script=options.script, csv=options.csv, card=options.card, force=options.force
-    )
+    form = next(name for name in FORMS if getattr(options, name) is not None)
+    path = getattr(options, form)
+    return export.export(home_of(options), options.which, form, path, at=options.at, force=options.force)
