@@ -32,6 +32,7 @@ from engine.studies import study_file, trials
 from engine.studies.search import Search
 from engine.studies.storage import LostTrialError, StorageError
 from engine.studies.study_file import Record
+from engine.studies.trial_run import has_begun, is_held, is_trial, stop, study_of, values_of
 from engine.terminal_text import printable
 
 LOOK_S = 0.5  # between two looks at the trials that train
@@ -118,8 +119,8 @@ class Worker:
         self._forget(number)
         run = self._search.attribute(number, searches.RUN)
         folder = Home(self._folder.home.path).run(str(run)) if run else None
-        if folder is not None and _is_trial(folder, self._record, number):
-            _stop(folder)
+        if folder is not None and is_trial(folder, self._record, number):
+            stop(folder)
 
     def _look_at(self, number: int, record: Record) -> None:
         """See how far one of its trials is, and do what is next for it."""
@@ -151,9 +152,9 @@ class Worker:
             self._start_again(number, folder, run, record)
         elif record.wanted == "stop" and not run.done:
             self._search.note(number, STOPPED, True)
-            _stop(folder)
+            stop(folder)
         elif not run.done and self._is_to_end(number, run):
-            _stop(folder)
+            stop(folder)
 
     def _report(self, number: int, run: RunState) -> None:
         there = self._search.reported(number) if run.results else {}
@@ -212,7 +213,7 @@ class Worker:
         run = self._search.attribute(number, searches.RUN)
         if run:
             folder = Home(self._folder.home.path).run(str(run))
-            return folder if _is_trial(folder, self._record, number) else None
+            return folder if is_trial(folder, self._record, number) else None
         folder = self._made(number)
         self._search.note(number, searches.RUN, folder.id)
         return folder
@@ -220,7 +221,7 @@ class Worker:
     def _made(self, number: int) -> RunFolder:
         """A new run for the trial, or the one that a worker made before it was killed."""
         for folder in store.run_folders(self._folder.home.path):
-            if _is_trial(folder, self._record, number):
+            if is_trial(folder, self._record, number):
                 return folder
         config, _ = self._search.config(number)
         record = self._record
@@ -265,13 +266,13 @@ class Worker:
             if gpu is not None:
                 self._on_gpu[number] = gpu
             environment = {} if gpu is None else {resources.VISIBLE: gpu}
-            if _has_begun(folder):
+            if has_begun(folder):
                 client.resume(folder, environment=environment)
             else:
                 client.begin(folder, environment=environment)
             _say(f"trial {number}: {folder.id} trains" + (f" on GPU {gpu}" if gpu is not None else ""))
         except EngineError as error:
-            if not _is_held(folder):  # else somebody else was quicker
+            if not is_held(folder):  # else somebody else was quicker
                 self._failed[number] = str(error)
         except OSError as error:
             self._failed[number] = f"its run can't be started ({error.strerror})"
@@ -283,15 +284,15 @@ class Worker:
         """End runs of trials that others do again, as this home could not say that it works on them."""
         own = set(self._search.own())
         for folder in store.run_folders(self._folder.home.path):
-            study = _study_of(folder)
+            study = study_of(folder)
             if study.get("id") == self._record.id and study.get("trial") not in own and store.alive(folder):
-                _stop(folder)
+                stop(folder)
 
     def _is_untouched(self, number: int) -> bool:
         """Whether the trial has a run of which nothing has begun, and that nobody is about to begin."""
         run = self._search.attribute(number, searches.RUN)
         folder = Home(self._folder.home.path).run(str(run)) if run else None
-        return folder is not None and folder.path.is_dir() and not _has_begun(folder) and not store.alive(folder)
+        return folder is not None and folder.path.is_dir() and not has_begun(folder) and not store.alive(folder)
 
     def _show(self) -> None:
         """Write down what is seen, where it is new."""
@@ -309,46 +310,6 @@ class Worker:
         self._snapshot = None
         with contextlib.suppress(OSError):
             trials.write(self._folder, msgspec.structs.replace(known, trouble=printable(words, 500)))
-
-
-def values_of(run: RunState, metric: str) -> list[tuple[int, float]]:
-    """The metric after each epoch of a run, by epoch, in order; those that are finite numbers."""
-    if metric == "train_loss":
-        return trials.finite(list(enumerate(run.epoch_losses, 1)))
-    results = run.vals if metric.startswith("val_") else run.tests
-    return trials.finite([(one.epoch, one.accuracy if metric.endswith("accuracy") else one.loss) for one in results])
-
-
-def _study_of(folder: RunFolder) -> dict[str, Any]:
-    with contextlib.suppress(RunError):
-        return store.read_run(folder).get("study") or {}
-    return {}
-
-
-def _is_trial(folder: RunFolder, record: Record, number: int) -> bool:
-    study = _study_of(folder)
-    return study.get("id") == record.id and study.get("trial") == number
-
-
-def _has_begun(folder: RunFolder) -> bool:
-    with contextlib.suppress(OSError):
-        return folder.events.stat().st_size > 0
-    return False
-
-
-def _is_held(folder: RunFolder) -> bool:
-    """Whether a process is the run's host."""
-    try:
-        os.close(store.lock(folder))
-    except RunError:
-        return True
-    return False
-
-
-def _stop(folder: RunFolder) -> None:
-    """Stop a run, after saving; one that is starting, or stops already, is asked at the next look."""
-    with contextlib.suppress(RunError):
-        client.command(folder, "stop")
 
 
 def _say(words: str) -> None:

@@ -74,6 +74,7 @@ class StudyScreen(ChangedStudy):
         self._view, self._parameter = VIEWS[0], 0
         self._order = Order()
         self._shown_at = 0.0
+        self._trouble = ""  # what was said of the storage last
         self._chart = ChartView(id="chart")
         self._chart.titled = False
 
@@ -162,8 +163,9 @@ class StudyScreen(ChangedStudy):
             below=" · ".join(filter(None, (top, about_study(seen.definition)))),
             below_right=f"{self.table.cursor + 1} of {len(rows)}",
         )
-        if seen.trouble:
+        if seen.trouble and seen.trouble != self._trouble:
             self.notify(seen.trouble, severity="warning", markup=False)
+        self._trouble = seen.trouble
         self._show_view()
         self._show_about()
         self.refresh_bindings()
