@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,21 +35,23 @@ class StudySeen:
 
 
 class StudyReader:
-    """Reads a study again and again; what has not changed is not decoded again."""
+    """Reads a study again and again; what has not changed is not decoded again. From any thread, one at a time."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
         self._stamps: tuple[object, ...] = ()
         self._seen = StudySeen(folder, problem="not read yet")
+        self._lock = threading.Lock()
 
     def read(self) -> StudySeen:
         """The study as of now; the same object where it is as it was. Blocks: not for the event loop."""
-        living = client.worker_lives(self._folder)
-        stamps = (living, *map(_stamp, (self._folder.study_json, self._folder.snapshot)))
-        if stamps != self._stamps:
-            self._stamps = stamps
-            self._seen = read(self._folder, living=living)
-        return self._seen
+        with self._lock:
+            living = client.worker_lives(self._folder)
+            stamps = (living, *map(_stamp, (self._folder.study_json, self._folder.snapshot)))
+            if stamps != self._stamps:
+                self._seen = read(self._folder, living=living)
+                self._stamps = stamps
+            return self._seen
 
 
 def read(folder: StudyFolder, *, living: bool) -> StudySeen:
