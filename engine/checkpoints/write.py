@@ -12,6 +12,7 @@ import torch
 from engine import atomic, private
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
+from engine.checkpoints.read import newest_good
 from engine.errors import CheckpointError
 from engine.home import CHECKPOINTS, RunFolder
 from engine.training.events import CheckpointSaved
@@ -21,7 +22,7 @@ from engine.training.finite import was_finite
 class CheckpointWriter:
     """Writes into `<run folder>/checkpoints`: `epoch-0003.pt` after an epoch, `epoch-0003-step-000412.pt` inside one,
     `model_weights.pth` (the weights of the newest that was not written for time alone, as a bare state_dict, the
-    tutorial's form), `manifest.json`.
+    tutorial's form; where that one is not finite, of the newest that is), `manifest.json`.
 
     `pinned()` names the files that must stay whatever the policy says.
     """
@@ -29,6 +30,7 @@ class CheckpointWriter:
     def __init__(self, run_folder: RunFolder, pinned: Callable[[], set[str]] = set) -> None:
         self._run = run_folder
         self._pinned = pinned
+        self._fallback = ""  # the checkpoint whose weights took the place of those that were not finite
 
     def save(self, content: dict[str, Any], reason: str = "epoch") -> CheckpointSaved:
         """Write `content` (see `TrainingSession.content`), then delete what its config's `keep` lets go.
@@ -42,11 +44,12 @@ class CheckpointWriter:
         digest = hashlib.sha256(data).hexdigest()
         accuracy, finite = content["accuracy"], was_finite(content)
         entry = Entry(name, epoch, step, len(data), digest, time.time(), reason, accuracy, finite=finite)
+        weights = ""
         try:
             private.folder(self._run.checkpoints)
             atomic.write_bytes(self._run.checkpoint(name), data)
             if reason != "time":
-                atomic.write_bytes(self._run.weights, _serialised(content["model"]))
+                weights = self._write_weights(content["model"] if finite else None)
             entries = [old for old in self._listed() if old.file != name] + [entry]
             manifest.write(self._run, entries)
         except OSError as error:
@@ -57,8 +60,26 @@ class CheckpointWriter:
         self._prune(entries, content["config"]["keep"])
         return CheckpointSaved(
             file=f"{CHECKPOINTS}/{name}", epoch=epoch, step=step, bytes=len(data), sha256=digest, reason=reason,
-            finite=finite,
+            finite=finite, weights=weights,
         )  # fmt: skip
+
+    def _write_weights(self, model: Any) -> str:
+        """Write `model` to `model_weights.pth`. None, which is not finite: the weights of the newest checkpoint that is
+        finite and whole; returns its file's name, and "" where there is none, with `model_weights.pth` as it was.
+        Raises OSError."""
+        if model is not None:
+            self._fallback = ""
+        elif not self._fallback:
+            try:
+                good = newest_good(self._run, self._listed())
+            except CheckpointError:
+                good = None
+            if good is None:
+                return ""
+            self._fallback, model = good[0].file, good[1]["model"]
+        if model is not None:
+            atomic.write_bytes(self._run.weights, _serialised(model))
+        return self._fallback
 
     def _listed(self) -> list[Entry]:
         """The manifest. One that can't be read is renamed: what it listed is lost, new checkpoints are not."""

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from engine.errors import CheckpointError
+from engine.home import WEIGHTS
 from engine.training import events as ev
 from engine.training import running_time
 from engine.training.place import Place
 from engine.training.team import Team
 
 SLOW_SAVING = 0.05  # of the time between two timed checkpoints; from here on a warning says so
+NO_FINITE_WEIGHTS = "is not written: the run has no finite checkpoint"
 
 # Content, reason; raises CheckpointError, nothing half-written.
 Save = Callable[[dict[str, Any], str], ev.CheckpointSaved]
@@ -53,6 +55,7 @@ class CheckpointPolicy:
         self._every_s = every_s
         self._saved_at = saved_at
         self._warned_of_slowness = False
+        self._warned_of_weights = False  # since the last checkpoint that was finite
 
     def begin(self) -> None:
         """The training begins, or goes on: the first checkpoint within an epoch is due after `every_s`."""
@@ -72,7 +75,9 @@ class CheckpointPolicy:
         if self._team.rank == 0:
             self.saving = True
             try:
-                self._sink(self._save(content, reason))
+                saved = self._save(content, reason)
+                self._sink(saved)
+                self._tell_of_weights(saved)
             except CheckpointError as error:
                 problem = str(error)
             finally:
@@ -98,6 +103,15 @@ class CheckpointPolicy:
                 f"saving took {seconds:.1f} s, and is done every {self._every_s:g} s: "
                 "a larger --checkpoint-every costs less training time, and risks more of it",
             )
+
+    def _tell_of_weights(self, saved: ev.CheckpointSaved) -> None:
+        """Warn, once until a checkpoint is finite again, that model_weights.pth does not have the newest weights."""
+        if saved.finite:
+            self._warned_of_weights = False
+        elif saved.reason != "time" and not self._warned_of_weights:
+            self._warned_of_weights = True
+            kept = f"has the weights of {saved.weights}, the newest finite checkpoint"
+            self._warn("older_weights", f"{WEIGHTS} {kept if saved.weights else NO_FINITE_WEIGHTS}")
 
     def warn(self, message: str) -> None:
         """Something could not be written."""

@@ -192,6 +192,7 @@ class CheckpointSaved(Event):
     sha256: str
     reason: str = "epoch"  # why: "epoch" (its end), "time", "asked", "stop"
     finite: bool = True  # whether the weights, the optimizer's state and the newest losses are
+    weights: str = ""  # the checkpoint whose weights model_weights.pth has instead of these, which are not finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +200,8 @@ class Warned(Event):
     """Something the user should know; `code` is for programs, `message` for people."""
 
     kind = "warning"
-    code: str  # "non_finite_loss", "cannot_write", "slow_checkpoint", and those of engine.training.layer_stats
+    # "non_finite_loss", "cannot_write", "slow_checkpoint", "older_weights", and those of engine.training.layer_stats
+    code: str
     message: str
     epoch: Count
     step: Count

@@ -2,6 +2,7 @@
 
 import builtins
 import errno
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -223,6 +224,51 @@ def test_the_bare_weights_are_the_newest_but_for_those_written_for_time(
     assert is_of(first)
     writer.save(middle, "asked")
     assert is_of(middle)
+
+
+def bare(folder: RunFolder) -> float:
+    """The first value of what model_weights.pth holds."""
+    weights = torch.load(folder.weights, weights_only=True)
+    return float(next(iter(weights.values())).flatten()[0])
+
+
+def filled(content: dict[str, Any], value: float, **changes: Any) -> dict[str, Any]:
+    model = {name: torch.full_like(values, value) for name, values in content["model"].items()}
+    return content | {"model": model, "finite": math.isfinite(value)} | changes
+
+
+def test_the_bare_weights_stay_the_newest_finite_ones(prepared: Callable[..., TrainingSetup], tmp_path: Path) -> None:
+    first, middle, last = contents(prepared)
+    folder = RunFolder(tmp_path)
+    writer = CheckpointWriter(folder)
+    assert writer.save(filled(first, 1.0)).weights == ""
+    in_time = writer.save(filled(middle, 2.0), "time")
+    assert (in_time.weights, bare(folder)) == ("", 1.0)
+    saved = writer.save(filled(last, math.nan, step=middle["step"] + 1, evaluated=False), "stop")
+    assert (saved.finite, saved.weights, bare(folder)) == (False, Path(in_time.file).name, 2.0)
+    written = folder.weights.stat().st_ino
+    saved = writer.save(filled(last, math.inf, epoch=9), "asked")
+    assert (saved.weights, folder.weights.stat().st_ino) == (Path(in_time.file).name, written), "once is enough"
+    assert (writer.save(filled(last, 3.0, epoch=10)).weights, bare(folder)) == ("", 3.0)
+    assert Path(writer.save(filled(last, math.nan, epoch=11)).weights).name == "epoch-0010.pt"
+
+
+def test_a_damaged_checkpoint_gives_no_bare_weights(prepared: Callable[..., TrainingSetup], tmp_path: Path) -> None:
+    first, middle, last = contents(prepared)
+    folder = RunFolder(tmp_path)
+    one = CheckpointWriter(folder).save(filled(first, 1.0))
+    other = CheckpointWriter(folder).save(filled(middle, 2.0), "time")
+    folder.checkpoint(Path(other.file).name).write_bytes(b"")
+    folder.weights.unlink()
+    saved = CheckpointWriter(folder).save(filled(last, math.nan), "stop")
+    assert (saved.weights, bare(folder)) == (Path(one.file).name, 1.0)
+
+
+def test_without_finite_weights_no_bare_ones_are_written(
+    prepared: Callable[..., TrainingSetup], tmp_path: Path
+) -> None:
+    saved = CheckpointWriter(RunFolder(tmp_path)).save(filled(contents(prepared)[0], math.nan))
+    assert (saved.finite, saved.weights, RunFolder(tmp_path).weights.exists()) == (False, "", False)
 
 
 @pytest.mark.parametrize(

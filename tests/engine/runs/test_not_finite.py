@@ -64,6 +64,12 @@ def test_a_run_that_stopped_after_a_nan_goes_on_from_before_it(tmp_path: Path, m
     assert (before.finite, after.finite, after.reason) == (True, False, "stop")
     saved = [event for event in Follower(folder).poll() if isinstance(event, ev.CheckpointSaved)]
     assert [event.finite for event in saved][-2:] == [True, False]
+    bare = torch.load(folder.weights, weights_only=True)
+    kept = torch.load(folder.checkpoint(before.file), weights_only=True)["model"]
+    assert all(torch.equal(bare[name], kept[name]) for name in kept), "the newest finite weights"
+    (warned,) = [event for event in Follower(folder).poll() if getattr(event, "code", "") == "older_weights"]
+    assert isinstance(warned, ev.Warned)
+    assert before.file in warned.message
 
     run = serve(folder, {"lr": "1e-3"})
     assert run.status == "finished"
@@ -92,6 +98,8 @@ def test_without_a_finite_checkpoint_a_resume_is_refused_in_a_line(tmp_path: Pat
     folder = store.create(tmp_path, client.request(replace(CONFIG, lr=1e30, on_non_finite="stop")))
     take(folder).serve()
     assert list(finite(folder).values()) == [False]
+    assert not folder.weights.exists()
+    assert "no finite checkpoint" in fold(Follower(folder).poll()).warnings[-1].message
     assert goes_on(fold(Follower(folder).poll())) is GoesOn.NOT
     before = folder.events.read_bytes()
     with pytest.raises(CheckpointError, match=r"NaN or infinite; start a new run.*fmnist-tui train") as refused:

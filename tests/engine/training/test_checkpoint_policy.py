@@ -21,6 +21,7 @@ class Training:
         self.place, self.version = Place(2, 7), (2, 7)
         self.events: list[ev.Event] = []
         self.saving: list[bool] = []
+        self.saved: dict[str, Any] = {}  # fields of the checkpoints to come
         monkeypatch.setattr(checkpoint_policy, "running_time", SimpleNamespace(now=lambda: self.now))
         self.policy = CheckpointPolicy(
             self, self.save, team=Team(), sink=self.events.append, every_s=every_s, saved_at=saved_at
@@ -34,7 +35,7 @@ class Training:
         self.now += self.takes
         if self.full:
             raise CheckpointError("the disk is full")
-        return ev.CheckpointSaved(file=reason, epoch=2, step=7, bytes=1, sha256="")
+        return ev.CheckpointSaved(file=reason, epoch=2, step=7, bytes=1, sha256="", reason=reason, **self.saved)
 
     def told(self) -> list[str]:
         return [event.file if isinstance(event, ev.CheckpointSaved) else vars(event)["code"] for event in self.events]
@@ -75,6 +76,28 @@ def test_saving_that_takes_too_long_is_said_once(monkeypatch: pytest.MonkeyPatch
     failing.full, failing.takes = True, 9.0
     failing.policy.save_within_epoch()
     assert failing.told() == ["cannot_write"]
+
+
+def test_weights_that_are_not_the_newest_are_said_once_until_a_checkpoint_is_finite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = Training(monkeypatch)
+
+    def save(step: int, reason: str, weights: str = "", *, finite: bool = False) -> None:
+        training.version, training.saved = (3, step), {"finite": finite, "weights": weights}
+        assert training.policy.save(reason)
+
+    save(1, "time")  # which writes no weights
+    save(2, "asked", "epoch-0002.pt")
+    save(3, "stop", "epoch-0002.pt")
+    save(4, "epoch", finite=True)
+    save(5, "stop")
+    assert training.told() == ["time", "asked", "older_weights", "stop", "epoch", "stop", "older_weights"]
+    messages = [event.message for event in training.events if isinstance(event, ev.Warned)]
+    assert messages == [
+        "model_weights.pth has the weights of epoch-0002.pt, the newest finite checkpoint",
+        "model_weights.pth is not written: the run has no finite checkpoint",
+    ]
 
 
 def test_the_next_timed_checkpoint_is_due_after_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
