@@ -59,6 +59,15 @@ def size(count: int | None) -> str:
     return f"{value:.1f} TiB"
 
 
+def left_to_read(left: int, done: int, total: int) -> str:
+    """What is still to be read of a home: `12 more runs to read …`, and of a long log how far it is, in bytes; "" where
+    that is nothing."""
+    if not left:
+        return ""
+    part = f": {size(done)} of {size(total)} of a log" if total else ""
+    return f"{counted(left, 'more run')} to read{part} …"
+
+
 def count(number: int) -> str:
     """A whole number with its thousands apart: `669,706`."""
     return f"{number:,}"

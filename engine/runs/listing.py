@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.home import Home, RunFolder
+from engine.home import RunFolder
 from engine.runs import log, meta, state_file, store
+from engine.runs.home_changes import META, Names, stamps
 from engine.runs.state import Fold, RunState
 from engine.runs.state_file import Summary
 from engine.runs.store import read_run
@@ -26,9 +27,6 @@ STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepa
 LIVE = ("training", "paused")
 ENDED = ("finished", "stopped", "failed")  # by its events: no host need be looked for
 MOST_CHECKED, NEWEST = 200, 50  # of the runs that do not live, in one look: in turn, and of the newest
-RELIST = 30  # looks after which the names are listed in any case
-SETTLED_NS = 2 * 10**9
-META = 3  # the place of meta.json among a run's stamps
 POINTS = 256  # of each curve of a state that is read for a list, or twice as many
 
 _QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
@@ -115,18 +113,28 @@ class QuickReader:
         self._folder = folder
         self._fold = Fold()
         self._end = 0
+        self.left = 0  # bytes of the log that the last reading left to the next one
         self.state = RunState()  # as of the last reading
 
-    def read(self) -> RunState:
-        """The state as of now. Raises UnreadableError where the log can't be read."""
+    @property
+    def done(self) -> int:
+        """Bytes of the log that were read."""
+        return self._end
+
+    def read(self, until: float = math.inf) -> RunState:
+        """The state as of now; `left` says what of the log is not in it yet, after a long part of it at least, where it
+        is `until` by time.monotonic. Raises UnreadableError where the log can't be read."""
         if not self._end and (saved := state_file.read(self._folder, POINTS)) is not None:
             self._fold, self._end = saved.fold, saved.end
             self.state = self._fold.snapshot()
-        end = self._end
+        end, self.left = self._end, 0
         for part in log.parts(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,)):
             self._end = part.end
             self._fold.add_all(part.events)
             self._fold.skip(part.skipped)
+            if time.monotonic() > until:
+                self.left = max(0, _size(self._folder) - self._end)
+                break
         if self._end > end:
             self.state = self._fold.snapshot()
         return self.state
@@ -147,24 +155,23 @@ def quick_state(folder: RunFolder) -> RunState:
 
 def summary(folder: RunFolder) -> RunSummary:
     """One run. Raises UnreadableError where a file of it can't be read."""
-    request = read_run(folder)
-    found, living = _found(folder, None)
+    request, reader = read_run(folder), QuickReader(folder)
+    found, living = _found(folder, reader, kept=True)
     return _with_meta(_row(folder, request, found, living=living), folder)
 
 
-def _found(folder: RunFolder, reader: QuickReader | None) -> tuple[Summary, bool]:
-    """What the events say of a run, and whether its host lives; `reader` has read of its log before. What was kept is
-    taken, and what is read anew is kept. Raises UnreadableError."""
-    found = _kept(folder) if reader is None else None
+def _found(folder: RunFolder, reader: QuickReader, *, kept: bool, until: float = math.inf) -> tuple[Summary, bool]:
+    """What the events say of a run, and whether its host lives. What was kept is taken, where `kept`, and what is read
+    anew is kept, if the log was read to its end. Raises UnreadableError."""
+    found = _kept(folder) if kept else None
     if found is not None and found.status in ENDED:
         return found, False
     # Before the log: what a host wrote before it died is read before it is called dead.
     living = store.lives(folder, store.read_host(folder))
     if found is None or living:
-        reader = reader or QuickReader(folder)
-        reader.read()
+        reader.read(until)
         found = reader.summary()
-        if not living and found.seq:
+        if not living and found.seq and not reader.left:
             reader.keep(found)
     return found, living
 
@@ -250,33 +257,40 @@ class Listing:
 
     def __init__(self, home: Path) -> None:
         self.unreadable: tuple[UnreadableError, ...] = ()  # as of the last look
-        self.left = 0  # runs that no look has reached yet
+        self.left = 0  # runs that no look has reached, or come to the end of, yet
+        self.under_way = (0, 0)  # bytes of the log of one of those: read, in all; 0: none was begun
         self._home = home
         self._known: dict[RunFolder, _Known] = {}
         self._rows: list[RunSummary] = []  # newest first
         self._new: list[RunFolder] = []  # that were not looked at yet, newest first
-        self._names = _Names(home)
+        self._begun: dict[RunFolder, QuickReader] = {}  # of logs that no look has come to the end of
+        self._names = Names(home)
         self._states: dict[RunFolder, QuickReader] = {}  # those asked for last
         self._next = 0  # which run is looked at again next
         self._lock = threading.Lock()
 
     def look(self, seconds: float = math.inf) -> list[RunSummary]:
         """The runs as of now, newest first; one that can't be read has a row that says so, and `unreadable` has it.
-        After `seconds`, those that are new are left for the next look: `left` says how many. Of a run that is as it
-        was, the row is the same object."""
+        After `seconds`, those that are new, and the rest of a long log, are left for the next look: `left` says how
+        many. Of a run that is as it was, the row is the same object."""
         with self._lock:
-            until = time.monotonic() + seconds
+            until, self.under_way = time.monotonic() + seconds, (0, 0)
             before = [one.row for one in self._known.values()]
             if self._names.changed():
                 there = set(self._names.folders)
-                for gone in [folder for folder in self._known if folder not in there]:
-                    del self._known[gone]
+                for gone in [folder for folder in (*self._known, *self._begun) if folder not in there]:
+                    self._known.pop(gone, None)
+                    self._begun.pop(gone, None)
                 self._new = [folder for folder in self._names.folders if folder not in self._known]
-            self._look_again()
+            self._look_again(until)
+            unread = list[RunFolder]()
             while self._new:
-                self._look_at(self._new.pop(0))
+                folder = self._new.pop(0)
+                if not self._look_at(folder, until):
+                    unread.append(folder)
                 if time.monotonic() > until:
                     break
+            self._new += unread  # after the others
             self.left = len(self._new)
             if [one.row for one in self._known.values()] != before or not self._rows:
                 known = sorted(self._known.values(), key=lambda one: one.made, reverse=True)
@@ -289,19 +303,25 @@ class Listing:
         reader = self._states.get(folder)
         return reader.state if reader is not None else RunState()
 
-    def read_states(self, folders: Sequence[RunFolder]) -> bool:
+    def read_states(self, folders: Sequence[RunFolder], seconds: float = math.inf) -> bool:
         """Read the states of these runs, and forget those of all others. Returns whether something is new. A run that
-        can't be read has the state it had."""
+        can't be read has the state it had. After `seconds` the rest of long logs is left: `states_left`."""
         with self._lock:
+            until = time.monotonic() + seconds
             self._states = {folder: self._states.get(folder) or QuickReader(folder) for folder in folders}
             news = False
             for reader in self._states.values():
                 before = reader.state
                 with contextlib.suppress(UnreadableError):
-                    news = (reader.read() is not before) or news
+                    news = (reader.read(until) is not before) or news
             return news
 
-    def _look_again(self) -> None:
+    @property
+    def states_left(self) -> bool:
+        """Whether the last `read_states` has left something of a log."""
+        return any(reader.left for reader in self._states.values())
+
+    def _look_again(self, until: float) -> None:
         """The runs that live; and those of the others that have changed since: the newest of them each time, the rest
         some at a time. One may have been resumed, renamed, mended or written to."""
         folders = [row.folder for row in self._rows]
@@ -310,59 +330,36 @@ class Listing:
         live = [row.folder for row in self._rows if row.state in LIVE]
         for folder in dict.fromkeys((*live, *folders[:NEWEST], *turns)):
             known = self._known.get(folder)
-            if known is not None and (known.row.state in LIVE or known.stamps != _stamps(folder)):
-                self._look_at(folder)
+            if known is not None and (known.row.state in LIVE or known.stamps != stamps(folder)):
+                self._look_at(folder, until)
 
-    def _look_at(self, folder: RunFolder) -> None:
+    def _look_at(self, folder: RunFolder, until: float) -> bool:
+        """Make the row of a run, or none of what is no run. Returns whether its log was read to its end: else the row
+        stays as it was."""
         before = self._known.get(folder)
-        reader = before.reader if before is not None else None
-        stamps, error = _stamps(folder), None
+        reader = self._begun.pop(folder, None) or (before.reader if before is not None else None)
+        stamped, error = stamps(folder), None
         try:
             if not store.is_run(folder):
                 self._known.pop(folder, None)
-                return
+                return True
             request = read_run(folder)
             created = store.created(folder, request)
-            found, living = _found(folder, reader)
+            kept, reader = reader is None, reader or QuickReader(folder)
+            found, living = _found(folder, reader, kept=kept, until=until)
+            if reader.left:
+                self._begun[folder], self.under_way = reader, (reader.done, reader.done + reader.left)
+                return False
             row = _row(folder, request, found, living=living)
-            reader = (reader or QuickReader(folder)) if row.state in LIVE else None
+            reader = reader if row.state in LIVE else None
         except UnreadableError as caught:
             error, created, reader = caught, store.created_by_id(folder), None
             row = unreadable_row(folder, caught, created)
-        if stamps[META] != errno.ENOENT:
+        if stamped[META] != errno.ENOENT:
             row = _with_meta(row, folder)
         row = before.row if before is not None and before.row == row else row
-        self._known[folder] = _Known(row, (created, store.made(folder), folder.id), stamps, error, reader)
-
-
-class _Names:
-    """What may be a run in a home. A folder of thousands of names is listed again only where it has changed."""
-
-    def __init__(self, home: Path) -> None:
-        self.folders: list[RunFolder] = []  # newest first
-        self.unreadable: list[UnreadableError] = []
-        self._home = home
-        self._stamp: tuple[int, int] | None = None
-        self._looks = 0
-
-    def changed(self) -> bool:
-        """List the names again, if they may have changed. Returns whether that was done."""
-        self._looks += 1
-        stamp = self._stamped()
-        if stamp is not None and stamp == self._stamp and self._looks % RELIST:
-            return False
-        scanned = store.candidates(self._home)
-        self.folders, self.unreadable = scanned.folders, scanned.unreadable
-        # A change within the same tick of the file system's clock would not show.
-        self._stamp = stamp if stamp is not None and time.time_ns() - stamp[0] > SETTLED_NS else None
+        self._known[folder] = _Known(row, (created, store.made(folder), folder.id), stamped, error, reader)
         return True
-
-    def _stamped(self) -> tuple[int, int] | None:
-        try:
-            status = Home(self._home).runs.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_nlink
 
 
 @dataclass(frozen=True)
@@ -376,16 +373,12 @@ class _Known:
     reader: QuickReader | None  # of one that lives
 
 
-def _stamps(folder: RunFolder) -> tuple[object, ...]:
-    """What changes whenever a run's row may: of each of its files when it was changed, and its length."""
-    found: list[object] = []
-    for path in (folder.run_json, folder.events, folder.host_json, folder.meta_json):
-        try:
-            status = path.stat()
-            found.append((status.st_mtime_ns, status.st_size, status.st_ino))
-        except OSError as error:
-            found.append(error.errno)
-    return tuple(found)
+def _size(folder: RunFolder) -> int:
+    """Of the log, in bytes; 0: it is gone."""
+    try:
+        return folder.events.stat().st_size
+    except OSError:
+        return 0
 
 
 def list_runs(home: Path) -> list[RunSummary]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError, RunError
 from engine.terminal_text import argument_text, shown
+from tui.cli import run_rows
 from tui.cli.command import RUN, Commands, Parser, add_run, home_of
 from tui.cli.output import DONE, FAILED, ask, complain, console, say, say_json, say_text, tell
 
@@ -261,9 +262,8 @@ def _undelete(options: argparse.Namespace) -> int:
 
 def _rows(home: Path) -> "list[RunSummary]":
     from engine.queue.shown import read, with_queue
-    from engine.runs.listing import Listing
 
-    return with_queue(Listing(home).look(), read(home))
+    return with_queue(run_rows.read(home)[0], read(home))
 
 
 def _plan_json(plan: "Plan") -> dict[str, Any]:

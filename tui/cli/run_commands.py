@@ -9,6 +9,7 @@ from engine.errors import EngineError
 from engine.home import Home
 from engine.runs.unreadable import left_out_words
 from engine.terminal_text import argument_text, shown
+from tui.cli import run_rows
 from tui.cli.command import Commands, add_run, home_of
 from tui.cli.output import BAD_INPUT, DONE, complain, console, say, say_json
 
@@ -54,12 +55,12 @@ def declare(commands: Commands) -> None:
 def _runs(options: argparse.Namespace) -> int:
     from engine.queue.shown import read as queued
     from engine.queue.shown import with_queue
-    from engine.runs import listing, run_filter
+    from engine.runs import run_filter
 
     wanted = run_filter.parse(options.filter)
     home = home_of(options)
-    look = listing.Listing(home)
-    every, unreadable = with_queue(look.look(), queued(home)), look.unreadable
+    rows, unreadable = run_rows.read(home)
+    every = with_queue(rows, queued(home))
     passing = [run for run in every if wanted.passes(run)]
     found = [run for run in passing if not run.hidden or options.all or wanted.about_hidden]
     if options.json:

@@ -7,10 +7,12 @@ from textual.widgets import Static
 
 from engine.checkpoints.manifest import Entry
 from engine.runs.groups import Group
-from engine.runs.listing import RunSummary
+from engine.runs.listing import Listing, RunSummary
 from engine.runs.state import RunState
+from engine.terminal_text import printable
 from tui.runs import group_text, run_text
 from tui.runs.charts import MOST_RUNS, ShownRun
+from tui.runs.curves_panel import MOST_OF_GROUP
 from tui.runs.metrics import ACCURACY, LOSS
 from tui.runs.run_chart import RunChart
 from tui.widgets.chart.page import ChartPage
@@ -34,6 +36,16 @@ class RunDetail(Panel):
             Static("", id="about", markup=False),
         ]
         yield from super().compose()
+
+    def show_chosen(self, chosen: RunSummary | Group | None, runs: Sequence[RunSummary], listing: Listing) -> None:
+        """What is under the cursor, as `listing` has last read the states of it and its parent."""
+        if isinstance(chosen, Group):
+            self.show_group(chosen, [listing.state(one.folder) for one in chosen.runs[:MOST_OF_GROUP]])
+        elif chosen is None or chosen.problem:
+            self.clear("No run is chosen." if chosen is None else printable(chosen.problem))
+        else:
+            parent = next((listing.state(one.folder) for one in runs if one.id == chosen.parent), None)
+            self.show(chosen, listing.state(chosen.folder), runs, parent)
 
     def show(self, run: RunSummary, state: RunState, runs: Iterable[RunSummary], parent: RunState | None) -> None:
         """Another run, or news of it. `parent`: the one that it branched off from."""

@@ -127,10 +127,11 @@ class RunsScreen(CommandedRuns):
             folders = [one for one in self._listing.unreadable if not one.run]  # a run has a row
             left_out, now = printable(left_out_words(folders)), time.monotonic()
             news = runs != self._runs or left_out != self._left_out or not self._looked
-            self._runs, self._left_out, self._looked = runs, left_out, True
-            self._whole = not self._listing.left
+            self._runs, self._left_out, self._looked, self._whole = runs, left_out, True, not self._listing.left
             if news or now - self._put_at >= AGES_S:
                 await self._make()
+            for panel in self.query("#runs").results(Panel):
+                panel.busy(fmt.left_to_read(self._listing.left, *self._listing.under_way))
             if not self._listing.left or not self.query("#table"):  # or the app ended meanwhile
                 return
 
@@ -157,7 +158,6 @@ class RunsScreen(CommandedRuns):
             return
         shown = await asyncio.to_thread(self._shown_now)
         if self.query("#table"):
-            self._panel.busy(f"{fmt.count(self._listing.left)} more runs to read …" if self._listing.left else "")
             self._put(shown)
 
     def _shown_now(self) -> Shown:
@@ -260,21 +260,18 @@ class RunsScreen(CommandedRuns):
             wanted += [one.folder for one in group.runs[:MOST_OF_GROUP]] if group is not None else []
             wanted += [one.folder for one in (run, parent) if one is not None and not one.problem]
         await asyncio.to_thread(preload)  # only now: beside the first look it would hold up the first rows
-        await asyncio.to_thread(self._listing.read_states, list(dict.fromkeys(wanted)))
-        if not self.query("#table"):
-            return
-        self.query_one(CurvesPanel).update_curves(self._listing)
-        if not detail.display or run is not self.selected:
-            return
-        if group is not None:
-            detail.show_group(group, [self._listing.state(one.folder) for one in group.runs[:MOST_OF_GROUP]])
-            return
-        if run is None or run.problem:
-            detail.clear(printable(run.problem) if run is not None else "No run is chosen.")
-            return
-        parent_state = self._listing.state(parent.folder) if parent is not None else None
-        detail.show(run, self._listing.state(run.folder), self._runs, parent_state)
-        self._read_checkpoints(run)
+        while True:  # long logs in parts: what they came to so far is shown, and the list is read meanwhile
+            await asyncio.to_thread(self._listing.read_states, list(dict.fromkeys(wanted)), LOOK_MORE_S)
+            if not self.query("#table"):
+                return
+            self.query_one(CurvesPanel).update_curves(self._listing)
+            shown = detail.display and run is self.selected
+            if shown:
+                detail.show_chosen(group or run, self._runs, self._listing)
+            if not self._listing.states_left:
+                break
+        if shown and run is not None and not run.problem:
+            self._read_checkpoints(run)
 
     @work(exclusive=True, group="checkpoints")
     async def _read_checkpoints(self, run: RunSummary) -> None:

@@ -1,13 +1,16 @@
 """The list of runs: newest first, branches below their parents in the order in which they left them."""
 
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.home import RunFolder
+from engine.runs import log
 from engine.runs.family import family
-from engine.runs.listing import RunSummary, quick_state, state_of, summary
+from engine.runs.listing import Listing, RunSummary, quick_state, state_of, summary
 from engine.training import events as ev
 from tests.support.made_up import MadeUpRun, progress
 
@@ -66,3 +69,62 @@ def test_a_summary_has_the_last_accuracy_and_the_best(home: Path) -> None:
     assert (found.title, found.state, found.epoch, found.epochs) == ("n", "ended", 4, 10)
     assert (found.accuracy, found.best_accuracy) == (0.1, 0.52)
     assert (quick_state(made.folder).step, quick_state(made.folder).curve) == (20, quick_state(made.folder).curve[-4:])
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log is read in parts of about 100 bytes, so that a small one is long."""
+    monkeypatch.setattr(log, "parts", partial(log.parts, most=100))
+
+
+def made(home: Path, name: str, day: int, epochs: int) -> RunFolder:
+    run = MadeUpRun(home, f"202601{day:02}-101010-aaaa", name=name, epochs=epochs, dead=True)
+    run.train(list(range(1, epochs + 1)))
+    run.add(ev.Finished(epochs=epochs, seconds=1.0))
+    return run.folder
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_long_log_is_read_in_parts_after_the_other_runs(tmp_path: Path) -> None:
+    made(tmp_path, "short", 1, 1)
+    long = made(tmp_path, "long", 2, 30)
+    whole = {run.name: run for run in Listing(tmp_path).look()}
+    long.summary_json.unlink()
+
+    listing, looks, done = Listing(tmp_path), 0, [0]
+    while listing.left or not looks:
+        rows, looks = listing.look(0.0), looks + 1
+        if listing.under_way != (0, 0):
+            assert [run.name for run in rows] in ([], ["short"]), "the long one has no row before it is read"
+            assert listing.under_way[1] == long.events.stat().st_size
+            done.append(listing.under_way[0])
+            assert not long.summary_json.exists()
+    assert looks > 20
+    assert done == sorted(set(done))
+    assert [run.name for run in rows] == ["long", "short"]
+    assert rows[0] == whole["long"]
+    assert listing.under_way == (0, 0)
+    assert long.summary_json.exists()
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_run_that_goes_while_its_log_is_read_is_forgotten(tmp_path: Path) -> None:
+    long = made(tmp_path, "long", 2, 30)
+    listing = Listing(tmp_path)
+    assert listing.look(0.0) == []
+    assert listing.left == 1
+    shutil.rmtree(long.path)
+    assert listing.look(0.0) == []
+    assert (listing.left, listing.under_way) == (0, (0, 0))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_states_are_read_in_parts_too(tmp_path: Path) -> None:
+    long = made(tmp_path, "long", 2, 30)
+    listing, epochs = Listing(tmp_path), list[int]()
+    while listing.states_left or not epochs:
+        listing.read_states([long], 0.0)
+        epochs.append(listing.state(long).epoch)
+    assert len(epochs) > 20
+    assert epochs == sorted(epochs)
+    assert (listing.state(long).status, epochs[-1]) == ("finished", 30)

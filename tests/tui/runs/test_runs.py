@@ -78,7 +78,7 @@ async def test_every_run_has_a_line_newest_first(home: Path, size: tuple[int, in
             ["ended", "gone", "mlp", "1/10", "51.0%", "1.5000"],
             ["finished", "first", "mlp", "2/10", "52.0%", "0.7500"],
         ]
-        await until(pilot, lambda: "live one" in app.screen.query_one(Rows).text())
+        await until(pilot, lambda: "first" in app.screen.query_one(Rows).text())  # the last of them is drawn
         titles = {"state", "run", "model", "epochs", "best", "loss", "curve"}
         titles |= {"age", "time", "data"} if size[0] > 120 else set()
         assert titles <= set(shown(app)[0].split())
@@ -338,6 +338,7 @@ class InParts:
         self._listing = listing
         self.left = 2
         self.whole = False
+        self.under_way = (0, 0)
 
     def look(self, seconds: float = 0.0) -> list[RunSummary]:
         every = self._listing.look()
@@ -366,3 +367,14 @@ async def test_the_cursor_waits_at_the_first_row_while_runs_come_in_unless_it_is
         selected = screen_of(app).selected
         assert selected is not None
         assert selected.name == ("live one" if moves else "first")
+
+
+async def test_how_far_a_long_log_is_stands_in_the_border(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = InParts(Listing(home))
+    parts.under_way = (3 << 20, 8 << 20)
+    monkeypatch.setattr(ScreensApp, "runs", parts)
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: "2 more runs to read: 3.0 MiB of 8.0 MiB of a log" in panel(app).edges[0])
+        parts.whole = True
+        await until(pilot, lambda: "to read" not in panel(app).edges[0])
