@@ -1,14 +1,15 @@
 """Files of a folder that may come from anybody, opened so that nothing waits and nothing fills the memory."""
 
+import contextlib
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 MOST = 16 << 20  # bytes of a small file
 _KINDS = {
     stat.S_IFIFO: "a named pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket",
-    stat.S_IFDIR: "a folder",
+    stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link",
 }  # fmt: skip
 
 
@@ -19,7 +20,7 @@ class NotPlainError(OSError):
         super().__init__(0, why, str(path))
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BufferedReader:
     """Open a regular file, and nothing that would make one wait, as a pipe does. Raises OSError, NotPlainError among
     them."""
     _refuse(os.stat(path).st_mode, path)
@@ -30,6 +31,23 @@ def opened(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise
     return os.fdopen(descriptor, "rb")
+
+
+def written(path: Path, *, append: bool = False, follow: bool = True) -> int:
+    """The descriptor of a regular file, to write to it, or to lock it; it is made where it is missing (mode 0600).
+    Nothing waits, as it would for who reads a pipe. `follow`: a link of that name. Raises OSError, NotPlainError among
+    them."""
+    kind = os.O_WRONLY | os.O_APPEND if append else os.O_RDWR
+    flags = kind | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    with contextlib.suppress(FileNotFoundError):
+        _refuse((os.stat(path) if follow else os.lstat(path)).st_mode, path)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _refuse(os.fstat(descriptor).st_mode, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def read(path: Path, most: int = MOST) -> bytes:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from engine import plain_file
+
 FOLDER, FILE = 0o700, 0o600
 
 
@@ -37,4 +39,4 @@ def append(path: Path, text: str) -> None:
 
 def appended(path: Path) -> BinaryIO:
     """A file to append to, such as a log. Raises OSError."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE), "ab")
+    return os.fdopen(plain_file.written(path, append=True), "ab")

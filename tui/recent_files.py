@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine import atomic, private
+from engine import atomic, plain_file, private
 
 MOST = 20
 
@@ -37,7 +37,7 @@ def _is_there(path: Path) -> bool:
 
 def _listed(file: Path) -> list[Path]:
     try:
-        listed = json.loads(file.read_text(encoding="utf-8"))
+        listed = json.loads(plain_file.read(file).decode("utf-8"))
     except FileNotFoundError:
         return []
     except (UnicodeDecodeError, RecursionError):

@@ -4,6 +4,7 @@ Imports no torch."""
 import hashlib
 from pathlib import Path
 
+from engine import plain_file
 from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.checkpoints.requests import Verification, VerifyRequest
@@ -60,7 +61,7 @@ def sha256(path: Path, progress: Progress = silent) -> str:
     """A file's SHA-256, in hex. `progress`: in bytes. Raises CheckpointError."""
     digest, done = hashlib.sha256(), 0
     try:
-        with open(path, "rb", buffering=0) as file:
+        with plain_file.opened(path) as file:
             total = path.stat().st_size
             block = bytearray(BLOCK)
             view = memoryview(block)

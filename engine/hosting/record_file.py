@@ -64,7 +64,7 @@ def beat(path: Path) -> None:
 def lock(path: Path, record_path: Path) -> int | None:
     """Be the one host, as long as the process lives or until the descriptor is closed; None where another one is. Where
     the file system has no locks, host.json at `record_path` decides. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = plain_file.written(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         taken = False

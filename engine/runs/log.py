@@ -165,20 +165,21 @@ def _blocks(run_folder: RunFolder, since: int, most: int | None) -> Iterator[tup
     """The whole lines from byte `since` on, some at a time, and how many bytes of the log they are. Of a line that is
     longer than MOST_LINE, TOO_LONG stands for each stretch of that length. Raises UnreadableError."""
     size_of_block = BLOCK_BYTES if most is None else max(1, min(BLOCK_BYTES, most))
-    rest, taken = b"", 0  # of a line without an end so far; bytes of what was given
+    rest, held, taken = list[bytes](), 0, 0  # of a line without an end so far, and its bytes; bytes of what was given
     try:
         with plain_file.opened(run_folder.events) as file:
             file.seek(since)
             while (most is None or taken < most) and (block := file.read(size_of_block)):
                 cut = block.rfind(b"\n") + 1
                 if cut:
-                    lines, size = rest + block[:cut], len(rest) + cut
-                    rest = block[cut:]
-                elif len(rest) + len(block) > MOST_LINE:
-                    lines, size = TOO_LONG, len(rest) + len(block)
-                    rest = b""
+                    lines, size = b"".join((*rest, block[:cut])), held + cut
+                    rest, held = [block[cut:]], len(block) - cut
+                elif held + len(block) > MOST_LINE:
+                    lines, size = TOO_LONG, held + len(block)
+                    rest, held = [], 0
                 else:
-                    rest += block
+                    rest.append(block)
+                    held += len(block)
                     continue
                 taken += size
                 yield lines, size
@@ -198,7 +199,7 @@ class EventLog:
         died is ended, so that it stands alone and is skipped: the log only grows, whoever follows it."""
         self._path = run_folder.events
         self._reserve = run_folder.reserve
-        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = plain_file.written(self._path, append=True)
         self._began = running_time.now()
         self._lock = threading.Lock()
         self._seq = last_seq
@@ -271,7 +272,7 @@ class EventLog:
 
 
 def _ends_whole(path: Path) -> bool:
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         if file.seek(0, os.SEEK_END) == 0:
             return True
         file.seek(-1, os.SEEK_END)

@@ -32,6 +32,7 @@ BESIDES = (
     "boxes", "area", "size", "depth", "channels", "mode", "format", "confidence", "score", "iscrowd", "occluded",
     "truncated", "source", "url", "md5", "sha256", "hash", "comment",
 )  # fmt: skip
+MOST_COLUMNS = 500
 LOOKED_AT = 200  # rows, to see which column names files
 
 
@@ -52,6 +53,11 @@ def choose(where: str, rows: Sequence[Row], exists: Callable[[str, bool], bool])
     told."""
     body = rows[1:] or rows
     width = max(len(row.cells) for row in rows)
+    if width > MOST_COLUMNS:
+        line = next(row.line for row in rows if len(row.cells) == width)
+        raise DataError(
+            f"{where}, line {line}: it has {width:,} columns; a table of image files has {MOST_COLUMNS} at most"
+        )
     columns = [column for column in range(width) if any(row[column] for row in rows)]
     some = body[:: max(1, len(body) // LOOKED_AT)]
     if len(columns) < 2:

@@ -35,6 +35,7 @@ from engine.terminal_text import path_text
 
 LEAST_PIXELS = 64  # of an image, 8 × 8: fewer columns are annotations
 AT_ONCE = 1000  # lines
+MOST_LINE = 8 << 20  # characters: those of a million pixels
 HEAD = 20  # lines of a file in which two that hold something lie
 
 
@@ -88,7 +89,7 @@ def _layout(path: Path) -> Layout | None:
     """The layout of a file of pixels; None where it is none. Raises DataError where it can't be read, or where its many
     columns are not a label and a square of pixels."""
     with _opened(path) as file:
-        head = [line for line in itertools.islice(file, HEAD) if line.strip()][:2]
+        head = [line for line in itertools.islice(_lines(path, file), HEAD) if line.strip()][:2]
     if not head:
         return None
     delimiter = max(DELIMITERS, key=head[-1].count)
@@ -186,7 +187,7 @@ def _pieces(path: Path, layout: Layout) -> Iterator[tuple[Bytes | Floats, list[s
         return found, labels, min(1.0, read / size)
 
     with _opened(path) as file:
-        reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
+        reader = csv.reader(_lines(path, file), delimiter=layout.delimiter, skipinitialspace=True)
         header = layout.header
         try:
             for row in reader:
@@ -215,6 +216,17 @@ def _pieces(path: Path, layout: Layout) -> Iterator[tuple[Bytes | Floats, list[s
                 yield piece()
         except csv.Error as error:
             raise DataError(f"{where}, line {reader.line_num}: it is not CSV ({error})") from None
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of a file. Raises DataError at one that is too long."""
+    for number in itertools.count(1):
+        line = file.readline(MOST_LINE)
+        if not line:
+            return
+        if len(line) == MOST_LINE and not line.endswith(("\n", "\r")):
+            raise DataError(f"{path_text(path)}, line {number}: it has more than {MOST_LINE:,} characters")
+        yield line
 
 
 @contextlib.contextmanager

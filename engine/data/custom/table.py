@@ -13,6 +13,7 @@ from engine.terminal_text import path_text
 
 DELIMITERS = ",;\t|"  # of equal ones, the first
 MOST_BYTES = 2 << 30  # of a file
+HEAD = 64 << 10  # bytes
 LOOKED_AT = 200  # rows, to find the delimiter
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -43,7 +44,11 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, or of a UTF-16 one that begins with its mark. Raises DataError."""
     where = path_text(path)
     try:
-        data = plain_file.read(path, MOST_BYTES)
+        with plain_file.opened(path) as file:
+            head = file.read(HEAD)
+        # One that is no text is not read whole.
+        binary = b"\0" in head and not head.startswith(tuple(BYTE_ORDER_MARKS))
+        data = head if binary else plain_file.read(path, MOST_BYTES)
     except FileNotFoundError:
         raise DataError(f"no such file: {where}") from None
     except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import plain_file
 from engine.data import idx
 from engine.data.dataset import SIDE, Bytes, Dataset, Preview, Split
 from engine.data.fashion_mnist.spec import CLASSES, FILES, NAME, TITLE, File
@@ -15,6 +16,7 @@ from engine.errors import DataError
 from engine.home import Home, expanded
 
 ENVIRONMENT = "FMNIST_TUI_DATA"
+MOST_BYTES = 64 << 20  # of a file: the largest that is published has 47 MB
 AGAIN = "remove it and fetch it again with fmnist-tui data --download, or use --dataset demo"
 
 
@@ -117,7 +119,9 @@ def is_published(file: File, path: Path) -> bool:
     Takes 60 ms for the largest, 0.4 s where it is such a .gz. Raises DataError where the file can't be read.
     """
     try:
-        with open(path, "rb") as opened:
+        with plain_file.opened(path) as opened:
+            if os.fstat(opened.fileno()).st_size > MOST_BYTES:
+                return False
             digest = hashlib.file_digest(opened, _md5).hexdigest()
     except OSError as error:
         raise idx.unreadable(path, error) from None

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from engine.data.custom import idx_files, samples
+from engine.data.fashion_mnist.files import is_published
+from engine.data.fashion_mnist.spec import FILES
 from engine.data.open_dataset import open_dataset
 from engine.errors import DataError
 
@@ -71,3 +73,17 @@ def test_idx_files(make: Callable[[Path], None], tmp_path: Path) -> None:
 def test_a_list_of_characters_with_a_large_label_makes_no_names(label: str, tmp_path: Path) -> None:
     (tmp_path / "mapping.txt").write_text(f"0 65\n{label} 66\n")
     assert idx_files._mapped(tmp_path / "mapping.txt", 0) == ()
+
+
+def test_a_huge_file_that_is_no_text_is_not_read_whole(tmp_path: Path) -> None:
+    with open(tmp_path / "table.csv", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match="line 1: it holds a NUL"):
+        open_dataset(f"csv:{tmp_path / 'table.csv'}:{tmp_path}", None, tmp_path / "home")
+
+
+def test_a_huge_file_is_not_the_published_one_and_not_read(tmp_path: Path) -> None:
+    for file in FILES:
+        with open(tmp_path / file.gz_name, "wb") as huge:
+            huge.truncate(1 << 40)
+        assert not is_published(file, tmp_path / file.gz_name)

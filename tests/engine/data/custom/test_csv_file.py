@@ -189,6 +189,7 @@ def test_classes_without_a_sample_and_files_named_twice_are_said(home: Path, tmp
         ("\n".join(rows()).encode("utf-16-le"), "line 1: it holds a NUL"),
         ("a" * 300 + ".png,0\n" + "\n".join(rows("{}", count=0)) + "b.png,1", "none of its 2 images can be read"),
         ("i0.png,0\n" + '"' + "x" * 200_000, "line 2: it is not CSV"),
+        ("i0.png,0\n" + ",".join("a" * 501), "line 2: it has 501 columns; a table of image files has 500 at most"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_told_is_refused_in_one_line(text: str | bytes, words: str, home: Path, tmp_path: Path) -> None:

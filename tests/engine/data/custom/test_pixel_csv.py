@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.data.custom import pixel_csv
 from engine.data.open_dataset import peek
 from engine.errors import DataError
 from tests.support.images import of_class, opened
@@ -127,3 +128,15 @@ def test_a_table_of_pixels_beside_a_folder_is_named_for_what_it_is(home: Path, t
     name = written(tmp_path / "p.csv", lines())
     with pytest.raises(DataError, match=r"holds labels and 784 pixels a line, no file names; name csv:.*p\.csv alone"):
         opened(f"{name}:{tmp_path}", home)
+
+
+@pytest.mark.parametrize("at", [0, 1, 15])
+def test_a_line_without_an_end_is_refused_with_its_number(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr(pixel_csv, "MOST_LINE", 20_000)
+    text = [",".join(HEADER), *lines()]
+    assert len(opened(written(tmp_path / "as it is.csv", text), home).train)
+    text[at] = "1," * 10_000
+    with pytest.raises(DataError, match=rf"line {at + 1}: it has more than 20,000 characters"):
+        opened(written(tmp_path / "a.csv", text), home)
