@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from engine import file_lock, private
+from engine import file_lock, plain_file, private
 from engine.errors import InspectionCancelledError, LabError
 from engine.home import LabFolder
 from engine.hosting import process, record_file
@@ -323,7 +323,7 @@ def _started(folder: LabFolder) -> LabClient:
 
 
 def _last_line(path: Path, begin: int, code: int) -> str:
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    with contextlib.suppress(OSError), plain_file.opened(path) as file:
         file.seek(begin)
         lines = [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
         if lines:

@@ -205,8 +205,10 @@ def new_cell(document: Document, kind: CellKind, source: str = "") -> Cell:
 def _notebook(path: Path, text: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
+    except (ValueError, RecursionError) as error:
+        where = "too deep" if isinstance(error, RecursionError) else "a number of thousands of digits"
+        if isinstance(error, json.JSONDecodeError):
+            where = f"line {error.lineno}, column {error.colno}"
         raise LabError(f"{path_text(path)} is no notebook: its JSON is broken ({where})") from error
     if not isinstance(content, dict) or not isinstance(content.get("nbformat"), int):
         raise LabError(f"{path_text(path)} is no notebook: it names no nbformat")

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
+import msgspec
+
 VERSION = 1
 KernelPhase = Literal["starting", "ready", "busy", "ended", "died"]
 RunStatus = Literal["ok", "error", "interrupted", "died", "skipped"]  # skipped: a cell before it failed
@@ -124,11 +126,9 @@ def encode(event: LabEvent) -> str:
 
 
 def decode(line: bytes | str) -> LabEvent | None:
-    """The event of a line; None for one of an unknown kind or shape."""
+    """The event of a line; None for one of an unknown kind, or whose fields have other types than theirs."""
     try:
         content = json.loads(line)
-        cls = EVENTS[content["kind"]]
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in content.items() if name in names})
+        return msgspec.convert(content, EVENTS[content["kind"]])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.errors import LabError
 from engine.lab.kernel_process import OBEYS_S, READY_S, KernelFolder, exit_code, no_such_kernel, why_ended
 from engine.lab.outputs import PLAIN, Failure, Outputs, failure_of, paged
 from engine.lab.written_text import clean
@@ -83,9 +84,13 @@ class Kernel:
         on_output: Callable[[str, dict[str, Any]], None] = lambda kind, content: None,
     ) -> Ran:
         """Run a cell to its end. `timeout`: seconds after which it is interrupted, and the kernel killed where that
-        does not help. `on_output`: gets each output as it comes, as the kernel's messages have it."""
+        does not help. `on_output`: gets each output as it comes, as the kernel's messages have it. Raises LabError
+        where the code can't be sent."""
         assert self._client is not None
-        message = self._client.execute(code, allow_stdin=False, stop_on_error=True)
+        try:
+            message = self._client.execute(code, allow_stdin=False, stop_on_error=True)
+        except UnicodeEncodeError as error:
+            raise LabError("a cell's text has halves of characters (lone surrogates): it can't be run") from error
         return self._follow(message, timeout, on_output)
 
     def evaluate(self, expression: str, *, timeout: float | None = None) -> Ran:

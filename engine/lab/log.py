@@ -23,20 +23,23 @@ from engine.lab.state import LabState
 
 LARGEST = 16 * 2**20  # bytes of a log that is opened as it is; of a larger one the last run of each cell stays
 WAITING = 32 * 2**20  # bytes that are kept while the disk is full
+MOST_LINE = WAITING + 1  # bytes of one that is read: a longer one is never written
 PART = 2**20  # bytes, about, of the events that are read at a time
 
 
 def read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[list[LabEvent]]:
     """The events of the whole lines between two places, in parts. What is no event is passed over. A log that is not
-    there is empty. Raises OSError."""
+    there is empty, and so is a line of more than MOST_LINE bytes. Raises OSError."""
     if not path.exists():
         return
     with plain_file.opened(path) as file:
         file.seek(begin)
         place, part, size = begin, list[LabEvent](), 0
-        while (end is None or place < end) and (line := file.readline()):
+        whole = True  # whether what comes next begins a line
+        while (end is None or place < end) and (line := file.readline(MOST_LINE)):
             place, size = place + len(line), size + len(line)
-            if line.endswith(b"\n") and (event := decode(line)) is not None:
+            begins, whole = whole, line.endswith(b"\n")
+            if begins and whole and (event := decode(line)) is not None:
                 part.append(event)
             if size >= PART:
                 yield part
@@ -60,7 +63,7 @@ class LabLog:
                 self.state.add(event)
         if path.exists() and path.stat().st_size > LARGEST:
             self._compact(path)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = plain_file.written(path, append=True)
         self.size = os.fstat(self._file).st_size  # bytes that are written
         self.waiting = b""  # lines that are not
         self.trouble = ""
@@ -124,6 +127,6 @@ def _compacted(state: LabState) -> Iterator[LabEvent]:
 
 
 def _ends_whole(path: Path) -> bool:
-    with open(path, "rb") as file:
+    with plain_file.opened(path) as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"

@@ -197,19 +197,19 @@ class Outputs:
         return last
 
     def _display(self, kind: str, content: dict[str, Any]) -> None:
-        data = dict(content.get("data", {}))
+        data, metadata = dict(_object(content, "data")), _object(content, "metadata")
         if isinstance(data.get(PLAIN), str):
             data[PLAIN] = clean(data[PLAIN])
         if (text := self._widgets.text(data.get(VIEW))) is not None:
             data[PLAIN] = clean(text)
-        shown = content.get("transient", {}).get("display_id")
+        shown = _object(content, "transient").get("display_id")
         if kind == "update_display_data":
             for part in self._parts:
                 if isinstance(part, dict) and shown is not None and part.get("_display_id") == shown:
-                    part |= {"data": data, "metadata": content.get("metadata", {})}
+                    part |= {"data": data, "metadata": metadata}
                     self._measure(part, size_of(data))
             return
-        node = {"output_type": kind, "data": data, "metadata": content.get("metadata", {})}
+        node: dict[str, Any] = {"output_type": kind, "data": data, "metadata": metadata}
         if kind == "execute_result":
             node["execution_count"] = content.get("execution_count")
         if shown is not None:
@@ -223,6 +223,12 @@ class Outputs:
             if VIEW in data and (text := self._widgets.text(data[VIEW])) is not None:
                 data[PLAIN] = clean(text)
         return True
+
+
+def _object(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of a message, which anybody may have written: what is no object is an empty one."""
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def size_of(data: dict[str, Any]) -> int:
@@ -256,7 +262,8 @@ def plain_value(value: str) -> str:
 def failure_of(content: dict[str, Any], count: int | None = None) -> Failure:
     """The exception that an `error` message, or the reply to a request, tells of. `count`: of the execution, so that
     its line is one of this cell."""
-    traceback = clean("\n".join(map(str, content.get("traceback", [])))).split("\n")
+    lines_told = content.get("traceback")
+    traceback = clean("\n".join(map(str, lines_told if isinstance(lines_told, list) else []))).split("\n")
     found = CELL_LINE.findall("\n".join(traceback))
     lines = [int(line) for cell, line in found if count is None or int(cell) == count]
     name, value = str(content.get("ename", "Error")), plain_value(clean(str(content.get("evalue", ""))))

@@ -115,6 +115,10 @@ def _parsed(text: str) -> Contents:
             what, line = "a NUL byte", text.count("\n", 0, text.index("\0")) + 1
         problem = Problem(f"it is not TOML ({what[:1].lower()}{what[1:]}); mend it. The defaults hold", line)
         return Contents(text=text, problem=problem, exists=True)
+    except ValueError:
+        return Contents(
+            text=text, problem=Problem("a number in it has thousands of digits; the defaults hold"), exists=True
+        )
     except RecursionError:
         return Contents(text=text, problem=Problem("it is nested too deep; the defaults hold"), exists=True)
 

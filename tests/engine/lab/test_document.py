@@ -303,3 +303,10 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:
         with pytest.raises(LabError, match=why):
             check_place(path)
     check_place(tmp_path / "x.ipynb")
+
+
+def test_a_notebook_with_a_number_of_thousands_of_digits_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    path.write_text('{"nbformat": 4, "metadata": {"x": ' + "9" * 5000 + '}, "cells": []}')
+    with pytest.raises(LabError, match="its JSON is broken"):
+        open_document(path)

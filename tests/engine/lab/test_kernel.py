@@ -313,3 +313,12 @@ def test_a_document_runs_up_to_the_cell_that_fails(tmp_path: Path) -> None:
     document.save(tmp_path / "out.ipynb")
     again = open_document(tmp_path / "out.ipynb")
     assert again.code[0].outputs == document.code[0].outputs
+
+
+@pytest.mark.slow
+def test_a_cell_with_half_a_character_is_refused_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "cells.ipynb"
+    cell = '{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": "\'\\ud800\'"}'
+    path.write_text(f'{{"nbformat": 4, "nbformat_minor": 4, "metadata": {{}}, "cells": [{cell}]}}')
+    with pytest.raises(LabError, match="halves of characters"):
+        run_all(open_document(path))

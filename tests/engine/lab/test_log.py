@@ -26,6 +26,28 @@ def run(number: int, cell: str, text: str) -> list[LabEvent]:
     ]
 
 
+def test_a_line_that_is_longer_than_any_that_is_written_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "MOST_LINE", 300)
+    path = tmp_path / "events.jsonl"
+    lines = [log.line_of(event) for event in run(1, "a", "x")]
+    long = [log.line_of(RunQueued(run=7, cell="b", source="x" * size)) for size in (300, 599, 600, 1000, 5000)]
+    path.write_bytes(b"".join([*lines[:2], *long, *lines[2:], b"y" * 700]))
+    assert [(event.kind, getattr(event, "run", 0)) for event in events_of(path)] == [
+        ("queued", 1), ("started", 1), ("output", 1), ("finished", 1),
+    ]  # fmt: skip
+    begin = len(b"".join(lines[:2]))
+    assert [event.kind for part in log.read(path, begin) for event in part] == ["output", "finished"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_log_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events.jsonl")
+    with pytest.raises(OSError, match="a named pipe, not a file"):
+        LabLog(tmp_path / "events.jsonl")
+
+
 def test_events_are_numbered_and_read_back(tmp_path: Path) -> None:
     written = LabLog(tmp_path / "events.jsonl")
     for event in run(1, "a", "é\ud800"):

@@ -1,5 +1,7 @@
 """Outputs: cleaned, with an end, and where a cell failed."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -259,3 +261,31 @@ def test_an_error_names_no_file_that_nobody_has() -> None:
     assert str(found) == "SyntaxError: '(' was never closed"
     theirs = failure_of({"ename": "SyntaxError", "evalue": "invalid syntax (module.py, line 2)"})
     assert str(theirs) == "SyntaxError: invalid syntax (module.py, line 2)"
+
+
+MESSAGES = st.dictionaries(
+    st.sampled_from(["name", "text", "data", "metadata", "transient", "wait", "ename", "traceback", "execution_count"]),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(st.sampled_from(["text/plain", "image/png", "display_id", "model_id"]), inner, max_size=2)
+        ),
+        max_leaves=4,
+    ),
+)
+KINDS = ["stream", "execute_result", "display_data", "update_display_data", "clear_output", "error"]
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.sampled_from(KINDS), MESSAGES), max_size=4))
+def test_a_message_of_any_content_is_an_output_or_nothing(messages: list[tuple[str, dict[str, Any]]]) -> None:
+    outputs = Outputs()
+    for kind, content in messages:
+        assert outputs.take(kind, content)
+    for node in outputs.nodes():
+        if node["output_type"] in ("execute_result", "display_data"):
+            assert isinstance(node["data"], dict)
+            assert isinstance(node["metadata"], dict)
+        if node["output_type"] == "error":
+            assert all(isinstance(line, str) for line in node["traceback"])

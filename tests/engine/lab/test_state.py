@@ -105,7 +105,28 @@ def test_an_event_is_read_as_it_was_written(event: LabEvent) -> None:
     assert decode(encode(event)) == event
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"kind": "new"}', b'{"kind": "queued"}', b"null", b"\xff"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"kind": "new"}',
+        b'{"kind": "queued"}',
+        b"null",
+        b"\xff",
+        b'{"kind": []}',
+        b'{"kind": {}}',
+        b'{"kind": "queued", "run": "1", "cell": "a", "source": ""}',
+        b'{"kind": "queued", "run": 1, "cell": [], "source": ""}',
+        b'{"kind": "queued", "run": 1, "cell": "a", "source": "", "seq": null}',
+        b'{"kind": "kernel", "phase": "dancing", "generation": 1}',
+        b'{"kind": "output", "run": 1, "type": "stream", "content": 5}',
+        b'{"kind": "outputs", "run": 1, "nodes": [5]}',
+        b'{"kind": "finished", "run": 1, "status": "ok", "seconds": "long"}',
+        b'{"kind": "queued", "run": ' + b"9" * 5000 + b', "cell": "a", "source": ""}',
+    ],
+)
 def test_what_is_no_event_is_none(line: bytes) -> None:
     assert decode(line) is None
 

@@ -41,6 +41,7 @@ def test_a_file_that_is_not_there_is_no_problem(path: Path) -> None:
         (b'theme = "nord"\nstart = "d\0ata"\n', 2, "a NUL byte"),
         (b'theme = "nord"\n# caf\xe9\n', 2, "it is not UTF-8"),
         (b"x = " + b"[" * 5000, None, "nested too deep"),
+        (b"x = " + b"9" * 5000, None, "thousands of digits"),
         (b"#" * 10_000_000, None, "it is larger than 100 kB"),
     ],
 )
