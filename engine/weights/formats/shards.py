@@ -65,16 +65,17 @@ def read_index(path: Path, budget: Budget) -> Contents:
     """The shards that an index lists."""
     where, metadata = _index(path)
     files = sorted(set(where.values()))
+    if len(files) > MOST_FILES:
+        raise CheckpointError(f"it lists {len(files):,} files: too many to read")
     stamp = FileStamp.of(path)
     contents = Contents(path, "", stamp.size, stamps={path: stamp}, budget=budget)
     budget.read(stamp.size)
     parts, known = list[Contents](), dict[tuple[int, int], str]()
     for name in files:
-        if not _beside(path.parent, name):
-            contents.problems.append(f"{printable(name, 100)}: not a file next to the index")
-            continue
         try:
-            if (other := _same_as(path.parent / name, known)) != name:
+            if not _beside(path.parent, name):
+                problem = f"{printable(name, 100)}: not a file next to the index"
+            elif (other := _same_as(path.parent / name, known)) != name:
                 problem = f"{printable(name, 100)} and {printable(other, 100)} are one file, which is read once"
             else:
                 parts.append(reading.read(path.parent / name, budget))

@@ -335,6 +335,18 @@ def test_an_index_that_is_none_is_refused(content: bytes, words: str, tmp_path: 
     assert words in refused(path)
 
 
+def test_an_index_of_very_many_files_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {f"t{at}": f"{at}.safetensors" for at in range(10_001)}}))
+    assert "it lists 10,001 files: too many to read" in refused(path)
+
+
+def test_files_of_an_index_that_lie_elsewhere_are_told_up_to_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {f"t{at}": f"/elsewhere/{at}.safetensors" for at in range(1000)}}))
+    assert 100 < len(read(path).problems) < 300
+
+
 def test_an_index_of_itself_ends(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"x": path.name, "y": "/etc/passwd", "z": "gone.safetensors"}}))
