@@ -1,6 +1,6 @@
 """Columns of text for a terminal that draws characters of two cells, of one, and of none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
@@ -12,12 +12,22 @@ def width_of(texts: Iterable[str]) -> int:
     return max((cell_len(shown(text)) for text in texts), default=0)
 
 
-def cut(text: str, width: int) -> str:
-    """As much of the text's beginning as fits `width` cells."""
+def fit(text: str, width: int) -> str:
+    """`text`, as the terminal may have it, in at most `width` cells, cut with an ellipsis."""
     text = shown(text)
-    while cell_len(text) > width:
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
         text = text[:-1]
-    return text
+    return text + "…" if width > 0 else ""
+
+
+def told_apart(names: Sequence[str], width: int) -> list[str]:
+    """The names of a list, of which `fit` is to make at most `width` cells each: as they are where they differ then
+    too, else all of them with their numbers from 0 before them. `width`: room for the last number and an ellipsis."""
+    if len({fit(name, width) for name in names}) == len(names):
+        return list(names)
+    return [f"{number} {name}" for number, name in enumerate(names)]
 
 
 def column(text: str, width: int, *, right: bool = False) -> str:

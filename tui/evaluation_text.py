@@ -2,7 +2,7 @@
 
 from engine.evaluation.metrics import ClassFigures
 from engine.evaluation.requests import Evaluation, EvaluationComparison
-from tui.columns import column, cut, width_of
+from tui.columns import column, fit, told_apart, width_of
 from tui.format import count, counted, percent
 
 MOST_CLASSES = 20  # of which the confusion matrix is shown
@@ -24,8 +24,7 @@ def evaluation_text(found: Evaluation) -> str:
         *_calibration(found),
     ]
     if len(found.classes) <= MOST_CLASSES:
-        width = width_of(found.classes)
-        lines += ["", "Confusion matrix: rows are true classes, columns are predictions.", *_matrix(found, width)]
+        lines += ["", "Confusion matrix: rows are true classes, columns are predictions.", *_matrix(found)]
     return "\n".join(lines)
 
 
@@ -67,11 +66,15 @@ def _calibration(found: Evaluation) -> list[str]:
     return lines
 
 
-def _matrix(found: Evaluation, width: int) -> list[str]:
-    """The confusion matrix, at most 80 cells wide; the columns have the first letters of the classes' names."""
+def _matrix(found: Evaluation) -> list[str]:
+    """The confusion matrix, at most 80 cells wide where the classes' names leave room for that; over a column is as
+    much of its class's name as fits."""
+    width = width_of(found.classes)
     room = min(6, max(4, (74 - width) // len(found.classes)))
-    heads = "".join(column(cut(name, room - 1), room, right=True) for name in found.classes)
-    rows = zip(found.classes, found.confusion, strict=True)
+    names = told_apart(found.classes, room - 1)
+    width = width_of(names)
+    heads = "".join(column(fit(name, room - 1), room, right=True) for name in names)
+    rows = zip(names, found.confusion, strict=True)
     return [
         f"{' ' * width}{heads}",
         *(f"{column(name, width)}{''.join((str(n) if n else '·').rjust(room) for n in row)}" for name, row in rows),

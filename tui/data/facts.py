@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from tui.columns import told_apart, width_of
 from tui.data.browse import Browse
 from tui.format import percent
 from tui.widgets.bars import bar
@@ -59,9 +60,10 @@ def of(browse: Browse) -> Facts | None:
     chances = list[Chance]()
     if found is not None:
         top = zip(found.top_classes[index].tolist(), found.top_probabilities[index].tolist(), strict=True)
-        chances = [Chance(browse.classes[at], chance, at == label) for at, chance in top]
+        names = told_apart(browse.classes, NAMES)
+        chances = [Chance(names[at], chance, at == label) for at, chance in top]
         if not any(chance.true for chance in chances):
-            chances.append(Chance(browse.classes[label], float(found.label_probability[index]), True))
+            chances.append(Chance(names[label], float(found.label_probability[index]), True))
     return Facts(
         image, index, browse.split, label, browse.classes[label],
         marked=index in browse.marks[browse.split],
@@ -129,7 +131,7 @@ def fact_lines(facts: Facts, advice: str, width: int, height: int) -> list[Line]
         sign, style = ("✓", "good") if facts.right else ("✗", "bad")
         lines.append([(f"{text} ", "dim") for text in _joined([f"{facts.model} predicts"], width)])
         lines.append([(f"{sign} {first.name}", style), (f"  {percent(first.probability)}", style)])
-        names = min(NAMES, max(len(chance.name) for chance in facts.chances))
+        names = min(NAMES, width_of(chance.name for chance in facts.chances))
         for chance in facts.chances:
             room = max(1, width - names - 10)
             style = "good" if chance.true else "bad" if chance is first else "dim"

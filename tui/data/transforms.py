@@ -14,14 +14,17 @@ from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.training.config import is_file_reference
 from tui.code_trust import name_if_new
+from tui.columns import fit
+from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
+from tui.format import count
 from tui.keys import bind
 from tui.services import Services
 from tui.widgets import tiling
 from tui.widgets.image_page import ImagePage, Tile
 from tui.widgets.keyline import KeyLine
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.text import update_text
 from tui.widgets.topbar import TopBar
@@ -127,7 +130,10 @@ class TransformsScreen(KeyScreen[None]):
             browse.dataset.name, services.data_dir, browse.split, browse.index, self._pipeline, self._seed,
             draws=self._draws,
         )  # fmt: skip
-        panel.busy("" if services.worker.ready else "starting PyTorch …")
+        panel.busy(waiting(services.worker, "applying the pipeline"))
+        if self._worked is None:
+            doing = f"applying {self._pipeline or 'ToTensor()'} to {browse.split} image {count(browse.index)} …"
+            panel.say(f"A{doing[1:]}" if services.worker.ready else f"Starting PyTorch, then {doing}")
         try:
             answer = await asyncio.to_thread(services.worker.ask, request)
         except InspectionCancelledError:
@@ -147,7 +153,7 @@ class TransformsScreen(KeyScreen[None]):
     def _show(self, trace: PipelineTrace) -> None:
         browse = self._browse
         sample = browse.sample(browse.index)
-        if sample is None or not self.query(ImagePage):
+        if sample is None or not self.query(ImagePage) or not self.query(StepTable):
             return
         self._random = any(step.random for step in trace.steps)
         tiles = [Tile(sample[0], "original")]

@@ -7,7 +7,8 @@ from engine.inspection.detail_requests import Detail
 from engine.inspection.tensor_stats import TensorStats
 from engine.terminal_text import shown
 from tui import format as fmt
-from tui.widgets.lines import Line, fit, padded
+from tui.columns import fit
+from tui.widgets.lines import Line, padded
 from tui.widgets.value_histogram import histogram_lines
 
 LABEL = 14  # cells

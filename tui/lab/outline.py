@@ -6,8 +6,9 @@ from pathlib import Path
 from engine.errors import LabError
 from engine.lab.document import Document, open_document
 from engine.terminal_text import shown, without_tabs
+from tui.columns import fit
 from tui.lab.words import ENGLISH, LabWords
-from tui.widgets.lines import Line, fit
+from tui.widgets.lines import Line
 from tui.widgets.scrolled_lines import ScrolledLines
 
 LARGEST = 4 * 2**20  # bytes of a file that is read for it

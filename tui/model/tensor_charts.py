@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from tui import format as fmt
+from tui.columns import fit
 from tui.widgets import profile
-from tui.widgets.lines import Line, Lines, fit, padded
+from tui.widgets.lines import Line, Lines, padded
 from tui.widgets.profile import profile_lines
 from tui.widgets.value_histogram import histogram_lines
 

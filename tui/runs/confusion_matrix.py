@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -16,6 +17,9 @@ from tui.runs.confusion import ConfusionMatrix
 from tui.widgets.text import set_text
 
 Cell = tuple[int, int]  # true class, predicted class
+FRAME = 4  # cells of the frame's border and padding
+HEADS = 2  # lines above the matrix
+BESIDES = 5  # lines of the frame besides the matrix
 
 
 class MatrixScreen(Overlay[Cell | None]):
@@ -46,10 +50,13 @@ class MatrixScreen(Overlay[Cell | None]):
             yield Static(id="cell", markup=False)
 
     def on_mount(self) -> None:
-        matrix = self.query_one(ConfusionMatrix)
-        matrix.styles.height = len(self._result.confusion) + 2
-        matrix.show(self._result, self._names)
+        self.query_one("#frame").styles.width = ConfusionMatrix.width_for(self._result, self._names) + FRAME
+        self.query_one(ConfusionMatrix).show(self._result, self._names)
         self._choose(self._cell)
+
+    def on_resize(self, event: events.Resize) -> None:
+        lines = len(self._result.confusion) + HEADS
+        self.query_one(ConfusionMatrix).styles.height = max(HEADS + 1, min(lines, event.size.height - BESIDES))
 
     def action_move(self, rows: int, columns: int) -> None:
         last = len(self._result.confusion) - 1

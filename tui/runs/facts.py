@@ -4,8 +4,9 @@ from engine.checkpoints.manifest import Entry
 from engine.runs.going_on import GoesOn, goes_on
 from engine.runs.state import RunState
 from tui import format as fmt
+from tui.columns import fit
 from tui.widgets.chart.readout import Readout
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines
 
 PAUSE_REASONS = {
     "asked": "",

@@ -6,9 +6,9 @@ from typing import Any
 
 from engine.training.config import option
 from engine.training.snippet import SnippetLine, snippet
-from tui.columns import width_of
+from tui.columns import fit, width_of
 from tui.runs import form_fields as fields
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines
 
 LABEL = 18  # columns: the marker and the name of a setting
 STARTING = "starting PyTorch, reading the data …"

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from engine.runs.state import LogEvent
 from engine.training import events as ev
 from tui import format as fmt
-from tui.widgets.lines import Line, Lines, fit
+from tui.columns import fit
+from tui.widgets.lines import Line, Lines
 
 
 class TextLog(Lines, can_focus=True):

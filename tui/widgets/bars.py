@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.widgets.lines import Line, Lines, fit, padded
+from tui.columns import told_apart, width_of
+from tui.widgets.lines import Line, Lines, padded
+
+NAME = 14  # cells of a class's name at most
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,13 @@ class Bars(Lines):
         if len(self._names) > height:
             first = self._opinions[0].probabilities
             chosen = sorted(sorted(chosen, key=lambda at: -first[at])[:height])  # type: ignore[assignment]
-        names = min(14, max(len(name) for name in self._names))
-        room = max(4, (width - names - 2 - 18 * len(self._opinions)) // len(self._opinions))
+        names = told_apart(self._names, NAME)
+        label = min(NAME, width_of(names))
+        room = max(4, (width - label - 2 - 18 * len(self._opinions)) // len(self._opinions))
         lines: list[Line] = []
         for at in chosen:
             true = at == self._label
-            line: Line = [
-                (("✓ " if true else "  ") + padded(fit(self._names[at], names), names), "strong" if true else "")
-            ]
+            line: Line = [(("✓ " if true else "  ") + padded(names[at], label), "strong" if true else "")]
             for opinion in self._opinions:
                 share = opinion.probabilities[at]
                 best = share == max(opinion.probabilities)

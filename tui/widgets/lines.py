@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from engine.terminal_text import printable, shown
-from tui.columns import column
+from tui.columns import column, fit
 from tui.widgets.line_widget import LineWidget
 from tui.widgets.palette import style_of
 
@@ -77,16 +77,6 @@ class Lines(LineWidget):
                 start, end = _difference(before, after, width)
                 self.sent += 1
                 self.refresh(Region(start, y, end - start, 1))
-
-
-def fit(text: str, width: int) -> str:
-    """`text`, as the terminal may have it, in at most `width` cells, cut with an ellipsis."""
-    text = shown(text)
-    if cell_len(text) <= width:
-        return text
-    while text and cell_len(text) > width - 1:
-        text = text[:-1]
-    return text + "…" if width > 0 else ""
 
 
 def fit_end(text: str, width: int) -> str:

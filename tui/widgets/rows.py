@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from textual import events
 from textual.message import Message
 
-from tui.columns import width_of
-from tui.widgets.lines import Line, Lines, fit, fit_end, fit_parts, padded
+from tui.columns import fit, width_of
+from tui.widgets.lines import Line, Lines, fit_end, fit_parts, padded
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ The app has the reactive `data_shown`: the data's title, and whether it is the d
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.columns import width_of
-from tui.widgets.lines import fit
+from tui.columns import fit, width_of
 
 SCREENS = (
     ("1", "Data", "data"),

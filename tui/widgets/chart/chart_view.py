@@ -8,12 +8,13 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from tui.columns import fit
 from tui.widgets.chart import plot as plots
 from tui.widgets.chart.plot import DOT, EDIT, MARK, MIN_HEIGHT, MIN_WIDTH, PARENT, SAVED, Plot, extent_of, plot
 from tui.widgets.chart.readout import Readout, readout
 from tui.widgets.chart.series import Chart
 from tui.widgets.chart.view import Extent, View
-from tui.widgets.lines import Line, Lines, fit
+from tui.widgets.lines import Line, Lines
 
 if TYPE_CHECKING:
     from tui.widgets.chart.axes import Axis

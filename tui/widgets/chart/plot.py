@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tui.columns import fit
 from tui.widgets.chart import axes
 from tui.widgets.chart.axes import Axis
 from tui.widgets.chart.canvas import Canvas, right_labels
 from tui.widgets.chart.series import Chart, Series
 from tui.widgets.chart.smoothing import smooth_line
 from tui.widgets.chart.view import Extent, View, window_of
-from tui.widgets.lines import Line, fit
+from tui.widgets.lines import Line
 
 if TYPE_CHECKING:
     from tui.widgets.chart.series import Floats
