@@ -19,7 +19,7 @@ from tui.data import prompts
 from tui.data.detail import ImageDetail, width_beside
 from tui.data.facts import Facts
 from tui.dialogs.key_screen import KeyScreen
-from tui.format import count
+from tui.format import count, counted
 from tui.keys import bind
 from tui.services import Services
 from tui.widgets.image_page import ImagePage, Tile
@@ -70,6 +70,7 @@ class BatchesScreen(KeyScreen[None]):
         self._split = browse.split
         self._number, self._epoch, self._loader = 0, 0, 0
         self._answer: BatchAnswer | None = None
+        self._shown: BatchRequest | None = None  # what `_answer` answers: another may be asked for since
         self._cursor = 0
         self._timings: LoaderTimings | None = None
         self._timed_size = 0  # the batch size that was timed
@@ -90,11 +91,11 @@ class BatchesScreen(KeyScreen[None]):
         detail = self.query_one(ImageDetail)
         detail.display, detail.styles.width = bool(width), width
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._ask)
+
     def on_image_page_resized(self) -> None:
-        if self._answer is None:
-            self._ask()
-        else:
-            self._show()
+        self._show()
 
     def on_image_page_pointed(self, event: ImagePage.Pointed) -> None:
         capacity = self._page.capacity
@@ -144,12 +145,12 @@ class BatchesScreen(KeyScreen[None]):
         self._ask()
 
     def action_tensor(self, name: str) -> None:
-        if self._answer is not None and (request := self._request()) is not None:
-            self._services.open_tensor(BatchTensor(request, name))
+        if self._shown is not None:
+            self._services.open_tensor(BatchTensor(self._shown, name))
 
     def action_forward(self) -> None:
-        if self._answer is not None:
-            self._services.open_forward(self._split, int(self._answer.indices[self._cursor]))
+        if self._answer is not None and self._shown is not None:
+            self._services.open_forward(self._shown.split, int(self._answer.indices[self._cursor]))
 
     def action_workers(self) -> None:
         self._loader = (self._loader + 1) % len(NUM_WORKERS)
@@ -202,10 +203,16 @@ class BatchesScreen(KeyScreen[None]):
 
     @work(group="batches", exclusive=True)
     async def _ask(self) -> None:
-        if (request := self._request()) is not None and (answer := await self._answered(request)) is not None:
-            self._answer, self._cursor = answer, 0
+        first = self._answer is None
+        if (request := self._request()) is None:
+            self._panel.say("The data is not open yet.")
+        elif (answer := await self._answered(request, "making", request)) is not None:
+            self._answer, self._shown, self._cursor = answer, request, 0
             self._number = answer.number
-            self._show()
+            if first:
+                self.call_after_refresh(self._show)  # the page has its size again then
+            else:
+                self._show()
 
     @work(group="batches", exclusive=True)
     async def action_time(self) -> None:
@@ -215,14 +222,21 @@ class BatchesScreen(KeyScreen[None]):
         def progress(done: int, total: int) -> None:
             self.app.call_from_thread(self._panel.busy, f"timing: {done} of {total} loaders")
 
-        if (timings := await self._answered(LoaderTimingsRequest(request), progress)) is not None:
+        timings = await self._answered(LoaderTimingsRequest(request), "timing each loader with", request, progress)
+        if timings is not None:
             self._timings, self._timed_size = timings, request.batch_size
             self._show()
 
-    async def _answered(self, request: Request[A], progress: Progress = silent) -> A | None:
-        """The worker process's answer; None where there is none, and then an error is shown."""
+    async def _answered(
+        self, request: Request[A], doing: str, batch: BatchRequest, progress: Progress = silent
+    ) -> A | None:
+        """The worker process's answer; None where there is none, and then an error is shown. `doing` what with the
+        batch is said meanwhile: where none is shown yet in its place, else in the border above it."""
         worker, panel = self._services.worker, self._panel
-        panel.busy("making the batch" if worker.ready else "starting PyTorch …")
+        words = f"{doing} {batch.split} batch {count(batch.number + 1)}"
+        panel.busy(words if worker.ready else "starting PyTorch …")
+        if self._answer is None:
+            panel.say(self._about_to(words, batch, starting=not worker.ready))
         try:
             answer = await asyncio.to_thread(worker.ask, request, progress)
         except InspectionCancelledError:
@@ -234,6 +248,13 @@ class BatchesScreen(KeyScreen[None]):
         panel.busy("")
         panel.say("")
         return answer
+
+    def _about_to(self, words: str, batch: BatchRequest, *, starting: bool) -> Content:
+        """What is being done, with which settings."""
+        begins = f"Starting PyTorch, then {words} …" if starting else f"{words[:1].upper()}{words[1:]} …"
+        order = _order(batch)
+        images = f"{counted(batch.batch_size, 'image')} of {batch.dataset}, {order}"
+        return Content.assemble((begins, "bold"), f"\n{images}\n{_loader_words(batch)}, device {batch.device}")
 
     # Showing
 
@@ -253,7 +274,8 @@ class BatchesScreen(KeyScreen[None]):
             self._show()
 
     def _show(self) -> None:
-        if (answer := self._answer) is None or not self.query(ImagePage):
+        answer, request = self._answer, self._shown
+        if answer is None or request is None or not self.query(ImagePage):
             return
         names, capacity = self._browse.classes, self._page.capacity
         first = self._cursor // capacity * capacity
@@ -272,12 +294,11 @@ class BatchesScreen(KeyScreen[None]):
                 f" {answer.label_dtype}; both on {answer.device}",
             ),
         )
-        seed = self._services.settings["seed"]
-        order = f"shuffled, seed {seed}, epoch {self._epoch + 1}" if self._shuffled else "in the files' order"
+        loader = _loader_words(request, answer.loader)
         self._panel.describe(
-            title=f"{self._split} batch {count(answer.number + 1)} of {count(answer.batches)}",
-            right=order,
-            below_right=f"{self._loader_words(answer.loader)}: {1000 * answer.seconds:.1f} ms",
+            title=f"{request.split} batch {count(answer.number + 1)} of {count(answer.batches)}",
+            right=_order(request),
+            below_right=f"{loader}: {1000 * answer.seconds:.1f} ms",
         )
         self._show_chosen(answer)
         times = self._timing_lines()
@@ -286,20 +307,13 @@ class BatchesScreen(KeyScreen[None]):
         self.refresh_bindings()
 
     def _show_chosen(self, answer: BatchAnswer) -> None:
+        split = self._split if self._shown is None else self._shown.split
         index, label = int(answer.indices[self._cursor]), int(answer.labels[self._cursor])
         name, place = self._browse.classes[label], f"X[{self._cursor}] of {len(answer.labels)}"
         self._panel.describe(below=f"X[{self._cursor}]: image {index}, y {label} {name}")
-        marked = index in self._browse.marks[self._split]
+        marked = index in self._browse.marks[split]
         image = answer.images[self._cursor]
-        self.query_one(ImageDetail).show(
-            Facts(image, index, self._split, label, name, marked, "", None, "", (), place=place)
-        )
-
-    def _loader_words(self, loader: str) -> str:
-        workers = NUM_WORKERS[self._loader]
-        if workers is not None:
-            return f"DataLoader, num_workers={workers}, first batch"
-        return "resident on the device" if loader == "resident" else "DataLoader"
+        self.query_one(ImageDetail).show(Facts(image, index, split, label, name, marked, "", None, "", (), place=place))
 
     def _timing_lines(self) -> Content:
         if self._timings is None:
@@ -313,3 +327,15 @@ class BatchesScreen(KeyScreen[None]):
             each = f"{1e6 * one.seconds / size:8.1f} µs per image"
             lines.append((f"{one.name:<26}{1000 * one.seconds:8.3f} ms{each}{ratio}\n", ""))
         return Content.assemble(*lines).rstrip()
+
+
+def _order(request: BatchRequest) -> str:
+    """The order of the images of an epoch."""
+    return f"shuffled, seed {request.seed}, epoch {request.epoch + 1}" if request.shuffle else "in the files' order"
+
+
+def _loader_words(request: BatchRequest, loader: str = "") -> str:
+    """What makes the batches; `loader`: which one training has, where that is known already."""
+    if request.num_workers is not None:
+        return f"DataLoader, num_workers={request.num_workers}, first batch"
+    return {"": "as training makes its batches", "resident": "resident on the device"}.get(loader, "DataLoader")

@@ -1,15 +1,17 @@
 """*Transforms* and *Batches*, the worker process's part computed here: torch is there already."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 from torch.utils.data import DataLoader
 
 from engine.data.loader import epoch_order
 from engine.data.open_dataset import open_dataset
+from engine.inspection.batch_requests import BatchRequest
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import until
 from tests.tui.data.test_data import about_image, line, opened
@@ -41,7 +43,7 @@ def no_forks(monkeypatch: pytest.MonkeyPatch) -> None:
 def border(app: FmnistApp, panel: str) -> str:
     """What stands in a panel's border."""
     shown = app.screen.query_one(panel, Panel)
-    return " · ".join((shown._title, shown._right, shown._below, shown._below_right))
+    return " · ".join((shown._title, shown._doing or shown._right, shown._below, shown._below_right))
 
 
 def captions(app: FmnistApp) -> list[str]:
@@ -100,7 +102,7 @@ async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> Non
         await opened(pilot)
         await pilot.press("B")
         assert isinstance(app.screen, BatchesScreen)
-        await until(pilot, lambda: "torch.Size" in line(app, "#about"))
+        await until(pilot, lambda: "torch.Size" in line(app, "#about") and len(captions(app)) > 1)
         about = line(app, "#about")
         assert "Feature batch shape: torch.Size([64, 1, 28, 28]) torch.float32, 0 to 1\n" in about
         assert "Labels batch shape: torch.Size([64]) torch.int64; both on cpu" in about
@@ -142,3 +144,43 @@ async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> Non
         await pilot.press("escape", "2")
         assert "--batch-size 16" in app.screen._form.command_line  # type: ignore[attr-defined]
         assert "--shuffle" in app.screen._form.command_line  # type: ignore[attr-defined]
+
+
+async def test_what_is_made_is_said_and_the_last_batch_stays_meanwhile(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    go_on, asked = threading.Semaphore(0), app.worker.ask
+
+    def later(request: Any, *arguments: Any) -> Any:
+        if isinstance(request, BatchRequest):
+            go_on.acquire(timeout=10)
+        return asked(request, *arguments)
+
+    monkeypatch.setattr(app.worker, "ask", later)
+    monkeypatch.setattr(type(app.worker), "ready", True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("B")
+        await until(pilot, lambda: "making train batch 1" in border(app, "#panel"))
+        shown = app.screen.query_one("#panel", Panel)
+        said = str(shown.query_one(".panel-text", Static).content)
+        assert shown.has_class("-text")
+        assert said.startswith("Making train batch 1 …\n64 images of demo, in the files' order\n")
+        assert "as training makes its batches, device auto" in said
+        go_on.release()
+        await until(pilot, lambda: "train batch 1 of 94" in border(app, "#panel"))
+        assert not shown.has_class("-text")
+        page = app.screen.query_one(ImagePage)
+        await until(pilot, lambda: len(captions(app)) == page.capacity > 4)
+        before = captions(app)
+        await pilot.press("t", "right")
+        await until(pilot, lambda: "making test batch 1" in border(app, "#panel"))
+        assert captions(app) == before
+        assert not shown.has_class("-text")
+        assert "train batch 1 of 94" in border(app, "#panel")  # and the image that is chosen is one of train
+        label = DEMO.train.labels[1]
+        assert f"X[1]: image 1, y {label} {DEMO.classes[label]}" in border(app, "#panel")
+        go_on.release()
+        await until(pilot, lambda: "test batch 1 of 16" in border(app, "#panel"))
+        go_on.release(9)
