@@ -47,6 +47,23 @@ class TensorAbout:
     number: str = ""  # the expression gives a Python number of this type, no tensor: "float", "int" or "bool"
 
 
+@dataclass(frozen=True)
+class ExactNumber:
+    """A number of a tensor that has few, or one part of a complex one. What is empty does not apply to its type."""
+
+    index: tuple[int, ...]
+    part: str  # "real" or "imag"; empty: all of it
+    value: str  # in the fewest decimal digits that are read back as it
+    exact: str = ""  # all decimal digits of a float
+    bits: tuple[str, ...] = ()  # of a float its sign, exponent and fraction; else all of them in one
+    code: str = ""  # the bits in hexadecimal
+    hexadecimal: str = ""  # a float as C's %a writes it
+    below: str = ""  # the next smaller value that the type has
+    above: str = ""
+    step: str = ""  # from it to the next larger one
+    limits: str = ""  # the values of the type
+
+
 @dataclass(frozen=True, eq=False)
 class TensorWindow:
     """The window, and what is known of the whole view."""
@@ -61,6 +78,7 @@ class TensorWindow:
     stats: TensorStats | None = None  # None: not asked for, or large (ask a StatsRequest)
     histogram: "npt.NDArray[np.int64] | None" = None  # [BINS]
     map: "npt.NDArray[np.float32] | None" = None  # [rows, columns]
+    numbers: tuple[ExactNumber, ...] = ()  # all, where the view has one or two
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from engine.errors import InspectionError
 from engine.inspection import tensor_lookup, views
+from engine.inspection.exact_numbers import exact_numbers, of_python
 from engine.inspection.expressions import spelled
 from engine.inspection.kernel_namespace import version_of
 from engine.inspection.running_stats import RunningStats
@@ -53,6 +54,7 @@ def compute(home: Path, request: TensorRequest, progress: Progress) -> TensorWin
         expression=spelled(written, request.view),
         about=about(tensor, evaluated),
         cells=() if view.is_meta else _cells_of(evaluated, window),
+        numbers=exact_numbers(view) if evaluated.number is None else of_python(evaluated.number),
     )
     if request.whole:
         large = view.numel() > AT_ONCE and not view.is_meta and view.layout == torch.strided

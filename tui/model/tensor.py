@@ -19,9 +19,9 @@ from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.model import prompts, tensor_text
-from tui.model.tensor_charts import TensorCharts, bars_in
+from tui.model.tensor_charts import bars_in
 from tui.model.tensor_parts import TensorParts
-from tui.model.tensor_plan import MATRICES, NONE, Mode, Plan, of_a_vector, of_matrices, whole
+from tui.model.tensor_plan import MATRICES, NONE, Mode, Plan, of_a_vector, of_few, of_matrices, whole
 from tui.services import Asks, Services
 from tui.widgets.cells import Cells, Window
 from tui.widgets.heatmap import HeatMap, colours, legend
@@ -186,6 +186,8 @@ class TensorScreen(KeyScreen[None]):
 
     def _planned(self) -> Plan:  # of the room there is
         window, room, mode = self._window, self._parts.room, self._mode
+        if window is not None and window.numbers and mode == "values":
+            return of_few(room, self._cells.needs(*room), window.height * window.width * window.pages)
         if window is None or not window.cells or window.height * window.width < 2:  # one number, or none
             return whole("pictures" if mode == "pictures" else "values", room)
         numbers = self._cells.needs(*room)
@@ -290,9 +292,7 @@ class TensorScreen(KeyScreen[None]):
         statistics = tensor_text.statistics(self._stats, self._share, self._histogram)
         update_text(self, "#about", tensor_text.about(window, self._view, statistics))
         update_text(self, "#value", self._value_text(window))
-        counts = [] if self._stats is None or self._histogram is None else self._histogram.tolist()
-        ends = (0.0, 0.0) if self._stats is None else (self._stats.min or 0.0, self._stats.max or 0.0)
-        self.query_one(TensorCharts).show(counts, ends, self._bars, window.width)
+        self._parts.tell(window, self._stats, self._histogram, self._bars)
         self.refresh_bindings()
 
     def _value_text(self, window: TensorWindow) -> str:

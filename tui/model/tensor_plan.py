@@ -24,6 +24,7 @@ class Plan:
     map: Region = NONE
     pictures: Region = NONE
     charts: Region = NONE
+    exact: Region = NONE
 
 
 def of_a_vector(mode: Mode, room: Size, numbers: Size) -> Plan:
@@ -38,6 +39,15 @@ def of_a_vector(mode: Mode, room: Size, numbers: Size) -> Plan:
     if right:
         return Plan(numbers=Region(0, 0, wide, down), charts=Region(across - right, 0, right, down))
     return whole("values", room)
+
+
+def of_few(room: Size, numbers: Size, count: int) -> Plan:
+    """A tensor of one or two numbers: what each is exactly, and where there are two, the numbers above that."""
+    across, down = room
+    if count == 1:
+        return Plan(exact=Region(0, 0, across, down))
+    high = min(numbers[1] + 1, down - 1)
+    return Plan(numbers=Region(0, 0, across, high), exact=Region(0, high, across, down - high))
 
 
 def of_matrices(mode: Mode, room: Size, numbers: Size, shape: Size, *, pictured: bool, map_width: int = 0) -> Plan:

@@ -1,20 +1,29 @@
 """A tensor's screen: what stands below numbers that leave most of it free."""
 
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from textual.widgets import Input, Static
 
+from engine.inspection.tensor_requests import ExactNumber
 from engine.models.registry import build
 from tests.support.waiting import until
 from tui.app import FmnistApp
+from tui.model.exact_lines import ExactNumbers, exact_lines
 from tui.model.module_table import ModuleTable
 from tui.model.tensor import TensorScreen
 from tui.model.tensor_charts import TensorCharts
 from tui.widgets.cells import Cells
 from tui.widgets.heatmap import HeatMap
 from tui.widgets.image_page import ImagePage
+
+
+def has(exact: ExactNumbers, words: str) -> bool:
+    return words in exact.text()
 
 
 def model() -> torch.nn.Module:
@@ -109,3 +118,49 @@ async def test_a_long_narrow_matrix_stands_in_stretches_beside_each_other(home: 
         await pilot.press("G")
         await until(pilot, lambda: cells.row == 511 and bool(cells.value))
         assert float(cells.value) == pytest.approx(float(weight[511, 1]), rel=1e-3, abs=6e-5)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45), (200, 60)])
+async def test_one_number_or_two_are_shown_exactly(home: Path, size: tuple[int, int]) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "Linear" in app.screen.query_one(ModuleTable).text())
+        await pilot.press("v", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TensorScreen) and bool(app.screen.query_one(Cells).value))
+        screen = app.screen
+        exact = screen.query_one(ExactNumbers)
+        assert not exact.display
+        first = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
+        for view, numbers in (("[0, 0]", [first[0, 0]]), ("[0, 1:3]", list(first[0, 1:3]))):
+            await pilot.press("slash")
+            app.screen.query_one(Input).value = view
+            await pilot.press("enter")
+            for number in numbers:
+                bits = f"{number.reshape(1).view(torch.int32).item() % (1 << 32):032b}"
+                words = f"{bits[0]} {bits[1:9]} {bits[9:]}"
+                await until(pilot, partial(has, exact, words))
+                assert f"{Decimal(float(number)):f}"[:20] in exact.text()
+            assert "float32" in exact.text()
+            assert "…" not in exact.text().splitlines()[-1]
+            assert f"{float(numbers[0]):.4f}"[:5] in str(screen.query_one("#value", Static).content)
+        await pilot.press("slash")
+        app.screen.query_one(Input).value = "[0]"
+        await pilot.press("enter")
+        await until(pilot, lambda: not exact.display and len(screen.query_one(Cells).value) > 3)
+
+
+def test_numbers_are_large_where_there_is_room_and_none_is_left_out_in_silence() -> None:
+    numbers = (ExactNumber((), "", "-0.1", exact="-0.125", bits=("1", "01", "1"), code="0xd", limits="-2 to 2"),) * 2
+    console = Console(width=80)
+
+    def words(width: int, height: int) -> list[str]:
+        return ["".join(text for text, _ in line) for line in exact_lines(numbers, "float4", width, height, console)]
+
+    assert sum("╭─╮" in line for line in words(80, 30)) == 2  # the 0, in each
+    assert sum("╭─╮ " in line for line in words(140, 12)) == 1  # beside each other
+    assert not any("╭─╮" in line for line in words(80, 11))
+    assert len(words(80, 11)) == 11
+    assert words(80, 11)[-1] != "…"
+    assert words(80, 5)[-1] == "…"
+    assert len(words(80, 5)) == 5

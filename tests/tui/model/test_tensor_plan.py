@@ -4,14 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.geometry import Region
 
-from tui.model.tensor_plan import NONE, Mode, Plan, of_a_vector, of_matrices
+from tui.model.tensor_plan import NONE, Mode, Plan, of_a_vector, of_few, of_matrices
 
 MODES = st.sampled_from(["values", "map", "pictures"])
 ROOM = st.tuples(st.integers(30, 200), st.integers(8, 60))
 
 
 def holds(plan: Plan, room: tuple[int, int]) -> None:
-    shown = [part for part in (plan.numbers, plan.map, plan.pictures, plan.charts) if part != NONE]
+    shown = [part for part in (plan.numbers, plan.map, plan.pictures, plan.charts, plan.exact) if part != NONE]
     assert shown
     for at, part in enumerate(shown):
         assert Region(0, 0, *room).contains_region(part)
@@ -23,6 +23,7 @@ def holds(plan: Plan, room: tuple[int, int]) -> None:
 def test_parts_are_in_the_room_and_not_over_each_other(mode: Mode, room: tuple[int, int], data: st.DataObject) -> None:
     numbers = data.draw(st.tuples(st.integers(1, room[0]), st.integers(2, room[1])))
     holds(of_a_vector(mode, room, numbers), room)
+    holds(of_few(room, numbers, data.draw(st.integers(1, 2))), room)
     shape = data.draw(st.tuples(st.integers(1, 900), st.integers(1, 900)))
     width = data.draw(st.integers(0, room[0]))
     holds(of_matrices(mode, room, numbers, shape, pictured=data.draw(st.booleans()), map_width=width), room)
