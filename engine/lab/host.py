@@ -162,6 +162,7 @@ class Host:
             self._change("died", str(error))
             return
         self.asides.kernel_ready()
+        self._use()
         self._change("ready")
         self._work.set()
 
@@ -250,7 +251,7 @@ class Host:
     async def _end_when_idle(self) -> None:
         while True:
             left = self._used_at + self.record.idle - time.monotonic()
-            if self.runs.running is not None:
+            if self.runs.running is not None or self.runs.waiting or self.log.state.phase == "starting":
                 left = self.record.idle
             if left <= 0:
                 self._leave(f"idle for {durations.words(self.record.idle)}")

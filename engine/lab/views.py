@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.lab.html_tables import Table, table_of
 from engine.lab.outputs import PLAIN, plain_value
 from engine.lab.widgets import VIEW
 from engine.lab.written_text import clean
@@ -18,6 +19,7 @@ OBJECT = "application/vnd.fmnist-tui.object+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif")
 MOST_LINES, MOST_OF_OBJECT = 24, 12  # of an output in the document; the rest opens
 LONGEST = 2000  # characters of a line
+LONGEST_CELL = 200  # characters of a cell of a table
 KEPT_LINES = 3000  # of an output that is opened
 UNKNOWN = "[an output of an unknown kind]"
 WRITTEN = ("text/markdown", "text/latex")  # kinds that can be read as they are written
@@ -53,11 +55,12 @@ class OutputView:
     expression: str = ""  # under which the kernel still has the object, such as `Out[3]`
     image: bytes = b""  # a file: PNG, JPEG or GIF
     cell_line: int | None = None  # of an error: the line of the cell, from 1
+    table: Table | None = None  # of a data frame, which is shown in place of the lines
 
     @property
     def opens(self) -> bool:
         """Whether there is more to see than these lines."""
-        return bool(self.more or self.image or self.kind == "error" or self.expression)
+        return bool(self.more or self.image or self.kind == "error" or self.expression or self.table)
 
 
 def views(
@@ -97,16 +100,29 @@ def _view(node: dict[str, Any], at: int, count: int | None, error_line: int | No
     most = MOST_OF_OBJECT if facts is not None else MOST_LINES
     text = _text_of(data).rstrip("\n")
     lines, more = _cut(text, most) if PLAIN in data else ((_short(text),), 0)
+    table = table_of(_joined(data["text/html"])) if PLAIN in data and "text/html" in data else None
+    if table is not None:
+        table, more = _shortened(table, most)
     result = kind == "execute_result" and count is not None and facts is not None
     number = node.get("execution_count")
     expression = f"Out[{number}]" if result and number == count and _opens(facts) else ""
     what: ViewKind = "image" if image else "object" if facts is not None else "result"
-    return OutputView(what, lines, more, len(lines), at, facts, expression, image)
+    return OutputView(what, lines, more, len(lines), at, facts, expression, image, table=table)
 
 
 def _opens(facts: ObjectFacts | None) -> bool:
     """Whether the tensor view takes it."""
     return facts is not None and facts.type in ("Tensor", "Parameter", "ndarray", "Buffer")
+
+
+def _shortened(table: Table, most: int) -> tuple[Table, int]:
+    """The first lines of a table, its texts as they may be shown, and how many more rows it has."""
+    rows = max(1, most - len(table.heads))
+    heads, shown = (
+        tuple(tuple(_short(text[:LONGEST_CELL]) for text in row) for row in part)
+        for part in (table.heads, table.rows[:rows])
+    )
+    return Table(heads, shown, table.index), max(0, len(table.rows) - rows)
 
 
 def _cut(text: str, most: int = MOST_LINES) -> tuple[tuple[str, ...], int]:

@@ -109,6 +109,10 @@ class FakeLab:
 
     # What a test does
 
+    def use(self, kernel: str) -> None:
+        """Run another kernel from the beginning."""
+        self._tell(ev.KernelChanged(phase="ready", generation=1, name=kernel, pid=1))
+
     def told(self, what: str) -> list[Any]:
         """The arguments of each call of that name."""
         return [call[1:] for call in self.calls if call[0] == what]

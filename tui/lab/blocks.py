@@ -10,13 +10,15 @@ from rich.style import Style
 from textual.app import App
 
 from engine.lab.document import CellKind
+from engine.lab.html_tables import Table
 from engine.lab.state import CellPhase
 from engine.lab.views import OutputView
 from engine.terminal_text import shown
 from tui import format as fmt
+from tui.columns import fit
 from tui.lab.highlighting import code_lines, markdown_lines, segments
+from tui.lab.table_lines import table_lines
 from tui.lab.words import ENGLISH, LabWords
-from tui.widgets.lines import fit
 from tui.widgets.palette import style_of
 
 CODE_GUTTER, TEXT_GUTTER = 8, 3  # cells before the text: the mark of the cursor, the number and a line of code
@@ -170,7 +172,10 @@ def _output(
             made.pictures.append((len(made.lines), len(drawn), output))
             return drawn
     style = style_of(app, {"warning": "warning", "error": "bad"}.get(output.kind, ""))
-    lines = [[Segment(part, style)] for text in output.lines for part in _parts(app, output, text, room)]
+    if output.table is not None:
+        lines = _table(app, output.table, room, words)
+    else:
+        lines = [[Segment(part, style)] for text in output.lines for part in _parts(app, output, text, room)]
     if output.more and output.cut < len(output.lines):  # a stream says it where it is cut
         at = sum(len(_parts(app, output, text, room)) for text in output.lines[: output.cut])
         lines.insert(at, [Segment(fit(words.more_between.format(fmt.count(output.more)), room), style_of(app, "dim"))])
@@ -186,6 +191,17 @@ def _output(
         lines.append([Segment(fit(words.more_lines.format(fmt.count(output.more)), room), style_of(app, "dim"))])
     if output.kind == "error" and output.cell_line:
         lines.append([Segment(fit(words.at_line.format(output.cell_line), room), style_of(app, "dim"))])
+    return lines
+
+
+def _table(app: App[object], table: Table, room: int, words: LabWords) -> list[list[Segment]]:
+    """A data frame; below it, how many of its columns there was room for."""
+    made = table_lines(table, room)
+    lines = [[Segment(line, style_of(app, "strong"))] for line in made.heads]
+    lines += [[Segment(line, style_of(app, ""))] for line in made.rows]
+    if made.shown < made.columns:
+        said = words.columns_shown.format(fmt.count(made.shown), fmt.count(made.columns))
+        lines.append([Segment(fit(said, room), style_of(app, "dim"))])
     return lines
 
 

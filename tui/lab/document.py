@@ -370,7 +370,8 @@ class DocumentScreen(KeyScreen[None]):
         if answer is None or self.pane.notebook is None:
             return
         if answer == kernel_choice.OTHER:
-            name = await kernel_choice.another_kernel(self.app, self.pane.notebook.document.kernel, self._words)
+            current = self._runner.session.kernel or self.pane.notebook.document.kernel
+            name = await kernel_choice.another_kernel(self.app, current, self._words)
             if name is not None:
                 self.pane.notebook.use_kernel(name)
                 self._saver.changed()

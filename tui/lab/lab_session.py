@@ -69,6 +69,11 @@ class LabSession:
     def connected(self) -> bool:
         return self._client is not None and not self._lost
 
+    @property
+    def kernel(self) -> str:
+        """The name of the kernel that is there, or was there last; empty: none yet."""
+        return self._state.kernel
+
     ready = connected  # for a screen that asks a worker process else
 
     def open(self, *, kernel: str, data_dir: Path | None, idle: float | None) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import tokenize
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -228,3 +229,16 @@ def test_all_signs_of_markdown_in_the_course_are_signs(language: str) -> None:
                 for token in MarkdownIt().parse(cell.source):
                     words = "".join(one.content for one in token.children or [] if one.type == "text")
                     assert not re.search(r"[`*]|\b_|_\b", words), (chapter.name, words)
+
+
+@pytest.mark.parametrize("language", course.LANGUAGES)
+def test_the_end_of_a_chapter_leads_to_the_next_one(language: str) -> None:
+    chapters = course.chapters(language)
+    for chapter, following in pairwise(chapters):
+        last = open_document(chapter.path).cells[-1]
+        assert last.kind == "markdown"
+        assert all(words in last.source for words in (f"*{following.title}*", f"`{following.path.name}`", "`escape`"))
+        assert str(following.number) in last.source
+    end = open_document(chapters[-1].path).cells[-1]
+    assert end.kind == "markdown"
+    assert "`escape`" in end.source

@@ -302,8 +302,8 @@ def test_a_host_that_is_killed_takes_the_kernel_along_and_the_log_stays(
 @pytest.mark.slow
 def test_an_idle_lab_ends(tmp_path: Path, home: Path) -> None:
     lab = opened(home, tmp_path / "own.py", idle=2.0)
-    (name,) = lab.begin("import time\ntime.sleep(3)\n'longer than it may be idle'")
-    assert lab.ended(name).phase == "ok"
+    first, second = lab.begin("import time\ntime.sleep(3)\n'longer than it may be idle'", "'and what waits for it'")
+    assert [lab.ended(name).phase for name in (first, second)] == ["ok", "ok"]
     host, kernel = lab.host.pid, lab.state.pid
     wait_for(lambda: lab.lost, "the end of the lab")
     assert lab.lost == ["the lab has ended: idle for 2 s"]

@@ -494,6 +494,24 @@ async def test_a_document_can_have_another_kernel(
         await until(pilot, lambda: lab.ran[-1:] == ["a"])
 
 
+async def test_the_prompt_for_a_kernel_has_the_one_that_runs(
+    tmp_path: Path, home: Path, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_choice, "kernels", lambda: ["python3", "torch-2.10"])
+    lab.use("torch-2.10")  # as with --kernel: the document itself asks for python3
+    app = ScreensApp(home, "lab")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, written(tmp_path, ABC))
+        await pilot.press("f5")
+        await until(pilot, lambda: block(screen, 0).phase == "ok")
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        await sees(pilot, "start torch-2.10")
+        assert app.screen.query_one(Input).value == "torch-2.10"
+
+
 @pytest.mark.parametrize(("key", "ran", "outputs"), [("r", [], True), ("a", ["a", "b", "c"], True), ("c", [], False)])
 async def test_a_restart_asks_first(
     tmp_path: Path, home: Path, lab: FakeLab, key: str, ran: list[str], outputs: bool

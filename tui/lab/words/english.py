@@ -23,6 +23,7 @@ class LabWords:
     died_somehow: str = "the kernel ended while this ran"
     took: str = "took {0}"
     more_lines: str = "… {0} more lines (Enter opens)"
+    columns_shown: str = "{0} of {1} columns (Enter opens)"
     more_between: str = "… {0} more lines (Enter opens) …"
     at_line: str = "at line {0} of this cell"
     pictures: str = "v: pictures"

@@ -14,6 +14,7 @@ KOREAN = LabWords(
     died_somehow="실행 중에 커널이 종료되었습니다",
     took="실행 시간 {0}",
     more_lines="… {0}줄 더 있음 (Enter: 모두 보기)",
+    columns_shown="{1}개 열 중 {0}개 (Enter: 모두 보기)",
     more_between="… {0}줄 더 있음 (Enter: 모두 보기) …",
     at_line="이 셀의 {0}번째 줄",
     pictures="v: 그림",

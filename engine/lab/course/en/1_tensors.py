@@ -204,3 +204,7 @@ print("mean brightness:", round(pixels.mean().item(), 4))
 # %%
 print(m.t_())
 print(m.add_(10))
+
+# %% [markdown]
+# Next is chapter 2, *Dataset and DataLoader*, in `2_data.py`: `escape` leads back to the list of documents,
+# where it stands below this one.

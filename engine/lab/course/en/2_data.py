@@ -191,3 +191,7 @@ print(len(small), "batches:", [len(labels) for _, labels in small])
 parallel = DataLoader(train, batch_size=64, num_workers=2)
 print(parallel.num_workers, "processes, not started yet;", len(parallel), "batches")
 scratch.cleanup()
+
+# %% [markdown]
+# Next is chapter 3, *Transforms*, in `3_transforms.py`: `escape` leads back to the list of documents,
+# where it stands below this one.

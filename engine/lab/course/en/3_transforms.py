@@ -120,3 +120,7 @@ print(black.item(), white.item())
 # %%
 image, label = ft.dataset("auto", transform=pipeline)[0]
 print(image.shape, "from", image.min().item(), "to", image.max().item())
+
+# %% [markdown]
+# Next is chapter 4, *The model*, in `4_model.py`: `escape` leads back to the list of documents,
+# where it stands below this one.

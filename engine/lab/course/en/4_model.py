@@ -167,3 +167,7 @@ for name, module in model.named_modules():
 # %%
 total = sum(parameter.numel() for parameter in model.parameters())
 print(f"{total:,} parameters, {total * 4 / 2**20:.1f} MiB as float32")
+
+# %% [markdown]
+# Next is chapter 5, *Autograd*, in `5_autograd.py`: `escape` leads back to the list of documents,
+# where it stands below this one.

@@ -172,3 +172,7 @@ point.grad
 jacobian = torch.autograd.functional.jacobian(lambda t: t**2, point.detach())
 print(jacobian)
 print(v @ jacobian)
+
+# %% [markdown]
+# Next is chapter 6, *Optimisation*, in `6_optimisation.py`: `escape` leads back to the list of documents,
+# where it stands below this one.

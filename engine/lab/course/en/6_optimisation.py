@@ -224,3 +224,7 @@ for kind in (torch.optim.SGD, torch.optim.RMSprop, torch.optim.Adam):
     model = ft.load("mlp")
     losses = train_epoch(model, loss_fn, kind(model.parameters(), lr=1e-3), most=50)
     print(f"{kind.__name__:8} {losses[0]:.3f} → {losses[-1]:.3f}")
+
+# %% [markdown]
+# Next is chapter 7, *Save and load*, in `7_save_and_load.py`: `escape` leads back to the list of documents,
+# where it stands below this one.

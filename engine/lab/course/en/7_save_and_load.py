@@ -190,3 +190,7 @@ torch.load(folder / "surprise.pth", weights_only=False)
 
 # %%
 scratch.cleanup()
+
+# %% [markdown]
+# This was the last chapter. `escape` leads back to the list of documents; on *Train* (`2`) you begin a run of your
+# own, and `F` on *Data* passes an image through its network.

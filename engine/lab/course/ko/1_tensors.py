@@ -207,3 +207,7 @@ print("mean brightness:", round(pixels.mean().item(), 4))
 # %%
 print(m.t_())
 print(m.add_(10))
+
+# %% [markdown]
+# 다음은 2장 *Dataset과 DataLoader*(`2_data.py`)입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 다음 장은
+# 이 장 바로 아래에 있습니다.

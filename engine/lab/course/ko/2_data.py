@@ -192,3 +192,7 @@ print(len(small), "batches:", [len(labels) for _, labels in small])
 parallel = DataLoader(train, batch_size=64, num_workers=2)
 print(parallel.num_workers, "processes, not started yet;", len(parallel), "batches")
 scratch.cleanup()
+
+# %% [markdown]
+# 다음은 3장 *변환(transform)*(`3_transforms.py`)입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 다음 장은
+# 이 장 바로 아래에 있습니다.

@@ -120,3 +120,7 @@ print(black.item(), white.item())
 # %%
 image, label = ft.dataset("auto", transform=pipeline)[0]
 print(image.shape, "from", image.min().item(), "to", image.max().item())
+
+# %% [markdown]
+# 다음은 4장 *모델*(`4_model.py`)입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 다음 장은
+# 이 장 바로 아래에 있습니다.

@@ -165,3 +165,7 @@ for name, module in model.named_modules():
 # %%
 total = sum(parameter.numel() for parameter in model.parameters())
 print(f"{total:,} parameters, {total * 4 / 2**20:.1f} MiB as float32")
+
+# %% [markdown]
+# 다음은 5장 *Autograd*(`5_autograd.py`)입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 다음 장은
+# 이 장 바로 아래에 있습니다.

@@ -173,3 +173,7 @@ point.grad
 jacobian = torch.autograd.functional.jacobian(lambda t: t**2, point.detach())
 print(jacobian)
 print(v @ jacobian)
+
+# %% [markdown]
+# 다음은 6장 *최적화*(`6_optimisation.py`)입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 다음 장은
+# 이 장 바로 아래에 있습니다.

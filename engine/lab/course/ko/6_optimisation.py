@@ -220,3 +220,7 @@ for kind in (torch.optim.SGD, torch.optim.RMSprop, torch.optim.Adam):
     model = ft.load("mlp")
     losses = train_epoch(model, loss_fn, kind(model.parameters(), lr=1e-3), most=50)
     print(f"{kind.__name__:8} {losses[0]:.3f} → {losses[-1]:.3f}")
+
+# %% [markdown]
+# 다음은 7장 *저장하고 불러오기*(`7_save_and_load.py`)입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 다음 장은
+# 이 장 바로 아래에 있습니다.

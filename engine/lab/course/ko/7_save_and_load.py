@@ -193,3 +193,7 @@ torch.load(folder / "surprise.pth", weights_only=False)
 
 # %%
 scratch.cleanup()
+
+# %% [markdown]
+# 여기까지가 마지막 장입니다. `escape`를 누르면 문서 목록으로 돌아갑니다. 이제 *Train*(`2`)에서 직접 학습을 시작하고,
+# *Data*에서 `F`를 눌러 이미지 하나를 그 신경망에 통과시켜 보세요.
