@@ -104,13 +104,15 @@ class FakeLab:
         self._runs = self._count = 0
         self._stops: dict[int, bool] = {}
         self.generation = 1
+        self.kernel = "python3"
         self.phase: ev.KernelPhase = "ready"
-        self._tell(ev.KernelChanged(phase="ready", generation=1, name="python3", pid=1))
+        self._tell(ev.KernelChanged(phase="ready", generation=1, name=self.kernel, pid=1))
 
     # What a test does
 
     def use(self, kernel: str) -> None:
         """Run another kernel from the beginning."""
+        self.kernel = kernel
         self._tell(ev.KernelChanged(phase="ready", generation=1, name=kernel, pid=1))
 
     def told(self, what: str) -> list[Any]:
@@ -296,7 +298,7 @@ class FakeLab:
 
     def _change(self, phase: ev.KernelPhase, why: str = "") -> None:
         self.phase = phase
-        self._tell(ev.KernelChanged(phase=phase, generation=self.generation, name="python3", why=why, pid=1))
+        self._tell(ev.KernelChanged(phase=phase, generation=self.generation, name=self.kernel, why=why, pid=1))
 
     def _tell(self, event: ev.LabEvent) -> None:
         object.__setattr__(event, "seq", len(self.log) + 1)
