@@ -261,6 +261,7 @@ def write_page() -> None:
     lines += [
         "Each at 140×45 and at 80×24 cells, on Fashion-MNIST with five runs. Images are half blocks here; in kitty,",
         "Ghostty and terminals with sixels they are [true pixels](data.md#images-as-pixels).",
+        "As sixels a thumbnail takes 0.20 to 0.31 of the bytes of half blocks for all its pixels, in kitty 0.1.",
         "",
     ]
     for shot in SHOTS:

@@ -28,6 +28,7 @@ Lines = list[list[Segment]]
 KEPT = 600  # images that the terminal, or we for it, hold at once: several pages
 CELL = (10, 20)  # pixels, where the terminal does not say
 SHARP = 6  # from so many pixels for one of the image on they are drawn as squares, not left to the terminal to smooth
+SQUARES = 2  # as sixels from so many on: what is smoothed takes up to five times the bytes
 SMALL = 100  # pixels across of a picture that gets by with few colours as sixels: each of them takes bytes
 FEW = {2: 16, 3: 64}  # greys, colours
 BLACK = Color.from_rgb(0, 0, 0)
@@ -181,9 +182,10 @@ class Pictures:
 
         width, height = picture.side * self.cell[0], picture.side // 2 * self.cell[1]
         shown, longest = min(width, height), max(picture.image.shape[:2])
-        scale = shown // longest if shown >= SHARP * longest else 1
-        drawn = _pillow(resized(picture.image, min(shown, longest)))
-        if scale == 1 and longest < shown:
+        squares = shown >= SQUARES * longest
+        scale = shown // longest if squares and (shown >= SHARP * longest or shown % longest == 0) else 1
+        drawn = _pillow(resized(picture.image, shown if squares and scale == 1 else min(shown, longest)))
+        if not squares and longest < shown:
             drawn = drawn.resize((shown, shown))
         few = drawn.quantize(self._colours_of(picture.image, shown))
         palette = np.array(few.getpalette(), np.uint8).reshape(-1, 3)

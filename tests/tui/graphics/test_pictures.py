@@ -148,6 +148,21 @@ def test_sixels_have_as_many_colours_as_the_terminal_and_fit_its_cells() -> None
     assert pictures.sixels(placed) == ""  # of another size of cells it is another picture
 
 
+@pytest.mark.parametrize("side", [6, 8, 10, 12, 14, 16])
+def test_pixels_that_are_twice_as_large_or_more_are_squares_as_sixels(side: int) -> None:
+    told = threading.Semaphore(0)
+    pictures = Pictures("sixel", ready=told.release)
+    pictures.take(Answers(cell=(10, 20), colours=256, sixel=True), None)
+    placed = Placed(0, 0, SMOOTH, side)
+    pictures.sixels(placed)
+    assert told.acquire(timeout=HANG_S)
+    painted = sixel_pixels(pictures.sixels(placed))
+    assert painted.shape[:2] == (side * 10, side * 10)
+    rows = len({row.tobytes() for row in painted})
+    columns = len({column.tobytes() for column in painted.swapaxes(0, 1)})
+    assert max(rows, columns) <= max(SMOOTH.shape[:2])
+
+
 @pytest.mark.parametrize("style", ["blocks", "ascii"])
 def test_cells_are_as_they_were(style: PictureStyle) -> None:
     assert style in ("blocks", "ascii")
