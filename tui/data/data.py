@@ -88,7 +88,8 @@ class DataScreen(KeyScreen[None]):
 
     def show_opening(self, done: int, total: int) -> None:
         """How many images are read."""
-        self._images.busy(f"reading the images: {count(done)} of {count(total)} (Esc cancels)")
+        words = f"reading the images: {count(done)} of {count(total)} (Esc cancels)"
+        self._images.busy(words, empty=not (self.browse.dataset or self.browse.preview))
 
     def take_preview(self, preview: "Preview") -> None:
         """Show the first images of the data set."""
@@ -178,7 +179,9 @@ class DataScreen(KeyScreen[None]):
         else:
             images.say(status.empty_text(self.browse))
             opening = "" if data is not None else "reading the images"
-            images.busy(f"{self.predictions.busy} (Esc cancels)" if self.predictions.busy else opening)
+            images.busy(
+                f"{self.predictions.busy} (Esc cancels)" if self.predictions.busy else opening, empty=data is None
+            )
         self._show_chosen()
         self.refresh_bindings()
 

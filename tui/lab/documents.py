@@ -77,7 +77,7 @@ class DocumentsScreen(TableScreen):
 
     def on_mount(self) -> None:
         name_keys(self, self._words.list_keys)
-        self._panel.busy(self._words.list_reading)
+        self._panel.busy(self._words.list_reading, empty=True)
         self._preload()
         self.set_interval(REFRESH_S, self._read_again)
 

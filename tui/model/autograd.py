@@ -130,7 +130,9 @@ class AutogradScreen(KeyScreen[None]):
     async def _ask(self) -> None:
         """Where other images or another value are refused, those that are shown take their place."""
         worker, images, watch = self._services.worker, self._images, self._watch
-        self._loop.busy(waiting(worker, "computing …"))
+        doing, graph = waiting(worker, "computing …"), self.query_one("#graph-panel", Panel)
+        self._loop.busy(doing)
+        graph.busy(doing if self._bench is None else "", empty=True)
         try:
             bench = Workbench(self._services.network.ref(), images, self._steps)
             answer = await asyncio.to_thread(worker.ask, AutogradRequest(bench, watch))
@@ -147,6 +149,7 @@ class AutogradScreen(KeyScreen[None]):
         finally:
             if self.is_mounted:
                 self._loop.busy("")
+                graph.busy("")
         if self.query(Rows):
             self._bench, self._shown_watch = bench, watch
             self._show(answer)

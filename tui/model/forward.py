@@ -125,7 +125,8 @@ class ForwardScreen(KeyScreen[None]):
     async def _ask(self) -> None:
         """Where there is no image of the index, the one that is shown takes its place."""
         ref = self._ref
-        self._stages_panel.busy(waiting(self._services.worker, "forward pass …"))
+        doing = waiting(self._services.worker, "forward pass …")
+        self._stages_panel.busy(doing, empty=self._passed is None)
         try:
             passed, other = await self._questions.passes(ref)
         except InspectionCancelledError:

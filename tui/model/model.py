@@ -151,7 +151,7 @@ class ModelScreen(TableScreen):
     async def _ask(self) -> None:
         worker, network = self._services.worker, self._services.network
         self._source, self._asked, self._asking = network.source, self._ref(), True
-        self.panel.busy(waiting(worker, "reading the model …"))
+        self.panel.busy(waiting(worker, "reading the model …"), empty=self._summary is None)
         try:
             ref = network.ref()
             summary = await asyncio.to_thread(worker.ask, SummaryRequest(ref))

@@ -119,7 +119,7 @@ class TensorScreen(KeyScreen[None]):
         request = self._request(view, whole=whole)
         panel = self.query_one(Panel)
         if self._window is None:
-            panel.busy(waiting(self._asks, "reading its values …"))
+            panel.busy(waiting(self._asks, "reading its values …"), empty=True)
         try:
             window = await asyncio.to_thread(self._asks.ask, request)
         except InspectionCancelledError:

@@ -9,6 +9,7 @@ from tui.runs.charts import MOST_RUNS, ShownRun
 from tui.runs.run_chart import RunChart
 from tui.widgets.panel import Panel
 
+READING = "Reading the runs …"
 MOST_OF_GROUP = 50  # runs of a group that its mean is of
 
 
@@ -20,6 +21,9 @@ class CurvesPanel(Panel):
         self._over: Sequence[RunSummary | Group] = ()
         self._count = 0  # of those that have curves
         self._overlaid: tuple[ShownRun, ...] = ()  # as they are shown
+
+    def on_mount(self) -> None:
+        self.say(READING)
 
     def choose(self, found: Sequence[RunSummary], groups: Mapping[str, Group]) -> None:
         """What is shown of the runs with curves, in the order of the table; nothing where there is no room."""
@@ -49,6 +53,7 @@ class CurvesPanel(Panel):
             self._overlaid = states
             right = f"the first {MOST_RUNS} of {fmt.count(self._count)}" if self._count > MOST_RUNS else ""
             self.describe(right=right)
+            self.say("")
             self.query_one(RunChart).show_runs(states)
 
 

@@ -12,7 +12,7 @@ from engine.runs.state import RunState
 from engine.terminal_text import printable
 from tui.runs import group_text, run_text
 from tui.runs.charts import MOST_RUNS, ShownRun
-from tui.runs.curves_panel import MOST_OF_GROUP
+from tui.runs.curves_panel import MOST_OF_GROUP, READING
 from tui.runs.metrics import ACCURACY, LOSS
 from tui.runs.run_chart import RunChart
 from tui.widgets.chart.page import ChartPage
@@ -36,6 +36,9 @@ class RunDetail(Panel):
             Static("", id="about", markup=False),
         ]
         yield from super().compose()
+
+    def on_mount(self) -> None:
+        self.say(READING)
 
     def show_chosen(self, chosen: RunSummary | Group | None, runs: Sequence[RunSummary], listing: Listing) -> None:
         """What is under the cursor, as `listing` has last read the states of it and its parent."""

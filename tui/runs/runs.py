@@ -99,7 +99,7 @@ class RunsScreen(CommandedRuns):
 
     def on_mount(self) -> None:
         self._looking = self.set_interval(REFRESH_S, self.look)
-        self._panel.busy("reading the runs …")
+        self._panel.busy("reading the runs …", empty=True)
         self.look()
 
     def on_screen_suspend(self) -> None:

@@ -114,7 +114,7 @@ class CheckpointsScreen(TableScreen):
 
     def on_mount(self) -> None:
         self.query_one("#tensors", DetailPane).put_picture(wide=True)
-        self._panel.busy("reading the list …")
+        self._panel.busy("reading the list …", empty=True)
 
     def on_screen_resume(self) -> None:
         self._read()

@@ -89,6 +89,13 @@ class Panel(Vertical, can_focus=True):
             color: $foreground 70%;
         }
 
+        &.-empty > .panel-body > .panel-text {
+            display: block;
+            position: absolute;
+            width: 100%;
+            height: 100%;
+        }
+
         &.-text > .panel-body > * {
             display: none;
         }
@@ -146,19 +153,28 @@ class Panel(Vertical, can_focus=True):
 
     def say(self, text: str | Content) -> None:
         """Show a text in place of what is in the panel: why it is empty, or what went wrong. "" shows what is in it."""
-        for static in self.query(".panel-text").results(Static):
-            set_text(static, text)
+        if str(text) or not self.has_class("-empty"):
+            self._set_text(text)
         self.set_class(bool(str(text)), "-text")
 
-    def busy(self, doing: str) -> None:
-        """Say in the upper border what is being done, and how far, with a spinner; "" when it is done."""
+    def busy(self, doing: str, *, empty: bool = False) -> None:
+        """Say in the upper border what is being done, and how far, with a spinner; "" when it is done. `empty`: nothing
+        is in the panel yet, so that it is said there too."""
         self._doing = doing
+        empty = empty and bool(doing) and not self.has_class("-text")
+        if empty:
+            self._set_text(f"{doing[0].upper()}{doing[1:]}")
+        self.set_class(empty, "-empty")
         if doing and self._spinning is None:
             self._spinning = self.set_interval(SPINNER_S, self._spin)
         elif not doing and self._spinning is not None:
             self._spinning.stop()
             self._spinning = None
         self._show_edges()
+
+    def _set_text(self, text: str | Content) -> None:
+        for static in self.query(".panel-text").results(Static):
+            set_text(static, text)
 
     @property
     def edges(self) -> tuple[str, str]:

@@ -101,3 +101,32 @@ async def test_it_says_what_is_being_done_and_the_spinner_turns_until_it_is_done
         panel.busy("")
         assert "3 of 14" in panel.edges[0]
         assert panel._spinning is None
+
+
+async def test_what_is_being_done_stands_in_an_empty_panel_too_and_moves_nothing() -> None:
+    app = Two()
+    async with app.run_test(size=(40, 12)) as pilot:
+        panel, inside = app.query_one("#first", Panel), app.query_one("#inside", Static)
+        await pilot.pause()
+        before = inside.region
+        panel.busy("reading the runs …", empty=True)
+        await pilot.pause()
+        assert any("│" in line and "Reading the runs …" in line for line in _shown(app))
+        assert "reading the runs …" in panel.edges[0]
+        assert inside.region == before
+        panel.say("")  # there is nothing else to say: what is done stays
+        await pilot.pause()
+        assert any("Reading the runs …" in line for line in _shown(app))
+        panel.busy("2 more runs to read …")
+        await pilot.pause()
+        lines = _shown(app)
+        assert "the runs" in lines[1]
+        assert not any("Reading" in line for line in lines)
+        panel.say("No runs yet.")
+        panel.busy("reading the runs …", empty=True)  # what was said stays in its place
+        await pilot.pause()
+        assert any("No runs yet." in line for line in _shown(app))
+        panel.busy("")
+        panel.say("")
+        await pilot.pause()
+        assert "the runs" in _shown(app)[1]
