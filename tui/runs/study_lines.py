@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from engine.studies.space import Choices, Parameter, Range
 from engine.studies.trials import Snapshot, Trial
 from tui import format as fmt
-from tui.columns import width_of
+from tui.columns import fit, width_of
 from tui.runs.study_charts import number_of
 from tui.study_text import metric_text
 from tui.widgets.bars import bar
 from tui.widgets.chart.axes import Axis
 from tui.widgets.chart.canvas import Canvas
-from tui.widgets.lines import Line, Lines, fit, padded
+from tui.widgets.lines import Line, Lines, padded
 
 MOST_LINES = 200  # trials that are drawn, the best
 SHARE_OF_BEST = 0.1  # of the trials, drawn in the style of good ones
