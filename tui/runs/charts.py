@@ -13,7 +13,7 @@ from engine.terminal_text import shown
 from engine.training.events import Evaluated
 from tui.runs.metrics import ACCURACY, LOSS, METRICS, RATE, Metric
 from tui.widgets.chart.band import mean_with_band
-from tui.widgets.chart.series import X_AXES, Chart, Mark, Place, Places, Series
+from tui.widgets.chart.series import X_AXES, Chart, Counted, Mark, Place, Places, Series
 from tui.widgets.palette import RUN_COLORS
 
 if TYPE_CHECKING:
@@ -74,14 +74,18 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
         slot = slots[run.id]
         for one in _of_all(metric, run):
             if len(one):
-                name = f"{run.name}, mean of {1 + len(run.others)}" if run.others else run.name
+                name = f"{run.name}, {mean_words(one.counted)}" if one.counted else run.name
                 found.append(_of_run(one, name, slot, named=metric is LOSS or run.state.validates))
     if len({one.sign for one in found}) < 2:  # nothing is to be told apart
         found = [replace(one, sign="") for one in found]
     return Chart(
         title=metric.title,
         series=tuple(found),
-        end=max((_end(run.state) for run in runs), key=lambda end: end.epoch, default=Place(1.0, 1.0, 1.0)),
+        end=max(
+            (_end(state) for run in runs for state in (run.state, *run.others)),
+            key=lambda end: end.epoch,
+            default=Place(1.0, 1.0, 1.0),
+        ),
         ceiling=metric.ceiling,
         log=metric.log,
         nothing=metric.missing,
@@ -90,22 +94,59 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
     )
 
 
+def mean_words(counted: Sequence[Counted]) -> str:
+    """`mean of 5`, or, where some of its runs end before the others, `mean of 5, from epoch 4 on of 3`."""
+    first, *later = counted
+    words = f"mean of {first.runs}"
+    if len(later) > 1:
+        return f"{words}, from epoch {_short(later[0].after)} on of fewer, down to {later[-1].runs}"
+    return f"{words}, from epoch {_short(later[0].after)} on of {later[0].runs}" if later else words
+
+
+def _short(epochs: float) -> str:
+    return f"{round(epochs, 2):g}"
+
+
 def title_of(metric: Metric, state: RunState) -> str:
     """What a chart of one run is called: which set its accuracy is of."""
     return metric.title.replace("test", "validation") if metric is ACCURACY and state.validates else metric.title
 
 
+def prepare(runs: Sequence[ShownRun]) -> None:
+    """Take the means that charts of these runs show, for a thread: of large groups they take longer than a key may."""
+    for run in runs[:MOST_RUNS]:
+        for metric in METRICS:
+            _of_all(metric, run)
+
+
 def _of_all(metric: Metric, run: ShownRun) -> Sequence[Series]:
     """The series of a run; of a group the mean of each with the standard deviation as a band."""
-    if not run.others:
-        return _series(metric, run.state)
-    every = [_series(metric, state) for state in (run.state, *run.others)]
+    return _means(metric, _States((run.state, *run.others))) if run.others else _series(metric, run.state)
+
+
+@lru_cache(maxsize=2 * MOST_RUNS * len(METRICS))
+def _means(metric: Metric, states: "_States") -> Sequence[Series]:
+    every = [_series(metric, state) for state in states.states]
     together = list[Series]()
     for name in dict.fromkeys(one.name for series in every for one in series if len(one)):
         found = [one for series in every for one in series if one.name == name and len(one)]
         mean = mean_with_band(found, name, style=found[0].style, band="deviation")
-        together.append(replace(mean, dots=found[0].dots))
+        together.append(replace(mean, dots=found[0].dots, joined=found[0].joined))
     return together
+
+
+class _States:
+    """States by their identities."""
+
+    def __init__(self, states: tuple[RunState, ...]) -> None:
+        self.states = states
+        self._ids = tuple(map(id, states))
+
+    def __hash__(self) -> int:
+        return hash(self._ids)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _States) and other._ids == self._ids
 
 
 def layer_chart(title: str, name: str, history: Sequence[tuple[float, float]], state: RunState, *, log: bool) -> Chart:

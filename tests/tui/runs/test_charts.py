@@ -1,5 +1,6 @@
 """What the charts of runs show of their states."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,9 +9,11 @@ from engine.runs.curve import Point
 from engine.runs.state import Mark, RunState, fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig
-from tui.runs.charts import MOST_RUNS, SIGNS, ShownRun, overlay, round_limit, run_chart, run_slots
+from tui.runs import charts
+from tui.runs.charts import MOST_RUNS, SIGNS, ShownRun, mean_words, overlay, prepare, round_limit, run_chart, run_slots
 from tui.runs.metrics import ACCURACY, GRADIENT, LOAD, LOSS, MEMORY, METRICS, RATE, SPEED
 from tui.widgets.chart.plot import MARK, plot
+from tui.widgets.chart.series import Counted, Series
 from tui.widgets.chart.view import View
 
 STEPS = 100
@@ -108,6 +111,38 @@ def test_runs_lie_over_each_other_with_their_names() -> None:
     assert chart.overlaid
     assert len({one.style for one in chart.series}) == len({one.sign for one in chart.series}) == 12
     assert {one.name for one in overlay(LOSS, runs[:2]).series} == {"run 0", "run 0 test", "run 1", "run 1 test"}
+
+
+def test_a_group_is_its_mean_and_says_of_how_many_runs() -> None:
+    long, short = trained(), trained(epochs=1)
+    assert long.x > short.x
+    group = ShownRun("g", "five", long, (long, short))
+    names = [one.name for one in overlay(ACCURACY, [group]).series]
+    assert names == ["five, mean of 3, from epoch 1 on of 2"]
+    assert overlay(ACCURACY, [group]).series[0].joined
+    assert overlay(ACCURACY, [group]).newest.epoch == long.tests[-1].epoch
+    assert mean_words((Counted(-math.inf, 5),)) == "mean of 5"
+    several = (Counted(-math.inf, 5), Counted(3.987, 4), Counted(6.0, 1))
+    assert mean_words(several) == "mean of 5, from epoch 3.99 on of fewer, down to 1"
+
+
+def test_the_means_of_a_group_are_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = list[str]()
+
+    def mean(found: list[Series], name: str, **how: object) -> Series:
+        taken.append(name)
+        return found[0]
+
+    monkeypatch.setattr(charts, "mean_with_band", mean)
+    group = ShownRun("g", "two", trained(), (trained(),))
+    prepare([group])
+    prepared = len(taken)
+    assert prepared >= len(METRICS) - 1
+    overlay(LOSS, [group])
+    overlay(RATE, [group])
+    assert len(taken) == prepared
+    overlay(LOSS, [ShownRun("g", "two", trained(), (trained(),))])
+    assert len(taken) > prepared, "of other states anew"
 
 
 def test_steps_are_counted_over_epochs_of_different_lengths() -> None:

@@ -71,6 +71,7 @@ def _reading(series: Series, view: View, cursor: float, reach: float) -> Reading
     if at is None:
         return Reading(series.label, "–", series.style, series.sign)
     words = series.text(float(series.mean[at]))
+    among = f", of {series.runs_at(float(series.places.epoch[at]))}" if len(series.counted) > 1 else ""
     if view.smoothing and not series.dots:
         smooth = float(smooth_line(series, view.smoothing)[at])
         words = f"{series.text(smooth)} (raw {words})"
@@ -78,7 +79,7 @@ def _reading(series: Series, view: View, cursor: float, reach: float) -> Reading
         x = series.places.along(view.x_axis)[at]
         if abs(x - cursor) > reach:
             words += f" (epoch {series.places.epoch[at]:g})"
-    return Reading(series.label, words, series.style, series.sign)
+    return Reading(series.label, words + among, series.style, series.sign)
 
 
 def _nearest(series: Series, view: View, cursor: float) -> Place:

@@ -40,6 +40,13 @@ class Places(NamedTuple):
         return found
 
 
+class Counted(NamedTuple):
+    """Of how many runs a mean is, behind an epoch."""
+
+    after: float  # epochs done
+    runs: int
+
+
 UNIT = Place(1.0, 1.0, 1.0)
 
 
@@ -60,9 +67,14 @@ class Series:
     parent: bool = False  # of the run that the one shown branched off from
     band: bool = False  # `low` and `high` are a band around the line
     text: Callable[[float], str] = "{:.4g}".format  # a value in words
+    counted: tuple[Counted, ...] = ()  # of a mean: of how many runs; more than one where some end before others
 
     def __len__(self) -> int:
         return len(self.mean)
+
+    def runs_at(self, epoch: float) -> int:
+        """Of how many runs a mean is there."""
+        return next((one.runs for one in reversed(self.counted) if one.after < epoch), 1)
 
     @property
     def label(self) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.tui.widgets.chart.made_up import chart, dots, line
 from tui.widgets.chart.readout import readout
-from tui.widgets.chart.series import Mark, Place
+from tui.widgets.chart.series import Counted, Mark, Place
 from tui.widgets.chart.view import View
 
 TRAIN = line([1.0, 2.0, 3.0], [0.9, 0.6, 0.3])
@@ -32,6 +32,14 @@ def test_a_smoothed_line_says_its_raw_value_too() -> None:
     at = readout(chart(TRAIN), View(cursor=2.0, smoothing=0.6), 0.1)
     assert at is not None
     assert at.readings[0].words == "0.7125 (raw 0.6)"
+
+
+def test_a_mean_says_of_how_many_runs_it_is_where_some_have_ended() -> None:
+    mean = replace(TRAIN, counted=(Counted(-1.0, 5), Counted(2.0, 3)))
+    for cursor, words in ((2.0, "0.6, of 5"), (3.0, "0.3, of 3")):
+        at = readout(chart(mean), View(cursor=cursor), 0.1)
+        assert at is not None
+        assert at.readings[0].words == words
 
 
 def test_a_series_that_has_not_begun_there_or_has_ended_has_no_value() -> None:
