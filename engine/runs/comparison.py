@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from engine.runs.state import RunState
 from engine.training.settings import SETTINGS
 
 DIFFERENT = "…"  # of a group: its runs have different values
+USED = " used"  # behind the name of what is a setting too: the device that `auto` came to
 MOST = 1000  # that are compared at once
 # What each has come to, in the order of the columns: its name in JSON, and whether more is better.
 RESULTS: Mapping[str, bool] = {
@@ -51,20 +52,31 @@ class Comparison:
     environment: tuple[str, ...]  # likewise
     classes: tuple[str, ...]  # the names of the classes, where all have the same
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns: `run`, what differs, and the results that some of them have."""
+        results = [name for name in RESULTS if any(row.results[name] for row in self.rows)]
+        return ("run", *self.settings, *map(environment_column, self.environment), *results)
+
+    def values(self, column: str) -> list[Any]:
+        """What the rows have in a column, one of `columns` or a setting; of a result the mean. None: nothing. Raises
+        RunError where there is no such column."""
+        if column == "run":
+            return [row.title for row in self.rows]
+        if column in RESULTS:
+            return [None if (one := row.results[column]) is None else one.mean for row in self.rows]
+        if column in SETTINGS:
+            return [row.settings.get(column) for row in self.rows]
+        for name in self.environment:
+            if environment_column(name) == column:
+                return [row.environment.get(name) for row in self.rows]
+        known = ", ".join(("run", *RESULTS, *self.settings, *map(environment_column, self.environment)))
+        raise RunError(f"--sort: there is no column {column!r}; choose from {known}")
+
     def sorted_by(self, name: str, *, reverse: bool = False) -> "Comparison":
         """The rows by a result, the best first, or by a setting; those without a value last. Raises RunError."""
-        found: list[tuple[Any, Compared]]
-        if name in RESULTS:
-            found = [(one.mean if (one := row.results[name]) else None, row) for row in self.rows]
-            falling = RESULTS[name] is not reverse
-        elif name in SETTINGS or name in self.environment:
-            found = [(row.settings.get(name, row.environment.get(name)), row) for row in self.rows]
-            falling = reverse
-        elif name == "run":
-            found, falling = [(row.title, row) for row in self.rows], reverse
-        else:
-            known = ", ".join(("run", *RESULTS, *self.settings, *self.environment))
-            raise RunError(f"--sort: there is no column {name!r}; choose from {known}")
+        found = list(zip(self.values(name), self.rows, strict=True))
+        falling = RESULTS.get(name, False) is not reverse
         there = sorted(((value, row) for value, row in found if value is not None), key=_ordered, reverse=falling)
         rows = (*(row for _, row in there), *(row for value, row in found if value is None))
         return Comparison(tuple(rows), self.settings, self.environment, self.classes)
@@ -94,7 +106,8 @@ class Comparison:
         columns = [column for name in RESULTS for column in ((name, f"{name}_std", f"{name}_n") if spread else (name,))]
         made = io.StringIO()
         writer = csv.writer(made, lineterminator="\n")
-        writer.writerow(["run", "id", *self.settings, *self.environment, *columns])
+        environment = map(environment_column, self.environment)
+        writer.writerow(["run", "id", *self.settings, *environment, *columns])
         for row in self.rows:
             cells: list[Any] = [row.title, row.id, *(row.settings.get(name, "") for name in self.settings)]
             cells += [row.environment.get(name, "") for name in self.environment]
@@ -129,14 +142,26 @@ def find(home: Path, texts: Sequence[str]) -> list[RunSummary | Group]:
     return list({one.id: one for one in found}.values())
 
 
-def compare(chosen: Sequence[RunSummary | Group]) -> Comparison:
-    """Put them side by side, in that order. Reads the runs' folders; raises RunError where one can't be read."""
+def environment_column(name: str) -> str:
+    """What the column of a part of the environment is called."""
+    return name + USED if name in SETTINGS else name
+
+
+def members(one: RunSummary | Group) -> Sequence[RunSummary]:
+    """The runs of a group, or the run."""
+    return one.runs if isinstance(one, Group) else (one,)
+
+
+def compare(
+    chosen: Sequence[RunSummary | Group], state_of: Callable[[RunFolder], RunState] = listing.quick_state
+) -> Comparison:
+    """Put them side by side, in that order. `state_of`: gives the states of the runs, for who has read them already.
+    Reads the runs' folders; raises RunError where one can't be read."""
     rows, classes = [], list[tuple[str, ...]]()
     for one in chosen:
-        members = one.runs if isinstance(one, Group) else (one,)
-        states = [listing.quick_state(run.folder) for run in members]
+        states = [state_of(run.folder) for run in members(one)]
         classes += [tuple(str(name) for name in state.dataset.get("classes", ())) for state in states]
-        rows.append(_row(one, members, states))
+        rows.append(_row(one, states))
     settings = tuple(name for name in SETTINGS if _differs([row.settings.get(name) for row in rows]))
     names = list(dict.fromkeys(name for row in rows for name in row.environment))
     environment = tuple(name for name in names if _differs([row.environment.get(name) for row in rows]))
@@ -144,22 +169,23 @@ def compare(chosen: Sequence[RunSummary | Group]) -> Comparison:
     return Comparison(tuple(rows), settings, environment, classes[0] if same else ())
 
 
-def _row(one: RunSummary | Group, members: Sequence[RunSummary], states: Sequence[RunState]) -> Compared:
-    environments = [_environment(run.folder) for run in members]
+def _row(one: RunSummary | Group, states: Sequence[RunState]) -> Compared:
+    runs = members(one)
+    environments = [_environment(run.folder) for run in runs]
     names = dict.fromkeys(name for environment in environments for name in environment)
     values: dict[str, list[float | None]] = {
-        "best": [run.best_accuracy for run in members],
-        "test": [run.test_accuracy for run in members],
-        "last": [run.accuracy for run in members],
-        "loss": [run.loss for run in members],
-        "epochs": [float(run.epoch) for run in members],
-        "seconds": [run.seconds for run in members],
+        "best": [run.best_accuracy for run in runs],
+        "test": [run.test_accuracy for run in runs],
+        "last": [run.accuracy for run in runs],
+        "loss": [run.loss for run in runs],
+        "epochs": [float(run.epoch) for run in runs],
+        "seconds": [run.seconds for run in runs],
     }
     return Compared(
         id=one.id,
         title=one.title,
-        runs=tuple(run.id for run in members),
-        settings={name: _alike([run.settings.get(name) for run in members]) for name in SETTINGS}
+        runs=tuple(run.id for run in runs),
+        settings={name: _alike([run.settings.get(name) for run in runs]) for name in SETTINGS}
         | ({"seed": one.seeds} if isinstance(one, Group) else {}),
         environment={name: _alike([environment.get(name, "") for environment in environments]) for name in names},
         results={name: mean_std(values[name]) for name in RESULTS},

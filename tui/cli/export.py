@@ -8,7 +8,7 @@ from engine.errors import ConfigError, PathError
 from engine.home import RunFolder, expanded
 from engine.runs import store
 from engine.terminal_text import printable
-from tui.cli import new_file
+from tui import new_file
 from tui.cli.output import DONE, complain, say, say_text, tell
 
 

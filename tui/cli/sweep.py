@@ -17,7 +17,7 @@ from engine.studies.trials import Snapshot, Trial
 from engine.terminal_text import shown
 from engine.training.config import is_file_reference, pairs
 from tui import format as fmt
-from tui.cli import new_file
+from tui import new_file
 from tui.cli.command import home_of
 from tui.cli.output import DONE, FAILED, ask, complain, console, say, say_json, say_text
 from tui.study_text import about, metric_text, param_text, shown_value, state_text, summary, trial_state

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from engine.checkpoints import manifest
+from engine.checkpoints.manifest import Entry
 from engine.errors import RunError
+from engine.evaluation import run_comparison
 from engine.home import Home
 from engine.runs import comparison, store
+from engine.runs.listing import RunSummary
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tests.support.made_up import MadeUpRun, evaluated
@@ -91,6 +95,21 @@ def test_it_is_sorted_by_any_column(home: Path, capsys: pytest.CaptureFixture[st
     )
 
 
+def test_what_auto_came_to_has_a_column_beside_the_setting(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at, (asked, used) in enumerate((("auto", "cuda"), ("cpu", "cpu"), ("auto", "cpu")), start=5):
+        run = made(home, at, f"on {asked} {used}", 0.8, device=asked)
+        request = store.read_run(run.folder)
+        store.write_run(run.folder, request | {"environment": {"device": used}})
+    names = [f"on {one}" for one in ("auto cuda", "cpu cpu", "auto cpu")]
+    lines = told(home, capsys, *names).splitlines()
+    assert lines[0].split()[:4] == ["run", "device", "device", "used"]
+    rows = list(csv.DictReader(io.StringIO(told(home, capsys, *names, "--csv", "-"))))
+    assert [(row["device"], row["device used"]) for row in rows] == [("auto", "cuda"), ("cpu", "cpu"), ("auto", "cpu")]
+    found = json.loads(told(home, capsys, *names, "--json", "--sort", "device used"))
+    assert [row["title"] for row in found["rows"]] == ["on cpu cpu", "on auto cpu", "on auto cuda"]
+    assert found["differing"]["environment"] == ["device"]
+
+
 def test_csv_has_plain_numbers(home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(told(home, capsys, "slow", "pair", "--csv", "-"))))
     assert (rows[0]["run"], rows[0]["best"], rows[0]["best_std"], rows[0]["best_n"]) == ("slow", "0.8", "", "1")
@@ -119,6 +138,30 @@ def test_what_can_not_be_compared_is_said(home: Path, capsys: pytest.CaptureFixt
     assert "name two, and no group" in told(home, capsys, "slow", "fast | wide", "pair seed 3", "--images", code=2)
     with pytest.raises(RunError):
         comparison.find(home, [""])
+
+
+def test_runs_of_different_data_have_no_test_images_in_common(home: Path) -> None:
+    chosen = comparison.find(home, ["slow", "fast | wide"])
+    assert run_comparison.no_images(chosen) == ""
+    with pytest.raises(RunError, match="no checkpoint"):
+        run_comparison.images_of_two(chosen, None)
+    for at, run in enumerate(chosen):
+        assert isinstance(run, RunSummary)
+        entry = Entry(file="e.pt", epoch=1, step=100, bytes=1, sha256="ab", reason="epoch", t=0.0, accuracy=0.5)
+        run.folder.checkpoints.mkdir()
+        run.folder.checkpoint(entry.file).write_bytes(b"")
+        manifest.write(run.folder, [entry])
+        store.write_run(run.folder, store.read_run(run.folder) | {"dataset": {"checksum": f"sum {at}"}})
+    with pytest.raises(RunError, match="different test images"):
+        run_comparison.images_of_two(chosen, None)
+    (first, second) = chosen
+    assert isinstance(first, RunSummary)
+    assert isinstance(second, RunSummary)
+    store.write_run(second.folder, store.read_run(first.folder) | {"data_dir": "/elsewhere"})
+    asked = run_comparison.images_of_two([second, first], None)
+    assert asked.first.path == second.folder.checkpoint("e.pt")
+    assert asked.data_dir == Path("/elsewhere")
+    assert run_comparison.images_of_two([second, first], Path("/here")).data_dir == Path("/here")
 
 
 def test_the_images_that_only_one_gets_right_are_named(
