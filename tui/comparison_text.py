@@ -4,24 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.mean_std import MeanStd
-from engine.runs.comparison import RESULTS, Comparison
+from engine.runs.comparison import Column, Comparison
 from engine.terminal_text import printable
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 
 TITLES = {"loss": "train loss", "seconds": "time"}  # of results that are not called by their names
-_WORDS: dict[str, Callable[[float], str]] = {"loss": fmt.loss, "epochs": "{:g}".format, "seconds": fmt.span}
+_WORDS: dict[str, Callable[[float], str]] = {"loss": fmt.loss, "epochs": "{:.4g}".format, "seconds": fmt.span}
 
 
-def title_of(column: str) -> str:
+def title_of(column: Column) -> str:
     """What a column of the comparison is called."""
-    return TITLES.get(column, column)
+    return TITLES.get(column.name, column.name) if column.kind == "result" else column.name
 
 
-def cells(found: Comparison, column: str) -> list[str]:
+def cells(found: Comparison, column: Column) -> list[str]:
     """The cells of a column, row by row."""
-    if column in RESULTS:
-        return [result(column, row.results[column]) for row in found.rows]
+    if column.kind == "result":
+        return [result(column.key, row.results[column.key]) for row in found.rows]
     return [_value(column, value) for value in found.values(column)]
 
 
@@ -48,10 +48,12 @@ def result(name: str, one: MeanStd | None) -> str:
     words = _WORDS[name]
     if one.std is None or (name == "epochs" and not one.std):
         return words(one.mean)
-    return f"{words(one.mean)} ± {words(one.std)} ({one.count})"
+    std = f"{one.std:.2g}" if name == "epochs" else words(one.std)
+    return f"{words(one.mean)} ± {std} ({one.count})"
 
 
-def _value(column: str, value: Any) -> str:
+def _value(column: Column, value: Any) -> str:
     if value is None or value == "":
         return fmt.NOTHING
-    return SETTINGS[column].typed(value) if column in SETTINGS and not isinstance(value, str) else str(value)
+    typed = column.kind == "setting" and not isinstance(value, str)
+    return SETTINGS[column.key].typed(value) if typed else str(value)

@@ -15,6 +15,7 @@ from tui.picture_app import PictureApp
 from tui.textual_private import screens_of_mode
 
 if TYPE_CHECKING:
+    from engine.evaluation.quality import ImageList
     from engine.evaluation.requests import Suspects
     from engine.inspection.tensor_refs import TensorRef
     from tui.data.data import DataScreen
@@ -53,9 +54,9 @@ class RoomsApp(PictureApp):
         """On *Data*, a model's predictions for the test images."""
         self._on_data(lambda screen: screen.predictions.show(source, "test", selection))
 
-    def show_suspects(self, found: "Suspects", checksum: str) -> None:
-        """On *Data*, a list of test images; `checksum`: of the data that they are of."""
-        self._on_data(lambda screen: screen.predictions.show_suspects(found, checksum))
+    def show_suspects(self, found: "Suspects", checksum: str, listed: "ImageList | None" = None) -> None:
+        """On *Data*, a list of test images; `checksum`: of the data that they are of; `listed`: how it is shown."""
+        self._on_data(lambda screen: screen.predictions.show_suspects(found, checksum, listed))
 
     def _on_data(self, show: "Callable[[DataScreen], None]") -> None:
         from tui.data.data import DataScreen

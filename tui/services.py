@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from engine.checkpoints.manifest import Entry
     from engine.data.selection import Selection
+    from engine.evaluation.quality import ImageList
     from engine.evaluation.requests import Suspects
     from engine.home import RunFolder
     from engine.inspection.tensor_refs import TensorRef
@@ -146,8 +147,9 @@ class Services(Protocol):
         """On *Data*, a model's predictions for the test images: a run's checkpoint, or a file of weights."""
         ...
 
-    def show_suspects(self, found: "Suspects", checksum: str) -> None:
-        """On *Data*, a list of test images; `checksum`: of the data that they are of."""
+    def show_suspects(self, found: "Suspects", checksum: str, listed: "ImageList | None" = None) -> None:
+        """On *Data*, a list of test images; `checksum`: of the data that they are of; `listed`: how it is shown, where
+        no search of *Data* finds it."""
         ...
 
     def show_network(self, source: str) -> None:

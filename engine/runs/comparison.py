@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import RunError
 from engine.home import RunFolder
@@ -17,6 +17,7 @@ from engine.runs.state import RunState
 from engine.training.settings import SETTINGS
 
 DIFFERENT = "…"  # of a group: its runs have different values
+SETTING = " setting"  # behind the name of a setting that is a result's name too
 USED = " used"  # behind the name of what is a setting too: the device that `auto` came to
 MOST = 1000  # that are compared at once
 # What each has come to, in the order of the columns: its name in JSON, and whether more is better.
@@ -44,6 +45,24 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of the comparison: what it is called, and which value of the rows stands in it."""
+
+    name: str
+    kind: Literal["run", "setting", "environment", "result"]
+    key: str  # among those
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is read of a run's folder to compare it, beside its summary."""
+
+    environment: Mapping[str, Any]
+    classes: tuple[str, ...]  # their names
+    per_class: tuple[float | None, ...]  # the accuracies at its best epoch; empty: not known
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What `compare` finds."""
 
@@ -53,30 +72,42 @@ class Comparison:
     classes: tuple[str, ...]  # the names of the classes, where all have the same
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns: `run`, what differs, and the results that some of them have."""
+    def columns(self) -> tuple[Column, ...]:
+        """The runs' names, what differs, and the results that some of them have."""
         results = [name for name in RESULTS if any(row.results[name] for row in self.rows)]
-        return ("run", *self.settings, *map(environment_column, self.environment), *results)
+        return (
+            Column("run", "run", "run"),
+            *(_of_setting(name) for name in self.settings),
+            *(_of_environment(name) for name in self.environment),
+            *(Column(name, "result", name) for name in results),
+        )
 
-    def values(self, column: str) -> list[Any]:
-        """What the rows have in a column, one of `columns` or a setting; of a result the mean. None: nothing. Raises
-        RunError where there is no such column."""
-        if column == "run":
-            return [row.title for row in self.rows]
-        if column in RESULTS:
-            return [None if (one := row.results[column]) is None else one.mean for row in self.rows]
-        if column in SETTINGS:
-            return [row.settings.get(column) for row in self.rows]
-        for name in self.environment:
-            if environment_column(name) == column:
-                return [row.environment.get(name) for row in self.rows]
-        known = ", ".join(("run", *RESULTS, *self.settings, *map(environment_column, self.environment)))
-        raise RunError(f"--sort: there is no column {column!r}; choose from {known}")
+    def column(self, name: str) -> Column:
+        """The column of that name; of any setting or result too. Raises RunError where there is none."""
+        others = [*(Column(one, "result", one) for one in RESULTS), *map(_of_setting, SETTINGS)]
+        found = next((one for one in (*self.columns, *others) if one.name == name), None)
+        if found is None:
+            known = ", ".join(dict.fromkeys(one.name for one in (*self.columns, *others[: len(RESULTS)])))
+            raise RunError(f"--sort: there is no column {name!r}; choose from {known}")
+        return found
+
+    def values(self, column: Column) -> list[Any]:
+        """What the rows have in a column; of a result the mean. None: nothing."""
+        match column.kind:
+            case "run":
+                return [row.title for row in self.rows]
+            case "setting":
+                return [row.settings.get(column.key) for row in self.rows]
+            case "environment":
+                return [row.environment.get(column.key) for row in self.rows]
+            case "result":
+                return [None if (one := row.results[column.key]) is None else one.mean for row in self.rows]
 
     def sorted_by(self, name: str, *, reverse: bool = False) -> "Comparison":
         """The rows by a result, the best first, or by a setting; those without a value last. Raises RunError."""
-        found = list(zip(self.values(name), self.rows, strict=True))
-        falling = RESULTS.get(name, False) is not reverse
+        column = self.column(name)
+        found = list(zip(self.values(column), self.rows, strict=True))
+        falling = (column.kind == "result" and RESULTS[name]) is not reverse
         there = sorted(((value, row) for value, row in found if value is not None), key=_ordered, reverse=falling)
         rows = (*(row for _, row in there), *(row for value, row in found if value is None))
         return Comparison(tuple(rows), self.settings, self.environment, self.classes)
@@ -106,8 +137,8 @@ class Comparison:
         columns = [column for name in RESULTS for column in ((name, f"{name}_std", f"{name}_n") if spread else (name,))]
         made = io.StringIO()
         writer = csv.writer(made, lineterminator="\n")
-        environment = map(environment_column, self.environment)
-        writer.writerow(["run", "id", *self.settings, *environment, *columns])
+        differing = [one.name for one in self.columns if one.kind in ("setting", "environment")]
+        writer.writerow(["run", "id", *differing, *columns])
         for row in self.rows:
             cells: list[Any] = [row.title, row.id, *(row.settings.get(name, "") for name in self.settings)]
             cells += [row.environment.get(name, "") for name in self.environment]
@@ -142,9 +173,12 @@ def find(home: Path, texts: Sequence[str]) -> list[RunSummary | Group]:
     return list({one.id: one for one in found}.values())
 
 
-def environment_column(name: str) -> str:
-    """What the column of a part of the environment is called."""
-    return name + USED if name in SETTINGS else name
+def _of_setting(name: str) -> Column:
+    return Column(name + SETTING if name in RESULTS else name, "setting", name)
+
+
+def _of_environment(name: str) -> Column:
+    return Column(name + USED if name in SETTINGS else name, "environment", name)
 
 
 def members(one: RunSummary | Group) -> Sequence[RunSummary]:
@@ -152,16 +186,29 @@ def members(one: RunSummary | Group) -> Sequence[RunSummary]:
     return one.runs if isinstance(one, Group) else (one,)
 
 
-def compare(
-    chosen: Sequence[RunSummary | Group], state_of: Callable[[RunFolder], RunState] = listing.quick_state
-) -> Comparison:
-    """Put them side by side, in that order. `state_of`: gives the states of the runs, for who has read them already.
-    Reads the runs' folders; raises RunError where one can't be read."""
+def facts(folder: RunFolder, state: RunState) -> Facts:
+    """Of a run, by its state as it was read. Raises RunError where the folder can't be read."""
+    best = state.best
+    return Facts(
+        _environment(folder),
+        tuple(str(name) for name in state.dataset.get("classes", ())),
+        tuple(best.per_class) if best is not None else (),
+    )
+
+
+def read_facts(folder: RunFolder) -> Facts:
+    """Of a run whose state is to be read for it. Raises RunError where the folder can't be read."""
+    return facts(folder, listing.quick_state(folder))
+
+
+def compare(chosen: Sequence[RunSummary | Group], facts_of: Callable[[RunFolder], Facts] = read_facts) -> Comparison:
+    """Put them side by side, in that order. `facts_of`: for who has read them before. Raises RunError where a folder
+    can't be read."""
     rows, classes = [], list[tuple[str, ...]]()
     for one in chosen:
-        states = [state_of(run.folder) for run in members(one)]
-        classes += [tuple(str(name) for name in state.dataset.get("classes", ())) for state in states]
-        rows.append(_row(one, states))
+        known = [facts_of(run.folder) for run in members(one)]
+        classes += [found.classes for found in known]
+        rows.append(_row(one, known))
     settings = tuple(name for name in SETTINGS if _differs([row.settings.get(name) for row in rows]))
     names = list(dict.fromkeys(name for row in rows for name in row.environment))
     environment = tuple(name for name in names if _differs([row.environment.get(name) for row in rows]))
@@ -169,9 +216,9 @@ def compare(
     return Comparison(tuple(rows), settings, environment, classes[0] if same else ())
 
 
-def _row(one: RunSummary | Group, states: Sequence[RunState]) -> Compared:
+def _row(one: RunSummary | Group, known: Sequence[Facts]) -> Compared:
     runs = members(one)
-    environments = [_environment(run.folder) for run in runs]
+    environments = [found.environment for found in known]
     names = dict.fromkeys(name for environment in environments for name in environment)
     values: dict[str, list[float | None]] = {
         "best": [run.best_accuracy for run in runs],
@@ -189,7 +236,7 @@ def _row(one: RunSummary | Group, states: Sequence[RunState]) -> Compared:
         | ({"seed": one.seeds} if isinstance(one, Group) else {}),
         environment={name: _alike([environment.get(name, "") for environment in environments]) for name in names},
         results={name: mean_std(values[name]) for name in RESULTS},
-        per_class=_per_class(states),
+        per_class=_per_class([found.per_class for found in known if found.per_class]),
     )
 
 
@@ -203,9 +250,8 @@ def _environment(folder: RunFolder) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, str | int | float)}
 
 
-def _per_class(states: Sequence[RunState]) -> tuple[float | None, ...]:
-    """The accuracy of each class at the runs' best epochs, the mean over the runs; empty where they don't fit."""
-    found = [state.best.per_class for state in states if state.best is not None and state.best.per_class]
+def _per_class(found: Sequence[tuple[float | None, ...]]) -> tuple[float | None, ...]:
+    """The accuracy of each class, the mean over the runs; empty where they don't fit."""
     if not found or len({len(one) for one in found}) > 1:
         return ()
     means = [mean_std(list(column)) for column in zip(*found, strict=True)]

@@ -55,6 +55,13 @@ def test_a_run_survives_kills_and_closed_terminals() -> None:
     assert [row["value"] for row in rows if row["target"] == "all"] == [1, 1]
 
 
+def test_overlay() -> None:
+    rows = {row["what"]: row for row in benchmark("overlay", "--runs", "3", "--seeds", "2", "--keys", "4")["rows"]}
+    assert rows["a chart of 3 runs"]["value"] > 0
+    (idle,) = [row for what, row in rows.items() if "of nothing" in what]
+    assert idle["value"] == 0
+
+
 def test_checkpoint_cost() -> None:
     rows = benchmark("checkpoint_cost", "--rounds", "1", "--models", "mlp, SGD", "--often", "0.02")["rows"]
     assert all(row["value"] > 0 for row in rows if row["unit"] in ("s", "ms"))

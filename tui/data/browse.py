@@ -16,22 +16,6 @@ if TYPE_CHECKING:
     from engine.evaluation.predictions import Predictions
     from engine.evaluation.requests import Suspects
 
-# Lists that no search of *Data* finds: of the test images that two files of weights disagree about.
-COMPARED = {
-    "fixed": ImageList(
-        title="fixed by the second file",
-        other=Other.LABEL,
-        caption="{label}→{other}",
-        reason="the first file predicts {other}",
-    ),
-    "broken": ImageList(
-        title="broken by the second file",
-        other=Other.LABEL,
-        caption="{label}→{other}",
-        reason="the second file predicts {other}",
-    ),
-}
-
 
 class Browse:
     """A position is a place in what is shown; an index is a sample's number in its split. Each split has its own."""
@@ -45,6 +29,7 @@ class Browse:
         self.brightness: dict[str, npt.NDArray[np.float32]] = {}  # float32 [N] of a split, once it is known
         self.predictions: dict[str, Predictions] = {}  # of a split, once they are known
         self.suspects: dict[str, dict[str, Suspects]] = {}  # of a kind, by split, once they are known
+        self._lists: dict[str, ImageList] = {}  # those that no search of *Data* finds, by their names
         self._positions = {"train": 0, "test": 0}
         self._orders: dict[str, Indices | None] = {"train": None, "test": None}  # None: all, in their order
 
@@ -150,9 +135,12 @@ class Browse:
                 self._arrange(self.split)
                 self._positions[self.split] = max(0, min(position, self.total - 1))
 
-    def show_suspects(self, kind: str, found: "dict[str, Suspects]") -> None:
-        """Show the suspicious images of one kind, in the splits that `found` has."""
+    def show_suspects(self, kind: str, found: "dict[str, Suspects]", listed: ImageList | None = None) -> None:
+        """Show the suspicious images of one kind, in the splits that `found` has. `listed`: how they are shown, where
+        the kind is none of KINDS."""
         self.suspects[kind] = found
+        if listed is not None:
+            self._lists[kind] = listed
         for split in found:
             self.selections[split] = Selection(suspects=kind)
             self._positions[split] = 0
@@ -207,7 +195,7 @@ class Browse:
     def image_list(self) -> ImageList | None:
         """The list of suspicious images that is shown; None where none is."""
         name = self.selection.suspects
-        return COMPARED.get(name) or KINDS[name] if name else None
+        return self._lists.get(name) or KINDS[name] if name else None
 
     @property
     def other_split(self) -> str:

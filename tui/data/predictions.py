@@ -19,6 +19,7 @@ from tui.services import Services
 
 if TYPE_CHECKING:
     from engine.evaluation.predictions import Predictions
+    from engine.evaluation.quality import ImageList
     from engine.evaluation.requests import Suspects
 
 GROUP = "predictions"  # of Textual's workers: of two requests the later one counts
@@ -42,7 +43,7 @@ class PredictionActions:
         self.busy = ""  # what is being computed, in words
         # What waits until the data is open.
         self._predictions: tuple[Predictions, Selection | None] | None = None
-        self._suspects: tuple[Suspects, str] | None = None
+        self._suspects: tuple[Suspects, str, ImageList | None] | None = None
 
     def cancel(self) -> None:
         """Stop what is being computed."""
@@ -55,12 +56,12 @@ class PredictionActions:
         if dataset is None or not self._screen.is_mounted:
             return
         if self._suspects is not None:
-            (suspects, checksum), self._suspects = self._suspects, None
+            (suspects, checksum, listed), self._suspects = self._suspects, None
             if dataset.checksum != checksum:
                 self._error("these images are not of the data set that is shown here")
             else:
                 self._browse.split = suspects.split
-                self._browse.show_suspects(suspects.kind, {suspects.split: suspects})
+                self._browse.show_suspects(suspects.kind, {suspects.split: suspects}, listed)
                 self._show_page()
         if self._predictions is not None:
             (found, selection), self._predictions = self._predictions, None
@@ -126,9 +127,9 @@ class PredictionActions:
 
     # Suspicious images
 
-    def show_suspects(self, found: "Suspects", checksum: str) -> None:
-        """Show a list of samples of the data set with this checksum."""
-        self._suspects = found, checksum
+    def show_suspects(self, found: "Suspects", checksum: str, listed: "ImageList | None" = None) -> None:
+        """Show a list of samples of the data set with this checksum. `listed`: how, where it is no search of *Data*."""
+        self._suspects = found, checksum, listed
         self.take_waiting()
 
     async def ask_quality(self) -> None:

@@ -19,8 +19,9 @@ A = TypeVar("A")
 class LongRequests:
     """One at a time, for a screen, which holds this, with a panel."""
 
-    def __init__(self, screen: Screen[Any], services: Services) -> None:
-        self._screen, self._services = screen, services
+    def __init__(self, screen: Screen[Any], services: Services, *, panel: str = "Panel") -> None:
+        """`panel`: the selector of the one that says it, the first that there is."""
+        self._screen, self._services, self._panel = screen, services, panel
         self.doing = ""  # what is being computed, in words; empty: nothing
         self.refused = ""  # why the last request was refused
 
@@ -77,5 +78,5 @@ class LongRequests:
         self._show(f"{self.doing}{progress} · Esc cancels")
 
     def _show(self, text: str) -> None:
-        if panels := list(self._screen.query(Panel)):  # none in a screen that was closed
+        if panels := list(self._screen.query(self._panel).results(Panel)):  # none in a screen that was closed
             panels[0].busy(text)

@@ -7,10 +7,7 @@ from typing import Any
 from textual.screen import Screen
 
 from engine.errors import PathError
-from engine.home import expanded
-from engine.typed_path import typed_path
-from tui.dialogs.paths import PathSuggester
-from tui.dialogs.prompt import PromptScreen
+from tui.dialogs.file_prompt import ask_file
 from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.chart.export import check_ending, export
 
@@ -24,29 +21,16 @@ async def export_chart(screen: Screen[Any], chart_view: ChartView) -> None:
     """Over the screen. What the chart shows when the key is pressed is what is written."""
     chart, view = chart_view.chart, chart_view.view
 
-    def check(text: str) -> str:
-        path = _path(text)
+    def what(path: Path) -> str:
         check_ending(path)
-        if path.exists():
-            raise PathError(f"{path} is there already; give another name")
-        if not path.parent.is_dir():
-            raise PathError(f"there is no folder {path.parent}")
-        return f"{'the numbers' if path.suffix.lower() == '.csv' else 'a picture'} in {path}"
+        return "the numbers" if path.suffix.lower() == ".csv" else "a picture"
 
-    prompt = PromptScreen("Export the chart", ABOUT, check, value=f"~/{chart.file_name}.csv", suggester=PathSuggester())
-    text = await screen.app.push_screen_wait(prompt)
-    if text is None:
+    path = await ask_file(screen, "Export the chart", ABOUT, what, value=f"~/{chart.file_name}.csv")
+    if path is None:
         return
-    path = _path(text)
     try:
         await asyncio.to_thread(export, path, chart, view)
     except PathError as error:
         screen.notify(str(error), severity="error", timeout=15, markup=False)
     else:
         screen.notify(f"written: {path}", timeout=8, markup=False)
-
-
-def _path(text: str) -> Path:
-    if not text.strip():
-        raise PathError("type the name of a file")
-    return expanded(typed_path(text)).absolute()

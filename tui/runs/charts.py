@@ -33,6 +33,15 @@ class ShownRun:
     others: tuple[RunState, ...] = ()  # of a group, the other runs: what is drawn is their mean, with a band
 
 
+def same_runs(runs: Sequence[ShownRun], others: Sequence[ShownRun]) -> bool:
+    """Whether they are the same, with the same states: nothing need be drawn again."""
+    return len(runs) == len(others) and all(
+        (one.id, one.name, len(one.others)) == (other.id, other.name, len(other.others))
+        and all(a is b for a, b in zip((one.state, *one.others), (other.state, *other.others), strict=True))
+        for one, other in zip(runs, others, strict=True)
+    )
+
+
 def run_chart(
     metric: Metric,
     state: RunState,

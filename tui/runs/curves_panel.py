@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from engine.runs.groups import Group
 from engine.runs.listing import Listing, RunSummary
 from tui import format as fmt
-from tui.runs.charts import MOST_RUNS, ShownRun
+from tui.runs.charts import MOST_RUNS, ShownRun, same_runs
 from tui.runs.run_chart import RunChart
 from tui.widgets.panel import Panel
 
@@ -43,13 +43,7 @@ class CurvesPanel(Panel):
     def update_curves(self, listing: Listing) -> None:
         """Draw what `choose` was given, as the listing has last read it."""
         states = tuple(_shown(one, listing) for one in self._over)
-        same = len(states) == len(self._overlaid) and all(
-            one.name == other.name
-            and len(one.others) == len(other.others)
-            and all(a is b for a, b in zip((one.state, *one.others), (other.state, *other.others), strict=True))
-            for one, other in zip(states, self._overlaid, strict=True)
-        )
-        if states and not same:
+        if states and not same_runs(states, self._overlaid):
             self._overlaid = states
             right = f"the first {MOST_RUNS} of {fmt.count(self._count)}" if self._count > MOST_RUNS else ""
             self.describe(right=right)

@@ -5,11 +5,13 @@ from functools import partial
 from textual.binding import BindingType
 
 from engine.runs import filter_completion
+from engine.runs.compared_runs import Compared
 from engine.runs.listing import RunSummary
 from tui import format as fmt
 from tui.dialogs.completing import Completer, WordCompleter
 from tui.dialogs.table_screen import TableScreen
 from tui.keys import bind
+from tui.runs import compare_choice
 from tui.runs.ordering import Ordering
 from tui.runs.shown_runs import Shown, matching
 from tui.services import Services
@@ -21,7 +23,8 @@ OF_RUNS = ("mark", "order", "rename", "note", "tags", "pin", "hide", "delete")  
 def order_keys(screen: str) -> list[BindingType]:
     """The keys of an `OrderedRuns`."""
     return [
-        bind(screen, "mark", "Mark", "for name, tags, deletion …: what is marked is meant together", show=False),
+        bind(screen, "mark", "Mark", "to compare, name, tag, delete …: what is marked is meant together", show=False),
+        bind(screen, "compare", "Compare", "what is marked; else a branch and its run, or the runs of a group"),
         bind(screen, "order", "Organize", "name, note, tags, pin, hide, delete"),
         bind(screen, "rename", "Rename", show=False),
         bind(screen, "note", "Note", "in $VISUAL or $EDITOR", show=False),
@@ -97,6 +100,8 @@ class OrderedRuns(TableScreen):
 
     def why_not_order(self, action: str) -> str:
         """Why one of these actions can't be done now; "" where it can."""
+        if action == "compare":
+            return compare_choice.why_not(self._to_compare)
         if action in OF_RUNS and not self.meant:
             return "there is no run" if not self._runs else "no run is chosen"
         if action == "rename" and len(self.meant) > 1:
@@ -140,6 +145,15 @@ class OrderedRuns(TableScreen):
     def action_hidden(self) -> None:
         self._with_hidden = not self._with_hidden
         self.show_runs()
+
+    @property
+    def _to_compare(self) -> list[Compared]:
+        return compare_choice.to_compare(self._marked, self.under_cursor, self._runs)
+
+    def action_compare(self) -> None:
+        from tui.runs.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(self._services, self._to_compare))
 
     def action_order(self) -> None:
         self._ordering.ask_what(self.meant, self._runs)

@@ -58,6 +58,7 @@ class RunChart(ChartView, can_focus=True):
         self.page.add(self)
         self.metric = metric
         self._runs: tuple[ShownRun, ...] = ()
+        self._over: Chart | None = None  # of those runs, while neither they nor the metric change
         self._alone: tuple[RunState, RunState | None] | None = (
             None  # the one run, and the one that it branched off from
         )
@@ -81,12 +82,12 @@ class RunChart(ChartView, can_focus=True):
 
     def show_runs(self, runs: Sequence[ShownRun], *, now: bool = False) -> None:
         """Several runs over each other."""
-        self._runs, self._alone = tuple(runs), None
+        self._runs, self._alone, self._over = tuple(runs), None, None
         self.repaint(now=now)
 
     def show_metric(self, metric: Metric) -> None:
         """Another series of the runs."""
-        self.metric = metric
+        self.metric, self._over = metric, None
         self.repaint(now=True)
         self.page.changed()
 
@@ -120,7 +121,8 @@ class RunChart(ChartView, can_focus=True):
 
     def _made(self) -> Chart:
         if self._alone is None:
-            return overlay(self.metric, self._runs)
+            self._over = self._over or overlay(self.metric, self._runs)
+            return self._over
         state, parent = self._alone
         also = self.view.cursor is not None
         return run_chart(self.metric, state, parent=parent, detail=self._detail(state), also=also)

@@ -20,6 +20,7 @@ from engine.weights.comparison import Comparison, Difference
 from engine.weights.misfit import MisfitError
 from engine.weights.requests import CompareRequest, FileListing, FileRequest
 from tui import format as fmt
+from tui.compared_images import compared_images
 from tui.detail.latest import LatestQuestion
 from tui.detail.pane import DetailPane
 from tui.dialogs.busy import LongRequests
@@ -286,23 +287,13 @@ class DifferenceScreen(TableScreen):
         """The images that changed sides, on *Data*."""
         if (found := self._evaluated) is None:
             return
-        import numpy as np
-
-        from engine.evaluation.requests import Suspects
-
-        number = len(found.fixed)
-        chosen, predicted_as = (
-            (found.fixed, found.predicted_as[:number])
-            if which == "fixed"
-            else (found.broken, found.predicted_as[number:])
-        )
-        if not chosen:
+        fixed = which == "fixed"
+        if not (found.fixed if fixed else found.broken):
             self.notify("there are none", timeout=3)
             return
-        nothing = np.zeros(len(chosen), np.float32)
-        others = np.asarray(predicted_as, np.int64)
-        suspects = Suspects(which, "test", np.asarray(chosen, np.int64), nothing, others, nothing.astype(bool))
-        self._services.show_suspects(suspects, found.checksum)
+        who = "the first file" if fixed else "the second file"
+        suspects, listed = compared_images(found, f"{which} by the second file", who, fixed=fixed)
+        self._services.show_suspects(suspects, found.checksum, listed)
 
     def action_open(self) -> None:
         if (one := self._chosen) is not None:

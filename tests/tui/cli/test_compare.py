@@ -90,7 +90,7 @@ def test_it_is_sorted_by_any_column(home: Path, capsys: pytest.CaptureFixture[st
     assert order("--sort", "lr") == ["slow", "pair", "fast | wide"]
     assert order("--sort", "optimizer") == ["fast | wide", "slow", "pair"]
     assert order("--sort", "torch", "--reverse")[0] == "fast | wide"
-    assert "there is no column 'nope'; choose from run, best" in told(
+    assert "there is no column 'nope'; choose from run, seed, lr, best" in told(
         home, capsys, "slow", "pair", "--sort", "nope", code=2
     )
 
@@ -108,6 +108,22 @@ def test_what_auto_came_to_has_a_column_beside_the_setting(home: Path, capsys: p
     found = json.loads(told(home, capsys, *names, "--json", "--sort", "device used"))
     assert [row["title"] for row in found["rows"]] == ["on cpu cpu", "on auto cpu", "on auto cuda"]
     assert found["differing"]["environment"] == ["device"]
+
+
+def test_settings_that_are_called_as_results_have_columns_of_their_own(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(home, 5, "long", 0.8, epochs=20, loss="nll")
+    rows = list(csv.DictReader(io.StringIO(told(home, capsys, "slow", "long", "--csv", "-"))))
+    assert [row["epochs setting"] for row in rows] == ["10", "20"]
+    assert [float(row["epochs"]) for row in rows] == [1.0, 1.0]
+    assert [row["loss setting"] for row in rows] == ["cross_entropy", "nll"]
+    assert float(rows[0]["loss"]) == pytest.approx(1.5)
+    lines = told(home, capsys, "slow", "long", "--markdown", "-").splitlines()
+    titles = [one.strip() for one in lines[0].strip("|").split("|")]
+    assert len(set(titles)) == len(titles)
+    cells = [one.strip() for one in lines[3].strip("|").split("|")]
+    assert dict(zip(titles, cells, strict=True))["epochs setting"] == "20"
 
 
 def test_csv_has_plain_numbers(home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
