@@ -45,14 +45,15 @@ class RoomsApp(PictureApp):
 
     # Data
 
-    def show_confused(self, folder: RunFolder, epoch: int, true: int, predicted: int) -> None:
-        """On *Data*, the test images of one class that a run's checkpoint predicts as another."""
-        selection = Selection(classes=frozenset({true}), predicted_as=predicted, sort="margin")
-        self.show_predictions(RunCheckpoint(folder.id, str(epoch)), selection)
+    def show_confused(self, folder: RunFolder, epoch: int, true: int, predicted: int, *, held_out: str = "") -> None:
+        """On *Data*, the images of one class that a run's checkpoint predicts as another: of the test set, or of the
+        training images that are `held_out`."""
+        selection = Selection(classes=frozenset({true}), predicted_as=predicted, sort="margin", held_out=held_out)
+        self.show_predictions(RunCheckpoint(folder.id, str(epoch)), selection, split="train" if held_out else "test")
 
-    def show_predictions(self, source: Source, selection: Selection | None = None) -> None:
-        """On *Data*, a model's predictions for the test images."""
-        self._on_data(lambda screen: screen.predictions.show(source, "test", selection))
+    def show_predictions(self, source: Source, selection: Selection | None = None, *, split: str = "test") -> None:
+        """On *Data*, a model's predictions for the images of a split."""
+        self._on_data(lambda screen: screen.predictions.show(source, split, selection))
 
     def show_suspects(self, found: "Suspects", checksum: str, listed: "ImageList | None" = None) -> None:
         """On *Data*, a list of test images; `checksum`: of the data that they are of; `listed`: how it is shown."""

@@ -139,12 +139,13 @@ class Services(Protocol):
         """Name the browsed data in the top line of every screen."""
         ...
 
-    def show_confused(self, folder: "RunFolder", epoch: int, true: int, predicted: int) -> None:
-        """On *Data*, the test images of class `true` that a run's checkpoint predicts as class `predicted`."""
+    def show_confused(self, folder: "RunFolder", epoch: int, true: int, predicted: int, *, held_out: str = "") -> None:
+        """On *Data*, the images of class `true` that a run's checkpoint predicts as class `predicted`: of the test set,
+        or of the training images that are `held_out` as the run's setting `val` says."""
         ...
 
-    def show_predictions(self, source: "Source", selection: "Selection | None" = None) -> None:
-        """On *Data*, a model's predictions for the test images: a run's checkpoint, or a file of weights."""
+    def show_predictions(self, source: "Source", selection: "Selection | None" = None, *, split: str = "test") -> None:
+        """On *Data*, a model's predictions for the images of a split: a run's checkpoint, or a file of weights."""
         ...
 
     def show_suspects(self, found: "Suspects", checksum: str, listed: "ImageList | None" = None) -> None:

@@ -82,20 +82,26 @@ def split_off(train: "Split", wanted: HoldOut) -> HeldOut:
 
     from engine.data.dataset import Split
 
-    samples, count = len(train), wanted.images(len(train))
-    in_class = np.bincount(train.labels)
-    there = np.flatnonzero(in_class)
+    indices = indices_of(train.labels, wanted)
+    rest = np.ones(len(train), np.bool_)
+    rest[indices] = False
+    val = Split("val", train.images[indices], train.labels[indices])
+    return HeldOut(Split("train", train.images[rest], train.labels[rest]), val, indices)
+
+
+def indices_of(labels: "npt.NDArray[np.uint8]", wanted: HoldOut) -> "Indices":
+    """The indices of the images that are held out, int64 [n], ascending. Raises ConfigError as `split_off` does."""
+    import numpy as np
+
+    samples, count = len(labels), wanted.images(len(labels))
+    there = np.flatnonzero(np.bincount(labels))
     if count < 1 or count > samples - len(there):
         raise ConfigError(
             "val",
             f"--val: {count} of {samples} training images can't be held out; choose from 1 to {samples - len(there)}, "
             "so that each class keeps an image",
         )
-    indices = draw(train.labels, count, wanted.seed)
-    rest = np.ones(samples, np.bool_)
-    rest[indices] = False
-    val = Split("val", train.images[indices], train.labels[indices])
-    return HeldOut(Split("train", train.images[rest], train.labels[rest]), val, indices)
+    return draw(labels, count, wanted.seed)
 
 
 def draw(labels: "npt.NDArray[np.uint8]", count: int, seed: int) -> "npt.NDArray[np.int64]":

@@ -41,6 +41,7 @@ class Browse:
             self.marks = {"train": set(), "test": set()}
             self.brightness, self.predictions, self.suspects = {}, {}, {}
             self._positions = {"train": 0, "test": 0}
+            self.selections["train"] = replace(self.selections["train"], held_out="")  # of another training set
         for split in ("train", "test"):
             self._arrange(split)
 
@@ -240,6 +241,8 @@ class Browse:
             words.append(", ".join(self.classes[label] for label in sorted(selection.classes)))
         if self.image_list is not None:
             words.append(self.image_list.title)
+        if selection.held_out:
+            words.append("validation images")
         if selection.marked:
             words.append("marked")
         if selection.wrong:

@@ -289,13 +289,9 @@ class WatchScreen(LivingScreen[None]):
         folder, newest = self.folder, self._state.results[-1]
         names = tuple(str(name) for name in self._state.dataset.get("classes", ()))
         cell = await self.app.push_screen_wait(MatrixScreen(newest, names))
-        if cell is not None and newest.split == "val":
-            words = (
-                "These are validation images; Data (1) shows mistakes among all training or all test images: P, then W"
-            )
-            self.notify(words, timeout=10, markup=False)
-        elif cell is not None and folder is not None:
-            self._services.show_confused(folder, newest.epoch, *cell)
+        if cell is not None and folder is not None:
+            held_out = str(self._state.config.get("val", "")) if newest.split == "val" else ""
+            self._services.show_confused(folder, newest.epoch, *cell, held_out=held_out)
 
     def action_layers(self) -> None:
         from tui.runs.layer_stats import LayerStatsScreen

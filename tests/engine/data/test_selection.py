@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.data import export, statistics
+from engine.data import export, holdout, statistics
 from engine.data.dataset import Split
 from engine.data.open_dataset import open_dataset
 from engine.data.selection import SORTS, Selection, order, parse_classes, tutorial_figure
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 
 DEMO = open_dataset("demo", None, Path())
 SPLIT = DEMO.train
@@ -30,6 +30,16 @@ def test_everything_in_the_order_of_the_files() -> None:
     assert Selection().plain
     assert order(SPLIT, Selection()).tolist() == list(range(len(SPLIT)))
     assert order(SPLIT, Selection(descending=True))[0] == len(SPLIT) - 1
+
+
+def test_the_images_that_are_held_out_are_those_of_the_draw() -> None:
+    drawn = holdout.draw(SPLIT.labels, 600, 3)
+    assert order(SPLIT, Selection(held_out="600:3")).tolist() == drawn.tolist()
+    of_class = order(SPLIT, Selection(held_out="600:3", classes=frozenset({4}), descending=True))
+    assert of_class.tolist() == [int(one) for one in drawn if SPLIT.labels[one] == 4][::-1]
+    assert not Selection(held_out="600:3").plain
+    with pytest.raises(ConfigError):
+        order(SPLIT, Selection(held_out="6000"))
 
 
 def test_classes_marks_and_sorting_go_together() -> None:

@@ -16,6 +16,8 @@ from engine.evaluation.requests import PredictionsRequest
 from engine.home import RunFolder
 from engine.models.registry import build
 from engine.runs import checkpoint_refs
+from engine.runs.follower import Follower
+from engine.runs.state import fold
 from engine.sources import NetworkRef, NewModel, RunCheckpoint, WeightsFile, parse
 from engine.training.config import TrainConfig
 from engine.worker.client import WorkerClient
@@ -79,6 +81,21 @@ def test_the_predictions_are_those_of_the_forward_pass_and_are_kept(run: RunFold
         ask(worker, of_run(run, "2"), "test")
     with pytest.raises(EngineError, match="no checkpoint at the end of epoch 9"):
         ask(worker, of_run(run, "9"), "test")
+
+
+@pytest.mark.slow
+def test_the_predictions_of_held_out_images_are_those_that_the_run_was_judged_by(
+    home: Path, train_once: TrainOnce, worker: WorkerClient
+) -> None:
+    config = TrainConfig(dataset="demo", epochs=1, threads=1, optimizer="adam", val="600:3")
+    run = train_once(home, config, "")
+    (result,) = fold(Follower(run).poll()).vals
+    found = ask(worker, of_run(run, "1"), "train")
+    scores = Scores(found.predicted, found.loss, found.margin)
+    for true, row in enumerate(result.confusion):
+        for predicted, number in enumerate(row):
+            cell = Selection(classes=frozenset({true}), predicted_as=predicted, held_out=config.val, sort="margin")
+            assert len(order(DEMO.train, cell, scores=scores)) == number
 
 
 def test_each_value_is_that_of_the_forward_pass(home: Path, tmp_path: Path) -> None:

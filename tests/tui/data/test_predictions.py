@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from textual.widgets import OptionList
 
+from engine.data import holdout
 from engine.data.open_dataset import open_dataset
 from engine.errors import InspectionCancelledError, InspectionError
 from engine.evaluation import predictions, quality
@@ -150,6 +151,35 @@ async def test_a_cell_of_the_confusion_matrix_leads_to_its_images(
         assert screen.browse.shown_indices() == expected
         await pilot.press("2", "enter", "escape")
         assert not isinstance(app.screen, MatrixScreen)
+
+
+async def test_a_cell_of_validation_images_leads_to_training_images(
+    home: Path, asked: list[tuple[str, str, str]]
+) -> None:
+    run = MadeUpRun(home, "20260101-101010-aaaa", name="my run", val=600)
+    run.train(range(1, 4), "val")
+    app = ScreensApp(home)
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: bool(getattr(app.screen, "_state", None) and app.screen._state.vals))  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        assert isinstance(app.screen, MatrixScreen)
+        await pilot.press("enter")
+        await until(pilot, lambda: "predicted as Trouser" in where(app))
+        assert asked == [("20260101-101010-aaaa", "3", "train")]
+        assert "Images of train" in where(app)
+        assert "validation images" in where(app)
+        screen = await opened(pilot)
+        held_out = holdout.draw(DEMO.train.labels, 600, 0)
+        predicted = made_up("train").predicted
+        expected = {int(one) for one in held_out if DEMO.train.labels[one] == 0 and predicted[one] == 1}
+        assert expected
+        assert set(screen.browse.shown_indices()) == expected
+        await pilot.press("W")
+        await until(pilot, lambda: "wrong predictions" in where(app))
+        assert set(screen.browse.shown_indices()) <= set(held_out.tolist())
+        await pilot.press("escape")
+        assert len(screen.browse.shown_indices()) == len(DEMO.train)
 
 
 def suspects(kind: str) -> dict[str, Suspects]:
