@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
@@ -11,6 +12,7 @@ from textual.binding import BindingType
 from engine.errors import ConfigError, EngineError
 from engine.home import Home, StudyFolder
 from engine.studies import client, study_file
+from engine.studies.study_file import Definition
 from tui import format as fmt
 from tui.dialogs.choice import Choice, ChoiceScreen
 from tui.dialogs.prompt import PromptScreen
@@ -50,14 +52,19 @@ def typed_study(text: str) -> list[str]:
     if not words or words[0].startswith("-"):
         raise ConfigError("name", "type the study's name first")
     study_file.check_name(words[0])
-    spaces = [word for word in words[1:] if "=" in word and not word.startswith("-")]
-    client.define(spaces)
+    _definition(words)
     return words
+
+
+def _definition(words: Sequence[str]) -> Definition:
+    """What it would look for, but for its options, which `sweep new` checks. Raises ConfigError."""
+    return client.define([word for word in words[1:] if "=" in word and not word.startswith("-")])
 
 
 def _study_words(text: str) -> str:
     words = typed_study(text)
-    return f"a study {words[0]}"
+    searched = ", ".join(f"{name}={values}" for name, values in _definition(words).space.items())
+    return f"study {words[0]} searches {searched}"
 
 
 class StudiesScreen(TableScreen):

@@ -204,7 +204,9 @@ def test_a_list_that_can_not_be_written_is_one_line(
 ) -> None:
     listed.parent.mkdir(parents=True)
     listed.with_name(f".{listed.name}.lock").mkdir()
-    with pytest.raises(ModelError, match=r"the list of the files that you trust, can't be written \(Is a directory\)"):
+    with pytest.raises(
+        ModelError, match=r"the list of the files that you trust, can't be written \(a folder, not a file\)"
+    ):
         trusted_code.trust(own)
 
 

@@ -144,5 +144,5 @@ def test_without_locks_a_run_has_one_host_all_the_same(
 def test_a_lock_that_can_not_be_opened_is_named(run: RunFolder) -> None:
     run.host_lock.unlink()
     run.host_lock.mkdir()
-    with pytest.raises(RunError, match=r"cannot write to .*host\.lock \(Is a directory\)"):
+    with pytest.raises(RunError, match=r"cannot write to .*host\.lock \(a folder, not a file\)"):
         store.lock(run)
