@@ -46,7 +46,7 @@ def server() -> None:
     )
     worker.wait(HANG_S)  # it ends with its input
     if not forked(worker):
-        pytest.skip("no fork server here: FMNIST_TUI_TESTS_FORK=1 starts one, on Linux")
+        pytest.skip("no fork server here: it needs Linux, and FMNIST_TUI_TESTS_FORK is not 0")
 
 
 def forked(process: "subprocess.Popen[Any]") -> bool:

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]  # the tests are in no installed package
 SITE = HERE / "site"
 PYTHON_PATH = "PYTHONPATH"
-WANTED = "FMNIST_TUI_TESTS_FORK"  # "1": begin one
+WANTED = "FMNIST_TUI_TESTS_FORK"  # "0": begin none
 BACKLOG = 64
 
 
@@ -76,11 +76,11 @@ class ForkServer:
 
 
 def begin() -> ForkServer | None:
-    """The session's server, and this process asks it. None where nobody wants it, where this is a process of a session
+    """The session's server, and this process asks it. None where it is not wanted, where this is a process of a session
     that has one, or where the system has not all that is needed."""
     if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
         return None
-    if protocol.ADDRESS not in os.environ and os.environ.get(WANTED) != "1":
+    if protocol.ADDRESS not in os.environ and os.environ.get(WANTED) == "0":
         return None
     server = None
     if protocol.ADDRESS not in os.environ:
