@@ -166,6 +166,8 @@ class Scheduler:
                     store.write_run(folder, request | {"config": config | {"threads": threads}})
                 client.begin(folder, environment=environment)
             _say(f"{one.run}: started" + (f" on GPU {gpu}" if gpu is not None else ""))
+        except client.KilledError as error:  # as one that is killed later: the next look starts it again
+            _say(f"{one.run}: {error}")
         except EngineError as error:
             if store.alive(folder):  # somebody else was quicker
                 return

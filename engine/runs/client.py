@@ -275,6 +275,10 @@ class _BugError(RunError):
     """It names the run's log, which holds a traceback."""
 
 
+class KilledError(_BugError):
+    """The host was killed by a signal while it started: by a person, or for want of memory."""
+
+
 def _without_folder(folder: RunFolder, error: _BugError) -> RunError:
     """The same of a run whose folder goes: what its log holds is in the app's log. Where that can't be written, the
     folder stays."""
@@ -317,7 +321,9 @@ def _start_host(
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
     if answer is None:
         _check_disk(folder, ready)
-        raise _BugError(f"the run's host process died while starting (exit {process.wait()}); see {folder.host_log}")
+        code = process.wait()
+        kind = KilledError if code < 0 else _BugError
+        raise kind(f"the run's host process died while starting (exit {code}); see {folder.host_log}")
     if isinstance(answer, host_answer.Started):
         return answer
     process.wait()

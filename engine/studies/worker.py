@@ -57,6 +57,7 @@ class Worker:
         self._failed: dict[int, str] = {}  # why a run can't be started
         self._readers: dict[int, QuickReader] = {}
         self._restarts: dict[int, tuple[tuple[int, int], int]] = {}  # how far it was, and how often since
+        self._killed: dict[int, int] = {}  # how often its host was killed while it started
         self._own: set[int] = set()
         self._resting: set[int] = set()  # of these, those whose runs were stopped with the study
         self._beaten = self._looked = -1e9  # seconds of the monotonic clock
@@ -204,7 +205,7 @@ class Worker:
 
     def _forget(self, number: int) -> None:
         """No longer this worker's: told, or lost to others while it could not say that it works on it."""
-        for known in (self._readers, self._restarts, self._on_gpu):
+        for known in (self._readers, self._restarts, self._on_gpu, self._killed):
             known.pop(number, None)
 
     def _run_of(self, number: int) -> RunFolder | None:
@@ -271,6 +272,10 @@ class Worker:
             else:
                 client.begin(folder, environment=environment)
             _say(f"trial {number}: {folder.id} trains" + (f" on GPU {gpu}" if gpu is not None else ""))
+        except client.KilledError as error:  # as one that is killed later: the next look starts it again
+            self._killed[number] = self._killed.get(number, 0) + 1
+            if self._killed[number] > MOST_RESTARTS:
+                self._failed[number] = str(error)
         except EngineError as error:
             if not is_held(folder):  # else somebody else was quicker
                 self._failed[number] = str(error)

@@ -258,6 +258,27 @@ def test_a_run_whose_host_dies_again_and_again_is_given_up(home: Path, monkeypat
 
 
 @pytest.mark.usefixtures("no_scheduler")
+def test_a_run_whose_host_is_killed_while_it_starts_is_started_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made(home)
+    folder.host_json.unlink()  # as who puts it into the queue does: this process is not its host
+    begun = list[str]()
+
+    def begin(folder: RunFolder, **_: Any) -> None:
+        begun.append(folder.id)
+        raise runs.KilledError("the run's host process died while starting (exit -9)")
+
+    monkeypatch.setattr(runs, "begin", begin)
+    queue_file.change(home, lambda queue: Queue(waiting=(Waiting(folder.id),)))
+    scheduler = Scheduler(home)
+    for _ in range(10):
+        scheduler.look()
+        scheduler.wait()
+    assert begun == [folder.id] * 4  # and then it is given up
+    assert queue_file.read(home) == Queue()
+
+
 def test_folders_that_are_gone_and_runs_that_have_ended_hold_up_nothing(home: Path) -> None:
     queue_file.change(home, lambda queue: Queue(started=(Started("gone"),), waiting=(Waiting("gone too"),)))
     scheduler = Scheduler(home)

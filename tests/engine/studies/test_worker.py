@@ -234,6 +234,30 @@ def test_what_can_not_start_fails_and_the_next_one_trains(home: Path, hosts: Run
 
 
 @pytest.mark.usefixtures("no_worker")
+@pytest.mark.parametrize("times", [1, MOST_RESTARTS, MOST_RESTARTS + 1])
+def test_a_host_that_is_killed_while_it_starts_is_started_again(
+    home: Path, hosts: Runs, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    folder = study(home, "lr=1e-3..1e-2:log", "epochs=2", count=1)
+    worker = Worker(folder)
+    begin, kills = runs.begin, list[str]()
+
+    def killed(run: RunFolder, **how: Any) -> None:
+        if len(kills) < times:
+            kills.append(run.id)
+            raise runs.KilledError("the run's host process died while starting (exit -9)")
+        begin(run, **how)
+
+    monkeypatch.setattr(runs, "begin", killed)
+    for _ in range(times + 1):
+        looked(worker)
+    assert len(kills) == times
+    assert len(hosts.begun) == (times <= MOST_RESTARTS)
+    if times > MOST_RESTARTS:
+        assert "exit -9" in snapshot(folder).trials[0].failure
+
+
+@pytest.mark.usefixtures("no_worker")
 def test_settings_that_do_not_go_together_fail_by_themselves(home: Path, hosts: Runs) -> None:
     folder = study(home, "warmup=1|3", "epochs=2", count=4, sampler="grid")
     worker = Worker(folder)
