@@ -20,6 +20,7 @@ from engine.errors import ConfigError, RunError
 from engine.home import Home, StudyFolder
 from engine.studies import space
 from engine.studies.space import Space
+from engine.studies.study_name import ACTIONS, NAME
 from engine.terminal_text import printable
 from engine.training.config import TrainConfig
 from engine.training.events import SettingValue
@@ -32,8 +33,6 @@ PRUNERS = ("none", "median", "hyperband")
 MOST_TRIALS = 10_000
 MOST_PARALLEL = 64
 MOST_BYTES = 4 << 20
-ACTIONS = ("new", "join", "list", "show", "stop", "start", "extend", "add", "space", "delete")  # of `sweep`: no names
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Short = Annotated[str, Meta(max_length=1000)]
 Text = Annotated[str, Meta(max_length=100_000)]
 
@@ -71,7 +70,7 @@ class Record(msgspec.Struct, frozen=True):
     """study.json."""
 
     id: Annotated[str, Meta(pattern=r"^[0-9a-f]{8,64}$")]  # the same on every machine
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
     worker: Annotated[str, Meta(pattern=r"^[0-9a-f]{8,64}$")]  # this home, among those that work on the study
     definition: Definition
     v: Annotated[int, Meta(ge=VERSION, le=VERSION)] = VERSION

@@ -58,6 +58,7 @@ class Worker:
         self._readers: dict[int, QuickReader] = {}
         self._restarts: dict[int, tuple[tuple[int, int], int]] = {}  # how far it was, and how often since
         self._killed: dict[int, int] = {}  # how often its host was killed while it started
+        self._made_before: dict[int, RunFolder] = {}  # runs of trials that an earlier worker may not have noted
         self._own: set[int] = set()
         self._resting: set[int] = set()  # of these, those whose runs were stopped with the study
         self._beaten = self._looked = -1e9  # seconds of the monotonic clock
@@ -68,7 +69,7 @@ class Worker:
     def take_over(self) -> None:
         """See to what an earlier worker of this home has left."""
         self._search.repair(alone=not self._record.storage)
-        self._stop_lost_runs()
+        self._find_runs()
         # A run that was to be started and shows no sign of it: its host may be on its way.
         until = time.monotonic() + SETTLE_S
         while time.monotonic() < until and any(map(self._is_untouched, self._search.own())):
@@ -221,9 +222,8 @@ class Worker:
 
     def _made(self, number: int) -> RunFolder:
         """A new run for the trial, or the one that a worker made before it was killed."""
-        for folder in store.run_folders(self._folder.home.path):
-            if is_trial(folder, self._record, number):
-                return folder
+        if (before := self._made_before.pop(number, None)) is not None:
+            return before
         config, _ = self._search.config(number)
         record = self._record
         values = config.to_dict()
@@ -285,12 +285,18 @@ class Worker:
             traceback.print_exc()
             self._failed[number] = f"{type(error).__name__} in the study's worker (traceback in its log)"
 
-    def _stop_lost_runs(self) -> None:
-        """End runs of trials that others do again, as this home could not say that it works on them."""
+    def _find_runs(self) -> None:
+        """Know the runs that an earlier worker has made, and end those of trials that others do again, as this home
+        could not say that it works on them."""
         own = set(self._search.own())
         for folder in store.run_folders(self._folder.home.path):
             study = study_of(folder)
-            if study.get("id") == self._record.id and study.get("trial") not in own and store.alive(folder):
+            if study.get("id") != self._record.id:
+                continue
+            number = study.get("trial", 0)
+            if number in own:
+                self._made_before[number] = folder
+            elif store.alive(folder):
                 stop(folder)
 
     def _is_untouched(self, number: int) -> bool:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.studies.study_name import ACTIONS
 from engine.terminal_text import argument_text
 from tui.cli.command import Commands, Parser, Run
 
@@ -14,7 +15,6 @@ SPACE = (
     "(optimizer=sgd,adam or batch_size=32|64), one value (model=cnn)"
 )
 STORAGE = "FMNIST_TUI_STORAGE"
-ACTIONS = ("new", "join", "list", "show", "stop", "start", "extend", "add", "space", "delete")
 
 
 def declare(commands: Commands) -> None:

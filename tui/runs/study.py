@@ -18,11 +18,12 @@ from engine.studies.space import Parameter, Range
 from engine.studies.trials import Snapshot, Trial
 from tui.dialogs.table_screen import panel_keys, table_keys
 from tui.keys import bind
-from tui.runs.study_charts import history, over_parameter
+from tui.runs.study_charts import over_parameter
 from tui.runs.study_lines import Drawn, StudyLines
+from tui.runs.study_made import Made, make
 from tui.runs.study_prompts import ChangedStudy
 from tui.runs.study_source import StudyReader, StudySeen
-from tui.runs.study_table import about, orders, table
+from tui.runs.study_table import about, orders
 from tui.services import Services
 from tui.study_text import about as about_study
 from tui.study_text import metric_text, summary
@@ -74,6 +75,7 @@ class StudyScreen(ChangedStudy):
         self._view, self._parameter = VIEWS[0], 0
         self._order = Order()
         self._shown_at = 0.0
+        self._made: Made | None = None
         self._trouble = ""  # what was said of the storage last
         self._chart = ChartView(id="chart")
         self._chart.titled = False
@@ -111,9 +113,9 @@ class StudyScreen(ChangedStudy):
         if not self.query("#table"):
             return
         running = found.snapshot is not None and found.snapshot.count("running")
-        if found is not self._seen or (running and time.monotonic() - self._shown_at >= AGES_S):
-            self._seen = found
-            self._show()
+        sorted_ = self._made is None or self._made.order == self._order
+        if found is not self._seen or not sorted_ or (running and time.monotonic() - self._shown_at >= AGES_S):
+            await self._make(found)
 
     def _read(self) -> StudySeen:
         seen = self._reader.read()
@@ -145,23 +147,36 @@ class StudyScreen(ChangedStudy):
             return None
         return next((one for one in self.snapshot.trials if str(one.number) == key), None)
 
-    def _show(self) -> None:
+    async def _make(self, found: StudySeen) -> None:
+        """Show the study, in the order that is chosen."""
+        made = await asyncio.to_thread(make, found.snapshot, self._order) if found.snapshot is not None else None
+        if self.query("#table"):
+            self._seen = found
+            self._show(made)
+
+    @work(exclusive=True, group="study")
+    async def _make_again(self) -> None:
+        await self._make(self._seen)
+
+    def _show(self, made: Made | None) -> None:
         self._shown_at = time.monotonic()
         panel, seen = self.query_one("#trials", Panel), self.snapshot
         panel.busy("")
-        if seen is None:
+        if seen is None or made is None:
             panel.say(self._seen.problem or "its worker is starting …")
             self.refresh_bindings()
             return
         panel.say("")
-        columns, rows = table(seen, self._order, time.time())
-        self.table.show(rows, columns, sorted_by=self._order.title, falling=self._order.falling)
-        best = seen.best
+        sorted_anew = self._made is not None and made.order != self._made.order
+        self._made, best = made, made.best
+        self.table.show(made.rows, made.columns, sorted_by=made.order.title, falling=made.order.falling)
+        if sorted_anew:
+            self.table.reveal(made.order.title)
         top = f"best {metric_text(seen.definition, best.value)} (trial {best.number})" if best is not None else ""
         panel.describe(
-            right=" · ".join(filter(None, (self._seen.state, summary(seen), self._order.words))),
+            right=" · ".join(filter(None, (self._seen.state, summary(seen), made.order.words))),
             below=" · ".join(filter(None, (top, about_study(seen.definition)))),
-            below_right=f"{self.table.cursor + 1} of {len(rows)}",
+            below_right=f"{self.table.cursor + 1} of {len(made.rows)}",
         )
         if seen.trouble and seen.trouble != self._trouble:
             self.notify(seen.trouble, severity="warning", markup=False)
@@ -181,8 +196,8 @@ class StudyScreen(ChangedStudy):
         title = WORDS[self._view].format(one.name if one is not None else "a parameter")
         right = f"{self._parameter % len(parameters) + 1} of {len(parameters)}" if self._view == "parameter" else ""
         self.query_one("#view", Panel).describe(title=title, right=right, below="v: another view")
-        if self._view == "history":
-            self._chart.show(*history(seen), now=True)
+        if self._view == "history" and self._made is not None:
+            self._chart.show(*self._made.history, now=True)
         elif as_chart and isinstance(one, Range):
             self._chart.show(*over_parameter(seen, one), now=True)
         else:
@@ -275,8 +290,7 @@ class StudyScreen(ChangedStudy):
 
     def _sort(self, order: Order) -> None:
         self._order = order
-        self._show()
-        self.table.reveal(order.title)
+        self._make_again()
 
     def action_back(self) -> None:
         self.dismiss()

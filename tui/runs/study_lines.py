@@ -15,7 +15,7 @@ from tui.widgets.chart.axes import Axis
 from tui.widgets.chart.canvas import Canvas
 from tui.widgets.lines import Line, Lines, padded
 
-MOST_LINES = 200  # trials that are drawn, the best
+MOST_LINES = 100  # trials that are drawn, the best
 SHARE_OF_BEST = 0.1  # of the trials, drawn in the style of good ones
 DOT, MANY, BEST = "·", "●", "★"
 
@@ -122,16 +122,12 @@ def coordinates(drawn: Drawn, width: int, height: int) -> list[Line]:
     y = Axis(0.0, 1.0, max(1, rows - 1), 2, rows, ("", ""))
     canvas = Canvas(x, y, drawn.ascii_only)
     scales = [_scale(one, seen) for one in drawn.parameters] + [_value_scale(seen)]
-    good = max(1, round(SHARE_OF_BEST * len(ranked)))
-    order = list(reversed(ranked[:MOST_LINES]))
-    chosen = next((one for one in ranked if one.number == drawn.trial), None)
-    for one in [*order, *([chosen] if chosen is not None else [])]:
-        style = "track" if one not in ranked[:good] else "good"
-        style = "test" if one is chosen else style
-        for part in _parts([scale.place(one) for scale in scales]):
-            along = np.array([place for place, _ in part], dtype=np.float64)
-            up = np.array([share for _, share in part], dtype=np.float64)
-            canvas.line(along, up, up, up, style)
+    best = ranked[:MOST_LINES]
+    good = max(1, round(SHARE_OF_BEST * len(best)))
+    chosen = [one for one in ranked if one.number == drawn.trial]
+    for trials, style in ((best[good:], "track"), (best[:good], "good"), (chosen, "test")):
+        parts = [part for one in trials for part in _parts([scale.place(one) for scale in scales])]
+        canvas.lines([(np.array([at for at, _ in part]), np.array([up for _, up in part])) for part in parts], style)
     cells = [x.cell(float(at)) for at in range(axes)]
     for at, scale in zip(cells, scales, strict=True):
         for row in range(rows):
@@ -153,10 +149,9 @@ def coordinates(drawn: Drawn, width: int, height: int) -> list[Line]:
     for row in reversed(range(rows)):
         pieces = list(zip(canvas.characters[row], canvas.styles[row], strict=True))
         lines.append([*_joined(pieces), (" " + padded(fit(right.get(row, ""), labels - 1), labels - 1), "dim")])
-    shown = f"the {MOST_LINES} best of " if len(ranked) > MOST_LINES else ""
-    lines.append(
-        [(fit(f"{shown}{fmt.counted(len(ranked), 'complete trial')}; the best tenth stands out", width), "dim")]
-    )
+    first = f"the {MOST_LINES} best of " if len(ranked) > MOST_LINES else ""
+    words = f"{first}{fmt.counted(len(ranked), 'complete trial')}; the best tenth stands out"
+    lines.append([(fit(words, width), "dim")])
     return lines
 
 

@@ -7,7 +7,7 @@ from textual.app import App
 from engine.home import Home
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
-from engine.studies import study_file
+from engine.studies.study_name import NAME
 from tui.services import Services
 
 
@@ -18,5 +18,5 @@ def open_studies(app: App[Any], services: Services, group: Group | None, run: Ru
 
     app.push_screen(StudiesScreen(services))
     name = group.study if group is not None else run.study if run is not None else ""
-    if name and study_file.NAME.fullmatch(name) and Home(services.home).study(name).study_json.exists():
+    if name and NAME.fullmatch(name) and Home(services.home).study(name).study_json.exists():
         app.push_screen(StudyScreen(services, Home(services.home).study(name)))

@@ -306,6 +306,7 @@ def test_a_worker_that_was_killed_before_it_noted_the_run_finds_it(home: Path, h
     assert number == 0
     made = worker._made(number)  # and killed
     later = Worker(folder)
+    later.take_over()
     looked(later)
     assert hosts.begun == [made.id]
     assert len(store.run_folders(home)) == 1
