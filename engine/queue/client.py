@@ -1,10 +1,7 @@
 """What others do with the queue: put runs into it, move, hold, release and cancel them. Imports no torch.
 All of it blocks: not for the event loop."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import msgspec
 from engine import private
 from engine.errors import RunError
 from engine.home import Home, RunFolder
-from engine.hosting import record_file
+from engine.hosting import detached
 from engine.queue import queue_file
 from engine.queue.queue_file import MOST_SLOTS, Queue, Waiting
 
@@ -87,11 +84,7 @@ def set_slots(home: Path, slots: int) -> Queue:
 
 def scheduler_lives(home: Path) -> bool:
     """Whether a scheduler of this home runs, here or on another machine."""
-    path = Home(home).scheduler_json
-    try:
-        return record_file.lives(path, record_file.read(path))
-    except OSError:
-        return False
+    return detached.lives(Home(home).scheduler_json)
 
 
 def ensure_scheduler(home: Path) -> bool:
@@ -105,14 +98,7 @@ def ensure_scheduler(home: Path) -> bool:
     places = Home(home)
     try:
         private.folder(places.queue.parent)
-        with private.appended(places.scheduler_log) as output:
-            subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.queue.scheduler", os.fspath(Path(home).absolute())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # its own session: a closed terminal takes only its own along
-            )
+        detached.begin("engine.queue.scheduler", home, places.scheduler_log)
     except OSError as error:
         raise RunError(f"cannot start the scheduler of the queue ({error.strerror})") from None
     return True

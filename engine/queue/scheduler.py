@@ -5,10 +5,8 @@ down first (`Started`): when it is killed, the next one looks at the run itself,
 whether it was started. Imports no torch.
 """
 
-import argparse
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -20,17 +18,15 @@ import msgspec
 from engine import file_lock
 from engine.errors import EngineError, RunError
 from engine.home import Home, RunFolder
-from engine.hosting import process, record_file
+from engine.hosting import detached, record_file
 from engine.queue import queue_file, resources
 from engine.queue.queue_file import Queue, Started
 from engine.runs import client, listing, store
 from engine.runs.log import EventLog
 from engine.runs.unreadable import UnreadableError
-from engine.terminal_text import printable
 from engine.training import events as ev
 
 LOOK_S = 0.5  # between two looks at the queue and its runs
-LOCK_S = 3.0  # that a new scheduler waits for one that is about to end
 SETTLE_S = 10.0  # that a host which a killed scheduler may have started is waited for
 MOST_RESTARTS = 3  # of a run whose host ends without a word before it has come further
 
@@ -112,7 +108,7 @@ class Scheduler:
         place = (state.epoch, state.step)
         restarts = one.restarts + 1 if place <= self._places.get(one.run, (0, 0)) else 1
         if restarts > MOST_RESTARTS:
-            _say(f"{one.run}: its process has ended {restarts} times without a word; left as it is")
+            detached.say(f"{one.run}: its process has ended {restarts} times without a word; left as it is")
             return False
         again = Started(one.run, restarts)
         queue_file.change(
@@ -165,13 +161,13 @@ class Scheduler:
                 if threads != config.get("threads"):
                     store.write_run(folder, request | {"config": config | {"threads": threads}})
                 client.begin(folder, environment=environment)
-            _say(f"{one.run}: started" + (f" on GPU {gpu}" if gpu is not None else ""))
+            detached.say(f"{one.run}: started" + (f" on GPU {gpu}" if gpu is not None else ""))
         except client.KilledError as error:  # as one that is killed later: the next look starts it again
-            _say(f"{one.run}: {error}")
+            detached.say(f"{one.run}: {error}")
         except EngineError as error:
             if store.alive(folder):  # somebody else was quicker
                 return
-            _say(f"{one.run}: {error}")
+            detached.say(f"{one.run}: {error}")
             _tell_failure(folder, str(error))
         except OSError as error:
             _tell_failure(folder, f"it can't be started ({error.strerror})")
@@ -203,21 +199,12 @@ def _tell_failure(folder: RunFolder, message: str) -> None:
             os.close(lock)
 
 
-def _say(words: str) -> None:
-    now = time.strftime("%Y-%m-%d %H:%M:%S")
-    sys.stderr.write(f"{now} {printable(words)}\n")
-    sys.stderr.flush()
-
-
 def serve(home: Path) -> int:
     """Be the home's scheduler until there is nothing to do; at once where another one is. Returns the exit code."""
     places = Home(home)
-    until = time.monotonic() + LOCK_S
-    while (lock := record_file.lock(places.scheduler_lock, places.scheduler_json)) is None:
-        if time.monotonic() > until:
-            return 0
-        time.sleep(0.1)
-    record_file.write(places.scheduler_json, process.record())
+    lock = detached.become(places.scheduler_lock, places.scheduler_json)
+    if lock is None:
+        return 0
     try:
         scheduler = Scheduler(home)
         scheduler.take_over()
@@ -228,7 +215,7 @@ def serve(home: Path) -> int:
                 return 0
             time.sleep(LOOK_S)
     except RunError as error:  # the queue can't be read or written: who puts a run into it is told so too
-        _say(str(error))
+        detached.say(str(error))
         places.scheduler_json.unlink(missing_ok=True)
         return 2
     finally:
@@ -248,15 +235,7 @@ def _leave(places: Home) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """A detached scheduler."""
-    parser = argparse.ArgumentParser(prog="python -P -m engine.queue.scheduler", description=__doc__)
-    parser.add_argument("home", type=Path, help="the home folder")
-    options = parser.parse_args(arguments)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nobody's terminal: a closed one is none of its business
-    try:
-        return serve(options.home)
-    except Exception:
-        traceback.print_exc()
-        return 1
+    return detached.main("engine.queue.scheduler", __doc__, serve, arguments)
 
 
 if __name__ == "__main__":

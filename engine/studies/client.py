@@ -5,9 +5,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine import file_lock, private
+from engine import file_lock
 from engine.errors import ConfigError, RunError
 from engine.home import Home, StudyFolder
-from engine.hosting import record_file
+from engine.hosting import detached
 from engine.models import trusted_code
 from engine.runs.client import with_absolute_paths
 from engine.studies import space, study_file, trials
@@ -223,10 +220,7 @@ def go_on(folder: StudyFolder, *, parallel: int | None = None) -> None:
 
 def worker_lives(folder: StudyFolder) -> bool:
     """Whether a worker of this home works on the study, here or on another machine."""
-    try:
-        return record_file.lives(folder.host_json, record_file.read(folder.host_json))
-    except OSError:
-        return False
+    return detached.lives(folder.host_json)
 
 
 def ensure_worker(folder: StudyFolder) -> None:
@@ -236,17 +230,9 @@ def ensure_worker(folder: StudyFolder) -> None:
         with file_lock.held(folder.change_lock):
             if worker_lives(folder):
                 return
-        with private.appended(folder.host_log) as output:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.studies.worker", os.fspath(folder.path.absolute())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # its own session: a closed terminal takes only its own along
-            )
+        detached.begin("engine.studies.worker", folder.path, folder.host_log)
     except OSError as error:
         raise RunError(f"cannot start the worker of the study {folder.id} ({error.strerror})") from None
-    threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leaves no zombie when it ends
 
 
 def needs_worker(folder: StudyFolder) -> bool:

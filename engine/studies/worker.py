@@ -5,10 +5,8 @@ One for each study and home; it ends when nothing is left to do. What it is abou
 processes of their own, and go on without it. Imports no torch.
 """
 
-import argparse
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -21,7 +19,7 @@ import msgspec
 from engine import file_lock
 from engine.errors import ConfigError, EngineError, RunError
 from engine.home import Home, RunFolder, StudyFolder
-from engine.hosting import process, record_file
+from engine.hosting import detached, record_file
 from engine.queue import resources
 from engine.runs import client, store
 from engine.runs.listing import QuickReader
@@ -39,7 +37,6 @@ LOOK_S = 0.5  # between two looks at the trials that train
 WAIT_S = 3.0  # between two looks at a database for what others do
 SETTLE_S = 10.0  # that a host which a killed worker may have started is waited for
 RETRY_S = 5.0  # before a storage that can't be reached is tried again
-LOCK_S = 3.0  # that a new worker waits for one that is about to end
 MOST_RESTARTS = 3  # of a run whose host ends without a word before it has come further
 STOPPED = "stopped_with_study"  # a trial's attribute: its run was stopped with the study, and goes on with it
 
@@ -116,7 +113,7 @@ class Worker:
 
     def _give_up(self, number: int) -> None:
         """A trial that others do again, as this worker could not say that it works on it: its run ends."""
-        _say(f"trial {number}: others do it again")
+        detached.say(f"trial {number}: others do it again")
         self._own.discard(number)
         self._forget(number)
         run = self._search.attribute(number, searches.RUN)
@@ -172,7 +169,7 @@ class Worker:
         if not values or values[-1][0] >= run.epochs or not self._search.should_prune(number):
             return False
         self._search.note(number, searches.PRUNED_AT, values[-1][0])
-        _say(f"trial {number}: pruned at epoch {values[-1][0]}")
+        detached.say(f"trial {number}: pruned at epoch {values[-1][0]}")
         return True
 
     def _settle(self, number: int, folder: RunFolder, run: RunState, record: Record) -> None:
@@ -200,7 +197,7 @@ class Worker:
 
     def _end(self, number: int, tell: Any, *what: Any) -> None:
         tell(number, *what)
-        _say(f"trial {number}: {tell.__name__} {' '.join(map(str, what))}")
+        detached.say(f"trial {number}: {tell.__name__} {' '.join(map(str, what))}")
         self._forget(number)
         self._own.discard(number)
 
@@ -271,7 +268,7 @@ class Worker:
                 client.resume(folder, environment=environment)
             else:
                 client.begin(folder, environment=environment)
-            _say(f"trial {number}: {folder.id} trains" + (f" on GPU {gpu}" if gpu is not None else ""))
+            detached.say(f"trial {number}: {folder.id} trains" + (f" on GPU {gpu}" if gpu is not None else ""))
         except client.KilledError as error:  # as one that is killed later: the next look starts it again
             self._killed[number] = self._killed.get(number, 0) + 1
             if self._killed[number] > MOST_RESTARTS:
@@ -323,21 +320,12 @@ class Worker:
             trials.write(self._folder, msgspec.structs.replace(known, trouble=printable(words, 500)))
 
 
-def _say(words: str) -> None:
-    now = time.strftime("%Y-%m-%d %H:%M:%S")
-    sys.stderr.write(f"{now} {printable(words)}\n")
-    sys.stderr.flush()
-
-
 def serve(folder: StudyFolder) -> int:
     """Work on the study until nothing is left to do; end at once where another worker of this home does. Returns the
     exit code."""
-    until = time.monotonic() + LOCK_S
-    while (lock := record_file.lock(folder.host_lock, folder.host_json)) is None:
-        if time.monotonic() > until:
-            return 0
-        time.sleep(0.1)
-    record_file.write(folder.host_json, process.record())
+    lock = detached.become(folder.host_lock, folder.host_json)
+    if lock is None:
+        return 0
     worker: Worker | None = None
     try:
         while True:
@@ -350,7 +338,7 @@ def serve(folder: StudyFolder) -> int:
                     return 0
                 pause = LOOK_S
             except StorageError as error:
-                _say(str(error))
+                detached.say(str(error))
                 if worker is None:
                     folder.host_json.unlink(missing_ok=True)
                     return 2
@@ -359,7 +347,7 @@ def serve(folder: StudyFolder) -> int:
             record_file.beat(folder.host_json)
             time.sleep(pause)
     except RunError as error:  # study.json can't be read, or the study is not in its storage any more
-        _say(str(error))
+        detached.say(str(error))
         folder.host_json.unlink(missing_ok=True)
         return 2
     finally:
@@ -380,15 +368,7 @@ def _leave(folder: StudyFolder, worker: Worker) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """A detached worker."""
-    parser = argparse.ArgumentParser(prog="python -P -m engine.studies.worker", description=__doc__)
-    parser.add_argument("folder", type=Path, help="the study's folder")
-    options = parser.parse_args(arguments)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nobody's terminal: a closed one is none of its business
-    try:
-        return serve(StudyFolder(options.folder.absolute()))
-    except Exception:
-        traceback.print_exc()
-        return 1
+    return detached.main("engine.studies.worker", __doc__, lambda folder: serve(StudyFolder(folder)), arguments)
 
 
 if __name__ == "__main__":
