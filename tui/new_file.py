@@ -17,13 +17,14 @@ def check(target: Path, *, force: bool = False, advice: str = FORCE) -> None:
         raise PathError(f"{target} is there already: {advice}")
 
 
-def write(target: Path, text: str, *, force: bool = False, advice: str = FORCE) -> None:
+def write(target: Path, content: str | bytes, *, force: bool = False, advice: str = FORCE) -> None:
     """Write the whole file, or nothing of it. Raises PathError."""
+    data = content.encode() if isinstance(content, str) else content
     try:
         if force:
-            atomic.write_bytes(target, text.encode(), shared=True)
+            atomic.write_bytes(target, data, shared=True)
         else:
-            atomic.write_new(target, text.encode())
+            atomic.write_new(target, data)
     except FileExistsError:
         raise PathError(f"{target} is there already: {advice}") from None
     except OSError as error:

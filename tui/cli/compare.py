@@ -7,12 +7,11 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.evaluation.run_comparison import images_of_two, no_images
-from engine.home import expanded
 from engine.runs import comparison
 from engine.runs.comparison import Comparison
 from engine.terminal_text import shown
 from tui import format as fmt
-from tui import new_file
+from tui.cli import written
 from tui.cli.output import DONE, console, say, say_json, say_text
 from tui.comparison_text import as_markdown, table_of
 
@@ -40,7 +39,7 @@ def compare(
     if csv is not None or markdown is not None:
         path = csv or markdown
         assert path is not None
-        _write(path, found.as_csv() if csv is not None else as_markdown(found), force=force)
+        written.write(path, found.as_csv if csv is not None else lambda: as_markdown(found), force=force)
         return DONE
     by_image = None
     if images:
@@ -97,14 +96,3 @@ def _classes(found: Comparison) -> Any:
             cells.append(f"{100 * (second - first):+.1f}" if both else "–")  # type: ignore[operator]
         table.add_row(*cells)
     return table
-
-
-def _write(path: Path, text: str, *, force: bool) -> None:
-    """Write the file, or print it for `-`. Raises PathError."""
-    if str(path) == "-":
-        say_text(text.rstrip("\n"))
-        return
-    target = expanded(path)
-    new_file.check(target, force=force)
-    new_file.write(target, text, force=force)
-    say(f"written to {target}")

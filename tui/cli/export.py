@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from engine import atomic
 from engine.errors import ConfigError, PathError
 from engine.home import RunFolder, expanded
 from engine.runs import store
 from engine.terminal_text import printable
 from tui import new_file
-from tui.cli.output import DONE, complain, say, say_text, tell
+from tui.cli import written
+from tui.cli.output import DONE, complain, say, tell
 
 
 def export(home: Path, which: str, form: str, path: Path, *, at: str = "", force: bool = False) -> int:
@@ -19,25 +19,13 @@ def export(home: Path, which: str, form: str, path: Path, *, at: str = "", force
     if at and form != "onnx":
         raise ConfigError("at", "--at: it applies with --onnx only")
     if form in TEXTS:
-        return _write_text(folder, TEXTS[form], path, force=force)
+        written.write(path, lambda: TEXTS[form](folder), force=force)
+        return DONE
     if str(path) == "-":
         raise PathError(f"--{form}: it can't be printed; give a path")
     if form == "tensorboard":
         return _tensorboard(folder, expanded(path), force=force)
     return _onnx(folder, expanded(path), at or "best", force=force)
-
-
-def _write_text(folder: RunFolder, make: Callable[[RunFolder], str], path: Path, *, force: bool) -> int:
-    target = None if str(path) == "-" else expanded(path)
-    if target is not None:
-        new_file.check(target, force=force)
-    text = make(folder)
-    if target is None:
-        say_text(text.rstrip("\n"))
-        return DONE
-    new_file.write(target, text, force=force)
-    say(f"written to {target}")
-    return DONE
 
 
 def _script(folder: RunFolder) -> str:
@@ -79,12 +67,9 @@ def _onnx(folder: RunFolder, target: Path, at: str, *, force: bool) -> int:
     from engine.export import onnx_file
 
     found = onnx_file.export(folder, at)
-    try:
-        (atomic.write_bytes if force else atomic.write_new)(target, found.data)
-    except OSError as error:
-        raise PathError(f"{printable(str(target))} can't be written ({error.strerror})") from None
-    size = "×".join(map(str, found.shape))
-    say(f"written to {target}: {found.checkpoint}; input images, float32 [batch, {size.replace('×', ', ')}]")
+    new_file.write(target, found.data, force=force)
+    size = ", ".join(map(str, found.shape))
+    say(f"written to {target}: {found.checkpoint}; input images, float32 [batch, {size}]")
     say(
         f"largest difference to PyTorch over {found.images} test images: {found.difference:.2g}, of logits up to "
         f"{found.largest:.3g} (onnxruntime, CPU)"

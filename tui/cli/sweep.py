@@ -4,11 +4,10 @@ import argparse
 import contextlib
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, RunError
-from engine.home import Home, StudyFolder, expanded
+from engine.home import Home, StudyFolder
 from engine.models.trusted_code import name_typed
 from engine.studies import client, study_file, trials
 from engine.studies.space import Choices
@@ -17,9 +16,9 @@ from engine.studies.trials import Snapshot, Trial
 from engine.terminal_text import shown
 from engine.training.config import is_file_reference, pairs
 from tui import format as fmt
-from tui import new_file
+from tui.cli import written
 from tui.cli.command import home_of
-from tui.cli.output import DONE, FAILED, ask, complain, console, say, say_json, say_text
+from tui.cli.output import DONE, FAILED, ask, complain, console, say, say_json
 from tui.study_text import about, metric_text, param_text, shown_value, state_text, summary, trial_state
 
 SHOWN = 20  # trials that are printed, where not all are asked for
@@ -109,7 +108,7 @@ def show(options: argparse.Namespace) -> int:
         say_json(_as_json(folder, record, seen))
         return DONE
     if options.csv is not None:
-        _write_csv(options.csv, seen, force=options.force)
+        written.write(options.csv, lambda: trials.as_csv(seen), force=options.force)
         return DONE
     living = client.worker_lives(folder)
     where = study_file.shown_storage(record.storage) if record.storage else folder.journal
@@ -250,18 +249,6 @@ def _cells(definition: Definition, one: Trial, names: list[str]) -> list[str]:
     epoch = str(one.values[-1][0]) if one.values else fmt.NOTHING
     params = [param_text(name, one.params.get(name)) for name in names]
     return [str(one.number), trial_state(one), metric_text(definition, shown_value(one)), epoch, *params, one.run]
-
-
-def _write_csv(path: Path, seen: Snapshot, *, force: bool) -> None:
-    """The trials as CSV, a row each. Raises PathError."""
-    text = trials.as_csv(seen)
-    if str(path) == "-":
-        say_text(text.rstrip("\r\n").replace("\r\n", "\n"))
-        return
-    target = expanded(path)
-    new_file.check(target, force=force)
-    new_file.write(target, text, force=force)
-    say(f"written to {target}")
 
 
 def _wait_for(folder: StudyFolder) -> int:

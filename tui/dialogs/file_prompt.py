@@ -1,5 +1,6 @@
-"""Asks where to write a file that is not there yet."""
+"""Asks where to write a file that is not there yet, and writes it."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,16 @@ async def ask_file(
     prompt = PromptScreen(title, about, check, value=value, suggester=PathSuggester())
     text = await screen.app.push_screen_wait(prompt)
     return None if text is None else _path(text)
+
+
+async def write_file(screen: Screen[Any], path: Path, text: str) -> None:
+    """Write it there, in a thread, and say over `screen` that it is, or why it is not."""
+    try:
+        await asyncio.to_thread(new_file.write, path, text, advice=new_file.OTHER)
+    except PathError as error:
+        screen.notify(str(error), severity="error", timeout=15, markup=False)
+    else:
+        screen.notify(f"written: {path}", timeout=8, markup=False)
 
 
 def _path(text: str) -> Path:

@@ -1,6 +1,5 @@
 """Asks where to write the table of what is compared, and writes it."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,8 @@ from textual.screen import Screen
 
 from engine.errors import PathError
 from engine.runs.comparison import Comparison
-from tui import new_file
 from tui.comparison_text import as_markdown
-from tui.dialogs.file_prompt import ask_file
+from tui.dialogs.file_prompt import ask_file, write_file
 
 ABOUT = (
     "The table in its order: the settings and environments that differ, and the results; plain numbers where the name "
@@ -31,9 +29,4 @@ async def export_table(screen: Screen[Any], found: Comparison) -> None:
     if path is None:
         return
     text = found.as_csv() if path.suffix.lower() == ".csv" else as_markdown(found)
-    try:
-        await asyncio.to_thread(new_file.write, path, text, advice=new_file.OTHER)
-    except PathError as error:
-        screen.notify(str(error), severity="error", timeout=15, markup=False)
-    else:
-        screen.notify(f"written: {path}", timeout=8, markup=False)
+    await write_file(screen, path, text)

@@ -3,21 +3,18 @@
 import asyncio
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 
 from textual import work
 
-from engine import atomic
-from engine.errors import ConfigError, EngineError, PathError
-from engine.home import StudyFolder, expanded
+from engine.errors import ConfigError, EngineError
+from engine.home import StudyFolder
 from engine.studies import client, space, trials
 from engine.studies.space import Parameter, Range
 from engine.studies.trials import Snapshot
 from engine.training.config import TrainConfig, typed_pairs
-from engine.typed_path import typed_path
 from tui import format as fmt
 from tui.dialogs.choice import Choice, ChoiceScreen
-from tui.dialogs.paths import PathSuggester
+from tui.dialogs.file_prompt import ask_file, write_file
 from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen
 from tui.runs.study_source import sweep
@@ -115,20 +112,11 @@ class ChangedStudy(TableScreen):
         seen = self.snapshot
         if seen is None:
             return
-        about_it = "The trials as CSV, a row each: state, value, epochs, parameters, run."
+        about_it = "The trials, a row each: state, value, epochs, parameters, run."
         value = f"~/{self._folder.id}.csv"
-        prompt = PromptScreen("Export the trials", about_it, _file_words, value=value, suggester=PathSuggester())
-        text = await self.app.push_screen_wait(prompt)
-        if text is None:
-            return
-        try:
-            path = _new_file(text)
-            await asyncio.to_thread(atomic.write_new, path, trials.as_csv(seen).encode())
-        except (PathError, OSError) as error:
-            words = str(error) if isinstance(error, PathError) else f"not written: {error.strerror}"
-            self.notify(words, severity="error", timeout=15, markup=False)
-        else:
-            self.notify(f"written: {path}", timeout=8, markup=False)
+        path = await ask_file(self, "Export the trials", about_it, lambda _: "the trials as CSV", value=value)
+        if path is not None:
+            await write_file(self, path, trials.as_csv(seen))
 
     async def _sweep(self, action: str, *arguments: str) -> None:
         panel = self.query_one("#trials", Panel)
@@ -154,18 +142,3 @@ def _count_words(text: str) -> str:
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
         raise ConfigError("trials", f"{text!r} is not a number of trials, 1 to 10000")
     return f"{fmt.counted(int(text), 'trial')} more"
-
-
-def _new_file(text: str) -> Path:
-    if not text.strip():
-        raise PathError("type the name of a file")
-    path = expanded(typed_path(text)).absolute()
-    if path.exists():
-        raise PathError(f"{path} is there already; give another name")
-    if not path.parent.is_dir():
-        raise PathError(f"there is no folder {path.parent}")
-    return path
-
-
-def _file_words(text: str) -> str:
-    return f"the trials in {_new_file(text)}"
