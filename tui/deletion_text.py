@@ -30,7 +30,7 @@ def about(plan: Plan) -> list[str]:
     if trials := [one.run for one in plan.doomed if one.run.study]:
         studies = ", ".join(dict.fromkeys(printable(run.study) for run in trials))
         what = f"{fmt.counted(len(trials), 'trial')} of the study {studies}"
-        lines.append(f"{what}: it keeps the results; one that was not told yet counts as failed")
+        lines.append(f"{what}: it keeps the results; a trial that has not ended counts as failed")
     return lines + refused(plan)
 
 
