@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
@@ -18,6 +19,22 @@ class NotPlainError(OSError):
 
     def __init__(self, why: str, path: Path) -> None:
         super().__init__(0, why, str(path))
+
+
+class ChangedError(OSError):
+    """A file was written to while it was read."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "it changed while it was read: try again once it is complete")
+
+
+@contextlib.contextmanager
+def unchanged(file: BufferedReader) -> Iterator[None]:
+    """While an open file is read. Raises ChangedError at the end where somebody has written to it meanwhile."""
+    before = _stamp(file)
+    yield
+    if _stamp(file) != before:
+        raise ChangedError
 
 
 def opened(path: Path) -> BufferedReader:
@@ -57,6 +74,11 @@ def read(path: Path, most: int = MOST) -> bytes:
     if len(data) > most:
         raise NotPlainError(f"more than {most >> 20} MB", path)
     return data
+
+
+def _stamp(file: BufferedReader) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
 
 def _refuse(mode: int, path: Path) -> None:

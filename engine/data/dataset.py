@@ -24,7 +24,7 @@ def luminance(images: Bytes) -> Bytes:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a data set. The arrays are read-only and may lie in a memory-mapped file."""
+    """One part of a data set. The arrays are read-only."""
 
     name: str  # "train" or "test"
     images: Bytes  # (N, 28, 28) uint8, 0 black to 255 white; or (N, 28, 28, 3) red, green, blue

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.digits import significant
 from engine.errors import ConfigError
 
 if TYPE_CHECKING:  # numpy comes with the first data, after the first frame
@@ -34,6 +35,11 @@ class HoldOut:
     def images(self, samples: int) -> int:
         """How many of so many training images."""
         return self.count or round(self.share * samples)
+
+    def __str__(self) -> str:
+        """The same however it was typed: `5,000`, `10%`, `10%:1` with the seed 1."""
+        amount = f"{self.count:,}" if self.count else f"{significant(100 * self.share, 9)}%"
+        return f"{amount}:{self.seed}" if self.seed else amount
 
 
 @dataclass(frozen=True, eq=False)

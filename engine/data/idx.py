@@ -21,6 +21,7 @@ UNSIGNED_BYTE = 8
 GZIP = 31  # zlib's wbits for a gzip header, the largest window and a checked CRC
 PIECE = 1 << 18  # bytes of a .gz file that are read at a time
 DEFLATE_LIMIT = 1032  # deflate can't make data smaller than by this factor (https://zlib.net/zlib_tech.html)
+MOST_BYTES = 4 << 30  # of elements that are held in memory
 LARGEST_ITEM = 50_000_000  # pixels of an image
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}  # NumPy's names of the elements' types
 
@@ -35,11 +36,15 @@ class IdxError(DataError):
 def read(path: Path, item: Shape) -> Bytes:
     """All elements: uint8 (N, *item), read-only; N is what the header says, at least 1.
 
-    An extracted file is memory-mapped; one whose name ends in .gz is decompressed into memory. Raises DataError where
-    the file can't be read, its header is not that of unsigned bytes of this shape, or its length is not the header's.
+    Into memory: one that is mapped would end the process where somebody writes the file anew meanwhile, as torchvision
+    does when it extracts it. One whose name ends in .gz is decompressed. Raises DataError where the file can't be
+    read, or changes while it is, its header is not that of unsigned bytes of this shape, or its length is not the
+    header's.
     """
     try:
-        return _read_gz(path, item) if is_gz(path) else _map(path, item)
+        return _read_gz(path, item) if is_gz(path) else _read_extracted(path, item)
+    except plain_file.ChangedError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
     except OSError as error:
         raise unreadable(path, error) from None
 
@@ -135,15 +140,20 @@ def unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"cannot read {path} ({error.strerror or error}); check its permissions")
 
 
-def _map(path: Path, item: Shape) -> Bytes:
+def _read_extracted(path: Path, item: Shape) -> Bytes:
     head = _header_size(item)
-    with plain_file.opened(path) as file:
+    with plain_file.opened(path) as file, plain_file.unchanged(file):
         total = _count(path, file.read(head), item)
         length = os.fstat(file.fileno()).st_size
         expected = head + total * math.prod(item)
         if length != expected:
             raise _wrong_length(path, length, expected)
-        return np.memmap(file, np.uint8, "r", head, (total, *item))
+        _refuse_large(path, expected)
+        data = np.empty(expected - head, np.uint8)
+        if file.readinto(data.data) < len(data):
+            raise _too_short(path)
+    data.flags.writeable = False
+    return data.reshape(total, *item)
 
 
 def _read_gz(path: Path, item: Shape) -> Bytes:
@@ -156,6 +166,7 @@ def _read_gz(path: Path, item: Shape) -> Bytes:
             expected = total * math.prod(item)
             if expected > DEFLATE_LIMIT * os.fstat(file.fileno()).st_size:
                 raise _too_short(path)
+            _refuse_large(path, expected)
             data, filled = np.empty(expected, np.uint8), 0
             packed = stream.unconsumed_tail
             while not stream.eof:
@@ -225,6 +236,11 @@ def _count(path: Path, header: bytes, item: Shape) -> int:
     if total == 0:
         raise IdxError(f"{path} is empty: its header says 0 elements")
     return int(total)
+
+
+def _refuse_large(path: Path, size: int) -> None:
+    if size > MOST_BYTES:
+        raise IdxError(f"{path} holds {size:,} bytes, which are too many to hold in memory")
 
 
 def _corrupt(path: Path, error: zlib.error) -> IdxError:

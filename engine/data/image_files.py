@@ -1,8 +1,7 @@
 """Image files as arrays of one size: SIDE × SIDE. Imports no torch."""
 
+import io
 import logging
-import os
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from engine import plain_file
 from engine.data.dataset import SIDE, Bytes
 from engine.errors import DataError
 
@@ -23,6 +23,7 @@ GREY = ("1", "L", "LA")  # Pillow's modes of bytes without colour
 SIXTEEN_BITS = 65535  # white
 SIXTEEN_BITS_SCALED = "16-bit values scaled to 8 bits"  # in a title
 MOST_PIXELS = 50_000_000  # of a file; more counts as a decompression bomb
+MOST_BYTES = 512 << 20  # of a file; so many pixels of 4 channels of 16 bits have 400 MB
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,9 +56,9 @@ def read(path: "str | Path") -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a decompression bomb is refused below, odd metadata does not matter
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise DataError("it is not a regular file")  # a pipe would be waited for
-            with Image.open(path, formats=FORMATS) as opened:
+            # Of a file that it opens itself, Pillow maps some formats, and libtiff others.
+            data = io.BytesIO(plain_file.read(Path(path), MOST_BYTES))
+            with Image.open(data, formats=FORMATS) as opened:
                 size = opened.size
                 if size[0] * size[1] > MOST_PIXELS:
                     raise DataError(f"it has {size[0]} × {size[1]} pixels, which is too many to be a sample")
@@ -72,6 +73,8 @@ def read(path: "str | Path") -> Picture:
         return Picture(_of_bytes(image), size, sixteen_bits=colours, more_frames=more)
     except FileNotFoundError:
         raise DataError("there is no such file") from None
+    except plain_file.NotPlainError as error:
+        raise DataError(f"it is {error.strerror}") from None
     except UnidentifiedImageError:
         raise DataError("it is not a PNG, JPEG, BMP, WebP, GIF, TIFF or PPM image") from None
     except DataError:

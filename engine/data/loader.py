@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from engine.data.augment import Augment
 from engine.data.dataset import Split
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # X [B, 1 or 3, 28, 28] float32 in [0, 1], y [B] int64, both on the device
@@ -82,14 +83,24 @@ class _Ordered(ABC):
 
     kind = ""
 
-    def __init__(self, samples: int, batch_size: int, device: torch.device | str, shuffle: bool, seed: int) -> None:
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        device: torch.device | str,
+        shuffle: bool,
+        seed: int,
+        augment: Augment | None,
+    ) -> None:
         self.samples = samples
         self.batch_size = batch_size
         self.order = torch.empty(0, dtype=torch.uint8)
         self.shuffle = shuffle
         self.weight = 1.0
         self._device = torch.device(device)
+        self._augment = augment
         self._rank, self._size = 0, 1
+        self._epoch = 0
         self._seed = seed
         self._next = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed}
         self.set_epoch(0)
@@ -100,7 +111,7 @@ class _Ordered(ABC):
     def set_epoch(self, epoch: int, order: torch.Tensor | None = None) -> None:
         """Choose the epoch whose order the next iteration has."""
         self.batch_size, self.shuffle = self._next["batch_size"], bool(self._next["shuffle"])
-        self._seed = self._next["seed"]
+        self._epoch, self._seed = epoch, self._next["seed"]
         self.order = epoch_generator(self._seed, epoch).get_state() if order is None else order
 
     def change(self, *, batch_size: int | None = None, shuffle: bool | None = None, seed: int | None = None) -> None:
@@ -137,6 +148,13 @@ class _Ordered(ABC):
             part = slice(first + self._rank, last, self._size) if mine else slice(first, first + 1)
             yield part, mine * self._size / (last - first)
 
+    def _augmented(self, X: torch.Tensor, part: slice, order: torch.Tensor | None) -> torch.Tensor:
+        """The images of a part of the epoch's `order`, which is on their device; None: that of the files."""
+        if self._augment is None:
+            return X
+        index = torch.arange(part.start, part.stop, part.step or 1, device=X.device) if order is None else order[part]
+        return self._augment(X, index, epoch=self._epoch, seed=self._seed, samples=self.samples)
+
     def _generator(self) -> torch.Generator:
         generator = torch.Generator()
         generator.set_state(self.order)
@@ -163,8 +181,9 @@ class ResidentBatches(_Ordered):
         shuffle: bool = False,
         seed: int = 0,
         after: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        augment: Augment | None = None,
     ) -> None:
-        """`after`: what each scaled batch goes through, on the device."""
+        """`augment`, then `after`: what each scaled batch goes through, on the device."""
         self._after = after
         # np.array copies: the split's arrays are read-only, and may be a file that goes away.
         images = torch.from_numpy(np.array(split.images))
@@ -173,7 +192,7 @@ class ResidentBatches(_Ordered):
         self._targets = torch.from_numpy(split.labels.astype(np.int64)).to(device)
         # A tensor, not the number: CUDA multiplies by a number's reciprocal instead, and the last bit is another.
         self._full = torch.tensor(255, dtype=torch.float32, device=device)
-        super().__init__(len(self._targets), batch_size, device, shuffle, seed)
+        super().__init__(len(self._targets), batch_size, device, shuffle, seed, augment)
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the batch `start` on."""
@@ -188,13 +207,15 @@ class ResidentBatches(_Ordered):
         if not self.shuffle:
             for part, weight in self._slices(start):
                 self.weight = weight
-                yield images[part].to(torch.float32).div_(full), targets[part]
+                X = images[part].to(torch.float32).div_(full)
+                yield self._augmented(X, part, None), targets[part]
             return
         order = self._permutation().to(images.device)
         for part, weight in self._slices(start):
             self.weight = weight
             index = order[part]  # index_select: a third of the time of images[index]
-            yield images.index_select(0, index).to(torch.float32).div_(full), targets.index_select(0, index)
+            X = images.index_select(0, index).to(torch.float32).div_(full)
+            yield self._augmented(X, part, order), targets.index_select(0, index)
 
 
 class LoaderBatches(_Ordered):
@@ -215,19 +236,23 @@ class LoaderBatches(_Ordered):
         seed: int = 0,
         transform: Callable[[Any], Any] | None = None,
         num_workers: int = 0,
+        augment: Augment | None = None,
     ) -> None:
+        """`augment`: what each batch goes through, on the device, after the transform."""
         from torchvision.transforms import ToTensor
 
         self._dataset = torchvision_dataset(split, classes, transform or ToTensor())
         self._num_workers = num_workers
-        super().__init__(len(self._dataset), batch_size, device, shuffle, seed)
+        super().__init__(len(self._dataset), batch_size, device, shuffle, seed, augment)
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the batch `start` on; the samples before it are not loaded.
 
         Raises TypeError where the transform returns what no batch can be made of, and whatever the transform raises.
         """
-        order: list[int] = self._permutation().tolist() if self.shuffle else list(range(self.samples))
+        drawn = self._permutation() if self.shuffle else torch.arange(self.samples)
+        order: list[int] = drawn.tolist()
+        places = drawn.to(self._device) if self._augment else drawn
         parts = list(self._slices(start))
         loader = DataLoader(
             self._dataset,
@@ -236,10 +261,10 @@ class LoaderBatches(_Ordered):
             # Its own generator: a DataLoader without one draws its workers' seed from torch's global stream.
             generator=self._generator(),
         )
-        for (X, y), (_, self.weight) in zip(loader, parts, strict=True):
+        for (X, y), (part, self.weight) in zip(loader, parts, strict=True):
             if not isinstance(X, torch.Tensor):
                 raise TypeError("the transform must return a tensor of one image, or an array")
-            yield X.to(self._device), y.to(self._device)
+            yield self._augmented(X.to(self._device), part, places), y.to(self._device)
 
 
 def torchvision_dataset(
@@ -267,9 +292,10 @@ def make_batches(
     seed: int = 0,
     transform: Callable[[Any], Any] | None = None,
     after: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    augment: Augment | None = None,
 ) -> Batches:
-    """The split resident on the device, each batch through `after`; through a DataLoader where a `transform` must see
-    each PIL image."""
+    """The split resident on the device, each batch through `augment` and `after`; through a DataLoader where a
+    `transform` must see each PIL image, and each batch of what it makes through `augment`."""
     if transform is None:
-        return ResidentBatches(split, batch_size, device, shuffle, seed, after)
-    return LoaderBatches(split, classes, batch_size, device, shuffle, seed, transform)
+        return ResidentBatches(split, batch_size, device, shuffle, seed, after, augment)
+    return LoaderBatches(split, classes, batch_size, device, shuffle, seed, transform, augment=augment)

@@ -39,7 +39,7 @@ from engine.inspection.samples import batch
 from engine.inspection.stats import histogram, stats_of
 from engine.inspection.tensor_stats import BINS
 from engine.progress import Progress
-from engine.training.losses import make_loss
+from engine.training.losses import LOSSES, make_loss
 from engine.training.optimizers import make_optimizer
 
 MOST_NODES = 2000  # of a graph that are reported
@@ -203,12 +203,13 @@ def _begin(found: Network, images: ImagesRef) -> Bench:
     if not trained:
         raise InspectionError(f"{found.title} has no parameter that trains")
     optimizer = make_optimizer(found.config, trained, torch.device("cpu"))
+    smoothing = LOSSES[found.config.loss].arguments(found.config.to_dict())
     for group in optimizer.param_groups:
         group.update(found.options)
     for name, state in found.optimizer.items():
         if name in parameters:
             optimizer.state[parameters[name]] = {key: value.clone() for key, value in state.items()}
-    return Bench(found, model, optimizer, make_loss(found.config.loss), X, y)
+    return Bench(found, model, optimizer, make_loss(found.config.loss, **smoothing), X, y)
 
 
 def _do(bench: Bench, step: Step) -> str:

@@ -7,8 +7,11 @@ from decimal import Decimal
 
 import torch
 
+from engine.digits import significant
 from engine.inspection.tensor_requests import ExactNumber
 
+OTHERS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.bool)
+AROUND = 8  # values of its type below a float, and above
 MOST = 2  # elements of a tensor whose numbers are shown so
 WIDTHS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes, of the type that has the bits
 FEW_DIGITS = 12  # characters of a number that is written with all its digits
@@ -52,7 +55,9 @@ def _of(element: torch.Tensor, index: tuple[int, ...], part: str = "") -> ExactN
     if not element.is_floating_point():
         value = element.item()
         limits = "" if element.dtype == torch.bool else _limits(element.dtype)
-        return ExactNumber(index, part, str(value), bits=(bits,), code=_hex(code, len(bits)), limits=limits)
+        return ExactNumber(
+            index, part, str(value), bits=(bits,), code=_hex(code, len(bits)), limits=limits, others=_others(element)
+        )
     value = float(element)
     info = torch.finfo(element.dtype)
     fraction = round(-math.log2(info.eps))
@@ -71,6 +76,8 @@ def _of(element: torch.Tensor, index: tuple[int, ...], part: str = "") -> ExactN
         above=above,
         step=up,
         limits=f"{info.min:.5g} to {info.max:.5g}, smallest normal {info.smallest_normal:.3g}",
+        others=_others(element),
+        around=_around(element, code, (signed, exponent)),
     )
 
 
@@ -100,6 +107,48 @@ def _beside(element: torch.Tensor, code: int) -> tuple[str, str, str]:
     below, above = (_decoded(one, element) for one in (least, most))
     texts = ["" if math.isnan(float(one)) else _shortest(one) for one in (below, above)]
     return texts[0], texts[1], f"{float(above) - value:.4g}" if math.isfinite(float(above)) else ""
+
+
+def _around(element: torch.Tensor, code: int, parts: tuple[int, int]) -> tuple[tuple[str, str], ...]:
+    """As many values of its type above and below as there are, itself among them. `parts`: bits of the sign and the
+    exponent."""
+    if not math.isfinite(float(element)) or torch.finfo(element.dtype).min >= 0:
+        return ()
+    bits, (signed, exponent) = 8 * element.element_size(), parts
+    sign = 1 << bits - 1
+    place = sign - code if code & sign else code  # in the order of the values; both zeros have place 0
+    found = []
+    for at in range(place + AROUND, place - AROUND - 1, -1):
+        if abs(at) >= sign:
+            continue
+        near = code if at == place else sign - at if at < 0 else at
+        value = _decoded(near, element)
+        if math.isfinite(float(value)):
+            text = f"{near:0{bits}b}"
+            spaced = " ".join((text[:signed], text[signed : signed + exponent], text[signed + exponent :]))
+            found.append((_shortest(value), spaced))
+    return tuple(found)
+
+
+def _others(element: torch.Tensor) -> tuple[tuple[str, str, str], ...]:
+    """The value in other types, and how far it is off there; of integers only those that have room for it, as PyTorch
+    defines no other."""
+    value = element.item()
+    found = []
+    for kind in OTHERS:
+        if kind == element.dtype:
+            continue
+        whole = not kind.is_floating_point and kind != torch.bool
+        if whole and not (math.isfinite(value) and torch.iinfo(kind).min <= value <= torch.iinfo(kind).max):
+            continue
+        other = element.to(kind)
+        text = _shortest(other) if kind.is_floating_point else str(other.item())
+        off = ""
+        if kind != torch.bool and math.isfinite(value) and math.isfinite(other.item()):
+            difference = Decimal(other.item()) - Decimal(value)
+            off = f"{'+' if difference > 0 else ''}{significant(float(difference), 3)}" if difference else "exact"
+        found.append((str(kind), text, off))
+    return tuple(found)
 
 
 def _decoded(code: int, like: torch.Tensor) -> torch.Tensor:

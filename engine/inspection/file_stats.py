@@ -45,7 +45,8 @@ class _Work:
         return 1 - (len(self._left) + (self._begun is not None)) / self._total
 
     def turn(self) -> tuple[dict[str, TensorStats | None], list[npt.NDArray[np.int64]]]:
-        """What is done now: the statistics, and the histogram [BINS] of each."""
+        """What is done now: the statistics, and the histogram [BINS] of each. Raises CheckpointError where the file has
+        changed."""
         found: dict[str, TensorStats | None] = {}
         histograms: list[npt.NDArray[np.int64]] = []
         until = time.monotonic() + TURN_S
@@ -63,6 +64,8 @@ class _Work:
                 found[name] = running.stats()
                 histograms.append(running.histogram)
                 self._begun = None
+        if found:
+            self._contents.refuse_changed()
         return found, histograms
 
 

@@ -10,7 +10,7 @@ from engine.progress import Progress
 from engine.runs import checkpoint_refs, store
 from engine.runs.branch import KEPT, check_validation
 from engine.sources import RunCheckpoint, resolve
-from engine.training import determinism
+from engine.training import determinism, tuning
 from engine.training.lr_range import range_test
 from engine.training.lr_sweep import suggest
 from engine.training.resume import ResumePoint, restore
@@ -24,7 +24,7 @@ def compute(home: Path, request: LrFindRequest, progress: Progress) -> LrFinding
         if isinstance(request.start, RunCheckpoint):
             of, prepared, start, notes = _from_checkpoint(home, request, request.start)
         else:
-            prepared = make_setup(request.start, home=home, data_dir=request.data_dir)
+            prepared = tuning.decided(make_setup(request.start, home=home, data_dir=request.data_dir))
             weights = f", with the weights of {Path(request.start.weights).name}" if request.start.weights else ""
             of, start, notes = f"a new {prepared.config.model}{weights}", ResumePoint(), []
         progress(0, request.sweep.steps)
@@ -55,5 +55,6 @@ def _from_checkpoint(
         raise CheckpointError(f"the checkpoint {entry.file} of {folder.id} can't be used: {error}") from error
     data_dir = store.read_run(folder).get("data_dir")
     prepared = make_setup(config, home=home, data_dir=Path(data_dir) if data_dir else None, fresh=False)
+    prepared = tuning.decided(prepared)
     start, notes = restore(prepared, content)
     return f"{found.title}, {checkpoint_refs.words(entry)}", prepared, start, notes

@@ -162,9 +162,9 @@ def _state(optimizer: Mapping[str, Any], names: list[str]) -> dict[str, dict[str
 
 
 def _options(name: str, optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    """What the first group of an optimizer's `state_dict` has of the arguments that are not settings."""
+    """What the first group of an optimizer's `state_dict` has of the arguments that nothing changes."""
     group: Mapping[str, Any] = next(iter(optimizer["param_groups"]), {})
-    return {key: group[key] for key in OPTIMIZERS[name].options if key in group}
+    return {key: group[key] for key in OPTIMIZERS[name].kept if key in group}
 
 
 def _shape(config: TrainConfig, data: Dataset) -> tuple[int, ...]:

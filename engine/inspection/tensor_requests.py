@@ -62,6 +62,8 @@ class ExactNumber:
     above: str = ""
     step: str = ""  # from it to the next larger one
     limits: str = ""  # the values of the type
+    others: tuple[tuple[str, str, str], ...] = ()  # in other types: the type, the value there, how far that is off
+    around: tuple[tuple[str, str], ...] = ()  # values of the type around it, the largest first, with their bits
 
 
 @dataclass(frozen=True, eq=False)

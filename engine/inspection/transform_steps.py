@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.transforms.v2 import functional
 
 from engine.data.dataset import Bytes
 from engine.data.dataset_cache import dataset
@@ -62,7 +61,7 @@ def one_hot(label: int, classes: int) -> torch.Tensor:
 def displayable(value: Any) -> tuple[Bytes, bool]:
     """An image for the screen: uint8 [H, W] or [H, W, 3]; and whether its minimum was mapped to 0 and its maximum to
     255, because there are values outside 0 to 1. Raises InspectionError for what is not an image."""
-    array = np.asarray(functional.pil_to_tensor(value) if isinstance(value, Image.Image) else value)
+    array = np.asarray(_pixels(value) if isinstance(value, Image.Image) else value)
     if array.ndim == 3:
         array = array.transpose(1, 2, 0)
         array = array[:, :, :3] if array.shape[2] >= 3 else array[:, :, 0]
@@ -76,6 +75,14 @@ def displayable(value: Any) -> tuple[Bytes, bool]:
         return (real * 255).round().astype(np.uint8), False
     low = float(real.min())
     return ((real - low) * (255 / max(high - low, 1e-12))).round().astype(np.uint8), True
+
+
+def _pixels(image: Image.Image) -> torch.Tensor:
+    """As they are, [channels, H, W]. torchvision takes as long to import as torch does: only who needs it waits."""
+    from torchvision.transforms.v2 import functional
+
+    pixels: torch.Tensor = functional.pil_to_tensor(image)
+    return pixels
 
 
 def _to_tensor(image: Any) -> Any:

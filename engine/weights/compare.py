@@ -38,6 +38,8 @@ def compare(a: Contents, b: Contents, progress: Progress = silent) -> Comparison
         own = (one.name if one is not None else "", other.name if other is not None else "")
         found.append(replace(_compared(a, b, name, one, other), section=section, names=own))
     progress(len(names), len(names))
+    for contents in (a, b):
+        contents.refuse_changed()
     metadata = {
         key: (a.metadata.get(key), b.metadata.get(key))
         for key in [*a.metadata, *(key for key in b.metadata if key not in a.metadata)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights.allowlist import AllowList, installed
 from engine.weights.budget import Budget
@@ -39,12 +40,11 @@ class Piece:
 
 @dataclass(slots=True, unsafe_hash=True)  # never changed; making a frozen one takes three times as long
 class Record:
-    """Where the bytes of a storage lie in a file; of a safetensors file its library knows it, by the name there."""
+    """Where the bytes of a storage lie in a file."""
 
     file: Path
     offset: int  # bytes
     size: int
-    name: str | None = None  # in a safetensors file
     pieces: tuple[Piece, ...] = ()  # of a distributed checkpoint; then `file` is its folder
     held: bytes | None = None  # its bytes, where they stood in a pickle and are in memory
     spelled: int = 0  # bytes of the characters, in UTF-8, that spell its bytes; 0: they are there themselves
@@ -67,11 +67,11 @@ class Named:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        tensor = self.tensor
+        tensor, storage = self.tensor, self.tensor.storage
         return {
-            "name": self.name, "section": self.section, "shape": list(tensor.shape), "dtype": tensor.dtype,
-            "bytes": tensor.bytes, "stride": list(tensor.stride), "offset": tensor.offset,
-            "storage": tensor.storage.key if tensor.storage is not None else None,
+            "name": self.name, "section": self.section, "shape": [*tensor.shape], "dtype": tensor.dtype,
+            "bytes": tensor.bytes, "stride": [*tensor.stride], "offset": tensor.offset,
+            "storage": storage.key if storage is not None else None,
             "requires_grad": tensor.requires_grad, "parameter": tensor.parameter, "layout": tensor.layout,
             "about": tensor.about,
         }  # fmt: skip
@@ -115,6 +115,18 @@ class Contents:
         """The tensors by their names, once all of them are listed."""
         return {one.name: one for one in reversed(self.tensors)}  # the first of one name
 
+    def refuse_changed(self) -> None:
+        """For who has read numbers: raises CheckpointError where a file of it is not as it was when it was listed."""
+        for path, stamp in self.stamps.items():
+            try:
+                same = FileStamp.of(path) == stamp
+            except OSError:
+                same = False
+            if not same:
+                raise CheckpointError(
+                    f"{printable(str(path))} changed while it was read: try again once it is complete"
+                )
+
     @property
     def unknown(self) -> list[Global]:
         """The globals that `torch.load(weights_only=True)` would not import."""
@@ -128,11 +140,15 @@ class Contents:
     @property
     def shared(self) -> dict[str, list[str]]:
         """The names of tensors that share a storage, by the first of them."""
-        by_key: dict[str, list[str]] = {}
+        first: dict[str, str] = {}
+        by_key: dict[str, list[str]] = {}  # of those that are shared: few, as a rule
         for one in self.tensors:
-            if one.tensor.storage is not None and one.tensor.count:
-                by_key.setdefault(one.tensor.storage.key, []).append(one.name)
-        return {names[0]: names for names in by_key.values() if len(names) > 1}
+            storage = one.tensor.storage
+            if storage is not None and 0 not in one.tensor.shape:
+                key, name = storage.key, one.name
+                if (other := first.setdefault(key, name)) is not name:
+                    by_key.setdefault(key, [other]).append(name)
+        return {names[0]: names for names in (by_key[key] for key in first if key in by_key)}
 
     @property
     def state_dicts(self) -> list[str]:

@@ -33,7 +33,7 @@ def convert(files: Sequence[Path], target: Path, mapping: KeyMapping) -> Convert
         header, lost = {}, {name for contents in opened for name in contents.header}
     if lost - {"format"}:
         notes[_left_out(lost - {"format"}, target)] = None
-    return Converted(len(found), write(found, target, header), tuple(notes))
+    return Converted(len(found), write(found, target, header, opened), tuple(notes))
 
 
 def _common(several: Sequence[Contents]) -> tuple[dict[str, str], set[str]]:
@@ -90,16 +90,24 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def write(weights: Mapping[str, torch.Tensor], target: Path, header: Mapping[str, str] | None = None) -> int:
+def write(
+    weights: Mapping[str, torch.Tensor],
+    target: Path,
+    header: Mapping[str, str] | None = None,
+    sources: Sequence[Contents] = (),
+) -> int:
     """Write a state_dict in the format that the name's ending asks for, whole or not at all. `header`: the metadata of
-    a safetensors file. Returns its bytes.
+    a safetensors file. `sources`: the files that the weights are of. Returns its bytes.
 
-    Raises CheckpointError where the file exists already, its format is only read, or it can't be written.
+    Raises CheckpointError where the file exists already, its format is only read, or it can't be written, and where a
+    source has changed.
     """
     target_format = registry.to_write(target)
     if target.exists():
         raise CheckpointError(f"{target} exists already; nothing is overwritten")
     own = {original(name): tensor.contiguous().clone() for name, tensor in weights.items()}
+    for contents in sources:
+        contents.refuse_changed()
     try:
         with atomic.whole(target, shared=True) as beside:
             target_format.write(own, beside, header or {})

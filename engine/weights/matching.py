@@ -12,7 +12,7 @@ from engine.errors import CheckpointError
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import KeyMapping, file_and_mapping, unwrapped, wrappers_in
 from engine.weights.misfit import MisfitError, ShapeMismatch
-from engine.weights.state_dict import for_network, refuse_other_numbers, refuse_unread
+from engine.weights.state_dict import for_network, refuse_other_numbers, values
 
 MOST_NAMED = 4  # names in a sentence
 COUNT = "num_batches_tracked"  # of a batch norm
@@ -113,8 +113,8 @@ def load(network: nn.Module, text: str, what: str, *, of_branch: bool = False) -
         before = "weights='" if of_branch else f"--weights '{path} "
         hint = _hint(found, wanted, mapping, before)
         raise found.error(f"{path} does not fit {what}: {found.describe()}{hint}", proposal)
-    refuse_unread(contents, asked, given)
-    network.load_state_dict(given, strict=False)
+    network.load_state_dict(values(contents, asked, given), strict=False)
+    contents.refuse_changed()
 
 
 def _with_new(found: Match, wanted: Mapping[str, torch.Tensor], mapping: KeyMapping) -> KeyMapping | None:

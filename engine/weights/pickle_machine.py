@@ -24,12 +24,13 @@ from engine.weights.records import Called, Dict, Elements, Global, Long, Storage
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
 OF_ANY, OF_A_LINE = 3, 9  # operations that an opcode of the table costs, and one with text in a line of its own
 MOST_PROBLEMS = 20  # of a kind, that are told
-STORAGES = {
+_OF_STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexDouble": "complex128",
     "ComplexFloat": "complex64", "QInt8": "qint8", "QUInt8": "quint8", "QInt32": "qint32", "QUInt4x2": "quint4x2",
     "QUInt2x4": "quint2x4",
 }  # fmt: skip
+STORAGES = _OF_STORAGES | {f"{name}Storage": dtype for name, dtype in _OF_STORAGES.items()}
 
 
 class _Mark:
@@ -134,11 +135,15 @@ class Machine:
             _, kind, key, location, count = identity[:5]
             if not isinstance(key, (str, int)):
                 raise ValueError("a storage whose key is not text")
-            dtype = STORAGES.get(kind.name.removesuffix("Storage"), "") if type(kind) is Global else ""
+            dtype = STORAGES.get(kind.name, "") if type(kind) is Global else ""
             if isinstance(count, int) and 0 <= count <= MOST_ELEMENTS:
-                where = printable(location, MOST_NAME) if type(location) is str else "?"
-                storage = Storage(identifier(str(key), MOST_NAME), dtype, count, where)
-                self.storages.setdefault(storage.key, storage)
+                if type(location) is not str:
+                    location = "?"
+                elif location != "cpu":
+                    location = printable(location, MOST_NAME)
+                key = identifier(str(key), MOST_NAME)
+                storage = Storage(key, dtype, count, location)
+                self.storages.setdefault(key, storage)
                 return storage
         if type(identity) is tuple and len(identity) >= 2 and identity[0] == "module":
             return identity[1]  # a class, with its source, as the legacy format has it

@@ -18,7 +18,7 @@ def number(contents: Contents, tensor: Tensor) -> float | None:
     spelled = _FORMATS.get(tensor.dtype)
     if record is None or spelled is None or tensor.count != 1 or tensor.layout != "strided" or tensor.neg:
         return None
-    in_place = record.name is None and record.held is None and not (record.spelled or record.swapped or record.pieces)
+    in_place = record.held is None and not (record.spelled or record.swapped or record.pieces)
     size = ITEM_BYTES[tensor.dtype]
     if not in_place or tensor.offset < 0 or (tensor.offset + 1) * size > record.size:
         return None

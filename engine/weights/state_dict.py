@@ -62,17 +62,18 @@ def forms(contents: Contents, mapping: KeyMapping) -> list[str]:
 
 
 def for_network(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
-    """The same for a network, which may not want all of them: those whose values can't be read here are on the meta
-    device. `refuse_unread` has to be asked before the values are used. Raises CheckpointError."""
-    return _mapped(contents, mapping, for_network=True)
-
-
-def refuse_unread(contents: Contents, mapping: KeyMapping, names: Collection[str]) -> None:
-    """Raises CheckpointError for the first of these names in the network whose values can't be read here."""
+    """The same for a network, which may not want all of them: their shapes alone, on the meta device. Those that it
+    wants are read by `values`. Raises CheckpointError."""
+    _refuse_new(mapping)
     used = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without)
-    for name, one in used.items():
-        if not one.tensor.readable and mapping.renamed(name) in names:
-            _values(contents, one, {})
+    return renamed({name: _unread(one) for name, one in used.items()}, dict(mapping.renames))
+
+
+def values(contents: Contents, mapping: KeyMapping, names: Collection[str]) -> dict[str, torch.Tensor]:
+    """The weights of these names in the network. Raises CheckpointError, also for values that can't be read here."""
+    used, flats = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without), tensors.Flats()
+    given = {mapping.renamed(name): one for name, one in used.items()}
+    return {name: _values(contents, one, flats) for name, one in given.items() if name in names}
 
 
 def refuse_other_numbers(contents: Contents, mapping: KeyMapping, wanted: Mapping[str, torch.Tensor]) -> None:
@@ -109,18 +110,14 @@ def _scale_of(one: Named, contents: Contents) -> str:
 
 def mapped(contents: Contents, mapping: KeyMapping) -> dict[str, torch.Tensor]:
     """The weights of a file, with the mapping applied. Raises CheckpointError, also for values that can't be read."""
-    return _mapped(contents, mapping, for_network=False)
+    _refuse_new(mapping)
+    found = of_section(contents, mapping.section, strip=mapping.strip, without=mapping.without)
+    return renamed(found, dict(mapping.renames))
 
 
-def _mapped(contents: Contents, mapping: KeyMapping, *, for_network: bool) -> dict[str, torch.Tensor]:
+def _refuse_new(mapping: KeyMapping) -> None:
     if mapping.new:
         raise CheckpointError(f"new:{mapping.new[0]}: only a network that is to be trained can have new weights")
-    used, flats = chosen(contents, mapping.section, strip=mapping.strip, without=mapping.without), tensors.Flats()
-    found = {
-        name: _unread(one) if for_network and not one.tensor.readable else _values(contents, one, flats)
-        for name, one in used.items()
-    }
-    return renamed(found, dict(mapping.renames))
 
 
 def _unread(one: Named) -> torch.Tensor:

@@ -1,11 +1,13 @@
-"""A tensor's values, mapped from the file: nothing is unpickled, and only what is used is read.
+"""A tensor's values, from their place in the file: nothing is unpickled, and only what is used is read.
 
-What is given is strided: of a quantized tensor the numbers that it stands for, as float32, of a sparse one all
-elements, of a conjugate or negative view the values that it has.
+A process that may be ended by what it reads (`engine.expendable`) maps them; another one reads a copy of what the
+tensor covers. What is given is strided: of a quantized tensor the numbers that it stands for, as float32, of a sparse
+one all elements, of a conjugate or negative view the values that it has.
 """
 
 import contextlib
 import mmap
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine import expendable
 from engine.errors import CheckpointError
-from engine.terminal_text import printable
 from engine.weights.contents import Contents, Named, Piece, Record
 from engine.weights.formats import distributed
 from engine.weights.problems import repeats
@@ -38,7 +40,7 @@ def find(contents: Contents, name: str) -> Named:
 
 
 def load(contents: Contents, name: str) -> torch.Tensor:
-    """The tensor `name`, mapped from the file, with its own shape and, where it is strided, its own strides; writing to
+    """The tensor `name`, from the file, with its own shape and, where it is strided, its own strides; writing to
     it would not change the file.
 
     Raises CheckpointError where its numbers are not there, of a kind that can't be read like this, or in a file that
@@ -64,9 +66,6 @@ def numbers(contents: Contents, tensor: Tensor, name: str, flats: Flats | None =
         raise CheckpointError(f"{name}: its values are not in {contents.path}")
     if record.pieces:
         return _assembled(contents, tensor, record, name)
-    if record.name is not None:
-        _refuse_changed(contents, record)
-        return _of_safetensors(record.file, record.name)
     if not tensor.count:
         return torch.empty(tensor.shape, dtype=dtype)
     if tensor.offset < 0:
@@ -75,9 +74,9 @@ def numbers(contents: Contents, tensor: Tensor, name: str, flats: Flats | None =
         raise CheckpointError(f"{name} needs {tensor.end * dtype.itemsize:,} bytes, but the file has {record.size:,}")
     try:
         _refuse_changed(contents, record)
-        flat, offset = _shared(record, dtype, {} if flats is None else flats), tensor.offset
+        flat, offset = _storage(record, dtype, flats, tensor)
         if tensor.conj or tensor.neg:  # of what it reaches, a copy
-            flat, offset = flat[tensor.offset : tensor.end], 0
+            flat, offset = flat[offset : offset + tensor.end - tensor.offset], 0
             flat = _conjugate(flat) if tensor.conj else flat
             flat = _negative(flat) if tensor.neg else flat
         return torch.as_strided(flat, tensor.shape, tensor.stride, offset)
@@ -227,41 +226,46 @@ def _overlap(a: Piece, b: Piece) -> bool:
     return all(start < other + length and other < start + size for start, size, other, length in sides)
 
 
-def _of_safetensors(file: Path, name: str) -> torch.Tensor:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="pt") as opened_file:
-            found: torch.Tensor = opened_file.get_tensor(name)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{file}: {printable(str(error), 200)}") from error
-    return found
-
-
-def _shared(record: Record, dtype: torch.dtype, flats: Flats) -> torch.Tensor:
-    """The storage's numbers, [count]; those that `flats` has, where it has them."""
+def _storage(record: Record, dtype: torch.dtype, flats: Flats | None, tensor: Tensor) -> tuple[torch.Tensor, int]:
+    """Numbers of the storage, [count], and where in them the tensor begins. All, where they are mapped or belong to
+    several; else those that the tensor covers."""
     if record.held is not None or record.spelled or record.swapped:
-        return _of_pickle(record, dtype)
+        return _of_pickle(record, dtype), tensor.offset
+    if flats is None and not expendable.is_declared():
+        return _read(record, dtype, tensor.offset, tensor.end), 0
     key = (record.file, record.offset, record.size, dtype)
-    if key not in flats:
-        flats[key] = _flat(record, dtype)
-    return flats[key]
+    flat = None if flats is None else flats.get(key)
+    if flat is None:
+        flat = _flat(record, dtype)
+        if flats is not None:
+            flats[key] = flat
+    return flat, tensor.offset
 
 
 def _flat(record: Record, dtype: torch.dtype) -> torch.Tensor:
     count = record.size // dtype.itemsize
+    if expendable.is_declared() and record.size >= MAPPED and not record.offset % dtype.itemsize:
+        start = record.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        length = record.offset - start + record.size
+        # A process may have 1,024 open files, as a rule: then a copy.
+        with open(record.file, "rb") as file, contextlib.suppress(OSError):
+            mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=start)
+            return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.offset - start)
+    return _read(record, dtype, 0, count)
+
+
+def _read(record: Record, dtype: torch.dtype, start: int, end: int) -> torch.Tensor:
+    """A copy of the storage's numbers from `start` to `end`, counted in elements."""
+    if end <= start:
+        return torch.empty(0, dtype=dtype)
     with open(record.file, "rb") as file:
-        if record.size >= MAPPED and not record.offset % dtype.itemsize:
-            start = record.offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-            length = record.offset - start + record.size
-            with contextlib.suppress(OSError):  # a process may have 1,024 open files, as a rule: then a copy
-                mapped = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY, offset=start)
-                return torch.frombuffer(mapped, dtype=dtype, count=count, offset=record.offset - start)
-        file.seek(record.offset)
-        data = bytearray(file.read(count * dtype.itemsize))
-    if len(data) < count * dtype.itemsize:
-        raise ValueError("the file has become shorter")
-    return torch.frombuffer(data, dtype=dtype) if count else torch.empty(0, dtype=dtype)
+        if os.fstat(file.fileno()).st_size < record.offset + record.size:
+            raise ValueError("they go beyond the end of the file")
+        data = bytearray((end - start) * dtype.itemsize)
+        file.seek(record.offset + start * dtype.itemsize)
+        if file.readinto(data) < len(data):
+            raise ValueError("the file has become shorter")
+    return torch.frombuffer(data, dtype=dtype)
 
 
 def _of_pickle(record: Record, dtype: torch.dtype) -> torch.Tensor:

@@ -20,6 +20,7 @@ from engine.terminal_text import path_text
 
 VERSION = 3  # of what is kept
 REPORT_EVERY = 250  # images between two reports of the progress
+CHANGED = "files changed while they were read: open the data set again once they are complete"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +46,14 @@ def kept_or(
 ) -> Images:
     """What was kept of these files, if none has changed; else made, and kept. `count`: images and problems together,
     where that is known before."""
-    kept = cache / f"{_key(paths)}.npz"
+    key = _key(paths)
+    kept = cache / f"{key}.npz"
     found, damaged = _kept(kept, count)
     if found is not None:
         return found
     found = make()
+    if _key(paths) != key:  # it is of no one state of the files
+        return replace(found, notes=(*found.notes, CHANGED))
     _keep(kept, found)
     if damaged:
         again = f"the cache was damaged or can't be read, and the images were read again: {path_text(kept)}"
@@ -113,15 +117,14 @@ def _bytes(pictures: Sequence[image_files.Picture]) -> tuple[list[Bytes], tuple[
 
 def _key(paths: "Sequence[str] | Sequence[Path]") -> str:
     """Of the files' names, sizes and times of change."""
-    key = hashlib.sha256(f"{VERSION} {SIDE}\n".encode())
+    lines, stat = [f"{VERSION} {SIDE}\n"], os.stat
     for path in paths:
         try:
-            status = os.stat(path)
-            about = b"\0%d\0%d\n" % (status.st_size, status.st_mtime_ns)
+            status = stat(path)
+            lines.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n")
         except (OSError, ValueError):
-            about = b"\0absent\n"
-        key.update(os.fsencode(path) + about)
-    return key.hexdigest()[:32]
+            lines.append(f"{path}\0absent\n")
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:32]
 
 
 def _kept(path: Path, count: int | None) -> tuple[Images | None, bool]:

@@ -61,12 +61,11 @@ def _whole(spec: Spec, cache: Path, progress: Progress) -> Dataset | None:
 def _of_files(spec: Spec, listing: Listing, cache: Path, progress: Progress) -> Dataset:
     samples = listing.samples
     read = image_cache.read_images([sample.path for sample in samples], cache, progress)
-    kept = [sample for sample, why in zip(samples, read.problems, strict=True) if why is None]
-    left_out = tuple(
-        f"{path_text(sample.path)}: {why}"
-        for sample, why in zip(samples, read.problems, strict=True)
-        if why is not None
-    )
+    kept, left_out = samples, tuple[str, ...]()
+    if any(read.problems):
+        both = list(zip(samples, read.problems, strict=True))
+        kept = [sample for sample, why in both if why is None]
+        left_out = tuple([f"{path_text(sample.path)}: {why}" for sample, why in both if why is not None])
     if not kept:
         raise DataError(f"{spec.where}: none of its {len(samples)} images can be read; the first: {left_out[0]}")
     if listing.fixed:

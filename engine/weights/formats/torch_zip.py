@@ -1,6 +1,5 @@
 """PyTorch's format since 1.6: a zip of a pickle and a record for each storage."""
 
-import contextlib
 import io
 import zipfile
 import zlib
@@ -50,45 +49,43 @@ def write(weights: "Mapping[str, torch.Tensor]", path: Path, header: Mapping[str
 def read_zip(contents: Contents, file: BinaryIO, start: int = 0) -> None:
     """Take what a zip of PyTorch's describes. `start`: of `file`, in the one that it is a stretch of, in bytes."""
     contents.zips.append(Stretch(contents.path, start, file.seek(0, io.SEEK_END)))
-    end = zip_directory.find_end(file) or zip_directory.End(0, 0, 0)
+    end = zip_directory.find_end(file)
     contents.budget.spend(OF_A_RECORD * end.records)
-    with zipfile.ZipFile(file) as archive:
-        found = zip_directory.directory(archive, file, end)
-        contents.problems += found.problems
-        entries = found.entries
-        named = [name for name in entries if name.lower().rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
-        if not named:
-            if any(name.endswith(".npy") for name in entries):
-                raise CheckpointError("it is a NumPy .npz file: read it with np.load")
-            raise CheckpointError("it is a zip file without a data.pkl, so not a PyTorch file")
-        # PyTorch looks in the folder of the first record, whatever that is.
-        folder, slash, _ = found.every[0].info.filename.partition("/")
-        wanted = found.like(f"{folder}{slash}data.pkl") if slash else []
-        pickle = wanted[-1].info.filename if wanted else named[0]
-        if not wanted:
-            contents.problems.append(f"PyTorch looks for {printable(folder, 60)}/data.pkl, which is not there")
-        if others := [name for name in named if name != pickle]:
-            also = ", ".join(printable(name, 60) for name in others[:3])
-            contents.problems.append(f"besides {printable(pickle, 60)}, which is read here, it has {also}")
-        base = pickle[: -len("data.pkl")]
-        script = any(name.startswith(f"{base}code/") for name in entries)
-        contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
-        pickled = opcodes.read(
-            _pickle_in(entries[pickle], file, contents), contents.budget, size=entries[pickle].info.file_size
-        )
-        for other in wanted[:-1]:  # of the same name: PyTorch may take it
-            pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents), contents.budget)
-        where = f"{base}data/"
-        for name, entry in entries.items():
-            if name.startswith(where):
-                if not entry.stored or entry.info.file_size != entry.info.compress_size:
-                    if len(contents.problems) < 50:
-                        problem = f"{printable(name, 60)} is compressed: its values can't be read in place"
-                        contents.problems.append(problem)
-                    continue
-                key = identifier(name[len(where) :], rebuild.MOST_NAME)
-                contents.records[key] = Record(contents.path, start + entry.offset, entry.info.file_size)
-        _read_texts(archive, entries, base, contents)
+    found = zip_directory.directory(file, end)
+    contents.problems += found.problems
+    entries = found.entries
+    named = [name for name in entries if name[-8:].lower() == "data.pkl"]
+    named = [name for name in named if name.lower().rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
+    if not named:
+        if any(name.endswith(".npy") for name in entries):
+            raise CheckpointError("it is a NumPy .npz file: read it with np.load")
+        raise CheckpointError("it is a zip file without a data.pkl, so not a PyTorch file")
+    # PyTorch looks in the folder of the first record, whatever that is.
+    folder, slash, _ = found.first.partition("/")
+    wanted = found.like(f"{folder}{slash}data.pkl") if slash else []
+    pickle = wanted[-1].name if wanted else named[0]
+    if not wanted:
+        contents.problems.append(f"PyTorch looks for {printable(folder, 60)}/data.pkl, which is not there")
+    if others := [name for name in named if name != pickle]:
+        also = ", ".join(printable(name, 60) for name in others[:3])
+        contents.problems.append(f"besides {printable(pickle, 60)}, which is read here, it has {also}")
+    base = pickle[: -len("data.pkl")]
+    script = any(name.startswith(f"{base}code/") for name in entries)
+    contents.format = "TorchScript archive (zip)" if script else "PyTorch (zip)"
+    pickled = opcodes.read(_pickle_in(entries[pickle], file, contents), contents.budget, size=entries[pickle].unpacked)
+    for other in wanted[:-1]:  # of the same name: PyTorch may take it
+        pickled.globals += opcodes.globals_of(_pickle_in(other, file, contents), contents.budget)
+    where = f"{base}data/"
+    for name, entry in entries.items():
+        if name.startswith(where):
+            if not entry.stored or entry.unpacked != entry.size:
+                if len(contents.problems) < 50:
+                    problem = f"{printable(name, 60)} is compressed: its values can't be read in place"
+                    contents.problems.append(problem)
+                continue
+            key = identifier(name[len(where) :], rebuild.MOST_NAME)
+            contents.records[key] = Record(contents.path, start + entry.offset, entry.size)
+    _read_texts(file, entries, base, contents)
     if contents.metadata.get("file.byteorder") == "big":
         contents.problems.append("its values are big-endian, which is not supported")
     contents.globals = pickled.globals
@@ -105,48 +102,47 @@ def _pickle_in(entry: zip_directory.Entry, file: BinaryIO, contents: Contents) -
     """Where the pickle of a zip is read from: as a whole; a very large one, which must have long texts or arrays in it,
     from where it lies. Its CRC-32 is compared, and a difference is a problem: PyTorch does not look at it. Raises
     CheckpointError where it is too large."""
-    info = entry.info
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if entry.method not in (zip_directory.STORED, zip_directory.DEFLATED):
         raise CheckpointError("its pickle uses a compression that torch.save does not: not unpacked")
-    if info.flag_bits & 1:
+    if entry.flags & 1:
         raise CheckpointError("its pickle is encrypted: not unpacked")
     file.seek(entry.offset)
-    if info.file_size > WHOLE:
+    if entry.unpacked > WHOLE:
         if not entry.stored:
-            raise CheckpointError(f"its pickle has {info.file_size:,} bytes, compressed: too many to read")
+            raise CheckpointError(f"its pickle has {entry.unpacked:,} bytes, compressed: too many to read")
         return Bounded(file, entry.end)
-    contents.budget.read(info.file_size)
-    data = file.read(min(info.compress_size, WHOLE))
+    contents.budget.read(entry.unpacked)
+    data = file.read(min(entry.size, WHOLE))
     if not entry.stored:
         data = zlib.decompressobj(-15).decompress(data, WHOLE)
-    data = data[: info.file_size]
-    if zlib.crc32(data) != info.CRC:
+    data = data[: entry.unpacked]
+    if zlib.crc32(data) != entry.crc:
         contents.problems.append("the bytes of its pickle are not those that were written (CRC-32)")
     return io.BytesIO(data)
 
 
-def _read_texts(
-    archive: zipfile.ZipFile, entries: Mapping[str, zip_directory.Entry], base: str, contents: Contents
-) -> None:
+def _read_texts(file: BinaryIO, entries: Mapping[str, zip_directory.Entry], base: str, contents: Contents) -> None:
     for name in ("version", "byteorder", ".format_version", "producer"):
         entry = entries.get(base + name)
-        if entry is not None and entry.stored and entry.info.file_size < 100:
-            with contextlib.suppress(zipfile.BadZipFile):  # `check` says that
-                text = archive.read(entry.info).decode("utf-8", "replace").strip()
-                contents.metadata[f"file.{name.strip('.')}"] = printable(text)
+        if entry is not None and entry.stored and entry.unpacked < 100 and entry.unpacked <= entry.size:
+            file.seek(entry.offset)
+            data = file.read(entry.unpacked)
+            if zlib.crc32(data) == entry.crc:  # `check` says that it is not
+                contents.metadata[f"file.{name.strip('.')}"] = printable(data.decode("utf-8", "replace").strip())
 
 
 def check(contents: Contents, progress: Progress = silent) -> list[str]:
     """Read every byte of the zips in a file, or in several, and compare their records with the CRC-32 that was written
     with each: what is damaged, a line each. torch.load does not look: a flipped bit in a tensor loads without a word.
-    Other formats have no checksum; then that is the line. `progress`: in bytes."""
+    Other formats have no checksum; then that is the line. `progress`: in bytes. Raises CheckpointError where a file is
+    not the one that was listed."""
     if not contents.zips:
         return [f"{contents.format} has no checksums to compare with"]
     total, done = sum(where.size for where in contents.zips), 0
     names, bad = _names(contents), list[str]()
     for where in contents.zips:
         progress(done, total)
-        with opened(where.file) as whole:
+        with _again(where.file) as whole:
             part, start = window(whole, where.offset, where.size), done
             try:
                 bad += _damage(where, part, names, lambda read: progress(start + read, total))  # noqa: B023 - used at once
@@ -154,27 +150,44 @@ def check(contents: Contents, progress: Progress = silent) -> list[str]:
                 what = ", ".join(names.get((where.file, where.offset), [])) or printable(where.file.name, 100)
                 bad.append(f"{what}: its zip is damaged")
         done += where.size
+    contents.refuse_changed()
     progress(total, total)
     return bad
 
 
+def _again(path: Path) -> BinaryIO:
+    """A file that was listed before. Raises CheckpointError where it can't be opened any more."""
+    try:
+        return opened(path)
+    except OSError as error:
+        raise CheckpointError(f"{printable(str(path))} can't be read any more ({error.strerror})") from None
+
+
 def _damage(where: Stretch, file: BinaryIO, names: Names, progress: Callable[[int], None]) -> list[str]:
     bad, done = list[str](), 0
-    with zipfile.ZipFile(file) as archive:
-        end = zip_directory.find_end(file) or zip_directory.End(0, 0, 0)
-        for entry in zip_directory.directory(archive, file, end).entries.values():
-            if not entry.stored:
-                continue
-            try:
-                with archive.open(entry.info) as stream:
-                    while block := stream.read(BLOCK):
-                        done += len(block)
-                        progress(done)
-            except (zipfile.BadZipFile, OSError, *DAMAGED):
-                found = names.get((where.file, where.offset + entry.offset)) or names.get((where.file, where.offset))
-                what = ", ".join(found or []) or printable(entry.info.filename, 100)
-                bad.append(f"{what}: its bytes are not those that were written (CRC-32)")
+    for entry in zip_directory.directory(file, zip_directory.find_end(file)).entries.values():
+        if not entry.stored:
+            continue
+        try:
+            sound, done = _sound(file, entry, lambda read: progress(done + read)), done + entry.unpacked  # noqa: B023
+        except (OSError, *DAMAGED):
+            sound = False
+        if not sound:
+            found = names.get((where.file, where.offset + entry.offset)) or names.get((where.file, where.offset))
+            what = ", ".join(found or []) or printable(entry.name, 100)
+            bad.append(f"{what}: its bytes are not those that were written (CRC-32)")
     return bad
+
+
+def _sound(file: BinaryIO, entry: zip_directory.Entry, progress: Callable[[int], None]) -> bool:
+    """Whether the bytes of a record that is stored as it is are those of its CRC-32. Raises OSError."""
+    file.seek(entry.offset)
+    crc, left = 0, entry.unpacked
+    while left > 0 and (block := file.read(min(BLOCK, left))):
+        crc = zlib.crc32(block, crc)
+        left -= len(block)
+        progress(entry.unpacked - left)
+    return not left and crc == entry.crc and entry.unpacked <= entry.size
 
 
 def _names(contents: Contents) -> Names:

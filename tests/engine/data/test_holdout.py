@@ -126,3 +126,14 @@ def test_neither_the_generators_nor_their_states_are_touched() -> None:
 def test_what_is_typed_is_checked_without_numpy() -> None:
     script = "import sys, engine.data.holdout as h; h.parse('5000:1'); assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("5000", "5,000"), ("0.1", "10%"), ("10%", "10%"), ("1e-1:3", "10%:3"), ("0.07", "7%"), (".125", "12.5%"),
+     ("500:12", "500:12")],
+)  # fmt: skip
+def test_the_same_amount_looks_the_same_however_it_was_typed(text: str, shown: str) -> None:
+    wanted = parse(text)
+    assert str(wanted) == shown
+    assert parse(shown.replace(",", "")) == wanted

@@ -1,8 +1,11 @@
 """IDX files are read as their header says, or refused with a reason."""
 
 import gzip
+import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from engine.data import idx
 from engine.data.dataset import Bytes
 from engine.errors import DataError
+from tests.support.memory import memory_below
 
 ITEM = (28, 28)
 
@@ -47,8 +51,39 @@ def test_labels_are_read(tmp_path: Path, suffix: str) -> None:
     assert idx.read(write(tmp_path, suffix, pack(labels)), ()).tolist() == list(range(10))
 
 
-def test_an_extracted_file_is_mapped_not_loaded(tmp_path: Path) -> None:
-    assert isinstance(idx.read(write(tmp_path, "", pack(some_images(3))), ITEM), np.memmap)
+def test_a_file_that_is_cut_short_later_has_left_its_images_here(tmp_path: Path, suffix: str) -> None:
+    """As torchvision cuts it, to extract it anew: where it was mapped, the next look would end the process."""
+    images = some_images(50)
+    path = write(tmp_path, suffix, pack(images))
+    read = idx.read(path, ITEM)
+    assert not isinstance(read, np.memmap)
+    os.truncate(path, 0)
+    assert np.array_equal(read, images)
+
+
+@pytest.mark.parametrize("change", [lambda path: os.truncate(path, 500), lambda path: os.utime(path, ns=(1, 1))])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    path = write(tmp_path, "", pack(some_images(50)))
+    count = idx._count
+
+    def changing(*asked: Any) -> int:
+        change(path)
+        return count(*asked)
+
+    monkeypatch.setattr(idx, "_count", changing)
+    with pytest.raises(DataError, match=r"changed while it was read: try again|cut short"):
+        idx.read(path, ITEM)
+
+
+def test_what_fills_no_memory_here_is_refused(tmp_path: Path) -> None:
+    """A file without a byte on the disk may claim any size."""
+    path, count = tmp_path / "images", 6_000_000
+    path.write_bytes(struct.pack(">HBBIII", 0, 8, 3, count, 28, 28))
+    os.truncate(path, 16 + count * 784)
+    with memory_below(1 << 20), pytest.raises(DataError, match="too many to hold in memory"):
+        idx.read(path, ITEM)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 49, 50, 1000])

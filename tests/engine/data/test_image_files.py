@@ -180,7 +180,7 @@ def test_of_a_file_with_several_images_the_first_is_read_and_that_is_said(tmp_pa
 
 def test_what_the_system_refuses_and_what_is_no_file_is_said(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(DataError, match="it is not a regular file"):
+    with pytest.raises(DataError, match="it is a named pipe, not a file"):
         image_files.read(tmp_path / "pipe.png")
     with pytest.raises(DataError, match=r"it can't be read \(File name too long\)"):
         image_files.read(tmp_path / f"{'x' * 300}.png")

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.data import idx
 from engine.data import open_dataset as dataset
+from engine.data.dataset import Bytes
 from engine.data.demo import demo_dataset
 from engine.data.fashion_mnist.spec import CLASSES, FILES, File
 from engine.data.open_dataset import candidates, describe, open_dataset, peek
@@ -103,15 +105,26 @@ def test_the_folders_are_looked_in_in_order(tmp_path: Path, home: Path, monkeypa
     assert open_dataset("auto", None, home).where == str(tmp_path / "env")
 
 
-def test_of_two_forms_the_whole_extracted_one_is_read(tmp_path: Path, home: Path) -> None:
+def test_of_two_forms_the_whole_extracted_one_is_read(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = fill(fill(tmp_path / "data", "gz"), "extracted")
-    assert isinstance(open_dataset("auto", folder, home).train.images, np.memmap)
+    read: list[Path] = []
+    real = idx.read
+
+    def noted(path: Path, item: idx.Shape) -> Bytes:
+        read.append(path)
+        return real(path, item)
+
+    monkeypatch.setattr(idx, "read", noted)
+    assert len(open_dataset("auto", folder, home).train) == 60
+    assert {path.name for path in read} == {file.name for file in FILES}
     for file in FILES:
         path = folder / file.name
         path.write_bytes(path.read_bytes()[:-5])
-    data = open_dataset("auto", folder, home)
-    assert not isinstance(data.train.images, np.memmap)
-    assert len(data.train) == 60
+    read.clear()
+    assert len(open_dataset("auto", folder, home).train) == 60
+    assert {path.name for path in read} == {file.gz_name for file in FILES}
 
 
 def test_a_data_folder_is_not_written_to(root: Path, home: Path) -> None:

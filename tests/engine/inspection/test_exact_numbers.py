@@ -1,5 +1,6 @@
 """The numbers of small tensors, exactly: compared with NumPy's and with what PyTorch reads back."""
 
+import itertools
 import math
 import struct
 from decimal import Decimal
@@ -49,6 +50,37 @@ def test_other_floats_have_the_values_beside_them(kind: torch.dtype, value: floa
         beside = float(torch.tensor(float(text), dtype=torch.float64).to(kind))
         assert (beside - float(element)) * side > 0
         assert not any(min(beside, float(element)) < one < max(beside, float(element)) for one in every)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_float32_is_told_in_other_types_and_among_the_values_around_it(value: float) -> None:
+    (found,) = exact_numbers(torch.tensor(value))
+    others = {name: (text, off) for name, text, off in found.others}
+    assert others["torch.float64"][1] == "exact"
+    assert "torch.float32" not in others
+    with np.errstate(over="ignore"):
+        half = np.float16(np.float32(value))
+    assert np.float16(others["torch.float16"][0]) == half
+    assert others["torch.bool"] == (str(bool(value)), "")
+    assert ("torch.int8" in others) == (-128 <= value <= 127)
+    if "torch.int8" in others:
+        assert int(others["torch.int8"][0]) == math.trunc(value)
+    around = [np.float32(text) for text, _ in found.around]
+    assert around == sorted(around, reverse=True)
+    assert np.float32(value) in around
+    for (_, bits), number in zip(found.around, around, strict=True):
+        if number:  # which zero it is, its digits say alone
+            assert struct.pack(">f", number) == int(bits.replace(" ", ""), 2).to_bytes(4, "big")
+    for above, below in itertools.pairwise(around):
+        assert np.nextafter(above, np.float32(-np.inf)) == below
+
+
+@pytest.mark.parametrize("value", [448.0, -448.0])
+def test_at_the_ends_of_a_type_there_are_fewer_values_around(value: float) -> None:
+    (found,) = exact_numbers(torch.tensor(value).to(torch.float8_e4m3fn))
+    numbers = [float(text) for text, _ in found.around]
+    assert len(numbers) == 9
+    assert max(numbers, key=abs) == value
 
 
 def test_whole_numbers_truth_values_and_complex_ones() -> None:

@@ -13,13 +13,14 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from engine.errors import CheckpointError
-from engine.weights import state_dict, tensors
+from engine.weights import state_dict, tensors, zip_directory
 from engine.weights.compare import compare
 from engine.weights.formats.torch_zip import check
 from engine.weights.reading import read
@@ -398,14 +399,15 @@ def test_a_file_that_changes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(CheckpointError, match="has changed since it was listed"):
         tensors.load(contents, "x")
     checkpoint(holding(x=tensor((4,), (1,))), path)
-    real = zipfile.ZipFile.infolist
+    real = zip_directory.find_end
 
-    def written_to(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-        with open(path, "ab") as file:
-            file.write(b"\0")
-        return real(archive)
+    def written_to(file: IO[bytes]) -> zip_directory.End:
+        found = real(file)
+        with open(path, "ab") as other:
+            other.write(b"\0")
+        return found
 
-    monkeypatch.setattr(zipfile.ZipFile, "infolist", written_to)
+    monkeypatch.setattr(zip_directory, "find_end", written_to)
     assert "it changed while it was read" in refused(path)
 
 

@@ -244,6 +244,16 @@ def header_cases() -> dict[str, bytes]:
         changed = bytearray(data)
         struct.pack_into("<I", changed, directory + 42, at)
         found[f"the record is at {at}"] = bytes(changed)
+    for folder in "ab":  # the record that names PyTorch's folder is not there
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as file:
+            file.writestr(f"{folder}/x", b"")
+            for name, what in ((f"{'ab'.replace(folder, '')}/data.pkl", GOOD), (f"{folder}/data.pkl", EVIL)):
+                file.writestr(name, f"c{what.replace('.', chr(10))}\n.".encode())
+        for at in (1, 30, 40, 4000):
+            changed = bytearray(made.getvalue())
+            struct.pack_into("<I", changed, parts(bytes(changed))[2][6] + 42, at)
+            found[f"the first record, of {folder}, is at {at}"] = bytes(changed)
     for extra in (b"\1\0\x08\0" + struct.pack("<Q", 60), b"\1\0\x10\0" + struct.pack("<2Q", 15, 60), b"\1\0\x04\0abcd"):
         made = io.BytesIO()
         with zipfile.ZipFile(made, "w") as file:
