@@ -213,19 +213,22 @@ class LabClient:
         on_events: Callable[[Sequence[LabEvent]], None],
         on_lost: Callable[[str], None],
     ) -> None:
-        ended = ""
+        ended = unread = ""
         with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
             connection.sendall(line_of(HostRequest(do="follow")))
-            for events in self._events(stream):
-                if self._closed:
-                    return
-                if events:
-                    on_events(events)
-                for event in events:
-                    if isinstance(event, KernelChanged):
-                        ended = event.why if event.phase == "ended" else ""
+            try:
+                for events in self._events(stream):
+                    if self._closed:
+                        return
+                    if events:
+                        on_events(events)
+                    for event in events:
+                        if isinstance(event, KernelChanged):
+                            ended = event.why if event.phase == "ended" else ""
+            except plain_file.NotPlainError as error:
+                unread = f"the lab's log can't be read ({error.strerror}): {path_text(self.folder.events)}"
         if not self._closed:
-            on_lost(f"the lab has ended: {ended}" if ended else "the lab's host process has ended")
+            on_lost(unread or (f"the lab has ended: {ended}" if ended else "the lab's host process has ended"))
 
     def _events(self, stream: BinaryIO) -> Iterator[list[LabEvent]]:
         """What the log has and what comes, each once, in its order."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 VERSION = 1
+MOST_OF_OUTPUT, MOST_DEEP = 60, 80  # objects and lists in one another, of a kernel's message, and of an event
 KernelPhase = Literal["starting", "ready", "busy", "ended", "died"]
 RunStatus = Literal["ok", "error", "interrupted", "died", "skipped"]  # skipped: a cell before it failed
 
@@ -126,9 +127,32 @@ def encode(event: LabEvent) -> str:
 
 
 def decode(line: bytes | str) -> LabEvent | None:
-    """The event of a line; None for one of an unknown kind, or whose fields have other types than theirs."""
+    """The event of a line; None for one of an unknown kind, whose fields have other types than theirs, or that is
+    deeper than any that is written."""
     try:
         content = json.loads(line)
-        return msgspec.convert(content, EVENTS[content["kind"]])
+        event = msgspec.convert(content, EVENTS[content["kind"]])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return None if _is_deep(content, MOST_DEEP) else event
+
+
+def shallow(value: Any, most: int = MOST_OF_OUTPUT) -> Any:
+    """An output of a kernel, which may be as deep as JSON can be read, and then can't be written again: what is deeper
+    than `most` objects or lists in one another is "…"."""
+    if not _is_deep(value, most):
+        return value
+    if most <= 0:
+        return "…"
+    if isinstance(value, dict):
+        return {key: shallow(one, most - 1) for key, one in value.items()}
+    return [shallow(one, most - 1) for one in value]
+
+
+def _is_deep(value: Any, most: int) -> bool:
+    """Whether more than `most` objects or lists lie in one another."""
+    if not isinstance(value, dict | list):
+        return False
+    if most <= 0:
+        return True
+    return any(_is_deep(one, most - 1) for one in (value.values() if isinstance(value, dict) else value))

@@ -24,23 +24,30 @@ from engine.lab.state import LabState
 LARGEST = 16 * 2**20  # bytes of a log that is opened as it is; of a larger one the last run of each cell stays
 WAITING = 32 * 2**20  # bytes that are kept while the disk is full
 MOST_LINE = WAITING + 1  # bytes of one that is read: a longer one is never written
+MOST_NO_EVENTS = 64 * 2**20  # bytes of a log that are no event, after which it is not read on
+OF_A_LINE = 100  # bytes that a line which is no event counts at least
 PART = 2**20  # bytes, about, of the events that are read at a time
 
 
 def read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[list[LabEvent]]:
     """The events of the whole lines between two places, in parts. What is no event is passed over. A log that is not
-    there is empty, and so is a line of more than MOST_LINE bytes. Raises OSError."""
+    there is empty, and so is a line of more than MOST_LINE bytes. Raises OSError, also where more than MOST_NO_EVENTS
+    bytes are no events: a log may hold gigabytes of anything."""
     if not path.exists():
         return
     with plain_file.opened(path) as file:
         file.seek(begin)
         place, part, size = begin, list[LabEvent](), 0
-        whole = True  # whether what comes next begins a line
+        whole, no_events = True, 0  # whether what comes next begins a line; bytes
         while (end is None or place < end) and (line := file.readline(MOST_LINE)):
             place, size = place + len(line), size + len(line)
             begins, whole = whole, line.endswith(b"\n")
             if begins and whole and (event := decode(line)) is not None:
                 part.append(event)
+            else:
+                no_events += max(OF_A_LINE, len(line))
+            if no_events > MOST_NO_EVENTS:
+                raise plain_file.NotPlainError(f"more than {MOST_NO_EVENTS >> 20} MB of it are no events", path)
             if size >= PART:
                 yield part
                 part, size = [], 0
@@ -63,7 +70,7 @@ class LabLog:
                 self.state.add(event)
         if path.exists() and path.stat().st_size > LARGEST:
             self._compact(path)
-        self._file = plain_file.written(path, append=True)
+        self._path, self._file = path, plain_file.written(path, append=True)
         self.size = os.fstat(self._file).st_size  # bytes that are written
         self.waiting = b""  # lines that are not
         self.trouble = ""
@@ -83,6 +90,9 @@ class LabLog:
     def retry(self) -> None:
         """Write what is waiting."""
         try:
+            if self.waiting and (size := os.fstat(self._file).st_size) != self.size:
+                self.size = size  # somebody has cut it short, or written to it
+                self.waiting = self.waiting if _ends_whole(self._path) else b"\n" + self.waiting
             while self.waiting:
                 written = os.write(self._file, self.waiting)
                 self.size += written
@@ -128,5 +138,7 @@ def _compacted(state: LabState) -> Iterator[LabEvent]:
 
 def _ends_whole(path: Path) -> bool:
     with plain_file.opened(path) as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"

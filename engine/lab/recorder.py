@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from engine.lab.events import LabEvent, RunOutput, RunOutputs
+from engine.lab.events import LabEvent, RunOutput, RunOutputs, shallow
 from engine.lab.outputs import Outputs, size_of
 
 JOIN_S = 0.05  # parts of a stream that come within it are one event
@@ -37,6 +37,7 @@ class Recorder:
 
     def take(self, kind: str, content: dict[str, Any]) -> None:
         """A message of the kernel's iopub channel that is of this run."""
+        content = shallow(content)
         if not self.outputs.take(kind, content):
             return
         self._count(kind, content)

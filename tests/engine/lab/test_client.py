@@ -44,9 +44,11 @@ sys.modules["engine.lab.kernel_side"] = made
 """
 ENDLESS = 99
 
+pytestmark = pytest.mark.usefixtures("light_kernels")
+
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
+def shared(light_kernels: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
     """A lab of all tests of this module that leave its kernel as it is."""
     folder = tmp_path_factory.mktemp("lab")
     lab = opened(folder / "home", folder / "shared.py").ready()

@@ -14,15 +14,18 @@ from engine.errors import LabError
 from engine.inspection.kernel_requests import EvaluateRequest
 from engine.lab import log
 from engine.lab.events import InputAnswered, InputAsked, KernelChanged, RunOutput, RunOutputs
+from engine.lab.kernel import ALONE
 from engine.lab.state import fold
 from tests.support.labs import Following, end, opened, text_of
 from tests.support.waiting import wait_for
 
 STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\nwhile True: pass"
 
+pytestmark = pytest.mark.usefixtures("light_kernels")
+
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
+def shared(light_kernels: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
     """A lab of all tests of this module that leave its kernel as it is."""
     folder = tmp_path_factory.mktemp("lab")
     lab = opened(folder / "home", folder / "shared.py").ready()
@@ -33,6 +36,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Following]:
 @pytest.fixture
 def own(tmp_path: Path, home: Path) -> Iterator[Following]:
     """A lab of one test alone."""
+    lab = opened(home, tmp_path / "own.py").ready()
+    yield lab
+    end(home, tmp_path / "own.py")
+
+
+@pytest.fixture
+def asked(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Following]:
+    """A lab of one test alone, whose kernel answers questions about its variables."""
+    for name in ALONE:
+        monkeypatch.delenv(name)
     lab = opened(home, tmp_path / "own.py").ready()
     yield lab
     end(home, tmp_path / "own.py")
@@ -121,12 +134,12 @@ def test_what_a_thread_prints_after_the_end_is_of_its_cell(shared: Following) ->
     assert shared.state.cells[run.cell].phase == "ok"
 
 
-def test_what_a_thread_prints_after_a_question_about_the_variables_is_kept(shared: Following) -> None:
+def test_what_a_thread_prints_after_a_question_about_the_variables_is_kept(asked: Following) -> None:
     late = "import threading, time\ndef late():\n    go.wait()\n    print('after the question')\n    done.set()\n"
     code = f"{late}go, done = threading.Event(), threading.Event()\nthreading.Thread(target=late).start()\n0"
-    (run,) = shared.run(code)
-    shared.client.ask(EvaluateRequest("go.set() or done.wait()"))
-    shared.until(lambda state: "after the question" in text_of(state.cells[run.cell]), "the thread's words")
+    (run,) = asked.run(code)
+    asked.client.ask(EvaluateRequest("go.set() or done.wait()"))
+    asked.until(lambda state: "after the question" in text_of(state.cells[run.cell]), "the thread's words")
 
 
 def test_very_many_lines_are_bounded(shared: Following) -> None:

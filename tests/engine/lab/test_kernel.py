@@ -23,9 +23,11 @@ from engine.lab.last_output import LastOutput
 from engine.lab.run import CellRan, run_all
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.usefixtures("light_kernels")
+
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+def kernel(light_kernels: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     with Kernel("python3", tmp_path_factory.mktemp("work"), {"GREETING": "hello"}) as started:
         yield started
 

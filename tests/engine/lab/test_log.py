@@ -1,14 +1,25 @@
 """A lab's log: what is cut off, what is too much, and a disk that is full."""
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.lab import log
-from engine.lab.events import KernelChanged, LabEvent, RunFinished, RunOutput, RunQueued, RunsForgotten, RunStarted
+from engine.lab.events import (
+    KernelChanged,
+    LabEvent,
+    RunFinished,
+    RunOutput,
+    RunQueued,
+    RunsForgotten,
+    RunStarted,
+    shallow,
+)
 from engine.lab.log import LabLog
 from engine.lab.state import fold
 
@@ -135,3 +146,49 @@ def test_what_a_full_disk_refuses_is_written_later(tmp_path: Path, monkeypatch: 
     written.retry()
     assert (written.trouble, written.waiting, written.size) == ("", b"", len(line))
     assert [event.seq for event in events_of(path)] == [1]
+
+
+@pytest.mark.parametrize("size", [0, 7, 60])
+def test_a_log_that_is_cut_short_while_the_lab_lives_loses_no_more_than_that(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "events.jsonl"
+    written = LabLog(path)
+    written.append(RunQueued(run=1, cell="a", source=""))
+    written.append(RunQueued(run=2, cell="b", source=""))
+    os.truncate(path, size)
+    for number in (3, 4):
+        written.append(RunQueued(run=number, cell="c", source=""))
+    assert written.size == path.stat().st_size
+    written.close()
+    assert [event.run for event in events_of(path) if isinstance(event, RunQueued)] == [3, 4]
+
+
+@pytest.mark.parametrize("line", [b"\0" * 1000, b"x\n", b"\n", b'{"kind": "queued"}\n', b"z" * 300 + b"\n"])
+def test_a_log_of_gigabytes_that_are_no_events_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    monkeypatch.setattr(log, "MOST_NO_EVENTS", 5000)
+    path = tmp_path / "events.jsonl"
+    events = b"".join(log.line_of(event) for number in range(100) for event in run(number, "a", "x"))
+    path.write_bytes(events + line * 4)
+    assert len(events_of(path)) == 400
+    path.write_bytes(events + line * 4000)
+    for read in (events_of, LabLog):
+        with pytest.raises(OSError, match="of it are no events"):
+            read(path)
+
+
+def test_what_can_be_read_of_a_kernel_can_be_written_and_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    deep: Any = "bottom"
+    for number in range(900):
+        deep = {"a": deep} if number % 2 else [deep, 1]
+    written = LabLog(path)
+    written.append(RunQueued(run=1, cell="a", source=""))
+    content = shallow({"data": {"application/json": deep, "text/plain": "here"}, "metadata": {}})
+    written.append(RunOutput(run=1, type="display_data", content=content))
+    (node,) = fold(events_of(path)).cells["a"].nodes
+    assert node["data"]["text/plain"] == "here"
+    assert json.dumps(node).count("a") > 20
+    assert shallow(content) == content
+    written.append(RunOutput(run=1, type="display_data", content={"data": {"application/json": deep}}))
+    assert len(events_of(path)) == 2  # deeper than any that is written
