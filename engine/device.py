@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING
 import psutil
 
 from engine.errors import DeviceError
+from engine.gpu import Card, CardReading, open_card
 
 if TYPE_CHECKING:
     import torch
+
+
+SPINS = "1000"  # turns of the loop in which a thread waits before it sleeps: found by benchmarks.threads
 
 
 def usable_cores() -> int:
@@ -28,8 +32,16 @@ def usable_cores() -> int:
 
 
 def default_threads() -> int:
-    """Usable cores less one, at least 1: with a thread on every core, one busy neighbour stalls them all."""
-    return max(1, usable_cores() - 1)
+    """Usable cores less one, which is left to other programs; of two cores both, as one is half of the machine."""
+    return max(min(2, usable_cores()), usable_cores() - 1)
+
+
+def spin_shortly() -> None:
+    """Let threads of this process that wait for each other sleep after a short while; to be called before torch is
+    imported. libgomp lets them spin much longer, and a spinning thread keeps the core that the one it waits for needs:
+    beside a neighbour that computes (`benchmarks.threads`). What the environment says counts."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
 
 
 def resolve(name: str) -> "torch.device":
@@ -89,28 +101,53 @@ def name(device: "torch.device") -> str:
     return processor()
 
 
-@dataclass(frozen=True)
-class Reading:
-    """`load`: 0..1 of the device (None: not known); `memory`: bytes this process uses; `memory_total`: bytes there."""
+@dataclass(frozen=True, kw_only=True)
+class Reading(CardReading):
+    """How busy a device is. `load`: 0..1 of a GPU, or of all the machine's cores; the fields of CardReading that are
+    not named here are a GPU's alone."""
 
-    load: float | None
-    memory: int | None
-    memory_total: int | None
+    memory: int | None = None  # bytes: what PyTorch holds of the GPU, or the process's resident memory
+    memory_total: int | None = None  # bytes that the device has
 
 
-def read(device: "torch.device") -> Reading:
-    """How busy the device is now. The CPU's load is since the last call, over all cores of the machine."""
-    if device.type == "cuda":
+class Meter:
+    """Reads a device again and again. For one thread, which is not the training's: a driver may take its time."""
+
+    def __init__(self, device: "torch.device") -> None:
+        self._device = device
+        self._card: Card | None = None
+        self._problem = ""
+        if device.type == "cuda":
+            try:
+                self._card = open_card(_uuid(device), device.index or 0)
+            except DeviceError as error:
+                self._problem = f"the GPU's load, watts and temperature are not read: {error}"
+        else:
+            psutil.cpu_percent()  # the load is that since the last call in this thread
+
+    def read(self) -> Reading:
+        """The device now. Raises nothing that a driver or a missing library could cause."""
+        if self._device.type != "cuda":
+            own, total = psutil.Process().memory_info().rss, psutil.virtual_memory().total
+            return Reading(load=psutil.cpu_percent() / 100, memory=own, memory_total=total)
         import torch
 
-        load: float | None
-        try:
-            load = torch.cuda.utilization(device) / 100
-        except (RuntimeError, ModuleNotFoundError):  # no NVML
-            load = None
-        total = torch.cuda.get_device_properties(device).total_memory
-        return Reading(load, torch.cuda.memory_reserved(device), total)
-    return Reading(psutil.cpu_percent() / 100, psutil.Process().memory_info().rss, psutil.virtual_memory().total)
+        card = self._card.read() if self._card is not None else CardReading()
+        total = torch.cuda.get_device_properties(self._device).total_memory
+        return Reading(**{**vars(card), "memory": torch.cuda.memory_reserved(self._device), "memory_total": total})
+
+    def problems(self) -> list[str]:
+        """What can't be read, and why, a sentence each: what has come up since the last call."""
+        found = [self._problem] if self._problem else []
+        self._problem = ""
+        return found + (self._card.problems() if self._card is not None else [])
+
+
+def _uuid(device: "torch.device") -> str:
+    """Of a GPU, as CUDA has it; empty where this PyTorch does not tell it."""
+    import torch
+
+    return str(getattr(torch.cuda.get_device_properties(device), "uuid", None) or "")
 
 
 def processor() -> str:

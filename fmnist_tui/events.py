@@ -37,9 +37,9 @@ def events(run: str = "last", *kinds: str, home: PathLike | None = None) -> Iter
 
 
 def _read(folder: RunFolder, kinds: list[type[LogEvent]] | None) -> Iterator[Event]:
-    since = 0
+    since, reading = 0, log.Reading()
     while True:
-        part = _part(folder, since, kinds)
+        part = _part(folder, since, kinds, reading)
         yield from (json.loads(encode(event)) for event in part.events)
         if part.end == since:
             return
@@ -47,5 +47,5 @@ def _read(folder: RunFolder, kinds: list[type[LogEvent]] | None) -> Iterator[Eve
 
 
 @in_python
-def _part(folder: RunFolder, since: int, kinds: list[type[LogEvent]] | None) -> log.LogPart:
-    return log.read(folder, since, kinds=kinds, most=PART)
+def _part(folder: RunFolder, since: int, kinds: list[type[LogEvent]] | None, reading: log.Reading) -> log.LogPart:
+    return log.read(folder, since, kinds=kinds, most=PART, reading=reading)

@@ -18,8 +18,10 @@ from engine.evaluation.confidence import Confidence
 from engine.evaluation.requests import Evaluation, EvaluationComparison, EvaluationSettings
 from engine.home import Home
 from engine.models import trusted_code
+from engine.models.trusted_code import UntrustedCodeError
 from engine.progress import Progress, silent
 from engine.sources import WeightsFile
+from engine.training import test_time
 from engine.training.config import TrainConfig
 from engine.training.loop import Batch, Score, test_loop
 from engine.training.settings import SETTINGS
@@ -28,7 +30,7 @@ from engine.weights import matching
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
 from engine.weights.key_mapping import USE_OF_FILES, KeyMapping
-from engine.weights.state_dict import for_network, refuse_other_numbers, refuse_unread
+from engine.weights.state_dict import for_network, refuse_other_numbers, values
 
 
 def evaluate(
@@ -43,6 +45,7 @@ def evaluate(
 
     Raises MisfitError where they do not fit the network, and other EngineErrors.
     """
+    contents = contents_of(source.path)
     setup = _setup(source, settings, home, data_dir)
     sha256 = identity(source.path)
     kept = _cache(home, sha256, source, settings, setup)
@@ -53,6 +56,7 @@ def evaluate(
     except (OSError, ValueError, TypeError, LookupError):
         pass
     _load_from(source, setup)
+    contents.refuse_changed()  # else what was evaluated may not be what has this SHA-256
     result = score(setup, source.path, sha256, progress)
     with contextlib.suppress(OSError):  # computed again the next time
         private.folder(kept.parent)
@@ -115,10 +119,19 @@ def _predictions(setup: TrainingSetup, progress: Progress) -> torch.Tensor:
     return torch.cat([setup.network(X).argmax(1).cpu() for X, _ in reported(batches, batches.samples, progress)])
 
 
+class NamesCodeError(CheckpointError, UntrustedCodeError):
+    """A file of weights names a Python file that the person does not trust yet; on a screen they can be asked."""
+
+    def __init__(self, words: str, file: UntrustedCodeError) -> None:
+        Exception.__init__(self, words)
+        self.file, self.sha256, self.changed = file.file, file.sha256, file.changed
+
+
 def configured(contents: Contents, model: str, settings: EvaluationSettings) -> TrainConfig:
     """The settings of the network and the data. A checkpoint of this program says what is not given; but a Python file
-    that it names, which would be executed, has to be given, or trusted before. Raises CheckpointError."""
-    own = {key: contents.setting(key) for key in ("model", "transform", "loss")}
+    that it names, which would be executed, has to be given, or trusted before. Raises CheckpointError, for such a file
+    a NamesCodeError."""
+    own = {key: contents.setting(key) for key in ("model", "transform", "loss", "tta")}
     wanted = model or own["model"]
     if not wanted and contents.modules and not contents.modules[0].name:
         raise CheckpointError(
@@ -131,12 +144,15 @@ def configured(contents: Contents, model: str, settings: EvaluationSettings) -> 
     for name, given in (("model", model), ("transform", settings.transform)):
         if (given is None or (name == "model" and not given)) and not trusted_code.allows(own[name]):
             what = f"{contents.path} needs {own[name]}, which would be executed"
-            raise CheckpointError(f"{what}: if you trust that file, add --{name} {own[name]}")
+            words = f"{what}: if you trust that file, add --{name} {own[name]}"
+            file = trusted_code.untrusted(own[name])
+            raise CheckpointError(words) if file is None else NamesCodeError(words, file)
     return TrainConfig(
         model=wanted,
         dataset=settings.dataset,
         transform=own["transform"] if settings.transform is None else settings.transform,
         loss=(own["loss"] if settings.loss is None else settings.loss) or "cross_entropy",
+        tta=(own["tta"] if settings.tta is None else settings.tta) or "none",
         device=settings.device,
         batch_size=_batch_size(contents),
     )
@@ -153,7 +169,7 @@ def _batch_size(contents: Contents) -> int:
 
 def load_weights(setup: TrainingSetup, contents: Contents, what: str, mapping: KeyMapping) -> None:
     """Load the weights of a file into the network. Raises MisfitError where they do not fit, CheckpointError where
-    their values can't be read."""
+    their values can't be read, or the file has changed."""
     weights = for_network(contents, mapping)
     wanted = setup.network.state_dict()
     refuse_other_numbers(contents, mapping, wanted)
@@ -161,18 +177,20 @@ def load_weights(setup: TrainingSetup, contents: Contents, what: str, mapping: K
     if not found.whole:
         message = f"{what} does not fit {setup.config.model}: {found.describe()}"
         raise found.error(message, found.proposal(mapping))
-    refuse_unread(contents, mapping, weights)
-    setup.network.load_state_dict(weights, strict=False)
+    setup.network.load_state_dict(values(contents, mapping, weights), strict=False)
+    contents.refuse_changed()
 
 
 def score(setup: TrainingSetup, path: Path, sha256: str, progress: Progress) -> Evaluation:
     """The network's result on the test set."""
     data, batches = setup.dataset, setup.test_batches
     sure = Confidence(setup.loss_fn)
-    found = test_loop(reported(batches, batches.samples, progress), setup.network, sure, len(data.classes))
-    return evaluation(
+    network = test_time.evaluated(setup.network, setup.config.tta)
+    found = test_loop(reported(batches, batches.samples, progress), network, sure, len(data.classes))
+    result = evaluation(
         found, sure, data, file=path, sha256=sha256, model=setup.config.model, batch_size=setup.config.batch_size
     )
+    return replace(result, tta=setup.config.tta)
 
 
 def evaluation(

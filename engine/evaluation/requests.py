@@ -85,12 +85,14 @@ class SuspectsAnswer:
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What weights are evaluated on. As in TrainConfig; a `transform` or `loss` that is None: what the file says."""
+    """What weights are evaluated on, and how. As in TrainConfig; a `transform`, `loss` or `tta` that is None: what the
+    file says."""
 
     dataset: str = "auto"
     transform: str | None = None
     loss: str | None = None
     device: str = "cpu"
+    tta: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Evaluation:
     among_two: int  # images whose label is one of the two most probable classes
     bins: tuple[metrics.BinCounts, ...]  # by the highest softmax probability
     cached: bool = False
+    tta: str = "none"  # the test-time augmentation that was used
 
     @property
     def right(self) -> int:

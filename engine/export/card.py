@@ -6,20 +6,21 @@ from typing import Any
 from engine.errors import RunError
 from engine.evaluation.metrics import macro, wilson
 from engine.home import RunFolder
-from engine.runs import store
+from engine.progress import Progress, silent
+from engine.runs import state_file, store
 from engine.runs.curve import even
-from engine.runs.follower import Follower
-from engine.runs.state import RunState, fold
+from engine.runs.state import RunState
 from engine.terminal_text import printable
 from engine.training import events as ev
+from engine.training import test_time
 from engine.training.settings import SETTINGS
 
 ROWS = 10  # of the training loss
 
 
-def card(folder: RunFolder) -> str:
-    """The card. Raises RunError where no result is there yet, UnreadableError."""
-    request, state = store.read_run(folder), fold(Follower(folder).poll())
+def card(folder: RunFolder, progress: Progress = silent) -> str:
+    """The card. `progress`: in bytes of the log. Raises RunError where no result is there yet, UnreadableError."""
+    request, state = store.read_run(folder), state_file.read_all(folder, progress).snapshot()
     if not state.results:
         raise RunError(f"{folder.id} has no result yet: a model card says what came of a run")
     title = str(request.get("name") or "") or folder.id
@@ -139,7 +140,8 @@ def _curves(state: RunState) -> str:
 
 def _accuracy(one: ev.Evaluated) -> str:
     right = sum(row[at] for at, row in enumerate(one.confusion) if at < len(row))
-    return _share(right, sum(map(sum, one.confusion)))
+    how = ", ".join(filter(None, [one.weights, test_time.words(one.tta)]))
+    return _share(right, sum(map(sum, one.confusion))) + (f", {how}" if how else "")
 
 
 def _share(right: int, of: int) -> str:

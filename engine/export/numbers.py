@@ -5,15 +5,17 @@ import io
 
 from engine.errors import RunError
 from engine.home import RunFolder
-from engine.runs.follower import Follower
-from engine.runs.state import RunState, fold
+from engine.progress import Progress, silent
+from engine.runs import state_file
+from engine.runs.state import RunState
 
 COLUMNS = ("metric", "epoch", "step", "seconds", "value", "lowest", "highest")
 
 
-def csv_text(folder: RunFolder) -> str:
-    """A line for each point of each metric. Raises RunError where there is none yet, UnreadableError."""
-    state = fold(Follower(folder).poll())
+def csv_text(folder: RunFolder, progress: Progress = silent) -> str:
+    """A line for each point of each metric. `progress`: in bytes of the log. Raises RunError where there is none yet,
+    UnreadableError."""
+    state = state_file.read_all(folder, progress).snapshot()
     text = as_csv(state)
     if text.count("\n") < 2:
         raise RunError(f"{folder.id} has no numbers yet")

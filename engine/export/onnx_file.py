@@ -7,7 +7,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,15 @@ class Exported:
     transform: str  # of the run; empty: none, the pixels are from 0 to 1
 
 
-def export(folder: RunFolder, place: str = "best") -> Exported:
+def export(folder: RunFolder, place: str = "best", doing: Callable[[str], object] = lambda words: None) -> Exported:
     """The network with the weights of a checkpoint, on the CPU and as it is evaluated. The file's input is float32
     [batch, channels, height, width], as the run's transform makes it; its output the logits, float32 [batch, classes].
+    `doing`: told what is done next, in words, and "" at the end; how far each is can't be told.
 
     Raises EngineError: what can't be exported, and where a package is missing.
     """
     found = sources.resolve(folder.home.path, RunCheckpoint(folder.id, place))
+    doing(f"reading {checkpoint_refs.words(found.entry)}, and the data")
     setup = setup_of_checkpoint(found, device="cpu", batch_size=IMAGES)
     model = setup.network.eval()
     images, _ = next(iter(setup.test_batches))
@@ -57,8 +59,11 @@ def export(folder: RunFolder, place: str = "best") -> Exported:
         "classes": json.dumps(list(setup.dataset.classes)), "model": setup.config.model,
         "transform": setup.config.transform or "pixels from 0 to 1",
     }  # fmt: skip
+    doing("writing the network as ONNX")
     data = _written(model, images, details, setup.config.model)
+    doing(f"comparing the logits of {len(images)} test images with onnxruntime")
     got = _run(data, images)
+    doing("")
     if got.shape != expected.shape:
         raise ModelError(f"onnxruntime gives logits of {tuple(got.shape)}, PyTorch of {tuple(expected.shape)}")
     return Exported(

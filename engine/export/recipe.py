@@ -7,15 +7,15 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.home import RunFolder
-from engine.runs import store
-from engine.runs.follower import Follower
+from engine.progress import Progress, silent
+from engine.runs import log, store
 from engine.training import events as ev
 from engine.training.config import TrainConfig, editable, is_file_reference, option
 
 # What decides no number of the training: it may be another one after a resume.
 NEUTRAL = frozenset({
     "device", "threads", "patience", "stop_when", "on_non_finite", "inspect_every", "checkpoint_every", "keep",
-    "test_every_epoch",
+    "test_every_epoch", "tta",
 })  # fmt: skip
 ONLY_OF_PLATEAU = frozenset({"monitor", "min_delta", "lr_patience"})
 IDX = "idx:"  # before the name of a data set in four files like Fashion-MNIST's
@@ -45,12 +45,15 @@ class Recipe:
     changes: tuple[Change, ...]  # in their order
 
 
-def recipe_of(folder: RunFolder) -> Recipe:
-    """Read a run's log. Raises RunError, naming it, for what a script can't do again, UnreadableError for a folder that
-    can't be read."""
+SETTLING = (ev.RunStarted, ev.Edited, ev.Branched, ev.Resumed)  # the events that decide what was trained with
+
+
+def recipe_of(folder: RunFolder, progress: Progress = silent) -> Recipe:
+    """Read a run's log. `progress`: in bytes of it. Raises RunError, naming it, for what a script can't do again,
+    UnreadableError for a folder that can't be read."""
     request = store.read_run(folder)
     trace = _Trace(folder.id)
-    for event in Follower(folder).poll():
+    for event in log.events(folder, SETTLING, progress=progress):
         trace.add(event)
     begun = trace.begun
     if begun is None:
@@ -118,7 +121,7 @@ class _Trace:
 
 
 def _change(setting: str, value: float, epoch: int, step: int, from_epoch: int) -> Change:
-    if setting in ("batch_size", "epochs"):
+    if setting in ("batch_size", "epochs", "threads"):
         value = int(value)
     return Change(from_epoch, 1, setting, value) if setting == "batch_size" else Change(epoch, step + 1, setting, value)
 
@@ -134,6 +137,10 @@ def _refusal(made: Recipe, request: Mapping[str, Any], *, resumed: bool) -> str:
         return f"its model is a file of your own ({config.model})"
     if is_file_reference(config.transform):
         return f"its transform is a file of your own ({config.transform})"
+    if config.compile:
+        return "it was trained with torch.compile, whose kernels decide the last digits"
+    if config.amp == "fp16":
+        return "it was trained in float16 with a loss scale (--amp fp16)"
     if config.weights:
         return f"it starts from the weights of a file ({config.weights})"
     if int((request.get("environment") or {}).get("processes", request.get("processes") or 1)) > 1:

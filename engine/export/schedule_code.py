@@ -15,6 +15,10 @@ BODIES = {  # of each schedule whose factor changes, and the sentence that says 
         "Half a cosine from 1 to 0 at the end.",
         _PART + "    return _cosine(1.0, 0.0, part)\n",
     ),
+    "linear": (
+        "A line from 1 to 0 at the end.",
+        _PART + "    return 1.0 - part\n",
+    ),
     "one_cycle": (
         "A cosine from 1/25 to 1 in the first 30 %, then one down to 1/250,000.",
         _PART

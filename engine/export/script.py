@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.checkpoints import read
-from engine.data import holdout, loader, transforms
+from engine.data import augment, augmentations, holdout, loader, transforms
 from engine.data.transforms import DType, Step
 from engine.errors import CheckpointError, RunError
-from engine.export import parts, schedule_code, source
+from engine.export import loop_code, parts, schedule_code, source
 from engine.export.recipe import Recipe, recipe_of
 from engine.home import WEIGHTS, RunFolder
 from engine.models.names import MODELS, TORCHVISION
 from engine.models.registry import build
+from engine.progress import Progress, silent
 from engine.runs import checkpoint_refs
-from engine.training import freezing, loss_modules, schedules
+from engine.training import freezing, loss_modules
 from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
 
@@ -24,10 +25,10 @@ IMPORTS = {
 }  # fmt: skip
 
 
-def script(folder: RunFolder) -> str:
-    """The text of the script: it trains up to the run's newest checkpoint. Raises RunError, naming it, for what can't
-    be said so, and where there is no checkpoint."""
-    recipe = recipe_of(folder)
+def script(folder: RunFolder, progress: Progress = silent) -> str:
+    """The text of the script: it trains up to the run's newest checkpoint. `progress`: in bytes of the log. Raises
+    RunError, naming it, for what can't be said so, and where there is no checkpoint."""
+    recipe = recipe_of(folder, progress)
     entry = checkpoint_refs.find(folder, "last")
     try:
         content = read.load(folder, entry)
@@ -42,21 +43,18 @@ class _Writer:
     def __init__(self, recipe: Recipe, content: Mapping[str, Any]) -> None:
         self._recipe, self._config = recipe, recipe.config
         self._content = content
-        self._last = (int(content["epoch"]), int(content["step"]))
-        self._part = self._last[1] < int(content["steps"])  # whether its last epoch is not a whole one
-        self._changes = [one for one in recipe.changes if (one.epoch, one.step) <= self._last]
         self._steps = transforms.parse(self._config.transform)
         self._images = bool(self._steps) and not transforms.Pipeline(self._steps).batchable
         self._cuda = recipe.device.startswith("cuda")
         self._imports = set(IMPORTS)
-        self._plateau = self._config.schedule == "plateau"
-        self._varies = schedules.varies(self._config)
+        self._augments = augmentations.parse(self._config.augment)
+        self._smoothed = bool(LOSSES[self._config.loss].arguments(self._config.to_dict()))
 
     def text(self) -> str:
         """All of it."""
         sections = [
             self._arguments(), self._set_up(), self._data(), self._batches(), self._model(), self._optimizer(),
-            self._schedule(), self._evaluation(), self._training(), self._end(),
+            self._schedule(), self._averaging(), self._evaluation(), self._training(), self._end(),
         ]  # fmt: skip
         body = "\n\n".join(section.strip("\n") + "\n" for section in sections if section)
         return f"{self._head()}\n{source.import_block(self._imports)}\n{body}"
@@ -124,18 +122,22 @@ class _Writer:
         order = ""
         if self._config.shuffle:
             order = source.of(loader.epoch_generator, loader.epoch_order) + "\n\n"
-        text = self._pipelines() + order
+        text = self._pipelines() + self._augmentation() + order
+        epoch, augmented = (
+            (", epoch: int = 0", "        X = augment(X, {}, epoch) if epoch else X\n") if self._augments else ("", "")
+        )
         if self._images:
             self._imports |= {"from PIL import Image", "from collections.abc import Callable", "from typing import Any"}
             return text + (
                 "def batches(\n"
                 "    images: torch.Tensor, labels: torch.Tensor, order: torch.Tensor, size: int, "
-                "transform: Callable[[Any], Any]\n"
+                f"transform: Callable[[Any], Any]{epoch}\n"
                 ") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:\n"
                 '    """Each image goes through the transforms by itself, in the order of the epoch."""\n'
                 "    for part in order.split(size):\n"
-                "        X = torch.stack([transform(Image.fromarray(images[at].numpy())) for at in part])\n"
-                "        yield X.to(device), labels[part].to(device)\n"
+                "        X = torch.stack([transform(Image.fromarray(images[at].numpy())) for at in part]).to(device)\n"
+                f"{augmented.format('part.to(device)')}"
+                "        yield X, labels[part].to(device)\n"
             )
         moved = "".join(
             f"{name} = {name}.to(device)\n"
@@ -147,12 +149,37 @@ class _Writer:
             f"{text}{moved if self._cuda else ''}"
             "full = torch.tensor(255, dtype=torch.float32, device=device)\n\n\n"
             "def batches(\n"
-            "    images: torch.Tensor, labels: torch.Tensor, order: torch.Tensor, size: int\n"
+            f"    images: torch.Tensor, labels: torch.Tensor, order: torch.Tensor, size: int{epoch}\n"
             ") -> Iterator[tuple[torch.Tensor, torch.Tensor]]:\n"
             '    """Batches of float32 [B, 1, 28, 28] from 0 to 1, as ToTensor makes them."""\n'
             "    for part in order.to(device).split(size):\n"
             "        X = images[part].unsqueeze(1).to(torch.float32).div_(full)\n"
+            f"{augmented.format('part')}"
             f"        yield {transformed}, labels[part]\n"
+        )
+
+    def _augmentation(self) -> str:
+        """`augment`, with the functions that it calls."""
+        if not self._augments:
+            return ""
+        self._imports.add("from torch.nn import functional as F")
+        functions, lines, first = dict[str, Any](), [], ""
+        for one in self._augments:
+            name = f"{one.name}_{one.word}" if one.word else one.name
+            functions[name] = getattr(augment, name)
+            given = f", {one.amount}" if one.amount else ""
+            if one.word:
+                functions["first_half"] = augment.first_half
+                first = (
+                    "first = first_half(SEED, len(train_labels)).to(device)  # the images that are mirrored first\n\n\n"
+                )
+                given = ", first[index], epoch"
+            lines.append(f"    X = {name}(X{given})\n")
+        return (
+            f"{source.of(*functions.values())}\n\n{first}"
+            "def augment(X: torch.Tensor, index: torch.Tensor, epoch: int) -> torch.Tensor:\n"
+            '    """A batch of training images, changed at random; `index`: which they are."""\n'
+            f"{''.join(lines)}    return X\n\n\n"
         )
 
     def _pipelines(self) -> str:
@@ -204,6 +231,8 @@ class _Writer:
             text += "for name, parameter in model.named_parameters():\n"
             text += f"    if name in {{{', '.join(map(_quoted, frozen))}}}:  # they do not train\n"
             text += "        parameter.requires_grad_(False)\n"
+        if self._config.memory_format == "channels_last":
+            return text + "model.to(device).to(memory_format=torch.channels_last)\n"
         return text + "model.to(device)\n"
 
     def _frozen(self) -> list[str]:
@@ -219,16 +248,25 @@ class _Writer:
     def _optimizer(self) -> str:
         config = self._config
         entry = OPTIMIZERS[config.optimizer]
-        arguments = [f"{name}={getattr(config, name)!r}" for name in entry.settings]
+        arguments = [f"{name}={value!r}" for name, value in entry.arguments(config.to_dict()).items()]
         if entry.fused and self._cuda:
             arguments.append("fused=True")
-        return f"{self._loss()}optimizer = {entry.torch_class}(model.parameters(), {', '.join(arguments)})\n"
+        module, _, cls = entry.torch_class.rpartition(".")
+        code, made = "", entry.torch_class
+        if not entry.in_torch:
+            imports, code = source.of_module(module)
+            self._imports |= imports
+            code, made = f"{code}\n\n", cls
+        return f"{code}{self._loss()}optimizer = {made}(model.parameters(), {', '.join(arguments)})\n"
 
     def _loss(self) -> str:
-        maker = LOSSES[self._config.loss].maker
+        entry = LOSSES[self._config.loss]
+        maker = entry.maker
         module, _, cls = maker.rpartition(".")
         if module != loss_modules.__name__:
-            return f"loss_fn = {maker}()\n"
+            given = ", ".join(f"{name}={value!r}" for name, value in entry.arguments(self._config.to_dict()).items())
+            plain = f"plain_loss_fn = {maker}()  # of evaluation\n" if given else ""
+            return f"loss_fn = {maker}({given})\n{plain}"
         self._imports.add("from torch.nn import functional as F")
         return f"{source.of(getattr(importlib.import_module(module), cls))}\n\nloss_fn = {cls}()\n"
 
@@ -238,18 +276,33 @@ class _Writer:
             self._imports.add("import math")
         return text
 
+    def _averaging(self) -> str:
+        """The averaged network; empty where there is none."""
+        config = self._config
+        if config.average == "none":
+            return ""
+        self._imports.add("from torch.optim import swa_utils")
+        ema = config.average == "ema"
+        of = f"get_ema_multi_avg_fn({config.average_decay!r})" if ema else "get_swa_multi_avg_fn()"
+        text = f"averaged = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.{of}, use_buffers={ema})\n"
+        return text + "averaged.requires_grad_(False)\n"
+
     def _evaluation(self) -> str:
         transform = ", test_transform" if self._images else ""
+        averaged, flips = self._config.average != "none", self._config.tta == "flip"
+        network = "network" if averaged else "model"
+        first = "    network = averaged.module if averaged.n_averaged else model\n" if averaged else ""
+        pred = f"({network}(X) + {network}(X.flip(-1))) / 2" if flips else f"{network}(X)"
         return (
             "@torch.no_grad()\n"
             "def evaluate(images: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:\n"
             '    """The mean loss of the images, and the fraction that is classified correctly."""\n'
-            "    model.eval()\n"
+            f"{first}    {network}.eval()\n"
             "    losses, sizes, correct = [], [], 0\n"
             "    order = torch.arange(len(labels))\n"
             f"    for X, y in batches(images, labels, order, {self._config.batch_size}{transform}):\n"
-            "        pred = model(X)\n"
-            "        losses.append(loss_fn(pred, y).item())\n"
+            f"        pred = {pred}\n"
+            f"        losses.append({'plain_loss_fn' if self._smoothed else 'loss_fn'}(pred, y).item())\n"
             "        sizes.append(len(y))\n"
             "        correct += int((pred.argmax(1) == y).sum())\n"
             "    mean = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)\n"
@@ -257,108 +310,28 @@ class _Writer:
         )
 
     def _training(self) -> str:
-        config, live = self._config, bool(self._changes)
-        size = 'now["batch_size"]' if live else str(config.batch_size)
-        order = "epoch_order(len(train_labels), SEED, epoch)" if config.shuffle else "torch.arange(len(train_labels))"
-        text = self._settings()
-        if self._plateau:
-            text += "best, since, scale = None, 0, 1.0  # of the plateau schedule\n"
-        text += f"for epoch in range(1, {self._last[0]} + 1):\n"
-        text += "    now = settings_at(epoch, 1)\n" if live else ""
-        text += f"    order = {order}\n    size = {size}\n"
-        text += "    steps = math.ceil(len(order) / size)\n" if self._varies else ""
-        if self._varies:
-            self._imports.add("import math")
-        text += "    model.train()\n"
-        text += f"    for step, (X, y) in enumerate({self._call('train', 'order', 'size')}, start=1):\n"
-        text += self._before_step()
-        text += (
-            "        pred = model(X)\n        loss = loss_fn(pred, y)\n\n"
-            "        loss.backward()\n        optimizer.step()\n        optimizer.zero_grad()\n"
-        )
-        if self._part:
-            text += f"        if epoch == {self._last[0]} and step == {self._last[1]}:  # as far as the run has come\n"
-            text += "            break\n"
-        which = "val" if config.validates else "test"
-        text += f"    loss_there, accuracy = evaluate({which}_images, {which}_labels)\n"
-        text += f'    print(f"epoch {{epoch}}: {which} accuracy {{accuracy:.2%}}, loss {{loss_there:.6f}}")\n'
-        return text + self._plateau_code()
+        code, imports = loop_code.code(self._recipe, self._content, self._call("train", "order", "size", epoch=True))
+        self._imports |= imports
+        return code
 
-    def _settings(self) -> str:
-        if not self._changes:
-            return ""
-        names = ("lr", "momentum", "weight_decay", "epochs", "batch_size")
-        first = ", ".join(f'"{name}": {getattr(self._config, name)!r}' for name in names)
-        lines = "".join(f"    ({one.epoch}, {one.step}, {one.setting!r}, {one.value!r}),\n" for one in self._changes)
-        self._imports.add("from typing import Any")
-        return (
-            "# What was changed while the run trained: from this epoch and step on, counted from 1.\n"
-            f"CHANGES = [\n{lines}]\n\n\n"
-            "def settings_at(epoch: int, step: int) -> dict[str, Any]:\n"
-            f"    now: dict[str, Any] = {{{first}}}\n"
-            "    for from_epoch, from_step, name, value in CHANGES:\n"
-            "        if (from_epoch, from_step) <= (epoch, step):\n"
-            "            now[name] = value\n"
-            "    return now\n\n\n"
-        )
-
-    def _before_step(self) -> str:
-        live = bool(self._changes)
-        changed = {one.setting for one in self._changes}
-        if not live and not self._varies and not self._plateau:
-            return ""
-        text = "        now = settings_at(epoch, step)\n" if live else ""
-        lr, epochs = ('now["lr"]', 'now["epochs"]') if live else (repr(self._config.lr), repr(self._config.epochs))
-        if self._varies:
-            text += "        done = epoch - 1 + (step - 1) / steps\n"
-            lr += f" * lr_factor(done, {epochs})"
-        if self._plateau:
-            lr += " * scale"
-        text += f'        for group in optimizer.param_groups:\n            group["lr"] = {lr}\n'
-        entry = OPTIMIZERS[self._config.optimizer]
-        for name in entry.live_settings:
-            if name in changed:
-                text += f'            group["{name}"] = now["{name}"]\n'
-        for key, setting in entry.optional_state.items():
-            if setting in changed:  # torch makes it only at a parameter's first step
-                text += (
-                    f'            for parameter in group["params"] if group["{setting}"] > 0 else ():\n'
-                    "                state = optimizer.state.get(parameter, {})\n"
-                    f'                if state and "{key}" not in state:\n'
-                    f'                    state["{key}"] = torch.zeros_like(parameter)\n'
-                )
-        return text
-
-    def _plateau_code(self) -> str:
-        if not self._plateau:
-            return ""
-        config = self._config
-        result, gain = (
-            ("accuracy", "result - best") if config.monitor == "accuracy" else ("loss_there", "best - result")
-        )
-        return (
-            f"\n    result = {result}\n"
-            f"    if result == result and (best is None or {gain} > {config.min_delta!r}):  # never better: NaN\n"
-            "        best, since = result, epoch\n"
-            f"    if epoch - since >= {config.lr_patience}:  # epochs without improvement\n"
-            f"        since, scale = epoch, scale * {config.gamma!r}\n"
-        )
-
-    def _call(self, split: str, order: str, size: str) -> str:
-        transform = f", {split}_transform" if self._images else ""
-        return f"batches({split}_images, {split}_labels, {order}, {size}{transform})"
+    def _call(self, split: str, order: str, size: str, *, epoch: bool = False) -> str:
+        more = f", {split}_transform" if self._images else ""
+        more += ", epoch" if epoch and self._augments else ""
+        return f"batches({split}_images, {split}_labels, {order}, {size}{more})"
 
     def _end(self) -> str:
-        test = ""
+        test, kept, weights = "", "", "model.state_dict()"
+        if self._config.average != "none":
+            kept, weights = "state = (averaged.module if averaged.n_averaged else model).state_dict()\n", "state"
         if self._config.validates:
             test = (
                 "_, accuracy = evaluate(test_images, test_labels)\n"
                 'print(f"test accuracy {accuracy:.2%} with the last weights")\n'
             )
         return (
-            f"{source.of(parts.weights_sha256)}\n\n{test}"
-            f'torch.save(model.state_dict(), "{WEIGHTS}")\n'
-            "digest = weights_sha256(model.state_dict())\n"
+            f"{source.of(parts.weights_sha256)}\n\n{test}{kept}"
+            f'torch.save({weights}, "{WEIGHTS}")\n'
+            f"digest = weights_sha256({weights})\n"
             'print(f"model_weights.pth: SHA-256 of the tensors {digest}")\n'
             'print("the same weights as the run\'s" if digest == RUN_SHA256 else "other weights than the run\'s")\n'
         )

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.errors import RunError
 from engine.home import RunFolder
-from engine.runs import store
-from engine.runs.follower import Follower
-from engine.runs.state import RunState, fold
+from engine.progress import Progress, silent
+from engine.runs import state_file, store
+from engine.runs.state import RunState
 
 NAMES = {  # of the curves, as TensorBoard groups them
     "train_loss": "loss/train", "lr": "lr", "samples_per_s": "samples per second", "gradient_norm": "gradient norm",
@@ -17,13 +17,13 @@ NAMES = {  # of the curves, as TensorBoard groups them
 }  # fmt: skip
 
 
-def write(folder: RunFolder, target: Path) -> int:
+def write(folder: RunFolder, target: Path, progress: Progress = silent) -> int:
     """Write one event file into the folder `target`, made where it is not there. Returns the scalars in it.
 
     Curves come by step, results at the last step of their epochs; the wall time of each is when it was. The settings
-    and the results are in the HParams tab. Raises RunError.
+    and the results are in the HParams tab. `progress`: in bytes of the log. Raises RunError.
     """
-    state = fold(Follower(folder).poll())
+    state = state_file.read_all(folder, progress).snapshot()
     found = list(_scalars(state))
     if not found:
         raise RunError(f"{folder.id} has no numbers yet")

@@ -17,6 +17,12 @@ class ModelEntry:
 MODELS: dict[str, ModelEntry] = {  # by the name in `TrainConfig.model`
     "mlp": ModelEntry("engine.models.mlp:NeuralNetwork", "the tutorial's NeuralNetwork, 784→512→512→10 with ReLU"),
     "cnn": ModelEntry("engine.models.cnn:ConvNet", "a small convolutional network"),
+    "fast_cnn": ModelEntry(
+        "engine.models.fast_cnn:FastConvNet", "that of the recipes fast and balanced, 110 K parameters"
+    ),
+    "accurate_cnn": ModelEntry(
+        "engine.models.fast_cnn:AccurateConvNet", "that of the recipe accurate, 416 K parameters"
+    ),
 }
 TORCHVISION = "torchvision:"  # before the name of one of torchvision's classification models
 FORMS = f"{TORCHVISION}NAME, or path/to/file.py:ClassName"  # how other models are named, for people

@@ -190,6 +190,16 @@ def allows(reference: str) -> bool:
     return any(trusts(file, sha256) for file, sha256 in _named((reference,)))
 
 
+def untrusted(reference: str) -> UntrustedCodeError | None:
+    """What refuses the Python file of `path/to/file.py:NAME`; None where it may run, can't be read, or is no file.
+    Raises ModelError where the list can't be read."""
+    for file, sha256 in _named((reference,)):
+        known = files().get(str(file))
+        if known != sha256:
+            return UntrustedCodeError(file, sha256, changed=known is not None)
+    return None
+
+
 def name_typed(*references: str | None) -> None:
     """The person has typed these settings: of them, the Python files (`path/to/file.py:NAME`) may run as they are now.
     One that can't be read is left for its use to refuse. Raises ModelError where the list can't be written."""

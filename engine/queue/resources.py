@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.device import usable_cores
+from engine.device import default_threads
 
 GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each; of NVIDIA's driver
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def threads_of(config: Mapping[str, Any], slots: int) -> int:
-    """The threads of a run that leaves them to the program (0): its share of the cores, one of which is left to other
-    programs; else what it asks for."""
+    """The threads of a run that leaves them to the program (0), or to a measurement (-1), which others that compute
+    beside it would spoil: its share of `default_threads`; else what it asks for."""
     asked = int(config.get("threads") or 0)
-    return asked or max(1, (usable_cores() - 1) // slots)
+    return asked if asked > 0 else max(1, default_threads() // slots)
 
 
 def gpus(environment: Mapping[str, str] = os.environ) -> list[str]:

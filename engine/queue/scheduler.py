@@ -146,7 +146,7 @@ class Scheduler:
         if not folder.path.is_dir():
             return
         try:
-            request = store.read_run(folder)
+            request = store.read_request(folder)
             config = request["config"]
             gpu = resources.gpu_of(config, self._gpus, self._on_gpu.values())
             if gpu is not None:

@@ -66,7 +66,7 @@ def warning(folder: RunFolder, entry: Entry) -> str:
 
 def config_at(folder: RunFolder, entry: Entry) -> TrainConfig:
     """The run's settings as of a checkpoint: as it was asked for, with the edits up to there."""
-    asked = store.read_run(folder)
+    asked = store.read_request(folder)
     values = dict(asked["config"]) | {name: asked[name] for name in ("device",) if name in asked}
     for edit in history.read(folder).edits:
         if (edit.epoch, edit.step) <= (entry.epoch, entry.step):

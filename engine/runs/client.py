@@ -123,7 +123,7 @@ def expected_differences(folder: RunFolder) -> list[str]:
     The host checks again, more closely, and records it.
     """
     asked = store.read_run(folder)
-    then, config = asked.get("environment", {}), asked.get("config", {})
+    then, config = asked.get("environment") or {}, asked.get("config") or {}
     differences = []
     for package in ("torch", "numpy"):
         was, is_ = str(then.get(package, "")), version(package)
@@ -211,7 +211,7 @@ def _notified(notify: Sequence[str]) -> dict[str, Any]:
 
 def host_command(folder: RunFolder, arguments: list[str] | None = None) -> list[str]:
     """The command line of the run's host: under torchrun where it trains with several processes."""
-    processes = int(store.read_run(folder).get("processes", 1))
+    processes = int(store.read_run(folder).get("processes") or 1)
     module = ["-m", "engine.runs.host", str(folder), *(arguments or [])]
     if processes == 1:
         return [sys.executable, "-P", *module]
@@ -221,7 +221,7 @@ def host_command(folder: RunFolder, arguments: list[str] | None = None) -> list[
 
 def shown_command(folder: RunFolder) -> str:
     """The same as typed in a shell, with torchrun."""
-    processes = int(store.read_run(folder).get("processes", 1))
+    processes = int(store.read_run(folder).get("processes") or 1)
     return shlex.join(
         ["torchrun", "--standalone", f"--nproc-per-node={processes}", "-m", "engine.runs.host", str(folder)]
     )

@@ -7,7 +7,8 @@ from engine.home import RunFolder
 from engine.runs import comparison, groups
 from engine.runs.comparison import Comparison, Facts, members
 from engine.runs.groups import Group
-from engine.runs.listing import QuickReader, RunSummary
+from engine.runs.listing import RunSummary
+from engine.runs.quick_reader import QuickReader
 from engine.runs.state import RunState
 from engine.runs.unreadable import UnreadableError
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from engine.errors import RunError
 from engine.home import RunFolder
 from engine.mean_std import MeanStd, mean_std
+from engine.progress import Progress, silent
 from engine.runs import groups, listing, store
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
@@ -150,24 +151,22 @@ class Comparison:
         return made.getvalue()
 
 
-def find(home: Path, texts: Sequence[str]) -> list[RunSummary | Group]:
-    """Each text's run, as `store.find` has it, or its group: by its whole name, or the beginning of its id. Raises
-    RunError where one is neither, and where there are fewer than two."""
+def find(home: Path, texts: Sequence[str], progress: Progress = silent) -> list[RunSummary | Group]:
+    """Each text's run, as `store.find` has it, or its group: by its whole name, its study's, or the beginning of its
+    id. Raises RunError where one is neither. `progress`: in bytes of the log that is read."""
     known: list[Group] | None = None
     found: list[RunSummary | Group] = []
     for text in texts:
         try:
-            found.append(listing.summary(store.find(home, text)))
+            found.append(listing.summary(store.find(home, text), progress))
             continue
         except RunError as error:
             problem = error
-        known = groups.groups(listing.list_runs(home)) if known is None else known
-        matching = [group for group in known if text and (group.name == text or group.id.startswith(text))]
+        known = groups.groups(listing.list_runs(home, progress)) if known is None else known
+        matching = groups.named(known, text)
         if len(matching) != 1:
             raise problem
         found += matching
-    if len({one.id for one in found}) < 2:
-        raise RunError("compare takes two or more: runs (an id, a name), or groups (a name)")
     if len(found) > MOST:
         raise RunError(f"compare takes at most {MOST} runs and groups; {len(found)} were given")
     return list({one.id: one for one in found}.values())
@@ -196,9 +195,10 @@ def facts(folder: RunFolder, state: RunState) -> Facts:
     )
 
 
-def read_facts(folder: RunFolder) -> Facts:
-    """Of a run whose state is to be read for it. Raises RunError where the folder can't be read."""
-    return facts(folder, listing.quick_state(folder))
+def read_facts(folder: RunFolder, progress: Progress = silent) -> Facts:
+    """Of a run whose state is to be read for it. `progress`: in bytes of its log. Raises RunError where the folder
+    can't be read."""
+    return facts(folder, listing.quick_state(folder, progress))
 
 
 def compare(chosen: Sequence[RunSummary | Group], facts_of: Callable[[RunFolder], Facts] = read_facts) -> Comparison:

@@ -9,6 +9,7 @@ import json
 import selectors
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -113,7 +114,11 @@ class ControlServer:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return {"ok": False, "reason": "that is not a JSON object"}
         found: Answer = msgspec.to_builtins(request)
-        return self._answer(found)
+        try:
+            return self._answer(found)
+        except Exception as error:  # a bug: the training goes on, whatever somebody asks for
+            traceback.print_exc()
+            return {"ok": False, "reason": f"a bug: {type(error).__name__}; its traceback is in the run's host.log"}
 
     def _pace(self) -> None:
         now = int(time.monotonic())

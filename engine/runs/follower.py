@@ -11,14 +11,15 @@ class Follower:
     def __init__(self, run_folder: RunFolder) -> None:
         self._folder = run_folder
         self._end = 0
+        self._reading = log.Reading()
 
     def poll(self, most: int | None = None) -> list[Event]:
         """The events written since the last poll; `most`: bytes, of which the last event may go beyond. Raises
         UnreadableError."""
-        part = log.read(self._folder, self._end, most=most)
+        part = log.read(self._folder, self._end, most=most, reading=self._reading)
         self._end = part.end
         return list(part.events)
 
     def skip(self) -> None:
         """Pass over what is there. Raises UnreadableError."""
-        self._end = log.read(self._folder, self._end, kinds=()).end
+        self._end = log.read(self._folder, self._end, kinds=(), reading=self._reading).end

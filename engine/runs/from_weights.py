@@ -2,7 +2,7 @@
 and executes nothing in the file; the host (`engine.runs.launch`) loads its numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from engine.models import trusted_code
 from engine.runs import client, store
 from engine.runs.branch import check_epochs, check_validation
 from engine.terminal_text import printable
-from engine.training.config import TrainConfig, changed, check
-from engine.training.optimizers import OPTIMIZERS, is_state_of
+from engine.training.config import TrainConfig, changed, check, parse
+from engine.training.optimizers import OPTIMIZERS, TORCH_DEFAULTS, is_state_of
 from engine.weights import scalars
 from engine.weights.contents import Contents
 from engine.weights.contents_cache import contents_of
@@ -44,6 +44,7 @@ class Origin:
     evaluated: bool = False  # the epoch is over
     optimizers: tuple[str, ...] = ()  # which optimizers the state in another program's file can be of
     state: tuple[str, ...] = ()  # what an optimizer's state in the file keeps of each parameter
+    fixed: Mapping[str, str] = field(default_factory=dict)  # its settings that torch.optim has defaults for, as typed
 
     @property
     def done(self) -> int:
@@ -62,7 +63,7 @@ class Origin:
                 f"its weights and the state of its optimizer ({', '.join(self.state)}: {' or '.join(self.optimizers)})"
             )
         if self.state:
-            known = " or ".join(OPTIMIZERS)
+            known = " or ".join(name for name, entry in OPTIMIZERS.items() if entry.in_torch)
             return f"its weights; the state of its optimizer ({', '.join(self.state)}) is not that of {known}"
         return "its weights; it has no known optimizer state"
 
@@ -92,7 +93,7 @@ def look(path: Path) -> Origin:
     may_be = tuple(name for name in OPTIMIZERS if kept and _may_be(name, kept, group))
     usable = {"lr", "weight_decay"}.union(*(OPTIMIZERS[name].settings for name in may_be))
     config = TrainConfig.from_dict({name: value for name, value in settings.items() if name in usable})
-    return Origin(path, False, config, optimizers=may_be, state=kept)
+    return Origin(path, False, config, optimizers=may_be, state=kept, fixed=_fixed(contents, group))
 
 
 def optimizer_in(root: Any) -> Dict | None:
@@ -153,7 +154,9 @@ def prepare(
 
 def asked(origin: Origin, changes: Mapping[str, str]) -> TrainConfig:
     """The settings of a new run from the file. Raises ConfigError that names what is missing."""
-    config = changed(origin.config, {key: text for key, text in changes.items() if key != "weights"})
+    typed = {key: text for key, text in changes.items() if key != "weights"}
+    takes = OPTIMIZERS[typed["optimizer"]].settings if typed.get("optimizer") in OPTIMIZERS else ()
+    config = changed(origin.config, {name: text for name, text in origin.fixed.items() if name in takes} | typed)
     if not origin.own:
         if "model" not in changes:
             raise ConfigError(
@@ -227,7 +230,8 @@ def _may_be(name: str, kept: tuple[str, ...], group: Dict) -> bool:
 def _settings(contents: Contents, group: Dict) -> dict[str, float]:
     """The parameter group's settings that can be used here."""
     usable: dict[str, float] = {}
-    for name in dict.fromkeys(name for entry in OPTIMIZERS.values() for name in entry.settings):
+    names = dict.fromkeys(name for entry in OPTIMIZERS.values() if entry.in_torch for name in entry.settings)
+    for name in names.keys() - TORCH_DEFAULTS.keys():
         value = group.get(name)
         if isinstance(value, Tensor):
             value = scalars.number(contents, value)
@@ -238,3 +242,21 @@ def _settings(contents: Contents, group: Dict) -> dict[str, float]:
                 continue
             usable[name] = float(value)
     return usable
+
+
+def _fixed(contents: Contents, group: Dict) -> dict[str, str]:
+    """The parameter group's nesterov, betas and eps, as they are typed, where they can be used here."""
+    found: dict[str, str] = {}
+    for name in TORCH_DEFAULTS:
+        value = group.get(name)
+        parts = value.items if isinstance(value, Elements) else value if isinstance(value, tuple) else (value,)
+        plain = [scalars.number(contents, one) if isinstance(one, Tensor) else one for one in parts]
+        text = ", ".join(str(one) if isinstance(one, bool | int | float) else "" for one in plain)
+        try:
+            parse(name, text)
+        except ConfigError:
+            continue
+        found[name] = text
+    if group.get("dampening") or not group.get("momentum"):  # torch.optim.SGD takes no nesterov with these
+        found.pop("nesterov", None)
+    return found

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, RunError
 from engine.home import RunFolder
 from engine.mean_std import MeanStd, mean_std
-from engine.runs import client, store
+from engine.runs import client, meta, store
 from engine.runs.listing import ENDED, RunSummary
 from engine.training.config import TrainConfig
 
@@ -104,6 +104,26 @@ def groups(runs: Sequence[RunSummary]) -> list[Group]:
         )
         for group, found in members.items()
     ]
+
+
+def named(known: Sequence[Group], text: str) -> list[Group]:
+    """Those that `text` may mean: its whole name, its study's, or the beginning of its id."""
+    found = [group for group in known if text and text in (group.name, group.study)]
+    return found or [group for group in known if text and group.id.startswith(text)]
+
+
+def rename(group: Group, name: str) -> None:
+    """Give a group another name; empty: none. Its runs that are called by it and their seeds are called by the new one.
+    Raises RunError: the runs of a study have its name, or a meta.json can't be written."""
+    if group.study:
+        raise RunError(f"the runs are trials of the study {group.study}, which keeps its name")
+    for run in group.runs:
+        before, after = _member_name(group.name, run), _member_name(name, run)
+        meta.change(run.folder, group=name, name=after if run.name == before else None)
+
+
+def _member_name(name: str, run: RunSummary) -> str:
+    return f"{name} seed {run.settings.get('seed')}".strip()
 
 
 def parse_seeds(text: str, first: int) -> tuple[int, ...]:

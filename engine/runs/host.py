@@ -1,4 +1,4 @@
-"""The host: one process for one run. Its main thread answers the socket and the signals, its worker thread trains.
+"""The host: one process for one run. Its main thread answers the socket and the signals, another trains.
 
     python -P -m engine.runs.host <run folder> [--resume '{"epochs": 20}']
 
@@ -18,16 +18,20 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine import device, private
+from engine import private
+from engine.device import spin_shortly
 from engine.errors import EngineError, RunError, unexpected
 from engine.home import RunFolder
 from engine.hosting.process import HostRecord
-from engine.runs import host_answer, store
+from engine.runs import host_answer, store, validation_json
 from engine.runs.control import Answer, ControlServer
+from engine.runs.device_readings import DeviceReadings
+from engine.runs.torch_thread import TorchThread
 from engine.terminal_text import printable
 from engine.training import events as ev
 from engine.training import running_time
@@ -46,9 +50,9 @@ class Host:
     """Holds one `TrainingSession`, and the run's `lock`, and serves it until it ends."""
 
     def __init__(
-        self, folder: RunFolder, setup: "SessionSetup", *, lock: int, before: HostRecord | None = None
+        self, folder: RunFolder, setup: "SessionSetup", thread: TorchThread, lock: int, before: HostRecord | None = None
     ) -> None:
-        """`before`: the run's host before this one."""
+        """`thread`: in which the setup was made; `before`: the run's host before this one."""
         # Torch stays out of this module's imports: a host says who it is before it takes the seconds that torch needs.
         from engine.checkpoints.read import weights_after
         from engine.checkpoints.write import CheckpointWriter
@@ -83,7 +87,8 @@ class Host:
             opening=setup.opening,
             scheduled=setup.agenda,
         )
-        self._worker = threading.Thread(target=self._train, name="training", daemon=True)
+        self._readings = DeviceReadings(setup.prepared.device, self._session, partial(self._sink, aside=True))
+        self._thread = thread
         self._reporter = threading.Thread(target=self._report, name="reporting", daemon=True)
 
     def serve(
@@ -108,13 +113,14 @@ class Host:
         try:
             ready()
             self._reporter.start()
-            self._worker.start()
-            while self._worker.is_alive():
+            self._readings.start()
+            training = self._thread.begin(self._train)
+            while not training.done():
                 for key, _ in selector.select(timeout=min(READINGS_S, max(0.05, self._leave_at - time.monotonic()))):
                     key.data()
                 self._look()
                 self._leave_in_time()
-            self._worker.join()
+            self._thread.close()
             self._heard.put(None)
             self._reporter.join(timeout=1.0)  # not for ever: nobody may be reading
         finally:
@@ -122,6 +128,7 @@ class Host:
                 signal.signal(number, handler)
             server.close()
             selector.close()
+            self._readings.close()
             self._log.close()
             self._keeper.finish()
             os.close(self._lock)
@@ -159,22 +166,21 @@ class Host:
 
         store.write_run(self.folder, dict(self.setup.record))
         if held_out := self.setup.prepared.held_out:
-            store.write_validation(self.folder, held_out)
+            validation_json.write(self.folder, held_out)
         if self.setup.rests_on:
             with contextlib.suppress(OSError, EngineError):
                 manifest.rest_on(self.folder, self.setup.rests_on)
 
-    # In the worker thread
+    # In the training thread
 
     def _train(self) -> None:
         try:
             self._session.run()
         except BaseException as error:
             self._failed = True
-            text = traceback.format_exc()
             path = self.folder.host_log
             with contextlib.suppress(OSError):
-                private.append(path, text)
+                private.append(path, traceback.format_exc())
             first = (str(error).strip().splitlines() or [""])[0]
             message = f"{type(error).__name__}: {first}" if first else type(error).__name__
             self._session.report_the_rest()
@@ -186,9 +192,9 @@ class Host:
         self._log.sync()  # after a power cut the log must not be behind the checkpoint
         return self._writer.save(content, reason)
 
-    def _sink(self, event: ev.Event) -> None:
+    def _sink(self, event: ev.Event, *, aside: bool = False) -> None:
         with self._sinking:
-            if isinstance(event, ev.Readings) and self._session.ended:  # the last event is the last
+            if aside and self._session.ended:  # not the session's own: its last event is the last
                 return
             event = self._log.append(event)
             if isinstance(event, ev.Edited):
@@ -207,10 +213,9 @@ class Host:
         """Hand the events to the listener. One that can't take them any more stops the run: its pipe was closed, or its
         terminal is gone and the signal that says so is on its way."""
         while (event := self._heard.get()) is not None:
-            if self._listener is None:
-                continue
             try:
-                self._listener(event)
+                if self._listener is not None:
+                    self._listener(event)
             except OSError as error:
                 self._listener = None
                 if isinstance(error, BrokenPipeError):
@@ -221,7 +226,7 @@ class Host:
     # In the main thread
 
     def _look(self) -> None:
-        """Every READINGS_S: read the device while training, and write what could not be written."""
+        """Every READINGS_S: have the device read while training, and write what could not be written."""
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -232,10 +237,8 @@ class Host:
         if not self.folder.path.is_dir():  # somebody deleted the run: nobody could see or stop it any more
             self.stop("folder_gone")
             return
-        if self._session.paused or self._session.ended or self._session.step == 0:
-            return
-        reading = device.read(self.setup.prepared.device)
-        self._sink(ev.Readings(load=reading.load, memory=reading.memory, memory_total=reading.memory_total))
+        if not (self._session.paused or self._session.ended or self._session.step == 0):
+            self._readings.ask()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._signal:  # asked twice: now, with what is on the disk
@@ -259,13 +262,11 @@ class Host:
     def _answer(self, request: Answer) -> Answer:
         from engine.training.commands import CommandKind
 
-        name = request.get("command")
-        session = self._session
+        name, session = request.get("command"), self._session
         if name == "status":
-            state = "paused" if session.paused else "training"
             return {
                 "ok": True,
-                "state": state,
+                "state": "paused" if session.paused else "training",
                 "epoch": session.epoch,
                 "step": session.step,
                 "stopping": session.stopping,
@@ -291,9 +292,10 @@ def take(folder: RunFolder, resume: Mapping[str, Any] | None = None, team: "Team
         store.write_host(folder, socket_path="")
         from engine.runs import launch  # torch: seconds
 
-        setup = launch.start(folder, team) if resume is None else launch.resume(folder, resume, team)
+        thread = TorchThread("training")
+        setup = thread.call(partial(launch.begin, folder, resume, team))
         store.clear_away(folder, before)
-        return Host(folder, setup, lock=lock, before=before)
+        return Host(folder, setup, thread, lock, before)
     except BaseException as error:
         _leave(folder, before, lock, error)
         raise
@@ -323,6 +325,7 @@ def main(arguments: list[str] | None = None) -> int:
             with contextlib.suppress(OSError):
                 host_answer.write(options.ready, reply)
 
+    spin_shortly()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nobody's terminal: a closed one is none of its business
     try:
         return _serve(folder, options.resume, answer)
@@ -358,7 +361,7 @@ def _team(folder: RunFolder) -> "Team":
         return Team()
     import torch
 
-    asked = str(store.read_run(folder)["config"].get("device", "auto"))
+    asked = str(store.read_request(folder)["config"].get("device", "auto"))
     on_cuda = asked.startswith("cuda") or (asked == "auto" and torch.cuda.is_available())
     return TorchrunTeam("cuda" if on_cuda else "cpu")
 
@@ -370,7 +373,7 @@ def _follow(folder: RunFolder, resume: Mapping[str, Any] | None, team: "Team") -
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    setup = launch.start(folder, team) if resume is None else launch.resume(folder, resume, team)
+    setup = launch.begin(folder, resume, team)
     TrainingSession(
         setup.prepared,
         sink=lambda event: None,

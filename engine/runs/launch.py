@@ -19,9 +19,10 @@ from engine.checkpoints.verify import identity
 from engine.checkpoints.write import CheckpointWriter
 from engine.errors import CheckpointError, ConfigError, RunError
 from engine.home import CHECKPOINTS, RunFolder
-from engine.runs import checkpoint_refs, from_weights, history, store
+from engine.runs import checkpoint_refs, from_weights, history, store, validation_json
 from engine.runs.branch import check_epochs, check_validation
-from engine.training import determinism, optimizer_state
+from engine.runs.unreadable import UnreadableError
+from engine.training import determinism, optimizer_state, tuning
 from engine.training import events as ev
 from engine.training.commands import Command, CommandKind, ScheduledCommand
 from engine.training.config import TrainConfig, edited
@@ -52,14 +53,19 @@ class SessionSetup:
     record: Mapping[str, Any] = field(default_factory=dict)  # the new run.json
 
 
+def begin(folder: RunFolder, changes: Mapping[str, Any] | None = None, team: Team | None = None) -> SessionSetup:
+    """`start`, or with `changes` `resume`. Raises EngineError."""
+    return start(folder, team) if changes is None else resume(folder, changes, team)
+
+
 def start(folder: RunFolder, team: Team | None = None) -> SessionSetup:
     """A new run, or a branch, as run.json describes it. Raises EngineError."""
     team = team or Team()
-    request = store.read_run(folder)
+    request = store.read_request(folder)
     parent = request.get("parent")
     of_file = parent is not None and not parent["run"]
     fresh = parent is None or (of_file and not parent["own"])
-    prepared = _prepare(folder, request, TrainConfig.from_dict(request["config"]), team, fresh=fresh)
+    prepared = tuning.tuned(_prepare(folder, request, TrainConfig.from_dict(request["config"]), team, fresh=fresh))
     described = prepared.describe()
     opening: list[ev.Event] = [ev.RunStarted(**described)]
     start = ResumePoint()
@@ -101,14 +107,14 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
     and finite.
     """
     team = team or Team()
-    request, past = store.read_run(folder), history.read(folder)
+    request, past = store.read_request(folder), history.read(folder)
     entry, content, bad = _newest(folder, past)
     asked = TrainConfig.from_dict(request["config"])
     config = TrainConfig.from_dict(content["config"]) if content and entry and entry.reason != "branch" else asked
     config = replace(
         config,
         device=changes.get("device") or request.get("device") or config.device,
-        threads=int(changes.get("threads") or request.get("threads") or config.threads),
+        threads=int(changes.get("threads") or _edited_threads(content) or request.get("threads") or config.threads),
     )
     agenda = _replays(past, content)
     epochs = next((one.command.value for one in reversed(agenda) if one.command.setting == "epochs"), config.epochs)
@@ -119,9 +125,10 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
         _refuse_to_repeat(folder, past, entry, changes)
     elif content and content["evaluated"] and not untested:
         _refuse_complete(folder, content["epoch"], epochs, past, changes)
-    prepared = _prepare(folder, request, config, team, fresh=not content)
-    _refuse_other_data(request, prepared)
-    start, notes = restore(prepared, content) if content else (ResumePoint(), [])
+    prepared = tuning.compiled(_prepare(folder, request, config, team, fresh=not content))
+    _refuse_other_data(folder, request, prepared)
+    where = f"{CHECKPOINTS}/{entry.file}" if entry else ""
+    start, notes = _restored(prepared, content, where) if content else (ResumePoint(), [])
     if not content and (request.get("parent") or {}).get("own") is False:  # before its first checkpoint
         notes += _take_state(prepared, request["parent"])
     planned = _planned(config, agenda)
@@ -138,10 +145,10 @@ def resume(folder: RunFolder, changes: Mapping[str, Any], team: Team | None = No
         if epochs != config.epochs:
             agenda = [ScheduledCommand(start.epoch, start.step, order), *agenda]
     bad = [*bad, *(_undone(edit) for edit in past.undone if _key(vars(edit)) not in _held(content))]
-    then = content["environment"] if content else request.get("environment", {})
+    then = content["environment"] if content else request.get("environment") or {}
     differences = notes + determinism.differences(then, prepared.environment) if then else notes
     resumed = ev.Resumed(
-        checkpoint=f"{CHECKPOINTS}/{entry.file}" if entry else "",
+        checkpoint=where,
         epoch=start.epoch,
         step=start.step,
         evaluated=start.evaluated,
@@ -184,8 +191,10 @@ def _parents(folder: RunFolder, parent: Mapping[str, Any]) -> dict[str, Any] | N
     numbers and texts are read. None for a file of another program, which has no such thing.
     """
     if parent["run"]:
-        (entry,) = manifest.read(folder)
-        return _load(folder, entry, parent["run"])
+        entries = manifest.read(folder)
+        if len(entries) != 1:
+            raise CheckpointError(f"{folder.id} does not hold the one checkpoint that it begins with")
+        return _load(folder, entries[0], parent["run"])
     if not parent["own"]:
         return None
     contents = _unchanged(parent)
@@ -197,11 +206,13 @@ def _parents(folder: RunFolder, parent: Mapping[str, Any]) -> dict[str, Any] | N
 
 
 def _restored(prepared: TrainingSetup, content: Mapping[str, Any], file: str) -> tuple[ResumePoint, list[str]]:
-    """`restore`, for a file of unknown origin, which may hold anything."""
+    """`restore`, for a file that may come from anybody, and hold anything."""
     try:
         start, notes = restore(prepared, content)
         determinism.restore(start.rng)
         torch.Generator().set_state(torch.as_tensor(start.order))
+    except torch.OutOfMemoryError:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         what = type(error).__name__
         raise CheckpointError(f"{file} can't be used: it is not as fmnist-tui writes it ({what})") from error
@@ -275,6 +286,12 @@ def _load(folder: RunFolder, entry: Entry, parent: str) -> dict[str, Any]:
         raise CheckpointError(f"the checkpoint {entry.file} of {parent} can't be used: {error}") from error
 
 
+def _edited_threads(content: Mapping[str, Any] | None) -> int:
+    """The threads that a checkpoint's run was changed to while it trained; 0: it was not."""
+    edits = content["edits"] if content else ()
+    return int(next((edit["after"] for edit in reversed(edits) if edit["setting"] == "threads"), 0))
+
+
 def _replays(past: history.History, content: Mapping[str, Any] | None) -> list[ScheduledCommand]:
     """The edits that are in the log and not yet in the checkpoint, each at its place."""
     held = _held(content)
@@ -314,20 +331,27 @@ def _key(edit: Mapping[str, Any]) -> tuple[Any, ...]:
     return (edit["epoch"], edit["step"], edit["setting"], edit["after"])
 
 
-def _refuse_other_data(request: Mapping[str, Any], prepared: TrainingSetup) -> None:
-    """Raises RunError where the data, or what is held out of it, is not what the run was trained on."""
-    was, is_ = request.get("dataset", {}).get("checksum"), prepared.dataset.checksum
+def _refuse_other_data(folder: RunFolder, request: Mapping[str, Any], prepared: TrainingSetup) -> None:
+    """Raises RunError where the data, or what is held out of it, is not what the run was trained on, or the record of
+    that is damaged."""
+    was, is_ = (request.get("dataset") or {}).get("checksum"), prepared.dataset.checksum
     if was and was != is_:
         raise RunError(
             f"the data is not what the run was trained on: {prepared.dataset.title} has the SHA-256 {is_[:12]}… now, "
-            f"and had {was[:12]}…; bring that data back, or start a new run"
+            f"and had {str(was)[:12]}…; bring that data back, or start a new run"
         )
-    held_out, recorded = prepared.held_out, request.get("dataset", {}).get("val_sha256")
-    if held_out and recorded and recorded != held_out.sha256:
-        raise RunError(
-            "the validation images are not those that the run had: their indices have the SHA-256 "
-            f"{held_out.sha256[:12]}… now, and had {str(recorded)[:12]}…; start a new run"
-        )
+    if (held_out := prepared.held_out) is None:
+        return
+    record = validation_json.read(folder)
+    for recorded in ((request.get("dataset") or {}).get("val_sha256"), record and record.sha256):
+        if recorded and recorded != held_out.sha256:
+            raise RunError(
+                "the validation images are not those that the run had: their indices have the SHA-256 "
+                f"{held_out.sha256[:12]}… now, and had {str(recorded)[:12]}…; start a new run"
+            )
+    if record and record.images != (images := len(held_out.train) + len(held_out.val)):
+        why = f"it is of {record.images:,} images, and the training set has {images:,}"
+        raise UnreadableError(folder.validation_json, why, run=folder.id)
 
 
 def _refuse_to_repeat(folder: RunFolder, past: history.History, entry: Entry, changes: Mapping[str, Any]) -> None:
@@ -358,6 +382,6 @@ def _agenda(request: Mapping[str, Any], start: ResumePoint) -> tuple[ScheduledCo
     """Orders that run.json has for certain places: `[[epoch, step, "checkpoint"], …]`; `verify-resume` uses them."""
     return tuple(
         ScheduledCommand(epoch, step, Command(CommandKind(name)))
-        for epoch, step, name in request.get("agenda", [])
+        for epoch, step, name in request.get("agenda") or []
         if (epoch, step) > (start.epoch, start.step)
     )

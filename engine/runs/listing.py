@@ -13,13 +13,14 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.home import RunFolder
-from engine.runs import log, meta, state_file, store
+from engine.progress import Progress, silent
+from engine.runs import meta, state_file, store
 from engine.runs.home_changes import META, Names, stamps
-from engine.runs.state import Fold, RunState
+from engine.runs.quick_reader import QuickReader
+from engine.runs.state import RunState
 from engine.runs.state_file import Summary
 from engine.runs.store import read_run
 from engine.runs.unreadable import UnreadableError
-from engine.training import events as ev
 from engine.training.events import SettingValue
 from engine.training.settings import SETTINGS
 
@@ -27,9 +28,7 @@ STATES = ("training", "paused", "finished", "stopped", "failed", "ended", "prepa
 LIVE = ("training", "paused")
 ENDED = ("finished", "stopped", "failed")  # by its events: no host need be looked for
 MOST_CHECKED, NEWEST = 200, 50  # of the runs that do not live, in one look: in turn, and of the newest
-POINTS = 256  # of each curve of a state that is read for a list, or twice as many
-
-_QUICK = frozenset(ev.KINDS.values()) - {ev.Progress, ev.BatchLoss, ev.Readings}  # what a state without a curve takes
+TOLD_S = 0.25  # seconds of reading between two reports
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,18 @@ class RunSummary:
     group_size: int = 0  # runs that were asked for together
     study: str = ""  # the name of the study that it is a trial of; empty: of none
     trial: int | None = None  # its number there
+    race: str = ""  # the id of the race that it is a branch of, and that it was not kept from yet; empty: of none
     problem: str = ""  # why it can't be read; then nothing else is known but its folder, and what is said of it
     note: str = ""  # this and the next ones: what people say of it, by its meta.json; a text of several lines
     tags: tuple[str, ...] = ()  # in order
     hidden: bool = False  # left out of lists, unless they are asked for it
     pinned: bool = False  # before the others in lists
     meta_problem: str = ""  # why its meta.json can't be read
+
+    @property
+    def tta(self) -> bool:
+        """Whether its accuracies were measured with test-time augmentation."""
+        return self.settings.get("tta", "none") != "none"
 
     @property
     def title(self) -> str:
@@ -104,59 +109,23 @@ def state_of(status: str, living: bool) -> str:
     return "paused" if status == "paused" else "training"
 
 
-class QuickReader:
-    """A run's state with few points of its curves, read on from where it was read to: reading again the log of a whole
-    day costs what the day has added since.
-    """
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._fold = Fold()
-        self._end = 0
-        self.left = 0  # bytes of the log that the last reading left to the next one
-        self.state = RunState()  # as of the last reading
-
-    @property
-    def done(self) -> int:
-        """Bytes of the log that were read."""
-        return self._end
-
-    def read(self, until: float = math.inf) -> RunState:
-        """The state as of now; `left` says what of the log is not in it yet, after a long part of it at least, where it
-        is `until` by time.monotonic. Raises UnreadableError where the log can't be read."""
-        if not self._end and (saved := state_file.read(self._folder, POINTS)) is not None:
-            self._fold, self._end = saved.fold, saved.end
-            self.state = self._fold.snapshot()
-        end, self.left = self._end, 0
-        for part in log.parts(self._folder, self._end, kinds=_QUICK, latest=(ev.Progress,)):
-            self._end = part.end
-            self._fold.add_all(part.events)
-            self._fold.skip(part.skipped)
-            if time.monotonic() > until:
-                self.left = max(0, _size(self._folder) - self._end)
-                break
-        if self._end > end:
-            self.state = self._fold.snapshot()
-        return self.state
-
-    def summary(self) -> Summary:
-        """Of the run as of the last reading."""
-        return state_file.summary_of(self.state)
-
-    def keep(self, found: Summary) -> None:
-        """Write the summary down, so that nobody reads the log for it again, if the log has no more by now."""
-        state_file.write_summary(self._folder, found, self._end)
+def quick_state(folder: RunFolder, progress: Progress = silent) -> RunState:
+    """`QuickReader`'s state of a run, read once. `progress`: in bytes of its log."""
+    reader = QuickReader(folder)
+    state = reader.read(time.monotonic() + TOLD_S)
+    while reader.left:
+        progress(reader.done, reader.done + reader.left)
+        state = reader.read(time.monotonic() + TOLD_S)
+    return state
 
 
-def quick_state(folder: RunFolder) -> RunState:
-    """`QuickReader`'s state of a run, read once."""
-    return QuickReader(folder).read()
-
-
-def summary(folder: RunFolder) -> RunSummary:
-    """One run. Raises UnreadableError where a file of it can't be read."""
+def summary(folder: RunFolder, progress: Progress = silent) -> RunSummary:
+    """One run. `progress`: in bytes of its log. Raises UnreadableError where a file of it can't be read."""
     request, reader = read_run(folder), QuickReader(folder)
-    found, living = _found(folder, reader, kept=True)
+    found, living = _found(folder, reader, kept=True, until=time.monotonic() + TOLD_S)
+    while reader.left:
+        progress(reader.done, reader.done + reader.left)
+        found, living = _found(folder, reader, kept=True, until=time.monotonic() + TOLD_S)
     return _with_meta(_row(folder, request, found, living=living), folder)
 
 
@@ -197,7 +166,7 @@ def unreadable_row(folder: RunFolder, error: UnreadableError, created: float) ->
 def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bool) -> RunSummary:
     config = run.config or request.get("config") or {}
     parent, group = request.get("parent") or {}, request.get("group") or {}
-    study = request.get("study") or {}
+    study, race = request.get("study") or {}, request.get("race") or {}
     return RunSummary(
         id=folder.id,
         name=request.get("name") or "",
@@ -226,6 +195,7 @@ def _row(folder: RunFolder, request: dict[str, Any], run: Summary, *, living: bo
         group_size=group.get("size") or 0,
         study=study.get("name") or "",
         trial=study.get("trial", 0) if study else None,
+        race=race.get("id") or "",
     )
 
 
@@ -236,7 +206,10 @@ def _with_meta(row: RunSummary, folder: RunFolder) -> RunSummary:
         return replace(row, meta_problem=problem) if problem and not row.problem else row
     name = row.name if said.name is None else said.name
     tags = tuple(sorted(set(said.tags)))
-    return replace(row, name=name, note=said.note, tags=tags, hidden=said.hidden, pinned=said.pinned)
+    group = row.group_name if said.group is None or row.study else said.group
+    return replace(
+        row, name=name, note=said.note, tags=tags, hidden=said.hidden, pinned=said.pinned, group_name=group
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -373,14 +346,12 @@ class _Known:
     reader: QuickReader | None  # of one that lives
 
 
-def _size(folder: RunFolder) -> int:
-    """Of the log, in bytes; 0: it is gone."""
-    try:
-        return folder.events.stat().st_size
-    except OSError:
-        return 0
-
-
-def list_runs(home: Path) -> list[RunSummary]:
-    """All runs that can be read, newest first."""
-    return [run for run in Listing(home).look() if not run.problem]
+def list_runs(home: Path, progress: Progress = silent) -> list[RunSummary]:
+    """All runs that can be read, newest first. `progress`: in bytes of a log that takes long, of each in its turn."""
+    found = Listing(home)
+    rows = found.look(TOLD_S)
+    while found.left:
+        if any(found.under_way):
+            progress(*found.under_way)
+        rows = found.look(TOLD_S)
+    return [run for run in rows if not run.problem]

@@ -34,6 +34,7 @@ class Meta(msgspec.Struct, frozen=True):
     tags: Annotated[tuple[Annotated[str, Bounds(max_length=1000)], ...], Bounds(max_length=MOST_TAGS)] = ()
     hidden: bool = False
     pinned: bool = False
+    group: Annotated[str, Bounds(max_length=1000)] | None = None  # the name of its group; None: as run.json says
 
 
 NOTHING = Meta()
@@ -69,14 +70,16 @@ def change(
     remove: Collection[str] = (),
     hidden: bool | None = None,
     pinned: bool | None = None,
+    group: str | None = None,
 ) -> Meta:
-    """Say something else of the run; None: that stays. `name`: empty, it has none. `add`, `remove`: tags.
+    """Say something else of the run; None: that stays. `name`, and `group`, that of its group: empty, it has none.
+    `add`, `remove`: tags.
 
     What another process changes at the same time is kept, and so are fields that this program does not know. Returns
     what is said now. Raises RunError, with nothing changed.
     """
-    if name is not None:
-        check_name(name)
+    for one in (name, group):
+        check_name(one or "")
     if note is not None:
         note = checked_note(note)
     add = [checked_tag(tag) for tag in add]
@@ -92,6 +95,7 @@ def change(
                 tags=tuple(sorted(tags)),
                 hidden=before.hidden if hidden is None else hidden,
                 pinned=before.pinned if pinned is None else pinned,
+                group=before.group if group is None else group,
             )
             if after != before:
                 _write(folder, after)
@@ -169,7 +173,8 @@ def _write(folder: RunFolder, after: Meta) -> None:
             ) from None
     said = msgspec.structs.asdict(after) | {"tags": list(after.tags)}
     content |= said
-    if after.name is None:
-        content.pop("name", None)
+    for field in ("name", "group"):
+        if said[field] is None:
+            content.pop(field, None)
     text = json.dumps(content, indent=1, ensure_ascii=False)
     atomic.write_text(folder.meta_json, text + "\n")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -45,6 +45,17 @@ class _Study(msgspec.Struct):
     trial: Count = 0
 
 
+class _Race(msgspec.Struct):
+    """The race that it is a branch of."""
+
+    id: Name
+    steps: Count = 0  # that each of its branches does
+    place: Count = 0  # among them
+    words: Name = ""  # what it has changed
+    begun: Count = 0  # steps of its own epochs that were done at the checkpoint
+    threads_before: Count = 0  # the setting, before the branches shared the cores
+
+
 class _RunJson(msgspec.Struct):
     """The fields that this program reads. Others, and `created` of any type, are let pass (`store` tells when a run was
     made another way where that does not say)."""
@@ -57,6 +68,7 @@ class _RunJson(msgspec.Struct):
     data_dir: Text | None = None
     group: _Group | None = None
     study: _Study | None = None
+    race: _Race | None = None
     processes: Annotated[int, Meta(ge=1, le=65536)] | None = None
     prepared: bool | None = None
     device: Text | None = None
@@ -64,7 +76,7 @@ class _RunJson(msgspec.Struct):
     environment: dict[str, Any] | None = None
     versions: dict[str, Any] | None = None
     notify: Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=10)] | None = None
-    agenda: list[tuple[Count, Count, Text]] | None = None
+    agenda: list[tuple[Count, Count, Literal["checkpoint", "pause", "stop"]]] | None = None
 
 
 class MalformedError(ValueError):
@@ -89,6 +101,18 @@ def read(path: Path) -> dict[str, Any]:
     if wrong := mistyped(content.get("config") or {}):
         raise MalformedError(f"'config.{wrong}' is not {_kind(wrong)}")
     return content
+
+
+def startable(content: dict[str, Any]) -> dict[str, Any]:
+    """What `read` gave, for who starts the run or goes on with it: it has settings, and a parent, if any, names what
+    the run begins with, and has all fields. Raises MalformedError."""
+    if not isinstance(content.get("config"), dict):
+        raise MalformedError("it has no settings: 'config'")
+    if (parent := content.get("parent")) is None:
+        return content
+    if not parent.get("file") or not (parent.get("run") or parent.get("sha256")):
+        raise MalformedError("'parent' names neither a run's checkpoint nor a file")
+    return content | {"parent": dict.fromkeys(_Parent.__struct_fields__) | parent}
 
 
 _TYPES = {

@@ -13,7 +13,8 @@ from engine.training import events as ev
 LOG_LINES = 1000  # the tutorial's log lines that are kept
 MOST_KEPT = 10_000  # edits, checkpoints, marks and such; of more the older ones go
 LAYER_STATS = 500  # samples of the layers; past twice as many, every other of the older ones goes
-CURVES = ("lr", "samples_per_s", "gradient_norm", "load", "memory")  # beside the loss
+OF_THE_DEVICE = ("load", "memory", "watts", "temperature")
+CURVES = ("lr", "samples_per_s", "gradient_norm", *OF_THE_DEVICE)  # beside the loss
 
 LogEvent = ev.BatchLoss | ev.Evaluated | ev.Edited | ev.Resumed | ev.Branched  # what the log panel shows
 
@@ -270,10 +271,9 @@ class Fold:
                     self.data.layer_stats = self.data.layer_stats[:-100:2] + self.data.layer_stats[-100:]
             case ev.Readings():
                 self._change(readings=event)
-                if event.load is not None:
-                    self._extend(self.data.curves["load"], event.load)
-                if event.memory is not None:
-                    self._extend(self.data.curves["memory"], float(event.memory))
+                for name in OF_THE_DEVICE:
+                    if (value := getattr(event, name)) is not None:
+                        self._extend(self.data.curves[name], float(value))
             case ev.Stopped():
                 self._end("stopped", event.reason)
                 self._change(epoch=event.epoch, step=event.step)

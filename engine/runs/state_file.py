@@ -12,7 +12,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO
 
 import msgspec
@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from engine import atomic, plain_file
 from engine.home import RunFolder
+from engine.progress import Progress, silent
 from engine.runs import log, results
 from engine.runs.curve import CURVE_POINTS, GrowingCurve, SavedCurve, even
 from engine.runs.state import CURVES, LOG_LINES, Fold, FoldData, Mark, RunState
@@ -159,6 +160,7 @@ class Folded:
 
     fold: Fold
     end: int  # bytes
+    reading: log.Reading = field(default_factory=log.Reading)  # of what was read of it since it was begun
 
 
 def read(folder: RunFolder, most_points: int = CURVE_POINTS) -> Folded | None:
@@ -178,19 +180,32 @@ def begun(folder: RunFolder) -> Folded:
     return read(folder) or Folded(Fold(), 0)
 
 
-def read_all(folder: RunFolder) -> Fold:
-    """The fold of the whole log as it is now. Raises UnreadableError."""
-    return read_on(folder, begun(folder)).fold
+def read_all(folder: RunFolder, progress: Progress = silent) -> Fold:
+    """The fold of the whole log as it is now. `progress`: in bytes of the log. Raises UnreadableError."""
+    folded, total = begun(folder), log.size(folder)
+    while True:
+        before, folded = folded.end, read_on(folder, folded, log.PART_BYTES)
+        if folded.end == before:
+            return folded.fold
+        progress(folded.end, max(total, folded.end))
 
 
 def read_on(folder: RunFolder, folded: Folded, most: int | None = None) -> Folded:
-    """The fold with what the log has beyond it, `most` bytes of that or all. Raises UnreadableError."""
-    left = most
-    for part in log.parts(folder, folded.end, most=log.PART_BYTES if most is None else min(most, log.PART_BYTES)):
+    """The fold with what the log has beyond it, `most` bytes of that or all; of a log that was cut short or written
+    anew since, the fold from its beginning. Raises UnreadableError."""
+    try:
+        return _read_on(folder, folded, most)
+    except log.RewrittenError:
+        return _read_on(folder, begun(folder), most)
+
+
+def _read_on(folder: RunFolder, folded: Folded, most: int | None) -> Folded:
+    left, at_once = most, log.PART_BYTES if most is None else min(most, log.PART_BYTES)
+    for part in log.parts(folder, folded.end, most=at_once, reading=folded.reading):
         folded.fold.add_all(part.events)
         folded.fold.skip(part.skipped)
         left = None if left is None else left - (part.end - folded.end)
-        folded = Folded(folded.fold, part.end)
+        folded = Folded(folded.fold, part.end, folded.reading)
         if left is not None and left <= 0:
             break
     return folded

@@ -39,7 +39,7 @@ class StateKeeper:
         before = self._folded.end
         with contextlib.suppress(UnreadableError):
             self._folded = state_file.read_on(self._folder, self._folded, most)
-        return self._folded.end > before
+        return self._folded.end != before
 
     def _write(self) -> None:
         self._written = time.monotonic()

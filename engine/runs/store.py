@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.data.holdout import HeldOut
 from engine.errors import RunError
 from engine.home import Home, RunFolder, ensure
 from engine.hosting import process, record_file, unix_socket
@@ -73,15 +72,13 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
         raise UnreadableError(folder.run_json, str(error), run=folder.id) from None
 
 
-def write_validation(folder: RunFolder, held_out: HeldOut) -> None:
-    """Put on record which training images are held out for validation. Raises OSError."""
-    content = {
-        "v": 1,
-        "images": len(held_out.train) + len(held_out.val),
-        "sha256": held_out.sha256,
-        "indices": held_out.indices.tolist(),
-    }
-    atomic.write_text(folder.validation_json, json.dumps(content) + "\n")
+def read_request(folder: RunFolder) -> dict[str, Any]:
+    """The same, for who starts the run or goes on with it: its settings, `config`, are there. Raises
+    UnreadableError."""
+    try:
+        return run_json.startable(read_run(folder))
+    except run_json.MalformedError as error:
+        raise UnreadableError(folder.run_json, str(error), run=folder.id) from None
 
 
 def write_host(folder: RunFolder, socket_path: str, pid: int | None = None) -> None:

@@ -6,6 +6,7 @@ a process that ended otherwise is emptied after a day.
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -25,6 +26,7 @@ from engine.runs.unreadable import UnreadableError
 
 KEPT_S = 86400.0  # that a run stays in the trash of a process that ended
 OWNER = "owner.json"
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk or a quota without room
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class Trash:
             with only_host(folder):
                 os.rename(folder.path, place)
         except OSError as error:
-            raise RunError(f"{folder.id} can't be deleted ({error.strerror})") from None
+            full = f"; for good, without the trash: fmnist-tui delete --now {folder.id}" if error.errno in FULL else ""
+            raise RunError(f"{folder.id} can't be deleted ({error.strerror}){full}") from error
         return Trashed(folder, place, time.time())
 
     def _folder(self) -> Path:
@@ -100,8 +103,13 @@ class Trash:
         if self._own is None or not self._own.is_dir():
             own = self._home.trash / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
             private.folder(own)
-            with contextlib.suppress(psutil.Error):
-                record_file.write(own / OWNER, process.record())
+            try:
+                with contextlib.suppress(psutil.Error):
+                    record_file.write(own / OWNER, process.record())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    own.rmdir()
+                raise
             self._own = own
         return self._own
 
@@ -187,9 +195,18 @@ def delete_now(folders: Sequence[RunFolder]) -> list[str]:
     deleted."""
     if not folders:
         return []
-    here = Trash(folders[0].home.path)
-    here.delete(folders)
-    return here.empty()
+    for folder in folders:
+        refuse_living(folder)
+    here, problems = Trash(folders[0].home.path), list[str]()
+    try:
+        here.delete(folders)
+    except RunError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in FULL:
+            raise
+        for folder in folders:  # a full disk has no room for the trash either
+            with only_host(folder):
+                problems += remove(folder.path)
+    return problems + here.empty()
 
 
 def resolve(home: Path, text: str) -> RunFolder:

@@ -85,6 +85,7 @@ def _verify(
     report: Callable[[str], None],
 ) -> bool:
     probe = _prepared(home, config, data_dir)
+    config = TrainConfig.from_dict(probe["config"])  # what is measured is decided once, for all runs
     per_epoch = math.ceil(probe["dataset"]["train"] / config.batch_size)
     total = steps or per_epoch + per_epoch // 2
     point = at or max(1, min(per_epoch // 2, total - 1))
@@ -157,11 +158,12 @@ def _last(folder: RunFolder) -> Mapping[str, Any]:
 
 
 def _prepared(home: Path, config: TrainConfig, data_dir: Path | None) -> dict[str, Any]:
-    """What the data and the model turn out to be, with the errors that starting would raise. Imports torch."""
+    """What the data, the model and the settings turn out to be, with the errors that starting would raise. Imports
+    torch."""
+    from engine.training import tuning
     from engine.training.setup import make_setup
 
-    described = make_setup(config, home=home, data_dir=data_dir).describe()
-    return dict(described)
+    return tuning.decided(make_setup(config, home=home, data_dir=data_dir)).describe()
 
 
 def _place(step: int, per_epoch: int, order: str) -> list[Any]:

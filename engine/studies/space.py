@@ -14,7 +14,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.training import settings
 from engine.training.config import TrainConfig, pairs
-from engine.training.setting import Kind, Setting, number_text
+from engine.training.setting import Kind, Setting, number_text, numbers_alike
 from engine.training.settings import SETTINGS
 
 # What trials can't differ in: their results could not be compared, or it says nothing of the training.
@@ -57,7 +57,16 @@ class Range:
         after = ":log" if self.log else ""
         if self.step is not None and not (self.integer and self.step == 1):
             after = f":{number_text(self.step)}"
-        return f"{number_text(self.low)}..{number_text(self.high)}{after}"
+        return "..".join(self.ends) + after
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The lowest and the highest as they are typed, in one format where that has all their digits."""
+        texts = numbers_alike((self.low, self.high))
+        low, high = (
+            texts[number] if float(texts[number]) == number else number_text(number) for number in (self.low, self.high)
+        )
+        return low, high
 
     def text(self, number: float) -> str:
         """A number of it, as it is typed."""

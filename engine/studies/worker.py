@@ -22,7 +22,7 @@ from engine.home import Home, RunFolder, StudyFolder
 from engine.hosting import detached, record_file
 from engine.queue import resources
 from engine.runs import client, store
-from engine.runs.listing import QuickReader
+from engine.runs.quick_reader import QuickReader
 from engine.runs.state import RunState
 from engine.runs.unreadable import UnreadableError
 from engine.studies import search as searches
@@ -259,7 +259,7 @@ class Worker:
     def _begin(self, number: int, folder: RunFolder) -> None:
         """Start the run, or go on with it."""
         try:
-            config = store.read_run(folder)["config"]
+            config = store.read_request(folder)["config"]
             gpu = resources.gpu_of(config, self._gpus, self._on_gpu.values())
             if gpu is not None:
                 self._on_gpu[number] = gpu

@@ -47,13 +47,25 @@ class TrainConfig:
     field, for a value that can't be used.
     """
 
+    recipe: str = _default("recipe")
     model: str = _default("model")
     dataset: str = _default("dataset")
     loss: str = _default("loss")
+    label_smoothing: float = _default("label_smoothing")
     optimizer: str = _default("optimizer")
     lr: float = _default("lr")
+    muon_lr: float = _default("muon_lr")
     momentum: float = _default("momentum")
+    muon_momentum: float = _default("muon_momentum")
+    nesterov: bool = _default("nesterov")
+    betas: str = _default("betas")
+    eps: float = _default("eps")
     weight_decay: float = _default("weight_decay")
+    clip: float = _default("clip")
+    accumulate: int = _default("accumulate")
+    average: str = _default("average")
+    average_decay: float = _default("average_decay")
+    average_from: float = _default("average_from")
     batch_size: int = _default("batch_size")
     epochs: int = _default("epochs")
     schedule: str = _default("schedule")
@@ -65,10 +77,15 @@ class TrainConfig:
     seed: int = _default("seed")
     device: str = _default("device")
     threads: int = _default("threads")
+    memory_format: str = _default("memory_format")
+    amp: str = _default("amp")
+    compile: bool = _default("compile")
     weights: str = _default("weights")
     freeze: str = _default("freeze")
     transform: str = _default("transform")
+    augment: str = _default("augment")
     val: str = _default("val")
+    tta: str = _default("tta")
     test_every_epoch: bool = _default("test_every_epoch")
     patience: int = _default("patience")
     min_delta: float = _default("min_delta")
@@ -83,15 +100,18 @@ class TrainConfig:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, value in values.items():
             SETTINGS[name].validate(value)
-        for name, value in values.items():
-            if SETTINGS[name].strict and value != SETTINGS[name].default and not settings.applies(name, values):
-                raise _not_applicable(SETTINGS[name], values)
+        wrong = [
+            SETTINGS[name]
+            for name, value in values.items()
+            if SETTINGS[name].strict and value != SETTINGS[name].default and not settings.applies(name, values)
+        ]
+        if wrong:
+            raise _not_applicable(wrong[0], wrong[1:], values)
         if self.warmup and self.warmup >= self.epochs:
             raise ConfigError(
                 "warmup",
                 f"--warmup: {self.warmup:g} epochs of warm-up are too many for {self.epochs} epochs of training",
             )
-
         self._check_stop_when()
 
     def _check_stop_when(self) -> None:
@@ -120,15 +140,18 @@ class TrainConfig:
         return cls(**{name: value for name, value in values.items() if name in known})
 
 
-def _not_applicable(setting: Setting, values: Mapping[str, Any]) -> ConfigError:
-    if not setting.depends_on:
-        return ConfigError(setting.name, f"{setting.option}: it applies with {settings.why_not(setting.name, values)}")
-    chosen, others = values[setting.depends_on], settings.applies_with(setting.name)
-    alternatives = " or ".join([", ".join(others[:-1]), others[-1]] if others[:-1] else others)
+def _not_applicable(setting: Setting, others: Sequence[Setting], values: Mapping[str, Any]) -> ConfigError:
+    """`others`: what does not apply either."""
+    also = " ".join(f"{one.name}={one.typed(one.default)}" for one in others)
+    also = f"; also {also}" if also else ""
+    if not setting.depends_on or values[setting.depends_on] in settings.applies_with(setting.name):
+        return ConfigError(setting.name, f"{setting.option}: it applies with {setting.needs(values)} only{also}")
+    chosen, suits = values[setting.depends_on], settings.applies_with(setting.name)
+    alternatives = " or ".join([", ".join(suits[:-1]), suits[-1]] if suits[:-1] else suits)
     return ConfigError(
         setting.name,
         f"{setting.option}: {chosen} has no {setting.name} setting; leave it at {setting.typed(setting.default)}, "
-        f"or choose {alternatives}",
+        f"or choose {alternatives}{also}",
     )
 
 
@@ -151,7 +174,11 @@ def edited(config: TrainConfig, name: str, text: str) -> TrainConfig:
     """`changed`, for what can be changed while a run trains. Raises ConfigError for a setting that can't."""
     if name not in editable():
         raise ConfigError(name, f"{name!r} can't be changed while a run trains; {', '.join(editable())} can")
-    return changed(config, {name: text})
+    after = changed(config, {name: text})
+    value = getattr(after, name)
+    if value in settings.find(name).words.values() or (name == "threads" and not value):
+        raise ConfigError(name, f"{option(name)}: {text.strip()} is chosen before a run begins; type a number")
+    return after
 
 
 def changed(config: TrainConfig, texts: Mapping[str, str]) -> TrainConfig:
@@ -160,12 +187,15 @@ def changed(config: TrainConfig, texts: Mapping[str, str]) -> TrainConfig:
     Raises ConfigError for an unknown name, a value that can't be used, or values that don't go together.
     """
     values = {}
+    if "recipe" in texts:
+        raise ConfigError("recipe", "--recipe: a recipe is what a new run begins with; change its settings one by one")
     for name, text in texts.items():
         setting, text = settings.find(name), text.strip()
         if setting.kind in (Kind.FLOAT, Kind.INTEGER) and text[:1] in ("x", "*", "/"):
             factor = _factor(setting, text[1:])
             value = getattr(config, name) * factor if text[0] != "/" else getattr(config, name) / factor
-            text = f"{round(value)}" if setting.kind is Kind.INTEGER else repr(float(f"{value:.12g}"))
+            whole = setting.kind is Kind.INTEGER and math.isfinite(value)
+            text = f"{round(value)}" if whole else repr(float(f"{value:.12g}"))
         values[name] = setting.parse(text)
     return replace(config, **values)
 

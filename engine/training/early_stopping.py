@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from engine.digits import significant
 from engine.training import stop_condition
 from engine.training.hooks import Hook, HookContext
 from engine.training.improvement import Improvement
@@ -46,7 +47,7 @@ class EarlyStopping(Hook):
         if not config.patience or waited < config.patience:
             return ""
         which = "validation" if config.validates else "test"
-        by = f" by more than {config.min_delta:g}" if config.min_delta else ""
+        by = f" by more than {significant(config.min_delta)}" if config.min_delta else ""
         epochs = "1 epoch" if waited == 1 else f"{waited} epochs"
         return f"the {which} {config.monitor} has not improved{by} for {epochs}"
 

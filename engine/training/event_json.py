@@ -21,6 +21,7 @@ from engine.training.events import (
     LayerStats,
     ParameterStats,
     Progress,
+    Readings,
     Resumed,
     RunStarted,
 )
@@ -38,6 +39,9 @@ class _Head(msgspec.Struct):
     seq: int = 0
 
 
+_WHERE_KNOWN = {  # the fields that a line has only where they are known; of every event `up`
+    Readings.kind: ("up", *(field.name for field in fields(Readings) if field.default is None and field.name != "up")),
+}
 _HEAD = msgspec.json.Decoder(_Head)
 _DECODERS = {kind.encode(): msgspec.json.Decoder(cls) for kind, cls in KINDS.items()}
 
@@ -45,8 +49,9 @@ _DECODERS = {kind.encode(): msgspec.json.Decoder(cls) for kind, cls in KINDS.ite
 def encode(event: Event) -> str:
     """The event as one line of JSON, without the line's end."""
     body = {field.name: _plain(getattr(event, field.name)) for field in fields(event)}
-    if event.up is None:
-        del body["up"]
+    for name in _WHERE_KNOWN.get(event.kind, ("up",)):
+        if body[name] is None:
+            del body[name]
     return json.dumps({"v": VERSION, "seq": body.pop("seq"), "t": body.pop("t"), "kind": event.kind, **body})
 
 

@@ -5,14 +5,18 @@ anybody's, and what follows relies on them.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, NotRequired, TypedDict
 
 from msgspec import Meta
 
+from engine.gpu import LEAST_CELSIUS, MOST_CELSIUS, MOST_WATTS
+
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+Watts = Annotated[float, Meta(ge=0, le=MOST_WATTS)]
+Celsius = Annotated[float, Meta(ge=LEAST_CELSIUS, le=MOST_CELSIUS)]
 SettingValue = str | int | float | bool | None
 
 
@@ -59,6 +63,8 @@ class RunStarted(Event):
     epochs: Count
     steps: Count  # per epoch
     trainable: int = -1  # of the parameters; -1: an earlier version did not record it
+    measured: list[str] = field(default_factory=list)  # what settings were chosen by before the run, for people
+    compile_s: Seconds = 0.0  # that torch.compile took before the first step; 0: it was not asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +86,8 @@ class Resumed(Event):
     steps: Count
     differences: list[str]  # what has changed, so that the numbers may differ in their last bits; empty: nothing
     bad: list[str]  # newer checkpoints that could not be used, and why
+    measured: list[str] = field(default_factory=list)
+    compile_s: Seconds = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +159,8 @@ class Evaluated(Event):
     confusion: list[list[Count]]  # row: true class, column: predicted class
     seconds: Seconds
     split: Annotated[str, Meta(pattern="^(test|val)$")] = "test"
+    weights: str = ""  # which average of the weights was evaluated, "EMA 0.999"; "": the weights themselves
+    tta: str = ""  # the test-time augmentation that was used, "flip"; "": none
 
     @property
     def x(self) -> float:
@@ -200,7 +210,8 @@ class Warned(Event):
     """Something the user should know; `code` is for programs, `message` for people."""
 
     kind = "warning"
-    # "non_finite_loss", "cannot_write", "slow_checkpoint", "older_weights", and those of engine.training.layer_stats
+    # "non_finite_loss", "cannot_write", "slow_checkpoint", "older_weights", "no_readings", and those of
+    # engine.training.layer_stats
     code: str
     message: str
     epoch: Count
@@ -209,12 +220,20 @@ class Warned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Readings(Event):
-    """The device and the host process, every few seconds while training."""
+    """The device and the host process, every few seconds while training. What has a default is a GPU's alone, and
+    missing where it is not known."""
 
     kind = "readings"
     load: float | None  # 0..1 of all the machine's cores, or of the GPU; None: not known
     memory: Count | None  # bytes this run uses on the device (on the CPU: the host's resident memory)
     memory_total: Count | None  # bytes the device has
+    memory_used: Count | None = None  # bytes of the GPU, all processes' and the driver's
+    memory_process: Count | None = None  # bytes of the GPU that the driver counts as this run's: CUDA's own are in it
+    watts: Watts | None = None
+    watts_limit: Watts | None = None
+    temperature: Celsius | None = None
+    others: Count | None = None  # processes on the GPU beside the run's
+    others_memory: Count | None = None  # bytes that they use
 
 
 @dataclass(frozen=True)

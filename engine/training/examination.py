@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from engine.training import determinism, running_time
+from engine.training import determinism, running_time, test_time
 from engine.training.loop import Batch, Score, test_loop
 from engine.training.setup import TrainingSetup
 
@@ -45,7 +45,8 @@ class Examination:
         p, team = self._prepared, self._prepared.team
         begin = running_time.now()
         batches = islice(p.evaluated_batches[name], team.rank, None, team.size)
-        mine = test_loop(self._unless_stopped(batches), p.network, p.loss_fn, len(p.dataset.classes))
+        network = test_time.evaluated(p.evaluated_network, p.config.tta)
+        mine = test_loop(self._unless_stopped(batches), network, p.loss_fn, len(p.dataset.classes))
         return Score.together(team.gather(mine)), running_time.now() - begin
 
     def _unless_stopped(self, batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from engine.digits import significant
 from engine.training import determinism
 from engine.training import events as ev
 from engine.training.events import ActivationStats, ParameterStats
@@ -216,15 +217,15 @@ def diagnose(sample: ev.LayerStats) -> list[tuple[str, str, str]]:
     norms = {name: one.gradient_norm for name, one in parameters if one.gradient_norm is not None}
     for name, norm in norms.items():
         if norm > EXPLODING:
-            message = (
-                f"the gradient of {name} has the norm {norm:.3g} {place}: exploding; a smaller learning rate may help"
-            )
+            words = f"has the norm {significant(norm, 3)} {place}: exploding; a smaller learning rate may help"
+            message = f"the gradient of {name} {words}"
             found.append(("exploding_gradient", name, message))
             break
     largest = max(norms.values(), default=0.0)
     for name, norm in norms.items():
         if name.endswith("weight") and norm < VANISHING * largest:
-            message = f"the gradient of {name} has the norm {norm:.3g} {place}, the largest is {largest:.3g}: vanishing"
+            words = f"{significant(norm, 3)} {place}, the largest is {significant(largest, 3)}: vanishing"
+            message = f"the gradient of {name} has the norm {words}"
             found.append(("vanishing_gradient", name, message))
             break
     for name, one in activations:

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
+from engine.digits import significant
 from engine.errors import ConfigError
 from engine.training import schedules
 from engine.training.commands import Command, CommandKind
 from engine.training.config import TrainConfig, editable, edited
-from engine.training.optimizers import OPTIMIZERS, add_optional_state
+from engine.training.optimizers import OPTIMIZERS, SCALED, add_optional_state
 
 
 class LiveSettings:
@@ -48,10 +49,13 @@ class LiveSettings:
             for name in changes:
                 before, after = getattr(self._planned, name), getattr(planned, name)
                 if before == after:
-                    lines.append(f"{name} is already {after:g}")
+                    lines.append(f"{name} is already {significant(after)}")
                     continue
                 commands.append(Command(CommandKind.SET, reason, name, after))
-                lines.append(f"{name} {before:g} → {after:g}" + (_scaled(planned, done) if name == "lr" else ""))
+                lines.append(
+                    f"{name} {significant(before)} → {significant(after)}"
+                    + (_scaled(planned, done) if name == "lr" else "")
+                )
             self._planned = planned
         return commands, lines
 
@@ -70,12 +74,14 @@ class LiveSettings:
     def apply(self, done: float) -> None:
         """Give the optimizer the settings of the step after `done` epochs."""
         changed = False
-        lr = self.now.lr * schedules.factor(self.now, done) * self.scale
+        factor, entry = schedules.factor(self.now, done), OPTIMIZERS[self.now.optimizer]
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
-            for name in OPTIMIZERS[self.now.optimizer].live_settings:
-                if group[name] != getattr(self.now, name):
-                    group[name] = getattr(self.now, name)
+            for name in entry.live_settings:
+                value = getattr(self.now, name)
+                if name in SCALED:
+                    group[name] = value * factor * self.scale
+                elif group[name] != value:
+                    group[name] = value
                     changed = True
         if changed:
             add_optional_state(self.now.optimizer, self._optimizer)
@@ -86,4 +92,4 @@ def _scaled(planned: TrainConfig, done: float) -> str:
     if not schedules.varies(planned):
         return ""
     factor = schedules.factor(planned, done)
-    return f" (now {planned.lr * factor:.3g} by the {planned.schedule} schedule)"
+    return f" (now {significant(planned.lr * factor, 3)} by the {planned.schedule} schedule)"

@@ -4,8 +4,11 @@ The entries import no torch; `make_loss` does.
 """
 
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from engine.training.setting import number_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,10 +18,20 @@ if TYPE_CHECKING:
 class LossEntry:
     """One loss."""
 
-    maker: str  # the nn.Module class, as pkgutil.resolve_name takes it; it is called without arguments
-    pytorch: str  # how PyTorch spells it
+    maker: str  # the nn.Module class, as pkgutil.resolve_name takes it
+    pytorch: str  # how PyTorch spells it, without arguments
     about: str  # for the form
-    settings: tuple[str, ...] = ()  # which of our settings apply to it alone
+    settings: tuple[str, ...] = ()  # which of our settings it takes in training, by the names of its own arguments
+
+    def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What it is called with where it trains; it evaluates without arguments, so that the losses of runs can be
+        compared."""
+        return {name: values[name] for name in self.settings if values[name]}
+
+    def in_pytorch(self, values: Mapping[str, Any]) -> str:
+        """`torch.nn.CrossEntropyLoss(label_smoothing=0.1)`."""
+        given = ", ".join(f"{name}={number_text(value)}" for name, value in self.arguments(values).items())
+        return f"{self.pytorch.removesuffix('()')}({given})"
 
 
 LOSSES: dict[str, LossEntry] = {
@@ -26,6 +39,7 @@ LOSSES: dict[str, LossEntry] = {
         maker="torch.nn.CrossEntropyLoss",
         pytorch="torch.nn.CrossEntropyLoss()",
         about="softmax and negative log-likelihood in one",
+        settings=("label_smoothing",),
     ),
     "nll": LossEntry(
         maker="engine.training.loss_modules.LogSoftmaxNLL",
@@ -40,7 +54,7 @@ LOSSES: dict[str, LossEntry] = {
 }
 
 
-def make_loss(name: str) -> "nn.Module":
-    """The loss of that name in LOSSES."""
-    made: nn.Module = pkgutil.resolve_name(LOSSES[name].maker)()
+def make_loss(name: str, **arguments: Any) -> "nn.Module":
+    """The loss of that name in LOSSES. `arguments`: those of `LossEntry.arguments`, where it trains."""
+    made: nn.Module = pkgutil.resolve_name(LOSSES[name].maker)(**arguments)
     return made

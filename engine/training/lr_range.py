@@ -13,8 +13,10 @@ from engine.progress import Progress, silent
 from engine.training import determinism
 from engine.training.loop import train_loop
 from engine.training.lr_sweep import GrowingLrCurve, LrCurve, Sweep
+from engine.training.optimizers import SCALED
 from engine.training.resume import ResumePoint, take_up
 from engine.training.setup import TrainingSetup
+from engine.training.stepping import Stepping
 
 READ_EVERY = 10  # steps between two times that losses are read off the device
 
@@ -31,11 +33,11 @@ def range_test(
     """
     growing = GrowingLrCurve()
     pending: list[torch.Tensor] = []  # losses, on the device
-    with as_it_was(prepared.model, prepared.optimizer):
+    with as_it_was(prepared.model, prepared.optimizer, prepared.stepping):
         batches = _endless(prepared, start or ResumePoint())
         prepared.optimizer.zero_grad()
         _set_lr(prepared.optimizer, sweep.lr(0))
-        losses = train_loop(batches, prepared.model, prepared.train_loss_fn, prepared.optimizer)
+        losses = train_loop(batches, prepared.model, prepared.train_loss_fn, prepared.optimizer, prepared.stepping)
         for done, loss in enumerate(losses, start=1):
             pending.append(loss)
             if done % READ_EVERY == 0 or done == sweep.steps:
@@ -52,10 +54,11 @@ def range_test(
 
 
 @contextlib.contextmanager
-def as_it_was(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Whatever is trained inside: afterwards the model, the optimizer and the global generators have every bit of their
-    states as before, in the same tensors."""
+def as_it_was(model: nn.Module, optimizer: torch.optim.Optimizer, stepping: Stepping | None = None) -> Iterator[None]:
+    """Whatever is trained inside: afterwards the model, the optimizer, the loss scale and the global generators have
+    every bit of their states as before, in the same tensors."""
     generators = determinism.capture()
+    scale = stepping.state_dict() if stepping else {}
     gradients = [(one, one.grad, _copied(one.grad)) for one in model.parameters()]
     modules = [(module, _attributes(module)) for module in model.modules()]
     states = {one: {key: (value, _copied(value)) for key, value in kept.items()} for one, kept in _states(optimizer)}
@@ -63,6 +66,8 @@ def as_it_was(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[No
     try:
         yield
     finally:
+        if stepping:
+            stepping.load_state_dict(scale)
         with torch.no_grad():
             for module, attributes in modules:
                 _put_back(module, attributes)
@@ -113,7 +118,10 @@ def _states(optimizer: torch.optim.Optimizer) -> list[tuple[Any, dict[str, Any]]
 
 
 def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """`lr`; other learning rates of the optimizer are scaled as that is."""
     for group in optimizer.param_groups:
+        factor = lr / group["lr"]
+        group |= {name: group[name] * factor for name in SCALED if name != "lr" and name in group}
         group["lr"] = lr
 
 

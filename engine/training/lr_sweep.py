@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engine.digits import significant
 from engine.errors import ConfigError
 from engine.training.setting import LARGEST_FLOAT
 
@@ -31,9 +32,11 @@ class Sweep:
     def __post_init__(self) -> None:
         for name, value in (("from", self.low), ("to", self.high)):
             if not 0 < value <= LARGEST_FLOAT:
-                raise ConfigError(name, f"--{name}: {value:g} is out of range; it must be above 0 and finite")
+                raise ConfigError(
+                    name, f"--{name}: {significant(value)} is out of range; it must be above 0 and finite"
+                )
         if self.low >= self.high:
-            raise ConfigError("to", f"--to: {self.high:g} is not above --from {self.low:g}")
+            raise ConfigError("to", f"--to: {significant(self.high)} is not above --from {significant(self.low)}")
         if not FEWEST_STEPS <= self.steps <= MOST_STEPS:
             what = f"--steps: {self.steps} is out of range; it must be {FEWEST_STEPS} to {MOST_STEPS:,}"
             raise ConfigError("steps", what)
@@ -89,7 +92,7 @@ class GrowingLrCurve:
     def add(self, lr: float, loss: float) -> bool:
         """The next loss. Returns whether the test goes on."""
         if not math.isfinite(loss):
-            self.stopped = f"the loss became {'NaN' if math.isnan(loss) else 'infinite'} at {lr:.2g}"
+            self.stopped = f"the loss became {'NaN' if math.isnan(loss) else 'infinite'} at {significant(lr, 2)}"
             return False
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * loss
         smoothed = self._mean / (1 - SMOOTHING ** (len(self.losses) + 1))
@@ -100,7 +103,8 @@ class GrowingLrCurve:
             return True
         self._best = min(self._best, smoothed)
         if smoothed - self._best > (DIVERGED - 1) * abs(self._best):
-            self.stopped = f"the loss diverged at {lr:.2g}: {smoothed:.3g} is more than {DIVERGED:g} × {self._best:.3g}"
+            more = f"{significant(smoothed, 3)} is more than {DIVERGED:g} × {significant(self._best, 3)}"
+            self.stopped = f"the loss diverged at {significant(lr, 2)}: {more}"
         return not self.stopped
 
     @property
@@ -114,16 +118,18 @@ def suggest(curve: LrCurve, sweep: Sweep) -> Suggestions:
     first = min(LEFT_OUT, sweep.steps // LEFT_OUT)
     smoothed = curve.smoothed[first:]
     if len(smoothed) < 3:
-        return Suggestions(nothing=f"no suggestion: {curve.stopped}; begin lower than {sweep.low:g}")
+        return Suggestions(nothing=f"no suggestion: {curve.stopped}; begin lower than {significant(sweep.low)}")
     begin, end = longest_fall([float(f"{value:.6g}") for value in smoothed])  # a rounding error is no fall
     fall = smoothed[begin] - smoothed[end]
     if fall <= max(NOISE * _noise(curve.losses), 1e-9 * abs(smoothed[begin])):
-        most = f"by {fall:.2g} at most" if fall > 0 else "nowhere"
-        why = f"between {curve.lrs[0]:.2g} and {curve.lrs[-1]:.2g} the smoothed loss falls {most}, no more than noise"
+        most = f"by {significant(fall, 2)} at most" if fall > 0 else "nowhere"
+        ends = f"between {significant(curve.lrs[0], 2)} and {significant(curve.lrs[-1], 2)}"
+        why = f"{ends} the smoothed loss falls {most}, no more than noise"
         return Suggestions(nothing=f"no suggestion: {why}{f'; {curve.stopped}' if curve.stopped else ''}")
     if smoothed[end] - curve.losses[0] > abs(curve.losses[0]):
-        why = f"the loss falls to {smoothed[end]:.3g} at best, and was {curve.losses[0]:.3g} at first"
-        return Suggestions(nothing=f"no suggestion: {why}; begin lower than {sweep.low:g}")
+        best, first_loss = (significant(value, 3) for value in (smoothed[end], curve.losses[0]))
+        why = f"the loss falls to {best} at best, and was {first_loss} at first"
+        return Suggestions(nothing=f"no suggestion: {why}; begin lower than {significant(sweep.low)}")
     valley = begin + round(ALONG_VALLEY * (end - begin))
     logs = [math.log10(lr) for lr in curve.lrs[first:]]
     slopes = [
@@ -131,15 +137,17 @@ def suggest(curve: LrCurve, sweep: Sweep) -> Suggestions:
         for at in range(1, min(end + 1, len(smoothed) - 1))
     ]
     steepest = 1 + min(range(len(slopes)), key=slopes.__getitem__)
-    span = f"from {smoothed[begin]:.3g} at {curve.lrs[first + begin]:.2g} to {smoothed[end]:.3g}"
+    high, low = (significant(smoothed[at], 3) for at in (begin, end))
+    start, stop = (significant(curve.lrs[first + at], 2) for at in (begin, end))
+    drop = significant(-slopes[steepest - 1], 3)
     return Suggestions((
         Suggestion(
             "valley", _rounded(curve.lrs[first + valley]), first + valley,
-            f"two thirds along the longest fall of the smoothed loss, {span} at {curve.lrs[first + end]:.2g}",
+            f"two thirds along the longest fall of the smoothed loss, from {high} at {start} to {low} at {stop}",
         ),
         Suggestion(
             "steepest", _rounded(curve.lrs[first + steepest]), first + steepest,
-            f"the smoothed loss falls fastest here: by {-slopes[steepest - 1]:.3g} for ten times the learning rate",
+            f"the smoothed loss falls fastest here: by {drop} for ten times the learning rate",
         ),
     ))  # fmt: skip
 

@@ -8,7 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.training.optimizers import NOT_NUMBERS, OPTIMIZERS, OptimizerEntry, add_optional_state, is_state_of
+from engine.training.optimizers import (
+    NOT_NUMBERS,
+    OPTIMIZERS,
+    TORCH_DEFAULTS,
+    OptimizerEntry,
+    add_optional_state,
+    argument,
+    is_state_of,
+)
 from engine.training.setup import TrainingSetup
 from engine.weights.key_mapping import WRAPPERS, unwrapped
 
@@ -197,9 +205,12 @@ def _checked(kept: Mapping[str, Any], parameter: nn.Parameter, name: str, entry:
 def _options(
     groups: Sequence[Mapping[str, Any]], own: Mapping[str, Any], entry: OptimizerEntry, config: Any
 ) -> tuple[dict[str, Any], list[str]]:
-    """The optimizer's arguments that are not settings here, as the first group has them, and what is to be told."""
+    """The optimizer's arguments that no setting says, as the first group has them, and what is to be told."""
     first, options, notes = groups[0], dict[str, Any](), []
-    for key in entry.options:
+    said = [key for key in entry.kept if key in TORCH_DEFAULTS and getattr(config, key) != TORCH_DEFAULTS[key]]
+    for key in entry.kept:
+        if key in said:
+            continue
         if key not in first:
             notes.append(f"the file does not say the optimizer's {key}; {own[key]} is used")
             continue
@@ -213,10 +224,11 @@ def _options(
     if options:
         taken = ", ".join(f"{key} {value}" for key, value in options.items())
         notes.insert(0, f"taken from the optimizer in the file: {taken}")
-    for key in (*entry.settings, *entry.options):
+    for key in dict.fromkeys((*entry.settings, *entry.options)):
         values = [_plain(group.get(key)) for group in groups]
         if len({str(value) for value in values}) > 1:
-            used = getattr(config, key) if key in entry.settings else options.get(key, own[key])
+            set_here = key in entry.settings and key not in options
+            used = _plain(argument(key, getattr(config, key))) if set_here else options.get(key, own[key])
             which = f"the file's {len(groups)} parameter groups have their own {key} ({_some(values)})"
             notes.append(f"{which}: it is {used} for all")
     left = {key for group in groups for key in group} - {*entry.settings, *entry.options, *NOT_NUMBERS}

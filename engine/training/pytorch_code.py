@@ -1,15 +1,69 @@
 """How PyTorch code spells the settings of a run: the lines that the form shows. `snippet.py` puts them together."""
 
-from engine.data import transforms
+from engine.data import augmentations, transforms
 from engine.models.names import MODELS, TORCHVISION
 from engine.training import references, schedules
+from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.setting import Values
+from engine.training.setting import Values, number_text
+
+
+def loss(values: Values) -> str:
+    """Of every loss, its constructor."""
+    return f"loss_fn = {LOSSES[values['loss']].in_pytorch(values)}"
 
 
 def optimizer(values: Values) -> str:
     """Of every optimizer, its constructor."""
     return f"optimizer = {OPTIMIZERS[values['optimizer']].in_pytorch(values)}"
+
+
+def clip(values: Values) -> str:
+    """Empty where gradients are not clipped."""
+    return f"clip_grad_norm_(model.parameters(), {number_text(values['clip'])})" if values["clip"] else ""
+
+
+def accumulate(values: Values) -> str:
+    """Empty where a batch goes through the model at once."""
+    parts = values["accumulate"]
+    return f"for X, y in zip(X.tensor_split({parts}), y.tensor_split({parts})):" if parts > 1 else ""
+
+
+def average(values: Values) -> str:
+    """Empty where weights are not averaged."""
+    if values["average"] == "none":
+        return ""
+    of = (
+        f"ema_multi_avg_fn({number_text(values['average_decay'])})"
+        if values["average"] == "ema"
+        else "swa_multi_avg_fn()"
+    )
+    buffers = ", use_buffers=True" if values["average"] == "ema" else ""
+    return f"averaged = AveragedModel(model, multi_avg_fn=get_{of}{buffers})"
+
+
+def memory_format(values: Values) -> str:
+    """Empty for PyTorch's default."""
+    if values["memory_format"] == "contiguous":
+        return ""
+    return f"model.to(memory_format=torch.channels_last){'  # if faster' if values['memory_format'] == 'auto' else ''}"
+
+
+def amp(values: Values) -> str:
+    """Empty for float32."""
+    if values["amp"] == "none":
+        return ""
+    return f"autocast = torch.autocast(device.type, torch.{'bfloat16' if values['amp'] == 'bf16' else 'float16'})"
+
+
+def compile_model(values: Values) -> str:
+    """Empty where the model is trained as it is."""
+    return "model = torch.compile(model)" if values["compile"] else ""
+
+
+def tta(values: Values) -> str:
+    """Empty where an image is evaluated as it is."""
+    return "" if values["tta"] == "none" else "logits = (model(X) + model(X.flip(-1))) / 2  # in evaluation"
 
 
 def schedule(values: Values) -> str:
@@ -28,6 +82,12 @@ def train_set(values: Values) -> str:
     spelled = steps[0] if len(steps) == 1 else f"Compose([{', '.join(steps)}])"
     made = "FashionMNIST(root, train=True" if name in ("auto", "fashion-mnist") else f"open_data({name!r}"
     return f"train = {made}, transform={spelled})"
+
+
+def augment(values: Values) -> str:
+    """Empty where nothing is augmented; `augment` stands for the functions that change a batch."""
+    spelled = augmentations.spelled(values["augment"])
+    return f"X = augment(X)  # each training batch: {spelled}" if spelled else ""
 
 
 def validation(values: Values) -> str:

@@ -9,7 +9,8 @@ from torch import nn
 
 from engine.data.loader import Batches
 from engine.errors import CheckpointError, ModelError
-from engine.training import determinism
+from engine.terminal_text import printable
+from engine.training import content_types, determinism
 from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS, add_optional_state
 from engine.training.setup import TrainingSetup
@@ -50,6 +51,8 @@ def check(content: Any) -> dict[str, Any]:
     missing = {"model", "optimizer", "rng", "order", "config", "epoch", "step", "steps", "evaluated"} - content.keys()
     if missing:
         raise CheckpointError(f"it lacks {', '.join(sorted(missing))}")
+    if name := content_types.wrong(content):
+        raise CheckpointError(f"its {printable(name, 60)} is not as fmnist-tui writes it")
     return content
 
 
@@ -61,14 +64,22 @@ def restore(prepared: TrainingSetup, content: Mapping[str, Any]) -> tuple[Resume
     parameter, if the model is another one.
     """
     team, config = prepared.team, prepared.config
-    load_model(prepared.network, content["model"], config.model)
+    load_model(prepared.network, content.get("training_model", content["model"]), config.model)
+    averaged = content.get("averaged")
+    if prepared.averaging and averaged and averaged["kind"] == config.average:
+        prepared.averaging.load(averaged, content["model"])
+    if prepared.stepping:
+        prepared.stepping.load_state_dict(content.get("loss_scale", {}))
     notes = []
     was = content["config"].get("optimizer")
     if was == config.optimizer:
         set_groups = [dict(group) for group in prepared.optimizer.param_groups]
         prepared.optimizer.load_state_dict(content["optimizer"])
         for group, wanted in zip(prepared.optimizer.param_groups, set_groups, strict=True):
-            group.update({name: wanted[name] for name in OPTIMIZERS[config.optimizer].settings})
+            entry = OPTIMIZERS[config.optimizer]
+            # A checkpoint of an older version has what was no setting yet in its optimizer alone.
+            fixed = [name for name in entry.kept if name in content["config"] and name in wanted]
+            group.update({name: wanted[name] for name in (*entry.live_settings, *fixed)})
         add_optional_state(config.optimizer, prepared.optimizer)
     else:
         notes.append(f"the state of the optimizer {was} was not loaded: {config.optimizer} starts without state")

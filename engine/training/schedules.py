@@ -42,7 +42,8 @@ def factor(config: HasSchedule, done: float) -> float:
     """What `config.lr` is multiplied by for the step after `done` epochs (1.5: in the middle of the second).
 
     constant: 1. step: `gamma` to the number of times that `step_size` epochs are over (StepLR). cosine: half a cosine
-    from 1 to 0 at the end (CosineAnnealingLR with T_max = the run, eta_min = 0). one_cycle: a cosine from 1/25 to 1 in
+    from 1 to 0 at the end (CosineAnnealingLR with T_max = the run, eta_min = 0). linear: a line from 1 to 0 at the end
+    (LinearLR). one_cycle: a cosine from 1/25 to 1 in
     the first 30 % of the run, then one down to 1/250,000 (OneCycleLR's defaults; momentum stays as it is). plateau: 1
     here, as it depends on the results (`engine.training.plateau`). With a warm-up: a line from 0.01 to 1 (LinearLR),
     then the schedule over the epochs that are left.
@@ -85,6 +86,10 @@ def _half_cosine(config: Any, since: float, part: float) -> float:
     return _cosine(1.0, 0.0, part)
 
 
+def _line_down(config: Any, since: float, part: float) -> float:
+    return 1.0 - part
+
+
 def _one_cycle(config: Any, since: float, part: float) -> float:
     if part < PCT_START:
         return _cosine(1 / DIV_FACTOR, 1.0, part / PCT_START)
@@ -110,6 +115,15 @@ SCHEDULES: dict[str, ScheduleEntry] = {
         settings=("warmup",),
         factor=_half_cosine,
         pytorch=lambda values: f"CosineAnnealingLR(optimizer, T_max={_steps(values['epochs'] - values['warmup'])})",
+    ),
+    "linear": ScheduleEntry(
+        about="down in a line to 0 at the end of the run",
+        settings=("warmup",),
+        factor=_line_down,
+        pytorch=lambda values: (
+            "LinearLR(optimizer, start_factor=1.0, end_factor=0.0, "
+            f"total_iters={_steps(values['epochs'] - values['warmup'])})"
+        ),
     ),
     "one_cycle": ScheduleEntry(
         about="up to the learning rate in the first 30% of the run, then down",

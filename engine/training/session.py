@@ -56,6 +56,7 @@ class TrainingSession:
         self.prepared = prepared
         self.place = Place(start.epoch, start.step, start.evaluated)
         self.ended = False
+        self._after_step = prepared.averaging.on_step if prepared.averaging else None
         self._start = start
         self._opening = [ev.RunStarted(**prepared.describe())] if opening is None else opening
         self._sink = sink
@@ -185,8 +186,11 @@ class TrainingSession:
         if place.step < steps:
             self._settings.apply(self._done)
             self._hooks.before_step(place.epoch, place.step + 1, single=boundary.single_step)
-        for loss in train_loop(p.train_batches.batches(place.step), p.model, p.train_loss_fn, p.optimizer):
+        batches = p.train_batches.batches(place.step)
+        for loss in train_loop(batches, p.model, p.train_loss_fn, p.optimizer, p.stepping):
             place.step += 1
+            if self._after_step:
+                self._after_step()
             self._losses.add(loss)
             self._hooks.on_step(place.epoch, place.step, loss)
             if boundary.is_due(min(self._losses.next, self._policy.next)):
@@ -218,6 +222,8 @@ class TrainingSession:
         self._boundary.carry_out_here(decision)
 
     def _evaluate(self, seconds: float) -> None:
+        if self.prepared.averaging:
+            self.prepared.averaging.on_epoch(self.epoch, self.config, self.prepared.train_batches)
         scores = self._examined(self._examination.of_epoch)
         samples, loss = self.prepared.train_batches.samples, self._losses.loss_sum / self.step
         result = EpochResult(self.epoch, loss, {name: score for name, (score, _) in scores.items()})
@@ -255,7 +261,7 @@ class TrainingSession:
 
     def _test_with(self, weights: Weights) -> tuple[Score, float]:
         """The network's score on the test set with other weights; it has its own again afterwards."""
-        network = self.prepared.network
+        network = self.prepared.evaluated_network
         own = {name: value.clone() for name, value in network.state_dict().items()}
         try:
             network.load_state_dict(weights)
@@ -272,7 +278,9 @@ class TrainingSession:
                 self._boundary.interrupt()
 
     def _report_score(self, name: str, epoch: int, score: Score, seconds: float) -> None:
-        self._sink(ev.Evaluated(epoch=epoch, seconds=seconds, split=name, **score.metrics()))
+        weights, tta = self.prepared.how_evaluated
+        how: dict[str, Any] = {"seconds": seconds, "split": name, "weights": weights, "tta": tta}
+        self._sink(ev.Evaluated(epoch=epoch, **how, **score.metrics()))
 
     @property
     def _epoch_s(self) -> float:
@@ -315,6 +323,8 @@ class TrainingSession:
         batches = self.prepared.train_batches
         if command.setting == "batch_size":
             batches.change(batch_size=int(command.value))
+        elif command.setting == "threads":
+            torch.set_num_threads(int(command.value))
         self._settings.apply(self._done)
         next_epoch = command.setting == "batch_size" or self.step >= len(batches)
         self._sink(
@@ -358,7 +368,8 @@ class TrainingSession:
         p, batches = self.prepared, self.prepared.train_batches
         return {
             "format": FORMAT,
-            "model": p.network.state_dict(),
+            "model": p.evaluated_network.state_dict(),
+            **p.beside_weights(),
             "optimizer": p.optimizer.state_dict(),
             "scheduler": {
                 "schedule": self.config.schedule,
@@ -385,5 +396,5 @@ class TrainingSession:
             "loss_sum": self._losses.loss_sum,
             "seconds": self._epoch_s,
             "training_s": self._clock.before_s + self._epoch_s,
-            "environment": p.environment,
+            "environment": p.environment | {"threads": self.config.threads},
         }

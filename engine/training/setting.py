@@ -2,16 +2,21 @@
 
 import enum
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from engine.digits import short_exponent
 from engine.errors import ConfigError
 
 Check = Callable[[Any], None]  # raises ValueError, saying what is wrong with the value
 Values = Mapping[str, Any]  # settings by name
 Display = Callable[[Any], str]
+DIGITS = 4  # of a number in a column
+WHOLE = 1e6  # below it a whole number is written as one
 MOST = 1_000_000  # of anything that is counted in a training
+TUNE = -1  # in place of a number that is to be chosen by measuring, before the run begins
 LARGEST_FLOAT = 3.4028234663852886e38  # torch.finfo(torch.float32).max: PyTorch takes no larger factor
 _YES_NO = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
@@ -23,6 +28,14 @@ class Kind(enum.Enum):
     INTEGER = "integer"
     BOOLEAN = "yes or no"
     TEXT = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One entry of a registry of choices that only differ in what the code makes of them."""
+
+    about: str  # for the form
+    settings: tuple[str, ...] = ()  # which of our settings apply to it alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +56,10 @@ class Setting:
     example: str = ""  # a value for error messages; empty: the default
     choices: Collection[str] = ()  # the names there are; a registry, whose entries may say which settings apply
     typed_choice: str = ""  # what to type after the last choice of the arrow keys, "own file…"; empty: there is none
+    words: Mapping[str, Any] = field(default_factory=dict)  # what may be typed in place of some values
     steps: Sequence[Any] | Callable[[Any, int], Any] = ()  # what the arrow keys step through, beside choices
     display: Display | None = None  # the value as the form shows it; None: as it is typed
+    cell: Display | None = None  # the value in a column, the same however it was typed; None: as it is typed
     pytorch: Callable[[Values], str] = lambda values: (
         ""
     )  # the line of PyTorch that it is in, with these values; empty: there is none
@@ -81,6 +96,8 @@ class Setting:
     def parse(self, text: str) -> Any:
         """What was typed, as the setting's own type and checked. Raises ConfigError."""
         text = text.strip()
+        if text.lower() in self.words:
+            return self.words[text.lower()]
         value: Any = text
         try:
             match self.kind:
@@ -97,6 +114,9 @@ class Setting:
 
     def typed(self, value: Any) -> str:
         """The value as a person would type it: what `parse` takes back."""
+        for word, meant in self.words.items():
+            if value == meant and type(value) is type(meant):
+                return word
         match self.kind:
             case Kind.FLOAT:
                 return number_text(value)
@@ -109,6 +129,19 @@ class Setting:
         if self.display is not None:
             return self.display(value)
         return self.typed(value)
+
+    def column_texts(self, values: Iterable[Any]) -> dict[Any, str]:
+        """The values of a column as its cells have them, each once: the same value looks the same however it was
+        typed, others differ, and numbers have one format."""
+        different = set(values)
+        if self.cell is not None:
+            return {value: self.cell(value) for value in different}
+        texts = {value: self.typed(value) for value in different}
+        if self.kind is not Kind.FLOAT:
+            return texts
+        return texts | numbers_alike(
+            value for value, text in texts.items() if isinstance(value, int | float) and text not in self.words
+        )
 
     def convert(self, number: float) -> float | int:
         """A number that was read from JSON, as the setting's own type."""
@@ -126,7 +159,7 @@ class Setting:
 
 def number_text(number: float) -> str:
     """A number exactly as it is, the shorter of two spellings: `1e-3`, `0.01`, `0.9`, `0`."""
-    if number == int(number) and abs(number) < 1e6:
+    if number == int(number) and abs(number) < WHOLE:
         return str(int(number))
     for places in range(17):
         digits, _, exponent = f"{number:.{places}e}".partition("e")
@@ -135,6 +168,33 @@ def number_text(number: float) -> str:
             break
     plain = repr(number)
     return scientific if len(scientific) < len(plain) else plain
+
+
+def numbers_alike(numbers: Iterable[float]) -> dict[float, str]:
+    """The numbers of a column in one format: whole ones as they are, else the shorter of two, all with as many
+    decimals, or all with an exponent and as many digits. They have up to four significant digits, of sixteen that a
+    sampler has drawn, and more only where two would look the same. Zero is `0`."""
+    numbers = set(numbers)
+    finite = {number for number in numbers if math.isfinite(number)}
+    texts = {number: str(number) if number else "0" for number in numbers if number not in finite or not number}
+    if all(number == int(number) and abs(number) < WHOLE for number in finite):
+        return texts | {number: str(int(number)) for number in finite}
+    exact = [Decimal(repr(float(number))).normalize() for number in finite if number]
+    for most in range(DIGITS, 18):
+        kept = [Decimal(f"{number:.{most - 1}e}").normalize() for number in exact]
+        if len(set(kept)) == len(exact):
+            break
+    decimals = max(0, *(-int(number.as_tuple().exponent) for number in kept))
+    digits = max(map(_digits, kept))
+    plain = [f"{number:.{decimals}f}" for number in kept]
+    scientific = [short_exponent(f"{number:.{digits - 1}e}") for number in kept]
+    shorter = min(plain, scientific, key=lambda column: max(map(len, column)))
+    return texts | dict(zip((number for number in finite if number), shorter, strict=True))
+
+
+def _digits(number: Decimal) -> int:
+    """Its significant digits."""
+    return len(number.as_tuple().digits)
 
 
 def one_of(choices: Collection[str]) -> Check:
@@ -173,6 +233,16 @@ def integer(low: int, high: int) -> Check:
             raise ValueError(f"{value} is out of range; it must be from {low} to {high}")
 
     return check
+
+
+def or_tuned(check: Check) -> Check:
+    """What passes another check, or TUNE."""
+
+    def checked(value: Any) -> None:
+        if isinstance(value, bool) or value != TUNE:
+            check(value)
+
+    return checked
 
 
 def yes_or_no(value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.training.declared import (
+    advanced_settings,
     data_settings,
     model_settings,
     optimizer_settings,
@@ -21,7 +22,10 @@ from engine.training.declared import (
 from engine.training.setting import Setting
 
 # In the form's order, each under a heading.
-_DECLARED = (data_settings, model_settings, optimizer_settings, schedule_settings, stopping_settings, watching_settings)
+_DECLARED = (
+    data_settings, model_settings, optimizer_settings, schedule_settings, stopping_settings, watching_settings,
+    advanced_settings,
+)  # fmt: skip
 GROUPS = tuple(one.SETTINGS[0].group for one in _DECLARED)
 SETTINGS: dict[str, Setting] = {setting.name: setting for one in _DECLARED for setting in one.SETTINGS}
 
@@ -49,11 +53,12 @@ def applies(name: str, values: Mapping[str, Any]) -> bool:
 
 
 def why_not(name: str, values: Mapping[str, Any]) -> str:
-    """What the setting would apply with, where it does not apply with these values: `sgd only`; empty where it does."""
+    """What the setting would apply with, where it does not apply with these values: `sgd only`, or `not for adam` where
+    that would be a long list; empty where it does."""
     setting = SETTINGS[name]
     if setting.depends_on and values[setting.depends_on] not in applies_with(name):
         names = applies_with(name)
-        return f"{' or '.join([', '.join(names[:-1]), names[-1]] if names[:-1] else names)} only"
+        return f"{' or '.join(names)} only" if len(names) < 3 else f"not for {values[setting.depends_on]}"
     needs = setting.needs(values)
     return f"{needs} only" if needs else ""
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from engine import device as devices
-from engine.data import holdout
+from engine.data import augmentations, holdout
+from engine.data.augment import Augment
 from engine.data.holdout import HeldOut
 from engine.data.loader import Batches, make_batches
 from engine.data.open_dataset import Dataset, open_dataset
@@ -21,10 +22,14 @@ from engine.errors import ConfigError, ModelError
 from engine.models.registry import build, check_fit
 from engine.models.user_code import describe
 from engine.training import determinism, freezing
+from engine.training.averaging import Averaging
 from engine.training.config import TrainConfig
-from engine.training.losses import make_loss
+from engine.training.losses import LOSSES, make_loss
 from engine.training.optimizers import make_optimizer
 from engine.training.pipelines import Transforms, transforms_of
+from engine.training.setting import TUNE
+from engine.training.settings import SETTINGS
+from engine.training.stepping import Stepping, stepping_of
 from engine.training.team import Team, WeightedLoss
 from engine.weights import matching
 
@@ -38,7 +43,7 @@ class TrainingSetup:
     device: torch.device
     network: nn.Module  # what a checkpoint holds
     model: nn.Module  # what is trained: the network, in DistributedDataParallel where processes train together
-    loss_fn: nn.Module
+    loss_fn: nn.Module  # of evaluation
     train_loss_fn: nn.Module
     optimizer: torch.optim.Optimizer
     train_batches: Batches
@@ -47,6 +52,15 @@ class TrainingSetup:
     transforms: Transforms = field(default_factory=Transforms)  # the config's
     held_out: HeldOut | None = None  # the training set in two parts; None: no validation images
     val_batches: Batches | None = None
+    stepping: Stepping | None = None  # how a batch becomes a step; None: as in the tutorial's loop
+    averaging: Averaging | None = None  # the averaged weights; None: there are none
+    measured: tuple[str, ...] = ()  # what was measured before the run to choose settings by, a line each
+    compile_s: float = 0.0  # seconds that torch.compile took
+
+    @property
+    def evaluated_network(self) -> nn.Module:
+        """The network whose weights are evaluated, and are those of the checkpoints."""
+        return self.averaging.network if self.averaging else self.network
 
     @property
     def evaluated_batches(self) -> dict[str, Batches]:
@@ -59,6 +73,23 @@ class TrainingSetup:
         if self.val_batches is None:
             return ("test",)
         return ("val", "test") if self.config.test_every_epoch else ("val",)
+
+    @property
+    def how_evaluated(self) -> tuple[str, str]:
+        """What the figures of an evaluation say beside the result: which average of the weights is evaluated, and which
+        test-time augmentation is used; empty: none."""
+        averaged = self.averaging.words if self.averaging and self.averaging.states else ""
+        return averaged, "" if self.config.tta == "none" else self.config.tta
+
+    def beside_weights(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the weights that are evaluated: where those are averaged, the weights that are
+        trained, and the loss scale of fp16."""
+        held: dict[str, Any] = {}
+        if self.averaging and self.averaging.states:
+            held |= {"training_model": self.network.state_dict(), "averaged": self.averaging.state_dict()}
+        if self.stepping and (scale := self.stepping.state_dict()):
+            held["loss_scale"] = scale
+        return held
 
     def training_as_test(self) -> Batches:
         """The training set's batches made as the test set's: in the files' order, without random transforms."""
@@ -100,6 +131,8 @@ class TrainingSetup:
             "loader": self.train_batches.kind,
             "epochs": self.config.epochs,
             "steps": len(self.train_batches),
+            "measured": list(self.measured),
+            "compile_s": self.compile_s,
         }
 
     @cached_property
@@ -121,19 +154,21 @@ def make_setup(
     """Open the data (checksums verified), build the model from the seed, put both on the device and try one batch.
 
     `fresh`: with the config's weights where it names some; else they come from somewhere else, a checkpoint.
-    `of_branch`: of a run that starts from a file, for the words of errors.
+    `of_branch`: of a run that starts from a file, for the words of errors. Nothing is measured or compiled: `tuning`
+    does that.
 
     Sets torch's thread count and seeds its global generators. Raises an EngineError for what the person can mend.
     """
     team = team or Team()
-    threads = config.threads or max(1, devices.default_threads() // team.size)
+    threads = config.threads if config.threads > 0 else max(1, devices.default_threads() // team.size)
     torch.set_num_threads(threads)
     device = devices.resolve(config.device)
     if device.type == "cuda" and team.size > 1:
         device = torch.device("cuda", team.local_rank)
     determinism.fix(device)
     dataset = open_dataset(config.dataset, data_dir, home, verify=True)
-    config = replace(config, dataset=dataset.name, threads=threads)
+    config = replace(config, dataset=dataset.name, threads=TUNE if config.threads == TUNE else threads)
+    batch_size = SETTINGS["batch_size"].default if config.batch_size == TUNE else config.batch_size
     custom = transforms_of(config.transform)
 
     wanted = holdout.parse(config.val)
@@ -142,17 +177,18 @@ def make_setup(
         make_batches(
             split,
             dataset.classes,
-            batch_size=config.batch_size,
+            batch_size=batch_size,
             device=device,
             shuffle=shuffle,
             seed=config.seed,
             transform=transform,
             after=custom.after,
+            augment=augment,
         )
-        for split, shuffle, transform in (
-            (held_out.train if held_out else dataset.train, config.shuffle, custom.train),
-            (dataset.test, False, custom.test),
-            *([(held_out.val, False, custom.test)] if held_out else []),
+        for split, shuffle, transform, augment in (
+            (held_out.train if held_out else dataset.train, config.shuffle, custom.train, augment_of(config)),
+            (dataset.test, False, custom.test, None),
+            *([(held_out.val, False, custom.test, None)] if held_out else []),
         )
     )
     images = _first(test, config.transform, "test")
@@ -175,17 +211,40 @@ def make_setup(
         model = team.wrap(network, device)
     except torch.OutOfMemoryError:
         raise ModelError(f"--model {config.model}: it does not fit into the memory of {device}") from None
+    if config.memory_format == "channels_last":
+        network.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(config, trainable, device)
-    loss_fn = make_loss(config.loss)
+    loss_fn, train_loss_fn = losses_of(config)
     if team.size > 1:
         train.share(team.rank, team.size)
         if team.rank:  # each process its own dropout
             torch.manual_seed((config.seed + team.rank * 0x9E3779B97F4A7C15) % 2**63)
-    train_loss_fn = WeightedLoss(loss_fn, train) if team.size > 1 else loss_fn
+    if team.size > 1:
+        train_loss_fn = WeightedLoss(train_loss_fn, train)
     return TrainingSetup(
         config, dataset, device, network, model, loss_fn, train_loss_fn, optimizer, train, test, team, custom,
         held_out, validation[0] if validation else None,
+        stepping_of(config, model, train_loss_fn, optimizer, device),
+        averaging_of(config, network),
     )  # fmt: skip
+
+
+def losses_of(config: TrainConfig) -> tuple[nn.Module, nn.Module]:
+    """The losses that the config evaluates with, and trains with."""
+    smoothed = LOSSES[config.loss].arguments(config.to_dict())
+    loss_fn = make_loss(config.loss)
+    return loss_fn, make_loss(config.loss, **smoothed) if smoothed else loss_fn
+
+
+def averaging_of(config: TrainConfig, network: nn.Module) -> Averaging | None:
+    """The averaged weights that the config asks for; None: there are none."""
+    return None if config.average == "none" else Averaging(network, config)
+
+
+def augment_of(config: TrainConfig) -> Augment | None:
+    """What the config's training batches go through; None: nothing."""
+    steps = augmentations.parse(config.augment)
+    return Augment(steps) if steps else None
 
 
 def freeze(network: nn.Module, config: TrainConfig) -> None:

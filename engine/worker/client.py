@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from engine import private
+from engine import expendable, private
 from engine.device import default_threads
 from engine.errors import EngineError, InspectionCancelledError, InspectionError
 from engine.home import Home
@@ -133,7 +133,8 @@ class WorkerClient:
             code = process.wait()
             if number <= self._cancelled:
                 raise InspectionCancelledError("cancelled")
-            raise InspectionError(f"the worker process ended (exit {code}); see {Home(self.home).worker_log}")
+            why = expendable.why(code) or f"the worker process ended (exit {code}); see {Home(self.home).worker_log}"
+            raise InspectionError(why)
 
     def cancel(self) -> None:
         """Cancel every request that was made so far. What computes is asked to end, and ended if it does not."""

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from engine import expendable
 from engine.errors import EngineError
 from engine.worker import bugs, wire
 from engine.worker.messages import Advanced, Answered, Ask, Cancel, Cancelled, Ready, Refused, SoFar
@@ -144,6 +145,7 @@ def handler_of(request: Any) -> Any:
 
 def main() -> None:
     """`python -P -m engine.worker.server HOME [--prepare]`."""
+    expendable.declare()
     # What torch, or a user's own code, prints must not come between the answers. And a DataLoader's worker, which is
     # forked, closes its standard input: while a thread reads from it here, that would wait for ever.
     asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")

@@ -11,9 +11,9 @@ from engine.data import holdout
 from engine.data.loader import make_batches
 from engine.data.open_dataset import Dataset, Split
 from engine.training.config import TrainConfig
-from engine.training.losses import make_loss
 from engine.training.optimizers import make_optimizer
-from engine.training.setup import TrainingSetup
+from engine.training.setup import TrainingSetup, augment_of, averaging_of, losses_of
+from engine.training.stepping import stepping_of
 
 CLASSES = tuple(f"class {label}" for label in range(10))
 
@@ -45,14 +45,21 @@ def prepared() -> Callable[..., TrainingSetup]:
         parts = [(held_out.train if held_out else train, config.shuffle), (test, False)]
         parts += [(held_out.val, False)] if held_out else []
         batches = [
-            make_batches(part, CLASSES, batch_size=config.batch_size, device=device, shuffle=shuffle, seed=config.seed)
-            for part, shuffle in parts
-        ]
+            make_batches(
+                part, CLASSES, batch_size=config.batch_size, device=device, shuffle=shuffle, seed=config.seed,
+                augment=None if at else augment_of(config),
+            )
+            for at, (part, shuffle) in enumerate(parts)
+        ]  # fmt: skip
+        if config.memory_format == "channels_last":
+            model = model.to(memory_format=torch.channels_last)
         optimizer = make_optimizer(config, model.parameters(), device)
-        loss_fn = make_loss(config.loss)
+        loss_fn, train_loss_fn = losses_of(config)
         return TrainingSetup(
-            config, dataset, device, model, model, loss_fn, loss_fn, optimizer, batches[0], batches[1],
+            config, dataset, device, model, model, loss_fn, train_loss_fn, optimizer, batches[0], batches[1],
             held_out=held_out, val_batches=batches[2] if held_out else None,
+            stepping=stepping_of(config, model, train_loss_fn, optimizer, device),
+            averaging=averaging_of(config, model),
         )  # fmt: skip
 
     return make

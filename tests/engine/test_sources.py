@@ -75,7 +75,8 @@ def test_nothing_is_refused_in_words(text: str) -> None:
 
 
 def test_a_model_that_is_unknown_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"is unknown; choose from mlp, cnn, torchvision:NAME"):
+    names = "mlp, cnn, fast_cnn, accurate_cnn, torchvision:NAME"
+    with pytest.raises(ConfigError, match=f"is unknown; choose from {names}"):
         sources.parse("torchvision:not-a-name")
 
 
@@ -87,8 +88,8 @@ def test_a_third_model_is_known_everywhere_once_it_is_listed(monkeypatch: pytest
     references.check_model("resmlp")
     assert "resmlp" in names.known()
     assert "resmlp: a third one" in settings.about("model")
-    assert "mlp, cnn, resmlp," in settings.help_text("model")
-    assert "mlp, cnn, resmlp, torchvision:" in prompts.sources_text()
+    assert "mlp, cnn, fast_cnn, accurate_cnn, resmlp," in settings.help_text("model")
+    assert "mlp, cnn, fast_cnn, accurate_cnn, resmlp, torchvision:" in prompts.sources_text()
     from engine.models.registry import build
 
     assert build("resmlp", classes=7)(torch.zeros(2, 1, 28, 28)).shape == (2, 7)

@@ -2,11 +2,22 @@
 
 from typing import Any
 
-from engine.data import holdout
+from engine.data import augmentations, holdout
 from engine.data.custom.spec import FORMS
 from engine.training import pytorch_code, references
+from engine.training.recipes import RECIPES, TUTORIAL, check_name
 from engine.training.references import DATASETS
-from engine.training.setting import MOST, Setting, integer, or_if_empty, text, with_unit, yes_or_no
+from engine.training.setting import (
+    MOST,
+    TUNE,
+    Setting,
+    integer,
+    or_if_empty,
+    or_tuned,
+    text,
+    with_unit,
+    yes_or_no,
+)
 
 DATA = "Data"
 OWN_DATA = ", ".join(FORMS)
@@ -17,7 +28,39 @@ def _val(value: Any) -> None:
     holdout.parse(value)
 
 
+def _augment(value: Any) -> None:
+    text(value)
+    augmentations.parse(value)
+
+
+def _augment_spelled(value: Any) -> str:
+    """In one spelling; what is none, as a run of somebody else's may have it, as it is."""
+    try:
+        return augmentations.spelled(str(value))
+    except ValueError:
+        return str(value)
+
+
+def _held_out(value: Any) -> str:
+    """The amount in one spelling; what is none, as a run of somebody else's may have it, as it is."""
+    try:
+        wanted = holdout.parse(str(value))
+    except ValueError:
+        return str(value)
+    return str(wanted) if wanted is not None else ""
+
+
 SETTINGS = (
+    Setting(
+        name="recipe",
+        group=DATA,
+        default=TUTORIAL,
+        check=check_name,
+        choices=RECIPES,
+        help="a named set of settings to begin with: {choices}; any option given beside it wins",
+        about="A named set of settings that the run begins with; any setting that is given beside it wins. "
+        "{explained}.",
+    ),
     Setting(
         name="dataset",
         group=DATA,
@@ -42,6 +85,21 @@ SETTINGS = (
         pytorch=pytorch_code.train_set,
     ),
     Setting(
+        name="augment",
+        group=DATA,
+        default="",
+        check=_augment,
+        label="augmentation",
+        example=augmentations.EXAMPLE,
+        help=f"random changes to the training images, a batch at a time on the device: '{augmentations.EXAMPLE}'",
+        about="Random changes to the training images, made on the device for a whole batch at once, separated by "
+        f"semicolons: {augmentations.known()}. They come before Normalize and the like of the transform, and after a "
+        "transform that is done image by image. Evaluation does without. Empty: none.",
+        display=lambda value: _augment_spelled(value) or "none",
+        cell=_augment_spelled,
+        pytorch=pytorch_code.augment,
+    ),
+    Setting(
         name="val",
         group=DATA,
         default="",
@@ -53,7 +111,8 @@ SETTINGS = (
         "or a share such as 0.1; 5000:1 draws others, with the seed 1. What is best, and when to stop early, is then "
         "decided on them, and the test set is evaluated once, at the end. Empty: none, and the test set is evaluated "
         "after every epoch.",
-        display=or_if_empty("none"),
+        display=lambda value: _held_out(value) or "none",
+        cell=_held_out,
         pytorch=pytorch_code.validation,
     ),
     Setting(
@@ -75,12 +134,15 @@ SETTINGS = (
         group=DATA,
         column="batch",
         default=64,
-        check=integer(1, MOST),
+        check=or_tuned(integer(1, MOST)),
+        words={"auto": TUNE},
         unit="images",
-        help="images per step",
-        about="Images in one step of the optimizer. While a run trains, a new batch size applies from the next epoch.",
+        help="images per step; auto: the smallest with which nearly as many images a second are trained as with any",
+        about="Images in one step of the optimizer. auto: the smallest batch size with which at least 95 % as many "
+        "images a second are trained as with any from 32 to 2,048, measured before the run begins. While a run trains, "
+        "a new batch size applies from the next epoch.",
         steps=lambda value, direction: value * 2 if direction > 0 else value // 2,
-        display=with_unit("images"),
+        display=lambda value: "auto" if value == TUNE else with_unit("images")(value),
         pytorch=pytorch_code.data_loader,
         editable=True,
     ),

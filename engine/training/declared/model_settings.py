@@ -5,7 +5,7 @@ from typing import Any
 from engine.device import default_threads, usable_cores
 from engine.models.names import MODELS
 from engine.training import freezing, pytorch_code, references
-from engine.training.setting import Setting, integer, or_if_empty, text
+from engine.training.setting import TUNE, Setting, integer, or_if_empty, or_tuned, text
 
 MODEL = "Model"
 OWN_FILE = "path/to/file.py:ClassName"
@@ -14,6 +14,12 @@ OWN_FILE = "path/to/file.py:ClassName"
 def _freeze(value: Any) -> None:
     text(value)
     freezing.patterns(value)
+
+
+def _threads_shown(value: int) -> str:
+    if value == TUNE:
+        return "measured before the run"
+    return str(value) if value else f"auto ({default_threads()} of {usable_cores()} cores)"
 
 
 SETTINGS = (
@@ -68,12 +74,16 @@ SETTINGS = (
         name="threads",
         group=MODEL,
         default=0,
-        check=integer(0, 1024),
+        check=or_tuned(integer(0, 1024)),
+        words={"tune": TUNE},
         example="2",
-        help="PyTorch's CPU threads; 0: all usable cores but one",
-        about="PyTorch's CPU threads. 0: all usable cores but one, so that no other program stalls the training.",
+        help="PyTorch's CPU threads; 0: all usable cores but one, of two both; tune: the fastest number, measured",
+        about="PyTorch's CPU threads. 0: all usable cores but one, which other programs have; of two both. tune: "
+        "as many as take the shortest time for a step, measured on the network before the run begins. The last digits "
+        "of a run's numbers depend on it; while a run trains, a change is on record as any other.",
         steps=lambda value, direction: value + direction,
-        display=lambda value: str(value) if value else f"auto ({default_threads()} of {usable_cores()} cores)",
-        pytorch=lambda values: f"torch.set_num_threads({values['threads']})" if values["threads"] else "",
+        display=_threads_shown,
+        editable=True,
+        pytorch=lambda values: f"torch.set_num_threads({values['threads']})" if values["threads"] > 0 else "",
     ),
 )

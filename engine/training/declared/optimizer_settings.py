@@ -3,7 +3,13 @@
 from engine.training import pytorch_code
 from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.setting import LARGEST_FLOAT, Setting, number, one_of, one_or_three
+from engine.training.setting import (
+    LARGEST_FLOAT,
+    Setting,
+    number,
+    one_of,
+    one_or_three,
+)
 
 OPTIMIZER = "Optimizer"
 
@@ -17,7 +23,7 @@ SETTINGS = (
         choices=LOSSES,
         help="{choices}",
         about="What the optimizer minimizes, a mean over the batch. {explained}.",
-        pytorch=lambda values: f"loss_fn = {LOSSES[values['loss']].pytorch}",
+        pytorch=pytorch_code.loss,
     ),
     Setting(
         name="optimizer",
@@ -63,7 +69,8 @@ SETTINGS = (
         default=0.0,
         check=number(0, LARGEST_FLOAT),
         help="L2 penalty (adamw: decoupled)",
-        about="Pulls the parameters towards 0: an L2 penalty (adamw: decoupled from the gradient).",
+        about="Pulls the parameters towards 0: an L2 penalty (adamw, and Muon's own parameters: decoupled from the "
+        "gradient).",
         example="1e-4",
         steps=(0.0, 1e-5, 1e-4, 1e-3, 1e-2),
         pytorch=pytorch_code.optimizer,

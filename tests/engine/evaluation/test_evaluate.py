@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,21 @@ import torch
 
 from engine.checkpoints import verify
 from engine.data.open_dataset import open_dataset
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, EngineError
 from engine.evaluation import evaluate as evaluating
 from engine.evaluation import trusted
 from engine.evaluation.evaluate import evaluate
 from engine.evaluation.metrics import BINS, mcnemar
 from engine.evaluation.requests import Evaluation, EvaluationSettings
 from engine.home import RunFolder
+from engine.models import trusted_code
 from engine.models.registry import build
+from engine.models.trusted_code import UntrustedCodeError
 from engine.sources import WeightsFile
 from engine.training.config import TrainConfig
 from engine.weights.contents import OWN_KEYS
 from engine.weights.key_mapping import KeyMapping
+from engine.worker import wire
 from tests.engine.runs.test_host_resume import create, serve
 from tests.support.trained import TrainOnce
 
@@ -111,9 +115,26 @@ def test_a_file_can_not_have_somebodys_python_run(home: Path, tmp_path: Path) ->
         torch.save(dict.fromkeys(OWN_KEYS, 1) | {"model": weights(), "config": config}, path)
         with pytest.raises(
             CheckpointError, match=f"evil.py:Net, which would be executed: if you trust that file, add --{name}"
-        ):
+        ) as refused:
             evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
+        error = sent_and_received(refused.value)
+        assert isinstance(error, UntrustedCodeError)  # a screen asks then
+        assert (error.file, error.changed) == (tmp_path / "evil.py", False)
+        assert str(error) == str(refused.value)
+        file, sha256 = error.file, error.sha256
     assert not (tmp_path / "made").exists()
+    trusted_code.record(file, sha256)
+    with pytest.raises(EngineError, match="Net"):  # it is no transform; but now it is run
+        evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
+    assert (tmp_path / "made").exists()
+
+
+def sent_and_received(error: Exception) -> object:
+    """As it comes from the worker process."""
+    stream = BytesIO()
+    wire.send(stream, error)  # type: ignore[arg-type]
+    stream.seek(0)
+    return wire.receive(stream)
 
 
 def test_the_digest_is_the_files_sha256(tmp_path: Path) -> None:

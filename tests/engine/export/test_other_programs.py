@@ -16,6 +16,7 @@ from engine.sources import RunCheckpoint, resolve
 from engine.training.config import TrainConfig
 from tests.support.own_code import write_trusted
 from tests.support.trained import TrainOnce
+from tui.cli import export
 from tui.cli.main import main
 
 OWN = """
@@ -78,9 +79,12 @@ def test_tensorboard_reads_the_curves_results_and_settings(
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp", "cnn", "own"])
 def test_onnxruntime_gives_the_networks_logits_for_any_number_of_images(
-    home: Path, tmp_path: Path, train_once: TrainOnce, capsys: pytest.CaptureFixture[str], model: str
-) -> None:
+    home: Path, tmp_path: Path, train_once: TrainOnce, capsys: pytest.CaptureFixture[str], model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     pytest.importorskip("onnxscript")
+    told: list[str] = []
+    monkeypatch.setattr(export, "tell_in_place", told.append)
     onnxruntime = pytest.importorskip("onnxruntime")
     if model == "own":
         write_trusted(tmp_path / "own.py", OWN)
@@ -90,6 +94,8 @@ def test_onnxruntime_gives_the_networks_logits_for_any_number_of_images(
     assert main(["export", "mine", "--onnx", str(target), "--at", "2"]) == 0
     said = capsys.readouterr().out
     assert "over 256 test images" in said
+    assert [words.split()[0] for words in told if words] == ["starting", "reading", "writing", "comparing"]
+    assert told[-1] == ""
     session = onnxruntime.InferenceSession(target.read_bytes(), providers=["CPUExecutionProvider"])
     (given,), (output,) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.shape[1:], output.name) == ("images", [1, 28, 28], "logits")

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from engine.home import Home, RunFolder
 from engine.hosting import record_file
 from engine.queue import client, queue_file, resources, shown
 from engine.queue.queue_file import Queue, Started, Waiting
-from engine.queue.scheduler import Scheduler, serve
+from engine.queue.scheduler import MOST_RESTARTS, Scheduler, serve
 from engine.runs import client as runs
 from engine.runs import listing, store
 from engine.runs.follower import Follower
@@ -157,7 +158,7 @@ def test_changes_of_many_at_once_are_all_there(home: Path) -> None:
 
 
 def test_cores_and_gpus_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources, "usable_cores", lambda: 9)
+    monkeypatch.setattr("engine.device.usable_cores", lambda: 9)
     assert [resources.threads_of({"threads": 0}, slots) for slots in (1, 2, 3, 20)] == [8, 4, 2, 1]
     assert resources.threads_of({"threads": 5}, 4) == 5
     assert resources.gpus({"CUDA_VISIBLE_DEVICES": "2,GPU-ab"}) == ["2", "GPU-ab"]
@@ -291,23 +292,27 @@ def test_folders_that_are_gone_and_runs_that_have_ended_hold_up_nothing(home: Pa
 @pytest.mark.slow
 @pytest.mark.usefixtures("ending")
 def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(home: Path) -> None:
-    """Schedulers and hosts are killed while five runs wait their turn; somebody looks at the queue now and then."""
+    """Schedulers and hosts are killed while runs wait their turn; somebody looks at the queue now and then. KILLS=30
+    kills more."""
     random.seed(19)
-    folders = [made(home, seed=seed, epochs=2) for seed in range(5)]
+    most = int(os.environ.get("KILLS", "8"))
+    folders = [made(home, seed=seed, epochs=2) for seed in range(max(5, most // 2))]
     client.set_slots(home, 2)
     client.add(home, folders)
-    kills = 0
-    deadline = time.monotonic() + 120
-    while kills < 8 and time.monotonic() < deadline:
+    killed = Counter[str]()  # one that never comes further is given up, after MOST_RESTARTS
+    kills, deadline = 0, time.monotonic() + 20 * most
+    while kills < most and time.monotonic() < deadline:
         time.sleep(random.uniform(0.3, 2.0))
-        victims = [pid for pid in [_scheduler(home), *map(_host, folders)] if pid is not None]
+        hosts = {folder.id: _host(folder) for folder in folders if killed[folder.id] < MOST_RESTARTS}
+        victims = [(name, pid) for name, pid in [("", _scheduler(home)), *hosts.items()] if pid is not None]
         if victims:
-            pid = random.choice(victims)
+            name, pid = random.choice(victims)
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
             kills += 1
+            killed[name] += bool(name)
         client.ensure_scheduler(home)
         if all(state(folder).status == "finished" for folder in folders):
             break

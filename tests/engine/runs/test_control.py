@@ -233,3 +233,20 @@ def test_nobody_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="its host does not answer") as refused:
         ask(str(tmp_path / "gone.sock"), {})
     assert "\n" not in str(refused.value)
+
+
+def test_a_bug_over_a_request_is_a_line_and_a_traceback_and_the_next_one_is_answered(
+    serving: Serving, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = serving.server._answer
+
+    def broken(request: Answer) -> Answer:
+        if request["command"] == "pause":
+            raise OverflowError("cannot convert")
+        return answer(request)
+
+    serving.server._answer = broken
+    told = ask(str(serving.path), {"command": "pause"})
+    assert (told["ok"], told["reason"]) == (False, "a bug: OverflowError; its traceback is in the run's host.log")
+    assert ask(str(serving.path), {"command": "status"})["ok"]
+    assert "OverflowError: cannot convert" in capfd.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.home import RunFolder
-from engine.runs import log
+from engine.runs import listing, log
 from engine.runs.family import family
 from engine.runs.listing import Listing, RunSummary, quick_state, state_of, summary
 from engine.training import events as ev
@@ -128,3 +128,20 @@ def test_states_are_read_in_parts_too(tmp_path: Path) -> None:
     assert len(epochs) > 20
     assert epochs == sorted(epochs)
     assert (listing.state(long).status, epochs[-1]) == ("finished", 30)
+
+
+def test_all_runs_are_listed_however_little_is_read_at_a_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        MadeUpRun(home, f"20260101-10101{number}-aaaa", dead=True).train([1, 2])
+    long = MadeUpRun(home, "20260101-202020-bbbb", dead=True)
+    long.train([1])
+    with open(long.folder.events, "ab") as file:
+        file.write(b'{"kind": "of the future"}\n' * 400_000)
+    monkeypatch.setattr(listing, "TOLD_S", -1.0)
+    told: list[tuple[int, int]] = []
+    found = listing.list_runs(home, lambda done, total: told.append((done, total)))
+    assert [run.id for run in found] == [run.id for run in Listing(home).look()]
+    assert len(found) == 6
+    size = long.folder.events.stat().st_size
+    assert told
+    assert all(0 < done < total == size for done, total in told)

@@ -251,3 +251,15 @@ def test_what_waited_for_room_is_written_by_the_next_event_or_at_the_end(
     disk.room = 100_000
     log.close()
     assert steps(Follower(RunFolder(tmp_path)).poll()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("size", [0, 7, 60])
+def test_what_is_written_after_somebody_cut_the_log_short_stands_alone(run: RunFolder, size: int) -> None:
+    log = EventLog(run)
+    for step in (1, 2):
+        log.append(unpaused(step))
+    os.truncate(run.events, size)
+    for step in (3, 4):
+        log.append(unpaused(step))
+    log.close()
+    assert steps(Follower(run).poll()) == [3, 4]

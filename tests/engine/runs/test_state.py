@@ -246,6 +246,19 @@ def test_the_log_has_the_tutorials_lines_in_their_order() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_card_tells_becomes_curves_where_it_tells_it() -> None:
+    told = [
+        ev.Readings(load=0.5, memory=1, memory_total=2, watts=watts, temperature=celsius)
+        for watts, celsius in ((200.0, None), (None, 60.0), (240.5, 61.0))
+    ]
+    run = fold(numbered(STARTED, progress(4, 2.0), *told))
+    assert [point.mean for point in run.curves["watts"]] == [200.0, 240.5]
+    assert [point.mean for point in run.curves["temperature"]] == [60.0, 61.0]
+    assert {"watts", "temperature"}.isdisjoint(
+        fold(numbered(STARTED, ev.Readings(load=1, memory=1, memory_total=2))).curves
+    )
+
+
 def test_what_the_newest_events_say_is_known() -> None:
     readings = ev.Readings(load=0.5, memory=1, memory_total=2)
     warned = ev.Warned(code="dead_units", message="dead", epoch=1, step=4)

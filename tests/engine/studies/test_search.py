@@ -310,7 +310,7 @@ def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_space_of_a_study_is_changed_as_far_as_optuna_can_go_on(tmp_path: Path) -> None:
     folder = client.create(tmp_path, "one", client.define(SPACE), count=3)
     definition = client.change_space(folder, ["lr=1e-3..1e-2:log", "batch_size=32|64", "momentum=0.5"])
-    assert definition.space == {"optimizer": "sgd,adam", "lr": "1e-3..0.01:log", "batch_size": "32,64"}
+    assert definition.space == {"optimizer": "sgd,adam", "lr": "1e-3..1e-2:log", "batch_size": "32,64"}
     assert definition.config["momentum"] == 0.5
     assert study_file.read(folder).definition == definition == again(folder).definition
     for text, words in (

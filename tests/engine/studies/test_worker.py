@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -378,14 +379,17 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(home: Path) -> 
     random.seed(23)
     most = int(os.environ.get("KILLS", "8"))
     folder = study(home, "lr=1e-3..1e-2:log", "epochs=2", count=max(4, most // 2), parallel=2)
+    killed = Counter[RunFolder]()  # one that never comes further is given up, after MOST_RESTARTS
     kills, deadline = 0, time.monotonic() + 20 * most
     while kills < most and time.monotonic() < deadline and not snapshot(folder).over:
         time.sleep(random.uniform(0.2, 2.5))
-        victims = [_pid(folder.host_json), *(_pid(run.host_json) for run in store.run_folders(home))]
-        if found := [pid for pid in victims if pid is not None]:
+        places = [folder.host_json, *(run.host_json for run in store.run_folders(home) if killed[run] < MOST_RESTARTS)]
+        living = [host for host in places if _pid(host) is not None]
+        if living and (pid := _pid(victim := random.choice(living))) is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(random.choice(found), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
                 kills += 1
+                killed.update(run for run in store.run_folders(home) if run.host_json == victim)
         client.ensure_worker(folder)
     assert kills > 2
 

@@ -28,7 +28,10 @@ EVENTS = [
     ev.Unpaused(epoch=1, step=3),
     ev.CheckpointSaved(file="checkpoints/epoch-0001.pt", epoch=1, step=5, bytes=10, sha256="00"),
     ev.Warned(code="non_finite_loss", message="the loss is NaN", epoch=1, step=3),
-    ev.Readings(load=0.5, memory=1, memory_total=2),
+    ev.Readings(
+        load=0.5, memory=1, memory_total=2, memory_used=3, memory_process=4, watts=221.5, watts_limit=700.0,
+        temperature=61.0, others=2, others_memory=5,
+    ),
     ev.LayerStats(
         epoch=1, step=3, parameters={"a.weight": ev.ParameterStats(0.1, 1.0, None)},
         activations={"a": ev.ActivationStats(0.0, 1.0, 0.5, None), "b": ev.ActivationStats(0.25, None, 0.75, 0.125)},
@@ -121,3 +124,25 @@ def test_a_newer_versions_number_of_a_layer_is_left_out() -> None:
     event = event_json.decode(line)
     assert isinstance(event, ev.LayerStats)
     assert event.parameters == {"a": ev.ParameterStats(0.5, 2.0, 0.25)}
+
+
+def test_readings_name_of_a_card_what_is_known_and_older_ones_are_read() -> None:
+    before = '{"v": 1, "seq": 3, "t": 1.5, "kind": "readings", "load": null, "memory": 7, "memory_total": null}'
+    event = ev.Readings(seq=3, t=1.5, load=None, memory=7, memory_total=None)
+    assert event_json.decode(before) == event
+    assert event_json.encode(event) == before
+    assert json.loads(event_json.encode(ev.Readings(load=0.5, memory=7, memory_total=8, others=0)))["others"] == 0
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"watts": -1', '"watts": 1e6', '"watts": "221"', '"watts": true', '"watts_limit": 1e300', '"temperature": -300',
+        '"temperature": 5000', '"temperature": NaN', '"others": -1', '"others": 1.5', '"others_memory": 1e16',
+        '"memory_used": -1', '"memory_process": "1 GiB"', '"others": [1]',
+    ],
+)  # fmt: skip
+def test_readings_beyond_their_bounds_are_no_event(field: str) -> None:
+    line = '{"v": 1, "seq": 3, "t": 1.5, "kind": "readings", "load": 0.5, "memory": 7, "memory_total": 8, %s}'
+    assert event_json.decode(line % '"watts": 9') is not None
+    assert event_json.decode(line % field) is None

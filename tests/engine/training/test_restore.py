@@ -26,7 +26,9 @@ def test_every_value_of_a_checkpoint_is_restored() -> None:
         "edits": [{"setting": "lr"}], "rng": [{"a": 1}, {"b": 2}], "batch_size": 24, "shuffle": True, "order": order,
     }  # fmt: skip
     optimizer = make_optimizer(config, network.parameters(), torch.device("cpu"))
-    prepared: Any = SimpleNamespace(team=SimpleNamespace(rank=1), config=config, network=network, optimizer=optimizer)
+    prepared: Any = SimpleNamespace(
+        team=SimpleNamespace(rank=1), config=config, network=network, optimizer=optimizer, averaging=None, stepping=None
+    )
     start, notes = restore(prepared, content)
     assert notes == []
     assert (start.epoch, start.step, start.evaluated, start.loss_sum) == (3, 17, True, 5.25)

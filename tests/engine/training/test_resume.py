@@ -199,6 +199,7 @@ EDITS = (
     setting(2, 2, "batch_size", 128),
     setting(2, 6, "weight_decay", 1e-2),
     setting(3, 2, "epochs", 4),
+    setting(3, 2, "threads", 2),
 )
 
 

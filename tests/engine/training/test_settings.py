@@ -22,7 +22,7 @@ from tui.cli.options import add_train_options, given
 from tui.runs import form_fields
 
 SMOOTHING = Setting(
-    name="label_smoothing",
+    name="sharpness",
     default=0.0,
     check=number(0, 1),
     label="smoothing",
@@ -32,7 +32,7 @@ SMOOTHING = Setting(
     example="0.1",
     steps=(0.0, 0.1, 0.2),
     display=with_unit("parts", "none"),
-    pytorch=lambda values: f"CrossEntropyLoss(label_smoothing={values['label_smoothing']})",
+    pytorch=lambda values: f"CrossEntropyLoss(sharpness={values['sharpness']})",
     editable=True,
     depends_on="loss",
     strict=True,
@@ -43,17 +43,17 @@ SMOOTHING = Setting(
 class Extended(TrainConfig):
     """TrainConfig with the field of the setting that does not exist."""
 
-    label_smoothing: float = 0.0
+    sharpness: float = 0.0
 
 
 @pytest.fixture
 def smoothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SETTINGS, "label_smoothing", SMOOTHING)
+    monkeypatch.setitem(SETTINGS, "sharpness", SMOOTHING)
     entry = LossEntry(
         maker="torch.nn.MultiMarginLoss",
         pytorch="torch.nn.MultiMarginLoss()",
         about="a margin",
-        settings=("label_smoothing",),
+        settings=("sharpness",),
     )
     monkeypatch.setitem(LOSSES, "margin", entry)
 
@@ -83,54 +83,53 @@ def test_the_fields_and_the_declarations_agree() -> None:
 
 @pytest.mark.usefixtures("smoothing")
 def test_a_new_setting_is_on_the_command_line() -> None:
-    assert "--label-smoothing LABEL_SMOOTHING how much of each target is spread over all classes (default: 0)" in (
-        train_help()
-    )
-    assert given(parsed("--label-smoothing", "0.25")) == {"label_smoothing": 0.25}
-    with pytest.raises(ConfigError, match=r"^--label-smoothing: 'x' is not a number of parts, such as 0\.1$"):
-        given(parsed("--label-smoothing", "x"))
-    with pytest.raises(ConfigError, match=r"--label-smoothing: 2 is out of range; it must be at least 0 and at most 1"):
-        given(parsed("--label-smoothing", "2"))
+    assert "--sharpness SHARPNESS how much of each target is spread over all classes (default: 0)" in (train_help())
+    assert given(parsed("--sharpness", "0.25")) == {"sharpness": 0.25}
+    with pytest.raises(ConfigError, match=r"^--sharpness: 'x' is not a number of parts, such as 0\.1$"):
+        given(parsed("--sharpness", "x"))
+    with pytest.raises(ConfigError, match=r"--sharpness: 2 is out of range; it must be at least 0 and at most 1"):
+        given(parsed("--sharpness", "2"))
 
 
 @pytest.mark.usefixtures("smoothing")
 def test_a_new_setting_is_in_the_form() -> None:
     values = form_fields.start_values()
-    assert values["label_smoothing"] == 0.0
-    assert form_fields.why_not("label_smoothing", values) == "margin only"
+    assert values["sharpness"] == 0.0
+    assert form_fields.why_not("sharpness", values) == "margin only"
     values["loss"] = "margin"
-    assert not form_fields.why_not("label_smoothing", values)
-    setting = form_fields.declared("label_smoothing")
+    assert not form_fields.why_not("sharpness", values)
+    setting = form_fields.declared("sharpness")
     assert (setting.title, setting.shown(0.0), setting.shown(0.1)) == ("smoothing", "none", "0.1 parts")
-    assert form_fields.about("label_smoothing") == SMOOTHING.about
-    assert form_fields.turns("label_smoothing")
-    assert form_fields.turn("label_smoothing", 0.1, 1, []) == 0.2
-    assert form_fields.turn("label_smoothing", 0.1, -1, []) == 0.0
-    assert form_fields.read("label_smoothing", "0.3") == 0.3
-    values["label_smoothing"] = 0.3
-    assert form_fields.in_pytorch("label_smoothing", values) == "CrossEntropyLoss(label_smoothing=0.3)"
-    assert form_fields.command_line(values) == "fmnist-tui train --loss margin --label-smoothing 0.3"
+    assert form_fields.about("sharpness") == SMOOTHING.about
+    assert form_fields.turns("sharpness")
+    assert form_fields.turn("sharpness", 0.1, 1, []) == 0.2
+    assert form_fields.turn("sharpness", 0.1, -1, []) == 0.0
+    assert form_fields.read("sharpness", "0.3") == 0.3
+    values["sharpness"] = 0.3
+    assert form_fields.in_pytorch("sharpness", values) == "CrossEntropyLoss(sharpness=0.3)"
+    assert form_fields.command_line(values) == "fmnist-tui train --loss margin --sharpness 0.3"
 
 
 @pytest.mark.usefixtures("smoothing")
 def test_a_new_setting_is_checked_as_the_edit_prompt_and_a_branch_do() -> None:
-    config = Extended(loss="margin", label_smoothing=0.1)
-    assert edited(config, "label_smoothing", "x2") == Extended(loss="margin", label_smoothing=0.2)
-    assert changed(config, {"label_smoothing": "0.5"}) == Extended(loss="margin", label_smoothing=0.5)
+    config = Extended(loss="margin", sharpness=0.1)
+    assert edited(config, "sharpness", "x2") == Extended(loss="margin", sharpness=0.2)
+    assert changed(config, {"sharpness": "0.5"}) == Extended(loss="margin", sharpness=0.5)
     with pytest.raises(ConfigError, match="at most 1"):
-        edited(config, "label_smoothing", "3")
-    with pytest.raises(ConfigError, match="weight_decay, epochs, patience, min_delta, label_smoothing can"):
+        edited(config, "sharpness", "3")
+    can = "weight_decay, epochs, patience, min_delta, muon_lr, muon_momentum, sharpness can"
+    with pytest.raises(ConfigError, match=can):
         edited(config, "seed", "3")
-    with pytest.raises(ConfigError, match="mse has no label_smoothing setting; leave it at 0, or choose margin"):
+    with pytest.raises(ConfigError, match="mse has no sharpness setting; leave it at 0, or choose margin"):
         changed(config, {"loss": "mse"})
 
 
 @pytest.mark.usefixtures("smoothing")
 def test_a_new_setting_is_in_the_documentations_table() -> None:
-    (row,) = [line for line in option_table.markdown().splitlines() if "label-smoothing" in line]
+    (row,) = [line for line in option_table.markdown().splitlines() if "--sharpness" in line]
     assert row == (
-        "| `--label-smoothing` | `0` | can be changed | The part of each target that is spread evenly over all "
-        "classes. In PyTorch: `CrossEntropyLoss(label_smoothing=0.0)`. |"
+        "| `--sharpness` | `0` | can be changed | The part of each target that is spread evenly over all "
+        "classes. In PyTorch: `CrossEntropyLoss(sharpness=0.0)`. |"
     )
 
 
@@ -151,15 +150,22 @@ def test_the_documentations_table_is_the_same_on_every_machine(monkeypatch: pyte
 
 
 def test_a_setting_says_with_what_it_applies() -> None:
-    assert help_text("momentum") == "for sgd and rmsprop"
+    assert help_text("momentum") == "for sgd, rmsprop and muon"
     values = TrainConfig().to_dict()
     assert applies("momentum", values)
     assert not applies("momentum", values | {"optimizer": "adam"})
-    assert [applies("gamma", values | {"schedule": name}) for name in SCHEDULES] == [False, True, False, False, True]
+    assert [applies("gamma", values | {"schedule": name}) for name in SCHEDULES] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert TrainConfig(schedule="constant", gamma=0.5).gamma == 0.5  # old runs have such: it means nothing there
     with pytest.raises(
         ConfigError,
-        match="--warmup: one_cycle has no warmup setting; leave it at 0, or choose constant, step or cosine",
+        match="--warmup: one_cycle has no warmup setting; leave it at 0, or choose constant, step, cosine or linear",
     ):
         TrainConfig(schedule="one_cycle", warmup=1.0)
 
@@ -182,9 +188,9 @@ def test_a_new_optimizer_is_one_entry() -> None:
     made = make_optimizer(config, torch.nn.Linear(2, 1).parameters(), torch.device("cpu"))
     assert isinstance(made, torch.optim.Adagrad)
     assert (made.defaults["lr"], made.defaults["weight_decay"]) == (0.25, 0.5)
-    assert "--optimizer OPTIMIZER sgd, adam, adamw, rmsprop, adagrad (default: sgd)" in train_help()
+    assert "--optimizer OPTIMIZER sgd, adam, adamw, rmsprop, muon, adagrad (default: sgd)" in train_help()
     assert "adagrad" in about("optimizer")
-    assert form_fields.turn("optimizer", "rmsprop", 1, []) == "adagrad"
+    assert form_fields.turn("optimizer", "muon", 1, []) == "adagrad"
     spelled = "optimizer = torch.optim.Adagrad(model.parameters(), lr=0.25, weight_decay=0.5)"
     assert form_fields.in_pytorch("weight_decay", config.to_dict()) == spelled
     assert "adagrad: the step size falls with the sum of squared gradients" in option_table.markdown()
