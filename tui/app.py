@@ -33,7 +33,7 @@ from tui.dialogs.overlay import MODE_KEYS
 from tui.gc_tuning import GcTuning
 from tui.keys import reason_against
 from tui.rooms_app import RoomsApp
-from tui.screens import SCREENS
+from tui.screens import SCREENS, first_screen, read_all
 from tui.terminal_filter import TerminalText
 from tui.textual_private import bindings_of, is_exiting, screens_of_mode, whole_screen
 from tui.type_ahead import TypeAhead
@@ -106,12 +106,11 @@ class FmnistApp(RoomsApp):
         `images`: how they are drawn; empty: as the preferences say. `preferences`: None: the defaults, kept nowhere.
         `preload`: have the worker process import torch before anything is asked of it. `lab_idle`: seconds that the
         kernel of a lab which is begun here may have nothing to do; None: as the preferences say. `lab_language`: of
-        the course; empty: as the preferences say.
-        `notice`: what the person is told first."""
+        the course; empty: as the preferences say. `notice`: what the person is told first."""
         watch_css = bool(os.environ.get("FMNIST_TUI_WATCH_CSS"))
         super().__init__(preferences or Preferences(), images=images, watch_css=watch_css)
-        for mode, make in SCREENS.items():
-            self.add_mode(mode, partial(make, self))
+        for mode in SCREENS:
+            self.add_mode(mode, partial(first_screen, mode, self))
         self._preload = preload
         self.lab_idle = self.preferences.get(declared.LAB_IDLE) if lab_idle is None else lab_idle
         self.lab_language = lab_language or self.preferences.get(declared.LAB_LANGUAGE).removeprefix("auto")
@@ -125,13 +124,14 @@ class FmnistApp(RoomsApp):
         self._garbage: GcTuning | None = None
         self._type_ahead = TypeAhead(self)
         self._notice = notice
+        self._excepthook = threading.excepthook  # as it was
         self._start = start or self.preferences.get(declared.START)
         self.farewell = ""  # for the shell, once the app is gone
         self._failures: dict[str, float] = {}  # of workers, in words, with the time when each was told
 
     async def on_mount(self) -> None:
         self._garbage = GcTuning(self)
-        self._excepthook, threading.excepthook = threading.excepthook, self._thread_failed
+        threading.excepthook = self._thread_failed
         self.set_timer(0.8, self._import_screens)
         if self._preload:
             self.set_timer(PRELOAD_S, self._prepare_worker)
@@ -152,7 +152,7 @@ class FmnistApp(RoomsApp):
     @work(thread=True, group="imports")
     def _import_screens(self) -> None:
         """Read the other screens' code while the person looks at the first, so that their keys need not wait for it."""
-        from textual.widgets import Input, OptionList  # noqa: F401
+        read_all()
 
     @work(thread=True, group="imports")
     def _prepare_worker(self) -> None:
@@ -307,9 +307,9 @@ class FmnistApp(RoomsApp):
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Of the next run, by their names in TrainConfig, and its name: the form shows them, screens change them."""
-        from tui.runs.form_fields import start_values
+        from tui.runs.form_fields import first_values
 
-        values = {**start_values(), **self.preferences.form}
+        values = first_values(self.preferences.form)
         return {**values, "dataset": self.dataset} if self.dataset != "auto" else values
 
     @cached_property

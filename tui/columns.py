@@ -1,10 +1,13 @@
 """Columns of text for a terminal that draws characters of two cells, of one, and of none."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len
 
 from engine.terminal_text import shown
+
+LEAST_NAME = 4  # cells of a name: its number and an ellipsis
 
 
 def width_of(texts: Iterable[str]) -> int:
@@ -28,6 +31,14 @@ def told_apart(names: Sequence[str], width: int) -> list[str]:
     if len({fit(name, width) for name in names}) == len(names):
         return list(names)
     return [f"{number} {name}" for number, name in enumerate(names)]
+
+
+@lru_cache(maxsize=16)
+def short_names(names: tuple[str, ...], width: int) -> list[str]:
+    """The names of a list in at most `width` cells each (LEAST_NAME where there are fewer), told apart where they are
+    cut."""
+    width = max(LEAST_NAME, width)
+    return [fit(name, width) for name in told_apart(names, width)]
 
 
 def column(text: str, width: int, *, right: bool = False) -> str:

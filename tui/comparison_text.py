@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from engine.digits import significant
 from engine.mean_std import MeanStd
-from engine.runs.comparison import Column, Comparison
+from engine.runs.comparison import DIFFERENT, Column, Comparison
 from engine.terminal_text import printable
 from engine.training.settings import SETTINGS
 from tui import format as fmt
@@ -22,7 +23,11 @@ def cells(found: Comparison, column: Column) -> list[str]:
     """The cells of a column, row by row."""
     if column.kind == "result":
         return [result(column.key, row.results[column.key]) for row in found.rows]
-    return [_value(column, value) for value in found.values(column)]
+    values = [None if value == "" else value for value in found.values(column)]
+    texts = dict[Any, str]()
+    if column.kind == "setting":
+        texts = SETTINGS[column.key].column_texts(one for one in values if one not in (None, DIFFERENT))
+    return [fmt.NOTHING if value is None else texts.get(value, str(value)) for value in values]
 
 
 def table_of(found: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -48,12 +53,5 @@ def result(name: str, one: MeanStd | None) -> str:
     words = _WORDS[name]
     if one.std is None or (name == "epochs" and not one.std):
         return words(one.mean)
-    std = f"{one.std:.2g}" if name == "epochs" else words(one.std)
+    std = significant(one.std, 2) if name == "epochs" else words(one.std)
     return f"{words(one.mean)} ± {std} ({one.count})"
-
-
-def _value(column: Column, value: Any) -> str:
-    if value is None or value == "":
-        return fmt.NOTHING
-    typed = column.kind == "setting" and not isinstance(value, str)
-    return SETTINGS[column.key].typed(value) if typed else str(value)

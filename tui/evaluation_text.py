@@ -1,9 +1,10 @@
 """A result on the test set, in words."""
 
+from engine.digits import significant
 from engine.evaluation.metrics import ClassFigures
 from engine.evaluation.requests import Evaluation, EvaluationComparison
 from tui.columns import column, fit, told_apart, width_of
-from tui.format import count, counted, percent
+from tui.format import count, counted, how_words, percent
 
 MOST_CLASSES = 20  # of which the confusion matrix is shown
 BAR = 30  # cells
@@ -12,10 +13,11 @@ BAR = 30  # cells
 def evaluation_text(found: Evaluation) -> str:
     """A result on the test set, in lines."""
     cached = " (computed before)" if found.cached else ""
+    how = how_words("", found.tta)
     lines = [
         f"{found.model} on {found.data}, {count(found.samples)} test images{cached}",
-        f"test accuracy {percent(found.accuracy)} (95% interval {_interval(found.interval)}), top-2 accuracy "
-        f"{percent(found.top_2)}",
+        f"test accuracy {percent(found.accuracy)}{how} (95% interval {_interval(found.interval)}), top-2 accuracy "
+        f"{percent(found.top_2)}{how}",
         f"loss {found.loss:.6f} (mean of the means of batches of {found.batch_size}, as in a run's log; mean over the "
         f"images {found.loss_per_sample:.6f})",
         "",
@@ -53,13 +55,13 @@ def _calibration(found: Evaluation) -> list[str]:
     error = percent(found.calibration_error)
     lines = [
         f"Expected calibration error {error}, by the highest softmax probability:",
-        "probability     images    mean  correct  █ correct, │ mean probability",
+        "probability     images    mean  correct  ━ correct, │ mean probability",
     ]
     for one in found.reliability:
         if one.confidence is None or one.accuracy is None:
             continue
         filled, at = round(BAR * one.accuracy), min(BAR - 1, int(BAR * one.confidence))
-        bar = "".join("│" if cell == at else "█" if cell < filled else " " for cell in range(BAR))
+        bar = "".join("│" if cell == at else "━" if cell < filled else " " for cell in range(BAR))
         span = f"{one.low:.2f} to {one.high:.2f}"
         shares = f"{percent(one.confidence):>6}  {percent(one.accuracy):>7}"
         lines.append(f"{span:<12}  {count(one.images):>8}  {shares}  {bar}".rstrip())
@@ -90,7 +92,8 @@ def comparison_lines(found: EvaluationComparison) -> list[str]:
         f"{found.second} {b}",
         f"{found.model} on {found.data}: the second file fixes {counted(len(fixed), 'test image')} and breaks "
         f"{count(len(broken))}",
-        f"McNemar's test: p = {found.p_value:.3g}, the chance that two equally good models differ this much or more",
+        f"McNemar's test: p = {significant(found.p_value, 3)}, the chance that two equally good models differ this "
+        "much or more",
         "",
     ]
     width = width_of(classes)

@@ -4,15 +4,18 @@ import math
 from collections.abc import Sequence
 
 from engine.checkpoints.manifest import Entry
+from engine.digits import short_exponent, significant
 from engine.mean_std import MeanStd
 from engine.terminal_text import printable
 from engine.training import events as ev
-from engine.training.setting import number_text
+from engine.training import test_time
+from engine.training.setting import number_text, numbers_alike
 
 NUMBER = 8  # characters of a number in a column, without its sign
 PINNED = "◆ "  # before the name of a run that is pinned
 NOTHING = "–"  # where a number is not known (yet)
 setting = number_text  # a setting exactly as it is: `1e-3`, `0.01`, `0`
+settings_alike = numbers_alike  # those of a column in one format, up to four digits
 
 
 def duration(seconds: float | None) -> str:
@@ -98,7 +101,7 @@ def counted(number: int, word: str) -> str:
 
 def short(value: float | None) -> str:
     """To three significant digits; empty for None."""
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else significant(value, 3)
 
 
 def alike(values: Sequence[float | None]) -> list[str]:
@@ -111,7 +114,7 @@ def alike(values: Sequence[float | None]) -> list[str]:
         decimals = max(0, 2 - math.floor(math.log10(min(known))))
         whole = max(1, math.floor(math.log10(max(known))) + 1)
         form = f".{decimals}f" if whole + decimals < NUMBER else ".2e"
-    return ["" if value is None else format(value, form) if value else "0" for value in values]
+    return ["" if value is None else short_exponent(format(value, form)) if value else "0" for value in values]
 
 
 def shape(sizes: Sequence[int]) -> str:
@@ -128,7 +131,7 @@ def loss(value: float) -> str:
     """A loss to four places; `nan` and `inf` as they are."""
     if not math.isfinite(value):
         return str(value)
-    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.3e}"
+    return f"{value:.4f}" if abs(value) < 1e5 else short_exponent(f"{value:.3e}")
 
 
 def percent(fraction: float | None) -> str:
@@ -156,7 +159,20 @@ def test_line(event: ev.Evaluated) -> str:
     """The tutorial's line of the test loop: `Test Error: Accuracy: 45.3%, Avg loss: 2.153763`; of the validation images
     `Validation Error: …`."""
     which = split_words(event.split).capitalize()
-    return f"{which} Error: Accuracy: {100 * event.accuracy:>0.1f}%, Avg loss: {event.loss:>8f}"
+    how = how_words(event.weights, event.tta)
+    return f"{which} Error: Accuracy: {100 * event.accuracy:>0.1f}%, Avg loss: {event.loss:>8f}{how}"
+
+
+def accuracy(value: float | None, *, tta: bool) -> str:
+    """An accuracy, which says that test-time augmentation was used: `93.1% TTA`."""
+    return percent(value) + (" TTA" if tta and value is not None else "")
+
+
+def how_words(weights: str, tta: str) -> str:
+    """What stands behind a figure, with a space before it: ` (EMA 0.999, flip TTA)`. `weights`: which average of the
+    weights was evaluated; `tta`: the test-time augmentation; both may be empty."""
+    words = ", ".join(filter(None, [weights, test_time.words(tta)]))
+    return f" ({words})" if words else ""
 
 
 def split_words(split: str) -> str:

@@ -13,6 +13,7 @@ from typing import Protocol
 YOUNG = 20_000  # new objects before Python itself looks among the young ones: a few ms
 SELDOM = 20  # collections of the middle-aged, each after ten of the young, before Python begins a full one
 STANDING_S = (1.0, 5.0, 20.0, 60.0)  # after the start: what stands by then is not looked at again
+MIDDLE_AGED = 1  # the generation below which all is looked at before that
 QUIET_S = 1.0  # without a key
 KEYS = 5  # pressed since the last time, so that it is worth it
 
@@ -33,13 +34,18 @@ class GcTuning:
         self._keys, self._pressed_at = 0, monotonic()
         gc.set_threshold(YOUNG, 10, SELDOM)
         for seconds in STANDING_S:
-            app.set_timer(seconds, gc.freeze)
+            app.set_timer(seconds, self._let_stand)
         app.set_interval(QUIET_S, self._collect_if_quiet)
 
     def key_pressed(self) -> None:
         """Not now."""
         self._keys += 1
         self._pressed_at = monotonic()
+
+    def _let_stand(self) -> None:
+        """What is garbage by now would stand for ever."""
+        gc.collect(MIDDLE_AGED)
+        gc.freeze()
 
     def _collect_if_quiet(self) -> None:
         if self._keys >= KEYS and monotonic() - self._pressed_at >= QUIET_S:

@@ -7,8 +7,8 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.home import RunFolder
 from engine.runs import notice, store
-from engine.runs.listing import QuickReader
 from engine.runs.notice import Notice
+from engine.runs.quick_reader import QuickReader
 
 MOST_RUNS = 50  # the newest: those that are looked at
 

@@ -13,7 +13,7 @@ from tui.config import declared
 from tui.config.preferences import Preferences
 from tui.graphics import sixel
 from tui.graphics.image import cell_style
-from tui.graphics.pictures import Pictures, PictureStyle, Placed
+from tui.graphics.pictures import Pictures, PictureStyle, Placed, rows_of
 from tui.graphics.terminal import QUESTION, Answers, TerminalAnswers, cell_of
 from tui.order_app import OrderApp
 from tui.textual_private import Spans, every_screen, screens_shown, send, use_true_colour
@@ -101,9 +101,7 @@ class PictureApp(OrderApp):
         """Cells were written: whatever pixels were on them are gone."""
         if self.pictures.style != "sixel":
             return
-        found = [(region, one) for region, one in self._in_view() if spans.touch(region)]
-        self._to_paint = {region for region in self._to_paint if not spans.touch(region)}
-        self._paint(found)
+        self._paint([one for one in self._in_view() if spans.touch(_region(one)) or _region(one) in self._to_paint])
 
     def _sixel_ready(self) -> None:
         """In the thread that makes them ready."""
@@ -114,22 +112,23 @@ class PictureApp(OrderApp):
     def _paint_ready(self) -> None:
         self._sixels_ready = False
         if self.pictures.style == "sixel":
-            self._paint([(region, one) for region, one in self._in_view() if region in self._to_paint])
+            self._paint([one for one in self._in_view() if _region(one) in self._to_paint])
 
-    def _paint(self, found: list[tuple[Region, Placed]]) -> None:
+    def _paint(self, found: list[Placed]) -> None:
+        """What is not ready yet is painted when it is."""
+        self._to_paint = set()
         sequences = []
-        for region, picture in found:
-            if sequence := self.pictures.sixels(picture):
-                sequences.append(sixel.at(region.y, region.x, sequence))
-                self._to_paint.discard(region)
+        for row in rows_of(found):
+            if sequence := self.pictures.sixels(row):
+                sequences.append(sixel.at(row[0].row, row[0].column, sequence))
             else:
-                self._to_paint.add(region)
+                self._to_paint |= set(map(_region, row))
         if sequences:
             send(self, "".join(sequences))
 
-    def _in_view(self) -> Iterator[tuple[Region, Placed]]:
-        """The pictures on the terminal, with the cells that they take; without those that are not all in view, or over
-        which something lies."""
+    def _in_view(self) -> Iterator[Placed]:
+        """The pictures on the terminal, with the cells that they take of it; without those that are not all in view, or
+        over which something lies."""
         screens = screens_shown(self)
         for index, screen in enumerate(screens):
             above = [widget.region for one in screens[index + 1 :] for widget in one.children]
@@ -139,8 +138,11 @@ class PictureApp(OrderApp):
                     continue
                 in_view = screen.find_widget(widget).visible_region
                 for picture in widget.placed():
-                    region = Region(picture.column, picture.row, picture.side, picture.side // 2).translate(
-                        content.offset
-                    )
+                    there = replace(picture, column=picture.column + content.x, row=picture.row + content.y)
+                    region = _region(there)
                     if in_view.contains_region(region) and not any(region.overlaps(other) for other in above):
-                        yield region, picture
+                        yield there
+
+
+def _region(picture: Placed) -> Region:
+    return Region(picture.column, picture.row, picture.side, picture.side // 2)

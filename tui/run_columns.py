@@ -38,6 +38,17 @@ _ABOUT = {  # of settings whose names in the form do not say it here
     "min_delta": "by how much a result must improve",
     "monitor": "which result must improve",
     "inspect_every": "steps between two samples of the layers",
+    "recipe": "the named set of settings that it began with",
+    "betas": "weights of the past in Adam's running means",
+    "eps": "added to the denominator of a step",
+    "label_smoothing": "label smoothing",
+    "accumulate": "parts in which each batch is computed",
+    "average": "which average of the weights is evaluated",
+    "average_decay": "weight of the past in that average",
+    "average_from": "part of the run after which epochs are averaged",
+    "amp": "mixed precision",
+    "compile": "whether it trains as torch.compile makes it",
+    "tta": "test-time augmentation in evaluation",
 }
 
 

@@ -9,6 +9,7 @@ from tui import themes
 from tui.config import declared
 from tui.config.preferences import Preferences, problem_lines
 from tui.textual_private import CrashHandlingApp, parse_css_once
+from tui.widgets.palette import readable_colors
 
 PROBLEMS_S = 20  # that what is wrong with the settings is shown
 
@@ -23,6 +24,11 @@ class SettingsApp(CrashHandlingApp):
         for theme in themes.OWN.values():
             self.register_theme(theme)
         self.theme = themes.resolved(preferences.get(declared.THEME), self.console.color_system)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's colours; text can be read in each of them, whoever made the theme."""
+        self.theme_variables = readable_colors(super().get_css_variables())
+        return self.theme_variables
 
     def take_settings(self) -> None:
         """At the app's start: tell what is wrong in the file, and take its keys."""

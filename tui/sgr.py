@@ -68,7 +68,7 @@ def _change(before: Look, after: Look) -> tuple[str, ...]:
     return ("\x1b[" + ";".join(new for old, new in zip(before[1:], after[1:], strict=True) if old != new) + "m",)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)  # more than a page has
 def _look(style: Style, colours: ColorSystem) -> Look:
     """A page of images has thousands of styles that were never seen before, so this must be quick the first time, too:
     the attributes are looked up as Rich keeps them, in the bits of a number."""

@@ -1,8 +1,11 @@
 """What is said of a study, on screens and on the command line."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from engine.studies.study_file import Definition, Record
 from engine.studies.trials import Snapshot, Trial
-from engine.training.setting import Kind
+from engine.training.setting import Kind, Setting
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 
@@ -54,12 +57,22 @@ def shown_value(one: Trial) -> float | None:
 
 def param_text(name: str, text: str | None) -> str:
     """A parameter to four digits: a sampler draws sixteen."""
-    if text is None:
-        return fmt.NOTHING
+    return param_texts(name, [text])[0]
+
+
+def param_texts(name: str, texts: Sequence[str | None]) -> list[str]:
+    """The column of a parameter: its values in the trials, numbers in one format."""
     setting = SETTINGS.get(name)
-    if setting is None or setting.kind is not Kind.FLOAT:
-        return text
+    if setting is None:
+        return [fmt.NOTHING if text is None else text for text in texts]
+    values = {text: _typed(setting, text) for text in texts if text is not None}
+    cells = setting.column_texts(values.values())
+    return [fmt.NOTHING if text is None else cells[values[text]] for text in texts]
+
+
+def _typed(setting: Setting, text: str) -> Any:
+    """A number where the setting is one, in a file that anybody may have made."""
     try:
-        return fmt.rate(float(text))
+        return float(text) if setting.kind is Kind.FLOAT else text
     except ValueError:
         return text

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.digits import significant
 from tui.columns import column, width_of
 from tui.format import shape
 
@@ -55,5 +56,5 @@ def _cell(column: str, value: object) -> str:
     if column == "shape":
         return shape(value)  # type: ignore[arg-type]
     if isinstance(value, float):
-        return f"{100 * value:.1f}%" if column == "zeros" else f"{value:.4g}"
+        return f"{100 * value:.1f}%" if column == "zeros" else significant(value, 4)
     return str(value)

@@ -70,7 +70,16 @@ def test_an_age_is_in_its_largest_unit() -> None:
 def test_the_numbers_of_a_column_have_one_format() -> None:
     assert fmt.alike([0.0181, -0.5, None, 0.0]) == ["0.0181", "-0.5000", "", "0"]
     assert fmt.alike([235.0, 12.0]) == ["235", "12"]
-    assert fmt.alike([0.123, 1.7e-07]) == ["1.23e-01", "1.70e-07"]
+    assert fmt.alike([0.123, 1.7e-07]) == ["1.23e-1", "1.70e-7"]
     assert fmt.alike([float("nan"), 2.5, float("-inf")]) == ["nan", "2.50", "-inf"]
     assert fmt.alike([None, 0.0]) == ["", "0"]
     assert all(len(text) <= 9 for text in fmt.alike([-1.2345e-30, 1234567.0, -99999.5, 0.001]))
+
+
+def test_an_accuracy_says_that_it_used_test_time_augmentation() -> None:
+    assert fmt.accuracy(0.931, tta=True) == "93.1% TTA"
+    assert fmt.accuracy(0.931, tta=False) == "93.1%"
+    assert fmt.accuracy(None, tta=True) == fmt.percent(None)
+    assert [fmt.how_words(*given) for given in (("", ""), ("EMA 0.9", ""), ("", "flip"), ("SWA", "flip"))] == [
+        "", " (EMA 0.9)", " (flip TTA)", " (SWA, flip TTA)",
+    ]  # fmt: skip

@@ -14,7 +14,7 @@ from engine.errors import EngineError
 from tests.support.made_up import ScreensApp
 from tests.support.waiting import until
 from tools import docs
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.help import Group, HelpScreen, Key, in_columns
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.overlay import Overlay
 from tui.dialogs.prompt import PromptScreen
@@ -125,7 +125,9 @@ async def test_help_stands_in_columns_is_searched_and_has_what_can_not_act_at_it
         assert isinstance(app.screen, HelpScreen)
         text = _help(app)
         lines = text.splitlines()
-        assert any("Sort: by name" in line and "Checkpoints" in line for line in lines), text  # side by side
+        beside = [line.split("Sort: by name")[1].strip() for line in lines if "Sort: by name" in line]
+        assert beside, text
+        assert all(beside), text  # another key stands in the same line
         assert len(lines) < 20
         assert "Export (there is nothing to" in text
         order = [group.title for group in app.screen._groups]
@@ -177,3 +179,16 @@ def test_bindings_carry_the_screen_and_the_act_in_their_id() -> None:
     assert (binding.id, binding.key, binding.action) == ("runs.go", "space", "pause")
     with pytest.raises(KeyError):
         bind("runs", "somersault")
+
+
+@pytest.mark.parametrize("width", [76, 116, 136, 196])
+def test_what_is_said_of_a_key_stands_in_one_column_of_the_help(width: int) -> None:
+    words = "does something that takes some words to say, so that it has several lines in each column"
+    group = Group("This screen", tuple(Key(f"<{at}>", f"{words} {at}.") for at in range(37)))
+    other = Group("Everywhere", tuple(Key(f"[{at}]", words) for at in range(9)))
+    rows = in_columns([group, other], width).plain.splitlines()
+    column = next(at for at in range(3, width + 4) if all(len(row) < at or row[at - 3 : at] == "   " for row in rows))
+    first = [row[:column].strip() for row in rows if row[:column].strip()]
+    assert first[0] == "This screen"
+    assert first[-1].endswith(".") or first[-1].endswith("column"), "the last entry of a column is whole"
+    assert max(map(len, rows)) <= width + 3

@@ -25,6 +25,7 @@ def opened(home: Path, path: Path, **environ: str) -> FmnistApp:
 async def test_theme_and_tile_size_survive_a_restart(home: Path, path: Path) -> None:
     app = opened(home, path)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one(ImagePage).tiles.width == 16)  # it is laid out
         await pilot.press("minus")
         width = app.screen.query_one(ImagePage).tiles.width
         app.theme = "nord"  # as the palette does
@@ -32,7 +33,7 @@ async def test_theme_and_tile_size_survive_a_restart(home: Path, path: Path) -> 
     again = opened(home, path)
     assert again.theme == "nord"
     async with again.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: again.screen.query_one(ImagePage).tiles.width > 2)
         assert again.screen.query_one(ImagePage).tiles.width == width == 14
 
 

@@ -1,12 +1,15 @@
 """What is asked of the program's own themes: text that can be read, and colours that stay apart for everyone."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 from rich.color import ColorType
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
+import tui
 from tests.support.color_vision import VISIONS, ciede2000, distance
 from tui.themes import OWN, names, resolved
 from tui.widgets import heatmap, palette
@@ -15,6 +18,10 @@ from tui.widgets.palette import SPECS
 APART = 20  # CIEDE2000 between two colours that must not be taken for each other; 10 is told at a glance
 SAME_LEVEL = 10  # between a right and a wrong cell of the confusion matrix that are as full
 NEXT_LEVEL = 5  # between a cell and the next fuller one, and between the emptiest and the background
+AA = 4.5  # WCAG 2's contrast of text
+THEMES = {**BUILTIN_THEMES, **OWN}
+COLOURED = sorted(name for name, theme in THEMES.items() if not theme.ansi)  # not the terminal's own colours
+TEXT = ("dim", "parent", "good", "warning", "bad", "train", "test", "edit", "title")  # styles of what is read
 MIXED = [name for name in OWN if name != "fmnist-16"]  # that has the terminal's own colours
 COLORBLIND = [name for name in OWN if name.startswith("colorblind")]
 SEEN = [vision for vision in VISIONS if vision != "full colour vision"]
@@ -22,12 +29,12 @@ SEEN = [vision for vision in VISIONS if vision != "full colour vision"]
 
 def variables(theme: Theme) -> dict[str, str]:
     """The colours as an app has them."""
-    return {**theme.to_color_system().generate(), **theme.variables}
+    return palette.readable_colors({**theme.to_color_system().generate(), **theme.variables})
 
 
 def drawn(name: str) -> dict[str, str]:
     """The colour of each style of the palette, `#rrggbb`, and the grounds."""
-    colors = variables(OWN[name])
+    colors = variables(THEMES[name])
     found = {ground: Color.parse(colors[ground]).hex for ground in ("background", "surface", "panel", "foreground")}
     for style, made in palette._styles(colors).items():
         spec = SPECS[style]
@@ -118,25 +125,49 @@ def test_the_ends_of_a_heat_map_stay_apart(vision: str) -> None:
 
 @pytest.mark.parametrize("name", MIXED)
 def test_text_can_be_read(name: str) -> None:
-    """Contrast as WCAG 2 asks: 4.5 for text, 3 for large text and signs; what is dim is not the only place of it."""
-    colors = drawn(name)
+    """As WCAG 2 asks: of what is dim and of runs' names too, on whatever lies beneath."""
+    colors, roles = drawn(name), variables(OWN[name])
     for ground in ("background", "surface", "panel"):
         assert contrast(colors["foreground"], colors[ground]) > 7
-    for style in ("train", "test", "edit", "good", "bad", "warning"):
-        assert contrast(colors[style], colors["background"]) > 4.5, style
-        assert contrast(colors[style], colors["panel"]) > 3, style
-    assert contrast(colors["dim"], colors["background"]) > 3
+        for role in ("text-muted", "text-accent", "text-primary", "text-success", "text-warning", "text-error"):
+            assert contrast(Color.parse(roles[role]).hex, colors[ground]) >= AA, (role, ground)
+    for style in (*TEXT, *(f"run{slot}" for slot in range(len(palette.RUN_COLORS)))):
+        assert contrast(colors[style], colors["background"]) >= AA, style
 
 
-@pytest.mark.parametrize("name", MIXED)
+@pytest.mark.parametrize("name", COLOURED)
+def test_text_of_each_colour_is_read_nearly_as_well_as_the_plain_one(name: str) -> None:
+    """In anybody's theme, a pale one too: what it asks of its own text is not asked of others."""
+    colors = drawn(name)
+    plain = contrast(colors["foreground"], colors["background"])
+    for style in (*TEXT, *(f"run{slot}" for slot in range(len(palette.RUN_COLORS)))):
+        assert contrast(colors[style], colors["background"]) >= min(AA, 0.75 * plain), style
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_what_is_said_aside_is_quieter_than_what_is_said(name: str) -> None:
+    colors = drawn(name)
+    assert contrast(colors["dim"], colors["background"]) < contrast(colors["foreground"], colors["background"])
+
+
+def test_colours_that_can_be_read_already_stay() -> None:
+    theme = OWN["fmnist-dark"]
+    before = {**theme.to_color_system().generate(), **theme.variables}
+    assert palette.readable_colors(before) == {**before, "text-muted": palette.readable_colors(before)["text-muted"]}
+    ansi = BUILTIN_THEMES["ansi-dark"]
+    own = {**ansi.to_color_system().generate(), **ansi.variables}
+    assert palette.readable_colors(own) == {**own, "text-muted": own["foreground"]}
+
+
+@pytest.mark.parametrize("name", COLOURED)
 def test_the_number_in_a_cell_of_the_confusion_matrix_can_be_read(name: str) -> None:
-    made = palette._styles(variables(OWN[name]))
+    made = palette._styles(variables(THEMES[name]))
     foreground = drawn(name)["foreground"]
     for level in range(1, 6):
         for style in (made[f"hit{level}"], made[f"miss{level}"]):
             assert style.bgcolor is not None
             text = style.color.get_truecolor().hex if style.color else foreground
-            assert contrast(text, style.bgcolor.get_truecolor().hex) > 3, (level, text)
+            assert contrast(text, style.bgcolor.get_truecolor().hex) >= AA, (level, text)
 
 
 @pytest.mark.parametrize("theme", [*BUILTIN_THEMES.values(), *OWN.values()], ids=lambda theme: theme.name)
@@ -167,3 +198,11 @@ def test_on_16_colours_each_run_has_one_of_its_own() -> None:
     runs = [styles[f"run{slot}"].color for slot in range(len(palette.RUN_COLORS))]
     assert all(color is not None and color.type is ColorType.STANDARD for color in runs), "none is mixed"
     assert len({color.number for color in runs if color is not None}) == len(runs)
+
+
+def test_no_style_sheet_weakens_text_by_itself() -> None:
+    """What is said aside is `$text-muted`, which each theme has so that it can be read."""
+    package = Path(tui.__file__).parent
+    weak = re.compile(r"(?<!-)color: \$foreground \d+%|\"\$foreground \d+%\"")
+    for path in (*package.rglob("*.tcss"), *package.rglob("*.py")):
+        assert not weak.search(path.read_text()), path

@@ -14,6 +14,7 @@ from engine.lab import durations
 from engine.models.trusted_code import name_remembered
 from engine.terminal_text import encoding
 from engine.training.config import absolute_dataset, parse
+from engine.training.recipes import add_own
 from tui.cli.command import Commands, add_run, home_of
 from tui.cli.output import BAD_INPUT, DONE, complain, say
 
@@ -52,6 +53,7 @@ def app(options: argparse.Namespace, watch: RunFolder | None = None) -> int:
 
     data_dir = options.data_dir.resolve() if options.data_dir else None
     preferences = Preferences.read(homes.config_file(options.config), os.environ)
+    add_own(preferences.recipes)
     with contextlib.suppress(EngineError):  # the app asks then
         name_remembered(preferences.form.get("model"), preferences.form.get("transform"))
     app = FmnistApp(

@@ -9,10 +9,11 @@ from engine.errors import RunError
 from engine.evaluation.run_comparison import images_of_two, no_images
 from engine.runs import comparison
 from engine.runs.comparison import Comparison
+from engine.studies.best_trials import best_trials
 from engine.terminal_text import shown
 from tui import format as fmt
 from tui.cli import written
-from tui.cli.output import DONE, console, say, say_json, say_text
+from tui.cli.output import DONE, console, say, say_json, say_text, told_of_reading
 from tui.comparison_text import as_markdown, table_of
 
 
@@ -30,10 +31,13 @@ def compare(
     data_dir: Path | None,
 ) -> int:
     """Print the comparison, or write it. Raises EngineError."""
-    chosen = comparison.find(home, texts)
-    if images and (why := no_images(chosen)):
-        raise RunError(f"--images {why}")
-    found = comparison.compare(chosen)
+    with told_of_reading("a log") as progress:
+        chosen = best_trials(home, comparison.find(home, texts, progress))
+        if len(chosen) < 2:
+            raise RunError("compare takes two or more: runs (an id, a name), groups or studies (a name)")
+        if images and (why := no_images(chosen)):
+            raise RunError(f"--images {why}")
+        found = comparison.compare(chosen, lambda folder: comparison.read_facts(folder, progress))
     if sort is not None or reverse:
         found = found.sorted_by(sort or "run", reverse=reverse)
     if csv is not None or markdown is not None:

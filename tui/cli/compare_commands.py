@@ -10,10 +10,13 @@ from tui.cli.command import RUN, Commands, home_of
 def declare(commands: Commands) -> None:
     """Add the command."""
     made = commands.add(
-        "compare", _compare, "compare runs and groups: what differs, and what they came to",
+        "compare", _compare, "compare runs, groups and studies: what differs, and what they came to",
         "compare fast slow 'five seeds' --sort test", data=True,
     )  # fmt: skip
-    made.add_argument("which", nargs="+", metavar="RUN", help=f"{RUN}; or the name of a group (train --seeds)")
+    made.add_argument(
+        "which", nargs="+", metavar="RUN",
+        help=f"{RUN}; or the name of a group (train --seeds), or of a study (sweep), of which the best trial is taken",
+    )  # fmt: skip
     made.add_argument("--sort", type=argument_text, metavar="COLUMN", help="by a result, the best first, or a setting")
     made.add_argument("--reverse", action="store_true", help="the other way round")
     made.add_argument("--images", action="store_true", help="of two runs: the test images that only one gets right")

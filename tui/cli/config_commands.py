@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine import home as homes
 from tui.cli.command import Commands
 from tui.cli.output import BAD_INPUT, DONE, console, say, say_json, say_text
-from tui.config.declared import DECLARED, FORM, KEYS
+from tui.config.declared import DECLARED, FORM, KEYS, RECIPES
 from tui.config.preference import TomlValue, toml_text
 from tui.config.preferences import Preferences
 
@@ -93,6 +93,9 @@ def _rows(preferences: Preferences) -> Iterator[Row]:
         yield Row(one.name, one.write(preferences.get(one)), origin, line, variable)
     for name, value in preferences.form.items():
         yield Row(f"{FORM}.{name}", value, "file", contents.line_of(FORM, name))
+    for recipe, settings in preferences.recipes.items():
+        for name, value in settings.items():
+            yield Row(f"{RECIPES}.{recipe}.{name}", value, "file", contents.line_of(RECIPES, recipe, name))
 
 
 def _keys(preferences: Preferences) -> Iterator[Row]:
@@ -149,6 +152,11 @@ def example() -> str:
         "# read it.",
         f"# [{FORM}]",
         "# lr = 0.01",
+        "",
+        "# Recipes of your own: `fmnist-tui train --recipe mine`, and the first row of the form.",
+        f"# [{RECIPES}.mine]",
+        '# model = "cnn"',
+        '# optimizer = "adam"',
         "",
         "# Other keys for acts, on all screens or on one: docs/keys.md lists the acts and the keys.",
         f"# [{KEYS}]",

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from engine.digits import significant
 from engine.errors import ConfigError, PathError
 from engine.home import RunFolder, expanded
+from engine.progress import Progress
 from engine.runs import store
 from engine.terminal_text import printable
 from tui import new_file
 from tui.cli import written
-from tui.cli.output import DONE, complain, say, tell
+from tui.cli.output import DONE, complain, say, tell_in_place, told_of_reading
 
 
 def export(home: Path, which: str, form: str, path: Path, *, at: str = "", force: bool = False) -> int:
@@ -19,7 +21,8 @@ def export(home: Path, which: str, form: str, path: Path, *, at: str = "", force
     if at and form != "onnx":
         raise ConfigError("at", "--at: it applies with --onnx only")
     if form in TEXTS:
-        written.write(path, lambda: TEXTS[form](folder), force=force)
+        with told_of_reading(folder.id) as progress:
+            written.write(path, lambda: TEXTS[form](folder, progress), force=force)
         return DONE
     if str(path) == "-":
         raise PathError(f"--{form}: it can't be printed; give a path")
@@ -28,25 +31,25 @@ def export(home: Path, which: str, form: str, path: Path, *, at: str = "", force
     return _onnx(folder, expanded(path), at or "best", force=force)
 
 
-def _script(folder: RunFolder) -> str:
+def _script(folder: RunFolder, progress: Progress) -> str:
     from engine.export.script import script  # it reads a checkpoint, with torch
 
-    return script(folder)
+    return script(folder, progress)
 
 
-def _csv(folder: RunFolder) -> str:
+def _csv(folder: RunFolder, progress: Progress) -> str:
     from engine.export.numbers import csv_text
 
-    return csv_text(folder)
+    return csv_text(folder, progress)
 
 
-def _card(folder: RunFolder) -> str:
+def _card(folder: RunFolder, progress: Progress) -> str:
     from engine.export.card import card
 
-    return card(folder)
+    return card(folder, progress)
 
 
-TEXTS: Mapping[str, Callable[[RunFolder], str]] = {"script": _script, "csv": _csv, "card": _card}
+TEXTS: Mapping[str, Callable[[RunFolder, Progress], str]] = {"script": _script, "csv": _csv, "card": _card}
 
 
 def _tensorboard(folder: RunFolder, target: Path, *, force: bool) -> int:
@@ -56,23 +59,27 @@ def _tensorboard(folder: RunFolder, target: Path, *, force: bool) -> int:
         raise PathError(f"{printable(str(target))} is not empty; give another name, or --force to add to it")
     from engine.export import tensorboard
 
-    count = tensorboard.write(folder, target)
+    with told_of_reading(folder.id) as progress:
+        count = tensorboard.write(folder, target, progress)
     say(f"written to {target}: {count} scalars; see them with: tensorboard --logdir {target}")
     return DONE
 
 
 def _onnx(folder: RunFolder, target: Path, at: str, *, force: bool) -> int:
     new_file.check(target, force=force)
-    tell("starting PyTorch, exporting …")
-    from engine.export import onnx_file
+    tell_in_place("starting PyTorch …")
+    try:
+        from engine.export import onnx_file
 
-    found = onnx_file.export(folder, at)
+        found = onnx_file.export(folder, at, lambda words: tell_in_place(f"{words} …" if words else ""))
+    finally:
+        tell_in_place("")
     new_file.write(target, found.data, force=force)
     size = ", ".join(map(str, found.shape))
     say(f"written to {target}: {found.checkpoint}; input images, float32 [batch, {size}]")
     say(
-        f"largest difference to PyTorch over {found.images} test images: {found.difference:.2g}, of logits up to "
-        f"{found.largest:.3g} (onnxruntime, CPU)"
+        f"largest difference to PyTorch over {found.images} test images: {significant(found.difference, 2)}, of logits "
+        f"up to {significant(found.largest, 3)} (onnxruntime, CPU)"
     )
     if found.transform:
         say(f"the images are to be transformed before: {found.transform}")

@@ -5,14 +5,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from engine import expendable
 from tui.cli.output import complain
-
-ENDED = {
-    # What was mapped is no more: the file became shorter while it was read.
-    signal.SIGBUS: "the file changed while it was read: try again once it is complete",
-    signal.SIGKILL: "its process was killed; the machine may have run out of memory",
-    signal.SIGSEGV: "reading it ended its process: the file, or a library that reads it, is broken",
-}
 
 
 def run(command: Callable[[], int], refused: int) -> int:
@@ -25,6 +19,7 @@ def run(command: Callable[[], int], refused: int) -> int:
     child = os.fork()
     if not child:
         code = 1
+        expendable.declare()
         try:
             code = command()
             sys.stdout.flush()
@@ -38,7 +33,7 @@ def run(command: Callable[[], int], refused: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    if -code not in ENDED:
+    if (why := expendable.why(code)) is None:
         return 128 - code
-    complain(ENDED[signal.Signals(-code)])
+    complain(why)
     return refused

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.open_dataset import Dataset, open_dataset
+from engine.digits import significant
 from engine.errors import ConfigError, InspectionCancelledError
 from engine.evaluation import quality
 from engine.evaluation.quality import KINDS, Other
@@ -104,7 +105,8 @@ def _print(data: Dataset, found: dict[str, dict[str, Suspects]]) -> None:
         for split, part in by_split.items():
             for at in range(min(SHOWN, len(part))):
                 sample = _sample(data, part, at)
-                text = f"{split} {sample['index']} {data.classes[sample['label']]}, score {sample['score']:.4g}"
+                score = significant(sample["score"], 4)
+                text = f"{split} {sample['index']} {data.classes[sample['label']]}, score {score}"
                 if "suggested" in sample:
                     text += f": perhaps {data.classes[sample['suggested']]}"
                 if "of" in sample:

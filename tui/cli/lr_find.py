@@ -31,8 +31,9 @@ def run(home: Path, request: LrFindRequest, *, as_json: bool) -> int:
         say(note)
     if sys.stdout.isatty() and found.curve.lrs:
         _draw(found)
+    rates = fmt.settings_alike(one.lr for one in found.suggestions.found)
     for one in found.suggestions.found:
-        say(f"{one.name:<8}  {fmt.rate(one.lr):>8}  {one.reason}")
+        say(f"{one.name:<8}  {rates[one.lr]:>8}  {one.reason}")
     if found.suggestions.nothing:
         say(found.suggestions.nothing)
     return DONE

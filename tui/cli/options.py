@@ -1,11 +1,14 @@
 """The options that the settings' declarations make: `train --lr 1e-2`, and what was given of them."""
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine import home as homes
 from engine.models.trusted_code import name_typed
 from engine.training.config import TrainConfig
+from engine.training.recipes import RECIPES, TUTORIAL, add_own, expanded
 from engine.training.setting import Kind, Setting
 from engine.training.settings import SETTINGS, help_text
 
@@ -50,5 +53,11 @@ def given(options: argparse.Namespace, names: Iterable[str] | None = None) -> di
 
 
 def config(options: argparse.Namespace) -> TrainConfig:
-    """The settings that `add_train_options` was given. Raises ConfigError."""
-    return TrainConfig(**given(options))
+    """The settings that `add_train_options` was given, with those of the recipe; config.toml may have that. Raises
+    ConfigError."""
+    found = given(options)
+    if found.get("recipe", TUTORIAL) not in RECIPES:
+        from tui.config.preferences import Preferences
+
+        add_own(Preferences.read(homes.config_file(options.config), os.environ).recipes)
+    return TrainConfig(**expanded(found))

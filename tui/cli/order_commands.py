@@ -24,8 +24,8 @@ _AGES = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 
 def declare(commands: Commands) -> None:
     """Add the commands of this group."""
-    rename = commands.add("rename", _rename, "give a run another name", "rename last baseline")
-    add_run(rename)
+    rename = commands.add("rename", _rename, "give a run or a group another name", "rename last baseline")
+    rename.add_argument("which", metavar="RUN", help=f"{RUN}; or a group's name or id")
     rename.add_argument("name", metavar="NAME", type=argument_text, help="the new name; empty: none, it has its id")
 
     note = commands.add("note", _note, "print the note of a run, or write one", "note last 'diverged; try lr=1e-4'")
@@ -126,13 +126,9 @@ def _count(text: str) -> int:
 
 
 def _rename(options: argparse.Namespace) -> int:
-    from engine.runs import meta, store
+    from tui.cli.renaming import rename
 
-    folder = store.find(home_of(options), options.which)
-    before = store.title(folder)
-    meta.change(folder, name=options.name)
-    say(f"{folder.id}: {before} is called {store.title(folder)} now")
-    return DONE
+    return rename(home_of(options), options.which, options.name)
 
 
 def _note(options: argparse.Namespace) -> int:

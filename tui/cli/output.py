@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.terminal_text import shown, shown_lines
@@ -13,7 +15,10 @@ from engine.terminal_text import shown, shown_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from engine.progress import Progress
+
 DONE, FAILED, BAD_INPUT = 0, 1, 2  # exit codes
+TELL_S = 0.5  # between two lines of how far something is; what takes less says nothing
 
 
 def say(line: str = "", *, flush: bool = False) -> None:
@@ -74,6 +79,27 @@ def tell_in_place(text: str) -> None:
         text = shown(text)
         text = text if cell_len(text) <= room else set_cell_size(text, room)
         _to_stderr(f"\r{' ' * room}\r{text}")
+
+
+@contextlib.contextmanager
+def told_of_reading(what: str) -> "Iterator[Progress]":
+    """Takes how far the reading of `what` is, in bytes, and says it in place, a few times a second; what takes less
+    than that says nothing."""
+    from tui.format import size
+
+    last, said = time.monotonic(), False
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last, said
+        if time.monotonic() - last >= TELL_S:
+            last, said = time.monotonic(), True
+            tell_in_place(f"reading {what}: {size(done)} of {size(total)} …")
+
+    try:
+        yield progress
+    finally:
+        if said:
+            tell_in_place("")
 
 
 class RawOutput(io.FileIO):

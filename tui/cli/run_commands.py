@@ -96,7 +96,7 @@ def _print_runs(found: "list[RunSummary]") -> None:
     from rich.table import Table
 
     from engine.runs.family import family, pinned_first
-    from tui.format import PINNED, age, percent
+    from tui.format import PINNED, accuracy, age
 
     table = Table(box=None, pad_edge=False)
     tagged = any(run.tags for run in found)
@@ -105,7 +105,9 @@ def _print_runs(found: "list[RunSummary]") -> None:
         table.add_column(heading, overflow="fold")
     for depth, run in family(pinned_first(found)):
         label = "  " * (depth - 1) + "└ " * bool(depth) + f"{PINNED * run.pinned}{run.id} {run.name}".strip()
-        best, test = (percent(one) if one is not None else "–" for one in (run.best_accuracy, run.test_accuracy))
+        best, test = (
+            accuracy(one, tta=run.tta) if one is not None else "–" for one in (run.best_accuracy, run.test_accuracy)
+        )
         began = age(time.time() - run.started)
         if run.problem:
             table.add_row(shown(label), run.state_words, "", "", "", "", "", shown(run.problem), *[""] * tagged)
@@ -138,8 +140,9 @@ def _print_groups(found: "list[RunSummary]") -> None:
         first, loss = group.runs[0], group.loss
         ended = f"{group.ended}/{group.size}"
         words = "–" if loss is None else f"{loss.mean:.4f}" + (f" ± {loss.std:.4f}" if loss.std is not None else "")
-        cells = (group.title, str(len(group.runs)), ended, first.model, first.dataset, mean_percent(group.best),
-                 mean_percent(group.test), words)  # fmt: skip
+        tta = " TTA" * any(run.tta for run in group.runs)
+        cells = (group.title, str(len(group.runs)), ended, first.model, first.dataset, mean_percent(group.best) + tta,
+                 mean_percent(group.test) + tta, words)  # fmt: skip
         table.add_row(*map(shown, cells))
     if not table.row_count:
         say("no run here belongs to a group; start one with: fmnist-tui train --seeds 5")

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.cli.output import tell_in_place
+from tui.cli.output import TELL_S, tell_in_place
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
     from engine.runs.unreadable import UnreadableError
-
-TELL_S = 0.5  # between two lines about it; what takes less says nothing
 
 
 def read(home: Path) -> "tuple[list[RunSummary], tuple[UnreadableError, ...]]":

@@ -43,8 +43,10 @@ def train_all(folders: Sequence[RunFolder], *, as_json: bool) -> int:
 
 def summary(group: Group) -> str:
     """What the runs came to: `5 runs: best accuracy 92.4 ± 0.2% …`."""
-    tested = f"; test accuracy {mean_percent(group.test)}" if any(run.settings.get("val") for run in group.runs) else ""
-    best = f"best accuracy {mean_percent(group.best)}" if group.best else "no result yet"
+    tta = " (flip TTA)" * any(run.tta for run in group.runs)
+    validated = any(run.settings.get("val") for run in group.runs)
+    tested = f"; test accuracy {mean_percent(group.test)}{tta}" if validated else ""
+    best = f"best accuracy {mean_percent(group.best)}{tta}" if group.best else "no result yet"
     return f"{counted(len(group.runs), 'run')}: {best}{tested}"
 
 

@@ -19,7 +19,7 @@ from tui import format as fmt
 from tui.cli import written
 from tui.cli.command import home_of
 from tui.cli.output import DONE, FAILED, ask, complain, console, say, say_json
-from tui.study_text import about, metric_text, param_text, shown_value, state_text, summary, trial_state
+from tui.study_text import about, metric_text, param_text, param_texts, shown_value, state_text, summary, trial_state
 
 SHOWN = 20  # trials that are printed, where not all are asked for
 LOOK_S = 0.5
@@ -238,16 +238,16 @@ def _print(seen: Snapshot, *, every: bool) -> None:
     names = list(seen.definition.space)
     for heading in ("trial", "state", seen.definition.metric, "epoch", *names, "run"):
         table.add_column(heading, overflow="fold")
-    for one in rows:
-        table.add_row(*map(shown, _cells(seen.definition, one, names)))
+    params = {name: param_texts(name, [one.params.get(name) for one in rows]) for name in names}
+    for at, one in enumerate(rows):
+        table.add_row(*map(shown, _cells(seen.definition, one, [params[name][at] for name in names])))
     console(width=None if sys.stdout.isatty() else 200).print(table)
     if left := len(seen.trials) - len(rows) - (0 if every else seen.count("waiting")):
         say(f"{left} more; --all shows them")
 
 
-def _cells(definition: Definition, one: Trial, names: list[str]) -> list[str]:
+def _cells(definition: Definition, one: Trial, params: list[str]) -> list[str]:
     epoch = str(one.values[-1][0]) if one.values else fmt.NOTHING
-    params = [param_text(name, one.params.get(name)) for name in names]
     return [str(one.number), trial_state(one), metric_text(definition, shown_value(one)), epoch, *params, one.run]
 
 

@@ -15,6 +15,7 @@ from engine.home import RunFolder
 from engine.runs import client, state_file, store
 from engine.runs.follower import Follower
 from engine.runs.going_on import GoesOn, goes_on
+from engine.runs.recipe_record import record_words
 from engine.runs.state import Fold, RunState
 from engine.terminal_text import shown
 from engine.training import event_json
@@ -22,7 +23,17 @@ from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.cli.notify import TerminalTeller
 from tui.cli.output import complain, console, say, say_line_of_json, tell
-from tui.format import count, counted, duration, edit_line, from_words, percent, place_words, split_words
+from tui.format import (
+    count,
+    counted,
+    duration,
+    edit_line,
+    from_words,
+    how_words,
+    percent,
+    place_words,
+    split_words,
+)
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -66,7 +77,7 @@ def serve_new(folder: RunFolder, *, as_json: bool) -> int:
 def resume(folder: RunFolder, changes: Mapping[str, Any], *, as_json: bool) -> int:
     """Be the next host of a run that ended, in the foreground. Raises EngineError, with the run as it was."""
     client.check_resumable(folder)
-    if int(store.read_run(folder).get("processes", 1)) > 1:
+    if int(store.read_run(folder).get("processes") or 1) > 1:
         seen = Follower(folder)
         seen.skip()
         client.resume(folder, **changes)
@@ -102,7 +113,7 @@ def follow(folder: RunFolder, *, as_json: bool, seen: Follower | None = None) ->
     """Report a run that other processes train, as if it were trained here: a signal stops it, saving first."""
     follower, fold = seen or Follower(folder), Fold()
     hear = TerminalTeller(folder, _print_json if as_json else LineReport(folder, print_line).hear)
-    if not as_json and int(store.read_run(folder).get("processes", 1)) > 1:
+    if not as_json and int(store.read_run(folder).get("processes") or 1) > 1:
         print_line(f"running: {client.shown_command(folder)}")
     asked: list[int] = []
     before = {number: signal.signal(number, lambda n, _: asked.append(n)) for number in STOPPING}
@@ -162,10 +173,12 @@ class LineReport:
         match event:
             case ev.RunStarted():
                 self._write(self.opening(event))
+                self._tell_preparation(event)
                 for note in data_notes(event.dataset):
                     self._write(f"note: {note}")
             case ev.Resumed():
                 self._write(self.resumption(event))
+                self._tell_preparation(event)
             case ev.Branched():
                 self._write(
                     f"a branch of {event.parent}, from {event.checkpoint}" if event.parent else from_words(event)
@@ -189,7 +202,16 @@ class LineReport:
             case ev.Unpaused():
                 self._write("resumed")
             case ev.Stopped() | ev.Finished() | ev.Failed():
-                self._write(self.ending(self._fold.snapshot()))
+                run = self._fold.snapshot()
+                self._write(self.ending(run))
+                if words := record_words(run):
+                    self._write(words)
+
+    def _tell_preparation(self, event: ev.RunStarted | ev.Resumed) -> None:
+        for words in event.measured:
+            self._write(f"measured: {words}")
+        if event.compile_s:
+            self._write(f"compiled in {duration(event.compile_s)}, which is not in the time of training")
 
     def opening(self, event: ev.RunStarted) -> str:
         data = event.dataset
@@ -210,7 +232,7 @@ class LineReport:
     def epoch_line(self, event: ev.Evaluated) -> str:
         run, which = self._fold.snapshot(), split_words(event.split)
         result = f"{which} accuracy {percent(event.accuracy)}  {which} loss {event.loss:.6f}"
-        line = f"epoch {event.epoch}/{run.epochs}  {result}"
+        line = f"epoch {event.epoch}/{run.epochs}  {result}{how_words(event.weights, event.tta)}"
         if trained := self._losses.get(event.epoch):
             pace = count(round(trained.samples_per_s))
             line += f"  train loss {trained.loss:.6f}  {duration(trained.seconds)}  {pace} samples/s"
@@ -227,7 +249,7 @@ class LineReport:
         low, high = wilson(sum(row[at] for at, row in enumerate(event.confusion)), sum(map(sum, event.confusion)))
         sure = f"95% interval {percent(low)} to {percent(high)}"
         result = f"test accuracy {percent(event.accuracy)} ({sure})  test loss {event.loss:.6f}"
-        return f"{result}  of epoch {event.epoch}, {which}"
+        return f"{result}{how_words(event.weights, event.tta)}  of epoch {event.epoch}, {which}"
 
     def ending(self, run: RunState) -> str:
         weights = self.folder.weights
@@ -235,7 +257,8 @@ class LineReport:
         best = ""
         if run.best:
             which = split_words(run.best.split)
-            best = f"; best {which} accuracy {percent(run.best.accuracy)} (epoch {run.best.epoch})"
+            how = how_words(run.best.weights, run.best.tta)
+            best = f"; best {which} accuracy {percent(run.best.accuracy)}{how} (epoch {run.best.epoch})"
         match run.status:
             case "finished" if run.reason:
                 after = f"{run.epoch} of {run.epochs} epochs, {duration(run.training_s)} of training"

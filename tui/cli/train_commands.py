@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.digits import significant
 from engine.errors import ConfigError
 from engine.home import RunFolder
 from engine.models.trusted_code import name_typed
@@ -97,11 +98,11 @@ def declare(commands: Commands) -> None:
     sweep = Sweep()
     find.add_argument(
         "--from", dest="low", type=_rate, metavar="LR", default=sweep.low,
-        help=f"the first learning rate (default: {sweep.low:g})",
+        help=f"the first learning rate (default: {significant(sweep.low)})",
     )  # fmt: skip
     find.add_argument(
         "--to", dest="high", type=_rate, metavar="LR", default=sweep.high,
-        help=f"the last learning rate, if the loss does not diverge before (default: {sweep.high:g})",
+        help=f"the last learning rate, if the loss does not diverge before (default: {significant(sweep.high)})",
     )  # fmt: skip
     find.add_argument(
         "--steps", type=int, default=sweep.steps, help=f"so many learning rates, a step each (default: {sweep.steps})"

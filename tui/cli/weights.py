@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import garbage
+from engine.digits import significant
 from engine.errors import CheckpointError
 from engine.terminal_text import printable
 from engine.weights.contents import Contents
@@ -130,7 +131,8 @@ def _values(path: Path, asked: str, *, as_json: bool) -> int:
     say(f"{asked} {list(view.shape)} {str(view.dtype).removeprefix('torch.')}{shown and f', {shown}'}")
     stats = _statistics(stats_of(view))
     if stats["mean"] is not None:
-        words = ", ".join(f"{key} {stats[key]:.6g}" for key in ("mean", "std", "min", "max", "norm"))
+        figures = [(key, stats[key]) for key in ("mean", "std", "min", "max", "norm")]
+        words = ", ".join(f"{key} {significant(value)}" for key, value in figures if value is not None)
         say(f"{words}, zeros {100 * (stats['zeros'] or 0):.1f}%, NaN {stats['nan']}, infinite {stats['inf']}")
     say_text(str(view))
     return 0
@@ -193,8 +195,8 @@ KINDS = {
 def _figures(one: "Difference") -> str:
     if one.max_abs is None:
         return ""
-    text = f"  max |Δ| {one.max_abs:.3g}, |Δ| {one.l2:.3g}"
-    text += "" if one.relative is None else f", |Δ|/|a| {one.relative:.3g}"
+    text = f"  max |Δ| {significant(one.max_abs, 3)}, |Δ| {significant(one.l2 or 0, 3)}"
+    text += "" if one.relative is None else f", |Δ|/|a| {significant(one.relative, 3)}"
     text += "" if one.cosine is None else f", cosine {one.cosine:.6f}"
     return text + f", {percent(one.changed or 0)} changed"
 

@@ -36,8 +36,8 @@ def declare(commands: Commands) -> None:
         "eval weights.pth --model cnn", data=True, isolated=True,
     )  # fmt: skip
     made.add_argument("file", metavar="FILE", help="of any format that inspect reads; or RUN@PLACE")
-    in_the_file = dict.fromkeys(("model", "transform", "loss"), " (default: what the file says)")
-    add_options(made, ("model", "dataset", "transform", "loss", "device"), about=in_the_file)
+    in_the_file = dict.fromkeys(("model", "transform", "loss", "tta"), " (default: what the file says)")
+    add_options(made, ("model", "dataset", "transform", "loss", "tta", "device"), about=in_the_file)
     _add_mapping(made)
     made.add_argument(
         "--against", metavar="OTHER", help="list the images that another file classifies better and worse"
@@ -96,7 +96,7 @@ def _eval(options: argparse.Namespace) -> int:
     from engine.sources import WeightsFile
     from tui.cli import weights
 
-    asked = given(options, ("model", "transform", "loss", "device"))
+    asked = given(options, ("model", "transform", "loss", "tta", "device"))
     mapping, model = _mapping(options), str(asked.pop("model", ""))
     settings = EvaluationSettings(dataset=absolute_dataset(parse("dataset", options.dataset)), **asked)
     home, data_dir = home_of(options), options.data_dir

@@ -27,6 +27,7 @@ SCREENS = ("data", "train", "runs", "model", "checkpoints", "lab")
 IMAGE_STYLES = ("auto", "kitty", "sixel", "blocks", "ascii")
 TILES = (4, 112)  # the narrowest and the widest thumbnail, in cells
 KEYS = "keys"  # the table of the file with other keys
+RECIPES = "recipes"  # the table of the file with a person's own recipes
 FORM = "form"  # the table of the file with what the form for a new run begins with
 
 

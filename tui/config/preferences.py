@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from engine.errors import EngineError
+from engine.errors import ConfigError, EngineError
 from tui.config import file as config_file
-from tui.config.declared import BY_NAME, DECLARED, FORM, KEYS
+from tui.config.declared import BY_NAME, DECLARED, FORM, KEYS, RECIPES
 from tui.config.file import Contents, Problem
 from tui.config.preference import Preference, TomlValue, toml_text
 
@@ -38,6 +38,7 @@ class Preferences:
         self.on_failure: Callable[[str], object] = lambda line: None  # told by the thread, once
         self._resolved = {one.name: Resolved(one.default, "default") for one in DECLARED}
         self._form: dict[str, Any] = {}
+        self.recipes: dict[str, dict[str, Any]] = {}  # the person's own: their settings, by name
         self._lock = threading.Condition()
         self._pending: dict[str, TomlValue] = {}
         self._writer: threading.Thread | None = None
@@ -123,7 +124,9 @@ class Preferences:
             if name == KEYS:
                 continue  # by tui.config.keymap, which knows the screens
             if name == FORM:
-                self._take_form(value)
+                self._form = self._settings(value, FORM)
+            elif name == RECIPES:
+                self._take_recipes(value)
             elif name in tables and isinstance(value, dict):
                 for inner, one in value.items():
                     self._take_one((name, inner), one)
@@ -133,28 +136,53 @@ class Preferences:
     def _take_one(self, names: tuple[str, ...], value: object) -> None:
         dotted = ".".join(names)
         if (preference := BY_NAME.get(dotted)) is None:
-            self.problems.append(_unknown(dotted, [*BY_NAME, FORM, KEYS], self.contents.line_of(*names)))
+            self.problems.append(_unknown(dotted, [*BY_NAME, FORM, RECIPES, KEYS], self.contents.line_of(*names)))
             return
         try:
             self._resolved[dotted] = Resolved(preference.read(value), "file")
         except ValueError as error:
             self.problems.append(_refused(dotted, value, str(error), self.contents.line_of(*names)))
 
-    def _take_form(self, table: object) -> None:
-        from tui.config import form
+    def _take_recipes(self, table: object) -> None:
+        from engine.training.config import TrainConfig
+        from engine.training.recipes import BUILT_IN, check_name
 
         if not isinstance(table, dict):
-            self.problems.append(_refused(FORM, table, "it must be a table, [form]", self.contents.line_of(FORM)))
+            line = self.contents.line_of(RECIPES)
+            self.problems.append(_refused(RECIPES, table, f"it must be a table, [{RECIPES}.NAME]", line))
             return
+        for name, settings in table.items():
+            line = self.contents.line_of(RECIPES, name)
+            try:
+                check_name(name)
+                if name in BUILT_IN:
+                    raise ValueError("there is a recipe of that name already; choose another one")
+                if isinstance(settings, dict) and "recipe" in settings:
+                    raise ValueError("a recipe can't have a recipe")
+                found = self._settings(settings, f"{RECIPES}.{name}")
+                TrainConfig(**found)
+                self.recipes[name] = found
+            except (ValueError, ConfigError) as error:
+                self.problems.append(_refused(f"{RECIPES}.{name}", str(name), str(error), line))
+
+    def _settings(self, table: object, at: str) -> dict[str, Any]:
+        """The settings of a run in a table; what is wrong with one is told. `at`: the table's name."""
+        from tui.config import form
+
+        names, found = at.split("."), dict[str, Any]()
+        if not isinstance(table, dict):
+            self.problems.append(_refused(at, table, f"it must be a table, [{at}]", self.contents.line_of(*names)))
+            return found
         for name, value in table.items():
-            line = self.contents.line_of(FORM, name)
+            line = self.contents.line_of(*names, name)
             if name not in form.names():
-                self.problems.append(_unknown(f"{FORM}.{name}", [f"{FORM}.{one}" for one in form.names()], line))
+                self.problems.append(_unknown(f"{at}.{name}", [f"{at}.{one}" for one in form.names()], line))
                 continue
             try:
-                self._form[name] = form.read(name, value)
+                found[name] = form.read(name, value)
             except ValueError as error:
-                self.problems.append(_refused(f"{FORM}.{name}", value, str(error), line))
+                self.problems.append(_refused(f"{at}.{name}", value, str(error), line))
+        return found
 
 
 def problem_lines(problems: Sequence[Problem], path: Path | None, most: int = 3) -> str:

@@ -10,11 +10,13 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.digits import significant
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import BatchAnswer, BatchRequest, LoaderTimings, LoaderTimingsRequest
 from engine.inspection.tensor_refs import BatchTensor
 from engine.progress import Progress, silent
 from engine.worker.request import Request
+from tui.columns import short_names
 from tui.data import prompts
 from tui.data.detail import ImageDetail, width_beside
 from tui.data.facts import Facts
@@ -277,7 +279,8 @@ class BatchesScreen(KeyScreen[None]):
         answer, request = self._answer, self._shown
         if answer is None or request is None or not self.query(ImagePage):
             return
-        names, capacity = self._browse.classes, self._page.capacity
+        capacity, last = self._page.capacity, max(map(int, answer.indices), default=0)
+        names = short_names(self._browse.classes, self._page.caption_width - len(f"{last} "))
         first = self._cursor // capacity * capacity
         tiles = [
             Tile(answer.images[at], f"{answer.indices[at]} {names[int(answer.labels[at])]}")
@@ -289,7 +292,7 @@ class BatchesScreen(KeyScreen[None]):
             "#about",
             Content.assemble(
                 (f"Feature batch shape: torch.Size({list(answer.shape)})", "bold"),
-                f" {answer.dtype}, {answer.low:.4g} to {answer.high:.4g}\n",
+                f" {answer.dtype}, {significant(answer.low, 4)} to {significant(answer.high, 4)}\n",
                 (f"Labels batch shape: torch.Size({list(answer.label_shape)})", "bold"),
                 f" {answer.label_dtype}; both on {answer.device}",
             ),
@@ -321,7 +324,9 @@ class BatchesScreen(KeyScreen[None]):
         best = min(one.seconds for one in self._timings.loaders)
         size = self._timed_size
         batches = " or ".join(map(str, sorted({one.batches for one in self._timings.loaders})))
-        lines = [(f"a batch of {size}, after the first one; mean of {batches}; one loader after another\n", "dim")]
+        lines = [
+            (f"a batch of {size}, after the first one; mean of {batches}; one loader after another\n", "$text-muted")
+        ]
         for one in self._timings.loaders:
             ratio = "" if one.seconds == best else f"{one.seconds / best:8.1f}× slower"
             each = f"{1e6 * one.seconds / size:8.1f} µs per image"

@@ -1,10 +1,12 @@
 """What of the data is browsed: the split, what is selected of it, the marks, and where the cursor is. No widgets."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.data.selection import SCORED_SORTS, SORTS, Scores, Selection, order
 from engine.evaluation.quality import KINDS, ImageList, Other
+from tui.columns import short_names, width_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from engine.data.selection import Indices
     from engine.evaluation.predictions import Predictions
     from engine.evaluation.requests import Suspects
+
+WHOLE = 10_000  # cells: nothing is cut
 
 
 class Browse:
@@ -159,26 +163,45 @@ class Browse:
             None if found is None or index is None else (int(found.predicted[index]), float(found.probability[index]))
         )
 
-    def caption(self, index: int | None) -> str:
-        """A sample's number and class, and what is known of it."""
+    def caption(self, index: int | None, width: int = WHOLE) -> str:
+        """A sample's number and class, and what is known of it. `width`: the cells that there are; class names that are
+        cut to them are told apart."""
         sample, prediction = self.sample(index), self.prediction(index)
-        if sample is None:
+        if sample is None or index is None:
             return ""
-        names, label = self.classes, sample[1]
+        label = sample[1]
         mark = "✓" if index in self.marks[self.split] else ""
-        if (suspicion := self._suspicion_words(index)) is not None:
-            return f"{mark}{index} {suspicion[0]}"
+        if (listed := self.image_list) is not None and (found := self._suspicion(index)) is not None:
+            form = f"{mark}{index} {listed.caption}"
+            return self._fitted(form, found, label, self.suspicion_label(index), width)
         if prediction is None:
-            return f"{mark}{index} {names[label]}"
+            return self._fitted(f"{mark}{index} {{label}}", {}, label, None, width)
         predicted, probability = prediction
         if predicted == label:
-            return f"{mark}{index} {names[label]} {probability:.0%}"
-        return f"{mark}✗{index} {names[label]}→{names[predicted]} {probability:.0%}"
+            return self._fitted(f"{mark}{index} {{label}} {probability:.0%}", {}, label, None, width)
+        form = f"{mark}✗{index} {{label}}→{{other}} {probability:.0%}"
+        return self._fitted(form, {}, label, predicted, width)
+
+    def _fitted(self, form: str, words: Mapping[str, object], label: int, other: int | None, width: int) -> str:
+        """The words in their form, with the names of one or two classes, which are shortened where all does not fit."""
+        names = self.classes
+        named = {"label": names[label], **({} if other is None else {"other": names[other]})}
+        whole = form.format(**{**words, **named})
+        over = width_of([whole]) - width
+        if over <= 0:
+            return whole
+        first = width_of([names[label]])
+        if other is None:
+            return form.format(**{**words, "label": short_names(names, first - over)[label]})
+        second = width_of([names[other]])
+        room = first + second - over
+        labels, others = (short_names(names, max(room // 2, room - beside)) for beside in (second, first))
+        return form.format(**{**words, "label": labels[label], "other": others[other]})
 
     def reason(self, index: int | None) -> str | None:
         """Why a sample is in the list of suspicious images that is shown; None where it is not in one."""
-        words = self._suspicion_words(index)
-        return None if words is None else words[1]
+        listed, words = self.image_list, self._suspicion(index)
+        return None if listed is None or words is None else listed.reason.format(**words)
 
     def suspicion(self, index: int | None) -> tuple[float, int, bool] | None:
         """Of a sample in the list that is shown: its score; the suggested label, or the index of its near-duplicate;
@@ -202,20 +225,24 @@ class Browse:
     def other_split(self) -> str:
         return "test" if self.split == "train" else "train"
 
-    def _suspicion_words(self, index: int | None) -> tuple[str, str] | None:
-        """The caption and the reason of a sample in the list that is shown."""
+    def suspicion_label(self, index: int | None) -> int | None:
+        """The other label of a sample in the list that is shown, where that is what its other is."""
+        listed, suspicion = self.image_list, self.suspicion(index)
+        return suspicion[1] if listed is not None and suspicion is not None and listed.other is Other.LABEL else None
+
+    def _suspicion(self, index: int | None) -> dict[str, object] | None:
+        """What the caption and the reason of a sample in the list that is shown are made of."""
         listed, suspicion, sample = self.image_list, self.suspicion(index), self.sample(index)
         if listed is None or suspicion is None or sample is None:
             return None
         score, other, elsewhere = suspicion
-        words = {
+        return {
             "score": score,
             "label": self.classes[sample[1]],
             "other": self.classes[other] if listed.other is Other.LABEL else other,
             "split": self.other_split if elsewhere else self.split,
             "elsewhere": f"{self.other_split} " if elsewhere else "",
         }
-        return listed.caption.format(**words), listed.reason.format(**words)
 
     def accuracy(self) -> float | None:
         """The model's accuracy on what is shown, fraction of 1; None where the predictions decide what is shown."""

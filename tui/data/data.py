@@ -155,7 +155,7 @@ class DataScreen(KeyScreen[None]):
         sample = self.browse.sample(index)
         if sample is None:
             return None
-        return Tile(sample[0], self.browse.caption(index))
+        return Tile(sample[0], self.browse.caption(index, self._page.caption_width))
 
     def show_page(self) -> None:
         """Draw what is browsed."""
@@ -226,8 +226,9 @@ class DataScreen(KeyScreen[None]):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        busy, dataset = bool(self.predictions.busy) or self._opening.under_way, self._services.dataset
-        return reasons.why_not(action, self.browse, problem=bool(self._problem), dataset=dataset, busy=busy)
+        busy = bool(self.predictions.busy) or self._opening.under_way
+        room = page.capacity if (page := self.query_one_optional(ImagePage)) is not None else 0
+        return reasons.why_not(action, self.browse, reasons.Now(self._problem, self._services.dataset, busy, room))
 
     def as_cell(self) -> str:
         """The image under the cursor, for the lab."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 HISTOGRAM = 10  # lines, with one above
 TALL = 30  # lines in which the classes and the histogram fit together
 PERCENT = 8  # cells
+LEAST = 12  # cells of a mean image, with which ten classes stand in a window of 80 × 24
 
 
 class OverviewScreen(Overlay[None]):
@@ -208,7 +209,7 @@ class ClassCards(PictureWidget):
 
         below = 2 + (self._correct is not None)
         room = self.size.with_height(max(1, self._height))
-        grid = tiling.all_of(len(self._names), room, below=below)
+        grid = tiling.all_of(len(self._names), room, below=below, least=LEAST)
         if grid != self._grid or len(self._drawn) != len(self._names):
             self._means = list(self._found.mean_images.round().astype(np.uint8))
             self._drawn = [self.pictures.lines(image, grid.width) for image in self._means]

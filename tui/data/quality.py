@@ -40,7 +40,7 @@ class QualityScreen(Overlay[str | None]):
             for name, kind in KINDS.items():
                 found = self._known.get(name, {})
                 numbers = ", ".join(f"{count(number)} in {split}" for split, number in found.items())
-                options.append(Option(Content.assemble(f"{kind.title:<18}", (numbers, "dim")), id=name))
+                options.append(Option(Content.assemble(f"{kind.title:<18}", numbers), id=name))
             yield OptionList(*options, id="kinds")
             yield Static(id="why", markup=False)
             yield Static("Enter: find and show them · Esc: back", id="keys", markup=False)
@@ -56,7 +56,7 @@ class QualityScreen(Overlay[str | None]):
         name = str(event.option_id)
         kind = KINDS[name]
         takes = f" Takes {kind.takes}." if kind.takes and name not in self._known else ""
-        why = Content.assemble(f"Suspicious: {kind.why}.{takes}\n", (f"Source: {kind.source}.", "dim"))
+        why = Content.assemble(f"Suspicious: {kind.why}.{takes}\n", (f"Source: {kind.source}.", "$text-muted"))
         set_text(self.query_one("#why", Static), why)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.data import transforms
+from engine.digits import significant
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.training.config import is_file_reference
@@ -177,7 +178,7 @@ class TransformsScreen(KeyScreen[None]):
         room = self.size.width - 4  # of a line of the panel
         target = fit(f"target for mse, label {trace.label}: tensor([{hot}])", room)
         spelled = f"Lambda(lambda y: torch.zeros({len(trace.one_hot)}).scatter_(0, torch.tensor(y), value=1))"
-        update_text(self, "#target", Content.assemble(f"{target}\n", (fit(spelled, room), "dim")))
+        update_text(self, "#target", Content.assemble(f"{target}\n", (fit(spelled, room), "$text-muted")))
         self.refresh_bindings()
 
 
@@ -217,4 +218,4 @@ class StepTable(Lines):
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.4g}"
+    return str(int(value)) if value == int(value) and abs(value) > 1 else significant(value, 4)

@@ -48,7 +48,7 @@ class ChoiceScreen(ByItself[str | None]):
 
     def _row(self, one: Choice) -> Content:
         meaning = f"\n   {shown(one.meaning)}" if one.meaning else ""
-        return Content.assemble((f"{one.key}  {shown(one.words)}", "bold"), (meaning, "dim"))
+        return Content.assemble((f"{one.key}  {shown(one.words)}", "bold"), meaning)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)

@@ -152,13 +152,16 @@ def groups(screen: Screen[object]) -> list[Group]:
 
 
 def in_columns(shown: list[Group], width: int) -> Content:
-    """The groups one below the other, in as many columns as fit `width` cells, each about as long as the others."""
+    """The groups one below the other, in as many columns as fit `width` cells, each about as long as the others; what
+    is said of a key is in one column."""
     names = max((width_of([key.keys]) for group in shown for key in group.keys), default=1)
     count = max(1, (width + GAP) // (names + 2 + WORDS + GAP))
     column = (width - GAP * (count - 1)) // count
-    lines = list(_lines(shown, names, column))
-    height = -(-len(lines) // count)
-    columns = [lines[at : at + height] for at in range(0, len(lines), height)]
+    entries = list(_entries(shown, names, column))
+    height = -(-sum(map(len, entries)) // count)
+    while len(columns := _poured(entries, height)) > count:
+        height += 1
+    height = max(map(len, columns))
     text = Content("")
     for row in range(height):
         for at, one in enumerate(columns):
@@ -173,20 +176,34 @@ def _matching(group: Group, wanted: str) -> Group:
     return Group(group.title, keys)
 
 
-def _lines(shown: list[Group], names: int, width: int) -> Iterator[Content]:
-    """Lines of `width` cells: headings, the keys with their words, empty lines between the groups."""
+def _entries(shown: list[Group], names: int, width: int) -> Iterator[list[Content]]:
+    """Each key with its words, in lines of `width` cells; the first of a group with the heading, and an empty line
+    before it."""
     for at, group in enumerate(shown):
-        if at:
-            yield Content(" " * width)
-        yield Content.styled(padded(group.title, width), "bold $text-primary")
+        lines = [Content(" " * width)] if at else []
+        lines.append(Content.styled(padded(group.title, width), "bold $text-primary"))
         for key in group.keys:
             room = width - names - 2
             for row, piece in enumerate(wrapped_words(_words(key), room) or [""]):
                 name = padded("" if row else key.keys, names)
-                yield Content.assemble(
-                    (name, "dim" if key.reason else "bold $text-accent"),
-                    ("  " + padded(piece, room), "dim" if key.reason else ""),
+                line = Content.assemble(
+                    (name, "$text-muted" if key.reason else "bold $text-accent"),
+                    ("  " + padded(piece, room), "$text-muted" if key.reason else ""),
                 )
+                lines.append(line)
+            yield lines
+            lines = []
+
+
+def _poured(entries: list[list[Content]], height: int) -> list[list[Content]]:
+    """The entries in columns of at most `height` lines, or of one entry; none begins with an empty line."""
+    columns = list[list[Content]]()
+    for entry in entries:
+        if columns and len(columns[-1]) + len(entry) <= height:
+            columns[-1] += entry
+        else:
+            columns.append(entry[1:] if not entry[0].plain.strip() else list(entry))
+    return columns
 
 
 def _words(key: Key) -> str:

@@ -54,6 +54,12 @@ class TableScreen(KeyScreen[None]):
     def table(self) -> Rows:
         return self.query_one(Rows)
 
+    @property
+    def row_key(self) -> str:
+        """The key of the row under the cursor; "" where there is none, or no table yet."""
+        table = self.query_one_optional(Rows)
+        return "" if table is None else table.key or ""
+
     def moved(self) -> None:
         """The cursor is on another row, or the last of them that there is."""
 

@@ -143,12 +143,12 @@ def _line(upper: list[int], lower: list[int], spaces: bool) -> list[Segment]:
 
 @functools.lru_cache(maxsize=1024)
 def _plane(color: int) -> Style:
-    return Style(bgcolor=_color(color))
+    return Style.from_color(bgcolor=_color(color))
 
 
 @functools.lru_cache(maxsize=4096)  # more than a page has; all there can be would take 60 MB
 def _style(top: int, bottom: int) -> Style:
-    return Style(color=_color(top), bgcolor=_color(bottom))
+    return Style.from_color(_color(top), _color(bottom))  # a third of the time of Style()
 
 
 @functools.lru_cache(maxsize=1024)

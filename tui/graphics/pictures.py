@@ -4,7 +4,7 @@ import contextlib
 import random
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 PictureStyle = Literal["kitty", "sixel", "blocks", "ascii"]
 Lines = list[list[Segment]]
-KEPT = 600  # images that the terminal, or we for it, hold at once: several pages
+KEPT = 600  # images that the terminal holds at once: several pages
+KEPT_SIXELS = 4_000_000  # bytes that are kept for it
 CELL = (10, 20)  # pixels, where the terminal does not say
 SHARP = 6  # from so many pixels for one of the image on they are drawn as squares, not left to the terminal to smooth
 SQUARES = 2  # as sixels from so many on: what is smoothed takes up to five times the bytes
-SMALL = 100  # pixels across of a picture that gets by with few colours as sixels: each of them takes bytes
-FEW = {2: 16, 3: 64}  # greys, colours
+SMALL = 160  # pixels across of a picture that gets by with few colours as sixels: each of them takes bytes
+FEW = {2: 15, 3: 64}  # greys, colours
 BLACK = Color.from_rgb(0, 0, 0)
 
 
@@ -42,6 +43,17 @@ class Placed:
     row: int
     image: "Picture"
     side: int  # cells across, and twice the lines
+
+
+Beside = tuple[Placed, ...]  # pictures of one size on the same lines, from left to right; all greys, or all colours
+
+
+def rows_of(pictures: Iterable[Placed]) -> list[Beside]:
+    """Those that can be painted together. Greys and colours would take each other's."""
+    rows: dict[tuple[int, int, int], list[Placed]] = {}
+    for one in pictures:
+        rows.setdefault((one.row, one.side, one.image.ndim), []).append(one)
+    return [tuple(sorted(row, key=lambda one: one.column)) for row in rows.values()]
 
 
 class Pictures:
@@ -68,6 +80,7 @@ class Pictures:
         self._drawn: set[int] = set()  # kitty's numbers of the images that are not forgotten
         self._next_number = random.randrange(1 << 16, kitty.LARGEST_NUMBER)  # others may draw in this terminal too
         self._sixels: OrderedDict[Hashable, str] = OrderedDict()
+        self._sixels_kept = 0  # bytes
         self._wanted: set[Hashable] = set()
         self._lock = threading.Lock()
         self._thread: ThreadPoolExecutor | None = None
@@ -164,9 +177,13 @@ class Pictures:
 
     # Sixels
 
-    def sixels(self, picture: Placed) -> str:
-        """What paints it; empty while that is being made ready."""
-        key = (picture.image.shape, picture.image.tobytes(), picture.side, self.cell, self.colours)
+    def sixels(self, row: Beside) -> str:
+        """What paints pictures that stand beside one another, from the place of the first on; empty while that is being
+        made ready. What each would say of its colours is said once: half the bytes of as many pictures alone."""
+        places = tuple(
+            (one.image.shape, one.image.tobytes(), one.column - row[0].column, one.side) for one in row
+        )  # what it depends on
+        key = (places, self.cell, self.colours)
         with self._lock:
             if key in self._sixels:
                 self._sixels.move_to_end(key)
@@ -174,32 +191,56 @@ class Pictures:
             if key in self._wanted:
                 return ""
             self._wanted.add(key)
-        self._later(lambda: self._encode(key, picture))
+        self._later(lambda: self._encode(key, row))
         return ""
 
-    def _encode(self, key: Hashable, picture: Placed) -> None:
+    def _encode(self, key: Hashable, row: Beside) -> None:
         import numpy as np
 
-        width, height = picture.side * self.cell[0], picture.side // 2 * self.cell[1]
-        shown, longest = min(width, height), max(picture.image.shape[:2])
-        squares = shown >= SQUARES * longest
-        scale = shown // longest if squares and (shown >= SHARP * longest or shown % longest == 0) else 1
-        drawn = _pillow(resized(picture.image, shown if squares and scale == 1 else min(shown, longest)))
-        if not squares and longest < shown:
-            drawn = drawn.resize((shown, shown))
-        few = drawn.quantize(self._colours_of(picture.image, shown))
-        palette = np.array(few.getpalette(), np.uint8).reshape(-1, 3)
-        sequence = sixel.sequence(np.asarray(few), palette[: self.colours], scale=scale)
+        drawn = [self._in_sixels(one) for one in row]
+        few = _pillow(np.concatenate([one.reshape(1, -1, *one.shape[2:]) for one in drawn], axis=1))
+        few = few.quantize(self._colours_of(row))
+        palette = np.array(few.getpalette(), np.uint8).reshape(-1, 3)[: self.colours]
+        columns = [(one.column - row[0].column) * self.cell[0] for one in row]
+        shape = max(len(one) for one in drawn), columns[-1] + drawn[-1].shape[1]
+        indices, painted = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+        rest = np.asarray(few)[0]
+        for left, one in zip(columns, drawn, strict=True):
+            height, width = one.shape[:2]
+            indices[:height, left : left + width] = rest[: height * width].reshape(height, width)
+            painted[:height, left : left + width] = True
+            rest = rest[height * width :]
+        sequence = sixel.sequence(indices, palette, painted)
         with self._lock:
             self._wanted.discard(key)
             self._sixels[key] = sequence
-            while len(self._sixels) > KEPT:
-                self._sixels.popitem(last=False)
+            self._sixels_kept += len(sequence)
+            while self._sixels_kept > KEPT_SIXELS and len(self._sixels) > 1:
+                self._sixels_kept -= len(self._sixels.popitem(last=False)[1])
         if not self._closed:
             self._ready()
 
-    def _colours_of(self, image: "Picture", shown: int) -> int:
-        return self.colours if shown > SMALL else min(self.colours, FEW[image.ndim])
+    def _in_sixels(self, picture: Placed) -> "Picture":
+        """The picture, a pixel of the terminal for each of its own."""
+        import numpy as np
+
+        shown, longest = self._shown(picture), max(picture.image.shape[:2])
+        if shown < SQUARES * longest:
+            drawn = resized(picture.image, min(shown, longest))
+            return drawn if longest >= shown else np.asarray(_pillow(drawn).resize((shown, shown)))
+        if shown < SHARP * longest and shown % longest:
+            return resized(picture.image, shown)
+        scale = shown // longest
+        return resized(picture.image, longest).repeat(scale, axis=0).repeat(scale, axis=1)
+
+    def _shown(self, picture: Placed) -> int:
+        """Pixels of the terminal across, and down."""
+        return min(picture.side * self.cell[0], picture.side // 2 * self.cell[1])
+
+    def _colours_of(self, row: Beside) -> int:
+        """Greys are the same in all pictures, colours are each one's own."""
+        wanted = FEW[3] * len(row) if row[0].image.ndim == 3 else FEW[2]
+        return self.colours if self._shown(row[0]) > SMALL else min(self.colours, wanted)
 
     # In a thread
 

@@ -1,6 +1,7 @@
 """A cell on the screen: its source, its outputs, and what is said of it, as lines."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,9 +23,12 @@ from tui.lab.words import ENGLISH, LabWords
 from tui.widgets.palette import style_of
 
 CODE_GUTTER, TEXT_GUTTER = 8, 3  # cells before the text: the mark of the cursor, the number and a line of code
+ON_A_LINE = 4  # characters for each cell of a line, at most: accents may take none
 FOLDED = 4  # cells that what does not fit into a line of code is indented further
 SLOW_S = 1.0  # from which on a cell says how long it took
 OPENING = re.compile(r"\s*(?:(?:tensor|array)\()?\[*")  # of a line of a tensor or an array, before its first value
+MOST_DRAWN = 200_000  # characters of a cell that are drawn, and that may be edited: some 5,000 lines
+MOST_MARKDOWN = 60_000  # characters of a text that are laid out as Markdown; a longer one is shown as it is spelled
 PICTURE_LINES = 22  # of an image among the outputs, at most
 
 
@@ -100,11 +104,11 @@ def lines_of(
     made, room = BlockLines(), max(4, width - block.gutter)
     if editing:
         source: list[list[Segment]] = [[] for _ in range(editing)]
-    elif block.kind == "markdown":
+    elif block.kind == "markdown" and len(block.display or block.source) <= MOST_MARKDOWN:
         text = (block.display or block.source).strip() or words.empty_text
         source = markdown_lines(app, text, room)
     else:
-        source = _code(app, block, room)
+        source = _code(app, block, room, words)
     label = _label(block) if block.kind == "code" else ""
     style = {"running": "changed", "queued": "dim", "error": "bad", "died": "bad", "interrupted": "warning"}.get(
         block.phase or "", "dim"
@@ -127,13 +131,18 @@ def _note(app: App[object], note: Note, room: int) -> list[list[Segment]]:
     return [[Segment(part, style)] for part in wrapped_words(app, note.text, room)]
 
 
-def _code(app: App[object], block: Block, room: int) -> list[list[Segment]]:
-    lines = []
-    for number, pieces in enumerate(code_lines(block.source, block.language if block.kind == "code" else ""), 1):
+def _code(app: App[object], block: Block, room: int, words: LabWords) -> list[list[Segment]]:
+    lines, text = list[list[Segment]](), block.source
+    more = len(text) - MOST_DRAWN
+    text = text[:MOST_DRAWN] if more > 0 else text
+    for number, pieces in enumerate(code_lines(text, block.language if block.kind == "code" else ""), 1):
         for line in folded(segments(app, pieces), room):
             if number == block.error_line:
                 line = [Segment(one.text, (one.style or Style()) + style_of(app, "bad")) for one in line]
             lines.append(line)
+    if more > 0:
+        said = words.more_characters.format(fmt.count(more))
+        lines += [[Segment(part, style_of(app, "dim"))] for part in wrapped_words(app, said, room)]
     return lines
 
 
@@ -304,13 +313,14 @@ def folded(line: list[Segment], room: int) -> list[list[Segment]]:
     """A line of code in as many lines as it needs, broken at spaces where there are some; those after the first are
     indented further than it is."""
     text = "".join(one.text for one in line)
-    if cell_len(text) <= room:
+    if len(text) <= ON_A_LINE * room and cell_len(text) <= room:
         return [line]
     indent = min(len(text) - len(text.lstrip(" ")) + FOLDED, room // 2)
     lines, begin, left = list[list[Segment]](), 0, room
+    rest = deque(line)  # what is not in `lines` yet: however long a line is, each character is looked at a few times
     while begin < len(text):
-        end = begin + _fitting(text[begin:], left)
-        lines.append([*([Segment(" " * indent)] if begin else []), *_part(line, begin, end)])
+        end = begin + _fitting(text[begin : begin + ON_A_LINE * left], left)
+        lines.append([*([Segment(" " * indent)] if begin else []), *_taken(rest, end - begin)])
         begin, left = end, room - indent
     return lines
 
@@ -323,11 +333,14 @@ def _fitting(text: str, cells: int) -> int:
     return space + 1 if text[: space + 1].strip() else at
 
 
-def _part(line: list[Segment], begin: int, end: int) -> list[Segment]:
-    """The characters from `begin` up to `end`, in their styles."""
-    found, at = list[Segment](), 0
-    for one in line:
-        if cut := one.text[max(0, begin - at) : max(0, end - at)]:
-            found.append(Segment(cut, one.style))
-        at += len(one.text)
+def _taken(rest: deque[Segment], count: int) -> list[Segment]:
+    """So many characters from the beginning, in their styles; they are gone from it then."""
+    found = list[Segment]()
+    while count and rest:
+        one = rest.popleft()
+        if len(one.text) > count:
+            rest.appendleft(Segment(one.text[count:], one.style))
+            one = Segment(one.text[:count], one.style)
+        found.append(one)
+        count -= len(one.text)
     return found

@@ -112,6 +112,12 @@ class CellsView(PictureWidget, can_focus=True):
         return block.outputs[stops[self.stop].output]
 
     @property
+    def viewable(self) -> OutputView | None:
+        """The output under the cursor, where it has another view."""
+        output = self.output
+        return output if output is not None and (output.expression or output.kind == "error") else None
+
+    @property
     def editing(self) -> CodeField | None:
         return self._field
 

@@ -147,7 +147,7 @@ class DocumentScreen(KeyScreen[None]):
 
     def insert_source(self, source: str) -> None:
         """A cell that another screen asks for."""
-        if self.query(DocumentPane) and self.pane.notebook is not None:
+        if self._notebook is not None:
             self.pane.insert_source(source)
             self.set_focus(self.pane.cells)
         else:
@@ -160,19 +160,25 @@ class DocumentScreen(KeyScreen[None]):
         return self.query_one(DocumentPane)
 
     @property
+    def _notebook(self) -> Notebook | None:
+        """None before it is read, and once the screen is gone."""
+        pane = self.query_one_optional(DocumentPane)
+        return None if pane is None else pane.notebook
+
+    @property
     def inside(self) -> Inside:
         return self.query_one(Inside)
 
     def _describe(self) -> None:
-        if not self.query(DocumentPane) or self.pane.notebook is None:
+        if (notebook := self._notebook) is None:
             return
         news = self._runner.news
         said = self._words
         phase = said.no_kernel if news is None or news.lost else said.phases[news.phase]
         phase = said.phases["starting"] if self._runner.opening else phase
         why = "" if news is None else said.sentence(news.lost or news.why)
-        saved = said.not_saved if self._saver.trouble else said.edited if self.pane.notebook.edited else ""
-        name = path_text(self.pane.notebook.document.path.name)
+        saved = said.not_saved if self._saver.trouble else said.edited if notebook.edited else ""
+        name = path_text(notebook.document.path.name)
         self.pane.describe_document(
             name, saved, phase, below=said.restarts.format(why) if why else self._runner.trouble
         )
@@ -219,7 +225,7 @@ class DocumentScreen(KeyScreen[None]):
     # Keys
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
-        if not self.query(DocumentPane) or self.pane.notebook is None:
+        if self._notebook is None:
             return "" if action in ("back", "other") else self._words.not_there
         if self.pane.cells.editing is not None and action != "interrupt":
             return self._words.is_edited
@@ -229,15 +235,9 @@ class DocumentScreen(KeyScreen[None]):
             return self._words.none_runs
         if action == "open" and not self.inside.opens:
             return self._words.no_tensor
-        if action == "view" and self._viewed is None:
+        if action == "view" and self.pane.cells.viewable is None:
             return self._words.no_view
         return ""
-
-    @property
-    def _viewed(self) -> OutputView | None:
-        """The output under the cursor that has another view."""
-        output = self.pane.cells.output
-        return output if output is not None and (output.expression or output.kind == "error") else None
 
     @work(group="back", exclusive=True)
     async def action_back(self) -> None:
@@ -292,7 +292,7 @@ class DocumentScreen(KeyScreen[None]):
             self._open_tensor(opens)
 
     def action_view(self) -> None:
-        if (output := self._viewed) is not None and not self.pane.read_traceback():
+        if (output := self.pane.cells.viewable) is not None and not self.pane.read_traceback():
             self._open_tensor(output.expression, pictures=output.facts is not None and output.facts.images)
 
     def _open_tensor(self, expression: str, *, pictures: bool = False) -> None:

@@ -16,7 +16,7 @@ from tui.format import count
 from tui.graphics.pictures import Pictures
 from tui.keys import bind
 from tui.lab import finding
-from tui.lab.blocks import Block
+from tui.lab.blocks import MOST_DRAWN, Block
 from tui.lab.cells_view import CellsView
 from tui.lab.code_field import CodeField
 from tui.lab.document_blocks import DocumentBlocks
@@ -197,14 +197,17 @@ class DocumentPane(Panel):
         if 0 <= to < len(self.cells.blocks):
             self.stop_editing()
             self.cells.go(to)
-            self.cells.edit(at_end=event.by < 0)
-            self.post_message(self.Moved())
+            self.edit(at_end=event.by < 0)
 
     # Editing
 
-    def edit(self) -> CodeField:
-        """The cell under the cursor, in a field."""
-        field = self.cells.edit()
+    def edit(self, *, at_end: bool = True) -> CodeField | None:
+        """The cell under the cursor, in a field; None where it has too much text for one, which is said."""
+        block = self.cells.block
+        if block is not None and len(block.source) > MOST_DRAWN:
+            self.notify(self.words.too_long.format(count(len(block.source))), severity="warning")
+            return None
+        field = self.cells.edit(at_end=at_end)
         self.post_message(self.Moved())
         return field
 
@@ -267,8 +270,8 @@ class DocumentPane(Panel):
         at = self._notebook.place(name)
         if at is not None:
             self.cells.go(at)
-            field = self.edit()
-            field.move_cursor((max(0, min(line - 1, field.document.line_count - 1)), 0))
+            if (field := self.edit()) is not None:
+                field.move_cursor((max(0, min(line - 1, field.document.line_count - 1)), 0))
 
     def _read(self, block: Block, output: OutputView) -> None:
         """All of an output, as text."""

@@ -23,7 +23,7 @@ async def show(
 ) -> DocumentScreen | None:
     """The document, over the list of documents; the one that was shown there is left. None where it can't be made."""
     try:
-        await asyncio.to_thread(_make, services.home, path, remembered=not chapter)
+        await asyncio.to_thread(_make, path)
     except LabError as error:
         app.notify(str(error), severity="error", timeout=12, markup=False)
         return None
@@ -38,6 +38,8 @@ async def show(
     lang = course.language(lang or services.lab_language, os.environ)
     screen = DocumentScreen(services, path, chapter=chapter, lang=lang)
     await app.push_screen(screen)
+    if not chapter:  # it is shown already: the list of documents is written to the disk
+        app.run_worker(asyncio.to_thread(remember, Home(services.home).recent_documents, path), group="remember")
     return screen
 
 
@@ -59,7 +61,7 @@ def opened(app: App[Any]) -> DocumentScreen | None:
     return next((one for one in app.screen_stack if isinstance(one, DocumentScreen)), None)
 
 
-def _make(home: Path, path: Path, *, remembered: bool) -> None:
+def _make(path: Path) -> None:
     """A new document where there is none yet. Raises LabError."""
     if not path.exists():
         try:
@@ -67,5 +69,3 @@ def _make(home: Path, path: Path, *, remembered: bool) -> None:
         except OSError as error:
             raise LabError(f"cannot write to {path.parent} ({error.strerror})") from error
         empty_document(path).save()
-    if remembered:
-        remember(Home(home).recent_documents, path)

@@ -99,8 +99,10 @@ class Inside(Vertical):
     @property
     def _rows(self) -> Rows | None:
         """The table of the panel that has the focus."""
-        panels = self.query(Panel).results(Panel)
-        return next((panel.query_one(Rows) for panel in panels if panel.has_focus), None)
+        focused = self.screen.focused
+        if focused is self._graph_panel:
+            return self.graph_table
+        return self.table if focused is self._variables_panel else None
 
     @property
     def page(self) -> int:

@@ -12,6 +12,7 @@ from tui.widgets.lines import Line
 from tui.widgets.scrolled_lines import ScrolledLines
 
 LARGEST = 4 * 2**20  # bytes of a file that is read for it
+WIDEST = 500  # characters of a line of it
 INDENT = 2  # cells of a line of code, below its heading
 
 
@@ -52,7 +53,7 @@ def parts(document: Document) -> list[tuple[str, bool]]:
     """The headings of its texts, and the first line of each cell of code that is no comment."""
     found: list[tuple[str, bool]] = []
     for cell in document.cells:
-        lines = [line.rstrip() for line in cell.source.splitlines() if line.strip()]
+        lines = [line.rstrip()[:WIDEST] for line in cell.source.splitlines() if line.strip()]
         if cell.kind == "markdown":
             found += [(line.lstrip("#").strip(), True) for line in lines if line.startswith("#")]
         elif cell.kind == "code" and lines:

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.digits import significant
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.autograd_requests import (
     AutogradRequest,
@@ -30,6 +31,7 @@ from tui.keys import bind, move_keys
 from tui.model import autograd_text, prompts
 from tui.model.autograd_menu import AutogradMenu, Switches
 from tui.model.gradient_histogram import GradientHistogram
+from tui.model.graph_to_come import GraphToCome
 from tui.services import Services
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
@@ -89,6 +91,7 @@ class AutogradScreen(KeyScreen[None]):
         with Horizontal(id="lists"):
             with Panel(id="graph-panel", title="Graph, from the loss back"):
                 yield Rows(autograd_text.GRAPH_COLUMNS, id="graph")
+                yield GraphToCome(id="to-come")
             with Panel(id="gradients-panel", title="Gradients"):
                 yield Rows(autograd_text.PARAMETER_COLUMNS, gap=1, id="gradients")
                 yield GradientHistogram(id="histogram")
@@ -187,6 +190,9 @@ class AutogradScreen(KeyScreen[None]):
         gradients.show(rows, snug(autograd_text.PARAMETER_COLUMNS, rows))
         nodes = fmt.counted(len(answer.graph), "node") if answer.graph else ""
         self.query_one("#graph-panel", Panel).describe(right=nodes)
+        to_come = self.query_one(GraphToCome)
+        graph.display, to_come.display = bool(answer.steps), not answer.steps
+        to_come.show(answer)
         self.query_one("#graph-panel", Panel).say(autograd_text.no_graph(answer))
         gradients.styles.height = min(len(gradients.rows) + 1, max(4, self.size.height // 2 - 4))
         known = sum(row.gradient is not None for row in answer.parameters)
@@ -220,7 +226,9 @@ class AutogradScreen(KeyScreen[None]):
             lines.append(autograd_text.describe_gradient(row))
             if row.moved is not None:
                 moved = row.moved
-                lines.append(f"changed most: {list(moved.index)}  {moved.before:.7g} → {moved.after:.7g}")
+                lines.append(
+                    f"changed most: {list(moved.index)}  {significant(moved.before, 7)} → {significant(moved.after, 7)}"
+                )
         if self._answer is not None and self._answer.watched is not None:
             lines.append(autograd_text.watched_line(self._answer.watched))
         if self._check_text:

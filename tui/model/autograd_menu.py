@@ -68,7 +68,7 @@ class AutogradMenu(ModalScreen[tuple[Switches, Then]]):
         text = Content("")
         for key, name, says in lines:
             text += Content.assemble((f"{key}  ", "bold $text-accent"), (f"{name:<18}", "bold"), f"{says}\n")
-        update_text(self, "#choices", text + Content.styled("\nesc: done", "dim"))
+        update_text(self, "#choices", text + Content.styled("\nesc: done", "$text-muted"))
 
     def action_then(self, then: Then) -> None:
         self.dismiss((self._switches, then))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.digits import short_exponent, significant
 from engine.inspection.autograd_requests import AutogradState, Element, GradientCheck, GradientRow, Watched
 from engine.inspection.image_requests import ImagesRef
 from tui import format as fmt
@@ -57,11 +58,11 @@ def strip(answer: AutogradState | None, chosen: str, switches: Switches) -> Cont
         done.add("backward" if step.kind == "vjp" else step.kind)
     text = Content("")
     for at, kind in enumerate(ORDER):
-        text += Content.styled(" → ", "dim") if at else Content("")
+        text += Content.styled(" → ", "$text-muted") if at else Content("")
         if kind == chosen:
             text += Content.styled(f"[{kind}]", "bold $text-accent")
         else:
-            text += Content.styled(kind, "" if kind in done else "dim")
+            text += Content.styled(kind, "" if kind in done else "$text-muted")
     return text + Content.assemble("    space: ", (code(chosen, switches), "bold"))
 
 
@@ -91,8 +92,12 @@ def steps_text(answer: AutogradState, most: int = 3) -> Content:
         lines.append(Content.assemble((f"{number} {CODE[step.kind]}  ", "bold"), said))
     if answer.loss_now is not None and answer.loss is not None:
         change = answer.loss_now - answer.loss
-        lines.append(Content(f"the same batch: loss {answer.loss:.6f} → {answer.loss_now:.6f} ({change:+.2e})"))
-    return Content("\n").join(lines) if lines else Content.styled("no step yet", "dim")
+        lines.append(
+            Content(
+                f"the same batch: loss {answer.loss:.6f} → {answer.loss_now:.6f} ({short_exponent(f'{change:+.2e}')})"
+            )
+        )
+    return Content("\n").join(lines) if lines else Content.styled("no step yet", "$text-muted")
 
 
 def describe_gradient(row: GradientRow) -> str:
@@ -102,25 +107,26 @@ def describe_gradient(row: GradientRow) -> str:
     largest = f", largest at {list(row.largest)}" if row.largest is not None else ""
     text = f"{head}gradient mean {fmt.short(gradient.mean)}, std {fmt.short(gradient.std)}{largest}"
     if row.before and gradient.norm is not None and abs(gradient.norm / row.before - 1) > 1e-3:
-        text += f"; its norm is {gradient.norm / row.before:.3g}× the one before"
+        text += f"; its norm is {significant(gradient.norm / row.before, 3)}× the one before"
     return text
 
 
 def describe_check(element: Element, check: GradientCheck) -> str:
     best = min(check.differences, key=lambda difference: difference.relative_error)
+    error = short_exponent(f"{best.relative_error:.1e}")
     return (
-        f"∂ loss / ∂ {element.parameter}{list(element.index)}: {check.gradient:.7g} by backward() (float32), "
-        f"{check.exact:.9g} in float64; (loss(w + h) − loss(w − h)) / 2h = {best.slope:.9g} with h = {best.h:g}: "
-        f"relative error {best.relative_error:.1e}"
+        f"∂ loss / ∂ {element.parameter}{list(element.index)}: {significant(check.gradient, 7)} by backward() "
+        f"(float32), {significant(check.exact, 9)} in float64; (loss(w + h) − loss(w − h)) / 2h = "
+        f"{significant(best.slope, 9)} with h = {significant(best.h)}: relative error {error}"
     )
 
 
 def watched_line(watched: Watched) -> str:
     """The number that is watched, before and after the last optimizer step, and its gradient."""
-    before = "" if watched.before is None else f"{watched.before:.7g} → "
-    gradient = "None" if watched.gradient is None else f"{watched.gradient:.7g}"
+    before = "" if watched.before is None else f"{significant(watched.before, 7)} → "
+    gradient = "None" if watched.gradient is None else significant(watched.gradient, 7)
     place = f"{watched.element.parameter}{list(watched.element.index)}"
-    return f"{place} = {before}{watched.now:.7g}, its gradient {gradient}"
+    return f"{place} = {before}{significant(watched.now, 7)}, its gradient {gradient}"
 
 
 def images_words(images: ImagesRef, answer: AutogradState) -> str:
@@ -131,10 +137,8 @@ def images_words(images: ImagesRef, answer: AutogradState) -> str:
 
 
 def no_graph(answer: AutogradState) -> str:
-    """Why there is none; "" where there is one."""
-    if answer.graph:
-        return ""
-    return "No graph: no_grad, or everything is detached." if answer.steps else "No graph yet: space runs forward."
+    """Why the steps have made none; "" where there is one, or no step yet."""
+    return "No graph: no_grad, or everything is detached." if answer.steps and not answer.graph else ""
 
 
 def graph_rows(answer: AutogradState, before: AutogradState | None) -> list[Row]:

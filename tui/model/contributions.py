@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Static
 
+from engine.digits import significant
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.forward_requests import Contributions, ContributionsRequest
 from engine.inspection.image_requests import ImageRef
@@ -129,8 +130,8 @@ class ContributionsScreen(KeyScreen[None]):
             below_right=picture.legend,
         )
         text = (
-            f"{answer.value:.6g} = {answer.positive:.6g} (products above 0) − {-answer.negative:.6g} (below) "
-            f"{sign} {abs(answer.bias):.6g} (bias)"
+            f"{significant(answer.value)} = {significant(answer.positive)} (products above 0) − "
+            f"{significant(-answer.negative)} (below) {sign} {significant(abs(answer.bias))} (bias)"
         )
         update_text(self, "#about", text)
         self.query_one(Rows).show(_rows(answer))
@@ -166,12 +167,18 @@ class ContributionsScreen(KeyScreen[None]):
 def _rows(answer: Contributions) -> list[Row]:
     """The bias, the largest products, and the rest together."""
     total = answer.bias
-    rows = [Row("bias", ("bias", f"{total:.6g}", "", "", f"{total:.6g}"), "dim")]
+    rows = [Row("bias", ("bias", significant(total, 6), "", "", significant(total, 6)), "dim")]
     for one in answer.largest:
         total += one.product
-        cells = (one.input, f"{one.product:.6g}", f"{one.value:.6g}", f"{one.weight:.6g}", f"{total:.6g}")
+        cells = (
+            one.input,
+            significant(one.product, 6),
+            significant(one.value, 6),
+            significant(one.weight, 6),
+            significant(total, 6),
+        )
         rows.append(Row(one.input, cells))
     if left := answer.count - len(answer.largest):
-        cells = (f"{fmt.count(left)} more", f"{answer.sum - total:.6g}", "", "", f"{answer.sum:.6g}")
+        cells = (f"{fmt.count(left)} more", significant(answer.sum - total, 6), "", "", significant(answer.sum, 6))
         rows.append(Row("rest", cells, "dim"))
     return rows

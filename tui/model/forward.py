@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.digits import significant
 from engine.errors import BugError, EngineError, InspectionCancelledError
 from engine.inspection.forward_requests import ActivationRequest, ForwardPass, Side, StageRow
 from engine.inspection.image_requests import Edit, ImageRef
@@ -79,6 +80,7 @@ class ForwardScreen(KeyScreen[None]):
         self._shown: ImageRef | None = None  # that `_passed` is of
         self._passed: ForwardPass | None = None
         self._other: ForwardPass | None = None  # the compared network's
+        self._pictured: ActivationRequest | None = None  # what the picture of the stage answers
         self._side: Side = "output"
         self._half = "stages"  # the panel that is shown where both do not fit
 
@@ -101,7 +103,9 @@ class ForwardScreen(KeyScreen[None]):
         self._arrange()
         if self._passed is not None:
             self._show(self._passed)
-            self.call_after_refresh(self._ask_picture)
+
+    def on_heat_map_resized(self) -> None:
+        self._ask_picture()
 
     @property
     def _wide(self) -> bool:
@@ -145,9 +149,10 @@ class ForwardScreen(KeyScreen[None]):
         if not self.query(Rows):
             return  # closed meanwhile
         self._shown, self._passed, self._other = ref, passed, other
+        self._pictured = None
         self._arrange()
         self._show(passed)
-        self._ask_picture()
+        self.call_after_refresh(self._ask_picture)  # the stages and their notes leave the picture another height
         if passed.logits is not None:
             self._ask_saliency()
 
@@ -166,12 +171,15 @@ class ForwardScreen(KeyScreen[None]):
                 rows=2 * picture.size.height,
                 columns=picture.size.width,
             )
+            if request == self._pictured:
+                return
             answer = await asyncio.to_thread(self._services.worker.ask, request)
         except BugError:
             raise
         except EngineError:
             return  # the forward pass has said what is wrong
         if self.query(HeatMap):
+            self._pictured = request
             picture.show(answer.values, gaps=True)
             self._show_stage()
             self._stages_panel.describe(below=f"{self._side}: {answer.description}", below_right=picture.legend)
@@ -341,7 +349,9 @@ def _notes(stage: StageRow) -> list[str]:
     if stage.dead is not None:
         notes.append(f"{fmt.percent(stage.dead)} for all of 256 test images")
     if stage.largest:
-        notes.append("largest " + ", ".join(f"{list(place)} {value:.3g}" for place, value in stage.largest[:4]))
+        notes.append(
+            "largest " + ", ".join(f"{list(place)} {significant(value, 3)}" for place, value in stage.largest[:4])
+        )
     return notes
 
 

@@ -308,8 +308,8 @@ class TensorScreen(KeyScreen[None]):
         if self._mode == "map":
             return f"map of {size}{matrices}: {self.query_one(HeatMap).legend}; each cell is the mean of its part"
         cells = self._cells
-        if window.about.number:
-            return cells.value
+        if window.about.number or not window.shape:
+            return cells.value if window.about.number else f"{cells.value}   one number, without dimensions"
         if not window.cells:  # no values, or no elements
             return f"{size}{matrices}"
         if self._vector:

@@ -55,6 +55,11 @@ class TensorParts(Container):
     def on_resize(self) -> None:
         self.post_message(self.Resized())
 
+    def on_cells_short(self, event: Cells.Short) -> None:
+        """The cells get their size after the parts: what was asked for meanwhile was for the one before."""
+        event.stop()
+        self.post_message(self.Resized())
+
     @property
     def room(self) -> Size:
         """Cells across, and lines."""

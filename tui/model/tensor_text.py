@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.digits import significant
 from engine.inspection.tensor_requests import TensorWindow
 from engine.inspection.tensor_stats import TensorStats
 from tui import format as fmt
@@ -48,6 +49,6 @@ def statistics(stats: TensorStats | None, share: float, histogram: "npt.NDArray[
         ("max", stats.max),
         ("norm", stats.norm),
     )
-    text = ", ".join(f"{name} {value:.4g}" for name, value in numbers)
+    text = ", ".join(f"{name} {significant(value, 4)}" for name, value in numbers if value is not None)
     odd = "".join(f", {number} {name}" for name, number in (("nan", stats.nan), ("inf", stats.inf)) if number)
     return f"{text}, zeros {fmt.percent(stats.zeros)}{odd}  {spark(histogram)}"

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from tui.widgets.palette import RUN_COLORS
 if TYPE_CHECKING:
     from tui.widgets.chart.series import Floats
 
+TEST_SIGN = "×"  # of the test results, beside those of the validation images
 SIGNS = "●■▲◆○□△◇+×*#"  # of runs that lie over each other
 MOST_RUNS = len(RUN_COLORS)
 
@@ -78,17 +79,18 @@ def overlay(metric: Metric, runs: Sequence[ShownRun]) -> Chart:
     """Several runs, MOST_RUNS at most, each in the colour, and beside others with the sign, of its id."""
     runs = runs[:MOST_RUNS]
     slots = run_slots([run.id for run in runs])
-    found = list[Series]()
+    found, plain = list[Series](), list[Series]()
     for run in runs:
         slot = slots[run.id]
         for one in _of_all(metric, run):
             if len(one):
                 name = f"{run.name}, {mean_words(one.counted)}" if one.counted else run.name
                 found.append(_of_run(one, name, slot, named=metric is LOSS or run.state.validates))
-    if len({one.sign for one in found}) < 2:  # nothing is to be told apart
-        found = [replace(one, sign="") for one in found]
+                plain.append(one)
+    if len({one.sign for one in found}) < 2:  # no run is to be told from another
+        found = [replace(one, sign=alone.sign) for one, alone in zip(found, plain, strict=True)]
     return Chart(
-        title=metric.title,
+        title=_title(metric, {run.state.validates for run in runs}),
         series=tuple(found),
         end=max(
             (_end(state) for run in runs for state in (run.state, *run.others)),
@@ -118,7 +120,14 @@ def _short(epochs: float) -> str:
 
 def title_of(metric: Metric, state: RunState) -> str:
     """What a chart of one run is called: which set its accuracy is of."""
-    return metric.title.replace("test", "validation") if metric is ACCURACY and state.validates else metric.title
+    return _title(metric, {state.validates})
+
+
+def _title(metric: Metric, validate: Set[bool]) -> str:
+    """`validate`: whether the runs decide by validation images; where some do and some don't, no set is named."""
+    if metric is not ACCURACY or validate <= {False}:
+        return metric.title
+    return metric.title.replace("test ", "" if False in validate else "validation ")
 
 
 def prepare(runs: Sequence[ShownRun]) -> None:
@@ -140,7 +149,7 @@ def _means(metric: Metric, states: "_States") -> Sequence[Series]:
     for name in dict.fromkeys(one.name for series in every for one in series if len(one)):
         found = [one for series in every for one in series if one.name == name and len(one)]
         mean = mean_with_band(found, name, style=found[0].style, band="deviation")
-        together.append(replace(mean, dots=found[0].dots, joined=found[0].joined))
+        together.append(replace(mean, dots=found[0].dots, joined=found[0].joined, sign=found[0].sign))
     return together
 
 
@@ -270,7 +279,7 @@ def _results(metric: Metric, state: RunState) -> tuple[Series, ...]:
     decided = replace(decided, style="test", joined=metric is ACCURACY)
     if not state.validates or not state.tests:
         return (decided,)
-    return decided, replace(_of_results("test", metric, state.tests, state), style="edit")
+    return decided, replace(_of_results("test", metric, state.tests, state), style="edit", sign=TEST_SIGN)
 
 
 def _of_results(name: str, metric: Metric, results: Sequence[Evaluated], state: RunState) -> Series:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
 
+from engine.digits import significant
 from engine.errors import EngineError
 from engine.evaluation.requests import EvaluationComparison
 from engine.evaluation.run_comparison import images_of_two, no_images
@@ -223,7 +224,8 @@ class CompareScreen(TableScreen):
         lines = [
             f"{first} {a}, {second} {b} · only {first} right: {fmt.count(len(found.broken))}, only {second}: "
             f"{fmt.count(len(found.fixed))}",
-            f"McNemar's test: p = {found.p_value:.3g}, that two equally good models differ this much or more",
+            f"McNemar's test: p = {significant(found.p_value, 3)}, that two equally good models differ this much or "
+            "more",
         ]
         set_text(self.query_one("#about", Static), "\n".join(lines))
         self._view.show_table("images", compare_rows.images_table(found, self._titles))

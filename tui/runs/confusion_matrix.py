@@ -79,6 +79,6 @@ class MatrixScreen(Overlay[Cell | None]):
         share = f", {100 * number / total:.1f}% of its {count(total)} images" if total else ""
         words = f"{true} predicted as {predicted}: {count(number)}{share}"
         text = Content.assemble(
-            (words, "bold"), ("\nEnter: show these images · n: next mistake · arrows: move · Esc: back", "dim")
+            (words, "bold"), ("\nEnter: show these images · n: next mistake · arrows: move · Esc: back", "$text-muted")
         )
         set_text(self.query_one("#cell", Static), text)

@@ -2,7 +2,10 @@
 
 from engine.checkpoints.manifest import Entry
 from engine.runs.going_on import GoesOn, goes_on
+from engine.runs.recipe_record import record_words
 from engine.runs.state import RunState
+from engine.training import events as ev
+from engine.training import test_time
 from tui import format as fmt
 from tui.columns import fit
 from tui.widgets.chart.readout import Readout
@@ -68,15 +71,23 @@ def notice(state: RunState, alive: bool) -> tuple[str, str]:
         return f"Its weights are not finite: {_goes_on_from(state)}", "bad"
     if state.resumes and state.resumes[-1].differences and not state.done:
         return f"Resumed, not bit for bit the same: {'; '.join(state.resumes[-1].differences)}", "warning"
-    if state.warnings:
-        newest = state.warnings[-1]
-        more = f" ({len(state.warnings)} warnings)" if len(state.warnings) > 1 else ""
+    if warnings := _warnings(state):
+        newest = warnings[-1]
+        more = f" ({len(warnings)} warnings)" if len(warnings) > 1 else ""
         place = f", epoch {newest.epoch} step {fmt.count(newest.step)}" if "epoch" not in newest.message else ""
         return f"Warning{place}: {newest.message}{more}", "warning"
     if state.skipped:
         lines = fmt.counted(state.skipped, "line")
         return f"{lines} of the run's log can't be read: damaged, or not as fmnist-tui writes them.", "warning"
+    if words := record_words(state):
+        return f"{words[:1].upper()}{words[1:]}", "good"
     return "", ""
+
+
+def _warnings(state: RunState) -> list[ev.Warned]:
+    """Those to show: what the device does not tell only where there are no others, and until the epoch is over."""
+    lasting = [one for one in state.warnings if one.code != "no_readings"]
+    return lasting or [one for one in state.warnings if one.epoch == state.epoch]
 
 
 def _can_go_back(state: RunState) -> bool:
@@ -148,23 +159,42 @@ class Numbers(_RunLines):
             first.insert(0, ("step", fmt.count(state.step)))
         if state.best is not None:
             which = "best val" if state.validates else "best"
-            first.append((which, f"{fmt.percent(state.best.accuracy)} (epoch {state.best.epoch})"))
+            first.append((which, _result(state.best)))
         if state.validates and state.tested is not None:
-            first.append(("test", f"{fmt.percent(state.tested.accuracy)} (epoch {state.tested.epoch})"))
+            first.append(("test", _result(state.tested)))
         readings = state.readings if trains else None
         second = [("", state.device_name or state.device or "device not known yet")]
         if state.device and state.device not in state.device_name.lower():
             second.insert(0, ("", state.device))
         if readings is not None:
-            if readings.memory is not None:
-                of = f" of {fmt.size(readings.memory_total)}" if readings.memory_total else ""
-                second.append(("memory", f"{fmt.size(readings.memory)}{of}"))
-            if readings.load is not None:
-                whose = "machine" if state.device == "cpu" else "GPU"  # other processes' work is in it
-                second.append((f"{whose} load", f"{100 * readings.load:.0f}%"))
+            second += _of_device(readings, state.device)
         if state.parameters:
             second.append(("", f"{fmt.count(state.parameters)} parameters"))
         return [_facts(first, width), _facts(second, width)]
+
+
+def _of_device(readings: ev.Readings, device: str) -> list[tuple[str, str]]:
+    """What is known of the device now; of a GPU also what others take of it."""
+    facts, total = list[tuple[str, str]](), readings.memory_total
+    of = f" of {fmt.size(total)}" if total else ""
+    shared = readings.memory_used is not None  # the whole card's is known beside the run's
+    if readings.memory is not None:
+        facts.append(("memory", f"{fmt.size(readings.memory)}{'' if shared else of}"))
+    if readings.memory_used is not None:
+        facts.append(("card", f"{fmt.size(readings.memory_used)}{of}"))
+    if readings.load is not None:
+        whose = "machine" if device == "cpu" else "GPU"  # other processes' work is in it
+        facts.append((f"{whose} load", f"{100 * readings.load:.0f}%"))
+    if readings.others:
+        takes = f", {fmt.size(readings.others_memory)}" if readings.others_memory is not None else ""
+        plural = "" if readings.others == 1 else "es"
+        facts.append(("", f"{fmt.count(readings.others)} other process{plural}{takes}"))
+    if readings.watts is not None:
+        of = f" of {readings.watts_limit:.0f}" if readings.watts_limit is not None else ""
+        facts.append(("", f"{readings.watts:.0f}{of} W"))
+    if readings.temperature is not None:
+        facts.append(("", f"{readings.temperature:.0f} °C"))
+    return facts
 
 
 class Notice(_RunLines):
@@ -225,3 +255,8 @@ def _with_right(pieces: Line, right: str, width: int) -> Line:
         line.append((cut, style))
         room -= len(cut)
     return [*line, (" " * room, ""), (right, "dim")]
+
+
+def _result(found: ev.Evaluated) -> str:
+    """`93.1% flip TTA (epoch 4)`."""
+    return " ".join(filter(None, [fmt.percent(found.accuracy), test_time.words(found.tta), f"(epoch {found.epoch})"]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.device import usable_cores
 from engine.errors import RunError
 from engine.home import RunFolder
 from engine.runs import state_file, store
@@ -16,6 +17,7 @@ from tui.runs.facts import UNREADABLE
 
 POLL_S = 0.25
 POST_S = 0.5  # between two messages at least
+POST_SELDOM_S = 1.0  # the same of a run with a thread on every core: each redraw takes one of them away, and all wait
 ALIVE_S = 1.0  # between two looks whether the host lives
 KEEP_BYTES = 8 * 2**20  # of a log that nobody need read again: then what they come to is written down
 KEEP_MORE_BYTES = 256 * 2**20  # while more is to be read, so that a reading that is broken off goes on there
@@ -69,6 +71,8 @@ class FollowThread:
         folded = state_file.begun(self.folder)
         kept = folded.end  # bytes of the log that state.json knows
         alive, looked, posted, news, problem = True, float("-inf"), float("-inf"), True, ""
+        read = 0.0
+        between, cores = POST_S, usable_cores()
         while not self._stopping.is_set():
             now = time.monotonic()
             was = alive
@@ -80,11 +84,16 @@ class FollowThread:
                 folded, problem = state_file.read_on(self.folder, folded, PART_BYTES), ""
             except RunError as error:
                 problem = str(error)
-            read = _part_read(self.folder, folded.end)
-            news = news or folded.end > end or alive != was or problem != before
-            if news and now - posted >= POST_S and not self._held.is_set() and not self._stopping.is_set():
-                self._target.post_message(RunUpdated(self.folder, folded.fold.snapshot(), alive, problem, read))
+            # Nothing came: all is read, and what may be behind that is half a line.
+            share = 1.0 if folded.end == end else _part_read(self.folder, folded.end)
+            news = news or folded.end != end or alive != was or problem != before or share != read
+            read = share
+            if news and now - posted >= between and not self._held.is_set() and not self._stopping.is_set():
+                state = folded.fold.snapshot()
+                self._target.post_message(RunUpdated(self.folder, state, alive, problem, read))
                 posted, news = now, False
+                between = POST_S if state.threads < cores else POST_SELDOM_S
+            kept = min(kept, folded.end)  # a log that was written anew begins again
             if folded.end - kept >= (KEEP_BYTES if read == 1.0 else KEEP_MORE_BYTES):
                 state_file.keep(self.folder, folded)
                 kept = folded.end

@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from engine.errors import ConfigError
 from engine.training.config import TrainConfig, option
+from engine.training.recipes import RECIPES
 from tui.keys import bind, move_keys
 from tui.runs import form_fields as fields
 from tui.runs.form_lines import (
@@ -200,7 +201,7 @@ class ConfigForm(Vertical, can_focus=True):
         if action in ("turn", "edit", "undo") and name:
             changed = fields.is_changed(name, self.values)
             if action == "undo" and not changed:
-                return "it is at its default"
+                return "it is what the recipe has"
             if not changed and (why := fields.why_not(name, self.values)):
                 return why
         return ""
@@ -225,7 +226,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     def action_undo(self) -> None:
         if name := self.chosen:
-            self._set(name, fields.declared(name).default)
+            self._set(name, fields.base(self.values)[name] if name != "recipe" else fields.declared(name).default)
 
     def action_move(self, by: int) -> None:
         if self.editing and not self._accept():
@@ -333,6 +334,8 @@ class ConfigForm(Vertical, can_focus=True):
         return True
 
     def _set(self, name: str, value: Any) -> None:
+        if name == "recipe" and value in RECIPES:
+            self.values = fields.with_recipe(self.values, value)
         self.values[name] = value
         setting = fields.declared(name)
         if setting.typed_choice and value not in setting.choices:
@@ -360,7 +363,7 @@ class ConfigForm(Vertical, can_focus=True):
         changed = sum(fields.is_changed(name, self.values) for name in self.names)
         self.query_one("#settings-panel", Panel).describe(
             right="a run is being started …" if self.starting else "",
-            below="* differs from the default" if changed else "",
+            below="* differs from the recipe" if changed else "",
             below_right=f"{changed} of {len(self.names)}" if changed else "",
         )
         chosen = self.chosen

@@ -8,6 +8,8 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.runs import groups
 from engine.training.config import TrainConfig
+from engine.training.declared.watching_settings import WATCHING
+from engine.training.recipes import RECIPES, expanded
 from engine.training.setting import Kind, Setting, or_if_empty, text, yes_or_no
 from engine.training.settings import GROUPS, SETTINGS, defaults
 from engine.training.settings import about as about_setting
@@ -16,6 +18,7 @@ from engine.training.settings import why_not as why_not_setting
 OWN_FILE = "own file…"  # the choice that opens the line for Setting.typed_choice
 RUN_NAME = Setting(
     name="name",
+    group=WATCHING,
     default="",
     check=text,
     label="run name",
@@ -36,6 +39,7 @@ def _seeds(value: Any) -> None:
 
 SEEDS = Setting(
     name="seeds",
+    group=WATCHING,
     default="",
     check=_seeds,
     example="5",
@@ -46,6 +50,7 @@ SEEDS = Setting(
 )
 QUEUE = Setting(
     name="queue",
+    group=WATCHING,
     default=False,
     check=yes_or_no,
     label="wait in queue",
@@ -86,9 +91,29 @@ def why_not(name: str, values: Mapping[str, Any]) -> str:
     return "" if name in OWN else why_not_setting(name, values)
 
 
+def first_values(preferred: Mapping[str, Any]) -> dict[str, Any]:
+    """What every row holds at first where a person has said so in config.toml."""
+    values = start_values()
+    if preferred.get("recipe") in RECIPES:
+        values = with_recipe(values, preferred["recipe"])
+    return {**values, **preferred}
+
+
+def base(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What every row holds where the recipe alone decides."""
+    recipe = {"recipe": values["recipe"]}
+    return start_values() | (expanded(recipe) if values["recipe"] in RECIPES else recipe)
+
+
+def with_recipe(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The values with another recipe: those rows change that it or the one before says something of."""
+    before, after = base(values), base({**values, "recipe": name})
+    return {**values, **{row: value for row, value in after.items() if value != before[row]}}
+
+
 def is_changed(name: str, values: Mapping[str, Any]) -> bool:
-    """Whether it is not at its default."""
-    return bool(values[name] != declared(name).default)
+    """Whether it is not what the recipe says, or where that says nothing, at its default."""
+    return bool(values[name] != (declared(name).default if name == "recipe" else base(values)[name]))
 
 
 def about(name: str) -> str:
@@ -138,13 +163,16 @@ def turns(name: str) -> bool:
 
 
 def command_line(values: Mapping[str, Any], data_dir: Path | None = None) -> str:
-    """The command that starts the same run: only what differs from the defaults."""
-    words = ["fmnist-tui", "train"]
+    """The command that starts the same run: only what differs from the recipe, and from the defaults."""
+    words, beside = ["fmnist-tui", "train"], base(values)
     for name in all_names():
         setting, value = declared(name), values[name]
-        if value == setting.default:
+        if value == (setting.default if name == "recipe" else beside[name]):
             continue
-        words += [setting.option] if setting.kind is Kind.BOOLEAN else [setting.option, setting.typed(value)]
+        if setting.kind is Kind.BOOLEAN:
+            words.append(setting.option if value else f"--no-{setting.option.removeprefix('--')}")
+        else:
+            words += [setting.option, setting.typed(value)]
     if data_dir is not None:
         words += ["--data-dir", str(data_dir)]
     return shlex.join(words)

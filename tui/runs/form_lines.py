@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.training.config import option
+from engine.training.settings import applies_with
 from engine.training.snippet import SnippetLine, snippet
 from tui.columns import fit, width_of
 from tui.runs import form_fields as fields
@@ -130,14 +131,18 @@ class AboutSetting(FormLines):
         if why := fields.why_not(chosen, form.values):
             depends_on = fields.declared(chosen).depends_on
             of = fields.declared(depends_on) if depends_on else None
-            now = f"Not with {of.title} {of.typed(form.values[of.name])}: {why}." if of else f"It applies with {why}."
+            now = f"It applies with {why}."
+            if of is not None and form.values[of.name] not in applies_with(chosen):
+                now = f"Not with {of.title} {of.typed(form.values[of.name])}: {why}."
             lines += [*wrapped(now, width, "warning"), []]
         lines += wrapped(fields.about(chosen), width, "")
         if self.in_pytorch and (spelled := fields.in_pytorch(chosen, form.values)):
             lines += [[], *wrapped(spelled, width, "train")]
         if fields.is_changed(chosen, form.values):
             setting = fields.declared(chosen)
-            lines += [[], *wrapped(f"* the default is {setting.shown(setting.default)}; u takes it", width, "edit")]
+            there = setting.default if chosen == "recipe" else fields.base(form.values)[chosen]
+            whose = "the default is" if chosen == "recipe" or there == setting.default else "the recipe has"
+            lines += [[], *wrapped(f"* {whose} {setting.shown(there)}; u takes it", width, "edit")]
         keys = "← → to change · Enter to edit" if fields.turns(chosen) else "Enter to edit"
         keys = "Enter: OK · Esc: revert" if form.editing else keys
         return [*lines, [], [(fit(keys, width), "dim")]]

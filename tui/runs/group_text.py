@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from textual.content import Content
 
@@ -10,7 +11,6 @@ from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.training.settings import SETTINGS
 from tui import format as fmt
-from tui.run_columns import column_of
 from tui.runs.facts import model_name
 
 # Which state a group is said to be in: the first of these that one of its runs is in.
@@ -32,11 +32,11 @@ def state_words(group: Group) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
 
-def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *, unfolded: bool) -> dict[str, str]:
-    """The cells of its row, by the titles of the columns. `depth`: how far in it stands."""
+def group_cells(group: Group, depth: int, now: float, *, unfolded: bool) -> dict[str, str]:
+    """The cells of its row but for those of settings, by the titles of the columns. `depth`: how far in it stands."""
     runs = group.runs
     loss = group.loss
-    cells = {
+    return {
         "state": state_of(group),
         "run": "  " * depth + f"{'−' if unfolded else '+'} {group.title} ({len(runs)})",
         "model": _same([model_name(run.model) for run in runs]),
@@ -51,7 +51,6 @@ def group_cells(group: Group, depth: int, now: float, settings: Sequence[str], *
         "age": fmt.age(now - max(run.started for run in runs)),
         "curve": "",
     }
-    return cells | {column_of(name): _setting(group, name) for name in settings}
 
 
 def about(group: Group) -> Content:
@@ -60,7 +59,8 @@ def about(group: Group) -> Content:
         return _about_study(group)
     tested = any(run.settings.get("val") for run in group.runs)
     results = {"best": group.best, "last": group.accuracy} | ({"test": group.test} if tested else {})
-    lines = [Content(f"{name} {fmt.mean_percent(found, counted=True)}") for name, found in results.items()]
+    tta = " TTA" * any(run.tta for run in group.runs)
+    lines = [Content(f"{name} {fmt.mean_percent(found, counted=True)}{tta}") for name, found in results.items()]
     if group.loss is not None:
         std = f" ± {fmt.loss(group.loss.std)}" if group.loss.std is not None else ""
         lines.append(Content(f"training loss {fmt.loss(group.loss.mean)}{std}"))
@@ -69,7 +69,7 @@ def about(group: Group) -> Content:
     if missing > 0:
         words = f"{fmt.counted(missing, 'run')} of it {'is' if missing == 1 else 'are'} not here"
         lines.append(Content.styled(words, "$text-warning"))
-    lines.append(Content.styled("± is the standard deviation of a sample (n − 1), (n) the runs", "$foreground 60%"))
+    lines.append(Content.styled("± is the standard deviation of a sample (n − 1), (n) the runs", "$text-muted"))
     lines.append(Content(""))
     lines += [Content(_member(run)) for run in group.runs]
     return Content("\n").join(lines)
@@ -85,7 +85,7 @@ def _about_study(group: Group) -> Content:
 
 def _member(run: RunSummary) -> str:
     place = f"{run.epoch}/{run.epochs}"
-    best = fmt.percent(run.best_accuracy)
+    best = fmt.accuracy(run.best_accuracy, tta=run.tta)
     which = f"seed {run.settings.get('seed')!s:<6}" if run.trial is None else f"trial {run.trial:<5}"
     return f"{which} {run.state:<9} {place:>7}  best {best:>6}"
 
@@ -93,18 +93,18 @@ def _member(run: RunSummary) -> str:
 def _result(group: Group, values: Sequence[float | None], mean: MeanStd | None) -> str:
     """The mean of runs that differ in their seeds; of a study's, whose settings differ, the best one."""
     if not group.study:
-        return fmt.mean_percent(mean, counted=True)
+        return fmt.mean_percent(mean, counted=True) + " TTA" * (mean is not None and any(run.tta for run in group.runs))
     known = [value for value in values if value is not None]
     return f"{fmt.percent(max(known))} ({len(known)})" if known else fmt.NOTHING
 
 
-def _setting(group: Group, name: str) -> str:
+def setting_of(group: Group, name: str) -> Any:
+    """The value that all its runs have, however it was typed; DIFFERENT: they have several. Its seeds are all named."""
     if name == "seed":
         return group.seeds
-    setting = SETTINGS[name]
-    values = [run.settings.get(name) for run in group.runs]
-    text = _same([setting.typed(value) if value is not None else "" for value in values])
-    return text.rpartition("/")[2] or fmt.NOTHING
+    values = {run.settings.get(name) for run in group.runs}
+    texts = SETTINGS[name].column_texts(value for value in values if value is not None)
+    return DIFFERENT if len({texts.get(value) for value in values}) > 1 else values.pop()
 
 
 def _same(texts: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.digits import short_exponent, significant
 from engine.home import RunFolder
 from engine.runs.state import RunState, place
 from engine.runs.store import title
@@ -73,6 +74,7 @@ ACTIVATION_COLUMNS = (
     Column("over time", 16, style="train"),
 )
 SPARK = 16  # cells
+TALL = 30  # lines of the window from which what is said above may take more than one line
 CODES = ("non_finite_layer", "exploding_gradient", "vanishing_gradient", "dead_units")
 
 
@@ -130,6 +132,9 @@ class LayerStatsScreen(TableScreen):
     def on_mount(self) -> None:
         self._follower = FollowThread(self, self._folder)
         self._follower.start()
+
+    def on_resize(self) -> None:
+        self._describe()
 
     def on_unmount(self) -> None:
         if self._follower is not None:
@@ -221,22 +226,25 @@ class LayerStatsScreen(TableScreen):
             f"layers sampled every {fmt.counted(every, 'step')}" if every else "layers not sampled (--inspect-every 0)"
         )
         where = f"epoch {state.epoch} of {state.epochs}, step {fmt.count(state.step)} of {fmt.count(state.steps)}"
-        about = f": {state.status}, {where}; {how}, and at each single step (.)"
-        text = Content.assemble((self._title, "bold"), about)
+        lines = [
+            Content.assemble((self._title, "bold"), f": {state.status}, {where}; {how}, and at each single step (.)")
+        ]
         newest = state.layer_stats[-1] if state.layer_stats else None
         if newest is None:
-            text += Content.styled("\nno sample yet", "dim")
+            lines.append(Content.styled("no sample yet", "$text-muted"))
         else:
-            text += Content(f"\nnewest sample: epoch {newest.epoch}, step {fmt.count(newest.step)}{_moved(newest)}")
+            place = f"epoch {newest.epoch}, step {fmt.count(newest.step)}"
+            lines.append(Content(f"newest sample: {place}{_moved(newest)}"))
         if newest is not None and newest.loss_before is not None and newest.loss_after is not None:
             before, after = newest.loss_before, newest.loss_after
-            text += Content(
-                f"\nloss of this batch: {before:.6f} before the step, {after:.6f} after ({after - before:+.2e})"
-            )
+            change = short_exponent(f"{after - before:+.2e}")
+            lines.append(Content(f"loss of this batch: {before:.6f} before the step, {after:.6f} after ({change})"))
         warnings = [one for one in state.warnings if one.code in CODES]
         if warnings:
-            text += Content.styled(f"\n{warnings[-1].message}", "$text-warning")
-        set_text(self.query_one("#about", Static), text)
+            lines.append(Content.styled(warnings[-1].message, "$text-warning"))
+        if self.size.height < TALL:  # the chart needs the lines
+            lines = [line.truncate(max(1, self.size.width - 2), ellipsis=True) for line in lines]
+        set_text(self.query_one("#about", Static), Content("\n").join(lines))
 
     # Keys
 
@@ -297,7 +305,7 @@ def _moved(sample: ev.LayerStats) -> str:
     if not ratios:
         return ""
     ratio, name = max(ratios)
-    return f"; changed most: {name}, by {ratio:.2g} of its norm"
+    return f"; changed most: {name}, by {significant(ratio, 2)} of its norm"
 
 
 def _figures(layers: Sequence[Stats]) -> list[tuple[str, ...]]:

@@ -27,6 +27,7 @@ from tui.services import Services
 from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.chart.plot import preload
 from tui.widgets.chart.series import Chart
+from tui.widgets.chart.view import pointed
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows
@@ -69,14 +70,32 @@ class LrFindScreen(KeyScreen[float | None]):
     AUTO_FOCUS = "#suggestions-panel"
     BINDINGS: ClassVar[list[BindingType]] = [
         *move_keys("lr_find"),
-        bind("lr_find", "open", "Take", "this learning rate, into the form", action="take"),
+        bind(
+            "lr_find",
+            "left",
+            "Cursor left",
+            "the chart's: enter takes the learning rate there",
+            action="cursor(-1)",
+            show=False,
+        ),
+        bind(
+            "lr_find",
+            "right",
+            "Cursor right",
+            "the chart's: enter takes the learning rate there",
+            action="cursor(1)",
+            show=False,
+        ),
+        bind("lr_find", "open", "Take", "this learning rate", action="take"),
         bind("lr_find", "change", "Range", "other learning rates, or more steps"),
         bind("lr_find", "again", "Test again"),
         bind("lr_find", "back", "Back", "or cancel what is computed"),
     ]
 
-    def __init__(self, services: Services, request: LrFindRequest) -> None:
+    def __init__(self, services: Services, request: LrFindRequest, *, there: str = "the form has") -> None:
+        """`there`: said before the learning rate that is set now."""
         super().__init__()
+        self._there = there
         self._services = services
         self._request = request
         self._long = LongRequests(self, services)
@@ -110,11 +129,36 @@ class LrFindScreen(KeyScreen[float | None]):
             return "it is being tested"
         if action == "again" and self._found is not None:
             return "it would show the same"
+        if action == "cursor" and self._found is None:
+            return "it is being tested" if self._long.doing else "there is no curve"
+        if action == "take" and self._at_cursor is not None:
+            return ""
         if action in ("take", "move", "page", "end") and not self._rows.rows:
             return "it is being tested" if self._long.doing else "nothing is suggested"
         return ""
 
+    @property
+    def _at_cursor(self) -> float | None:
+        """The learning rate at the chart's cursor, to three digits; None: there is no cursor."""
+        cursor = self._chart.view.cursor
+        return None if cursor is None else float(f"{cursor:.3g}")
+
+    def action_cursor(self, by: int) -> None:
+        self._point(self._chart.moved(by))
+
+    def on_chart_view_pointed(self, event: ChartView.Pointed) -> None:
+        event.stop()
+        self._point(event.x)
+
+    def _point(self, x: float | None) -> None:
+        """The chart's cursor there; None: no cursor."""
+        view = replace(VIEW, cursor=None) if x is None else pointed(self._chart.view, self._chart.extent, x)
+        self._chart.show(self._chart.chart, view, now=True)
+        self._describe()
+        self.refresh_bindings()
+
     def action_move(self, by: int) -> None:
+        self._point(None)
         self._rows.move(by)
         self._show_reason()
 
@@ -125,7 +169,9 @@ class LrFindScreen(KeyScreen[float | None]):
         self.action_move(which * len(self._rows.rows))
 
     def action_take(self) -> None:
-        if self._found is not None:
+        if self._at_cursor is not None:
+            self.dismiss(self._at_cursor)
+        elif self._found is not None:
             self.dismiss(self._found.suggestions.found[self._rows.cursor].lr)
 
     @work(group="prompt", exclusive=True)
@@ -142,7 +188,9 @@ class LrFindScreen(KeyScreen[float | None]):
         self._test()
 
     def action_back(self) -> None:
-        if not self._long.cancel():
+        if self._at_cursor is not None:
+            self._point(None)
+        elif not self._long.cancel():
             self.dismiss(None)
 
     def on_resize(self) -> None:
@@ -180,11 +228,22 @@ class LrFindScreen(KeyScreen[float | None]):
         panel = self.query_one("#chart-panel", Panel)
         panel.say("")
         steps = f"{fmt.count(len(found.curve.lrs))} of {fmt.counted(found.sweep.steps, 'step')}"
-        panel.describe(right=found.of, below=steps, below_right=f"the form has {fmt.rate(found.lr)}")
+        panel.describe(right=found.of, below=steps)
         self._chart.show(lr_chart(found), VIEW, now=True)
-        rows = [Row(one.name, (one.name, fmt.rate(one.lr), one.reason)) for one in found.suggestions.found]
+        self._describe()
+        rates = fmt.settings_alike(one.lr for one in found.suggestions.found)
+        rows = [Row(one.name, (one.name, rates[one.lr], one.reason)) for one in found.suggestions.found]
         self._rows.show(rows)
         self._show_reason()
+
+    def _describe(self) -> None:
+        """At the right below the chart, what enter takes there, or what is set now."""
+        if self._found is None:
+            return
+        cursor = self._at_cursor
+        words = f"{self._there} {fmt.rate(self._found.lr)}"
+        taken = "" if cursor is None else f"Enter takes {fmt.rate(cursor)} · "
+        self.query_one("#chart-panel", Panel).describe(below_right=taken + words)
 
     def _show_reason(self) -> None:
         """The whole reason of the suggestion at the cursor, and why the test ended early."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.digits import four_digits
 from tui import format as fmt
 
 
@@ -18,7 +19,8 @@ class Metric:
     scale: float = 1.0
     ceiling: float = math.inf
     log: bool = True  # whether a logarithmic axis makes sense
-    text: Callable[[float], str] = "{:.4g}".format  # of a value on the chart
+    text: Callable[[float], str] = four_digits  # of a value on the chart
+    rare: bool = False  # few devices tell it: it is offered where there is something of it
 
 
 def _percent(value: float) -> str:
@@ -46,4 +48,12 @@ MEMORY = Metric(
     "memory", "device memory, MiB", "no memory: this device does not tell it, or has not yet", "MiB", 2.0**-20,
     text="{:,.0f} MiB".format,
 )  # fmt: skip
-METRICS = (LOSS, ACCURACY, RATE, SPEED, GRADIENT, LOAD, MEMORY)
+WATTS = Metric(
+    "watts", "device power, W", "no watts: this device does not tell them, or has not yet", "W", log=False,
+    text="{:,.0f} W".format, rare=True,
+)  # fmt: skip
+TEMPERATURE = Metric(
+    "temperature", "device temperature, °C", "no temperature: this device does not tell it, or has not yet", "°C",
+    log=False, text="{:.0f} °C".format, rare=True,
+)  # fmt: skip
+METRICS = (LOSS, ACCURACY, RATE, SPEED, GRADIENT, LOAD, MEMORY, WATTS, TEMPERATURE)

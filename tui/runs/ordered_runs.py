@@ -1,12 +1,16 @@
 """What *Runs* lets people say of runs: its keys, the marks on those that are meant together, and the hidden runs."""
 
+import asyncio
 from functools import partial
 
+from textual import work
 from textual.binding import BindingType
 
-from engine.runs import filter_completion
+from engine.runs import filter_completion, groups
 from engine.runs.compared_runs import Compared
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
+from engine.studies.best_trials import best_trials
 from tui import format as fmt
 from tui.dialogs.completing import Completer, WordCompleter
 from tui.dialogs.table_screen import TableScreen
@@ -105,7 +109,10 @@ class OrderedRuns(TableScreen):
         if action in OF_RUNS and not self.meant:
             return "there is no run" if not self._runs else "no run is chosen"
         if action == "rename" and len(self.meant) > 1:
-            return "a name is of one run: Esc takes the marks away"
+            group = self._meant_group
+            if group is None:
+                return "a name is of one run, or of one group: Esc takes the marks away"
+            return f"the study {group.study} keeps its name" if group.study else ""
         if action == "undo" and not self._services.trash.holds:
             return "nothing was deleted since the app was started"
         if action == "hidden" and not self._with_hidden and not any(run.hidden for run in self._runs):
@@ -150,16 +157,31 @@ class OrderedRuns(TableScreen):
     def _to_compare(self) -> list[Compared]:
         return compare_choice.to_compare(self._marked, self.under_cursor, self._runs)
 
-    def action_compare(self) -> None:
+    @work(group="compare", exclusive=True)
+    async def action_compare(self) -> None:
         from tui.runs.compare import CompareScreen
 
-        self.app.push_screen(CompareScreen(self._services, self._to_compare))
+        chosen = await asyncio.to_thread(best_trials, self._services.home, self._to_compare)
+        if self.is_current and len(chosen) > 1:
+            self.app.push_screen(CompareScreen(self._services, chosen))
 
     def action_order(self) -> None:
         self._ordering.ask_what(self.meant, self._runs)
 
+    @property
+    def _meant_group(self) -> Group | None:
+        """The group whose runs are meant, all that it has and no other."""
+        meant = {run.id for run in self.meant}
+        ids = {run.group for run in self.meant}
+        every = groups.groups([run for run in self._runs if run.group in ids])
+        return next((one for one in every if one.id and {run.id for run in one.runs} == meant), None)
+
     def action_rename(self) -> None:
-        self._ordering.rename(self.meant[0])
+        group = self._meant_group
+        if group is not None and len(self.meant) > 1:
+            self._ordering.rename_group(group)
+        else:
+            self._ordering.rename(self.meant[0])
 
     def action_note(self) -> None:
         self._ordering.note(self.meant)

@@ -9,7 +9,8 @@ from textual.app import SuspendNotSupported
 from textual.screen import Screen
 
 from engine.errors import EngineError, RunError
-from engine.runs import deletion, filter_completion, meta
+from engine.runs import deletion, filter_completion, groups, meta
+from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.runs.run_name import check_name
 from tui import deletion_text, editor
@@ -37,6 +38,9 @@ class Ordering:
 
     def rename(self, run: RunSummary) -> None:
         self._work(self._rename(run))
+
+    def rename_group(self, group: Group) -> None:
+        self._work(self._rename_group(group))
 
     def note(self, runs: Sequence[RunSummary]) -> None:
         """Let the person write the note in their editor, or, where there is none, in a prompt."""
@@ -90,6 +94,13 @@ class Ordering:
         text = await self._ask(prompt)
         if text is not None and text.strip() != run.name:
             await self._change([run], name=text.strip())
+
+    async def _rename_group(self, group: Group) -> None:
+        about = f"{len(group.runs)} runs; those that are called by it and their seeds are called by the new one."
+        prompt = PromptScreen(f"Rename {group.title}", about, _group_check(group), value=group.name, kept=False)
+        text = await self._ask(prompt)
+        if text is not None and text.strip() != group.name:
+            await self._do(lambda: groups.rename(group, text.strip()))
 
     async def _note(self, runs: Sequence[RunSummary]) -> None:
         notes = {run.note for run in runs}
@@ -147,6 +158,9 @@ class Ordering:
             for run in runs:
                 meta.change(run.folder, **change)
 
+        return await self._do(act)
+
+    async def _do(self, act: Callable[[], None]) -> bool:
         try:
             await asyncio.to_thread(act)
         except EngineError as error:
@@ -209,6 +223,16 @@ def _name_check(run: RunSummary) -> Callable[[str], str]:
         if text.strip() == run.name:
             return "as it is"
         return f"its name is {text.strip()}" if text.strip() else f"no name: it is called {run.id}"
+
+    return check
+
+
+def _group_check(group: Group) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        check_name(text.strip())
+        if text.strip() == group.name:
+            return "as it is"
+        return f"its name is {text.strip()}" if text.strip() else "no name: it is called by its seeds"
 
     return check
 

@@ -12,11 +12,13 @@ from engine.checkpoints import manifest
 from engine.checkpoints.manifest import Entry
 from engine.errors import ConfigError, EngineError, RunError
 from engine.home import RunFolder
+from engine.inspection.lr_find_requests import LrFindRequest
 from engine.models.trusted_code import name_typed
 from engine.runs import branch, checkpoint_refs, client, notice
 from engine.runs.branch import BranchPoint
 from engine.runs.listing import LIVE
 from engine.runs.store import title
+from engine.sources import RunCheckpoint
 from engine.training.config import TrainConfig, editable, edited, parse, typed_pairs
 from engine.training.settings import applies
 from tui import format as fmt
@@ -76,6 +78,19 @@ class RunActions:
     def branch(self, folder: RunFolder, entry: Entry | None = None) -> None:
         """Ask for the settings of a new run that begins with a checkpoint (the newest), and start it."""
         self._work(self._ask_for_branch(folder, entry), "run questions")
+
+    def find_lr(self, folder: RunFolder, entry: Entry | None = None) -> None:
+        """Test learning rates from a checkpoint (the newest); what is taken is offered for a branch from there."""
+        self._work(self._find_lr(folder, entry), "run questions")
+
+    async def _find_lr(self, folder: RunFolder, entry: Entry | None) -> None:
+        from tui.runs.lr_find import LrFindScreen
+
+        source = RunCheckpoint(folder.id, "last" if entry is None else checkpoint_refs.name_of(entry))
+        screen = LrFindScreen(self._services, LrFindRequest(source), there="the run has")
+        lr = await self._screen.app.push_screen_wait(screen)
+        if lr is not None:
+            await self._ask_for_branch(folder, entry, f"lr={fmt.setting(lr)}")
 
     async def _change(self, folder: RunFolder, changes: dict[str, str]) -> None:
         try:
@@ -153,7 +168,7 @@ class RunActions:
             notify(f"not bit for bit the same: {differences}", severity="warning", timeout=15, markup=False)
         self._services.watch_run(folder)
 
-    async def _ask_for_branch(self, folder: RunFolder, entry: Entry | None) -> None:
+    async def _ask_for_branch(self, folder: RunFolder, entry: Entry | None, change: str = "") -> None:
         try:
             point = await asyncio.to_thread(branch.branch_point, folder, entry or "last")
         except EngineError as error:
@@ -169,7 +184,7 @@ class RunActions:
         )
         if words := await asyncio.to_thread(checkpoint_refs.warning, folder, point.entry):
             about = f"{words}\n{about}"
-        value = point.suggested
+        value = " ".join(filter(None, (change, point.suggested)))
         frozen = self._services.branch_freeze.get(folder)
         if frozen is not None and frozen != config.freeze:
             value = f"{value} freeze={shlex.quote(frozen)}".strip()

@@ -92,10 +92,19 @@ class RunChart(ChartView, can_focus=True):
         self.page.changed()
 
     def next_metric(self) -> None:
-        """The next of METRICS that no other chart of the page shows."""
+        """The next of METRICS that no other chart of the page shows; of the rare ones those that a run here has."""
         others = [one.metric for one in self.page.charts if isinstance(one, RunChart) and one.region.area]
-        choices = [metric for metric in METRICS if metric is self.metric or metric not in others]
+        choices = [
+            metric for metric in METRICS
+            if metric is self.metric or (metric not in others and (not metric.rare or self._has(metric)))
+        ]  # fmt: skip
         self.show_metric(choices[(choices.index(self.metric) + 1) % len(choices)])
+
+    def _has(self, metric: Metric) -> bool:
+        """Whether a run that is shown has anything of it."""
+        shown = (self._alone[0],) if self._alone is not None else ()
+        every = (*shown, *(state for run in self._runs for state in (run.state, *run.others)))
+        return any(metric.name in state.curves for state in every)
 
     def paint(self, width: int, height: int) -> list[Line]:
         self.view = self.page.view

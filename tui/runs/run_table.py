@@ -16,7 +16,7 @@ from tui.columns import width_of
 from tui.run_columns import OWN_COLUMNS, column_of
 from tui.runs import grouped_rows
 from tui.runs.facts import model_name
-from tui.runs.group_text import group_cells
+from tui.runs.group_text import DIFFERENT, group_cells, setting_of
 from tui.runs.grouped_rows import Entry
 from tui.widgets.lines import fit_middle
 from tui.widgets.order import Order
@@ -31,6 +31,7 @@ WIDE = 90  # cells of a table that shows the times beside the results
 NAME, FIXED = "run", 2  # the column that is always there, and how many of the first ones are always in view
 MARK = Column("", 1)  # where some runs are marked
 MOST_NAME, LEAST_NAME, MOST_SETTING, MOST_MODEL, MOST_TAGS, LEAST_CURVE = 40, 11, 16, 18, 20, 8  # cells
+GROUP_MARKS = "+ study  (99)"  # what stands around a group's name
 
 Value = str | float
 
@@ -65,12 +66,16 @@ def table(
     entries = grouped_rows.arranged(tree, groups, unfolded) if groups else list[Entry](tree)
     settings = _settings(runs, chosen)
     cells = {
-        one.id: group_cells(one, depth, now, settings, unfolded=one.id in unfolded)
+        one.id: group_cells(one, depth, now, unfolded=one.id in unfolded)
         if isinstance(one, Group)
-        else _cells(one, depth, now) | {column_of(name): _setting(one, name) for name in settings}
+        else _cells(one, depth, now)
         for depth, one in entries
     }
-    columns = _columns(runs, settings, list(cells.values()), width, order.title, chosen)
+    for setting in settings:
+        for (_, one), text in zip(entries, _setting_cells(setting, entries), strict=True):
+            cells[one.id][column_of(setting)] = text
+    marks = width_of([GROUP_MARKS]) if groups else 0
+    columns = _columns(runs, settings, list(cells.values()), width, order.title, chosen, marks)
     columns = _names_whole(columns, list(cells.values()), width)
     titles = [column.title for column in columns]
     room = _left_over(columns, width)
@@ -133,11 +138,12 @@ def _fixed(titles: Sequence[str]) -> int:
     return at if at <= FIXED + marks else 1 + marks
 
 
-def _setting(run: RunSummary, name: str) -> str:
-    """A setting as its cell has it: of a file its name alone, whether or not something is in the class behind it."""
-    setting, value = SETTINGS[name], run.settings.get(name)
-    text = setting.typed(value) if value is not None else ""
-    return text.rpartition("/")[2] or fmt.NOTHING
+def _setting_cells(name: str, entries: Sequence[Entry]) -> list[str]:
+    """A setting's column: of a file its name alone, whether or not something is in the class behind it."""
+    values = [setting_of(one, name) if isinstance(one, Group) else one.settings.get(name) for _, one in entries]
+    texts = SETTINGS[name].column_texts(value for value in values if value not in (None, DIFFERENT))
+    found = ["" if value is None else texts.get(value, DIFFERENT) for value in values]
+    return [text.rpartition("/")[2] or fmt.NOTHING for text in found]
 
 
 def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
@@ -147,8 +153,8 @@ def _cells(run: RunSummary, depth: int, now: float) -> dict[str, str]:
         "run": "  " * depth + fmt.PINNED * run.pinned + run.title,
         "model": model_name(run.model),
         "epochs": fmt.NOTHING if run.problem else f"{run.epoch}/{run.epochs}",
-        "best": fmt.percent(run.best_accuracy),
-        "test": fmt.percent(run.test_accuracy),
+        "best": fmt.accuracy(run.best_accuracy, tta=run.tta),
+        "test": fmt.accuracy(run.test_accuracy, tta=run.tta),
         "loss": fmt.NOTHING if run.loss is None else fmt.loss(run.loss),
         "time": fmt.span(run.seconds) if run.epoch else fmt.NOTHING,
         "data": "demo data" if run.demo else run.dataset,
@@ -188,14 +194,17 @@ def _columns(
     width: int,
     marked: str,
     titles: Sequence[str],
+    marks: int,
 ) -> tuple[Column, ...]:
+    """`marks`: cells of what stands around a group's name, beside those of the name."""
+
     def of(
         title: str, most: int = 99, *, least: int = 0, right: bool = False, style: str = "", ends: bool = False
     ) -> Column:
         needed = width_of([title + " " * (title == marked), *(one[title] for one in cells)])
         return Column(title, max(least, min(most, needed)), right, style, ends)
 
-    name = of(NAME, max(LEAST_NAME, min(MOST_NAME, width // 5)), least=LEAST_NAME)
+    name = of(NAME, max(LEAST_NAME, min(MOST_NAME, width // 5)) + marks, least=LEAST_NAME)
     first = [of("state", least=len("finished")), name, of("model", max(5, min(MOST_MODEL, width // 10)))]
     # Without validation images the test result is what "best" is of.
     tested = [of("test", right=True, style="test")] if any(run.settings.get("val") for run in runs) or titles else []

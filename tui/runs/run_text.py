@@ -12,6 +12,7 @@ from engine.runs import checkpoint_refs
 from engine.runs.listing import RunSummary
 from engine.runs.state import RunState
 from engine.terminal_text import printable, without_tabs
+from engine.training import events as ev
 from engine.training.settings import SETTINGS
 from tui import format as fmt
 
@@ -48,14 +49,18 @@ def results(run: RunSummary, state: RunState) -> str:
         return "no validation results yet" if state.validates else "no test results yet"
     best, last = state.best, state.results[-1]
     if state.validates:
-        words = f"validation: best {fmt.percent(best.accuracy)} (epoch {best.epoch})"
-        words += f" · last {fmt.percent(last.accuracy)}" if last is not best else ""
+        words = f"validation: best {_accuracy(best)} (epoch {best.epoch})"
+        words += f" · last {_accuracy(last)}" if last is not best else ""
         of_epoch = f" (epoch {state.tested.epoch})" if state.tested and state.tested.epoch != best.epoch else ""
-        return f"{words} · test {fmt.percent(state.tested.accuracy)}{of_epoch}" if state.tested else words
-    words = f"best {fmt.percent(best.accuracy)} (epoch {best.epoch})"
+        return f"{words} · test {_accuracy(state.tested)}{of_epoch}" if state.tested else words
+    words = f"best {_accuracy(best)} (epoch {best.epoch})"
     if last is not best:
-        words += f" · last {fmt.percent(last.accuracy)}"
+        words += f" · last {_accuracy(last)}"
     return f"{words} · test loss {fmt.loss(last.loss)}"
+
+
+def _accuracy(found: ev.Evaluated) -> str:
+    return fmt.accuracy(found.accuracy, tta=bool(found.tta))
 
 
 def about(
@@ -75,9 +80,9 @@ def about(
     lines += said(run)
     changed = changed_settings(run)
     lines += [Content(""), Content.styled("Settings that differ from the defaults" if changed else
-                                          "Every setting is at its default", "$foreground 60%")]  # fmt: skip
+                                          "Every setting is at its default", "$text-muted")]  # fmt: skip
     width = max((len(title) for title, _ in changed), default=0)
-    lines += [Content.assemble((f"{title:<{width}}  ", "$foreground 60%"), value) for title, value in changed]
+    lines += [Content.assemble((f"{title:<{width}}  ", "$text-muted"), value) for title, value in changed]
     lines += [Content(""), *_checkpoints(checkpoints)]
     return Content("\n").join(lines)
 
@@ -86,13 +91,11 @@ def said(run: RunSummary) -> list[Content]:
     """What people say of it: its tags and its note; and why that can't be read."""
     lines = list[Content]()
     if run.tags:
-        lines.append(Content.assemble(("tags  ", "$foreground 60%"), printable(" ".join(run.tags))))
+        lines.append(Content.assemble(("tags  ", "$text-muted"), printable(" ".join(run.tags))))
     note = run.note.split("\n") if run.note else []
     lines += [Content(printable(without_tabs(line), MOST_NOTE)) for line in note[:MOST_NOTE_LINES]]
     if len(note) > MOST_NOTE_LINES:
-        lines.append(
-            Content.styled(f"… and {fmt.counted(len(note) - MOST_NOTE_LINES, 'line')} more", "$foreground 60%")
-        )
+        lines.append(Content.styled(f"… and {fmt.counted(len(note) - MOST_NOTE_LINES, 'line')} more", "$text-muted"))
     if run.meta_problem:
         lines.append(Content.styled(f"meta.json can't be read: {printable(run.meta_problem)}", "$text-error"))
     return lines
@@ -100,13 +103,13 @@ def said(run: RunSummary) -> list[Content]:
 
 def _checkpoints(found: Sequence[Entry] | str | None) -> list[Content]:
     if found is None:
-        return [Content.styled("Checkpoints …", "$foreground 60%")]
+        return [Content.styled("Checkpoints …", "$text-muted")]
     if isinstance(found, str):
         return [Content.styled(found, "$text-error")]
     if not found:
-        return [Content.styled("No checkpoint yet", "$foreground 60%")]
+        return [Content.styled("No checkpoint yet", "$text-muted")]
     size = fmt.size(sum(entry.bytes for entry in found))
-    lines = [Content.styled(f"{fmt.counted(len(found), 'checkpoint')}, {size}", "$foreground 60%")]
+    lines = [Content.styled(f"{fmt.counted(len(found), 'checkpoint')}, {size}", "$text-muted")]
     shown = list(reversed(found))[:MOST_CHECKPOINTS]
     places = [checkpoint_refs.words(replace(entry, finite=True)) for entry in shown]
     results = [fmt.percent(entry.accuracy) if entry.accuracy is not None else "" for entry in shown]
@@ -117,5 +120,5 @@ def _checkpoints(found: Sequence[Entry] | str | None) -> list[Content]:
     for entry, place, result in zip(shown, places, results, strict=True):
         lines.append(Content(f"{place:<{width}}  {result:>{wide}}  {fmt.size(entry.bytes):>8}"))
     if len(found) > len(shown):
-        lines.append(Content.styled(f"… and {len(found) - len(shown)} more", "$foreground 60%"))
+        lines.append(Content.styled(f"… and {len(found) - len(shown)} more", "$text-muted"))
     return lines

@@ -61,7 +61,7 @@ class RunsScreen(CommandedRuns):
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("runs"),
         *panel_keys("runs"),
-        bind("runs", "open", "Watch"),
+        bind("runs", "open", "Open", "watch the run, or fold a group out or in"),
         *command_keys("runs"),
         filter_key("runs", "by words and comparisons, such as lr>=1e-3 -state:failed"),
         bind("runs", "sort", "Sort", "by the next column; a branch stays below its run"),
@@ -81,6 +81,7 @@ class RunsScreen(CommandedRuns):
         self._order = Order.parse(services.preferences.get(SORT_RUNS))
         self._following: Timer | None = None
         self._shown = Shown()
+        self._by_id: dict[str, RunSummary] = {}
         self._whole = False  # whether all of them were
         self._at_first = True  # the cursor stays at the first row: until all runs are read, or a person moves it
         self._put_at = 0.0  # when that was shown, by time.monotonic
@@ -128,6 +129,7 @@ class RunsScreen(CommandedRuns):
             left_out, now = printable(left_out_words(folders)), time.monotonic()
             news = runs != self._runs or left_out != self._left_out or not self._looked
             self._runs, self._left_out, self._looked, self._whole = runs, left_out, True, not self._listing.left
+            self._by_id = {run.id: run for run in runs}
             if news or now - self._put_at >= AGES_S:
                 await self._make()
             for panel in self.query("#runs").results(Panel):
@@ -170,13 +172,12 @@ class RunsScreen(CommandedRuns):
 
     @property
     def selected(self) -> RunSummary | None:
-        key = next((table.key for table in self.query(Rows)), None)
-        return next((run for run in self._runs if run.id == key), None)
+        return self._by_id.get(self.row_key)
 
     @property
     def group(self) -> Group | None:
         """The group under the cursor."""
-        key = next((table.key or "" for table in self.query(Rows)), "")
+        key = self.row_key
         return self._shown.groups.get(key.removeprefix(grouped_rows.KEY)) if key.startswith(grouped_rows.KEY) else None
 
     @property

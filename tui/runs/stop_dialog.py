@@ -43,7 +43,7 @@ class StopDialog(ModalScreen[str]):
             yield OptionList(
                 *(
                     Option(
-                        Content.assemble((f"{key}  {words}\n", "bold"), (f"   {meaning}", "dim")),
+                        Content.assemble((f"{key}  {words}\n", "bold"), f"   {meaning}"),
                         id=name,
                     )
                     for name, (key, words, meaning) in self._choices.items()

@@ -1,4 +1,5 @@
-"""The studies, from *Runs*: a row each; one is opened, made or deleted here."""
+"""The studies, from *Runs*: a row each, and what the one under the cursor looks for and has found; one is opened, made
+or deleted here."""
 
 import asyncio
 import shlex
@@ -8,6 +9,8 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
 
 from engine.errors import ConfigError, EngineError
 from engine.home import Home, StudyFolder
@@ -19,15 +22,23 @@ from tui.dialogs.prompt import PromptScreen
 from tui.dialogs.table_screen import TableScreen, table_keys
 from tui.keys import bind
 from tui.runs.study import StudyScreen
+from tui.runs.study_charts import history
 from tui.runs.study_source import StudyReader, StudySeen, sweep
-from tui.runs.study_table import study_cells
+from tui.runs.study_table import about_study, study_cells
 from tui.services import Services
+from tui.widgets.chart.chart_view import ChartView
+from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
 from tui.widgets.panel import Panel
 from tui.widgets.rows import Column, Row, Rows, snug
+from tui.widgets.text import set_text
 from tui.widgets.topbar import TopBar
 
 REFRESH_S = 2.0
+WIDE = 110  # columns from which what is said of the study under the cursor stands beside its chart
+LEAST_BELOW = 10  # lines that the list has to leave for what is below it
+BARS = 2  # lines of the bars at the top and bottom
+FRAME = 3  # lines of the list's border and heading
 COLUMNS = (
     Column("study", 24), Column("state", 12), Column("trials", 9, right=True), Column("best", 9, right=True),
     Column("metric", 13), Column("parameters", -20),
@@ -71,6 +82,7 @@ class StudiesScreen(TableScreen):
     """A table that a thread keeps up to date while it is in view."""
 
     AUTO_FOCUS = "#studies"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *table_keys("studies"),
         bind("studies", "open", "Open"),
@@ -85,12 +97,23 @@ class StudiesScreen(TableScreen):
         self._readers: dict[StudyFolder, StudyReader] = {}
         self._seen: list[StudySeen] = []
         self._looked = False
+        self._chart = ChartView(id="chart")
+        self._chart.titled = False
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
-        with Panel(title="Studies", id="studies"):
-            yield Rows(COLUMNS, id="table")
+        with Vertical(id="body"):
+            with Panel(title="Studies", id="studies"):
+                yield Rows(COLUMNS, id="table")
+            with Horizontal(id="beside"):
+                with Panel(id="view", focusable=False):
+                    yield self._chart
+                with Panel(id="about-panel", focusable=False):
+                    yield Static("", id="about", markup=False)
         yield KeyLine()
+
+    def on_resize(self) -> None:
+        self._arrange()
 
     def on_mount(self) -> None:
         self._looking = self.set_interval(REFRESH_S, self.look)
@@ -134,7 +157,40 @@ class StudiesScreen(TableScreen):
         panel = self.query_one("#studies", Panel)
         panel.say("" if rows else NOTHING)
         panel.describe(right=fmt.counted(len(rows), "study").replace("studys", "studies") if rows else "")
+        self._arrange()
+        self._show_selected()
         self.refresh_bindings()
+
+    def _arrange(self) -> None:
+        """The list as long as it is, up to half of the screen; below it the study under the cursor, of which a narrow
+        screen has the chart alone."""
+        rows, wide = len(self.table.rows), self.size.width >= WIDE
+        lines = min(rows + FRAME, self.size.height // 2)
+        below = bool(rows) and self.size.height - BARS - lines >= LEAST_BELOW
+        self.query_one("#beside").display = below
+        self.query_one("#about-panel").display = wide
+        self.query_one("#studies").styles.height = lines if below else "1fr"
+
+    @work(exclusive=True, group="selected")
+    async def _show_selected(self) -> None:
+        """What the study under the cursor looks for, and its trials as a chart, made in a thread: there may be
+        thousands."""
+        one = self.selected
+        if one is None or not self.query_one("#beside").display:
+            return
+        self.query_one("#about-panel", Panel).describe(title=one.folder.id, right=one.state)
+        said = about_study(one.record.definition, one.snapshot) if one.record is not None else one.problem
+        set_text(self.query_one("#about", Static), said)
+        panel = self.query_one("#view", Panel)
+        panel.describe(title="By trial")
+        if one.snapshot is None:
+            panel.say(one.problem or "its worker is starting …")
+            return
+        await asyncio.to_thread(preload)
+        made = await asyncio.to_thread(history, one.snapshot)
+        if self.is_mounted and self.query("#view"):
+            panel.say("")
+            self._chart.show(*made, now=True)
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if action in ("open", "delete") and self.selected is None:
@@ -144,6 +200,7 @@ class StudiesScreen(TableScreen):
         return ""
 
     def moved(self) -> None:
+        self._show_selected()
         self.refresh_bindings()
 
     def action_open(self) -> None:

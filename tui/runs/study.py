@@ -39,6 +39,11 @@ from tui.widgets.topbar import TopBar
 REFRESH_S = 1.0
 AGES_S = 10.0  # after which the times of the trials that train are shown anew
 WIDE = 110  # columns from which the views stand beside the table
+MOST_WIDTH = 60  # hundredths of the screen for the table beside them
+FRAME, SIDES = 3, 3  # lines of the table's border and heading; cells of its border and cursor
+BARS = 2  # lines of the bars at the top and bottom
+LEAST_BELOW = 10  # lines that the table has to leave for another view below it
+ABOUT_LINES = 9  # of the panel about a trial, beside one for each parameter
 VIEWS = ("history", "parameter", "coordinates", "importances")
 WORDS = {
     "history": "By trial", "parameter": "Over {}", "coordinates": "Parallel coordinates", "importances": "Importances",
@@ -83,8 +88,11 @@ class StudyScreen(ChangedStudy):
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
         with Container(id="body"):
-            with Panel(title=f"Study {self._folder.id}", id="trials"):
-                yield Rows(id="table")
+            with Vertical(id="left"):
+                with Panel(title=f"Study {self._folder.id}", id="trials"):
+                    yield Rows(id="table")
+                with Panel(id="below-panel", focusable=False):
+                    yield StudyLines(id="below")
             with Vertical(id="beside"):
                 with Panel(id="view", focusable=False):
                     yield self._chart
@@ -92,6 +100,9 @@ class StudyScreen(ChangedStudy):
                 with Panel(id="about-panel", focusable=False):
                     yield Static("", id="about", markup=False)
         yield KeyLine()
+
+    def on_resize(self) -> None:
+        self._arrange()
 
     def on_mount(self) -> None:
         self._looking = self.set_interval(REFRESH_S, self.look)
@@ -181,9 +192,23 @@ class StudyScreen(ChangedStudy):
         if seen.trouble and seen.trouble != self._trouble:
             self.notify(seen.trouble, severity="warning", markup=False)
         self._trouble = seen.trouble
+        self._arrange()
         self._show_view()
         self._show_about()
         self.refresh_bindings()
+
+    def _arrange(self) -> None:
+        """Side by side the table is as wide as its columns, and as long as its rows where that leaves room for another
+        view below it."""
+        wide, made = self.size.width >= WIDE, self._made
+        needed = sum(column.width + self.table.gap for column in made.columns) + SIDES if made is not None else 0
+        least, most = self.size.width // 2, self.size.width * MOST_WIDTH // 100
+        self.query_one("#left").styles.width = max(least, min(most, needed)) if wide else "1fr"
+        rows = (len(made.rows) if made is not None else 0) + FRAME
+        below = wide and made is not None and self.size.height - BARS - rows >= LEAST_BELOW
+        self.query_one("#below-panel").display = below
+        self.query_one("#trials").styles.height = rows if below else "1fr"
+        self.query_one("#about-panel").styles.height = min(len(self.parameters) + ABOUT_LINES, self.size.height // 2)
 
     def _show_view(self) -> None:
         seen, parameters = self.snapshot, self.parameters
@@ -191,18 +216,28 @@ class StudyScreen(ChangedStudy):
             return
         one = parameters[self._parameter % len(parameters)] if parameters else None
         as_chart = self._view == "history" or (self._view == "parameter" and isinstance(one, Range))
-        lines = self.query_one(StudyLines)
+        lines = self.query_one("#lines", StudyLines)
         self._chart.display, lines.display = as_chart, not as_chart
         title = WORDS[self._view].format(one.name if one is not None else "a parameter")
         right = f"{self._parameter % len(parameters) + 1} of {len(parameters)}" if self._view == "parameter" else ""
         self.query_one("#view", Panel).describe(title=title, right=right, below="v: another view")
+        self._show_below(seen)
         if self._view == "history" and self._made is not None:
             self._chart.show(*self._made.history, now=True)
         elif as_chart and isinstance(one, Range):
             self._chart.show(*over_parameter(seen, one), now=True)
         else:
-            number = self.selected.number if self.selected is not None else -1
-            lines.show(Drawn(self._view, seen, parameters, one, number, plain_terminal()))
+            lines.show(self._drawn(self._view, seen, one))
+
+    def _show_below(self, seen: Snapshot) -> None:
+        """Below the table what the panel beside it does not show."""
+        view = "coordinates" if self._view != "coordinates" else "importances"
+        self.query_one("#below-panel", Panel).describe(title=WORDS[view])
+        self.query_one("#below", StudyLines).show(self._drawn(view, seen, None))
+
+    def _drawn(self, view: str, seen: Snapshot, one: Parameter | None) -> Drawn:
+        number = self.selected.number if self.selected is not None else -1
+        return Drawn(view, seen, self.parameters, one, number, plain_terminal())
 
     def _show_about(self) -> None:
         one, seen = self.selected, self.snapshot
@@ -220,6 +255,8 @@ class StudyScreen(ChangedStudy):
         self._show_about()
         if self._view == "coordinates":
             self._show_view()
+        elif self.snapshot is not None:
+            self._show_below(self.snapshot)
         self.refresh_bindings()
 
     # Keys

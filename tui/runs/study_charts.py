@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.studies.space import Choices, Parameter, Range
 from engine.studies.trials import Snapshot, Trial
@@ -9,6 +10,7 @@ from tui.study_text import metric_text
 from tui.widgets.chart.series import Chart, Place, Places, Series
 from tui.widgets.chart.view import View
 
+PRUNED, BEST = "×", "★"
 LOG_FROM = 20  # times that the largest loss is of the smallest from which the axis is logarithmic
 
 
@@ -23,7 +25,7 @@ def history(seen: Snapshot) -> tuple[Chart, View]:
         so_far = one.value if math.isnan(so_far) else better(so_far, one.value)
         best.append(so_far)
     series = [
-        _dots(seen, "pruned", [(float(one.number), one.value or 0.0) for one in pruned], "parent"),
+        _dots(seen, "pruned", [(float(one.number), one.value or 0.0) for one in pruned], "parent", sign=PRUNED),
         _line(seen, "best so far", [(float(one.number), value) for one, value in zip(complete, best, strict=True)]),
         _dots(seen, "complete", [(float(one.number), one.value or 0.0) for one in complete], "train"),
     ]
@@ -42,7 +44,7 @@ def over_parameter(seen: Snapshot, one: Range) -> tuple[Chart, View]:
     number = None if best is None else number_of(one, best)
     series = [_dots(seen, "complete", points, "train")]
     if best is not None and number is not None:
-        series.append(_dots(seen, "best", [(number, best.value or 0.0)], "test"))
+        series.append(_dots(seen, "best", [(number, best.value or 0.0)], "test", sign=BEST))
     chart, view = _chart(seen, f"{seen.definition.metric} over {one.name}", series, one.high, one.name)
     return chart, View(log=("x" if one.log else "") + ("y" if view.log_y else ""))
 
@@ -72,8 +74,8 @@ def _chart(seen: Snapshot, title: str, series: Sequence[Series], end: float, x_n
     return chart, View(log="y" if log else "")
 
 
-def _dots(seen: Snapshot, name: str, points: Sequence[tuple[float, float]], style: str) -> Series:
-    return _series(seen, name, points, style, dots=True)
+def _dots(seen: Snapshot, name: str, points: Sequence[tuple[float, float]], style: str, *, sign: str = "") -> Series:
+    return replace(_series(seen, name, points, style, dots=True), sign=sign)
 
 
 def _line(seen: Snapshot, name: str, points: Sequence[tuple[float, float]]) -> Series:

@@ -177,7 +177,7 @@ class _Scale:
 
 def _scale(one: Parameter, seen: Snapshot) -> _Scale:
     if isinstance(one, Range):
-        ends = ((0.0, one.text(one.low)), (1.0, one.text(one.high)))
+        ends = tuple(zip((0.0, 1.0), one.ends, strict=True))
         return _Scale(one.name, one, one.low, one.high, one.log, ends)
     last = max(1, len(one.texts) - 1)
     labels = tuple((at / last, text) for at, text in enumerate(one.texts))

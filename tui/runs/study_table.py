@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
+from engine.studies.study_file import Definition
 from engine.studies.trials import Snapshot, Trial
 from engine.terminal_text import shown
+from engine.training.settings import SETTINGS
 from tui import format as fmt
 from tui.columns import width_of
 from tui.run_columns import column_of
-from tui.study_text import metric_text, param_text, shown_value, trial_state
+from tui.study_text import about as looks_for
+from tui.study_text import metric_text, param_text, param_texts, shown_value, summary, trial_state
 from tui.widgets.order import Order
 from tui.widgets.rows import Column, Row
 from tui.widgets.sparkline import sparkline
@@ -19,6 +22,7 @@ RANKS = {"running": 0, "complete": 1, "pruned": 2, "failed": 3, "waiting": 4}  #
 WORDS = {"complete": "complete", "waiting": "waiting", "running": "running", "failed": "failed"}
 BEST = "★"
 MOST_TEXT = 16  # cells of a parameter
+BAR = 24  # cells of what all of the result would depend on
 BEST_FIRST = Order()
 
 
@@ -26,23 +30,24 @@ def table(seen: Snapshot, order: Order, now: float) -> tuple[list[Column], list[
     """The columns, and the trials in an order: by state, and the best first, where it names no column."""
     names = list(seen.definition.space)
     best = seen.best
-    rows = []
-    for one in in_order(seen, order):
+    rows, trials = [], in_order(seen, order)
+    params = {name: param_texts(name, [one.params.get(name) for one in trials]) for name in names}
+    for at, one in enumerate(trials):
         value = metric_text(seen.definition, shown_value(one))
         cells = (
             f"{one.number}{BEST if one is best else ''}",
             state_words(one),
             value,
             str(one.values[-1][0]) if one.values else "",
-            *(param_text(name, one.params.get(name)) if one.params else "" for name in names),
+            *(params[name][at] if one.params else "" for name in names),
             _time(one, now),
         )
         rows.append(Row(str(one.number), cells, style=STYLES.get(one.state, ""), styles={"trial": ""}))
     titles = ("trial", "state", seen.definition.metric, "epoch", *map(column_of, names), "time")
     columns = []
-    for at, title in enumerate(titles):
-        width = width_of([title, *(row.cells[at] for row in rows)]) + (1 if title == order.title else 0)
-        text = title == "state" or 4 <= at < 4 + len(names)
+    for place, title in enumerate(titles):
+        width = width_of([title, *(row.cells[place] for row in rows)]) + (1 if title == order.title else 0)
+        text = title == "state" or 4 <= place < 4 + len(names)
         columns.append(Column(title, min(width, MOST_TEXT) if text else width, right=title != "state"))
     return columns, rows
 
@@ -105,21 +110,57 @@ def about(seen: Snapshot, one: Trial, worker: str) -> Content:
         which = "the value of its best epoch" if one.state == "complete" else "its last value"
         lines.append(Content(f"{seen.definition.metric} {metric_text(seen.definition, one.value)}  ({which})"))
     if one.values:
-        curve = sparkline([value for _, value in one.values], 32)
-        first, last = one.values[0], one.values[-1]
-        ends = f"{metric_text(seen.definition, first[1])} → {metric_text(seen.definition, last[1])}"
-        lines.append(Content(f"{curve}  {ends}, epochs {first[0]} to {last[0]}"))
+        lines.append(Content(_course(seen, one)))
     lines.append(Content(""))
     width = width_of(list(one.params))
     lines += [Content(f"{name:<{width}}  {shown(text)}") for name, text in one.params.items()]
     if not one.params:
-        lines.append(Content.styled("its settings are drawn when it begins", "$foreground 60%"))
+        lines.append(Content.styled("its settings are drawn when it begins", "$text-muted"))
     lines.append(Content(""))
     if one.run:
         where = "" if one.worker in ("", worker) else ", in another home"
-        lines.append(Content.styled(f"run {shown(one.run)}{where}", "$foreground 60%"))
+        lines.append(Content.styled(f"run {shown(one.run)}{where}", "$text-muted"))
     if one.again is not None:
         lines.append(Content.styled(f"does trial {one.again} again, whose machine was lost", "$text-warning"))
+    return Content("\n").join(lines)
+
+
+def _course(seen: Snapshot, one: Trial) -> str:
+    """The metric over the trial's epochs: a curve with its ends, of one epoch its value."""
+    (first, before), (last, after) = one.values[0], one.values[-1]
+    if len(one.values) == 1:
+        return f"{seen.definition.metric} {metric_text(seen.definition, after)} after epoch {last}, the only one so far"
+    ends = f"{metric_text(seen.definition, before)} → {metric_text(seen.definition, after)}"
+    return f"{sparkline([value for _, value in one.values], 32)}  {ends}, epochs {first} to {last}"
+
+
+def about_study(definition: Definition, seen: Snapshot | None) -> Content:
+    """What the panel beside the list of studies says of one: what it searches, what all its trials have, and what came
+    of it."""
+    lines = [Content(f"the {looks_for(definition)}")]
+    if seen is not None:
+        lines.append(Content(summary(seen)))
+    alike = {
+        name: setting.shown(definition.config[name])
+        for name, setting in SETTINGS.items()
+        if name in definition.config and definition.config[name] != setting.default
+    }
+    parts = [("Searched", dict(definition.space)), ("Alike in all trials", alike)]
+    best = seen.best if seen is not None else None
+    if seen is not None and best is not None:
+        title = f"The best: trial {best.number}, {definition.metric} {metric_text(definition, best.value)}"
+        parts.append((title, {name: param_text(name, text) for name, text in best.params.items()}))
+    if seen is not None and seen.importances:
+        ranked = sorted(seen.importances.items(), key=lambda one: -one[1])
+        shares = {name: f"{100 * share:3.0f}%  {'━' * round(min(1.0, share) * BAR)}" for name, share in ranked}
+        parts.append(("What decides", shares))
+    width = width_of([name for _, rows in parts for name in rows])
+    for title, rows in parts:
+        if rows:
+            lines += [Content(""), Content.styled(title, "bold")]
+            lines += [
+                Content.assemble((f"{name:<{width}}  ", "$text-muted"), shown(text)) for name, text in rows.items()
+            ]
     return Content("\n").join(lines)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,25 +13,27 @@ from textual.binding import BindingType
 from engine.checkpoints.manifest import Entry
 from engine.errors import EngineError
 from engine.home import Home, RunFolder
-from engine.runs import state_file, store
+from engine.runs import store
+from engine.runs.ancestors import with_ancestors
 from engine.runs.checkpoint_refs import name_of
 from engine.runs.listing import LIVE, state_of
 from engine.runs.state import RunState
 from tui import cells
 from tui import format as fmt
 from tui.config import declared
+from tui.dialogs.key_screen import KeyScreen
 from tui.keys import bind
 from tui.runs.chart_export import export_chart
 from tui.runs.chosen_checkpoint import at_or_before, epochs_of, next_to
 from tui.runs.confusion_matrix import MatrixScreen
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.live import LiveView
+from tui.runs.race_actions import RaceActions
 from tui.runs.run_actions import RunActions, checkpoints
 from tui.runs.run_bar import RunTopBar
 from tui.runs.run_chart import RunChart
 from tui.runs.stop_dialog import DETACH, STOP, StopDialog
 from tui.services import Services
-from tui.textual_private import LivingScreen
 from tui.widgets.chart.page import chart_keys
 from tui.widgets.chart.plot import preload
 from tui.widgets.keyline import KeyLine
@@ -38,7 +41,7 @@ from tui.widgets.keyline import KeyLine
 LIVE_RUNS_S = 2.0  # between two looks for other live runs
 
 
-class WatchScreen(LivingScreen[None]):
+class WatchScreen(KeyScreen[None]):
     """Shows one run, turns keys into commands for its host, and goes round the runs that train."""
 
     AUTO_FOCUS = ""
@@ -51,13 +54,20 @@ class WatchScreen(LivingScreen[None]):
         bind("train", "less", "lr ÷2", "at once", action="scale('/2')"),
         bind("train", "change", "Change", "lr, epochs, …: while it trains, or to resume it with", action="edit"),
         bind("train", "branch", "Branch", "a new run from the checkpoint at or before the cursor"),
+        bind("train", "race", "Race", "several branches with other settings, side by side; one is kept"),
+        bind(
+            "train",
+            "find_lr_there",
+            "Find lr",
+            "from the checkpoint at or before the cursor",
+            action="find_lr",
+            show=False,
+        ),
         *chart_keys("train"),
         bind("train", "saved_before", "Checkpoint before", "the cursor goes there", action="choose(-1)", show=False),
         bind("train", "saved_after", "Checkpoint after", "the cursor goes there", action="choose(1)", show=False),
         bind("train", "view", "Layers", "gradients, updates, activations as it trains", action="layers"),
-        bind(
-            "train", "open", "Mistakes", "the images of a cell of the confusion matrix", action="confusion", show=False
-        ),
+        bind("train", "open", "Mistakes", "images of a cell of the confusion matrix", action="confusion", show=False),
         bind("train", "next_panel", action="panel(1)", show=False),
         bind("train", "previous_panel", action="panel(-1)", show=False),
         bind("train", "new_run", "New run", "back to the form; this run keeps going", action="new"),
@@ -74,7 +84,7 @@ class WatchScreen(LivingScreen[None]):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
-        self._actions = RunActions(self, services)
+        self._actions, self._races = RunActions(self, services), RaceActions(self, services)
         self.folder: RunFolder | None = None
         self._ready = False  # the widgets are there
         self._shown = asyncio.Event()  # the state of `folder`
@@ -143,9 +153,6 @@ class WatchScreen(LivingScreen[None]):
         self._unfollow()
         self.folder = None
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if self.why_not(action, parameters) else True
-
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         """Why an action can't be done now; "" where it can."""
         state = self._state
@@ -157,7 +164,7 @@ class WatchScreen(LivingScreen[None]):
             return "there is no cursor on the chart"
         if action == "confusion" and not state.results:
             return "the first result comes after the first epoch"
-        if action in ("branch", "choose", "model") and not state.checkpoints:
+        if action in ("branch", "race", "find_lr", "choose", "model") and not state.checkpoints:
             return "no checkpoint is saved yet"
         if action == "other" and len(self._living) <= (self.folder in self._living):
             return "no other run trains"
@@ -222,13 +229,20 @@ class WatchScreen(LivingScreen[None]):
             self._actions.edit_or_resume(self.folder, self._state.config, self._state.epoch, state)
 
     def action_branch(self) -> None:
-        """From the checkpoint that the cursor means, else from the newest."""
-        if self.folder is None:
-            return
+        self._from_checkpoint(self._actions.branch)
+
+    def action_race(self) -> None:
+        self._from_checkpoint(self._races.ask)
+
+    def action_find_lr(self) -> None:
+        self._from_checkpoint(self._actions.find_lr)
+
+    def _from_checkpoint(self, act: Callable[[RunFolder, Entry | None], None]) -> None:
+        """Act from the checkpoint that the cursor means, else from the newest."""
         if self._live.cursor is not None and self._chosen is None:
             self.notify("no checkpoint at or before the cursor: ] goes to the next one", severity="warning")
-            return
-        self._actions.branch(self.folder, self._chosen)
+        elif self.folder is not None:
+            act(self.folder, self._chosen)
 
     def action_model(self) -> None:
         if self.folder is not None:
@@ -334,7 +348,7 @@ class WatchScreen(LivingScreen[None]):
         """The curve of the run that this one branched off from, as it is now."""
         folder = self.folder
         try:
-            state = await asyncio.to_thread(_curve_of, Home(self._services.home).run(run_id))
+            state = await asyncio.to_thread(with_ancestors, Home(self._services.home).run(run_id))
         except EngineError as error:
             self.notify(str(error), severity="warning", markup=False)
             return
@@ -383,14 +397,3 @@ class WatchScreen(LivingScreen[None]):
     @property
     def _live(self) -> LiveView:
         return self.query_one(LiveView)
-
-
-def _curve_of(folder: RunFolder) -> RunState:
-    """The state of a run; of a branch, with its parents' curves before it."""
-    state = state_file.read_all(folder).snapshot()
-    if state.parent is None or state.parent.parent == folder.id:
-        return state
-    before, begun = _curve_of(folder.other(state.parent.parent)), state.begun_at
-    curve = tuple(point for point in before.curve if point.x <= begun) + state.curve
-    earlier = {name: tuple(one for one in getattr(before, name) if one.x <= begun) for name in ("tests", "vals")}
-    return replace(state, curve=curve, tests=earlier["tests"] + state.tests, vals=earlier["vals"] + state.vals)

@@ -40,7 +40,7 @@ from tui.weights.file_list import ListedFile, in_order, list_files, matches
 from tui.widgets.keyline import KeyLine
 from tui.widgets.order import Order
 from tui.widgets.panel import Panel
-from tui.widgets.rows import Column, Row, Rows, chosen_columns
+from tui.widgets.rows import Column, Row, Rows, chosen_columns, snug
 from tui.widgets.text import height_in, set_text
 from tui.widgets.topbar import TopBar
 
@@ -166,7 +166,8 @@ class CheckpointsScreen(TableScreen):
         shown = [one for one in self._files if matches(one, self.filter_text)]
         now, order = time.time(), self._order
         rows = [self._row(one, now) for one in in_order(shown, order, now)]
-        columns, rows = chosen_columns(COLUMNS, rows, self.column_choice().chosen or TITLES, NAME)
+        columns = snug(COLUMNS, rows, order.title)
+        columns, rows = chosen_columns(columns, rows, self.column_choice().chosen or TITLES, NAME)
         if self._marked:
             marks = ["✓" if Path(row.key) in self._marked else "" for row in rows]
             columns = (MARK, *columns)

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 
+from engine.digits import significant
 from engine.inspection.detail_requests import Detail, DifferenceDetail
 from engine.weights.comparison import Comparison, Difference
 from engine.weights.contents import Value
@@ -95,7 +96,9 @@ def answered(detail: Detail) -> list[tuple[str, str]]:
     found, first, second = list[tuple[str, str]](), detail.first, detail.second
     if detail.largest is not None and detail.there is not None:
         index = ", ".join(map(str, detail.largest))
-        found.append(("largest at", f"[{index}]: {detail.there[0]:.6g} → {detail.there[1]:.6g}"))
+        found.append(
+            ("largest at", f"[{index}]: {significant(detail.there[0], 6)} → {significant(detail.there[1], 6)}")
+        )
     for name in ("mean", "std", "min", "max", "norm"):
         a, b = getattr(first, name), getattr(second, name)
         if a is not None and b is not None:

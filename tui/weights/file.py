@@ -165,10 +165,14 @@ class FileScreen(TableScreen):
             request = FileStatsRequest(self.path, self._listed, restart)
             try:
                 found = await asyncio.to_thread(self._services.worker.ask, request)
+            except InspectionCancelledError:
+                return
             except BugError:
                 raise
-            except EngineError:
-                return  # cancelled, or the file has gone
+            except EngineError as error:  # the file has gone, or changed
+                if self.query(Rows):
+                    self.notify(str(error), severity="error", timeout=20, markup=False)
+                return
             if not self.query(Rows):
                 return
             restart, done = False, found.done
@@ -228,13 +232,13 @@ class FileScreen(TableScreen):
 
     def _about(self, listing: FileListing) -> Content:
         if not listing.complete:
-            path = Content.assemble((f"{printable(str(self.path))}\n", "$foreground 60%"))
+            path = Content.assemble((f"{printable(str(self.path))}\n", "$text-muted"))
             return path + Content(
                 "These are its first tensors. What it would import is known once it is read to its end."
             )
         untrusted = any(not one.allowed for one in listing.imports)
         lines = [
-            Content.assemble((f"{printable(str(self.path))}\n", "$foreground 60%")),
+            Content.assemble((f"{printable(str(self.path))}\n", "$text-muted")),
             Content.styled(f"{listing.safety}\n", "$text-warning" if untrusted else ""),
             *(Content(f"{note}\n") for note in listing.notes),
             *(Content.styled(f"{problem}\n", "$text-error") for problem in listing.problems[:MOST_PROBLEMS]),

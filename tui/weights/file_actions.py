@@ -124,7 +124,8 @@ class FileActions:
             finally:
                 self._after()
             if found is not None:
-                summary = f"{name}: test accuracy {fmt.percent(found.accuracy)}; press E there for details"
+                accuracy = f"{fmt.percent(found.accuracy)}{fmt.how_words('', found.tta)}"
+                summary = f"{name}: test accuracy {accuracy}; press E there for details"
                 self._requests.show_answer(f"{name} on the test set", evaluation_text(found), summary)
             return
 

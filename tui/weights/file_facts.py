@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.digits import significant
 from engine.training.settings import SETTINGS
 from engine.weights.contents import Named
 from engine.weights.requests import FileListing, Section
@@ -113,7 +114,7 @@ def _training(listing: FileListing) -> list[Fact]:
 def _numbers(listing: FileListing) -> list[Fact]:
     """The numbers that another program's file has beside its tensors, such as the epoch and a loss."""
     found = [
-        f"{name} {value:.6g}"
+        f"{name} {significant(value, 6)}"
         for name, value in listing.values.items()
         if "." not in name and isinstance(value, int | float) and not isinstance(value, bool)
     ]

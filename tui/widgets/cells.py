@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 
 from tui.widgets.line_widget import LineWidget
@@ -23,6 +24,9 @@ class Cells(LineWidget):
     """
 
     DEFAULT_CSS = "Cells { height: 1fr; width: 1fr; }"
+
+    class Short(Message):
+        """There is room for cells that it does not have."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -47,6 +51,10 @@ class Cells(LineWidget):
         self._cell = max(self._widest, len(str(max(0, min(last, left + len(cells[0]) if cells else 1)))) + 1, 4)
         self.row, self.column = min(self.row, max(0, height - 1)), min(self.column, max(0, width - 1))
         self.refresh()
+
+    def on_resize(self) -> None:
+        if self._cells and not self.holds((*self._at, len(self._cells), len(self._cells[0]))):
+            self.post_message(self.Short())
 
     @property
     def window(self) -> Window:
@@ -130,16 +138,15 @@ class Cells(LineWidget):
         base = self.base
         if not self._cells:
             return Strip.blank(self.size.width, base)
-        dim = base + Style(dim=True)
         segments: list[Segment] = []
         for head, numbers in self._parts(y - 1):
             if segments:
                 segments.append(Segment(" " * BETWEEN, base))
-            segments.append(Segment(f"{head:>{self._head - 1}} ", dim))
+            segments.append(Segment(f"{head:>{self._head - 1}} ", self.aside))
             for row, column in numbers:
                 text = self._text(row, column) if y else str(self._named(column))
                 here = (row, column) == (self.row, self.column) and y > 0
-                style = base + Style(reverse=True, bold=True) if here else base if y else dim
+                style = base + Style(reverse=True, bold=True) if here else base if y else self.aside
                 segments += [Segment(f"{text or '':>{self._cell - 1}}", style), Segment(" ", base)]
         return Strip(segments).adjust_cell_length(self.size.width, base)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
 from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
 from tui.graphics.image import PLAIN, RAMP, CellStyle, half_block_lines
@@ -25,6 +26,9 @@ class HeatMap(LineWidget):
     one is enlarged, by a whole number, to what there is room for."""
 
     DEFAULT_CSS = "HeatMap { height: 1fr; width: 1fr; }"
+
+    class Resized(Message):
+        """There is room for another number of values, so that they may be asked for anew."""
 
     def __init__(self, style: CellStyle, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -51,6 +55,7 @@ class HeatMap(LineWidget):
 
     def on_resize(self, event: events.Resize) -> None:
         self._draw()
+        self.post_message(self.Resized())
 
     def _draw(self) -> None:
         import numpy as np

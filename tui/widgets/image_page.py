@@ -83,6 +83,13 @@ class ImagePage(PictureWidget):
     def capacity(self) -> int:
         return self.tiles.capacity
 
+    @property
+    def caption_width(self) -> int:
+        """Cells of a caption, beside the cursor's; of the last column, which may have fewer."""
+        grid = self.tiles
+        last = self.size.width - grid.left - (grid.columns - 1) * grid.across
+        return max(0, min(grid.across - 1, last) - 1)
+
     def ask_width(self, width: int | None) -> None:
         """Draw pictures so many cells wide from now on; None: in the size that fills the page."""
         self._width_asked = width
@@ -139,15 +146,21 @@ class ImagePage(PictureWidget):
         row, line = divmod(y, grid.down)
         if row >= grid.rows or line > grid.lines:
             return Strip.blank(self.size.width, base)
-        segments = [Segment(" " * grid.left, base)]
-        gap = Segment(" " * (grid.across - grid.width), base)
-        for index in range(row * grid.columns, min((row + 1) * grid.columns, len(self._tiles))):
-            if line < grid.lines:
+        segments, width = [Segment(" " * grid.left, base)], self.size.width
+        shown = range(row * grid.columns, min((row + 1) * grid.columns, len(self._tiles)))
+        if line < grid.lines:
+            gap = Segment(" " * (grid.across - grid.width), base)
+            for index in shown:
                 segments += [*self._picture(index, grid.width)[line], gap]
-            else:
+            left = width - grid.left - len(shown) * grid.across  # beside the last one's gap, which may have no room
+            if shown and left + grid.across >= grid.width:
+                segments[-1] = Segment(" " * (grid.across - grid.width + left), base)
+                return Strip(segments, width)  # known: to count a thousand segments takes as long as to make them
+        else:
+            for index in shown:
                 start = grid.left + index % grid.columns * grid.across
-                segments += self._caption(index, min(grid.across - 1, self.size.width - start), base)
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+                segments += self._caption(index, min(grid.across - 1, width - start), base)
+        return Strip(segments).adjust_cell_length(width, base)
 
     def on_resize(self) -> None:
         if self.tiles != self._grid_known:

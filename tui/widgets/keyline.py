@@ -33,12 +33,23 @@ class KeyLine(Static):
         super().__init__(markup=False)
         self._reason = ""
         self._clear: Timer | None = None
+        self._due = False
 
     def on_mount(self) -> None:
-        self.screen.bindings_updated_signal.subscribe(self, self._show)
+        self.screen.bindings_updated_signal.subscribe(self, self._show_soon)
         self._show(self.screen)
 
     def on_resize(self) -> None:
+        self._show(self.screen)
+
+    def _show_soon(self, screen: Screen[object]) -> None:
+        """Once for what changes at once: a screen that opens says several times that its keys have changed."""
+        if not self._due:
+            self._due = True
+            self.call_later(self._show_due)
+
+    def _show_due(self) -> None:
+        self._due = False
         self._show(self.screen)
 
     def explain(self, key: str, what: str, reason: str) -> None:

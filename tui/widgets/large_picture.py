@@ -57,8 +57,9 @@ class LargePicture(PictureWidget):
         base = self.base
         if y >= len(self._drawn):
             return Strip.blank(self.size.width, base)
-        before = Segment(" " * self._before, base)
-        return Strip([before, *self._drawn[y]]).adjust_cell_length(self.size.width, base)
+        before, after = self._before, self.size.width - self._before - self._side
+        line = [Segment(" " * before, base), *self._drawn[y], Segment(" " * max(0, after), base)]
+        return Strip(line, self.size.width) if after >= 0 else Strip(line).adjust_cell_length(self.size.width, base)
 
     @property
     def _before(self) -> int:

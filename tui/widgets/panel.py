@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from engine.terminal_text import encoding
 from tui.columns import width_of
-from tui.widgets.lines import Line, Lines, fit_facts
+from tui.widgets.lines import Line, Lines, fit_facts, fit_title
 from tui.widgets.text import set_text
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -27,11 +27,11 @@ class Edge(Lines):
 
     DEFAULT_CSS = "Edge { height: 1; width: 1fr; }"
 
-    def __init__(self, corners: str, *, keep_right: bool, id: str | None = None) -> None:  # noqa: A002
-        """`corners`: the left and the right one. `keep_right`: where there is no room for both texts, the left one is
-        cut; else the right one is left out."""
+    def __init__(self, corners: str, *, title: bool, id: str | None = None) -> None:  # noqa: A002
+        """`corners`: the left and the right one. `title`: the left text is one: where there is no room for both texts,
+        it is cut; else the right one is left out."""
         super().__init__(id=id)
-        self._corners, self._keep_right = corners, keep_right
+        self._corners, self._is_title = corners, title
         self._left = self._right = ""
         self._focused = False
 
@@ -45,7 +45,7 @@ class Edge(Lines):
         room = width - 6  # two corners, with a line and a space on the inner side of each
         if room < 4:
             return [[(self._corners[0] + "─" * max(0, width - 2) + self._corners[1], edge)]]
-        left, right = _both(self._left, self._right, room, keep_right=self._keep_right)
+        left, right = _both(self._left, self._right, room, title=self._is_title)
         line: Line = [(self._corners[0] + "─", edge)]
         used = 4
         if left:
@@ -86,7 +86,7 @@ class Panel(Vertical, can_focus=True):
             padding: 0 1;
             content-align: center middle;
             text-align: center;
-            color: $foreground 70%;
+            color: $text-muted;
         }
 
         &.-empty > .panel-body > .panel-text {
@@ -129,9 +129,9 @@ class Panel(Vertical, can_focus=True):
         self._inside.append(widget)
 
     def compose(self) -> ComposeResult:
-        yield Edge("╭╮", keep_right=True)
+        yield Edge("╭╮", title=True)
         yield Vertical(*self._inside, Static("", classes="panel-text", markup=False), classes="panel-body")
-        yield Edge("╰╯", keep_right=False)
+        yield Edge("╰╯", title=False)
 
     def on_mount(self) -> None:
         self._show_edges()
@@ -213,9 +213,10 @@ class Panel(Vertical, can_focus=True):
         below.show(self._below, self._below_right, focused)
 
 
-def _both(left: str, right: str, room: int, *, keep_right: bool) -> tuple[str, str]:
+def _both(left: str, right: str, room: int, *, title: bool) -> tuple[str, str]:
     """The two texts in `room` cells with a line between them: a text at the right is whole, or it is not there."""
+    cut = fit_title if title else fit_facts
     beside = room - width_of([right]) - 3  # for the left one
-    if right and (beside >= width_of([left]) or (keep_right and beside >= min(room // 3, width_of([left])))):
-        return fit_facts(left, beside), right
-    return fit_facts(left, room), ""
+    if right and (beside >= width_of([left]) or (title and beside >= min(room // 3, width_of([left])))):
+        return cut(left, beside), right
+    return cut(left, room), ""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui.graphics.image import Picture
 
 HEAD = 4  # columns of a row's number
+MIDDLE = 117  # the grey up to which white is read better on it than black
 AROUND = 2  # pixels that stay in view beside the cursor's
 
 
@@ -90,18 +91,18 @@ class PixelTable(LineWidget):
         rows, columns = self._room()
         shown = range(self._left, min(image.shape[1], self._left + columns))
         if y == 0:
-            dim = base + Style(dim=True)
-            return Strip([Segment(" " * HEAD, dim), *(Segment(f"{column:>{self.cell - 1}} ", dim) for column in shown)])
+            heads = (Segment(f"{column:>{self.cell - 1}} ", self.aside) for column in shown)
+            return Strip([Segment(" " * HEAD, self.aside), *heads])
         row = self._top + y - 1
         if y > rows or row >= image.shape[0]:
             return Strip.blank(self.size.width, base)
-        segments = [Segment(f"{row:>{HEAD - 1}} ", base + Style(dim=True))]
+        segments = [Segment(f"{row:>{HEAD - 1}} ", self.aside)]
         for column in shown:
             value = int(image[row, column] if image.ndim == 2 else image[row, column, self.channel])
             text = f"{value / 255:.2f}" if self.scaled else f"{value:>3}"
             style = base
             if self._colours:
-                style = Style(color=grey(0 if value > 127 else 255), bgcolor=grey(value))
+                style = Style(color=grey(0 if value > MIDDLE else 255), bgcolor=grey(value))
             if (row, column) == (self.row, self.column):
                 style = (
                     Style(color="black", bgcolor="yellow", bold=True) if self._colours else base + Style(reverse=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from engine.digits import significant
 from tui.widgets.lines import Line
 
 MARGIN = 10  # cells for the numbers at the left
@@ -53,8 +54,8 @@ def profile_lines(values: Sequence[float], count: int, width: int, height: int) 
 
 def _label(value: float) -> str:
     """To three digits, or where that has no room, as of -7.61e+135, to two."""
-    text = f"{value:.3g}"
-    return text if len(text) < MARGIN else f"{value:.2g}"
+    text = significant(value, 3)
+    return text if len(text) < MARGIN else significant(value, 2)
 
 
 def _sign(value: float, row: int, zero: int, scale: float) -> str:

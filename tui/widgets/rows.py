@@ -57,13 +57,19 @@ def localized(
     ]
 
 
-def snug(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+def snug(columns: Sequence[Column], rows: Sequence[Row], sorted_by: str = "") -> tuple[Column, ...]:
     """The columns, those of a fixed width as wide as their widest cell or title: of numbers whatever that is, of other
-    things no wider than they were."""
+    things no wider than they were. `sorted_by`: the title that has a mark behind it."""
+
+    def title(column: Column) -> str:
+        return column.title + " " * (column.title == sorted_by)
+
     return tuple(
-        column
-        if column.right or column.width < 0
-        else replace(column, width=min(column.width, width_of([column.title, *(row.cells[place] for row in rows)])))
+        replace(column, width=max(column.width, width_of([title(column)])))
+        if column.right
+        else column
+        if column.width < 0
+        else replace(column, width=min(column.width, width_of([title(column), *(row.cells[place] for row in rows)])))
         for place, column in enumerate(whole_numbers(columns, rows))
     )
 

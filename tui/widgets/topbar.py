@@ -59,7 +59,7 @@ class TopBar(Static):
         if room - width_of([title]) < name.cell_length:
             name = Content("")
         title = fit(title, max(0, room - name.cell_length))
-        right = Content.styled(f"{title} " if title else "", "$text-warning bold" if demo else "dim")
+        right = Content.styled(f"{title} " if title else "", "$text-warning bold" if demo else "$text-muted")
         line = name + screens
         gap = self.size.width - line.cell_length - right.cell_length
         self.update(line + Content(" " * max(0, gap)) + right)

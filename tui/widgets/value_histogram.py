@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from engine.digits import significant
 from tui.widgets.lines import Line, padded
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -19,6 +20,6 @@ def histogram_lines(counts: Sequence[int], low: float, high: float, width: int, 
     for level in reversed(range(height)):
         cells = "".join(BLOCKS[max(0, min(8, one - 8 * level))] * across for one in eighths)
         lines.append([(cells, "train")])
-    left, right = f"{low:.3g}", f"{high:.3g}"
+    left, right = significant(low, 3), significant(high, 3)
     span = across * len(counts)
     return [*lines, [(left + padded(right, span - len(left), right=True), "dim")]]

@@ -65,7 +65,7 @@ def test_what_differs_and_what_came_of_it_stand_side_by_side(home: Path, capsys:
         "run", "seed", "optimizer", "lr", "torch", "best", "test", "last", "train", "loss", "epochs", "time",
     ]  # fmt: skip
     assert lines[1].split()[:8] == ["slow", "0", "sgd", "1e-4", "2.10.0", "80.0%", "80.0%", "80.0%"]
-    assert lines[2].split()[:7] == ["fast", "|", "wide", "0", "adam", "0.01", "2.14.0"]
+    assert lines[2].split()[:7] == ["fast", "|", "wide", "0", "adam", "1e-2", "2.14.0"]
     assert "pair         3–4   sgd        1e-3  2.10.0  86.0 ± 2.8% (2)" in lines[3]
     assert "class, at the best epoch" in lines[5]
     assert [line.split()[-3:] for line in lines if line.startswith("Trouser")] == [["80.0%", "90.0%", "86.0%"]]

@@ -93,7 +93,7 @@ def test_bash_completes_commands_options_choices_and_runs(home: Path, tmp_path: 
     lines = {
         f"{PROGRAM} ver": "verify-resume",
         f"{PROGRAM} train --optimi": "--optimizer",
-        f"{PROGRAM} train --optimizer ": "sgd adam adamw rmsprop",
+        f"{PROGRAM} train --optimizer ": "sgd adam adamw rmsprop muon",
         f"{PROGRAM} watch fa": "fast",
         f"{PROGRAM} --home {tmp_path}/nothing stop ": "",
         f"{PROGRAM} inspect {script}": str(script),

@@ -53,7 +53,7 @@ def test_on_a_terminal_the_curve_stands_above(
     lines = capsys.readouterr().out.splitlines()
     assert TITLE in lines[1]
     assert lines[-2].startswith("valley")
-    assert "0.001" in lines[-3]
+    assert "1e-3" in lines[-3]
     assert all(len(line) < 90 for line in lines[1:-2])
 
 
@@ -85,4 +85,4 @@ def test_what_cannot_be_done_is_one_line(capsys: pytest.CaptureFixture[str], arg
 
 def test_nothing_to_suggest_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lr-find", "--from", "1e-9", "--to", "1e-8", "--steps", "30", "--threads", "1"]) == 0
-    assert "no suggestion: between 1e-09 and 1e-08" in capsys.readouterr().out
+    assert "no suggestion: between 1e-9 and 1e-8" in capsys.readouterr().out

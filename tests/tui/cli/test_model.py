@@ -74,7 +74,7 @@ def test_an_image_through_a_checkpoint(capsys: pytest.CaptureFixture[str], home:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nothing"], "'nothing' is not a model (mlp, cnn, torchvision:NAME"),
+        (["nothing"], "'nothing' is not a model (mlp, cnn, fast_cnn, accurate_cnn, torchvision:NAME"),
         (["torchvision:vgg1"], "did you mean vgg"),
         (["gone.pt"], "no such file: gone.pt"),
         (["mlp", "--image", "1000"], "the test set has no image 1000: its indices go from 0 to 999"),

@@ -94,7 +94,7 @@ def test_it_is_stopped_extended_and_changed(home: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert main(["sweep", "space", "one"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "optimizer=sgd,adam", "lr=1e-3..0.01:log", "weight_decay=1e-5..1e-3:log",
+        "optimizer=sgd,adam", "lr=1e-3..1e-2:log", "weight_decay=1e-5..1e-3:log",
     ]  # fmt: skip
     assert main(["sweep", "start", "one", "--parallel", "3"]) == 0
     assert study_file.read(folder).parallel == 3

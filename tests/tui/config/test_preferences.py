@@ -166,3 +166,27 @@ def test_what_can_not_be_written_is_told_once(path: Path) -> None:
 def test_a_default_can_be_written_and_read_back(preference: Preference[Any]) -> None:
     text = f"value = {preference.toml(preference.default)}"
     assert preference.read(tomllib.loads(text)["value"]) == preference.default
+
+
+def test_own_recipes_are_settings_of_a_run_by_name(path: Path) -> None:
+    preferences = read(path, '[recipes.mine]\nmodel = "cnn"\noptimizer = "adam"\nlr = 1\n\n[recipes.b]\nepochs = 3\n')
+    assert not preferences.problems
+    assert preferences.recipes == {"mine": {"model": "cnn", "optimizer": "adam", "lr": 1.0}, "b": {"epochs": 3}}
+
+
+def test_what_is_wrong_in_a_recipe_is_told_and_the_others_stay(path: Path) -> None:
+    preferences = read(
+        path,
+        '[recipes.fast]\nlr = 1\n[recipes.ok]\nlr = 2\nmomentun = 0.9\n[recipes."a b"]\n[recipes.no]\n'
+        'optimizer = "adam"\n'
+        "momentum = 0.5\n[recipes.again]\nrecipe = 'fast'\n",
+    )
+    assert preferences.recipes == {"ok": {"lr": 2.0}}
+    told = said(preferences)
+    assert told[0].startswith("config.toml, line 1: recipes.fast")
+    assert "already" in told[0]
+    assert told[1] == "config.toml, line 5: there is no setting recipes.ok.momentun; did you mean recipes.ok.momentum?"
+    assert "is no name of a recipe" in told[2]
+    assert "adam has no momentum setting" in told[3]
+    assert "a recipe can't have a recipe" in told[4]
+    assert len(read(path, "recipes = 3\n").problems) == len(read(path, "[recipes]\nmine = 3\n").problems) == 1

@@ -1,6 +1,7 @@
 import gzip
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.data.selection import tutorial_figure
 from engine.errors import DataError, DownloadCancelledError
 from tests.support.waiting import until
 from tui.app import FmnistApp
+from tui.data.browse import Browse
 from tui.data.data import DataScreen
 from tui.data.detail import ImageDetail
 from tui.data.download import DownloadScreen
@@ -491,3 +493,46 @@ async def test_the_page_is_written_as_text(home: Path, tmp_path: Path) -> None:
         assert f"▸0 {DEMO.classes[DEMO.train.labels[0]]}"[:12] in text
         assert "@" in text or "#" in text  # the pictures, in characters
         assert "▀" not in text
+
+
+def test_class_names_that_are_cut_in_a_caption_are_told_apart() -> None:
+    browse = Browse()
+    names = tuple(f"a garment for winter, kind {letter}" for letter in "ABCDEFGHIJ")
+    browse.take(replace(DEMO, classes=names))
+    same = [index for index in range(60) if DEMO.train.labels[index] != DEMO.train.labels[0]]
+    assert browse.caption(0).endswith(names[DEMO.train.labels[0]])
+    for width in (16, 22, 26):
+        captions = {int(DEMO.train.labels[index]): browse.caption(index, width) for index in (0, *same)}
+        assert all(len(caption) <= width for caption in captions.values())
+        cut = {label: caption.split(" ", 1)[1] for label, caption in captions.items()}
+        assert len(set(cut.values())) == len(cut), width
+        assert all(text.startswith(f"{label} ") for label, text in cut.items())
+    whole = {int(DEMO.train.labels[index]): browse.caption(index, 60) for index in same}
+    assert all(caption.endswith(names[label]) for label, caption in whole.items())
+
+
+async def test_a_key_that_turns_no_page_says_why(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await until(pilot, lambda: "of 6,000" in where(app))
+        screen = app.screen
+        assert isinstance(screen, DataScreen)
+        assert screen.why_not("page", (1,)) == ""
+        await pilot.press("R")
+        await until(pilot, lambda: "random 3×3" in where(app))
+        assert screen.why_not("page", (1,)) == "all of them are on this page"
+
+
+async def test_all_ten_classes_stand_in_the_smallest_window(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "of 6,000" in where(app))
+        await pilot.press("O")
+        await until(
+            pilot, lambda: bool(app.screen.query(ClassCards)) and app.screen.query_one(ClassCards)._grid is not None
+        )
+        cards = app.screen.query_one(ClassCards)
+        grid = cards._grid
+        assert grid is not None
+        assert grid.columns * grid.rows >= len(DEMO.classes)
+        assert grid.rows * grid.down <= app.screen.query_one("#overview").size.height

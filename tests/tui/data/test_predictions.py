@@ -215,7 +215,9 @@ async def test_suspicious_images_are_listed_with_the_reason(home: Path, monkeypa
         await until(pilot, lambda: "label errors" in where(app))
         assert screen.browse.shown_indices() == [70, 50, 9]
         labels = DEMO.train.labels
-        assert f"70 {DEMO.classes[labels[70]]}→Trouser? 1%"[:12] in drawn(app)
+        assert screen.browse.caption(70) == f"70 {DEMO.classes[labels[70]]}→Trouser? 1%"
+        assert "▸70 " in drawn(app)
+        assert "? 1%" in drawn(app), "what stands behind the names is there where they are cut"
         assert "perhaps Trouser: its label has probability 0.01" in about_image(app)
         await pilot.press("Q")
         assert "3 in train, 0 in test" in str(app.screen.query_one(OptionList).get_option_at_index(0).prompt)

@@ -9,10 +9,11 @@ from PIL import Image
 from rich.cells import cell_len
 from rich.style import Style
 
-from tests.support.pixels import PLACEHOLDER, ROW_MARKS, KittyTerminal, sixel_pixels
+from engine.data.demo.demo_dataset import demo_dataset
+from tests.support.pixels import LEFT, PLACEHOLDER, ROW_MARKS, KittyTerminal, sixel_pixels
 from tests.support.waiting import HANG_S, wait_for
 from tui.graphics.image import half_block_lines, resized
-from tui.graphics.pictures import KEPT, Lines, Pictures, PictureStyle, Placed
+from tui.graphics.pictures import KEPT, Lines, Pictures, PictureStyle, Placed, rows_of
 from tui.graphics.terminal import Answers
 
 generator = np.random.default_rng(3)
@@ -118,13 +119,13 @@ def test_sixels_are_made_ready_in_a_thread_and_told() -> None:
     assert ["".join(segment.text for segment in line) for line in pictures.lines(GREY, 8)] == [" " * 8] * 4
     for image, side in ((GREY, 28), (SMOOTH, 28), (SMOOTH, 6), (SMOOTH[:16], 8)):
         placed = Placed(0, 0, image, side)
-        assert pictures.sixels(placed) == ""
-        assert pictures.sixels(placed) == ""  # asked again meanwhile: made once
+        assert pictures.sixels((placed,)) == ""
+        assert pictures.sixels((placed,)) == ""  # asked again meanwhile: made once
         assert told.acquire(timeout=HANG_S)
-        painted = sixel_pixels(pictures.sixels(placed))
-        assert painted.shape[0] <= side // 2 * 20
-        assert painted.shape[1] <= side * 10
-        small = np.asarray(Image.fromarray(painted).resize((28, 28), Image.Resampling.BOX), np.float32)
+        shown = sixel_pixels(pictures.sixels((placed,)))
+        assert shown.shape[0] <= side // 2 * 20
+        assert shown.shape[1] <= side * 10
+        small = np.asarray(Image.fromarray(shown).resize((28, 28), Image.Resampling.BOX), np.float32)
         wanted = np.asarray(
             Image.fromarray(resized(image, max(image.shape[:2]))).convert("RGB").resize((28, 28), Image.Resampling.BOX),
             np.float32,
@@ -139,13 +140,13 @@ def test_sixels_have_as_many_colours_as_the_terminal_and_fit_its_cells() -> None
     pictures = Pictures("sixel", ready=told.release)
     pictures.take(Answers(cell=(8, 17), colours=16, sixel=True), None)
     placed = Placed(0, 0, GREY, 28)
-    pictures.sixels(placed)
+    pictures.sixels((placed,))
     assert told.acquire(timeout=HANG_S)
-    sequence = pictures.sixels(placed)
+    sequence = pictures.sixels((placed,))
     assert 2 < len(set(re.findall(r"#(\d+)", sequence))) <= 16
     assert sixel_pixels(sequence).shape == (224, 224, 3)  # 28 · 8 pixels wide; eight a pixel
     pictures.take(Answers(cell=(16, 34), colours=16, sixel=True), None)
-    assert pictures.sixels(placed) == ""  # of another size of cells it is another picture
+    assert pictures.sixels((placed,)) == ""  # of another size of cells it is another picture
 
 
 @pytest.mark.parametrize("side", [6, 8, 10, 12, 14, 16])
@@ -154,13 +155,61 @@ def test_pixels_that_are_twice_as_large_or_more_are_squares_as_sixels(side: int)
     pictures = Pictures("sixel", ready=told.release)
     pictures.take(Answers(cell=(10, 20), colours=256, sixel=True), None)
     placed = Placed(0, 0, SMOOTH, side)
-    pictures.sixels(placed)
+    pictures.sixels((placed,))
     assert told.acquire(timeout=HANG_S)
-    painted = sixel_pixels(pictures.sixels(placed))
-    assert painted.shape[:2] == (side * 10, side * 10)
-    rows = len({row.tobytes() for row in painted})
-    columns = len({column.tobytes() for column in painted.swapaxes(0, 1)})
+    shown = sixel_pixels(pictures.sixels((placed,)))
+    assert shown.shape[:2] == (side * 10, side * 10)
+    rows = len({row.tobytes() for row in shown})
+    columns = len({column.tobytes() for column in shown.swapaxes(0, 1)})
     assert max(rows, columns) <= max(SMOOTH.shape[:2])
+
+
+def painted(pictures: Pictures, told: threading.Semaphore, row: tuple[Placed, ...]) -> str:
+    if not pictures.sixels(row):
+        assert told.acquire(timeout=HANG_S)
+    return pictures.sixels(row)
+
+
+@pytest.mark.parametrize(("first", "second"), [(GREY, WIDE), (SMOOTH, 255 - SMOOTH)])
+def test_pictures_beside_one_another_are_painted_at_once_with_what_is_between_them_as_it_was(
+    first: np.ndarray, second: np.ndarray
+) -> None:
+    told = threading.Semaphore(0)
+    pictures = Pictures("sixel", ready=told.release)
+    pictures.take(Answers(cell=(10, 20), colours=256, sixel=True), None)
+    row = tuple(Placed(column, 4, image, 6) for column, image in ((3, first), (11, second), (17, first), (30, second)))
+    together = sixel_pixels(painted(pictures, told, row))
+    assert together.shape == (60, (30 - 3 + 6) * 10, 3)
+    left_alone = np.ones(together.shape[1], bool)
+    for one in row:
+        begin = (one.column - 3) * 10
+        alone = sixel_pixels(painted(pictures, told, (one,)))
+        assert abs(together[:, begin : begin + 60].astype(int) - alone).mean() < 12  # colours that they share
+        left_alone[begin : begin + 60] = False
+    assert (together[:, left_alone] == LEFT).all()
+    assert not (together[:, ~left_alone] == LEFT).all(axis=2).any()
+
+
+def test_pictures_beside_one_another_take_two_thirds_of_the_bytes_that_they_take_alone() -> None:
+    told = threading.Semaphore(0)
+    pictures = Pictures("sixel", ready=told.release)
+    pictures.take(Answers(cell=(10, 20), colours=256, sixel=True), None)
+    images = [np.asarray(image) for image in demo_dataset().splits["train"].images[:12]]
+    row = tuple(Placed(8 * index, 0, image, 6) for index, image in enumerate(images))
+    alone = sum(len(painted(pictures, told, (one,))) for one in row)
+    assert 3 * len(painted(pictures, told, row)) < 2 * alone
+
+
+def test_pictures_that_differ_in_size_line_or_colours_are_painted_on_their_own() -> None:
+    places = [(8, 0, 6), (0, 0, 6), (0, 4, 6), (0, 0, 12), (8, 4, 6)]
+    pictures = [Placed(column, row, GREY, side) for column, row, side in places]
+    rows = rows_of([*pictures, Placed(16, 0, SMOOTH, 6)])
+    assert [[(one.column, one.row, one.side) for one in row] for row in rows] == [
+        [(0, 0, 6), (8, 0, 6)],
+        [(0, 4, 6), (8, 4, 6)],
+        [(0, 0, 12)],
+        [(16, 0, 6)],
+    ]
 
 
 @pytest.mark.parametrize("style", ["blocks", "ascii"])

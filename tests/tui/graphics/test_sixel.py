@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.pixels import sixel_pixels
+from tests.support.pixels import LEFT, sixel_pixels
 from tui.graphics import sixel
 
 
@@ -12,11 +12,21 @@ from tui.graphics import sixel
 def test_every_pixel_has_its_colour(shape: tuple[int, int], scale: int) -> None:
     generator = np.random.default_rng(shape[0] * 100 + scale)
     palette = (generator.integers(0, 101, (9, 3)) * 2.55).round().astype(np.uint8)  # as exact as percent are
-    indices = generator.integers(0, 9, shape).astype(np.uint8)
-    painted = sixel_pixels(sixel.sequence(indices, palette, scale=scale))
-    wanted = palette[indices].repeat(scale, axis=0).repeat(scale, axis=1)
-    assert painted.shape == wanted.shape
-    assert abs(painted.astype(int) - wanted).max() <= 1
+    indices = generator.integers(0, 9, shape).astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+    painted = sixel_pixels(sixel.sequence(indices, palette))
+    assert painted.shape == (*indices.shape, 3)
+    assert abs(painted.astype(int) - palette[indices]).max() <= 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_what_is_not_painted_stays_as_it_is(share: float) -> None:
+    generator = np.random.default_rng(int(10 * share))
+    palette = np.array([(0, 0, 0), (255, 255, 255), (255, 0, 0)], np.uint8)
+    indices = generator.integers(0, 3, (20, 31)).astype(np.uint8).repeat(3, axis=1)
+    mask = (generator.random((20, 31)) < share).repeat(3, axis=1)
+    painted = sixel_pixels(sixel.sequence(indices, palette, mask))
+    assert (painted[mask] == palette[indices][mask]).all()
+    assert (painted[~mask] == LEFT).all()
 
 
 def test_an_area_of_one_colour_is_a_few_characters() -> None:

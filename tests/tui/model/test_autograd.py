@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -13,10 +15,11 @@ from tests.support.waiting import until
 from tests.tui.data.test_data import line, opened
 from tests.tui.model.test_model import about, edges, read, typed
 from tui.app import FmnistApp
-from tui.model import prompts
+from tui.model import graph_to_come, prompts
 from tui.model.autograd import AutogradScreen
 from tui.model.forward import ForwardScreen
 from tui.model.gradient_histogram import GradientHistogram
+from tui.model.graph_to_come import GraphToCome
 from tui.model.tensor import TensorScreen
 from tui.widgets.keyline import KeyLine
 from tui.widgets.rows import Rows
@@ -61,6 +64,20 @@ async def begun(pilot: Pilot[None], words: str = "") -> AutogradScreen:
     return app.screen
 
 
+def test_the_example_of_a_graph_computes_what_it_says() -> None:
+    names: dict[str, Any] = {"torch": torch}
+    for code, gives in graph_to_come.EXAMPLE:
+        *statements, last = code.split("; ")
+        exec("; ".join(statements if gives and "=" not in last else [code]), names)
+        value = names["loss"] if "loss =" in code else eval(last, names) if gives else None
+        assert value is None or value.item() == float(gives)
+    node, ops = names["loss"].grad_fn, []
+    while node is not None:
+        ops.append(node.name())
+        node = node.next_functions[0][0] if node.next_functions else None
+    assert [op.split("::")[-1] for op in ops] == [name.strip() for name, _ in graph_to_come.NODES]
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
     app = FmnistApp(home=home, dataset="demo")
@@ -73,11 +90,17 @@ async def test_step_by_step(home: Path, size: tuple[int, int]) -> None:
             assert "SGD(lr=0.001)" in edges(app, "#loop")
         loop = "[forward] → loss → backward → step → zero_grad    space: pred = model(X)"
         assert line(app, "#strip") == loop
+        to_come = screen.query_one(GraphToCome)
+        assert "No graph yet: space runs forward." in to_come.text()
+        assert re.search(r"\nX +64×1×28×28  no gradient\n", to_come.text())
+        assert re.search(r"\nlinear_relu_stack.4.bias +10 *(\n|$)", to_come.text())
+        assert ("PowBackward0" in to_come.text()) == (size[1] > 40)
         words = screen.query_one(GradientHistogram)
         if size[0] > 100:
             assert re.search(r"optimizer.step\(\) +Changes each parameter by its .grad.", words.text())
         await stepped(pilot, "space", "1 pred = model(X)  logits [64, 10]")
         await until(pilot, lambda: "▸AddmmBackward0" in rows(app, "graph"))
+        assert not to_come.display
         await stepped(pilot, "full_stop", "2 loss = loss_fn(pred, y)  loss 2.3")
         assert "forward → loss → [backward] → step" in line(app, "#strip")
         await until(pilot, lambda: "NllLossBackward0" in rows(app, "graph"))

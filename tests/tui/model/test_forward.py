@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.data.open_dataset import open_dataset
+from engine.inspection.forward_requests import ActivationRequest
 from engine.models.registry import build
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import until
@@ -210,3 +211,33 @@ async def test_an_image_of_a_batch_goes_through(home: Path) -> None:
         assert f"[0] = {DEMO.train.labels[first]}" in line(app, "#value")
         await pilot.press("escape", "right", "F")
         await through(pilot, f"train image {index:,}, ")
+
+
+async def test_the_picture_of_a_stage_is_asked_for_the_room_that_it_has(home: Path) -> None:
+    """The stages and their notes take lines of it once they are there, and another window has others."""
+    app = FmnistApp(home=home, dataset="demo")
+    asked: list[ActivationRequest] = []
+    ask = app.worker.ask
+
+    def noting(request: Any, *more: Any, **options: Any) -> Any:
+        if isinstance(request, ActivationRequest):
+            asked.append(request)
+        return ask(request, *more, **options)
+
+    app.worker.ask = noting  # type: ignore[method-assign]
+    async with app.run_test(size=(140, 45)) as pilot:
+        await opened(pilot)
+        await pilot.press("t", "F")
+        screen = await through(pilot, "test image 0, ")
+        picture = screen.query_one(HeatMap)
+
+        def fits() -> bool:
+            room = (2 * picture.size.height, picture.size.width)
+            return bool(asked) and (asked[-1].rows, asked[-1].columns) == room and "channel of 28 × 28" in borders(app)
+
+        await until(pilot, fits)
+        assert picture.size.height > 20
+        assert "each drawn as" not in borders(app)
+        many = len(asked)
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: len(asked) > many and fits())

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine import sources
+from engine.digits import significant
 from engine.errors import InspectionCancelledError
 from engine.inspection.detail_requests import ModuleDetailRequest
 from engine.inspection.image_requests import ImageRef
@@ -397,7 +398,7 @@ async def test_the_detail_panel_follows_the_cursor(home: Path) -> None:
         await until(pilot, lambda: "512 rows of 28 × 28" in edges(app, "#detail"))
         text = screen.detail.query_one(DetailText).text()
         weight = dict(model().named_parameters())["linear_relu_stack.0.weight"].detach()
-        assert f"mean, std     {float(weight.mean()):.3g}, {float(weight.std(correction=0)):.3g}" in text
+        assert f"mean, std     {significant(float(weight.mean()), 3)}, {float(weight.std(correction=0)):.3g}" in text
         assert "model.linear_relu_stack[0].weight[:2]" in text
         assert f"tensor([[{float(weight[0, 0]):.4f}" in text.replace("[[ ", "[[")
         await pilot.press("o")

@@ -1,5 +1,6 @@
 """A tensor's screen: what stands below numbers that leave most of it free."""
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -164,3 +165,49 @@ def test_numbers_are_large_where_there_is_room_and_none_is_left_out_in_silence()
     assert words(80, 11)[-1] != "…"
     assert words(80, 5)[-1] == "…"
     assert len(words(80, 5)) == 5
+
+
+def test_a_wide_window_has_other_types_and_the_values_around_beside_a_number() -> None:
+    around = tuple((str(-6.5 - at), f"1 1000 {at:04b}") for at in range(-4, 5))
+    number = ExactNumber(
+        (), "", "-6.5", bits=("1", "10000001", "1" * 23), around=around, others=(("torch.int8", "-6", "+0.5"),)
+    )
+    console = Console(width=140)
+
+    def words(count: int, width: int, height: int) -> list[str]:
+        numbers = (number,) * count
+        return ["".join(text for text, _ in line) for line in exact_lines(numbers, "float32", width, height, console)]
+
+    one = words(1, 140, 40)
+    assert any("How its bits make it" in line for line in one)
+    assert "In other types" in one[0][68:]  # beside the number
+    assert any("x.to(torch.int8)  -6  (+0.5)" in line for line in one)
+    assert sum("1 1000 " in line for line in one) == 9
+    assert sum("1 1000 " in line for line in words(1, 140, 10)) == 5  # as many as there is room for, itself between
+    assert not any("In other types" in line for line in words(1, 100, 15))  # below it, where there is room
+    assert any("In other types" in line for line in words(1, 100, 40))
+    assert sum(line.count("In other types") for line in words(2, 140, 40)) == 2
+    for width, height in ((140, 40), (140, 10), (100, 40), (100, 15), (60, 12)):
+        for count in (1, 2):
+            lines = words(count, width, height)
+            assert len(lines) <= height
+            assert all(len(line.rstrip()) <= width for line in lines)
+
+
+def test_how_its_bits_make_a_number_where_there_is_room() -> None:
+    minus = ExactNumber((), "", "-6.5", bits=("1", "10000001", "10100000000000000000000"))
+    console = Console(width=100)
+
+    def words(number: ExactNumber, height: int) -> str:
+        lines = exact_lines((number,), "float32", 100, height, console)
+        return "\n".join("".join(text for text, _ in line) for line in lines)
+
+    told = words(minus, 40)
+    assert "−2^2 × 1.625" in told
+    assert "= 129 less 127: 2^2" in told
+    assert told.count("●") == 1
+    assert "How its bits" not in words(minus, 6)
+    tiny = replace(minus, bits=("0", "00000000", "00000000000000000000001"))
+    assert "a subnormal number: 2^-126" in words(tiny, 40)
+    for none in (("0", "00000000", "0" * 23), ("0", "11111111", "0" * 23), ("00000111",), ()):
+        assert "How its bits" not in words(replace(minus, bits=none), 40)

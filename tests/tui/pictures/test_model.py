@@ -71,7 +71,7 @@ async def test_a_view_of_a_tensor(home: Path, picture: Picture) -> None:
         await still(pilot, READY)
         await pilot.press("v", "enter")
         await still(pilot, ("[12, 784]",))
-        await typed(pilot, "slash", "[3].reshape(28, 28)")
+        await typed(pilot, "slash", "[1].reshape(28, 28)")
         await picture(pilot, "[28, 28]", "a view of it", name="image")
         await typed(pilot, "slash", "[3, :100]")
         await picture(pilot, "[100]", "[0] = ", name="vector")

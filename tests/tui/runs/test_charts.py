@@ -10,16 +10,28 @@ from engine.runs.state import Mark, RunState, fold
 from engine.training import events as ev
 from engine.training.config import TrainConfig
 from tui.runs import charts
-from tui.runs.charts import MOST_RUNS, SIGNS, ShownRun, mean_words, overlay, prepare, round_limit, run_chart, run_slots
-from tui.runs.metrics import ACCURACY, GRADIENT, LOAD, LOSS, MEMORY, METRICS, RATE, SPEED
-from tui.widgets.chart.plot import MARK, plot
+from tui.runs.charts import (
+    MOST_RUNS,
+    SIGNS,
+    TEST_SIGN,
+    ShownRun,
+    mean_words,
+    overlay,
+    prepare,
+    round_limit,
+    run_chart,
+    run_slots,
+)
+from tui.runs.metrics import ACCURACY, GRADIENT, LOAD, LOSS, MEMORY, METRICS, RATE, SPEED, TEMPERATURE, WATTS
+from tui.widgets.chart.chart_view import heading_lines
+from tui.widgets.chart.plot import DOT, MARK, plot
 from tui.widgets.chart.series import Counted, Series
 from tui.widgets.chart.view import View
 
 STEPS = 100
 
 
-def trained(epochs: int = 2, lr: float = 0.5) -> RunState:
+def trained(epochs: int = 2, lr: float = 0.5, watts: float | None = None) -> RunState:
     """A run of ten epochs after some of them; an event each second."""
     config = TrainConfig(epochs=10).to_dict()
     events: list[ev.Event] = [
@@ -32,7 +44,7 @@ def trained(epochs: int = 2, lr: float = 0.5) -> RunState:
                 epoch=epoch, step=step, steps=STEPS, loss=1 / epoch, lr=lr / epoch, samples_per_s=3e3
             )
             events.append(progress)
-        events.append(ev.Readings(load=0.5, memory=2**30, memory_total=None))
+        events.append(ev.Readings(load=0.5, memory=2**30, memory_total=None, watts=watts, temperature=watts and 61.0))
         events.append(ev.Evaluated(epoch=epoch, loss=2.0, accuracy=0.453, per_class=[], confusion=[], seconds=0.1))
     return fold(replace(event, seq=at + 1, t=100.0 + at) for at, event in enumerate(events))
 
@@ -70,14 +82,16 @@ def test_the_axis_grows_in_steps_in_a_long_run() -> None:
 
 
 def test_every_metric_has_its_values_its_steps_and_its_seconds() -> None:
-    state = trained()
+    state = trained(watts=221.5)
     last = {metric: run_chart(metric, state).series[0] for metric in METRICS if metric is not GRADIENT}
     assert {metric: float(one.mean[-1]) for metric, one in last.items()} == {
-        LOSS: 0.5, ACCURACY: pytest.approx(45.3), RATE: 0.25, SPEED: 3000.0, LOAD: 50.0, MEMORY: 1024.0
+        LOSS: 0.5, ACCURACY: pytest.approx(45.3), RATE: 0.25, SPEED: 3000.0, LOAD: 50.0, MEMORY: 1024.0,
+        WATTS: 221.5, TEMPERATURE: 61.0,
     }  # fmt: skip
     assert [float(along[-1]) for along in last[LOSS].places] == [2.0, 200.0, 22.0]
     assert [float(along[-1]) for along in last[ACCURACY].places] == [2.0, 200.0, 22.0]
     assert last[MEMORY].text(1024.0) == "1,024 MiB"
+    assert (last[WATTS].text(221.5), last[TEMPERATURE].text(61.0)) == ("222 W", "61 °C")
     missing = run_chart(GRADIENT, state)
     assert (missing.series, "no gradient norm" in missing.nothing) == ((), True)
 
@@ -137,7 +151,7 @@ def test_the_means_of_a_group_are_taken_once(monkeypatch: pytest.MonkeyPatch) ->
     group = ShownRun("g", "two", trained(), (trained(),))
     prepare([group])
     prepared = len(taken)
-    assert prepared >= len(METRICS) - 1
+    assert prepared >= len([metric for metric in METRICS if not metric.rare]) - 1
     overlay(LOSS, [group])
     overlay(RATE, [group])
     assert len(taken) == prepared
@@ -182,3 +196,50 @@ def test_a_run_with_validation_images_has_their_results_and_those_of_the_test_se
     assert [one.name for one in laid.series] == ["mine val", "mine test", "other val", "other test"]
     only_val = run_chart(ACCURACY, fold([begun, *told[:3]]), also=False)
     assert [one.name for one in only_val.series] == ["val"]
+
+
+def validated(tests: int) -> RunState:
+    """A run that decides by validation images, with so many results on the test set."""
+    state = trained()
+    return replace(state, dataset={"val": 500}, vals=state.results, tests=state.results[:tests])
+
+
+def test_the_test_results_differ_in_sign_from_those_of_the_validation_images() -> None:
+    state = validated(1)
+    assert state.validates
+    for metric in (LOSS, ACCURACY):
+        shown = run_chart(metric, state)
+        signs = {one.name: one.sign for one in shown.series}
+        assert signs["test"] == TEST_SIGN
+        assert signs["val"] == ""
+        drawn = "\n".join(plot(shown, View(), 90, 14).text())
+        assert TEST_SIGN in drawn
+        key = "".join(text for line in heading_lines(shown, View(), None, 90, "") for text, _ in line)
+        assert f"{TEST_SIGN} test" in key
+        assert f"{DOT} val" in key
+
+
+def test_a_chart_of_several_runs_names_the_set_that_all_of_them_decide_by() -> None:
+    first, second = trained(), validated(0)
+    by_test, by_val = ShownRun("a", "a", first), ShownRun("b", "b", second)
+    assert overlay(ACCURACY, [by_test]).title == "test accuracy, %"
+    assert overlay(ACCURACY, [by_val]).title == "validation accuracy, %"
+    assert overlay(ACCURACY, [by_test, by_val]).title == "accuracy, %"
+    assert overlay(LOSS, [by_test, by_val]).title == "loss"
+
+
+@pytest.mark.parametrize(
+    ("title", "width", "words"),
+    [
+        ("test accuracy, %", 60, "test accuracy, %"),
+        ("test accuracy, %", 27, "test accuracy "),
+        ("test accuracy, %", 23, "accuracy "),
+        ("gradient norm, all parameters", 30, "gradient norm "),
+        ("val_loss by trial", 24, "val_loss "),
+    ],
+)
+def test_a_title_without_room_keeps_its_noun(title: str, width: int, words: str) -> None:
+    run = run_chart(ACCURACY, trained())
+    shown = replace(run, series=(replace(run.series[0], name="of one run"),), marks=())
+    (line,) = heading_lines(shown, View(), None, width, title)
+    assert "".join(text for text, _ in line).startswith(words)

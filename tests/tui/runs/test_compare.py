@@ -146,7 +146,7 @@ async def test_the_marked_runs_stand_side_by_side(home: Path, size: tuple[int, i
         screen = await compared(pilot, app, 3, "m", "m", "m")
         assert names(screen) == ["pair", "fast", "slow"]
         table = cells(screen)
-        assert [row["lr"] for row in table] == ["1e-3", "≠ 0.01", "≠ 1e-4"]
+        assert [row["lr"] for row in table] == ["1e-3", "≠ 1e-2", "≠ 1e-4"]
         assert [row["best"] for row in table] == ["86.0 ± 2.8% (2)", "• 90.0%", "80.0%"]
         charts = {one.name for one in screen.query_one("#loss", RunChart).chart.series}
         assert charts >= {"fast", "slow", "pair, mean of 2, from epoch 2 on of 1"}
@@ -201,7 +201,7 @@ async def test_the_table_is_sorted_by_each_column_and_marks_what_others_have(hom
         await pilot.press("home")
         assert screen.table.key == "20260101-101002-aaaa"
         assert "≠ other than fast" in edges(screen, "settings")
-        assert [row["lr"] for row in cells(screen)] == ["0.01", "≠ 1e-3", "≠ 1e-4"]
+        assert [row["lr"] for row in cells(screen)] == ["1e-2", "≠ 1e-3", "≠ 1e-4"]
         assert [row.styles.get("lr") for row in screen.table.rows] == [None, "changed", "changed"]
 
 

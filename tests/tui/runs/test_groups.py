@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
+from engine.errors import RunError
 from engine.home import Home
 from engine.mean_std import MeanStd
 from engine.queue import queue_file
 from engine.queue.queue_file import Queue, Waiting
 from engine.runs import client as runs
-from engine.runs import groups, listing, store
+from engine.runs import groups, listing, meta, store
 from engine.runs.family import family
 from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
@@ -22,6 +24,7 @@ from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, evaluated
 from tests.support.waiting import until
 from tests.tui.runs.test_runs import panel, rows, screen_of, typed
 from tui import format as fmt
+from tui.cli import main
 from tui.config.declared import SORT_RUNS
 from tui.runs.group_text import state_of
 from tui.runs.grouped_rows import arranged, of_two
@@ -196,3 +199,48 @@ async def test_the_form_puts_a_group_into_the_queue_and_runs_shows_it(
         await until(pilot, lambda: bool(app.screen.query("#table")) and len(rows(app)) == 1)
         assert rows(app)[0][:2] == ["queued", "+ trio (3)"]
     assert len(os.listdir(home / "runs")) == 3
+
+
+async def test_a_group_is_renamed_with_its_runs_that_are_called_by_it(home: Path) -> None:
+    first = store.find(home, "20260101-101010-aaaa")
+    meta.change(first, name="the best one", note="kept")
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: len(rows(app)) == 2 and "five (3)" in str(rows(app)))
+        await pilot.press("down", "f2")
+        await until(pilot, lambda: bool(app.screen.query("#line")))
+        assert app.screen.query_one("#line", Input).value == "five"
+        app.screen.query_one("#line", Input).value = "seven"
+        await pilot.press("enter")
+        await until(pilot, lambda: "seven (3)" in str(rows(app)))
+    (group,) = groups.groups(listing.list_runs(home))
+    assert group.name == "seven"
+    assert sorted(run.name for run in group.runs) == ["seven seed 1", "seven seed 2", "the best one"]
+    assert [run.note for run in group.runs if run.note] == ["kept"]
+
+
+def test_the_trials_of_a_study_keep_its_name(home: Path) -> None:
+    (group,) = groups.groups(listing.list_runs(home))
+    trials = tuple(dataclasses.replace(run, study="search") for run in group.runs)
+    with pytest.raises(RunError, match="trials of the study search, which keeps its name"):
+        groups.rename(dataclasses.replace(group, runs=trials), "other")
+    for odd in ("\x1b[2J", "x" * 300):
+        with pytest.raises(RunError, match="the run's name"):
+            groups.rename(group, odd)
+    assert groups.groups(listing.list_runs(home)) == [group]
+
+
+def test_a_group_is_renamed_on_the_command_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def rename(*arguments: str) -> int:
+        return main.main(["--home", str(home), "rename", *arguments])
+
+    assert rename("five", "six") == 0
+    assert "g1: five is called six now, 3 runs" in capsys.readouterr().out
+    (group,) = groups.groups(listing.list_runs(home))
+    assert (group.name, group.runs[0].name) == ("six", "six seed 0")
+    assert rename("g1", "") == 0
+    (group,) = groups.groups(listing.list_runs(home))
+    assert (group.name, group.runs[0].name) == ("", "seed 0")
+    assert rename("nothing", "x") == 2
+    assert rename("alone", "one") == 0
+    assert "alone is called one now" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from tests.tui.data.test_data import line
 from tui.runs.layer_stats import SPARK, LayerStatsScreen, spark
 from tui.runs.watch import WatchScreen
 from tui.widgets.chart.chart_view import ChartView
+from tui.widgets.chart.plot import MIN_HEIGHT
 from tui.widgets.rows import Rows
 
 
@@ -72,7 +73,7 @@ async def test_the_layers_of_a_run(home: Path, size: tuple[int, int]) -> None:
         )
         await until(pilot, lambda: "60% of the units of 1 are 0" in line(app, "#about"))
         told = line(app, "#about").replace("\n", " ")
-        assert "loss of this batch: 0.500000 before the step, 0.250000 after (-2.50e-01)" in told
+        assert "loss of this batch: 0.500000 before the step, 0.250000 after (-2.50e-1)" in told
         await pilot.press("escape")
         assert isinstance(app.screen, WatchScreen)
 
@@ -108,3 +109,22 @@ def test_a_curve_in_a_few_cells() -> None:
     assert spark([1.0, 1.0]) == "▄▄"
     assert spark([0.0, 1.0]) == "▁█"
     assert len(spark([float(at) for at in range(1000)])) == SPARK
+
+
+async def test_a_small_window_keeps_the_chart_beside_a_warning(home: Path) -> None:
+    run = MadeUpRun(home, "20260101-000000-0001", name="made")
+    run.add(layer_stats(1, 1), progress(1, 1), layer_stats(1, 11, loss_before=0.5, loss_after=0.25))
+    message = "96% of the units of linear_relu_stack.1 are 0 for a whole batch at epoch 1, step 11: dead ReLUs"
+    run.add(ev.Warned(code="dead_units", message=message, epoch=1, step=11))
+    app = ScreensApp(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen) and app.screen.check_action("layers", ()))
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, LayerStatsScreen) and "96%" in line(app, "#about"))
+        assert len(line(app, "#about").splitlines()) == 4
+        assert "…" in line(app, "#about")
+        chart = app.screen.query_one(ChartView)
+        assert chart.size.height >= MIN_HEIGHT
+        await pilot.resize_terminal(80, 40)
+        await until(pilot, lambda: message in line(app, "#about"))

@@ -10,14 +10,18 @@ from textual.widgets import Input, Static
 
 from engine.errors import ConfigError
 from engine.inspection.lr_find_requests import LrFinding
+from engine.training.config import TrainConfig
 from tests.support.at_once import at_once  # noqa: F401
+from tests.support.trained import TrainOnce
 from tests.support.waiting import until
+from tui import format as fmt
 from tui.app import FmnistApp
 from tui.dialogs.prompt import PromptScreen
 from tui.runs.form import ConfigForm
 from tui.runs.lr_chart import lr_chart
 from tui.runs.lr_find import LrFindScreen, typed_sweep
 from tui.runs.new_run import NewRunScreen
+from tui.runs.watch import WatchScreen
 from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.panel import Edge
 from tui.widgets.rows import Rows
@@ -73,6 +77,48 @@ async def test_enter_takes_a_suggestion_into_the_form(home: Path, size: tuple[in
         assert form(app).chosen == "lr"
         assert valley.lr != steepest.lr
         assert f"--lr {steepest.lr:g}"[:8] in form(app).command_line
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_cursor_on_the_chart_reads_out_and_takes_what_is_there(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo", start="train")
+    async with app.run_test(size=(140, 45)) as pilot:
+        screen = await opened(pilot)
+        found = await finished(pilot, screen)
+        assert "the form has 1e-3" in edges(app)
+        await pilot.press("right", *["left"] * 20)
+        cursor = screen.query_one(ChartView).view.cursor
+        assert cursor is not None
+        assert found.sweep.low < cursor < found.sweep.high
+        taken = float(f"{cursor:.3g}")
+        assert f"Enter takes {fmt.rate(taken)}" in edges(app)
+        assert "epoch" not in screen.query_one(ChartView).text()  # x is no place in a run
+        await pilot.press("escape")
+        assert app.screen is screen
+        assert screen.query_one(ChartView).view.cursor is None
+        await pilot.press("right", *["left"] * 20, "enter")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        assert form(app).values["lr"] == taken
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("at_once")
+async def test_from_a_checkpoint_on_train_to_a_branch_with_what_is_taken(home: Path, train_once: TrainOnce) -> None:
+    folder = train_once(home, TrainConfig(epochs=2, batch_size=200, threads=1, dataset="demo"), "base")
+    app = FmnistApp(home=home, dataset="demo", watch=folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WatchScreen) and bool(app.screen._entries))
+        await pilot.press("left_square_bracket", "left_square_bracket", "F")
+        await until(pilot, lambda: isinstance(app.screen, LrFindScreen))
+        screen = app.screen
+        assert isinstance(screen, LrFindScreen)
+        found = await finished(pilot, screen)
+        assert "epoch 1" in found.of
+        assert "the run has 1e-3" in edges(app)
+        taken = found.suggestions.found[0].lr
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen))
+        assert app.screen.query_one("#line", Input).value == f"lr={fmt.setting(taken)}"
 
 
 @pytest.mark.usefixtures("at_once")

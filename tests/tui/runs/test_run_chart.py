@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from textual.app import App, ComposeResult
+from textual.pilot import Pilot
 
 from engine.runs.curve import GrowingCurve, Point
 from engine.runs.follower import Follower
@@ -12,7 +13,7 @@ from engine.training.events import Progress
 from tests.support.made_up import STEPS, MadeUpRun, progress
 from tests.support.waiting import until
 from tui.runs.charts import ShownRun
-from tui.runs.metrics import ACCURACY, LOSS, RATE, SPEED
+from tui.runs.metrics import ACCURACY, LOSS, METRICS, RATE, SPEED, TEMPERATURE, WATTS, Metric
 from tui.runs.run_chart import RunChart, stretch_of
 from tui.widgets.chart.page import ChartPage
 from tui.widgets.chart.view import View
@@ -93,6 +94,33 @@ async def test_the_keys_of_a_chart_act_where_it_has_the_focus() -> None:
         assert app.above.metric is RATE  # the accuracy is below
         await pilot.press("m")
         assert app.above.metric is SPEED
+
+
+async def test_watts_and_temperature_are_offered_where_a_run_has_any() -> None:
+    state = RunState(epochs=2, steps=10, epoch=1, step=5, curve=(point(1), point(2)), seq=1)
+    warm = replace(state, curves={"watts": (point(1),)})
+    app = ChartsApp()
+
+    async def offered(pilot: Pilot[None]) -> list[Metric]:
+        """What `m` chooses, until it has gone round."""
+        app.above.show_metric(LOSS)
+        found = list[Metric]()
+        while app.above.metric not in found:
+            found.append(app.above.metric)
+            await pilot.press("m")
+        return found
+
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.above.focus()
+        app.above.show_run(state, now=True)
+        plain = await offered(pilot)
+        assert plain == [metric for metric in METRICS if not metric.rare and metric is not ACCURACY]
+        app.above.show_run(warm, now=True)
+        assert await offered(pilot) == [*plain, WATTS]
+        app.above.show_runs([ShownRun("a", "a", state), ShownRun("b", "b", warm)], now=True)
+        assert await offered(pilot) == [*plain, WATTS]
+        app.above.show_runs([ShownRun("a", "a", state, (state, replace(state, curves={"temperature": (point(1),)})))])
+        assert await offered(pilot) == [*plain, TEMPERATURE]
 
 
 async def test_a_click_puts_the_cursor_there() -> None:

@@ -1,12 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from engine.home import Home
+from engine.runs import groups
 from engine.runs.curve import even
 from engine.runs.family import family
 from engine.runs.listing import RunSummary, differing
 from engine.training.events import SettingValue
 from engine.training.settings import defaults
 from tui.run_columns import columns
+from tui.runs.grouped_rows import of_two
 from tui.runs.run_table import in_order, orders, table
 from tui.widgets.order import Order
 from tui.widgets.rows import Rows
@@ -124,3 +129,20 @@ def test_the_first_columns_stay_where_others_are_passed_over() -> None:
     rows.slide(3)
     rows._placed(40)
     assert [made.columns[place].title for place, _ in rows._placed(40)][:2] == ["state", "run"]
+
+
+def test_validation_has_one_format_in_its_column() -> None:
+    runs = [run("a", val="10%"), run("b", val="0.1"), run("c", val="5000"), run("d"), run("e", val="somebody's")]
+    made = table(runs, Order(), 120)
+    at = [column.title for column in made.columns].index("val")
+    assert [row.cells[at] for row in made.rows] == ["10%", "10%", "5,000", "–", "somebody's"]
+
+
+@pytest.mark.parametrize("width", [78, 90, 136])
+def test_the_name_of_a_group_has_room_beside_what_stands_around_it(width: int) -> None:
+    runs = [replace(run(f"r{at}"), group="g", group_name="rates and sizes") for at in range(2)]
+    found = groups.groups(runs)
+    made = table(runs, Order(), width, groups=of_two(found))
+    at = [column.title for column in made.columns].index("run")
+    assert made.rows[0].cells[at] == f"+ {found[0].title} (2)"
+    assert made.columns[at].width >= len(made.rows[0].cells[at])

@@ -1,6 +1,7 @@
 """The studies and one study on screen: trials, views, and what can be done with it."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tui.runs.runs import RunsScreen
 from tui.runs.studies import StudiesScreen, typed_study
 from tui.runs.study import StudyScreen
 from tui.runs.study_lines import StudyLines
-from tui.runs.study_table import in_order, orders
+from tui.runs.study_table import about, in_order, orders
 from tui.runs.watch import WatchScreen
 from tui.widgets.chart.chart_view import ChartView
 from tui.widgets.keyline import KeyLine
@@ -97,6 +98,9 @@ async def test_the_trials_stand_with_the_best_first(home: Path, size: tuple[int,
             assert "complete" in about
             assert "rmsprop" not in about or "optimizer" in about
             assert "0.00291" in about
+        rates = {row.cells[5] for row in app.screen.query_one(Rows).rows if row.cells[5]}  # type: ignore[attr-defined]
+        assert {"1.000e-3", "2.910e-3", "6.614e-4"} <= rates
+        assert all(re.fullmatch(r"\d\.\d{3}e-\d", rate) for rate in rates), "one format a column"
 
 
 async def test_the_views_in_turn(home: Path) -> None:
@@ -104,8 +108,10 @@ async def test_the_views_in_turn(home: Path) -> None:
     app = ScreensApp(home, "runs")
     async with app.run_test(size=SIZES[1]) as pilot:
         screen = await opened(pilot)
-        chart, lines = screen.query_one(ChartView), screen.query_one(StudyLines)
+        chart, lines = screen.query_one(ChartView), screen.query_one("#lines", StudyLines)
+        below = screen.query_one("#below", StudyLines)
         assert chart.display
+        await until(pilot, lambda: "9 complete trials" in below.text())  # what the other panel does not show
         await until(pilot, lambda: "best so far" in chart.text())
         assert {one.name: len(one) for one in chart.chart.series} == {"pruned": 2, "best so far": 9, "complete": 9}
         line = next(one for one in chart.chart.series if one.name == "best so far")
@@ -125,6 +131,7 @@ async def test_the_views_in_turn(home: Path) -> None:
         assert "Parallel coordinates" in panel(app, "view")
         await until(pilot, lambda: "val_loss" in lines.text())
         assert "9 complete trials" in lines.text()
+        await until(pilot, lambda: "PED-ANOVA" in below.text())
         assert "rmsprop" in lines.text()
         await pilot.press("v")
         await until(pilot, lambda: "61%" in lines.text())
@@ -376,3 +383,37 @@ async def test_from_a_trial_on_runs_to_its_study(home: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, StudyScreen) and bool(app.screen.query_one(Rows).rows))
         await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_the_list_of_studies_shows_what_the_one_under_the_cursor_looks_for_and_has_found(home: Path) -> None:
+    made_study(home)
+    made_study(home, "second", metric="val_accuracy")
+    app = ScreensApp(home, "runs")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("O")
+        await until(pilot, lambda: isinstance(app.screen, StudiesScreen) and len(app.screen.query_one(Rows).rows) == 2)
+
+        def about() -> str:
+            return str(app.screen.query_one("#about", Static).content)
+
+        chart = app.screen.query_one(ChartView)
+        await until(pilot, lambda: "the lowest val_loss" in about() and bool(chart.chart.series))
+        assert "1e-4..1e-1:log" in about()
+        assert "The best: trial " in about()
+        assert "12 of 16 done" in about()
+        await pilot.press("down")
+        await until(pilot, lambda: "the highest val_accuracy" in about() and chart.chart.unit == "%")
+        assert "second" in panel(app, "about-panel")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not app.screen.query_one("#about-panel").display)
+        await until(pilot, lambda: "best so far" in chart.text())  # below the list there too
+
+
+def test_a_trial_of_one_epoch_is_said_without_a_way_from_it_to_itself() -> None:
+    definition = client.define(("lr=1e-4..1e-1:log", "epochs=5", "dataset=demo"), metric="val_loss")
+    one = trials.Trial(0, "running", {"lr": "1e-3"}, None, [(1, 1.2)])
+    told = str(about(trials.Snapshot(definition, [one]), one, ""))
+    assert "val_loss 1.2000 after epoch 1, the only one so far" in told
+    two = msgspec.structs.replace(one, values=[(1, 1.2), (2, 0.9)])
+    assert "1.2000 → 0.9000, epochs 1 to 2" in str(about(trials.Snapshot(definition, [two]), two, ""))

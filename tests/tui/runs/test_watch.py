@@ -1,5 +1,6 @@
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from engine.home import RunFolder
 from engine.runs.state import RunState
 from engine.training import events as ev
 from engine.training.config import TrainConfig
-from tests.support.made_up import SIZES, MadeUpRun, ScreensApp, evaluated, progress
+from tests.support.made_up import SIZES, STEPS, MadeUpRun, ScreensApp, evaluated, progress
 from tests.support.timers import count_writes, tick
 from tests.support.waiting import until
-from tui.runs.facts import Numbers
+from tui.runs.facts import Numbers, notice
 from tui.runs.follow import FollowThread, RunUpdated
 from tui.runs.form import ConfigForm
 from tui.runs.form_fields import all_names
@@ -152,6 +153,39 @@ async def test_load_memory_and_speed_are_shown_only_while_it_trains(
         if word == "paused":
             run.add(ev.Unpaused(epoch=4, step=51))
             await until(pilot, lambda: "machine load 63%" in numbers.text())
+
+
+async def test_what_a_gpu_tells_stands_beside_what_others_take_of_it(tmp_path: Path, run: MadeUpRun) -> None:
+    gib = 2**30
+    run.add(
+        ev.Readings(
+            load=0.97, memory=3 * gib, memory_total=80 * gib, memory_used=12 * gib, watts=221.5, watts_limit=700.0,
+            temperature=61.0, others=2, others_memory=8 * gib,
+        )
+    )  # fmt: skip
+    app = ScreensApp(tmp_path)
+    async with app.run_test(size=(160, 45)) as pilot:
+        app.watch_run(run.folder)
+        await until(pilot, lambda: "97%" in text(app))
+        numbers = app.screen.query_one(Numbers)
+        assert (
+            "memory 3.0 GiB · card 12.0 GiB of 80.0 GiB · machine load 97% · 2 other processes, 8.0 GiB · 222 of 700 W "
+            "· 61 °C" in numbers.text()
+        )
+        run.add(ev.Readings(load=None, memory=3 * gib, memory_total=80 * gib, others=1, temperature=61.0))
+        await until(pilot, lambda: "memory 3.0 GiB of 80.0 GiB · 1 other process · 61 °C" in numbers.text())
+
+
+def test_what_a_gpu_does_not_tell_is_a_warning_of_its_epoch_and_hides_no_other() -> None:
+    silent = ev.Warned(code="no_readings", message="the GPU does not tell its watts", epoch=1, step=3)
+    dead = ev.Warned(code="dead_units", message="dead units", epoch=1, step=2)
+    state = RunState(status="training", epoch=1, step=5, steps=STEPS, seq=9, warnings=(silent,))
+    assert "does not tell its watts" in notice(state, alive=True)[0]
+    assert notice(replace(state, epoch=2), alive=True) == ("", "")
+    both = notice(replace(state, warnings=(dead, silent)), alive=True)[0]
+    assert "dead units" in both
+    assert "warnings" not in both
+    assert "dead units" in notice(replace(state, epoch=2, warnings=(silent, dead)), alive=True)[0]
 
 
 @pytest.mark.parametrize("saved", [False, True])
@@ -381,6 +415,7 @@ def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(
 ) -> None:
     ticks = Ticks(last=59)  # four a second
     monkeypatch.setattr("tui.runs.follow.time", ticks)
+    monkeypatch.setattr("tui.runs.follow.usable_cores", lambda: 2)
     target = Target(ticks)
     follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
     follower._stopping = ticks  # type: ignore[assignment]
@@ -392,6 +427,55 @@ def test_a_follower_posts_at_most_twice_a_second_and_nothing_without_news(
     follower._follow()
     steps = [(at, message.state.step) for at, message in target.messages]
     assert steps == [(at / 2, 50 + 2 * at) for at in range(11)] + [(12.5, 90)]
+
+
+def test_a_run_that_leaves_no_core_free_is_posted_once_a_second(
+    run: MadeUpRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = Ticks(last=20)
+    monkeypatch.setattr("tui.runs.follow.time", ticks)
+    monkeypatch.setattr("tui.runs.follow.usable_cores", lambda: 1)
+    target = Target(ticks)
+    follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
+    follower._stopping = ticks  # type: ignore[assignment]
+    for at in range(1, 21):
+        ticks.plan[at] = lambda at=at: run.add(progress(4, 50 + at))  # type: ignore[misc]
+    follower._follow()
+    assert [at for at, _ in target.messages] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_log_that_is_written_anew_is_shown_as_it_is_now(run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = Ticks(last=12)
+    monkeypatch.setattr("tui.runs.follow.time", ticks)
+    target = Target(ticks)
+    follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
+    follower._stopping = ticks  # type: ignore[assignment]
+    whole = run.folder.events.read_bytes()
+    first = whole[: whole.index(b"\n") + 1]
+
+    def written(content: bytes) -> Callable[[], None]:
+        def write() -> None:
+            run.folder.events.write_bytes(content)
+
+        return write
+
+    ticks.plan[4], ticks.plan[8] = written(first), written(whole)
+    follower._follow()
+    assert [message.state.step for _, message in target.messages] == [50, 0, 50]
+    assert not any(message.problem for _, message in target.messages)
+
+
+def test_half_a_line_at_the_end_of_a_log_is_not_waited_for(run: MadeUpRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = Ticks(last=8)
+    monkeypatch.setattr("tui.runs.follow.time", ticks)
+    target = Target(ticks)
+    follower = FollowThread(target, run.folder)  # type: ignore[arg-type]
+    follower._stopping = ticks  # type: ignore[assignment]
+    with open(run.folder.events, "ab") as file:
+        file.write(b'{"seq": 99, "kind": "progr')
+    follower._follow()
+    assert target.messages[-1][1].read == 1.0
+    assert len(target.messages) <= 2
 
 
 async def test_the_run_goes_on_beneath_a_prompt_which_keeps_what_is_typed(

@@ -51,10 +51,17 @@ async def filtered(pilot: Pilot[None], text: str) -> None:
     await pilot.pause()
 
 
+async def read(pilot: Pilot[None], app: FmnistApp) -> None:
+    """Wait until all files are in the list, and painted."""
+    await until(pilot, lambda: isinstance(app.screen, CheckpointsScreen) and "4 files" in said(app) and shown(app))
+
+
 async def test_each_order_is_of_its_figure(listed: FmnistApp) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
-        assert shown(listed) == "▸d c b a"
+        await until(
+            pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed) and shown(listed)
+        )
+        await until(pilot, lambda: shown(listed) == "▸d c b a")
         for order in ("a c ▸d b", "b ▸d a c", "c a ▸d b", "▸d c b a"):
             await pilot.press("s")
             assert shown(listed) == order
@@ -62,7 +69,9 @@ async def test_each_order_is_of_its_figure(listed: FmnistApp) -> None:
 
 async def test_an_order_is_reversed_clicked_and_kept(listed: FmnistApp, home: Path) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
+        await until(
+            pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed) and shown(listed)
+        )
         await pilot.press("S")
         assert shown(listed) == "a b c ▸d"
         await pilot.press("S", "s", "s", "s", "S")  # by accuracy, the worst first; what has none stays last
@@ -73,13 +82,17 @@ async def test_an_order_is_reversed_clicked_and_kept(listed: FmnistApp, home: Pa
         assert shown(listed) == "b ▸d a c"
     again = FmnistApp(home=home, dataset="demo", start="checkpoints", preferences=listed.preferences)
     async with again.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(again.screen, CheckpointsScreen) and "4 files" in said(again))
-        assert shown(again) == "▸b d a c"
+        await until(
+            pilot, lambda: isinstance(again.screen, CheckpointsScreen) and "4 files" in said(again) and shown(again)
+        )
+        await until(pilot, lambda: shown(again) == "▸b d a c")
 
 
 async def test_a_filter_keeps_the_order_the_marks_and_the_cursor(listed: FmnistApp) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
+        await until(
+            pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed) and shown(listed)
+        )
         await pilot.press("s", "s", "m", "down", "down", "m", "up")  # by size; d and c are marked, a has the cursor
         assert shown(listed) == "b ✓d ▸a ✓c"
         await filtered(pilot, "<0.4KB")
@@ -97,7 +110,9 @@ async def test_a_filter_keeps_the_order_the_marks_and_the_cursor(listed: FmnistA
 
 async def test_a_mark_is_taken_away_by_the_key_that_made_it(listed: FmnistApp) -> None:
     async with listed.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed))
+        await until(
+            pilot, lambda: isinstance(listed.screen, CheckpointsScreen) and "4 files" in said(listed) and shown(listed)
+        )
         await pilot.press("m", "up", "m", "m")
         assert shown(listed) == "▸✓d c b a"
         await pilot.press("m", "down", "down", "down", "down", "m")

@@ -15,8 +15,13 @@ HEIGHT, WIDTH = 9, 7
 
 
 class CellsApp(App[None]):
+    short = 0  # how often it was told that there is room for more
+
     def compose(self) -> ComposeResult:
         yield Cells()
+
+    def on_cells_short(self) -> None:
+        self.short += 1
 
     @property
     def cells(self) -> Cells:
@@ -30,6 +35,28 @@ def taken(cells: Cells) -> None:
     top, left, rows, columns = cells.window
     texts = [[f"{row}.{column}" for column in range(left, left + columns)] for row in range(top, top + rows)]
     cells.take(HEIGHT, WIDTH, top, left, [row[: WIDTH - left] for row in texts[: HEIGHT - top]])
+
+
+async def test_room_for_more_than_there_is_is_told() -> None:
+    app = CellsApp()
+    async with app.run_test(size=(15, 5)) as pilot:
+        await pilot.resize_terminal(25, 5)
+        assert not app.short  # it has nothing yet, and whoever asks for the first window knows the size
+        taken(app.cells)
+        taken(app.cells)
+        await pilot.resize_terminal(12, 4)
+        assert not app.short
+        await pilot.resize_terminal(40, 5)
+        await pilot.pause()
+        assert app.short
+        taken(app.cells)
+        told = app.short
+        await pilot.resize_terminal(200, 50)  # larger than the whole table
+        await pilot.pause()
+        taken(app.cells)
+        await pilot.resize_terminal(201, 51)
+        await pilot.pause()
+        assert app.short <= told + 1
 
 
 async def test_the_cursor_stays_in_the_table_and_the_window_follows_it() -> None:

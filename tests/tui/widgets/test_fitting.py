@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from tui.format import counts
-from tui.widgets.lines import fit_facts, fit_parts, wrapped_facts, wrapped_path
+from tui.widgets.lines import fit_facts, fit_parts, fit_title, wrapped_facts, wrapped_path
 from tui.widgets.rows import Column, Row, snug, whole_numbers
 
 
@@ -101,3 +101,33 @@ def test_columns_are_no_wider_than_what_is_in_them() -> None:
     rows = [Row("a", ("a-long-name", "2×2", "far too long", "-0.000175")), Row("b", ("b", "512×784", "", ""))]
     assert [column.width for column in snug(columns, rows)] == [-8, 7, 6, 9]
     assert [column.width for column in snug(columns, [])] == [-8, 5, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("20261128-142828-7b37 · epoch 10", 40, None),
+        ("20261128-142828-7b37 · epoch 10", 24, "202611…8-7b37 · epoch 10"),
+        ("20261128-142828-7b37 · epoch 10", 12, None),
+        ("train image 12 of 60,000", 20, None),
+    ],
+)
+def test_a_title_keeps_the_facts_behind_its_name(text: str, width: int, shown: str | None) -> None:
+    made = fit_title(text, width)
+    assert cell_len(made) <= width
+    facts = text.split(" · ")[1:]
+    room = width - sum(3 + len(fact) for fact in facts)
+    if facts and room >= 8:
+        assert made.endswith(" · " + " · ".join(facts))
+    else:
+        assert made == fit_facts(text, width)
+    if shown is not None:
+        assert made == shown
+
+
+def test_the_mark_of_the_order_has_room_beside_a_title() -> None:
+    columns = (Column("name", 20), Column("age", 9, right=True), Column("size", 9, right=True))
+    rows = [Row("a", ("fast", "1 h", "5 MiB"))]
+    assert [column.width for column in snug(columns, rows)] == [4, 3, 5]
+    assert [column.width for column in snug(columns, rows, "age")] == [4, 4, 5]
+    assert [column.width for column in snug(columns, rows, "name")] == [5, 3, 5]

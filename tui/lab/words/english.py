@@ -15,6 +15,8 @@ class LabWords:
     lang: str = "en"
     # Of a cell and its outputs
     empty_text: str = "(empty text)"
+    more_characters: str = "… {0} more characters of this cell are not shown"
+    too_long: str = "This cell has {0} characters: too many to edit here"
     queued: str = "waits for its turn"
     not_run: str = "not run"
     not_run_why: str = "not run: {0}"

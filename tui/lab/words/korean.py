@@ -6,6 +6,8 @@ from tui.widgets.key_words import KeyWords
 KOREAN = LabWords(
     lang="ko",
     empty_text="(빈 텍스트)",
+    more_characters="… 이 셀의 나머지 {0}자는 표시하지 않습니다",
+    too_long="이 셀은 {0}자입니다: 여기서 편집하기에는 너무 깁니다",
     queued="실행을 기다리는 중",
     not_run="실행하지 않음",
     not_run_why="실행하지 않음: {0}",

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from engine.digits import significant
+
 if TYPE_CHECKING:
     from tui.widgets.chart.series import Floats
 
@@ -126,7 +128,9 @@ def logarithmic(values: Sequence[float], cells: int, *, across: bool = False) ->
             best = (used, axis.count, axis)
     if best is None:  # too few cells for names beside each other
         return (
-            logarithmic(values, cells) if across else Axis(math.log10(low), 1.0, 1, 1, cells, (f"{low:.3g}",), log=True)
+            logarithmic(values, cells)
+            if across
+            else Axis(math.log10(low), 1.0, 1, 1, cells, (significant(low, 3),), log=True)
         )
     return best[2]
 
@@ -139,7 +143,7 @@ def _evenly(low: float, high: float, cells: int, *, across: bool) -> Iterator[Ax
         if not last - first < MOST_TICKS or (step < 1 and (first < DOUBLED[0] or last > DOUBLED[1])):
             continue
         apart = (cells - 1) // (last - first)
-        names = tuple(_power(number * step) for number in range(first, last + 1))
+        names = _powers([number * step for number in range(first, last + 1)])
         if apart >= 1 and not (across and apart <= max(map(len, names))):
             yield Axis(first * step, step, apart, last - first + 1, cells, names, log=True)
 
@@ -278,14 +282,14 @@ def _x_name(value: float, step: float, end: float, unit: Unit) -> str:
     if unit == "step":
         for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
             if step >= size:
-                return f"{value / size:g}{sign}" if value else "0"
+                return f"{significant(value / size)}{sign}" if value else "0"
         return f"{round(value):,}"
     if unit == "time" and (form := time_unit(end)) != "s" and step >= 1:
         small, large = (1, 60) if form == "min:s" else (60, 3600)
         whole = round(value / small)
         return f"{whole // (large // small)}:{whole % (large // small):02d}"
     places = max(0, -math.floor(math.log10(step) + 1e-9) + f"{step:e}".startswith("2.5"))
-    return f"{value:g}" if places == 0 or step >= 0.25 else f"{value:.{places}f}"
+    return significant(value) if places == 0 or step >= 0.25 else f"{value:.{places}f}"
 
 
 def _axis(first: int, last: int, step: float, cells: int) -> Axis | None:
@@ -307,12 +311,17 @@ def _names(numbers: Sequence[int], step: float) -> tuple[str, ...]:
     return tuple(f"{number * step:.{places}f}" for number in numbers)
 
 
+def _powers(exponents: Sequence[float]) -> tuple[str, ...]:
+    """10 to those powers, which may be more or less than any float64: all with an exponent where one needs it."""
+    names = [_power(exponent) for exponent in exponents]
+    return tuple(f"1e{round(one)}" for one in exponents) if any("e" in name for name in names) else tuple(names)
+
+
 def _power(exponent: float) -> str:
-    """10 to that power, which may be more or less than any float64."""
     if abs(exponent) >= 300:
-        return f"1e{round(exponent):+d}"
+        return f"1e{round(exponent)}"
     value = 10.0**exponent
-    return f"{value:,.0f}" if 999.5 <= value < 999_999.5 else f"{value:.3g}"
+    return f"{value:,.0f}" if 999.5 <= value < 999_999.5 else significant(value, 3)
 
 
 def _steps(span: float) -> Iterator[float]:

@@ -2,6 +2,7 @@
 
 import locale
 import os
+import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -153,22 +154,39 @@ def heading_lines(
 
 def _flowed(title: str, entries: list[Line], width: int, most: int) -> list[Line]:
     """The entries after the title, in at most so many lines; what does not fit any more is left out, from the end. In a
-    narrow chart the title is cut to its first word."""
+    narrow chart the title is shortened."""
     words, gap = title, "   "
-    if most == 1 and cell_len(words) + sum(3 + _length(entry) for entry in entries) > width:
-        words, gap = (words.split(" ")[0].rstrip(",") if entries else words), " "
+    needed = sum(_length(entry) for entry in entries)
+    if most == 1 and entries and cell_len(words) + 3 * len(entries) + needed > width:
+        room, gap = width - needed - len(entries), " "
+        words = next((one for one in _shorter(title) if cell_len(one) <= room), _shorter(title)[-1])
     lines: list[Line] = [[(fit(words, width), "strong")] if words else []]
     for number, entry in enumerate(entries):
         if _length(lines[-1]) + len(gap) + _length(entry) > width:
             if len(lines) == most:
                 if most > 1:
-                    lines[-1].append(
-                        (fit(f" +{len(entries) - number} more", max(0, width - _length(lines[-1]))), "dim")
-                    )
+                    _leave_out(lines[-1], len(entries) - number, width)
                 break
             lines.append([])
         lines[-1] += [(gap if lines[-1] else "", ""), *entry]
     return lines
+
+
+def _leave_out(line: Line, more: int, width: int) -> None:
+    """Say at the line's end how many entries are left out, and leave out another one where that has no room."""
+    while line and _length(line) + len(f" +{more} more") > width:
+        while line and line.pop()[1]:  # an entry, and the gap before it, which has no style
+            pass
+        more += 1
+    line.append((f" +{more} more", "dim"))
+
+
+def _shorter(title: str) -> tuple[str, ...]:
+    """A title ever shorter: without its unit, without what it is over, the noun alone: `test accuracy, %`, `test
+    accuracy`, `accuracy`."""
+    plain = title.split(",")[0]
+    head = re.split(r" (?:by|over|of) ", plain)[0]
+    return title, plain, head, head.split(" ")[-1]
 
 
 def _key(chart: Chart) -> list[Line]:
@@ -180,6 +198,8 @@ def _key(chart: Chart) -> list[Line]:
         if one.sign and chart.overlaid:
             if not one.dots or one.joined:
                 key.append([(f"{one.sign} {one.name}", one.style)])
+        elif one.sign and one.dots:
+            key.append([(f"{one.sign} {one.name}", one.style)])
         else:
             key.append([(f"{DOT if one.dots else LINE} {one.name}", one.style)])
     kinds = {mark.kind for mark in chart.marks}

@@ -73,23 +73,28 @@ class ChartPage:
                 view = views.whole_view(view)
             case _:
                 return False
-        self.show(view)
+        self.show(view, chart)
         return True
 
     def point(self, chart: ChartView, x: float | None) -> None:
         """The cursor there; None: no cursor."""
-        self.show(views.pointed(self.view, chart.extent, x))
+        self.show(views.pointed(self.view, chart.extent, x), chart)
 
     def wheel(self, chart: ChartView, x: float, factor: float) -> None:
         """A closer look at x, or a wider one; the cursor stays."""
         there = replace(self.view, cursor=x)
-        self.show(replace(views.zoomed(there, chart.extent, factor), cursor=self.view.cursor))
+        self.show(replace(views.zoomed(there, chart.extent, factor), cursor=self.view.cursor), chart)
 
-    def show(self, view: View) -> None:
+    def show(self, view: View, first: ChartView | None = None) -> None:
+        """Another view; `first`: the chart that a person acts on is drawn at once, the others in turns of their own,
+        between which keys are answered. None: all at once."""
         if view != self.view:
             self.view = view
-            for chart in self.charts:
-                chart.repaint(now=True)
+            for chart in sorted(self.charts, key=lambda one: one is not first):
+                if first is None or chart is first:
+                    chart.repaint(now=True)
+                else:
+                    chart.call_later(chart.repaint, now=True)
             self.changed()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.digits import short_exponent
 from tui.columns import fit
 from tui.widgets.chart import axes
 from tui.widgets.chart.axes import Axis
@@ -30,7 +31,9 @@ LARGEST = 1e300  # what is beyond is not drawn, as what is not finite
 MARKS_EVERY = 4  # cells for each checkpoint, at least
 USUAL = 0.95  # of a series' values: what only the rest are may lie beyond the axis
 DOTS_UP = 4  # of a cell
-SIGN_EVERY = 24  # cells between two signs of a curve
+FEW = 4  # one of so many series may go beyond the axis, or one of twice as many two: where trials diverge, some do
+FLAT = 4  # times as high as the middle one's maximum, a series leaves the others less than a quarter of the chart
+SIGN_EVERY = 24  # cells between two signs of a curve; its end has one too
 
 
 @dataclass(frozen=True)
@@ -169,12 +172,27 @@ def _y_axis(
 
 def _limit(parts: list[_Part], rows: int) -> float:
     """How large a value may be before what most series show lies within a single dot of an axis that holds it: of a run
-    that diverged beside others that did not, or of a spike."""
+    that diverged beside others that did not, or of a spike. Where only a few of many series leave the others less than
+    a quarter of the chart, the highest value of the others."""
     import numpy as np
 
     usual = sorted(float(np.quantile(np.abs(part.mean[part.seen]), USUAL)) for part in parts if len(part.x[part.seen]))
     middle = usual[(len(usual) - 1) // 2] if usual else 0.0
-    return middle * rows * DOTS_UP if middle else math.inf
+    limit = middle * rows * DOTS_UP if middle else math.inf
+    highest = sorted(_highest(part, limit) for part in parts)
+    most = FLAT * highest[(len(highest) - 1) // 2] if highest else 0.0
+    others = [high for high in highest if high <= most]
+    if most and len(highest) - len(others) <= len(highest) // FEW:
+        limit = min(limit, others[-1])
+    return limit
+
+
+def _highest(part: _Part, limit: float) -> float:
+    """The highest value in the window of those within the limit; 0 where none is."""
+    import numpy as np
+
+    values = np.maximum(np.abs(part.low[part.seen]), np.abs(part.high[part.seen]))
+    return float(values[values <= limit].max(initial=0.0))
 
 
 def _x_axis(view: View, parts: list[_Part], start: float, end: float, cells: int) -> Axis:
@@ -203,13 +221,15 @@ def _draw(canvas: Canvas, parts: list[_Part], view: View, *, overlaid: bool) -> 
         low, high = (part.smooth, part.smooth) if thin else (part.low, part.high)
         heights = canvas.line(part.x, low, part.smooth, high, part.series.style, "." if part.series.dots else "*")
         if overlaid and part.series.sign:
-            for column in range((7 * number + 3) % SIGN_EVERY, canvas.x.cells, SIGN_EVERY):
-                if 0 <= (row := int(heights[column])) < canvas.y.cells:
-                    canvas.put(row, column, part.series.sign, part.series.style)
+            drawn = [column for column, row in enumerate(heights) if 0 <= row < canvas.y.cells]
+            for column in {*range((7 * number + 3) % SIGN_EVERY, canvas.x.cells, SIGN_EVERY), *drawn[-1:]} & {*drawn}:
+                canvas.put(int(heights[column]), column, part.series.sign, part.series.style)
+            if not drawn:  # it begins and ends in one column
+                canvas.signs(part.x[-1:], part.smooth[-1:], part.series.sign, part.series.style)
             number += 1
     for part in parts:
         if part.series.dots and not part.series.parent:
-            if overlaid and part.series.sign:
+            if part.series.sign:
                 yield canvas.signs(part.x, part.mean, part.series.sign, part.series.style)
             else:
                 yield canvas.dots(part.x, part.mean, part.series.style)
@@ -245,7 +265,10 @@ def _frame(x: Axis, y: Axis, left: int, height: int) -> list[str]:
 
 def _short(axis: Axis) -> Axis:
     """With names that fit beside every chart."""
-    names = tuple(name if len(name) <= LEFT else f"{float(name.replace(',', '')):.1e}"[:LEFT] for name in axis.names)
+    names = tuple(
+        name if len(name) <= LEFT else short_exponent(f"{float(name.replace(',', '')):.1e}")[:LEFT]
+        for name in axis.names
+    )
     return replace(axis, names=names)
 
 

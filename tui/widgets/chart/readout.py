@@ -44,7 +44,7 @@ def readout(chart: Chart, view: View, reach: float) -> Readout | None:
     )
     return Readout(
         nearest,
-        tuple(_reading(one, view, cursor, reach) for one in chart.series),
+        tuple(_reading(one, view, cursor, reach, in_a_run=not chart.x_name) for one in chart.series),
         tuple(_reading(one, replace(view, smoothing=0.0), cursor, reach) for one in chart.also),
         tuple(mark for mark in chart.marks if abs(mark.place.along(view.x_axis) - cursor) <= reach),
     )
@@ -66,7 +66,8 @@ def index_at(series: Series, view: View, cursor: float, reach: float) -> int | N
     return min((at - 1, at), key=lambda one: abs(x[one] - cursor) if 0 <= one < len(x) else float("inf"))
 
 
-def _reading(series: Series, view: View, cursor: float, reach: float) -> Reading:
+def _reading(series: Series, view: View, cursor: float, reach: float, *, in_a_run: bool = True) -> Reading:
+    """`in_a_run`: whether x are places in a run; else a dot's own words say where it is."""
     at = index_at(series, view, cursor, reach)
     if at is None:
         return Reading(series.label, "–", series.style, series.sign)
@@ -77,7 +78,7 @@ def _reading(series: Series, view: View, cursor: float, reach: float) -> Reading
         words = f"{series.text(smooth)} (raw {words})"
     elif series.dots:
         x = series.places.along(view.x_axis)[at]
-        if abs(x - cursor) > reach:
+        if in_a_run and abs(x - cursor) > reach:
             words += f" (epoch {series.places.epoch[at]:g})"
     return Reading(series.label, words + among, series.style, series.sign)
 

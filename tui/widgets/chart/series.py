@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from engine.digits import four_digits
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -61,12 +63,12 @@ class Series:
     high: "Floats"
     smoothed: Mapping[float, "Floats"] = field(default_factory=dict)  # by weight, where it is known better than by mean
     style: str = "train"  # in the palette
-    sign: str = ""  # one character that tells it from others without colours
+    sign: str = ""  # one character that tells it from others without colours; dots are drawn as it
     dots: bool = False  # each point is a dot, with a line through them where there are `joined`
     joined: bool = False
     parent: bool = False  # of the run that the one shown branched off from
     band: bool = False  # `low` and `high` are a band around the line
-    text: Callable[[float], str] = "{:.4g}".format  # a value in words
+    text: Callable[[float], str] = four_digits  # a value in words
     counted: tuple[Counted, ...] = ()  # of a mean: of how many runs; more than one where some end before others
 
     def __len__(self) -> int:

@@ -237,6 +237,17 @@ def test_marks_stand_in_their_columns() -> None:
     assert rows[-1][rows[0].index("▽")] == "2"
 
 
+@pytest.mark.parametrize("end", [0.11, 0.5, 3.0])
+def test_however_short_its_curve_is_a_run_has_its_sign_at_its_end(end: float) -> None:
+    runs = [
+        line([0.1, end], [at + 1.0, at + 0.5], name=f"run {at}", style=f"run{at}", sign="●■▲◆"[at]) for at in range(4)
+    ]
+    rows = drawn(chart(*runs, line([0, 9], [6.0, 6.5], name="long", style="run4", sign="#")), 100, 24).text()
+    for sign in "●■▲◆#":
+        (last,) = [row[:84].rstrip() for row in rows if f"{sign} " in row[84:]]  # beside its last value
+        assert last.endswith(sign)
+
+
 def test_runs_over_each_other_differ_in_their_signs() -> None:
     runs = [
         line([0.1, 9], [at + 1.0, at + 0.5], name=f"run {at}", style=f"run{at}", sign="●■▲◆"[at]) for at in range(4)
@@ -298,6 +309,19 @@ def test_a_run_that_diverged_does_not_flatten_the_others() -> None:
     assert "+ 7.3e15" in "\n".join(plotted.text()), "its value stands at the top, whole"
     assert not drawn(chart(*runs), log="y").beyond
     assert ticks(drawn(chart(*runs), log="y"))[-1][1] >= 7e15
+
+
+def test_a_few_of_many_runs_leave_the_others_most_of_the_chart() -> None:
+    losses = [replace(falling(100 + number), sign="x") for number in range(9)]  # 2.3 and less
+    worse = [line([0.1, 5.0, 10.0], [2.3, level, level]) for level in (12.0, 15.0, 20.0, 40.0)]
+    for few in (worse[:1], worse[:3]):
+        plotted = drawn(chart(*losses, *few))
+        assert plotted.beyond
+        assert ticks(plotted)[-1][1] < 4
+    assert ticks(drawn(chart(*losses, *worse)))[-1][1] >= 40, "a third of them are no exception"
+    rates = [line([0.0, 10.0], [rate, rate]) for rate in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)]
+    assert not drawn(chart(*rates)).beyond
+    assert not drawn(chart(*losses, line([0.1, 10.0], [8.0, 8.0]))).beyond, "the others have a quarter"
 
 
 def test_a_spike_is_left_out_and_a_run_that_only_rises_is_not() -> None:
