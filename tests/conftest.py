@@ -1,6 +1,7 @@
 """What every test stands on: its own home folder, one torch thread, and no process left behind."""
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -10,10 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.device import spin_shortly
 from tests.support.fork_server import protocol, session
+from tests.support.labs import light_kernels
 from tests.support.trained import train_once
 
-__all__ = ["train_once"]
+__all__ = ["light_kernels", "train_once"]
+
+spin_shortly()  # as runs do: said once, so that the fork server's processes and others have the same environment
 
 ROOT = Path(__file__).parents[1]
 # What pytest, hypothesis and coverage keep there while tests run.
@@ -81,6 +86,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(server.close)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """What all test modules have imported stands until the end: no search for garbage, of which there are many, walks
+    through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

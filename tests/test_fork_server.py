@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -90,6 +91,19 @@ def test_a_forked_process_is_like_one_that_python_starts(stdin: int | None) -> N
     for name in other["facts"]:
         assert one["facts"][name] == other["facts"][name], name
     assert (code, said) == (other_code, other_said) == (0, "said\n")
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+def test_a_terminal_controls_one_as_the_other(nohup: bool) -> None:
+    seen = []
+    for cold in (False, True):
+        master, terminal = pty.openpty()
+        found, code, _ = told("return", stdin=terminal, preexec_fn=protocol.OnTerminal(nohup), cold=cold)
+        seen.append((found["facts"]["terminal"], found["facts"]["signals"], code))
+        os.close(terminal)
+        os.close(master)
+    assert seen[0] == seen[1]
+    assert seen[0][0] is True
 
 
 def test_what_comes_in_and_goes_out(tmp_path: Path) -> None:

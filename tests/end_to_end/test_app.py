@@ -14,11 +14,15 @@ from engine.runs.follower import Follower
 from engine.runs.state import RunState, fold
 from engine.training.config import TrainConfig
 from tests.support.terminal import PROGRAM, Terminal
+from tests.support.unhurried import unhurried
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-LONG = TrainConfig(dataset="demo", epochs=100_000, threads=1)
+
+def long(folder: Path) -> TrainConfig:
+    """Trains until it is stopped."""
+    return TrainConfig(dataset="demo", epochs=100_000, threads=1, model=unhurried(folder))
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +31,9 @@ def the_demo_data_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(home: Path) -> Iterator[RunFolder]:
+def run(home: Path, tmp_path: Path) -> Iterator[RunFolder]:
     """A run that trains until it is stopped."""
-    folder = client.start(home, LONG, name="long")
+    folder = client.start(home, long(tmp_path), name="long")
     yield folder
     record = store.read_host(folder)
     if record is not None and store.alive(folder):
@@ -46,16 +50,16 @@ def has_gone_on(folder: RunFolder) -> bool:
     return wait_for(lambda: state(folder).steps_done > before, f"further steps of {folder.id}")
 
 
-@pytest.mark.usefixtures("cold")
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60)])
-def test_a_whole_run_by_keys(home: Path, columns: int, rows: int) -> None:
+@pytest.mark.parametrize(("columns", "rows", "start"), [(80, 24, "home"), (200, 60, "cold")])
+def test_a_whole_run_by_keys(home: Path, columns: int, rows: int, start: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(start)
     with Terminal([PROGRAM], columns=columns, rows=rows) as terminal:
         terminal.wait_for("demo data")
         terminal.wait_for("of 6,000")
         terminal.press("right", "t")
         terminal.wait_for("Images of test")
         terminal.press("2")
-        terminal.wait_for("learning rate")
+        terminal.wait_for("cross_entropy")
         terminal.press("j", "j", "j", "j")  # model, dataset, loss, optimizer, learning rate
         terminal.press("s")
         text = terminal.wait_for("samples/s")
@@ -129,8 +133,8 @@ def test_a_stop_is_asked_for_and_saves(run: RunFolder) -> None:
     assert state(run).checkpoints
 
 
-def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, run: RunFolder) -> None:
-    second = client.start(home, LONG, name="second")
+def test_two_runs_train_at_once_and_the_app_says_which_it_watches(home: Path, run: RunFolder, tmp_path: Path) -> None:
+    second = client.start(home, long(tmp_path), name="second")
     with Terminal([PROGRAM, "watch", "second"]) as terminal:
         terminal.wait_for("second")
         terminal.wait_for("of 2")

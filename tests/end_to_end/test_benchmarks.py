@@ -32,6 +32,23 @@ def test_the_engine_computes_the_tutorials_losses_bit_for_bit() -> None:
     assert equal["met"] is True
 
 
+def test_time_to_accuracy() -> None:
+    """A recipe of one epoch on the demo data: its figures are those of a run, and the target judges the accuracy."""
+    given = ("--seeds", "2", "--alone", "--recipe", "tutorial", "--target", "0.05", "--threads", "1")
+    found = benchmark("time_to_accuracy", *given, "--set", "dataset=demo", "epochs=1", "lr=0.05")
+    rows = {row["what"].removeprefix("tutorial: "): row for row in found["rows"]}
+    assert 5 < rows["accuracy, mean"]["value"] <= 100
+    assert rows["accuracy, mean"]["met"] is True
+    assert rows["epochs"]["value"] == 1
+    assert 0 < rows["training, shortest"]["value"] <= rows["training, mean"]["value"]
+
+
+def test_threads() -> None:
+    rows = benchmark("threads", "--small", "--rounds", "1", "--busy", "1")["rows"]
+    assert {row["what"].partition(":")[0] for row in rows} == {"mlp, beside 1 busy", "fast, beside 1 busy"}
+    assert all(row["value"] > 0 for row in rows)
+
+
 def test_startup() -> None:
     assert len(benchmark("startup", "--rounds", "1")["rows"]) == 5
 

@@ -14,6 +14,7 @@ import torch
 
 from engine.training.config import TrainConfig, option
 from engine.training.event_json import decode
+from tests.support.unhurried import unhurried
 from tests.support.waiting import HANG_S, wait_for
 
 PROGRAM = [str(Path(sys.executable).with_name("fmnist-tui"))]
@@ -118,8 +119,8 @@ def test_the_events_as_json_are_the_contract() -> None:
 
 
 @pytest.mark.slow
-def test_a_detached_run_is_commanded_by_its_id() -> None:
-    started = fmnist_tui(*TRAIN, "--epochs", "100000", "--detach")
+def test_a_detached_run_is_commanded_by_its_id(tmp_path: Path) -> None:
+    started = fmnist_tui(*TRAIN, "--epochs", "100000", "--detach", "--model", unhurried(tmp_path))
     assert started.returncode == 0
     run_id = started.stdout.strip()
     assert started.stdout == f"{run_id}\n"

@@ -10,6 +10,7 @@ import pytest
 
 from engine.runs import client, store
 from engine.training.config import TrainConfig
+from tests.end_to_end.test_app import long
 from tests.support.terminal import PROGRAM, Terminal
 from tests.support.trained import TrainOnce
 from tests.support.waiting import wait_for
@@ -59,9 +60,9 @@ def test_runs_are_compared_by_keys(home: Path, train_once: TrainOnce) -> None:
     assert all(0 < float(row["best"]) <= 1 for row in rows)
 
 
-def test_a_run_that_trains_is_drawn_on(home: Path, train_once: TrainOnce) -> None:
+def test_a_run_that_trains_is_drawn_on(home: Path, train_once: TrainOnce, tmp_path: Path) -> None:
     train_once(home, TrainConfig(dataset="demo", epochs=1, threads=1, batch_size=256), "ended")
-    live = client.start(home, TrainConfig(dataset="demo", epochs=100_000, threads=1), name="live")
+    live = client.start(home, long(tmp_path), name="live")
     try:
         with Terminal([PROGRAM, "--home", str(home), "--dataset", "demo"], columns=140, rows=45) as terminal:
             terminal.press("3")

@@ -16,6 +16,8 @@ from tests.support.labs import end, opened
 from tests.support.waiting import HANG_S, wait_for
 from tui.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("light_kernels")
+
 PROGRAM = [str(Path(sys.executable).with_name("fmnist-tui"))]
 CELLS = """\
 # %% [markdown]

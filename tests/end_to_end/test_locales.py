@@ -49,7 +49,7 @@ def test_a_name_commands_no_terminal_and_shifts_no_column(runs: Path) -> None:
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1", "ru_RU.KOI8-R"])
 def test_a_terminal_that_is_not_utf8_gets_plain_forms(runs: Path, locale: str) -> None:
     with opened(runs, LC_ALL=locale) as terminal:
-        screen = terminal.wait_for("enter Watch")
+        screen = terminal.wait_for("enter Open")
         assert len(column_of_models(screen)) == 1
         terminal.press("j", "enter")
         terminal.wait_for(lambda screen: "sgd lr" in screen and screen.count("|") > 10)  # the chart's frame

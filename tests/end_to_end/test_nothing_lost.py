@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,10 +20,10 @@ import pytest
 from engine.home import RunFolder
 from engine.runs import client, listing, store
 from engine.runs.verify_resume import kill
-from engine.training.config import TrainConfig
-from tests.end_to_end.test_app import LONG, has_gone_on, state
+from tests.end_to_end.test_app import has_gone_on, long, state
 from tests.end_to_end.test_cli import TRAIN, fmnist_tui
 from tests.support.terminal import PROGRAM, Terminal
+from tests.support.unhurried import unhurried
 from tests.support.waiting import HANG_S, wait_for
 
 pytestmark = pytest.mark.slow
@@ -34,8 +35,8 @@ def the_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(home: Path) -> Iterator[RunFolder]:
-    folder = client.start(home, LONG, name="long")
+def run(home: Path, tmp_path: Path) -> Iterator[RunFolder]:
+    folder = client.start(home, long(tmp_path), name="long")
     yield folder
     kill(folder)
 
@@ -81,12 +82,12 @@ def test_the_host_outlives_its_tmux_session(run: RunFolder, home: Path, tmp_path
         subprocess.run([*tmux, "kill-server"], capture_output=True)
 
 
-def test_a_terminal_that_nobody_reads_slows_no_training_and_holds_up_no_end(home: Path) -> None:
+def test_a_terminal_that_nobody_reads_slows_no_training_and_holds_up_no_end(home: Path, tmp_path: Path) -> None:
     """`train` in the foreground, on a terminal whose other end is never read: its bars fill the buffer."""
     master, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(
-        [PROGRAM, *TRAIN, "--epochs", "100000"],
+        [PROGRAM, *TRAIN, "--epochs", "100000", "--model", unhurried(tmp_path), "--batch-size", "1000"],
         stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
         env={**os.environ, "TERM": "xterm-256color"},
     )  # fmt: skip
@@ -128,8 +129,8 @@ def test_two_apps_see_what_each_other_did(run: RunFolder) -> None:
     assert has_gone_on(run)
 
 
-def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path) -> None:
-    folder = client.start(home, TrainConfig(dataset="demo", epochs=100_000, threads=1), name="long")
+def test_a_killed_run_is_brought_back_and_branched_off_by_keys(home: Path, tmp_path: Path) -> None:
+    folder = client.start(home, replace(long(tmp_path), batch_size=1000), name="long")
     with Terminal([PROGRAM, "watch", "last"], columns=120, rows=40) as terminal:
         terminal.wait_for("samples/s")
         wait_for(lambda: state(folder).epoch > 3, "epoch 4")

@@ -10,6 +10,7 @@ import pytest
 
 from engine.home import Home
 from engine.runs import notice
+from engine.studies import trials
 from tests.support.terminal import Terminal
 from tests.support.waiting import HANG_S, wait_for
 
@@ -75,6 +76,53 @@ def test_the_terminal_that_trains_rings_and_is_told(home: Path) -> None:
     assert raw.count(b"\x1b]9;") == 1
     assert b"\x1b]9;mine is finished: epoch 1 of 1" in raw
     assert raw.count(b"\x07") == 2  # the bell, and the sequence's own end
+
+
+def adds_to(file: Path) -> str:
+    """A command that adds a line: which run ended how."""
+    return f'echo "$FMNIST_TUI_RUN $FMNIST_TUI_STATE" >> {file}'
+
+
+def run_ids(home: Path) -> list[str]:
+    return [run["id"] for run in json.loads(fmnist_tui("runs", "--json").stdout)]
+
+
+def lines_of(file: Path, count: int) -> list[str]:
+    wait_for(lambda: file.exists() and len(file.read_text().splitlines()) >= count, "the lines of the command")
+    return sorted(file.read_text().splitlines())
+
+
+def test_each_run_of_several_seeds_tells_for_itself(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Terminal([*PROGRAM, *TRAIN, "--seeds", "2", "--notify", "bell", "--notify", adds_to(out)]) as terminal:
+        assert terminal.exit_code() == 0
+        raw = bytes(terminal.raw)
+    ids = run_ids(home)
+    assert len(ids) == 2
+    assert raw.count(b"\x07") == 2
+    assert lines_of(out, 2) == sorted(f"{run_id} finished" for run_id in ids)
+
+
+def test_each_run_that_waited_in_the_queue_tells_for_itself(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    queued = fmnist_tui(*TRAIN, "--seeds", "2", "--queue", "--notify", adds_to(out))
+    assert (queued.returncode, queued.stderr) == (0, "")
+    assert lines_of(out, 2) == sorted(f"{run_id} finished" for run_id in run_ids(home))
+
+
+def test_the_trials_of_a_study_tell_nobody(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, config = tmp_path / "out", tmp_path / "config.toml"
+    config.write_text(f"notify = '''{adds_to(out)}'''\n")
+    monkeypatch.setenv("FMNIST_TUI_CONFIG", str(config))
+    space = ("lr=1e-3,1e-2", "dataset=demo", "threads=1", "epochs=1")
+    made = fmnist_tui("sweep", "new", "first", *space, "--trials", "1")
+    assert (made.returncode, made.stderr) == (0, "")
+
+    study = Home(home).study("first")
+    wait_for(lambda: (seen := trials.read(study)) is not None and seen.over, "the study's end")
+    (run_id,) = run_ids(home)
+    assert notice.ways_of(Home(home).run(run_id)) == ()
+    assert not out.exists()
 
 
 def test_a_way_that_is_none_is_refused_before_anything_begins(home: Path) -> None:

@@ -55,13 +55,13 @@ def test_the_command_line_gives_the_tutorials_figures_and_the_app_the_same_run(h
         terminal.press("s")
         terminal.wait_for("samples/s")
         (of_app,) = set(store.run_folders(home)) - {of_command_line}
-        wait_for(lambda: len(fold(Follower(of_app).poll()).tests) >= 2, "two epochs of the app's run", seconds=3000)
+        wait_for(lambda: fold(Follower(of_app).poll()).tests, "an epoch of the app's run", seconds=3000)
         client.command(of_app, "stop")
         wait_for(lambda: not store.alive(of_app), "the end of the app's run")
     assert store.read_run(of_app)["config"] == store.read_run(of_command_line)["config"]
     first, second = (fold(Follower(folder).poll()).tests for folder in (of_command_line, of_app))
     count = min(len(first), len(second))
-    assert count >= 2
+    assert count >= 1
     assert [(test.accuracy, test.loss) for test in first[:count]] == [
         (test.accuracy, test.loss) for test in second[:count]
     ]

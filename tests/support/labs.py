@@ -3,8 +3,10 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import pytest
 
 from engine.errors import LabError
 from engine.hosting import record_file
@@ -12,8 +14,19 @@ from engine.hosting.process import HostRecord
 from engine.lab import listing
 from engine.lab.client import LabClient, open_lab
 from engine.lab.events import LabEvent
+from engine.lab.kernel import ALONE
 from engine.lab.state import CellRun, LabState
 from tests.support.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def light_kernels() -> Iterator[None]:
+    """The kernels that a module's tests start import no torch by themselves, which is most of a kernel's start: for
+    tests that ask none of them about its variables. Those of `test_kernel_side.py` and of the screens have all."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ALONE.items():
+            patch.setenv(name, value)
+        yield
 
 
 class Following:

@@ -13,6 +13,8 @@ from PIL import Image
 PLACEHOLDER = "\U0010eeee"
 ROW_MARKS = "\u0305\u030d\u030e\u0310\u0312\u033d\u033e\u033f\u0346\u034a\u034b\u034c\u0350\u0351\u0352\u0357\u035b"
 
+LEFT = (1, 2, 3)  # a pixel that sixels leave as it is
+
 
 @dataclass
 class KittyTerminal:
@@ -50,11 +52,11 @@ class KittyTerminal:
 
 
 def sixel_pixels(sequence: str) -> npt.NDArray[np.uint8]:
-    """The picture that a sixel sequence paints, [rows, columns, 3]; what it leaves as it is is (1, 2, 3)."""
+    """The picture that a sixel sequence paints, [rows, columns, 3]; what it leaves as it is is LEFT."""
     found = re.fullmatch(r'\x1bP[\d;]*q"1;1;(\d+);(\d+)(.*)\x1b\\', sequence, re.DOTALL)
     assert found is not None, sequence[:40]
     width, height = int(found[1]), int(found[2])
-    painted = np.full((height + 6, width, 3), (1, 2, 3), np.uint8)
+    painted = np.full((height + 6, width, 3), LEFT, np.uint8)
     palette: dict[int, tuple[int, ...]] = {}
     colour, x, y = 0, 0, 0
     token = re.compile(r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|!(\d+)([?-~])|([?-~])|([$-])")
@@ -78,5 +80,5 @@ def sixel_pixels(sequence: str) -> npt.NDArray[np.uint8]:
                     painted[y + row, x : x + times] = palette[colour]
             x += times
             assert x <= width
-    assert not (painted[height:] != (1, 2, 3)).any(), "painted below the picture"
+    assert not (painted[height:] != LEFT).any(), "painted below the picture"
     return painted[:height]

@@ -17,7 +17,13 @@ from pathlib import Path
 
 import pyte
 
+from tests.support.fork_server import protocol
 from tests.support.waiting import HANG_S
+
+# Synchronized output (DEC private mode 2026): a program marks where a frame begins and ends, and the terminal shows
+# it as one. Without it a test sees half a frame, wherever the pseudo-terminal's buffer of 4 KiB happened to be full.
+IS_SYNCHRONIZED, SYNCHRONIZED = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+BEGIN, END = b"\x1b[?2026h", b"\x1b[?2026l"
 
 PROGRAM = str(Path(sys.executable).with_name("fmnist-tui"))
 KEYS = {
@@ -36,7 +42,8 @@ KEYS = {
 
 
 class Terminal:
-    """A program on a terminal of `columns` × `rows`; what it sends is read at once, counted, and drawn by pyte."""
+    """A program on a terminal of `columns` × `rows`; what it sends is read at once, counted, and drawn by pyte, a
+    whole frame at a time."""
 
     def __init__(
         self,
@@ -53,7 +60,8 @@ class Terminal:
         program is started with SIGHUP ignored. `replies`: what the terminal answers, by what it is asked."""
         self._draw = draw
         self._arrived: list[tuple[int, float]] = []  # bytes received so far, and when
-        self._replies = dict(replies or {})
+        self._replies = {IS_SYNCHRONIZED: SYNCHRONIZED, **(replies or {})}
+        self._waiting = b""  # received, not drawn yet: a frame that has not ended
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
@@ -69,18 +77,13 @@ class Terminal:
         for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them, and Textual believes them
             environment.pop(name, None)
         environment.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None
-
-        def begin() -> None:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
-
         self.process = subprocess.Popen(
             command,
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
-            preexec_fn=begin,
+            preexec_fn=protocol.OnTerminal(nohup),
             env=environment,
         )
         os.close(terminal)
@@ -183,6 +186,8 @@ class Terminal:
             now = time.perf_counter()
             with self._changed:
                 if not data:
+                    with contextlib.suppress(Exception):
+                        self._stream.feed(self._waiting)
                     self._changed.notify_all()
                     return
                 self.received += len(data)
@@ -193,4 +198,13 @@ class Terminal:
                 self._changed.notify_all()
                 if self._draw:
                     with contextlib.suppress(Exception):  # a sequence that pyte does not know
-                        self._stream.feed(data)
+                        self._stream.feed(self._whole_frames(data))
+
+    def _whole_frames(self, data: bytes) -> bytes:
+        """What waited and `data`, up to the beginning of a frame that has not ended."""
+        data = self._waiting + data
+        begun = data.rfind(BEGIN)
+        if begun <= data.rfind(END):  # none is open; the last bytes may still begin one
+            begun = len(data) - next((n for n in range(len(BEGIN) - 1, 0, -1) if data.endswith(BEGIN[:n])), 0)
+        self._waiting = data[begun:]
+        return data[:begun]

@@ -25,6 +25,15 @@ def stream(one: Any) -> list[Any]:
     ]  # fmt: skip
 
 
+def has_terminal() -> bool:
+    """Whether a terminal controls it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
 def facts() -> dict[str, Any]:
     limits = [name for name in dir(resource) if name.startswith("RLIMIT_")]
     umask = os.umask(0)
@@ -45,6 +54,7 @@ def facts() -> dict[str, Any]:
         "limits": {name: resource.getrlimit(getattr(resource, name)) for name in limits},
         "umask": umask,
         "niceness": os.nice(0),
+        "terminal": has_terminal(),
         "threads": [threading.active_count(), len(os.listdir("/proc/self/task"))],
         "streams": [stream(one) for one in (sys.stdin, sys.stdout, sys.stderr)],
         "main": [main.__name__, sorted(name for name in vars(main) if name.startswith("_")), main.__file__],

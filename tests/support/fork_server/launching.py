@@ -27,10 +27,11 @@ MODULES = (
     "engine.lab.host",
     "torch.distributed.run",
 )
-# Of the command line those that import torch.
-COMMANDS = ("train", "resume", "branch", "verify-resume", "eval", "model", "data")
+# Of the command line those that import torch, some with some of their options.
+COMMANDS = ("train", "resume", "branch", "verify-resume", "eval", "inspect", "model", "data")
+SCRIPTS = ("train.py",)  # that a run is exported as
 COMMAND_LINE = os.path.join(os.path.dirname(sys.executable), "fmnist-tui")
-LEFT_AS_THEY_ARE = ("executable", "preexec_fn", "pass_fds", "shell", "gid", "gids", "uid")  # by what the server forks
+LEFT_AS_THEY_ARE = ("executable", "pass_fds", "shell", "gid", "gids", "uid")  # by what the server forks
 LIMITS = tuple(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
@@ -118,6 +119,9 @@ def _order(asked: Mapping[str, Any]) -> protocol.Order | None:
     """What the server is to start; None where it is no process that it starts."""
     if any(asked[name] not in (None, False, ()) for name in LEFT_AS_THEY_ARE):
         return None
+    begins = protocol.OnTerminal.of(asked["preexec_fn"])
+    if asked["preexec_fn"] is not None and (begins is None or not asked["start_new_session"]):
+        return None
     if asked["process_group"] != -1 or asked["umask"] != -1:
         return None
     arguments = [] if isinstance(asked["args"], str | bytes) else [os.fspath(part) for part in asked["args"]]
@@ -140,11 +144,20 @@ def _order(asked: Mapping[str, Any]) -> protocol.Order | None:
         umask=_umask(),
         niceness=os.getpriority(os.PRIO_PROCESS, 0),
         limits={number: resource.getrlimit(number) for number in LIMITS},
-        ignored=[number for number in signal.valid_signals() if signal.getsignal(number) == signal.SIG_IGN],
+        ignored=sorted(_ignored(begins)),
         asker=os.getpid(),
         new_session=asked["start_new_session"],
+        terminal=begins is not None,
         surroundings=protocol.surroundings(environment, session=not asked["start_new_session"]),
     )
+
+
+def _ignored(begins: protocol.OnTerminal | None) -> set[int]:
+    """The signals that the process ignores."""
+    found = {int(number) for number in signal.valid_signals() if signal.getsignal(number) == signal.SIG_IGN}
+    if begins is None:
+        return found
+    return found | {signal.SIGHUP} if begins.nohup else found - {signal.SIGHUP}
 
 
 @dataclass(frozen=True)
@@ -165,8 +178,11 @@ def _program(arguments: list[str], cwd: str) -> _Program | None:
             return _Program(rest, module=module)
         case [sys.executable, "-u", "-m", module, *rest] if module in MODULES:
             return _Program(rest, module=module, first=cwd, unbuffered=True)
-        case [script, command, *rest] if script == COMMAND_LINE and command in COMMANDS:
-            return _Program([command, *rest], script=script, first=os.path.dirname(script))
+        case [sys.executable, "-P", script, *rest] if script in SCRIPTS:
+            return _Program(rest, script=script)
+        case [script, "--home", _, command, *_] | [script, command, *_] if script == COMMAND_LINE:
+            if command in COMMANDS:
+                return _Program(arguments[1:], script=script, first=os.path.dirname(script))
     return None
 
 

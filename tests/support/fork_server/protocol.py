@@ -6,10 +6,13 @@ the process's id, and, once it has ended, its status as of waitpid(2). The proce
 up, so that its id can't be another's meanwhile.
 """
 
+import fcntl
 import json
 import os
+import signal
 import socket
 import struct
+import termios
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,7 +27,7 @@ READ_AT_START = (
 # But not these: how threads wait for each other, of which there is one, as the server is started with
 # OMP_NUM_THREADS=1; what torchrun tells its processes; and where torch._inductor, which sets it when it is imported,
 # keeps what it compiles.
-READ_LATER = ("OMP_WAIT_POLICY", "TORCHELASTIC_", "TORCH_NCCL_", "TORCHINDUCTOR_CACHE_DIR")
+READ_LATER = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "TORCHELASTIC_", "TORCH_NCCL_", "TORCHINDUCTOR_CACHE_DIR")
 ONE_THREAD = "OMP_NUM_THREADS"
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 
@@ -47,6 +50,7 @@ class Order:
     ignored: list[int]  # signals
     asker: int  # process id
     new_session: bool
+    terminal: bool  # its standard input is its controlling one
     surroundings: dict[str, Any]
 
     def to_json(self) -> bytes:
@@ -57,6 +61,30 @@ class Order:
         values = json.loads(text)
         values["limits"] = {int(number): tuple(pair) for number, pair in values["limits"].items()}
         return Order(**values)
+
+
+@dataclass(frozen=True)
+class OnTerminal:
+    """As the `preexec_fn` of a process in a new session: its standard input becomes its controlling terminal. `nohup`:
+    it ignores SIGHUP."""
+
+    nohup: bool = False
+
+    @classmethod
+    def of(cls, begins: object) -> "OnTerminal | None":
+        """The same of what may be another module's: a pytest-xdist worker has this one under two names. None: it is
+        something else."""
+        same = (type(begins).__qualname__, type(begins).__doc__) == (cls.__qualname__, cls.__doc__)
+        return cls(bool(getattr(begins, "nohup", False))) if same else None
+
+    def __call__(self) -> None:
+        control_by_stdin()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if self.nohup else signal.SIG_DFL)
+
+
+def control_by_stdin() -> None:
+    """Raises OSError."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def surroundings(environment: dict[str, str], *, session: bool = True) -> dict[str, Any]:

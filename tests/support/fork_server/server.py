@@ -10,6 +10,7 @@ Between the server and the process stands one more, the process's parent, which 
 When the asker ends, the parent does, and the process belongs to nobody, as any process whose parent has ended.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -24,6 +25,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from typing import Any, NoReturn
 
@@ -136,6 +138,8 @@ def _become(order: Any, files: list[int], kept: int) -> None:
         os.setsid()
     for number, one in enumerate(files):
         os.dup2(one, number)
+    if order.terminal:
+        protocol.control_by_stdin()
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd >= len(files) and fd != kept:
             with contextlib.suppress(OSError):  # the one that the list was read by
@@ -231,7 +235,33 @@ def main() -> None:
 
 
 def run(order: Any) -> None:
-    """Run the program as `python` does. What it raises, SystemExit among it, is the interpreter's to handle."""
+    """Run the program as `python` does, and end. What it raises is the interpreter's to handle, but for an exit with a
+    code."""
+    code = 0
+    try:
+        _execute(order)
+    except SystemExit as ended:
+        if not (ended.code is None or isinstance(ended.code, int)):
+            raise
+        code = ended.code or 0
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End as the interpreter does, and free nothing: all that is shared with the server would be copied to be freed,
+    which takes longer than many a program."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                sys.exit(code)  # what can't be written is the interpreter's to tell
+    os._exit(code & 0xFF)
+
+
+def _execute(order: Any) -> None:
     main = sys.modules["__main__"].__dict__
     for name in set(main) - {"__name__", "__builtins__", "__doc__", "__annotations__"}:
         del main[name]
