@@ -14,15 +14,18 @@ STEPS = 938  # an epoch of Fashion-MNIST in batches of 64
 BLOCK = 20_000  # lines written at once
 
 
-def made_run(home: Path, number: int, events: int, *, an_epoch: int = 1000, ended: bool = True) -> RunFolder:
+def made_run(
+    home: Path, number: int, events: int, *, an_epoch: int = 1000, ended: bool = True, **request: object
+) -> RunFolder:
     """A run whose log has `events` events: about `an_epoch` of progress in each epoch, and at its end a test result and
-    a checkpoint."""
+    a checkpoint. `request`: of run.json, such as the group that it belongs to."""
     created = 1_760_000_000 + 60 * number
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
     folder = Home(home).run(f"{stamp}-{number & 0xFFFF:04x}")
     folder.path.mkdir(parents=True, mode=0o700)
     config = TrainConfig(lr=1e-3 * (1 + number % 7), seed=number).to_dict()
-    store.write_run(folder, {"v": 1, "id": folder.id, "name": f"run {number}", "created": created, "config": config})
+    about = {"v": 1, "id": folder.id, "name": f"run {number}", "created": created, "config": config}
+    store.write_run(folder, {**about, **request})
     with open(folder.events, "w", encoding="utf-8") as file:
         lines: list[str] = []
         seq = 0

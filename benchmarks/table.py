@@ -41,7 +41,7 @@ def report(name: str, rows: Sequence[Row], *, as_json: bool, **about: Any) -> No
         print(json.dumps({"benchmark": name, **about, "rows": [vars(row) for row in rows]}))
         return
     print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in about.items()))
-    width = max(len(row.what) for row in rows)
+    width = max((len(row.what) for row in rows), default=0)
     for row in rows:
         verdict = "" if row.met is None else f"   wanted {row.target}: {'met' if row.met else 'NOT MET'}"
         print(f"  {row.what:<{width}}  {row.value:>10.3f} {row.unit}{verdict}")

@@ -16,9 +16,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.table import Row, at_least, at_most, parser, report
+
+if TYPE_CHECKING:
+    from torch import nn
 
 TARGETS = {1: (2.1, 1.4), 2: (2.5, 2.0)}  # threads: times the tutorial's loop at least, times the floor at most
 
@@ -105,20 +108,34 @@ def measure(threads: int, rounds: int, device_name: str, data_dir: Path | None) 
     return {**seconds, "equal": equal, "steps": len(losses["tutorial"]), "data": p.dataset.title}
 
 
-def tutorial_epoch(p: Any) -> tuple[float, list[float]]:
-    """The course's train loop. Seconds, and every step's loss (taken without a synchronisation)."""
-    import torch
-    from torch import nn
+def tutorial_loader(p: Any) -> Any:
+    """The course's DataLoader: torchvision's FashionMNIST with ToTensor, 64 images a batch, in order."""
     from torch.utils.data import DataLoader
     from torchvision.transforms import ToTensor
 
     from engine.data.loader import torchvision_dataset
+
+    return DataLoader(torchvision_dataset(p.dataset.train, p.dataset.classes, transform=ToTensor()), batch_size=64)
+
+
+def new_mlp(p: Any) -> "nn.Module":
+    """The course's network, with the weights that seed 0 gives it."""
+    import torch
+
     from engine.models.mlp import NeuralNetwork
 
-    training_data = torchvision_dataset(p.dataset.train, p.dataset.classes, transform=ToTensor())
     torch.manual_seed(0)
-    model = NeuralNetwork().to(p.device)
-    dataloader: Any = DataLoader(training_data, batch_size=64)
+    return NeuralNetwork().to(p.device)
+
+
+def tutorial_epoch(p: Any, model: "nn.Module | None" = None) -> tuple[float, list[float]]:
+    """The course's train loop. Seconds, and every step's loss (taken without a synchronisation). `model`: a `new_mlp`,
+    which is trained."""
+    import torch
+    from torch import nn
+
+    dataloader = tutorial_loader(p)
+    model = model or new_mlp(p)
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     losses = []
