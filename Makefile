@@ -6,9 +6,12 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinit
 FAST := tests --ignore=tests/end_to_end --ignore=tests/tui --ignore=tests/engine/runs --ignore=tests/engine/evaluation --ignore=tests/engine/inspection
 MADE := .venv/.made
 MARK := .venv/.installed
+PEERS := .bench-peers/.venv
+PEERS_MARK := .bench-peers/.installed
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 TEST_MARK := .venv/.installed-test
 
-.PHONY: dev fast docs run test lint format bench allowlist mutants clean
+.PHONY: dev fast docs run test lint format bench bench-peers allowlist mutants clean
 
 run: $(MARK)
 	@$(BIN)/fmnist-tui $(ARGS)
@@ -51,6 +54,11 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.inspection_cost
 	$(BIN)/python -m benchmarks.survival
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.time_to_accuracy
+
+# An epoch beside Lightning, Ignite, fastai, Keras and skorch: make bench-peers ARGS="--only keras --threads 1"
+bench-peers: $(PEERS_MARK)
+	@$(PEERS)/bin/python -m benchmarks.peers $(ARGS)
 
 # Which small wrong changes to a module its tests do not see: make mutants MODULE=engine/runs/state.py
 mutants: $(TEST_MARK)
@@ -78,5 +86,14 @@ $(TEST_MARK): pyproject.toml | $(MADE)
 	$(BIN)/python -m pip install --editable '.[test]'
 	@touch $@ $(MARK)
 
+# An environment of their own, which sees the packages of .venv: the same PyTorch, once on the disk.
+$(PEERS_MARK): benchmarks/peers.txt $(MARK)
+	@echo "Installing what benchmarks.peers compares with into .bench-peers (600 MB on disk) ..."
+	$(BIN)/python -m venv --clear $(PEERS)
+	@$(BIN)/python -c '$(SITE)' > "$$($(PEERS)/bin/python -c '$(SITE)')/fmnist_tui_environment.pth"
+	@$(BIN)/python -m pip freeze --local | grep -iE '^(torch|torchvision|numpy|pillow)==' > .bench-peers/constraints.txt
+	$(PEERS)/bin/python -m pip install --constraint .bench-peers/constraints.txt --requirement benchmarks/peers.txt
+	@touch $@
+
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench-peers build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

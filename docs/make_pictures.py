@@ -4,8 +4,8 @@ every screen in docs/screens/, which docs/screens.md shows.
     FMNIST_TUI_DATA=... python docs/make_pictures.py              # all of them, in some minutes
     FMNIST_TUI_DATA=... python docs/make_pictures.py readme runs  # the README's two, or screens by their names in SHOTS
 
-Trains five runs on the data that is found (the demo data where there is none), takes the pictures, ends what it
-started, and leaves no file but the pictures and their page.
+Trains five runs on the data that is found (the demo data where there is none), a race and two studies, takes the
+pictures, ends what it started, and leaves no file but the pictures and their page.
 """
 
 import asyncio
@@ -22,14 +22,18 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from engine import race
 from engine.errors import RunError
-from engine.home import RunFolder
+from engine.home import Home, RunFolder
 from engine.lab import listing
-from engine.runs import client, store
+from engine.runs import branch, client, store
 from engine.runs.follower import Follower
 from engine.runs.state import Fold
+from engine.studies import client as studies
+from engine.studies import trials
 from engine.training.config import TrainConfig
 from tui.app import FmnistApp
+from tui.runs.study_source import sweep
 
 HERE = Path(__file__).parent
 README = (120, 40)  # columns, rows
@@ -51,10 +55,12 @@ class Shot:
     start: str  # the first screen
     keys: tuple[str, ...] = ()
     until: str = ""
-    watched: bool = False  # begin with the run that trains
+    watched: str = ""  # the name of the run to begin with
     first: str = ""  # what is on the first screen before the keys are pressed
+    searched: bool = False  # taken when there are a race and studies too
 
 
+TRAINS = "fast"  # the name of the run that trains
 PARAMETERS = "669,706"  # of the tutorial's network
 CELLS = """\
 # %% [markdown]
@@ -82,11 +88,17 @@ loss
 # %%
 loss.backward()
 """  # of the document that is shown
+STUDIES = (  # what is typed after `sweep new`
+    ("sizes", "batch_size=64,256", "optimizer=sgd,adam", "epochs=1", "--sampler", "grid"),
+    ("first", "lr=1e-4..1e-1:log", "optimizer=sgd,adam", "momentum=0..0.95", "batch_size=64,128,256", "epochs=2",
+     "--trials", "14", "--metric", "val_accuracy", "--parallel", "2"),
+)  # fmt: skip
 DOCUMENT = "cells.py"
 OPENS_DOCUMENT = (
     "o", "wait:Open a document", *f"~/{DOCUMENT}", "enter", "wait:idle", *"jrrr", "wait:grad_fn", "r",
     "wait:RuntimeError", "k", "k",
 )  # fmt: skip
+OPENS_STUDIES = ("end", "O")  # from a run that is no trial
 OPENS_CHAPTER = ("enter", "wait:idle", *"rrrrrrrr")
 
 
@@ -99,9 +111,11 @@ SHOTS = (
     Shot("batches", "Batches, as training gets them", "data", ("B",)),
     Shot("transforms", "A pipeline of transforms, step by step", "data", ("T",)),
     Shot("form", "A new run", "train", (), "learning rate"),
-    Shot("run", "A run that trains", "train", (), "samples/s", watched=True),
-    Shot("layers", "Its layers while it trains", "train", ("v",), "", watched=True),
-    Shot("matrix", "Its confusion matrix", "train", ("enter",), "predicted", watched=True),
+    Shot("rates", "Learning rates tried", "train", ("F",), "steepest", first="learning rate"),
+    Shot("run", "A run that trains", "train", (), "samples/s", watched=TRAINS),
+    Shot("layers", "Its layers while it trains", "train", ("v",), "", watched=TRAINS),
+    Shot("matrix", "Its confusion matrix", "train", ("enter",), "predicted", watched=TRAINS),
+    Shot("race", "A race of branches", "train", ("ampersand",), "(lowest)", "tutorial", "took", searched=True),
     Shot("runs", "All runs", "runs", ("down",), "fast"),
     Shot(
         "compare",
@@ -110,6 +124,15 @@ SHOTS = (
         ("down", "m", "m", "m", "d", "wait:adam", "tab", "tab"),
         "other than",
         first="large batches",
+    ),
+    Shot("studies", "Studies, searches for the best settings", "runs", OPENS_STUDIES, "best so far", searched=True),
+    Shot(
+        "study",
+        "A study's trials",
+        "runs",
+        (*OPENS_STUDIES, "wait:best so far", "enter"),
+        "14 of 14 done",
+        searched=True,
     ),
     Shot("model", "A model's modules", "model", ("down", "down"), "Linear", first=PARAMETERS),
     Shot("parameters", "Its parameters", "model", ("v", "down"), "weight", first=PARAMETERS),
@@ -141,6 +164,14 @@ SHOTS = (
     ),
     Shot("checkpoints", "Checkpoints, and other files of weights", "checkpoints", (), "epoch"),
     Shot("file", "What is in a file", "checkpoints", ("enter",), "float32", first="epoch"),
+    Shot(
+        "evaluation",
+        "What a file's weights reach on the test set",
+        "checkpoints",
+        ("enter", "wait:float32", "E", "wait:network", "enter"),
+        "mistaken",
+        first="epoch",
+    ),
     Shot("difference", "Two checkpoints compared", "checkpoints", ("m", "down", "m", "d"), "changed", first="epoch"),
     Shot("course", "The lab: the course, and documents", "lab", (), "exercises"),
     Shot("lab", "A document, its variables, and the graph", "lab", OPENS_DOCUMENT, "RuntimeError", first="exercises"),
@@ -164,10 +195,13 @@ async def main(names: Sequence[str]) -> None:
         if chosen:
             (HERE / "screens").mkdir(exist_ok=True)
             await asyncio.to_thread(finished_runs, home, data_dir)
-            with training(home, data_dir, TrainConfig(epochs=200, lr=0.01), "fast") as run:
-                for shot in chosen:
-                    for size in SIZES:
-                        await picture_of(shot, size, home, data_dir, run)
+            with training(home, data_dir, TrainConfig(epochs=200, lr=0.01), TRAINS):
+                await pictures_of([shot for shot in chosen if not shot.searched], home, data_dir)
+        if any(shot.searched for shot in chosen):
+            await asyncio.to_thread(finished_race, home)
+            await finished_studies(home, data_dir)
+            await pictures_of([shot for shot in chosen if shot.searched], home, data_dir)
+        if chosen:
             for lab in listing.living(home):
                 listing.stop(home, lab)
         write_page()
@@ -217,6 +251,24 @@ def finished_runs(home: Path, data_dir: Path | None) -> None:
             time.sleep(0.2)
 
 
+def finished_race(home: Path) -> None:
+    """From the tutorial's first epoch on."""
+    point = branch.branch_point(store.find(home, "tutorial"), "1")
+    changes = race.typed(["lr=1e-3|1e-2|3e-2", "lr=1e-2 momentum=0.9"])
+    for run in race.begin(race.plan(point, changes)):
+        while store.alive(run):
+            time.sleep(0.2)
+
+
+async def finished_studies(home: Path, data_dir: Path | None) -> None:
+    where = ["--data-dir", str(data_dir)] if data_dir is not None else []
+    for words in STUDIES:
+        await sweep(home, ["new", *words, *where])
+        folder = Home(home).study(words[0])
+        while (seen := trials.read(folder)) is None or not seen.over or studies.worker_lives(folder):
+            await asyncio.sleep(0.5)
+
+
 @contextlib.contextmanager
 def training(home: Path, data_dir: Path | None, config: TrainConfig, name: str) -> Iterator[RunFolder]:
     """A run that trains until the end of the block."""
@@ -230,8 +282,15 @@ def training(home: Path, data_dir: Path | None, config: TrainConfig, name: str) 
             time.sleep(0.1)
 
 
-async def picture_of(shot: Shot, size: tuple[int, int], home: Path, data_dir: Path | None, run: RunFolder) -> None:
-    app = FmnistApp(home=home, data_dir=data_dir, start=shot.start, watch=run if shot.watched else None)
+async def pictures_of(shots: Sequence[Shot], home: Path, data_dir: Path | None) -> None:
+    for shot in shots:
+        for size in SIZES:
+            await picture_of(shot, size, home, data_dir)
+
+
+async def picture_of(shot: Shot, size: tuple[int, int], home: Path, data_dir: Path | None) -> None:
+    run = store.find(home, shot.watched) if shot.watched else None
+    app = FmnistApp(home=home, data_dir=data_dir, start=shot.start, watch=run)
     app.pictures.style = "blocks"
     async with app.run_test(size=size) as pilot:
         await still(app, pilot, shot, shot.first)
@@ -252,7 +311,7 @@ async def still(app: FmnistApp, pilot: Pilot[None], shot: Shot, text: str) -> No
         await pilot.pause(0.2)
         waited += 0.2
         now = app.export_screenshot()
-        quiet = quiet + 0.2 if now == before or shot.watched else 0.0
+        quiet = quiet + 0.2 if now == before or shot.watched == TRAINS else 0.0
         before = now
     if text not in plain(before):
         raise SystemExit(f"{shot.name}: {text!r} never came on the screen")
@@ -267,8 +326,9 @@ def write_page() -> None:
     """docs/screens.md: every picture, by its name."""
     lines = ["# The screens", "", "<!-- Made by docs/make_pictures.py; do not edit. -->", ""]
     lines += [
-        "Each at 140×45 and at 80×24 cells, on Fashion-MNIST with five runs. Images are half blocks here; in kitty,",
-        "Ghostty and terminals with sixels they are [true pixels](data.md#images-as-pixels).",
+        "Each at 140×45 and at 80×24 cells, on Fashion-MNIST with five runs, and a race and two studies. Images are",
+        "half blocks here; in kitty, Ghostty and terminals with sixels they are [true",
+        "pixels](data.md#images-as-pixels).",
         "As sixels a thumbnail takes 0.20 to 0.31 of the bytes of half blocks for all its pixels, in kitty 0.1.",
         "",
     ]
