@@ -154,6 +154,7 @@ ACTS: dict[str, Act] = {
     "random": Act("R", "Random 3×3"),
     "transforms": Act("T", "Transforms"),
     "batches": Act("B", "Batches"),
+    "augment": Act("semicolon", "Augmentation", ";"),
     "download": Act("D", "Download"),
 }
 

@@ -237,9 +237,12 @@ class LoaderBatches(_Ordered):
         transform: Callable[[Any], Any] | None = None,
         num_workers: int = 0,
         augment: Augment | None = None,
+        after: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
-        """`augment`: what each batch goes through, on the device, after the transform."""
+        """`augment`, then `after`: what each batch goes through, on the device, after the transform."""
         from torchvision.transforms import ToTensor
+
+        self._after = after
 
         self._dataset = torchvision_dataset(split, classes, transform or ToTensor())
         self._num_workers = num_workers
@@ -264,7 +267,8 @@ class LoaderBatches(_Ordered):
         for (X, y), (part, self.weight) in zip(loader, parts, strict=True):
             if not isinstance(X, torch.Tensor):
                 raise TypeError("the transform must return a tensor of one image, or an array")
-            yield self._augmented(X.to(self._device), part, places), y.to(self._device)
+            X = self._augmented(X.to(self._device), part, places)
+            yield X if self._after is None else self._after(X), y.to(self._device)
 
 
 def torchvision_dataset(

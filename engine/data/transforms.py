@@ -90,10 +90,10 @@ class Pipeline:
     def train(self, image: Any) -> Any:
         return self._call(image, self._made)
 
-    def trace(self, image: Any) -> list[tuple[Step, Any]]:
-        """What each step of `train` gives, in their order."""
+    def trace(self, image: Any, steps: slice = slice(None)) -> list[tuple[Step, Any]]:
+        """What each of these steps of `train` gives, in their order."""
         found = []
-        for step, call in self._made:
+        for step, call in self._made[steps]:
             image = self._call(image, [(step, call)])
             found.append((step, image))
         return found

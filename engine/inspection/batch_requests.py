@@ -29,6 +29,8 @@ class BatchRequest(Request["BatchAnswer"]):
     epoch: int = 0
     number: int = 0  # of the batch in the epoch; the last one where there are fewer
     num_workers: int | None = None  # of a DataLoader; None: as training makes its batches
+    augment: str = ""  # of the batches of the training split
+    val: str = ""  # held out of the training split
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,7 @@ class PipelineRequest(Request["PipelineTrace"]):
     transform: str
     seed: int
     draws: int  # with the seeds `seed`, `seed` + 1, …
+    augment: str = ""
 
 
 @dataclass(frozen=True)

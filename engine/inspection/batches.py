@@ -4,10 +4,14 @@ import time
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from engine import device as devices
+from engine.data import augmentations, holdout
+from engine.data.augment import Augment
 from engine.data.dataset import Bytes, Dataset
 from engine.data.dataset_cache import dataset
 from engine.data.loader import Batches, LoaderBatches, make_batches
@@ -22,6 +26,9 @@ from engine.inspection.transform_steps import displayable
 from engine.progress import Progress
 from engine.training.pipelines import transforms_of
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 WORKERS = (0, 1, 2)
 TIMED = 50  # batches of each loader, after the first
 TIMED_S = 4.0  # seconds a loader takes at most
@@ -29,12 +36,12 @@ TIMED_S = 4.0  # seconds a loader takes at most
 
 def compute(home: Path, request: BatchRequest, progress: Progress) -> BatchAnswer:
     """The worker process's part. Raises EngineError."""
-    batches = _batches(dataset(request.dataset, request.data_dir, home), request)
+    batches, places = _batches(dataset(request.dataset, request.data_dir, home), request)
     batches.set_epoch(request.epoch)
     number = min(request.number, len(batches) - 1)
     order = _order(batches)
     begun = time.perf_counter()
-    X, y = next(iter(batches.batches(number)))
+    X, y = _drawn(batches, number, request)
     _wait(X)
     seconds = time.perf_counter() - begun
     size = batches.batch_size
@@ -54,17 +61,16 @@ def compute(home: Path, request: BatchRequest, progress: Progress) -> BatchAnswe
         stretched=stretched,
         images=images,
         labels=y.cpu().numpy(),
-        indices=order[number * size : number * size + len(y)].numpy(),
+        indices=places[order[number * size : number * size + len(y)].numpy()],
     )
 
 
 @lru_cache(maxsize=2)
 def tensors(home: Path, request: BatchRequest) -> tuple[torch.Tensor, torch.Tensor]:
-    """X [B, C, H, W] and y [B] of a request, made once, so that random transforms are not drawn again."""
-    batches = _batches(dataset(request.dataset, request.data_dir, home), request)
+    """X [B, C, H, W] and y [B] of a request: those that `compute` describes."""
+    batches, _ = _batches(dataset(request.dataset, request.data_dir, home), request)
     batches.set_epoch(request.epoch)
-    X, y = next(iter(batches.batches(min(request.number, len(batches) - 1))))
-    return X, y
+    return _drawn(batches, min(request.number, len(batches) - 1), request)
 
 
 def timings(home: Path, request: LoaderTimingsRequest, progress: Progress) -> LoaderTimings:
@@ -77,7 +83,7 @@ def timings(home: Path, request: LoaderTimingsRequest, progress: Progress) -> Lo
     found = []
     for done, (name, workers) in enumerate(loaders):
         progress(done, len(loaders))
-        found.append(LoaderTiming(name, *_timed(_batches(data, replace(asked, num_workers=workers)))))
+        found.append(LoaderTiming(name, *_timed(_batches(data, replace(asked, num_workers=workers))[0])))
     progress(len(loaders), len(loaders))
     return LoaderTimings(tuple(found))
 
@@ -96,22 +102,38 @@ def _timed(batches: Batches) -> tuple[float, int]:
     return (time.perf_counter() - begun) / max(1, timed), timed
 
 
-def _batches(data: Dataset, request: BatchRequest) -> Batches:
+def _drawn(batches: Batches, number: int, request: BatchRequest) -> tuple[torch.Tensor, torch.Tensor]:
+    """The batch; what is random in it depends on the request alone, and is not what a run of this seed draws."""
+    (seed,) = np.random.SeedSequence([request.seed, request.epoch, number]).generate_state(1, np.uint64)
+    torch.manual_seed(int(seed))
+    return next(iter(batches.batches(number)))
+
+
+def _batches(data: Dataset, request: BatchRequest) -> tuple[Batches, "npt.NDArray[np.int64]"]:
+    """And which images of the split they have, in the files' order: int64 [n], ascending."""
     split, found = data.splits[request.split], transforms_of(request.transform)
     device = devices.resolve(request.device)
     training = split.name == "train"
+    places = np.arange(len(split))
+    if training and (wanted := holdout.parse(request.val)):
+        held_out = holdout.split_off(split, wanted)
+        split, places = held_out.train, np.delete(places, held_out.indices)
     transform = found.train if training else found.test
+    steps = augmentations.parse(request.augment) if training else ()
+    augment = Augment(steps) if steps else None
     if request.num_workers is None:
         return make_batches(
             split, data.classes, batch_size=request.batch_size, device=device, shuffle=request.shuffle,
-            seed=request.seed, transform=transform, after=found.after,
-        )  # fmt: skip
-    if transform is None and found.pipeline is not None:
+            seed=request.seed, transform=transform, after=found.after, augment=augment,
+        ), places  # fmt: skip
+    after = found.after if augment else None  # it comes behind the augmentation
+    if transform is None and after is None and found.pipeline is not None:
         transform = found.pipeline.train if training else found.pipeline.test
     return LoaderBatches(
         split, data.classes, batch_size=request.batch_size, device=device, shuffle=request.shuffle,
-        seed=request.seed, transform=transform, num_workers=request.num_workers,
-    )  # fmt: skip
+        seed=request.seed, transform=transform, num_workers=request.num_workers, augment=augment,
+        after=after,
+    ), places  # fmt: skip
 
 
 def _order(batches: Batches) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """One image through a pipeline of transforms, step by step, as training would put it through."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +8,20 @@ import numpy as np
 import torch
 from PIL import Image
 
+from engine.data import augmentations
+from engine.data.augment import Augment
 from engine.data.dataset import Bytes
 from engine.data.dataset_cache import dataset
-from engine.data.transforms import Step, TransformFailedError
+from engine.data.transforms import TransformFailedError
 from engine.errors import InspectionError
 from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.progress import Progress
-from engine.training.pipelines import transforms_of
+from engine.training.pipelines import Transforms, transforms_of
 
 
 def compute(home: Path, request: PipelineRequest, progress: Progress) -> PipelineTrace:
     """The worker process's part. Raises InspectionError where the pipeline fails on this image, naming the step, and
-    ConfigError for a text that is not a pipeline."""
+    ConfigError for a text that is not a pipeline, ValueError for one that is no augmentation."""
     data = dataset(request.dataset, request.data_dir, home)
     split, index = data.splits[request.split], request.index
     found = transforms_of(request.transform)
@@ -27,21 +30,17 @@ def compute(home: Path, request: PipelineRequest, progress: Progress) -> Pipelin
     try:
         for draw in range(request.draws):
             torch.manual_seed(request.seed + draw)
-            traced: list[tuple[Step | None, Any]]
-            if found.pipeline is not None:
-                traced = list(found.pipeline.trace(image))
-            elif found.train is not None:
-                traced = [(None, found.train(image))]
-            else:
-                traced = [(Step("ToTensor"), _to_tensor(image))]
+            traced = list(_traced(found, request, image, len(split), draw))
             if draw == 0:
-                steps += [_result(str(step or request.transform), result, step) for step, result in traced]
+                steps += [_result(*one) for one in traced]
             output, outside = displayable(traced[-1][1])
             draws.append(output)
             stretched = stretched or outside
     except TransformFailedError as error:
         error.sample = f"{split.name} image {index}"
         raise InspectionError(f"transform: {error}") from error
+    except InspectionError:
+        raise
     except Exception as error:
         if found.pipeline is not None or found.train is None:
             raise
@@ -50,6 +49,38 @@ def compute(home: Path, request: PipelineRequest, progress: Progress) -> Pipelin
     loader = _loader_words(request.transform, resident=found.train is None)
     hot = tuple(one_hot(label, len(data.classes)).tolist())
     return PipelineTrace(tuple(steps), loader, label, hot, tuple(draws), stretched)
+
+
+def _traced(
+    found: Transforms, request: PipelineRequest, image: Image.Image, samples: int, draw: int
+) -> Iterator[tuple[str, Any, bool]]:
+    """What each step is called, what it gives, and whether it is random. Augmentations come where training has them:
+    before what the pipeline does to whole batches, else behind it. Raises InspectionError where they can't be
+    applied."""
+    pipeline = found.pipeline
+    for_each, for_batches = slice(None), slice(0)
+    if pipeline is not None and pipeline.batchable:  # ToTensor is for each image
+        for_each, for_batches = slice(1), slice(1, None)
+    value: Any = image
+    if pipeline is not None:
+        for step, value in pipeline.trace(image, for_each):
+            yield str(step), value, step.random
+    elif found.train is not None:
+        value = found.train(image)
+        yield request.transform, value, False
+    else:
+        value = _to_tensor(image)
+        yield "ToTensor()", value, False
+    index = torch.tensor([request.index])
+    for augmentation in augmentations.parse(request.augment):
+        if not isinstance(value, torch.Tensor):
+            raise InspectionError(f"augment: {request.transform} gives no tensor, but {type(value).__name__}")
+        once = Augment((augmentation,))
+        value = once(value[None], index, epoch=0, seed=request.seed + draw, samples=samples)[0]
+        yield str(augmentation), value, True
+    if pipeline is not None:
+        for step, result in pipeline.trace(value, for_batches):
+            yield str(step), result, step.random
 
 
 def one_hot(label: int, classes: int) -> torch.Tensor:
@@ -91,15 +122,14 @@ def _to_tensor(image: Any) -> Any:
     return ToTensor()(image)
 
 
-def _result(name: str, value: Any, step: Step | None = None) -> StepResult:
+def _result(name: str, value: Any, random: bool = False) -> StepResult:
     array = np.asarray(value)
     kind, dtype = type(value).__name__, str(getattr(value, "dtype", array.dtype))
     if isinstance(value, Image.Image):
         kind, dtype = "PIL image", f"{array.dtype}, mode {value.mode}"
     real = array.astype(np.float64)
     return StepResult(
-        name, kind, dtype, tuple(array.shape), float(real.min()), float(real.max()), float(real.mean()),
-        step is not None and step.random,
+        name, kind, dtype, tuple(array.shape), float(real.min()), float(real.max()), float(real.mean()), random,
     )  # fmt: skip
 
 

@@ -10,11 +10,14 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.data import augmentations
 from engine.digits import significant
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import BatchAnswer, BatchRequest, LoaderTimings, LoaderTimingsRequest
 from engine.inspection.tensor_refs import BatchTensor
 from engine.progress import Progress, silent
+from engine.training.setting import TUNE
+from engine.training.settings import SETTINGS
 from engine.worker.request import Request
 from tui.columns import short_names
 from tui.data import prompts
@@ -52,6 +55,7 @@ class BatchesScreen(KeyScreen[None]):
         bind("batches", "change", "Batch size", "for the next run too", action="size"),
         bind("batches", "other", "Loader", "as in training, or a DataLoader with 0, 1, 2 workers", action="workers"),
         bind("batches", "compute", "Time", "each loader", action="time"),
+        bind("batches", "augment", "Augmentation", "random changes to whole batches; the next run has them"),
         bind("batches", "split", "Train/test", show=False),
         bind("batches", "open", "Values", "of X, as a tensor", action="tensor('X')"),
         bind("batches", "labels", "Labels", "y, as a tensor", action="tensor('y')", show=False),
@@ -166,10 +170,17 @@ class BatchesScreen(KeyScreen[None]):
     @work(group="prompt")
     async def action_size(self) -> None:
         settings = self._services.settings
-        prompt = prompts.batch_size(self._browse, settings["batch_size"], MOST)
+        prompt = prompts.batch_size(self._browse, self._batch_size, MOST)
         if (text := await self.app.push_screen_wait(prompt)) is not None:
             settings["batch_size"] = int(text)
             self._number = 0
+            self._ask()
+
+    @work(group="prompt")
+    async def action_augment(self) -> None:
+        settings = self._services.settings
+        if (text := await self.app.push_screen_wait(prompts.augmentation(settings["augment"]))) is not None:
+            settings["augment"] = augmentations.spelled(text)
             self._ask()
 
     def action_move(self, by: int) -> None:
@@ -195,9 +206,16 @@ class BatchesScreen(KeyScreen[None]):
         settings = services.settings
         return BatchRequest(
             dataset=data.name, data_dir=services.data_dir, split=self._split, transform=settings["transform"],
-            batch_size=min(MOST, settings["batch_size"]), shuffle=self._shuffled, seed=settings["seed"],
-            device=settings["device"], epoch=self._epoch, number=self._number, num_workers=NUM_WORKERS[self._loader],
+            batch_size=self._batch_size, shuffle=self._shuffled, seed=settings["seed"], device=settings["device"],
+            epoch=self._epoch, number=self._number, num_workers=NUM_WORKERS[self._loader],
+            augment=settings["augment"], val=settings["val"],
         )  # fmt: skip
+
+    @property
+    def _batch_size(self) -> int:
+        """Images of a batch; where a run chooses them by measuring, those that it begins with."""
+        size: int = self._services.settings["batch_size"]
+        return min(MOST, SETTINGS["batch_size"].default if size == TUNE else size)
 
     @property
     def _shuffled(self) -> bool:
@@ -295,6 +313,7 @@ class BatchesScreen(KeyScreen[None]):
                 f" {answer.dtype}, {significant(answer.low, 4)} to {significant(answer.high, 4)}\n",
                 (f"Labels batch shape: torch.Size({list(answer.label_shape)})", "bold"),
                 f" {answer.label_dtype}; both on {answer.device}",
+                (_augmented(request, answer.device), "$text-muted"),
             ),
         )
         loader = _loader_words(request, answer.loader)
@@ -337,6 +356,13 @@ class BatchesScreen(KeyScreen[None]):
 def _order(request: BatchRequest) -> str:
     """The order of the images of an epoch."""
     return f"shuffled, seed {request.seed}, epoch {request.epoch + 1}" if request.shuffle else "in the files' order"
+
+
+def _augmented(request: BatchRequest, device: str) -> str:
+    """The random changes to the batch, on a line of their own; empty where there are none."""
+    if not request.augment or request.split != "train":
+        return ""
+    return f"\naugmented on {device}: {augmentations.spelled(request.augment)}; each run draws its own"
 
 
 def _loader_words(request: BatchRequest, loader: str = "") -> str:

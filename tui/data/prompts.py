@@ -1,7 +1,8 @@
 """What *Data* asks for in a line of text: a prompt each, and what its text means."""
 
+from engine.data import augmentations
 from engine.data.selection import parse_classes
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 from engine.home import expanded
 from tui.data.browse import Browse
 from tui.dialogs.paths import PathSuggester
@@ -65,6 +66,22 @@ def batch_size(browse: Browse, value: int, most: int) -> PromptScreen:
 
     about = "How many images are in a batch. The next run trains with it."
     return PromptScreen("Batch size", about, check, value=str(value))
+
+
+def augmentation(value: str) -> PromptScreen:
+    """The random changes to whole batches; `augmentations.parse` reads the text."""
+
+    def check(text: str) -> str:
+        try:
+            return augmentations.spelled(text) or "no augmentation"
+        except ValueError as error:
+            raise ConfigError("augment", str(error)) from error
+
+    about = (
+        "Random changes to each training batch, on the device, separated by semicolons. "
+        f"{augmentations.known()}. The next run trains with them. For example: {augmentations.EXAMPLE}"
+    )
+    return PromptScreen("Augmentation", about, check, value=value)
 
 
 def to_export(browse: Browse) -> tuple[list[int], str]:

@@ -9,13 +9,14 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.data import transforms
+from engine.data import augmentations, transforms
 from engine.digits import significant
 from engine.errors import EngineError, InspectionCancelledError
 from engine.inspection.batch_requests import PipelineRequest, PipelineTrace, StepResult
 from engine.training.config import is_file_reference
 from tui.code_trust import name_if_new
 from tui.columns import fit
+from tui.data import prompts
 from tui.detail.waiting import waiting
 from tui.dialogs.key_screen import KeyScreen
 from tui.dialogs.prompt import PromptScreen
@@ -44,12 +45,13 @@ class TransformsScreen(KeyScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("transforms", "back", "Back", action="dismiss"),
         bind("transforms", "change", "Pipeline", "edit it; the next run trains with it", action="edit"),
+        bind("transforms", "augment", "Augmentation", "random changes to whole batches; the next run has them"),
         bind("transforms", "again", "Draw again", "random steps, with other seeds", action="redraw"),
         bind("transforms", "next", "Next image", action="move(1)"),
         bind("transforms", "previous", "Previous", "the image before", action="move(-1)"),
         bind("transforms", "right", "Next image", action="move(1)", show=False),
         bind("transforms", "left", "Previous image", action="move(-1)", show=False),
-        bind("transforms", "reset", "None", "no pipeline: ToTensor alone", action="none"),
+        bind("transforms", "reset", "None", "no pipeline and no augmentation: ToTensor alone", action="none"),
     ]
 
     def __init__(self, services: Services, browse: "Browse") -> None:
@@ -76,12 +78,17 @@ class TransformsScreen(KeyScreen[None]):
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         if action == "redraw" and not self._random:
-            return "no step of the pipeline is random"
-        return "there is no pipeline" if action == "none" and not self._pipeline else ""
+            return "no step is random"
+        nothing = not self._pipeline and not self._augment
+        return "there is neither a pipeline nor an augmentation" if action == "none" and nothing else ""
 
     @property
     def _pipeline(self) -> str:
         return str(self._services.settings["transform"])
+
+    @property
+    def _augment(self) -> str:
+        return str(self._services.settings["augment"])
 
     def action_move(self, by: int) -> None:
         if self._browse.go_to(self._browse.position + by):
@@ -97,7 +104,14 @@ class TransformsScreen(KeyScreen[None]):
         return min(MOST_DRAWS, max(1, tiling.filling(self.query_one(ImagePage).size).capacity - 1))
 
     def action_none(self) -> None:
+        self._services.settings["augment"] = ""
         self._take("")
+
+    @work(group="prompt")
+    async def action_augment(self) -> None:
+        if (text := await self.app.push_screen_wait(prompts.augmentation(self._augment))) is not None:
+            self._services.settings["augment"] = augmentations.spelled(text)
+            self._ask()
 
     @work(group="prompt")
     async def action_edit(self) -> None:
@@ -129,11 +143,12 @@ class TransformsScreen(KeyScreen[None]):
             return
         request = PipelineRequest(
             browse.dataset.name, services.data_dir, browse.split, browse.index, self._pipeline, self._seed,
-            draws=self._draws,
+            draws=self._draws, augment=self._augment,
         )  # fmt: skip
         panel.busy(waiting(services.worker, "applying the pipeline"))
         if self._worked is None:
-            doing = f"applying {self._pipeline or 'ToTensor()'} to {browse.split} image {count(browse.index)} …"
+            applied = "; ".join(part for part in (self._pipeline or "ToTensor()", self._augment) if part)
+            doing = f"applying {applied} to {browse.split} image {count(browse.index)} …"
             panel.say(f"A{doing[1:]}" if services.worker.ready else f"Starting PyTorch, then {doing}")
         try:
             answer = await asyncio.to_thread(services.worker.ask, request)

@@ -11,6 +11,8 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import Lambda, ToTensor, v2
 
+from engine.data import augment, holdout
+from engine.data.augment import first_half
 from engine.data.loader import epoch_order, torchvision_dataset
 from engine.data.open_dataset import open_dataset
 from engine.errors import ConfigError, InspectionError
@@ -84,6 +86,65 @@ def test_a_batch_through_a_pipeline_is_shown_as_the_network_gets_it(home: Path) 
     larger = asked(home, transform="RandomCrop(36, padding=4)", batch_size=8)
     assert larger.shape == (8, 1, 36, 36)
     assert larger.loader == "DataLoader"
+
+
+def test_an_augmented_batch_is_made_as_training_makes_it(home: Path) -> None:
+    plain = asked(home, shuffle=True, seed=5, epoch=1, number=3)
+    for loader in (None, 0):
+        found = asked(home, shuffle=True, seed=5, epoch=1, number=3, augment="flip(alternate)", num_workers=loader)
+        mirrored = first_half(5, 6000).numpy()[plain.indices]  # epochs count from 0; the others in epoch 0
+        assert 20 < mirrored.sum() < 44
+        assert np.array_equal(found.images[mirrored], plain.images[mirrored][:, :, ::-1])
+        assert np.array_equal(found.images[~mirrored], plain.images[~mirrored])
+        assert np.array_equal(found.indices, plain.indices)
+    test = asked(home, split="test", augment="flip; cutout(28)")
+    assert np.array_equal(test.images, DEMO.test.images[:64])
+
+
+@pytest.mark.parametrize("loader", [None, 0])
+def test_what_is_random_in_a_batch_is_drawn_once(home: Path, loader: int | None) -> None:
+    request = replace(
+        ASKED, augment="shift(3); cutout(9)", transform="Normalize(0.5, 0.5)", seed=2, number=1, num_workers=loader
+    )
+    found = batches.compute(home, request, lambda done, total: None)
+    torch.rand(5)
+    X, y = batches.tensors(home, request)
+    assert (float(X.min()), float(X.max())) == (found.low, found.high) == (-1.0, 1.0)  # cut out, then normalized
+    assert (X == -1.0).float().mean() > (DEMO.train.images[64:128] == 0).mean()
+    assert np.abs(found.images.astype(int) - pixels((X + 1) / 2)).max() <= 1
+    assert y.tolist() == found.labels.tolist()
+    assert not np.array_equal(found.images, asked(home, **(vars(request) | {"seed": 3})).images)
+
+
+def test_a_batch_has_no_image_that_is_held_out(home: Path) -> None:
+    held_out = holdout.split_off(DEMO.train, holdout.HoldOut(count=600)).indices
+    seen = [asked(home, val="600", batch_size=2000, shuffle=True, number=number) for number in range(3)]
+    indices = np.concatenate([one.indices for one in seen])
+    assert (seen[0].batches, len(indices)) == (3, 5400)
+    assert sorted([*indices, *held_out]) == list(range(6000))
+    for one in seen:
+        assert np.array_equal(one.images, DEMO.train.images[one.indices])
+    assert asked(home, split="test", val="600").batches == asked(home, split="test").batches
+
+
+def test_augmentations_are_steps_where_training_has_them(home: Path) -> None:
+    found = traced(home, transform="Normalize(0.286, 0.353)", augment="flip; cutout(20)", seed=1)
+    assert [(step.name, step.random) for step in found.steps] == [
+        ("the image", False), ("ToTensor()", False), ("flip", True), ("cutout(20)", True),
+        ("Normalize(0.286, 0.353)", False),
+    ]  # fmt: skip
+    X = torch.from_numpy(DEMO.train.images[9].copy())[None, None] / 255
+    for draw in range(3):
+        torch.manual_seed(1 + draw)
+        changed = v2.Normalize([0.286], [0.353])(augment.cutout(augment.flip(X), 20))[0]
+        assert np.array_equal(found.draws[draw], transform_steps.displayable(changed)[0])
+    behind = traced(home, transform="RandomCrop(28, padding=4)", augment="shift(2)")
+    assert [step.name for step in behind.steps][1:] == ["RandomCrop(28, padding=4)", "ToTensor()", "shift(2)"]
+    flips = traced(home, augment="flip(alternate)", draws=20)
+    image = DEMO.train.images[9]
+    as_drawn = [not first_half(seed, 6000)[9] for seed in range(20)]
+    assert [np.array_equal(draw, image[:, ::-1]) for draw in flips.draws] == as_drawn
+    assert {True, False} == set(as_drawn)
 
 
 def test_every_loader_is_timed_where_the_pipeline_allows_it(home: Path) -> None:

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 from engine.data.loader import epoch_order
 from engine.data.open_dataset import open_dataset
 from engine.inspection.batch_requests import BatchRequest
+from engine.training.setting import TUNE
 from tests.support.at_once import at_once  # noqa: F401
 from tests.support.waiting import until
 from tests.tui.data.test_data import about_image, line, opened
@@ -48,6 +50,10 @@ def border(app: FmnistApp, panel: str) -> str:
 
 def captions(app: FmnistApp) -> list[str]:
     return [tile.caption for tile in app.screen.query_one(ImagePage)._tiles]
+
+
+def steps_of(app: FmnistApp) -> StepTable:
+    return app.screen.query_one(StepTable)
 
 
 async def typed(pilot: Pilot[None], text: str) -> None:
@@ -90,9 +96,38 @@ async def test_an_image_before_and_after_the_pipeline(home: Path, size: tuple[in
         await pilot.press("escape", "2")
         assert isinstance(app.screen, NewRunScreen)
         assert "RandomCrop(28, padding=4)" in app.screen._form.command_line  # the next run trains with it
-        await pilot.press("1", "T", "0")
+        await pilot.press("1", "T", "semicolon")
+        await typed(pilot, "flip ;shift( 2 )")
+        await until(pilot, lambda: "shift(2)  random" in steps_of(app).text())
+        await pilot.press("0")
         await until(pilot, lambda: captions(app) == ["original", "after"])
-        assert app.settings["transform"] == ""
+        assert (app.settings["transform"], app.settings["augment"]) == ("", "")
+
+
+async def test_what_a_recipe_does_to_a_batch_is_seen(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await opened(pilot)
+        app.settings["batch_size"] = TUNE
+        await pilot.press("B")
+        await until(pilot, lambda: "torch.Size([64, 1, 28, 28])" in line(app, "#about"))  # what a run begins with
+        assert "augmented" not in line(app, "#about")
+        await pilot.press("semicolon")
+        await typed(pilot, "RandomCrop(28)")
+        assert "torchvision's transforms belong to --transform" in line(app, "#verdict")
+        await typed(pilot, "shift(3);cutout(10)")
+        await until(pilot, lambda: "augmented on cpu: shift(3); cutout(10)" in line(app, "#about"))
+        assert isinstance(app.screen, BatchesScreen)
+        assert app.screen._answer is not None
+        assert not np.array_equal(app.screen._answer.images, DEMO.train.images[:64])
+        app.settings["val"] = "1000"
+        await pilot.press("n")
+        await until(pilot, lambda: "train batch 2 of 79" in border(app, "#panel"))
+        await pilot.press("t")
+        await until(pilot, lambda: "test batch 1 of 16" in border(app, "#panel"))
+        assert "augmented" not in line(app, "#about")
+        await pilot.press("escape", "2")
+        assert "--augment 'shift(3); cutout(10)'" in app.screen._form.command_line  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("size", SIZES)
