@@ -52,6 +52,7 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.ui_tax
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.inspection_cost
+	$(BIN)/python -m benchmarks.settings_cost
 	$(BIN)/python -m benchmarks.survival
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.time_to_accuracy

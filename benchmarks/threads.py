@@ -1,6 +1,6 @@
 """How many threads a training should have, and how they wait for each other: alone, and beside a busy neighbour.
 
-    python -m benchmarks.threads [--rounds 3] [--busy 0 1] [--data-dir DIR] [--json]
+    python -m benchmarks.threads [--rounds 3] [--busy 0 1] [--networks mlp fast] [--data-dir DIR] [--json]
 
 The tutorial's network and that of the recipe `fast` are trained for some steps by one thread, by all cores but one,
 and by as many threads as there are cores, which wait for each other by spinning (OpenMP's default here), by sleeping
@@ -9,13 +9,14 @@ other processes that compute all the time. Each way is a process of its own, all
 one counts. The ratios are to the first way, in the same surroundings.
 """
 
+import argparse
 import contextlib
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--busy", type=int, nargs="+", default=[0, 1])
+    options.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    options.add_argument("--spins", type=int, nargs="+", default=list(SPINS), help="turns of a thread that waits")
     options.add_argument("--small", action="store_true", help="a few steps, to see that it works")
     options.add_argument("--data-dir", type=Path, default=os.environ.get("FMNIST_TUI_DATA"))
     options.add_argument("--measure", nargs=3, help="a network, threads and steps (used by the benchmark itself)")
@@ -38,16 +41,11 @@ def main() -> None:
         network, threads, steps = given.measure
         print(measure(network, int(threads), int(steps), given.data_dir))
         return
-    rows = [
-        row
-        for busy in given.busy
-        for network, steps in NETWORKS.items()
-        for row in compared(network, 2 if given.small else steps, busy, given.rounds, given.data_dir)
-    ]
+    rows = [row for busy in given.busy for network in given.networks for row in compared(network, given, busy)]
     report("threads", rows, as_json=given.json, rounds=given.rounds)
 
 
-def ways() -> dict[str, tuple[int, dict[str, str]]]:
+def ways(spins_tried: Sequence[int]) -> dict[str, tuple[int, dict[str, str]]]:
     """Threads, and the variables of the process that has them, by what they are called."""
     from engine.device import usable_cores
 
@@ -57,16 +55,18 @@ def ways() -> dict[str, tuple[int, dict[str, str]]]:
         **({f"{cores - 1} threads": (cores - 1, {})} if cores > 2 else {}),
         f"{cores} threads that spin": (cores, {}),
         f"{cores} threads that sleep": (cores, {"OMP_WAIT_POLICY": "passive"}),
-        **{f"{cores} threads, {spins:,} spins": (cores, {"GOMP_SPINCOUNT": str(spins)}) for spins in SPINS},
+        **{f"{cores} threads, {spins:,} spins": (cores, {"GOMP_SPINCOUNT": str(spins)}) for spins in spins_tried},
     }
 
 
-def compared(network: str, steps: int, busy: int, rounds: int, data_dir: Path | None) -> list[Row]:
+def compared(network: str, given: argparse.Namespace, busy: int) -> list[Row]:
     """The table of one network in one surrounding."""
-    taken: dict[str, list[float]] = {name: [] for name in ways()}
+    tried, data_dir = ways(given.spins), given.data_dir
+    steps = 2 if given.small else NETWORKS[network]
+    taken: dict[str, list[float]] = {name: [] for name in tried}
     with neighbours(busy):
-        for _ in range(rounds):
-            for name, (threads, variables) in ways().items():
+        for _ in range(given.rounds):
+            for name, (threads, variables) in tried.items():
                 command = [sys.executable, "-m", "benchmarks.threads", "--measure", network, str(threads), str(steps)]
                 command += ["--data-dir", str(data_dir)] if data_dir else []
                 clean = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}

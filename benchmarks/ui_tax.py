@@ -79,7 +79,9 @@ def measure(home: Path, folder: RunFolder, seconds: float, rounds: int, keys: in
     ratios = [2 * with_app / (alone[index] + alone[index + 1]) for index, with_app in enumerate(watched)]
     with app(home, folder) as terminal:
         delays = key_delays(terminal, keys)
+        since = terminal.received
         client.command(folder, "pause")
+        terminal.wait_for_raw(b"paused", since)
         terminal.fall_silent(settle)
         before = terminal.received
         time.sleep(seconds)

@@ -44,8 +44,8 @@ def test_time_to_accuracy() -> None:
 
 
 def test_threads() -> None:
-    rows = benchmark("threads", "--small", "--rounds", "1", "--busy", "1")["rows"]
-    assert {row["what"].partition(":")[0] for row in rows} == {"mlp, beside 1 busy", "fast, beside 1 busy"}
+    rows = benchmark("threads", "--small", "--rounds=1", "--busy=1", "--networks=fast", "--spins=1000")["rows"]
+    assert {row["what"].partition(":")[0] for row in rows} == {"fast, beside 1 busy"}
     assert all(row["value"] > 0 for row in rows)
 
 
@@ -87,6 +87,16 @@ def test_checkpoint_cost() -> None:
 def test_inspection_cost() -> None:
     rows = benchmark("inspection_cost", "--rounds", "1", "--models", "mlp, SGD")["rows"]
     assert next(row["value"] for row in rows if row["unit"] == "s") > 0
+
+
+def test_settings_cost() -> None:
+    on = "--clip 1"
+    rows = {
+        row["what"]: row
+        for row in benchmark("settings_cost", "--rounds", "1", "--batch-size", "600", f"--settings={on}")["rows"]
+    }
+    assert rows["a step of the engine, all settings off"]["value"] > 100  # µs
+    assert f"{on}: a step takes more" in rows
 
 
 def test_inside() -> None:

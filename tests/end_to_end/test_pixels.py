@@ -10,6 +10,7 @@ import pytest
 from engine.data.demo.demo_dataset import demo_dataset
 from tests.support.pixels import LEFT, PLACEHOLDER, ROW_MARKS, KittyTerminal, sixel_pixels
 from tests.support.terminal import PROGRAM, Terminal
+from tests.support.waiting import wait_for
 from tui.graphics.terminal import QUESTION
 
 KITTY = b"\x1bP>|kitty(0.41.1)\x1b\\\x1b[6;20;10t\x1b[?62;c"
@@ -50,18 +51,21 @@ def test_kitty_gets_the_images_themselves_and_cells_that_show_them(home: Path, t
     env = {"TMUX": "/tmp/tmux,1,0"} if tmux else {}
     with program(home, *options, replies={} if tmux else {QUESTION.encode(): KITTY}, env=env) as terminal:
         terminal.wait_for_raw((PLACEHOLDER + ROW_MARKS[8]).encode())  # the large picture, too
-        terminal.fall_silent(1)
-        text = bytes(terminal.raw).decode()
-        shown = KittyTerminal()
-        shown.feed(text, tmux=tmux)
         images = demo_images()
-        found = [
-            next((i for i, one in enumerate(images) if np.array_equal(one, image)), None)
-            for image in shown.images.values()
-        ]
-        page = sorted(index for index in found if index is not None)
-        assert len(page) > 30
-        assert page == list(range(len(page)))
+
+        def page() -> tuple[str, KittyTerminal, list[int]]:
+            """What was sent, the terminal that has it, and which images of the data set it shows."""
+            terminal.fall_silent(1)
+            text, shown = bytes(terminal.raw).decode(), KittyTerminal()
+            shown.feed(text, tmux=tmux)
+            found = [
+                next((i for i, one in enumerate(images) if np.array_equal(one, image)), None)
+                for image in shown.images.values()
+            ]
+            return text, shown, sorted(index for index in found if index is not None)
+
+        text, shown, indices = wait_for(lambda: made if len((made := page())[2]) > 30 else None, "a page of images")
+        assert indices == list(range(len(indices)))
         numbers = [int(r) << 16 | int(g) << 8 | int(b) for r, g, b in FIRST_CELL.findall(text)]
         assert set(numbers) == set(shown.images)
         terminal.press("q")

@@ -56,6 +56,7 @@ class CellsView(PictureWidget, can_focus=True):
         self.stop = CELL
         self._images = OutputImages(self)
         self._top, self._top_line = 0, 0  # the block and its line that stand in the first row
+        self._settled = (0, 0)  # those that stood there before the window changed
         self._made: dict[str, tuple[tuple[object, ...], BlockLines]] = {}
         self._rows: list[tuple[int, int]] = []  # of each row the block and its line
         self._drawn: list[list[Segment]] = []
@@ -151,6 +152,7 @@ class CellsView(PictureWidget, can_focus=True):
             self.cursor, self.stop = len(self.blocks) - 1, CELL
         elif by < 0 and (self._top, self._top_line) == (0, 0):
             self.cursor, self.stop = 0, CELL
+        self._settled = self._top, self._top_line
         self._paint()
 
     def _next(self, cursor: int, stop: int, by: int) -> tuple[int, int]:
@@ -213,10 +215,16 @@ class CellsView(PictureWidget, can_focus=True):
     # Layout
 
     def on_resize(self) -> None:
-        self._lay_out()
+        self._lay_out_again()
 
     def on_show(self) -> None:
+        self._lay_out_again()
+
+    def _lay_out_again(self) -> None:
+        """In another window: the first row is as if there had been none between that one and the last key."""
+        settled = self._top, self._top_line = self._settled
         self._lay_out()
+        self._settled = settled
 
     def _block_lines(self, at: int) -> BlockLines:
         block = self.blocks[at]
@@ -253,6 +261,7 @@ class CellsView(PictureWidget, can_focus=True):
         elif (needed := self._back(self.cursor, last, height - 1)) > (self._top, self._top_line):
             self._top, self._top_line = needed
         self._scroll(0)
+        self._settled = self._top, self._top_line
         self._paint()
 
     def _range(self) -> tuple[int, int]:
@@ -368,9 +377,11 @@ class CellsView(PictureWidget, can_focus=True):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
         self._scroll(3)
+        self._settled = self._top, self._top_line
         self._paint()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
         self._scroll(-3)
+        self._settled = self._top, self._top_line
         self._paint()

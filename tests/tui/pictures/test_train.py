@@ -1,11 +1,16 @@
 """*Train*: the form, a run in each of its states, its layers and its mistakes."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.inspection import lr_find
 from engine.runs import client, store
 from engine.training import events as ev
+from engine.training.lr_sweep import GrowingLrCurve, LrCurve, Sweep
+from engine.training.setup import TrainingSetup
 from tests.support.made_up import STEPS, MadeUpRun, progress
 from tests.tui.pictures.conftest import SIZES, Picture, opened, still, typed
 from tests.tui.pictures.world import layer_stats, made_up_run, run_with_checkpoints, validated_run
@@ -14,6 +19,16 @@ from tui.app import FmnistApp
 
 def watched(home: Path, run: MadeUpRun) -> FmnistApp:
     return opened(home, watch=run.folder)
+
+
+def made_up_curve(prepared: TrainingSetup, sweep: Sweep, **_: Any) -> LrCurve:
+    """A loss that falls as the rate grows, trembles and diverges."""
+    growing = GrowingLrCurve()
+    for at in range(sweep.steps):
+        lr = sweep.lr(at)
+        if not growing.add(lr, 2.3 - 0.7 / (1 + (0.02 / lr) ** 1.5) + lr**3 + 0.03 * math.sin(1.7 * at)):
+            break
+    return growing.curve
 
 
 async def test_the_form(home: Path, picture: Picture) -> None:
@@ -163,7 +178,10 @@ async def test_a_resume_is_asked_about(
         await picture(pilot, *(differences or ["Train up to which epoch"]))
 
 
-async def test_a_learning_rate_range_test(home: Path, picture: Picture, answers: None) -> None:
+async def test_a_learning_rate_range_test(
+    home: Path, picture: Picture, answers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lr_find, "range_test", made_up_curve)  # a loss that diverges differs from machine to machine
     async with opened(home, "train").run_test(size=SIZES[0]) as pilot:
         await still(pilot, ("Start training",))
         await pilot.press("F")
