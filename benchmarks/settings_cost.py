@@ -64,7 +64,9 @@ def measure(settings: list[str], rounds: int, batch_size: int, data_dir: Path | 
     from engine.training.setup import make_setup
 
     torch.set_num_threads(1)
-    config = TrainConfig(epochs=1, threads=1, device="cpu", batch_size=batch_size, checkpoint_every=0.0)
+    config = TrainConfig(
+        epochs=1, threads=1, device="cpu", batch_size=batch_size, checkpoint_every=0.0, inspect_every=0
+    )  # fmt: skip
     ways = {"off": config, **{name: replace(config, **ON[name]) for name in settings}}
     found: dict[str, float] = {}
     for _ in range(rounds):

@@ -1,16 +1,23 @@
 """Steps in parts, with clipped gradients and in mixed precision; averaged weights; test-time augmentation."""
 
 import copy
+import itertools
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.models.registry import build
+from engine.training import events as ev
 from engine.training import test_time
 from engine.training.averaging import Averaging
 from engine.training.config import TrainConfig
-from engine.training.setup import losses_of
+from engine.training.session import TrainingSession
+from engine.training.setup import losses_of, make_setup
 from engine.training.stepping import Stepping, stepping_of
 
 CPU = torch.device("cpu")
@@ -42,6 +49,48 @@ def test_the_tutorials_lines_need_nothing_else() -> None:
     assert [stepping_of(config, model, nn.CrossEntropyLoss(), optimizer, CPU) for config in plain] == [None, None]
     for more in ({"clip": 1.0}, {"accumulate": 2}, {"amp": "bf16"}):
         assert stepping_of(TrainConfig(**more), model, nn.CrossEntropyLoss(), optimizer, CPU) is not None  # type: ignore[arg-type]
+
+
+class Operators(TorchDispatchMode):
+    """The names of all operators that PyTorch runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_settings_that_are_off_take_no_operator(home: Path) -> None:
+    config = TrainConfig(dataset="demo", epochs=1, threads=1, device="cpu", batch_size=600, inspect_every=0)
+    setup = make_setup(config, home=home)
+
+    def save(content: dict[str, Any], reason: str) -> ev.CheckpointSaved:
+        return ev.CheckpointSaved(file="", epoch=1, step=1, bytes=0, sha256="", reason=reason)
+
+    session = TrainingSession(setup, sink=lambda event: None, save=save)
+    ran, ends = Operators(), list[int]()
+    session._after_step = lambda: ends.append(len(ran.names))
+    with ran:
+        session.run()
+    steps = [ran.names[a:b] for a, b in itertools.pairwise(ends)]
+    assert len(steps) == 9
+
+    model, loss_fn = build("mlp", 10, (1, 28, 28)), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    images = torch.from_numpy(setup.dataset.train.images.copy()).unsqueeze(1)
+    labels = torch.from_numpy(setup.dataset.train.labels.astype(np.int64))
+    full = torch.tensor(255, dtype=torch.float32)
+    with (bare := Operators()):
+        X, y = images[:600].to(torch.float32).div_(full), labels[:600]
+        loss = loss_fn(model(X), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.detach()
+    assert min(steps, key=len) == bare.names  # a step after which losses are reported has one more
 
 
 @pytest.mark.parametrize("parts", [2, 3, 10, 64])
