@@ -88,8 +88,7 @@ class DetailPane(Panel):
         if self._text.subject is None or subject.title != self._text.subject.title:
             self._text.top = 0
         self._text.subject, self._text.detail = subject, None
-        self.set_class(request is None and not subject.beside, "-text-alone")
-        self.set_class(bool(subject.beside), "-shares")
+        self.update_classes({"-text-alone": request is None and not subject.beside, "-shares": bool(subject.beside)})
         self._shares.show(subject.beside, subject.title)
         self.describe(title=subject.title, right=subject.kind, below="", below_right="")
         self._fit()

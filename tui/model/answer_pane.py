@@ -62,8 +62,7 @@ class AnswerPane(Vertical):
     def on_resize(self, event: events.Resize) -> None:
         """Arrange the parts for the room there is: a picture more than needed is never lost to a larger one."""
         lines = event.size.height
-        self.set_class(lines < TALL, "-short")
-        self.set_class(lines >= TALL and event.size.width >= WIDE, "-numbers")
+        self.update_classes({"-short": lines < TALL, "-numbers": lines >= TALL and event.size.width >= WIDE})
         self.query_one(Gallery).fit_to(PICTURES, lines - BARS if lines >= TALL else lines)
 
     @property

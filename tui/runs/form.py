@@ -134,8 +134,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         wide = event.size.width >= WIDE
-        self.set_class(wide, "-wide")
-        self.set_class(event.size.height >= TALL, "-tall")
+        self.update_classes({"-wide": wide, "-tall": event.size.height >= TALL})
         self.query_one(AboutSetting).in_pytorch = not wide
         self.call_after_refresh(self._redraw)
 

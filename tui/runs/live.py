@@ -63,9 +63,8 @@ class LiveView(Vertical):
         self._arrange()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= WIDE and event.size.height >= TALL, "-wide")
-        self.set_class(not self.wide, "-compact")
-        self.set_class(event.size.width < NARROW, "-narrow")
+        wide = event.size.width >= WIDE and event.size.height >= TALL
+        self.update_classes({"-wide": wide, "-compact": not wide, "-narrow": event.size.width < NARROW})
         self._arrange()
         self.identify(*self._named)
 

@@ -195,7 +195,7 @@ def test_a_learning_rate_range_test_measures_what_a_run_would(home: Path) -> Non
     from engine.progress import silent
     from engine.training.lr_sweep import Sweep
 
-    config = TrainConfig(dataset="demo", batch_size=TUNE, threads=1, memory_format="auto", optimizer="muon")
+    config = TrainConfig(dataset="demo", batch_size=TUNE, threads=1, memory_format="auto")
     found = lr_find.compute(home, LrFindRequest(config, Sweep(1e-4, 1e-2, 60)), silent)
     assert len(found.curve.losses) == 60
 
