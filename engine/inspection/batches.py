@@ -15,6 +15,8 @@ from engine.data.augment import Augment
 from engine.data.dataset import Bytes, Dataset
 from engine.data.dataset_cache import dataset
 from engine.data.loader import Batches, LoaderBatches, make_batches
+from engine.data.transforms import TransformFailedError
+from engine.errors import InspectionError
 from engine.inspection.batch_requests import (
     BatchAnswer,
     BatchRequest,
@@ -23,6 +25,7 @@ from engine.inspection.batch_requests import (
     LoaderTimingsRequest,
 )
 from engine.inspection.transform_steps import displayable
+from engine.models.user_code import describe
 from engine.progress import Progress
 from engine.training.pipelines import transforms_of
 
@@ -103,10 +106,18 @@ def _timed(batches: Batches) -> tuple[float, int]:
 
 
 def _drawn(batches: Batches, number: int, request: BatchRequest) -> tuple[torch.Tensor, torch.Tensor]:
-    """The batch; what is random in it depends on the request alone, and is not what a run of this seed draws."""
+    """The batch; what is random in it depends on the request alone, and is not what a run of this seed draws. Raises
+    InspectionError where the transform can't make it."""
     (seed,) = np.random.SeedSequence([request.seed, request.epoch, number]).generate_state(1, np.uint64)
     torch.manual_seed(int(seed))
-    return next(iter(batches.batches(number)))
+    try:
+        return next(iter(batches.batches(number)))
+    except Exception as error:
+        if not request.transform:
+            raise
+        why = f"{error}" if isinstance(error, TransformFailedError) else f"it raised {describe(error)}"
+        which = f"{request.split} batch {number + 1}"
+        raise InspectionError(f"transform: {request.transform}: {which} can't be made: {why}") from error
 
 
 def _batches(data: Dataset, request: BatchRequest) -> tuple[Batches, "npt.NDArray[np.int64]"]:

@@ -73,8 +73,11 @@ def _traced(
         yield "ToTensor()", value, False
     index = torch.tensor([request.index])
     for augmentation in augmentations.parse(request.augment):
-        if not isinstance(value, torch.Tensor):
-            raise InspectionError(f"augment: {request.transform} gives no tensor, but {type(value).__name__}")
+        if isinstance(value, np.ndarray):  # a DataLoader makes a tensor of it
+            value = torch.from_numpy(value)
+        if not isinstance(value, torch.Tensor) or value.ndim != 3:
+            what = f"{list(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+            raise InspectionError(f"augment: {request.transform} gives {what}, not a tensor [channels, height, width]")
         once = Augment((augmentation,))
         value = once(value[None], index, epoch=0, seed=request.seed + draw, samples=samples)[0]
         yield str(augmentation), value, True

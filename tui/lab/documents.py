@@ -78,7 +78,6 @@ class DocumentsScreen(TableScreen):
     def on_mount(self) -> None:
         name_keys(self, self._words.list_keys)
         self._panel.busy(self._words.list_reading, empty=True)
-        self._preload()
         self.set_interval(REFRESH_S, self._read_again)
 
     def on_screen_resume(self) -> None:
@@ -125,9 +124,11 @@ class DocumentsScreen(TableScreen):
     async def _read(self) -> None:
         found = await asyncio.to_thread(documents, self._services.home, self._services.lab_language)
         if self.query(Rows):
-            self._found = found
+            first, self._found = self._found is None, found
             self._panel.busy("")
             self._show()
+            if first:  # what opens a document is read behind the list, and not beside its drawing
+                self.call_after_refresh(self._preload)
 
     @property
     def _panel(self) -> Panel:

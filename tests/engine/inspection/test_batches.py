@@ -216,12 +216,22 @@ def test_a_callable_of_ones_own_is_shown_and_named_where_it_fails(home: Path, tm
         file,
         "from torchvision.transforms.functional import to_tensor\n"
         "def negative(image):\n    return 1 - to_tensor(image)\n"
-        "def bad(image):\n    raise ValueError('no')\n",
+        "def bad(image):\n    raise ValueError('no')\n"
+        "def array(image):\n    return to_tensor(image).numpy()\n"
+        "def flat(image):\n    return to_tensor(image)[0]\n",
     )
     found = traced(home, transform=f"{file}:negative")
     assert np.array_equal(found.draws[0], 255 - DEMO.train.images[9])
     with pytest.raises(InspectionError, match=r"own.py:bad raised ValueError: no \(train image 9\)"):
         traced(home, transform=f"{file}:bad")
+    with pytest.raises(InspectionError, match=r"own.py:bad: train batch 1 can't be made: it raised ValueError: no"):
+        asked(home, transform=f"{file}:bad")
+    with pytest.raises(InspectionError, match=r"own.py:flat: train batch 1 can't be made: it raised IndexError"):
+        asked(home, transform=f"{file}:flat", augment="shift(2)")
+    array = traced(home, transform=f"{file}:array", augment="flip; cutout(28)")
+    assert [step.type for step in array.steps] == ["PIL image", "ndarray", "Tensor", "Tensor"]
+    with pytest.raises(InspectionError, match=r"augment: .*own.py:flat gives \[28, 28\], not a tensor \[channels"):
+        traced(home, transform=f"{file}:flat", augment="flip")
 
 
 @pytest.fixture
