@@ -20,9 +20,28 @@ from engine.training.losses import LOSSES
 from engine.training.optimizers import OPTIMIZERS
 
 IMPORTS = {
-    "import argparse", "import hashlib", "import random", "from collections.abc import Iterator, Mapping",
-    "import numpy as np", "import torch", "from torch import nn", "from torchvision.datasets import FashionMNIST",
+    "import argparse", "import gzip", "import hashlib", "import random", "import sys",
+    "from collections.abc import Iterator, Mapping", "from pathlib import Path", "import numpy as np", "import torch",
+    "from torch import nn", "from torchvision.datasets import FashionMNIST",
 }  # fmt: skip
+IDX = '''\
+def idx(name: str) -> torch.Tensor:
+    """A file of the data set, unpacked or not: uint8, of the sizes that its header says."""
+    folder = Path(options.data, "FashionMNIST", "raw")
+    if not (path := folder / name).exists() and not (path := folder / f"{name}.gz").exists():
+        sys.exit(f"{folder} has no {name}: name another folder with --data, or fetch the data with --download")
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        content = bytearray(file.read())
+    sizes = [int.from_bytes(content[at : at + 4], "big") for at in range(4, 4 + 4 * content[3], 4)]
+    return torch.frombuffer(content, dtype=torch.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
+
+
+# The data: uint8 [N, 28, 28], labels int64 [N].
+if options.download:
+    FashionMNIST(options.data, download=True)
+train_images, train_labels = idx("train-images-idx3-ubyte"), idx("train-labels-idx1-ubyte").long()
+test_images, test_labels = idx("t10k-images-idx3-ubyte"), idx("t10k-labels-idx1-ubyte").long()
+'''
 
 
 def script(folder: RunFolder, progress: Progress = silent) -> str:
@@ -77,7 +96,7 @@ class _Writer:
         return (
             "parser = argparse.ArgumentParser()\n"
             'parser.add_argument("--data", required=True, help="the folder that FashionMNIST/raw is in")\n'
-            'parser.add_argument("--download", action="store_true", help="fetch or unpack files that are missing")\n'
+            'parser.add_argument("--download", action="store_true", help="fetch the files that are missing")\n'
             "options = parser.parse_args()\n\n"
             f'RUN_SHA256 = "{digest}"  # of the run\'s weights\n'
             f"SEED = {self._config.seed}\n"
@@ -95,21 +114,14 @@ class _Writer:
         return "\n".join(lines) + "\n"
 
     def _data(self) -> str:
-        text = (
-            "# The data: uint8 [N, 28, 28], labels int64 [N].\n"
-            "train = FashionMNIST(options.data, train=True, download=options.download)\n"
-            "test = FashionMNIST(options.data, train=False, download=options.download)\n"
-            "train_images, train_labels = train.data, train.targets\n"
-            "test_images, test_labels = test.data, test.targets\n"
-        )
         if not self._config.validates:
-            return text
+            return IDX
         wanted = holdout.parse(self._config.val)
         assert wanted is not None
         self._imports |= {"import numpy.typing as npt"}
         drawing = source.of(holdout.draw).replace("    import numpy as np\n\n", "")
         return (
-            f"{text}\n\n{drawing}\n\n"
+            f"{IDX}\n\n{drawing}\n\n"
             "# Part of the training images is held out for validation.\n"
             f"held_out = torch.from_numpy(draw(train_labels.numpy(), {self._recipe.dataset['val']}, {wanted.seed}))\n"
             "rest = torch.ones(len(train_labels), dtype=torch.bool)\n"

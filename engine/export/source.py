@@ -29,7 +29,8 @@ def of_module(name: str) -> tuple[set[str], str]:
 
 
 def import_block(imports: Iterable[str]) -> str:
-    """Import lines in the usual order: the standard library, the others; each by `import`, then by `from`."""
+    """Import lines in the usual order: the standard library, the others; each by `import`, then by `from`, a line for
+    each module."""
     import sys
 
     def module(line: str) -> str:
@@ -38,6 +39,13 @@ def import_block(imports: Iterable[str]) -> str:
     def block(lines: Iterable[str]) -> str:
         return "\n".join(sorted(lines, key=lambda line: (line.startswith("from"), module(line), line)))
 
-    wanted = set(imports)
+    names: dict[str, set[str]] = {}
+    wanted = set[str]()
+    for line in imports:
+        if line.startswith("from") and " as " not in line:
+            names.setdefault(module(line), set()).update(line.partition(" import ")[2].split(", "))
+        else:
+            wanted.add(line)
+    wanted |= {f"from {of} import {', '.join(sorted(which))}" for of, which in names.items()}
     own = {line for line in wanted if module(line).partition(".")[0] in sys.stdlib_module_names}
     return "\n\n".join(part for part in (block(own), block(wanted - own)) if part) + "\n"

@@ -1,6 +1,7 @@
 """The exported script, run in a process of its own, gives the run's weights bit for bit."""
 
 import dataclasses
+import gzip
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,30 @@ def run_script(text: str, data: Path, folder: Path) -> tuple[str, dict[str, torc
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, torch.load(folder / "model_weights.pth", weights_only=True)
+
+
+def test_the_data_may_be_packed_or_missing(trained: Callable[..., RunFolder], data: Path, tmp_path: Path) -> None:
+    folder = trained(epochs=1)
+    text = script(folder)
+    assert text.count("from collections.abc import") == 1
+    packed, raw = tmp_path / "packed", data / "FashionMNIST" / "raw"
+    (packed / "FashionMNIST" / "raw").mkdir(parents=True)
+    for file in raw.iterdir():
+        content = file.read_bytes() if file.suffix != ".gz" else gzip.decompress(file.read_bytes())
+        (packed / "FashionMNIST" / "raw" / f"{file.name.removesuffix('.gz')}.gz").write_bytes(gzip.compress(content))
+    _, weights = run_script(text, packed, tmp_path / "here")
+    assert parts.weights_sha256(weights) == parts.weights_sha256(last_weights(folder))
+    assert all(file.suffix == ".gz" for file in (packed / "FashionMNIST" / "raw").iterdir()), (
+        "nothing is unpacked there"
+    )
+    (packed / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").unlink()
+    done = subprocess.run(
+        [sys.executable, "-P", "train.py", "--data", str(packed)],
+        cwd=tmp_path / "here", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{packed}/FashionMNIST/raw has no t10k-labels-idx1-ubyte: ")
+    assert done.stderr.count("\n") == 1
 
 
 def last_weights(folder: RunFolder) -> dict[str, torch.Tensor]:
