@@ -334,7 +334,7 @@ class ConfigForm(Vertical, can_focus=True):
 
     def _set(self, name: str, value: Any) -> None:
         if name == "recipe" and value in RECIPES:
-            self.values = fields.with_recipe(self.values, value)
+            self.values |= fields.with_recipe(self.values, value)  # in place: other screens read and change them
         self.values[name] = value
         setting = fields.declared(name)
         if setting.typed_choice and value not in setting.choices:

@@ -181,6 +181,26 @@ async def test_the_batches_of_an_epoch(home: Path, size: tuple[int, int]) -> Non
         assert "--shuffle" in app.screen._form.command_line  # type: ignore[attr-defined]
 
 
+async def test_the_settings_of_a_recipe_chosen_in_the_form_are_those_of_the_batches(home: Path) -> None:
+    app = FmnistApp(home=home, dataset="demo")
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await opened(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await pilot.press("home", "right", "right", "right")
+        assert isinstance(app.screen, NewRunScreen)
+        form = app.screen._form
+        assert form.values["recipe"] == "accurate"
+        await pilot.press("1", "B")
+        await until(pilot, lambda: "torch.Size([250, 1, 28, 28])" in line(app, "#about"))
+        assert "augmented on cpu: flip(alternate); cutout(8)" in line(app, "#about")
+        await pilot.press("semicolon")
+        await typed(pilot, "")
+        await until(pilot, lambda: "augmented" not in line(app, "#about"))
+        assert form.values["augment"] == ""
+        assert app.settings is form.values
+
+
 async def test_what_is_made_is_said_and_the_last_batch_stays_meanwhile(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
