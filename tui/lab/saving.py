@@ -105,7 +105,8 @@ class Saver:
     def _look(self) -> None:
         if self._screen.is_current and not self._asking and not self._looking:
             self._looking = True
-            self._screen.run_worker(self._look_once(), group="look")
+            # The function: nobody would await its coroutine where the screen ends just now.
+            self._screen.run_worker(self._look_once, group="look")  # type: ignore[arg-type]
 
     async def _look_once(self) -> None:
         notebook = self.notebook

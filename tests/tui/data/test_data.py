@@ -13,7 +13,7 @@ from engine.data.fashion_mnist.download import Progress
 from engine.data.open_dataset import open_dataset
 from engine.data.selection import tutorial_figure
 from engine.errors import DataError, DownloadCancelledError
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_S, until
 from tui.app import FmnistApp
 from tui.data.browse import Browse
 from tui.data.data import DataScreen
@@ -126,6 +126,10 @@ async def test_a_cursor_move_sends_two_captions_and_no_picture(home: Path) -> No
             return refresh(*regions, **options)  # type: ignore[arg-type]
 
         page.refresh = record  # type: ignore[assignment, method-assign]
+        refreshed.append(())
+        while refreshed:  # what opening the data set still draws
+            refreshed.clear()
+            await pilot.pause(LONGEST_S)
         await pilot.press("right")
         ((old, new),) = refreshed
         assert old.height == new.height == 1
