@@ -202,8 +202,8 @@ def marks(state: RunState) -> tuple[Mark, ...]:
 
 
 def round_limit(epochs: int, x: float) -> float:
-    """The right end of an axis: all `epochs` where they are few; else 5, 10, 20, 50, … so that it holds `x` and seldom
-    changes."""
+    """The right end of an axis: all `epochs` where they are few; else a round number that holds `x`, at most half as
+    much again, so that it seldom changes and most of the chart is used."""
     if epochs <= 10:
         return max(1, epochs)
     return float(min(epochs, _round_above(x, 5)))
@@ -330,10 +330,10 @@ def _at(curve: tuple[Point, ...], epochs: float) -> Place:
 
 
 def _round_above(x: float, start: int) -> int:
-    """The first of 5, 10, 20, 50, … from `start` on that is not below x."""
+    """The first of 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, … from `start` on that is not below x."""
     decade = 1
     while True:
-        for digit in (1, 2, 5):
-            if digit * decade >= max(start, x):
-                return digit * decade
+        for tenths in (10, 15, 20, 30, 40, 50, 60, 80):
+            if tenths * decade >= 10 * max(start, x):
+                return tenths * decade // 10
         decade *= 10

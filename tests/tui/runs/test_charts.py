@@ -65,8 +65,12 @@ def test_a_step_that_was_not_finite_is_marked_in_its_place() -> None:
         (0, 0.0, 1),
         (11, 0.0, 5),
         (11, 5.0, 5),
-        (11, 5.1, 10),
-        (300, 20.01, 50),
+        (11, 5.1, 6),
+        (11, 8.1, 10),
+        (11, 10.1, 11),
+        (300, 10.1, 15),
+        (300, 20.01, 30),
+        (3000, 151, 200),
         (30, 25, 30),
     ],
 )
@@ -78,7 +82,7 @@ def test_the_axis_grows_in_steps_in_a_long_run() -> None:
     limits = [
         run_chart(LOSS, RunState(epochs=300, steps=100, epoch=epoch, step=50)).end.epoch for epoch in range(1, 301)
     ]
-    assert sorted(set(limits)) == [5, 10, 20, 50, 100, 200, 300]
+    assert sorted(set(limits)) == [5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300]
 
 
 def test_every_metric_has_its_values_its_steps_and_its_seconds() -> None:
