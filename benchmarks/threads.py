@@ -15,15 +15,14 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks.steps import seconds_of_a_step
 from benchmarks.table import Row, parser, report
 
 NETWORKS = {"mlp": 400, "fast": 24}  # steps that are measured
-SPINS = (1_000, 10_000, 100_000)  # turns of the loop in which a thread waits before it sleeps
+SPINS = (1_000, 3_000, 10_000)  # turns of the loop in which a thread waits before it sleeps
 BUSY = "while True: pass"
 
 
@@ -97,30 +96,8 @@ def neighbours(count: int) -> Iterator[None]:
 
 
 def measure(network: str, threads: int, steps: int, data_dir: Path | None) -> float:
-    """Seconds of a step, of so many after a first few."""
-    import torch
-
-    from engine import home
-    from engine.training.config import TrainConfig
-    from engine.training.recipes import expanded
-    from engine.training.setup import make_setup
-
-    values: dict[str, Any] = {"recipe": network} if network != "mlp" else {}
-    torch.set_num_threads(threads)
-    setup = make_setup(
-        TrainConfig.from_dict({**expanded(values), "threads": threads}), home=home.resolve(), data_dir=data_dir
-    )
-    setup.train_batches.set_epoch(1)
-    begun, warm = 0.0, max(1, steps // 10)
-    for number, (X, y) in enumerate(setup.train_batches):
-        if number == warm:
-            begun = time.perf_counter()
-        if number == warm + steps:
-            break
-        setup.train_loss_fn(setup.model(X), y).backward()
-        setup.optimizer.step()
-        setup.optimizer.zero_grad()
-    return (time.perf_counter() - begun) / steps
+    """Seconds of a step."""
+    return seconds_of_a_step({"recipe": network} if network != "mlp" else {}, threads, steps, data_dir)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from engine.allocator import keep_freed_memory
 from engine.errors import DeviceError
 from engine.gpu import Card, CardReading, open_card
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 
-SPINS = "1000"  # turns of the loop in which a thread waits before it sleeps: found by benchmarks.threads
+SPINS = "3000"  # turns of the loop in which a thread waits before it sleeps: found by benchmarks.threads
 
 
 def usable_cores() -> int:
@@ -34,6 +35,12 @@ def usable_cores() -> int:
 def default_threads() -> int:
     """Usable cores less one, which is left to other programs; of two cores both, as one is half of the machine."""
     return max(min(2, usable_cores()), usable_cores() - 1)
+
+
+def before_torch() -> None:
+    """What a process that trains does before it imports torch."""
+    spin_shortly()
+    keep_freed_memory()
 
 
 def spin_shortly() -> None:

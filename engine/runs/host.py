@@ -24,7 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import private
-from engine.device import spin_shortly
+from engine.device import before_torch
 from engine.errors import EngineError, RunError, unexpected
 from engine.home import RunFolder
 from engine.hosting.process import HostRecord
@@ -325,7 +325,7 @@ def main(arguments: list[str] | None = None) -> int:
             with contextlib.suppress(OSError):
                 host_answer.write(options.ready, reply)
 
-    spin_shortly()
+    before_torch()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nobody's terminal: a closed one is none of its business
     try:
         return _serve(folder, options.resume, answer)

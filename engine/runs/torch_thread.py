@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from engine.device import spin_shortly
+from engine.device import before_torch
 
 T = TypeVar("T")
 INTERRUPTED_S = 2.0  # that what is being done may take to end, once who waits for it is interrupted
@@ -22,7 +22,7 @@ class TorchThread:
     """
 
     def __init__(self, name: str) -> None:
-        spin_shortly()
+        before_torch()
         self._given: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
