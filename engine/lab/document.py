@@ -141,7 +141,7 @@ class Document:
 
 def preload() -> None:
     """Import what reads documents: the first one opens sooner then."""
-    import jupytext  # noqa: F401
+    script.read("# %%\n")  # with what it imports, and makes when it is first needed
 
 
 def check_ending(path: Path) -> None:

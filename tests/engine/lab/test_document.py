@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from engine.errors import LabError
+from engine.lab import script
 from engine.lab.document import Document, check_place, new_cell, open_document
 from engine.lab.notebook import opened
 from engine.lab.script import merged
@@ -310,3 +311,25 @@ def test_a_notebook_with_a_number_of_thousands_of_digits_is_refused(tmp_path: Pa
     path.write_text('{"nbformat": 4, "metadata": {"x": ' + "9" * 5000 + '}, "cells": []}')
     with pytest.raises(LabError, match="its JSON is broken"):
         open_document(path)
+
+
+def test_only_cells_with_metadata_are_held_against_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of text alone are valid as nbformat makes them, and the check takes most of the time of reading."""
+    script.read("# %%\n")
+    checked: list[str | None] = []
+    check = nbformat.validate
+
+    def counted(node: Any, ref: str | None = None, **more: Any) -> None:
+        checked.append(ref)
+        check(node, ref=ref, **more)
+
+    monkeypatch.setattr(nbformat, "validate", counted)
+    plain = script.read("# %% [markdown]\n# a\n# %%\n1\n\n\n\n# %% [raw]\n# b\n")
+    assert [cell["cell_type"] for cell in plain["cells"]] == ["markdown", "code", "raw"]
+    assert not [ref for ref in checked if ref is not None]
+    assert script.read(SCRIPT)["cells"][2]["metadata"] == {"tags": ["hide"]}
+    assert checked.count("code_cell") == 1
+    with pytest.raises(nbformat.ValidationError):
+        new_code_cell(metadata={"tags": ["with, comma"]})
+    with pytest.raises(nbformat.ValidationError):
+        new_code_cell(source=5)  # no text
