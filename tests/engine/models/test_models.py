@@ -48,9 +48,21 @@ def test_the_mlp_is_the_tutorials_network() -> None:
     assert type(model).__name__ == "NeuralNetwork"
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "fast_cnn", "accurate_cnn"])
 def test_the_programs_own_models_fit(name: str) -> None:
     check_fit(name, build(name), IMAGES, 10)
+    colour = (3, 64, 48)
+    check_fit(name, build(name, 7, colour), torch.rand(2, *colour), 7)
+
+
+@pytest.mark.parametrize(("name", "norm"), [("fast_cnn", False), ("accurate_cnn", True)])
+def test_the_first_convolution_of_a_recipe_s_network_has_a_bias_or_a_batch_norm(name: str, norm: bool) -> None:
+    layers = list(build(name).modules())
+    first, *later = (one for one in layers if isinstance(one, nn.Conv2d))
+    assert isinstance(layers[layers.index(first) + 1], nn.BatchNorm2d) == norm
+    assert (first.bias is None) == norm
+    assert all(one.bias is None for one in later)
+    assert sum(isinstance(one, nn.BatchNorm2d) for one in layers) == len(later) + norm
 
 
 def test_weights_follow_the_seed() -> None:

@@ -33,8 +33,8 @@ def test_no_recipe_is_the_tutorials() -> None:
 
 
 def test_what_is_given_beside_it_wins_and_what_then_does_not_apply_is_left_out() -> None:
-    config = TrainConfig(**expanded({"recipe": "fast", "optimizer": "adam", "epochs": 2}))
-    assert (config.optimizer, config.epochs, config.momentum, config.nesterov) == ("adam", 2, 0.0, False)
+    config = TrainConfig(**expanded({"recipe": "fast", "optimizer": "adam", "epochs": 7}))
+    assert (config.optimizer, config.epochs, config.momentum, config.nesterov) == ("adam", 7, 0.0, False)
     assert config.muon_lr == SETTINGS["muon_lr"].default
     assert config.model == RECIPES["fast"].settings["model"]
     with pytest.raises(ConfigError, match="adam has no momentum setting"):
