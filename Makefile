@@ -53,6 +53,9 @@ bench: $(TEST_MARK)
 	$(BIN)/python -m benchmarks.checkpoint_cost
 	$(BIN)/python -m benchmarks.inspection_cost
 	$(BIN)/python -m benchmarks.settings_cost
+	$(BIN)/python -m benchmarks.kept_memory
+	$(BIN)/python -m benchmarks.threads
+	$(BIN)/python -m benchmarks.overlay
 	$(BIN)/python -m benchmarks.survival
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.time_to_accuracy

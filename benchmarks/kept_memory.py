@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.steps import seconds_of_a_step
 from benchmarks.table import Row, parser, report
+from engine.allocator import CHOSEN, keep_freed_memory
 
 NETWORKS: dict[str, tuple[int, dict[str, Any]]] = {  # steps that are measured, and settings
     "mlp": (400, {}),
@@ -56,7 +57,8 @@ def compared(network: str, given: argparse.Namespace) -> list[Row]:
             command = [sys.executable, "-m", "benchmarks.kept_memory", "--measure", network, steps, way]
             command += ["--threads", str(given.threads)]
             command += ["--data-dir", str(given.data_dir)] if given.data_dir else []
-            made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            clean = {name: value for name, value in os.environ.items() if name not in CHOSEN}
+            made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=clean).stdout.split()
             measured.append((float(made[0]), float(made[1])))
     rows, seconds = [], {}
     for way, measured in found.items():
@@ -67,7 +69,6 @@ def compared(network: str, given: argparse.Namespace) -> list[Row]:
 
 def measure(network: str, steps: int, keep: bool, threads: int, data_dir: Path | None) -> tuple[float, float]:
     """Seconds of a step, and the process's largest resident memory in MiB."""
-    from engine.allocator import keep_freed_memory
     from engine.device import spin_shortly
 
     spin_shortly()

@@ -1,5 +1,6 @@
 """The benchmarks run, print their one JSON object, and what they compare is the same arithmetic. No time is judged."""
 
+import ctypes
 import json
 import subprocess
 import sys
@@ -47,6 +48,13 @@ def test_threads() -> None:
     rows = benchmark("threads", "--small", "--rounds=1", "--busy=1", "--networks=fast", "--spins=1000")["rows"]
     assert {row["what"].partition(":")[0] for row in rows} == {"fast, beside 1 busy"}
     assert all(row["value"] > 0 for row in rows)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="needs glibc")
+def test_kept_memory() -> None:
+    rows = benchmark("kept_memory", "--small", "--rounds=1", "--networks=fast", "--threads=1")["rows"]
+    assert [row["what"].partition(":")[0] for row in rows] == ["fast, given back", "fast, kept", "fast, kept"]
+    assert rows[2]["value"] == pytest.approx(rows[1]["value"] / rows[0]["value"])
 
 
 def test_startup() -> None:

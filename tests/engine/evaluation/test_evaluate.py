@@ -58,9 +58,10 @@ def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: R
     assert found.confusion == tuple(map(tuple, test.confusion))
     assert found.batch_size == 48
     assert 1000 % found.batch_size, "else the two means are the same"
-    assert found.loss == pytest.approx(test.loss, rel=1e-9), "the loss in the log"
-    assert found.loss_per_sample == pytest.approx(test.loss_per_sample, rel=1e-9)
-    assert found.loss != pytest.approx(found.loss_per_sample, rel=1e-6)
+    # The run has one thread, and this process its own: on some processors the last bits of float32 logits differ.
+    assert found.loss == pytest.approx(test.loss, rel=1e-6), "the loss in the log"
+    assert found.loss_per_sample == pytest.approx(test.loss_per_sample, rel=1e-6)
+    assert found.loss != pytest.approx(found.loss_per_sample, rel=1e-5)
     assert (found.model, found.cached, told[-1]) == ("mlp", False, (1000, 1000))
     again = evaluate(WeightsFile(path), DEMO, home=home, data_dir=None)
     assert again.cached

@@ -518,9 +518,7 @@ def test_class_names_that_are_cut_in_a_caption_are_told_apart() -> None:
 async def test_a_key_that_turns_no_page_says_why(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=SIZES[1]) as pilot:
-        await until(pilot, lambda: "of 6,000" in where(app))
-        screen = app.screen
-        assert isinstance(screen, DataScreen)
+        screen = await opened(pilot)
         assert screen.why_not("page", (1,)) == ""
         await pilot.press("R")
         await until(pilot, lambda: "random 3×3" in where(app))
@@ -530,7 +528,7 @@ async def test_a_key_that_turns_no_page_says_why(home: Path) -> None:
 async def test_all_ten_classes_stand_in_the_smallest_window(home: Path) -> None:
     app = FmnistApp(home=home, dataset="demo")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "of 6,000" in where(app))
+        await opened(pilot)
         await pilot.press("O")
         await until(
             pilot, lambda: bool(app.screen.query(ClassCards)) and app.screen.query_one(ClassCards)._grid is not None
