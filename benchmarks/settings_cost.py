@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.table import Row, at_most, parser, report
 from benchmarks.train_speed import engine_epoch, new_mlp
+from engine.device import before_torch
 
 OFF = 1.05  # times the bare loop at most
 ON: dict[str, dict[str, Any]] = {
@@ -38,6 +39,7 @@ def main() -> None:
     options.add_argument("--settings", nargs="*", choices=ON, default=list(ON), help="those to turn on, one at a time")
     options.add_argument("--data-dir", type=Path, default=os.environ.get("FMNIST_TUI_DATA"))
     given = options.parse_args()
+    before_torch()  # as a run does
     import torch
 
     found = measure(given.settings, given.rounds, given.batch_size, given.data_dir)

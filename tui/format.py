@@ -76,6 +76,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def position(number: int, of: int) -> str:
+    """Which one of how many: `3 of 1,000`."""
+    return f"{count(number)} of {count(of)}"
+
+
 def amount(number: float) -> str:
     """A large number to three digits: `512`, `401 k`, `1.54 M`, `15.5 G`."""
     value = float(number)

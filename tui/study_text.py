@@ -38,7 +38,7 @@ def state_text(record: Record, seen: Snapshot | None, *, living: bool) -> str:
 def summary(seen: Snapshot) -> str:
     """Its trials, counted: `12 of 40 done, 2 running, 5 pruned`."""
     done = seen.count("complete") + seen.count("pruned") + seen.count("failed")
-    parts = [f"{done} of {len(seen.trials)} done"]
+    parts = [f"{fmt.position(done, len(seen.trials))} done"]
     parts += [f"{seen.count(state)} {state}" for state in ("running", "pruned", "failed") if seen.count(state)]
     return ", ".join(parts)
 

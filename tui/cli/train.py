@@ -32,6 +32,7 @@ from tui.format import (
     how_words,
     percent,
     place_words,
+    position,
     split_words,
 )
 
@@ -269,7 +270,7 @@ class LineReport:
             case "stopped":
                 why = "" if run.reason == "asked" else f" ({PAUSED.get(run.reason, run.reason)})"
                 how = self._what_next(run)
-                return f"stopped{why} at epoch {run.epoch}, step {run.step} of {run.steps}{best}{saved}{how}"
+                return f"stopped{why} at epoch {run.epoch}, step {position(run.step, run.steps)}{best}{saved}{how}"
             case "failed":
                 return f"failed: {run.reason} (traceback in {self.folder.host_log})"
         how = self._what_next(run)

@@ -121,7 +121,7 @@ class DocumentPane(Panel):
     def describe_document(self, name: str, saved: str, phase: str, *, below: str) -> None:
         """In the borders. What the kernel does and the mode are told on a narrow screen too."""
         words, typing = self.words, self.cells.editing is not None
-        at = words.place.format(self.cells.cursor + 1, count(len(self.cells.blocks)))
+        at = words.place.format(count(self.cells.cursor + 1), count(len(self.cells.blocks)))
         rights = [
             " · ".join(part for part in parts if part)
             for parts in (

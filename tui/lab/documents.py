@@ -187,7 +187,7 @@ class DocumentsScreen(TableScreen):
     def count_matching(self, text: str) -> str:
         if self._found is None:
             return ""
-        return self._words.documents_of.format(len(self._matching(text)), len(self._found.listed))
+        return self._words.documents_of.format(fmt.count(len(self._matching(text))), fmt.count(len(self._found.listed)))
 
     def filter_prompt(self) -> PromptScreen:
         said = self._words

@@ -196,7 +196,7 @@ class AutogradScreen(KeyScreen[None]):
         self.query_one("#graph-panel", Panel).say(autograd_text.no_graph(answer))
         gradients.styles.height = min(len(gradients.rows) + 1, max(4, self.size.height // 2 - 4))
         known = sum(row.gradient is not None for row in answer.parameters)
-        right = f"{known} of {fmt.counted(len(answer.parameters), 'parameter')} with a gradient"
+        right = f"{fmt.count(known)} of {fmt.counted(len(answer.parameters), 'parameter')} with a gradient"
         self.query_one("#gradients-panel", Panel).describe(right=right)
         self._show_chosen()
         self.refresh_bindings()

@@ -299,11 +299,11 @@ class TensorScreen(KeyScreen[None]):
         if self._mode == "pictures":
             page = self.query_one(ImagePage)
             last = min(self._total, self._first + page.capacity)
-            shown = f"parts {self._first}–{last - 1} of {fmt.count(self._total)}"
+            shown = f"parts {fmt.count(self._first)}–{fmt.count(last - 1)} of {fmt.count(self._total)}"
             return f"{shown}: {self._pictures_legend}, one scale for all"
         if self._vector and self._mode == "map":
             return f"{fmt.count(window.width)} values as bars"
-        matrices = f", matrix {self._matrix + 1} of {fmt.count(window.pages)}" if window.pages > 1 else ""
+        matrices = f", matrix {fmt.position(self._matrix + 1, window.pages)}" if window.pages > 1 else ""
         size = f"{fmt.count(window.height)} × {fmt.count(window.width)}"
         if self._mode == "map":
             return f"map of {size}{matrices}: {self.query_one(HeatMap).legend}; each cell is the mean of its part"

@@ -191,10 +191,7 @@ class CompareScreen(TableScreen):
         legend += ["• the best"] if any(row.results["best"] for row in found.rows) else []
         what = [fmt.counted(len(found.rows), "row")] + ([f"{self._runs.gone} gone"] if self._runs.gone else [])
         what += [f"by {title}{', reversed' if self._reverse else ''}"] if title else []
-        below = f"{rows.cursor + 1} of {len(found.rows)}"
-        self._view.panel("settings").describe(
-            right=" · ".join(what), below=" · ".join(legend), below_right=below if found.rows else ""
-        )
+        self._view.panel("settings").describe(right=" · ".join(what), below=" · ".join(legend), below_right=rows.place)
 
     def _show_classes(self) -> None:
         found, panel = self._comparison, self._view.panel("classes")

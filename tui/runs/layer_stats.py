@@ -198,8 +198,7 @@ class LayerStatsScreen(TableScreen):
         """The chart of the layer at the table's cursor, and what stands in the borders."""
         self._chart.repaint(now=True)
         title = "Outputs of the modules" if self._outputs else "Parameters"
-        place = f"{self.table.cursor + 1} of {len(self.table.rows)}" if self.table.rows else ""
-        self.query_one("#layers-panel", Panel).describe(title=title, right=place)
+        self.query_one("#layers-panel", Panel).describe(title=title, right=self.table.place)
         self.query_one("#chart-panel", Panel).describe(title=self._chart.chart.title, below=CHART_HINT)
         self._say_keys()
 

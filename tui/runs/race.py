@@ -141,7 +141,7 @@ class RaceScreen(TableScreen):
         self.table.show(rows, COLUMNS)
         branches = self.query_one("#branches-panel", Panel)
         branches.styles.height = len(rows) + EDGES
-        branches.describe(right=f"{fmt.count(race.steps)} steps each", below=ABOUT, below_right=self._cursor_words)
+        branches.describe(right=f"{fmt.count(race.steps)} steps each", below=ABOUT, below_right=self.table.place)
         name = self._its_name
         parents = [ShownRun(race.parent, name, self._its_run)] if self._its_run.curve else []
         lanes = [ShownRun(lane.run.id, lane.words, state) for lane, state in zip(race.lanes, states, strict=True)]
@@ -165,12 +165,8 @@ class RaceScreen(TableScreen):
             window = (max(0.0, start - BEFORE * span), start + span)
             self.page.view = replace(self.page.view, window=window, follow=False)
 
-    @property
-    def _cursor_words(self) -> str:
-        return f"{self.table.cursor + 1} of {len(self.table.rows)}" if self.table.rows else ""
-
     def moved(self) -> None:
-        self.query_one("#branches-panel", Panel).describe(below_right=self._cursor_words)
+        self.query_one("#branches-panel", Panel).describe(below_right=self.table.place)
         self.refresh_bindings()
 
     def _looked_otherwise(self) -> None:

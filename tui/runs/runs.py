@@ -240,7 +240,7 @@ class RunsScreen(CommandedRuns):
         elif (run := self.selected) is not None:
             below = list_text.of_run(run, self._runs)
         if below:
-            self._panel.describe(below_right=f"{self.table.cursor + 1} of {len(self.table.rows)}")
+            self._panel.describe(below_right=self.table.place)
         self._panel.describe(right=" · ".join(filter(None, right)), below=below)
 
     def _show_detail(self, *, at_once: bool = False) -> None:

@@ -187,7 +187,7 @@ class StudyScreen(ChangedStudy):
         panel.describe(
             right=" · ".join(filter(None, (self._seen.state, summary(seen), made.order.words))),
             below=" · ".join(filter(None, (top, about_study(seen.definition)))),
-            below_right=f"{self.table.cursor + 1} of {len(made.rows)}",
+            below_right=self.table.place,
         )
         if seen.trouble and seen.trouble != self._trouble:
             self.notify(seen.trouble, severity="warning", markup=False)
@@ -251,7 +251,7 @@ class StudyScreen(ChangedStudy):
         set_text(self.query_one("#about", Static), about(seen, one, worker))
 
     def moved(self) -> None:
-        self.query_one("#trials", Panel).describe(below_right=f"{self.table.cursor + 1} of {len(self.table.rows)}")
+        self.query_one("#trials", Panel).describe(below_right=self.table.place)
         self._show_about()
         if self._view == "coordinates":
             self._show_view()

@@ -206,7 +206,7 @@ class CheckpointsScreen(TableScreen):
         if (one := self.chosen) is not None:
             accuracy = "" if one.accuracy is None else f"accuracy {fmt.percent(one.accuracy)}"
             below = " · ".join(filter(None, [one.what, accuracy, f"written {_when(one.changed)}"]))
-            place = f"{self.table.cursor + 1} of {shown}"
+            place = self.table.place
         right = " · ".join(filter(None, parts)) if of else ""
         self._panel.describe(right=right, below=below, below_right=place)
 
@@ -337,7 +337,8 @@ class CheckpointsScreen(TableScreen):
         self._show()
 
     def count_matching(self, text: str) -> str:
-        return f"{sum(matches(one, text) for one in self._files)} of {fmt.counted(len(self._files), 'file')}"
+        found = sum(matches(one, text) for one in self._files)
+        return f"{fmt.count(found)} of {fmt.counted(len(self._files), 'file')}"
 
     def filter_changed(self) -> None:
         self._show()

@@ -151,7 +151,7 @@ class DifferenceScreen(TableScreen):
         key, found = self.table.key, self._comparison
         if found is None:
             return
-        place = f"{self.table.cursor + 1} of {fmt.count(len(self.table.rows))}" if self.table.rows else ""
+        place = self.table.place
         detail, one, below = self.query_one(DetailPane), self._chosen, ""
         if key is not None and self._shows_values:
             below = " → ".join(map(difference_rows.value_text, found.metadata[key]))

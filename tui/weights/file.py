@@ -279,8 +279,7 @@ class FileScreen(TableScreen):
         key, listing = self.table.key, self._listing
         if listing is None:
             return
-        place = f"{self.table.cursor + 1} of {fmt.count(len(self.table.rows))}" if self.table.rows else ""
-        self.panel.describe(below_right=place)
+        self.panel.describe(below_right=self.table.place)
         update_text(self, "#chosen", Content(self._chosen_line(listing, key)))
         if key is None:
             return

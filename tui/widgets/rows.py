@@ -7,6 +7,7 @@ from textual import events
 from textual.message import Message
 
 from tui.columns import fit, width_of
+from tui.format import position
 from tui.widgets.lines import Line, Lines, fit_end, fit_parts, padded
 
 
@@ -160,6 +161,11 @@ class Rows(Lines):
     def key(self) -> str | None:
         """Of the row under the cursor."""
         return self.rows[self.cursor].key if self.cursor < len(self.rows) else None
+
+    @property
+    def place(self) -> str:
+        """Which row the cursor is on: `3 of 1,000`; empty without rows."""
+        return position(self.cursor + 1, len(self.rows)) if self.rows else ""
 
     @property
     def room(self) -> int:

@@ -280,3 +280,13 @@ async def test_the_gap_between_columns_is_the_tables() -> None:
     assert "".join(text for text, _ in table.paint(8, 3)[0]).split() == ["a", "‹", "›"] or "›" in "".join(
         text for text, _ in table.paint(8, 3)[0]
     )
+
+
+async def test_the_place_of_the_cursor_has_its_thousands_apart() -> None:
+    app = TableApp()
+    async with app.run_test(size=(37, 6)):
+        assert app.table.place == ""
+        app.table.show([Row(str(at), (str(at), "", "", "", "")) for at in range(12_345)])
+        assert app.table.place == "1 of 12,345"
+        app.table.go(1_233)
+        assert app.table.place == "1,234 of 12,345"
