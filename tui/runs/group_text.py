@@ -29,7 +29,7 @@ def state_of(group: Group) -> str:
 def state_words(group: Group) -> str:
     """`2 training, 3 finished`."""
     counts = Counter(run.state for run in group.runs)
-    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return ", ".join(f"{fmt.count(counts[state])} {state}" for state in STATES if counts[state])
 
 
 def group_cells(group: Group, depth: int, now: float, *, unfolded: bool) -> dict[str, str]:
@@ -38,9 +38,9 @@ def group_cells(group: Group, depth: int, now: float, *, unfolded: bool) -> dict
     loss = group.loss
     return {
         "state": state_of(group),
-        "run": "  " * depth + f"{'−' if unfolded else '+'} {group.title} ({len(runs)})",
+        "run": "  " * depth + f"{'−' if unfolded else '+'} {group.title} ({fmt.count(len(runs))})",
         "model": _same([model_name(run.model) for run in runs]),
-        "epochs": f"{group.ended}/{max(group.size, len(runs))} ended",
+        "epochs": f"{fmt.count(group.ended)}/{fmt.count(max(group.size, len(runs)))} ended",
         "best": _result(group, [run.best_accuracy for run in runs], group.best),
         "test": _result(group, [run.test_accuracy for run in runs], group.test),
         "loss": fmt.NOTHING if loss is None or group.study else fmt.loss(loss.mean),

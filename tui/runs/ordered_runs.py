@@ -47,7 +47,9 @@ def nothing_words(filter_text: str, shown: Shown, *, any_run: bool) -> str:
         return EMPTY
     if shown.hidden:
         runs, them = (
-            ("1 run that passes is", "it") if shown.hidden == 1 else (f"{shown.hidden} runs that pass are", "them")
+            ("1 run that passes is", "it")
+            if shown.hidden == 1
+            else (f"{fmt.count(shown.hidden)} runs that pass are", "them")
         )
         what = f"{runs} hidden" if filter_text else "All runs are hidden"
         return f"{what}: ~ shows {them if filter_text else 'them'}."

@@ -14,6 +14,7 @@ from engine.runs.groups import Group
 from engine.runs.listing import RunSummary
 from engine.runs.run_name import check_name
 from tui import deletion_text, editor
+from tui import format as fmt
 from tui.dialogs.choice import Choice, ChoiceScreen
 from tui.dialogs.completing import WordCompleter
 from tui.dialogs.prompt import PromptKeys, PromptScreen
@@ -96,7 +97,8 @@ class Ordering:
             await self._change([run], name=text.strip())
 
     async def _rename_group(self, group: Group) -> None:
-        about = f"{len(group.runs)} runs; those that are called by it and their seeds are called by the new one."
+        runs = fmt.counted(len(group.runs), "run")
+        about = f"{runs}; those that are called by it and their seeds are called by the new one."
         prompt = PromptScreen(f"Rename {group.title}", about, _group_check(group), value=group.name, kept=False)
         text = await self._ask(prompt)
         if text is not None and text.strip() != group.name:
@@ -198,7 +200,9 @@ class Ordering:
         except RunError as error:
             self._screen.notify(str(error), severity="error", timeout=10)
         else:
-            self._screen.notify(f"{len(back)} runs are back" if len(back) > 1 else f"{back[0].id} is back", timeout=4)
+            self._screen.notify(
+                f"{fmt.count(len(back))} runs are back" if len(back) > 1 else f"{back[0].id} is back", timeout=4
+            )
         finally:
             self._done()
 
@@ -210,7 +214,7 @@ class Ordering:
 
 
 def _title(runs: Sequence[RunSummary]) -> str:
-    return runs[0].title if len(runs) == 1 else f"{len(runs)} runs"
+    return runs[0].title if len(runs) == 1 else fmt.counted(len(runs), "run")
 
 
 def _tags(runs: Sequence[RunSummary]) -> list[str]:

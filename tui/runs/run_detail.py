@@ -10,6 +10,7 @@ from engine.runs.groups import Group
 from engine.runs.listing import Listing, RunSummary
 from engine.runs.state import RunState
 from engine.terminal_text import printable
+from tui import format as fmt
 from tui.runs import group_text, run_text
 from tui.runs.charts import MOST_RUNS, ShownRun
 from tui.runs.curves_panel import MOST_OF_GROUP, READING
@@ -78,7 +79,7 @@ class RunDetail(Panel):
         self._of, self._checkpoints = "", None
         self.say("")
         below = "O opens the study" if group.study else f"seeds {group.seeds}"
-        self.describe(title=group.title, right=f"{len(group.runs)} runs", below=below)
+        self.describe(title=group.title, right=fmt.counted(len(group.runs), "run"), below=below)
         known = [state for state in states if state.curve]
         shown = [ShownRun(group.id, group.title, known[0], tuple(known[1:]))] if known else []
         if group.study:  # whose runs differ in more than their seeds: a mean of them says nothing

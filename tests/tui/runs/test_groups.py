@@ -26,7 +26,7 @@ from tests.tui.runs.test_runs import panel, rows, screen_of, typed
 from tui import format as fmt
 from tui.cli import main
 from tui.config.declared import SORT_RUNS
-from tui.runs.group_text import state_of
+from tui.runs.group_text import group_cells, state_of, state_words
 from tui.runs.grouped_rows import arranged, of_two
 from tui.runs.run_detail import RunDetail
 from tui.widgets.keyline import KeyLine
@@ -244,3 +244,11 @@ def test_a_group_is_renamed_on_the_command_line(home: Path, capsys: pytest.Captu
     assert rename("nothing", "x") == 2
     assert rename("alone", "one") == 0
     assert "alone is called one now" in capsys.readouterr().out
+
+
+def test_the_counts_of_a_large_group_have_their_thousands_apart(home: Path) -> None:
+    one = next(run for run in listing.list_runs(home) if run.group)
+    many = Group("g1", "five", 2000, tuple(dataclasses.replace(one, id=f"{at}") for at in range(1500)))
+    assert state_words(many) == "1,500 finished"
+    cells = group_cells(many, 0, one.started, unfolded=False)
+    assert (cells["run"], cells["epochs"]) == ("+ five (1,500)", "1,500/2,000 ended")
