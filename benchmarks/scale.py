@@ -119,7 +119,7 @@ def made_together(home: Path, size: int) -> list[Row]:
     words = f"{size:,} runs in groups and a study"
     return [
         *listed(home, words),
-        *in_the_app(home, words, f"run {size - 1}", size // 2 // made_studies.SEEDS + 1),
+        *in_the_app(home, words, f"study {made_studies.STUDY}", size // 2 // made_studies.SEEDS + 1),
         *the_study(home, size // 2),
     ]
 
