@@ -39,7 +39,8 @@ def summary(seen: Snapshot) -> str:
     """Its trials, counted: `12 of 40 done, 2 running, 5 pruned`."""
     done = seen.count("complete") + seen.count("pruned") + seen.count("failed")
     parts = [f"{fmt.position(done, len(seen.trials))} done"]
-    parts += [f"{seen.count(state)} {state}" for state in ("running", "pruned", "failed") if seen.count(state)]
+    counts = {state: seen.count(state) for state in ("running", "pruned", "failed")}
+    parts += [f"{fmt.count(number)} {state}" for state, number in counts.items() if number]
     return ", ".join(parts)
 
 

@@ -99,7 +99,7 @@ class OrderedRuns(TableScreen):
         there = {run.id for run in self._runs}
         self._marked = [one for one in self._marked if one in there]
         return [
-            f"{len(self._marked)} marked" if self._marked else "",
+            f"{fmt.count(len(self._marked))} marked" if self._marked else "",
             f"{fmt.count(shown.hidden)} hidden (~: show)" if shown.hidden else "",
             "with hidden runs (~: leave out)" if self._with_hidden else "",
         ]
