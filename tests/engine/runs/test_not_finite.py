@@ -65,7 +65,8 @@ def test_a_run_that_stopped_after_a_nan_goes_on_from_before_it(tmp_path: Path, m
     folder = diverged(tmp_path, config)
     before, after = manifest.read(folder)[-2:]
     assert (before.finite, after.finite) == (True, False)
-    assert after.reason in ("stop", "epoch"), "at the end of an epoch, where that comes before anybody looks at a loss"
+    # The losses are looked at by the clock: of few steps the end of the epoch may come first, and has its checkpoint.
+    assert after.reason == ("epoch" if after.epochs_done == after.epoch else "stop")
     saved = [event for event in Follower(folder).poll() if isinstance(event, ev.CheckpointSaved)]
     assert [event.finite for event in saved][-2:] == [True, False]
     bare = torch.load(folder.weights, weights_only=True)
