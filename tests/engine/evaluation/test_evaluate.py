@@ -58,7 +58,7 @@ def test_a_run_s_own_checkpoint_reaches_what_the_run_told(home: Path, trained: R
     assert found.confusion == tuple(map(tuple, test.confusion))
     assert found.batch_size == 48
     assert 1000 % found.batch_size, "else the two means are the same"
-    # To float32's precision: on an Intel Xeon a run's process and this one differ in the last bits, with one thread too.
+    # To float32's precision: on an Intel Xeon the last bits differ from those of the run's process.
     assert found.loss == pytest.approx(test.loss, rel=1e-6), "the loss in the log"
     assert found.loss_per_sample == pytest.approx(test.loss_per_sample, rel=1e-6)
     assert found.loss != pytest.approx(found.loss_per_sample, rel=1e-5)
