@@ -201,7 +201,8 @@ class CheckpointsScreen(TableScreen):
         """What stands in the borders of the list."""
         shown, of = len(self.table.rows), len(self._files)
         parts = [fmt.counted(of, "file") if shown == of else f"{fmt.count(shown)} of {fmt.counted(of, 'file')}"]
-        parts += [f"{fmt.count(len(self._marked))} marked" if self._marked else "", self._order.words, self.describe_filter()]
+        marked = f"{fmt.count(len(self._marked))} marked" if self._marked else ""
+        parts += [marked, self._order.words, self.describe_filter()]
         below, place = "", ""
         if (one := self.chosen) is not None:
             accuracy = "" if one.accuracy is None else f"accuracy {fmt.percent(one.accuracy)}"
